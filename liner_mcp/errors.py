@@ -1,0 +1,96 @@
+"""What can go wrong, drawn by who can mend it.
+
+Every error is one or two finished sentences: what was wrong, with what, and the next step. They are written where the
+fact is known and shown as they are, so none may hold a token, a URL of a file, a stack, or foreign text of unknown
+length.
+
+    LinerMcpError
+    ├── RequestError            whoever asked can mend it
+    │   ├── InvalidArgument       an argument, a cursor, a name
+    │   └── NotFound              Liner knows no such id (or path)
+    ├── SetupError              whoever installed the server can mend it
+    │   ├── SettingsError         a missing or unusable setting
+    │   └── AccessRefused         Liner does not accept the token
+    ├── LinerError              Liner itself
+    │   ├── LinerRejected         Liner understood and refused
+    │   ├── LinerUnavailable      Liner failed (5xx)
+    │   ├── RateLimited           Liner asks to wait
+    │   └── UnreadableAnswer      the answer is not what Liner documents
+    └── RoadError               the way to Liner
+        ├── Unreachable           no connection, or it broke, or it was too slow
+        └── DeadlinePassed        the time of one tool call is used up
+"""
+
+from __future__ import annotations
+
+
+class LinerMcpError(Exception):
+    """The root: catch this to catch everything the package raises on purpose."""
+
+
+class RequestError(LinerMcpError):
+    """The asker can mend it by asking differently."""
+
+
+class InvalidArgument(RequestError):
+    """An argument cannot be used as it is; the message names it and says what to send."""
+
+
+class NotFound(RequestError):
+    """Liner knows nothing under this id or path (HTTP 404)."""
+
+
+class SetupError(LinerMcpError):
+    """The operator can mend it; asking again changes nothing."""
+
+
+class SettingsError(SetupError):
+    """A setting is missing or unusable; the message names the variable."""
+
+
+class AccessRefused(SetupError):
+    """Liner does not accept the token (HTTP 401 or 403)."""
+
+
+class LinerError(LinerMcpError):
+    """Liner is at fault, or says no."""
+
+
+class LinerRejected(LinerError):
+    """Liner read the request and refused it (HTTP 4xx, or `success` false)."""
+
+
+class LinerUnavailable(LinerError):
+    """Liner failed (HTTP 5xx). `retry_after` is the wait it asked for, in seconds, when it said so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimited(LinerError):
+    """Liner asks to slow down (HTTP 429). `retry_after` is in seconds, None when Liner did not say."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UnreadableAnswer(LinerError):
+    """The answer is not the documented JSON: a proxy's page, a broken body, a missing promised field."""
+
+
+class RoadError(LinerMcpError):
+    """Neither side is at fault: the way between them is."""
+
+
+class Unreachable(RoadError):
+    """No connection, a broken one, or an answer that took too long. `passing` says whether a retry may help."""
+
+    def __init__(self, message: str, *, passing: bool = True) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
+class DeadlinePassed(RoadError):
+    """The time that one tool call may take is used up and there is nothing to show."""

@@ -1,0 +1,189 @@
+"""The environment, read once, validated and frozen.
+
+Every variable is named in the README; an empty value counts as unset, because desktop hosts send an empty string for a
+field the user left blank.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from liner_mcp.errors import SettingsError
+
+PREFIX = "LINER_"
+# Where the in-process make-believe Liner is "reached". Loopback, so that the rules for plain http hold for it too.
+DEMO_HOST = "http://127.0.0.1"
+DEMO_TOKEN = "demo"  # noqa: S105 - the make-believe Liner's only token, a public word
+
+
+class Settings(BaseSettings):
+    """What the environment says. Field `api_host` is variable `LINER_API_HOST`, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+
+    api_host: str | None = None
+    api_token: SecretStr | None = None
+    api_token_file: Path | None = None
+    timezone: str | None = None
+    max_answer_bytes: int | None = Field(None, ge=2_000, le=60_000)
+    deadline_seconds: float = Field(45, gt=0, le=3_600)
+    concurrency: int = Field(4, ge=1, le=64)
+    requests_per_second: float = Field(20, ge=0, le=1_000)
+    show_phones: bool = False
+    audio: Literal["off", "blob", "url"] = "blob"
+    max_audio_bytes: int = Field(700_000, ge=1_000, le=8_000_000)
+    mcp_demo: bool = False
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings
+
+    @field_validator("api_host")
+    @classmethod
+    def _host(cls, value: str | None) -> str | None:
+        return None if value is None else liner_origin(value)
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise ValueError("it is not an IANA time zone, such as Europe/Moscow") from None
+        return value
+
+    @field_validator("api_token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(_usable_token(value.get_secret_value()))
+
+    @model_validator(mode="after")
+    def _one_source_of_the_token(self) -> Settings:
+        if self.api_token is not None and self.api_token_file is not None:
+            raise ValueError("LINER_API_TOKEN and LINER_API_TOKEN_FILE are both set; set one of the two")
+        return self
+
+    def host_and_token(self) -> tuple[str, SecretStr]:
+        """The origin of Liner's API and the token, or a sentence that says which variable to set.
+
+        Raises: SettingsError.
+        """
+        if self.mcp_demo:
+            return DEMO_HOST, SecretStr(DEMO_TOKEN)
+        missing: list[str] = []
+        if self.api_host is None:
+            missing.append("LINER_API_HOST (the address of your Liner API, such as https://api.example.com)")
+        if self.api_token is None and self.api_token_file is None:
+            missing.append("LINER_API_TOKEN or LINER_API_TOKEN_FILE (the integration token made in Liner)")
+        if missing:
+            raise SettingsError(
+                f"Not set up yet: set {' and '.join(missing)} in the environment of this server and restart it, "
+                "or start it with --demo to try it without an account."
+            )
+        assert self.api_host is not None  # noqa: S101 - told above; this is for the type checker
+        return self.api_host, self.api_token or self._token_from_file()
+
+    def _token_from_file(self) -> SecretStr:
+        assert self.api_token_file is not None  # noqa: S101 - the only caller has checked
+        try:
+            text = self.api_token_file.expanduser().read_text(encoding="utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise SettingsError(
+                f"LINER_API_TOKEN_FILE cannot be read: {reason}. Check the path and its rights."
+            ) from None
+        if not text:
+            raise SettingsError("LINER_API_TOKEN_FILE is empty. Put the integration token made in Liner into it.")
+        try:
+            return SecretStr(_usable_token(text))
+        except ValueError as error:
+            raise SettingsError(f"LINER_API_TOKEN_FILE: {error}.") from None
+
+    @property
+    def token_source(self) -> str:
+        """Which variable the token comes from, for `check`; never the token."""
+        if self.mcp_demo:
+            return "the demo"
+        return "LINER_API_TOKEN" if self.api_token is not None else "LINER_API_TOKEN_FILE"
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the process environment; `overrides` are fields given on the command line.
+
+    Raises: SettingsError with one sentence per unusable variable, naming it and never its value.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(" ".join(_sentence(row) for row in error.errors(include_url=False))) from None
+
+
+def liner_origin(host: str) -> str:
+    """`https://host[:port]` from what a person writes; plain http only for loopback.
+
+    Raises: ValueError with the reason, as the end of a sentence.
+    """
+    text = host.strip()
+    if "://" not in text:
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("it is not an address such as https://api.example.com") from None
+    name = parts.hostname
+    if not name or parts.scheme not in ("https", "http") or any(c.isspace() for c in text):
+        raise ValueError("it is not an address such as https://api.example.com")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("it must not hold a user name or password")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("it must be a host only, without a path: https://api.example.com")
+    if parts.scheme == "http" and not is_loopback(name):
+        raise ValueError("it must begin with https:// (plain http is for loopback only)")
+    shown = f"[{name}]" if ":" in name else name
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _usable_token(text: str) -> str:
+    token = text.strip()
+    # A header value: anything else would be refused by the HTTP library with the token in its error.
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError(
+            "the token holds characters that no Liner token has (a space, a line break, a letter with an accent)"
+        )
+    return token
+
+
+def _sentence(row: Any) -> str:
+    """One pydantic error row as a sentence that names the variable but not its value."""
+    location = [str(part) for part in row["loc"]]
+    message = str(row["msg"]).removeprefix("Value error, ")
+    if not location:
+        return f"{message}."
+    name = location[0] if location[0].startswith(PREFIX) else f"{PREFIX}{location[0].upper()}"
+    return f"{name} cannot be used: {message[0].lower()}{message[1:]}."
