@@ -1,0 +1,1 @@
+"""Storey 1: speaks Liner's HTTP API and knows nothing of MCP."""

@@ -1,0 +1,125 @@
+"""What Liner sends, read tolerantly and given out strictly.
+
+Unknown fields are ignored, numbers may come as strings and booleans as 0/1, all but an id may be null or absent. A
+field that was *absent* stays distinguishable from one that was *null* (`model_fields_set`): the two published versions
+of the call-record page differ in exactly that. Text is cleaned on the way in. Nothing here knows a URL or a question.
+
+Source: docs.linerapp.io, /devs/api/v2/...
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from liner_mcp.liner.text import clean
+
+
+def _clean_text(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
+
+
+def _nothing_if_blank(value: Any) -> Any:
+    # PHP back ends send "" where a number or a date is null.
+    return None if value == "" else value
+
+
+def _nothing_if_zero(value: int | None) -> int | None:
+    # "No agent" may come as 0 instead of null; no entity of Liner has id 0.
+    return value or None
+
+
+def _in_utc(value: datetime) -> datetime:
+    # Every sample ends in Z; a time without a zone is read as UTC too.
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Text = Annotated[str, BeforeValidator(_clean_text)]
+Whole = Annotated[int | None, BeforeValidator(_nothing_if_blank)]
+Reference = Annotated[int | None, BeforeValidator(_nothing_if_blank), AfterValidator(_nothing_if_zero)]
+Moment = Annotated[Annotated[datetime, AfterValidator(_in_utc)] | None, BeforeValidator(_nothing_if_blank)]
+
+
+class LinerModel(BaseModel):
+    """Base of everything Liner sends: camelCase on the wire, snake_case here."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, coerce_numbers_to_str=True
+    )
+
+    def was_sent(self, field: str) -> bool:
+        """Whether Liner's answer held the field at all, null or not."""
+        return field in self.model_fields_set
+
+
+class Identified(LinerModel):
+    """Anything that has an id."""
+
+    id: int
+
+
+class Call(Identified):
+    """One phone attempt. Durations in seconds. /devs/api/v2/call/detail/"""
+
+    user_id: Reference = None
+    order_id: Reference = None
+    lead_id: Reference = None
+    status_code: Text | None = None
+    direction: Text | None = None
+    finish_initiator: Text | None = None
+    talk_time_duration_seconds: Whole = None
+    wait_time_duration_seconds: Whole = None
+    client_phone: Text | None = None
+    has_records: bool | None = None
+    created_at: Moment = None
+
+
+class CallRecord(Identified):
+    """One audio file of a call, perhaps with an AI summary. It does not say which call it belongs to.
+
+    `user_id`, `lead_id` and `record_summary` are absent in one of the two published list versions.
+    /devs/api/v2/call-record/list/
+    """
+
+    user_id: Reference = None
+    lead_id: Reference = None
+    is_transfer: bool | None = None
+    duration_seconds: Whole = None
+    file_url: Text | None = None
+    record_summary: Text | None = None
+    created_at: Moment = None
+
+
+class Order(Identified):
+    """A client's calling project. /devs/api/v2/order/list/"""
+
+    title: Text | None = None
+    service_title: Text | None = None
+    code: Text | None = None
+
+
+class User(Identified):
+    """A person with a login: an agent, a supervisor, a client. /devs/api/v2/user/list/"""
+
+    name: Text | None = None
+    last_name: Text | None = None
+    access_group: Text | None = None
+    is_active: bool | None = None
+
+
+class CallStatus(Identified):
+    """The result of a call. Calls carry `code`; filters take `id`. /devs/api/v2/call-status/list/"""
+
+    code: Text | None = None
+    title: Text | None = None
+    lead_status_code: Text | None = None
+
+
+class ServiceHealth(LinerModel):
+    """One internal service of Liner. /devs/api/status/health-check"""
+
+    success: bool | None = None
+    message: Text | None = None

@@ -1,0 +1,269 @@
+"""Liner's rules without I/O: which request asks what, what an answer means, whether to try again.
+
+Status, headers and body come in; data, errors and delays go out. This module opens nothing, waits for nothing and knows
+no HTTP library. The walk over pages is in `paging.py`.
+
+Source: docs.linerapp.io, /devs/api/request-schema for the envelope; the method pages for paths and parameters.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, NoReturn, TypeVar, cast
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from liner_mcp.errors import (
+    AccessRefused,
+    LinerMcpError,
+    LinerRejected,
+    LinerUnavailable,
+    NotFound,
+    RateLimited,
+    SetupError,
+    Unreachable,
+    UnreadableAnswer,
+)
+from liner_mcp.liner.text import clean
+
+M = TypeVar("M", bound=BaseModel)
+
+PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
+QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
+
+# Headings of the documentation end every path with a slash; we send that form.
+HEALTH = "/v1/health/check/"
+CALLS = "/v2/call/"
+CALL_RECORDS = "/v2/call-record/"
+ORDERS = "/v2/order/"
+USERS = "/v2/user/list/"
+# The dictionary pages contradict themselves: singular in the heading, plural in the samples. Tried in this order.
+CALL_STATUSES = ("/v2/call-status/", "/v2/call-statuses/")
+
+
+def call_detail(call_id: int) -> str:
+    """/devs/api/v2/call/detail/"""
+    return f"/v2/call/detail/{call_id:d}/"
+
+
+def call_record_detail(record_id: int) -> str:
+    """/devs/api/v2/call-record/detail/"""
+    return f"/v2/call-record/detail/{record_id:d}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One GET request: a path and its parameters, in order. Array names carry their brackets (`orderIds[]`)."""
+
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+
+    def page(self, offset: int, limit: int) -> Query:
+        """The same question for one page."""
+        return Query(self.path, (*self.params, ("offset", str(offset)), ("limit", str(limit))))
+
+    @property
+    def target(self) -> str:
+        """Path and percent-encoded query, as it stands in the request line."""
+        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage(Generic[M]):
+    """One page of a list. `next` and `total` are None where Liner sent nothing usable."""
+
+    items: tuple[M, ...]
+    next: int | None
+    total: int | None
+
+
+def decode(status: int, body: bytes, retry_after: float | None) -> object:
+    """The `data` of an answer, or the error that it is.
+
+    `retry_after` is the wait in seconds that the answer's headers ask for, see `seconds_to_wait`.
+
+    Raises: AccessRefused, NotFound, RateLimited, LinerUnavailable, LinerRejected, UnreadableAnswer.
+    """
+    if status in (401, 403):
+        raise AccessRefused(
+            f"Liner does not accept the token (HTTP {status}). Check LINER_API_TOKEN and that LINER_API_HOST is the "
+            "host this token belongs to."
+        )
+    if status == 404:
+        raise NotFound("Liner knows nothing under this id (HTTP 404).")
+    if status == 429:
+        wait = "" if retry_after is None else f" It asks to wait {math.ceil(retry_after)} s before the next request."
+        raise RateLimited(f"Liner asks to slow down (HTTP 429).{wait} Ask again after that.", retry_after=retry_after)
+    if status >= 500:
+        raise LinerUnavailable(
+            f"Liner failed to answer (HTTP {status}). Ask again in a minute.", retry_after=retry_after
+        )
+    envelope = _envelope(status, body)
+    if status < 300 and envelope.get("success") in (True, 1, "1", "true"):
+        if "data" not in envelope:
+            _unreadable("it holds no data")
+        return envelope["data"]
+    said = quoted(envelope.get("message"))
+    raise LinerRejected(f"Liner refused the request (HTTP {status})" + (f": {said}." if said else " without a reason."))
+
+
+def _envelope(status: int, body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        _unreadable(f"its body is empty (HTTP {status})")
+    try:
+        envelope = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError):
+        if body.lstrip()[:1] == b"<":
+            _unreadable(
+                f"it is a web page instead of JSON (HTTP {status}); check that LINER_API_HOST is the API's host"
+            )
+        _unreadable(f"it is not valid JSON (HTTP {status})")
+    if not isinstance(envelope, dict) or "success" not in envelope:
+        _unreadable(f"it is not the documented envelope (HTTP {status})")
+    return cast("dict[str, Any]", envelope)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    # NaN and Infinity are not JSON, and a number that is not one would poison every sum after it.
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _unreadable(reason: str) -> NoReturn:
+    raise UnreadableAnswer(f"Liner's answer could not be read: {reason}.")
+
+
+def quoted(message: object) -> str:
+    """A message by Liner, cleaned, on one line, shortened and in quotation marks; empty when there is none."""
+    if not isinstance(message, str):
+        return ""
+    line = " ".join(clean(message).split())
+    if not line:
+        return ""
+    shown = line if len(line) <= QUOTED_CHARACTERS else line[: QUOTED_CHARACTERS - 1] + "…"
+    return f'"{shown.replace(chr(34), chr(39))}"'
+
+
+def read_one(data: object, model: type[M]) -> M:
+    """One entity from `data`.
+
+    Raises: UnreadableAnswer when a promised field is missing or a field has an unusable value.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        row = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in row["loc"]) or "data"
+        _unreadable(f"field {where[:60]} of a {model.__name__} has an unexpected value or is missing")
+
+
+def read_list(data: object, model: type[M]) -> ListPage[M]:
+    """A page of a list: `{list, next, total}`, or the bare array that dictionaries send.
+
+    Raises: UnreadableAnswer.
+    """
+    if isinstance(data, list):
+        rows = cast("list[object]", data)
+        return ListPage(tuple(read_one(row, model) for row in rows), next=None, total=len(rows))
+    if isinstance(data, dict):
+        page = cast("dict[str, object]", data)
+        rows = page.get("list")
+        if isinstance(rows, list):
+            items = tuple(read_one(row, model) for row in cast("list[object]", rows))
+            return ListPage(items, next=_count(page.get("next")), total=_count(page.get("total")))
+    _unreadable("a list was expected")
+
+
+def _count(value: object) -> int | None:
+    """A whole number ≥ 0 in any of its spellings, else None: what the last page sends here is undocumented."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value) or value < 0:
+        return None
+    return int(value)
+
+
+def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
+    """What a `Retry-After` header asks for, in seconds from `now`: it may be a number or an HTTP date.
+
+    None where it is absent or means nothing; a date in the past means 0. RFC 9110, section 10.2.3.
+    """
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        seconds = max(0.0, (moment - now).total_seconds())
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When to try a failed request again, and after how long.
+
+    `jitter` draws from 0 to the ceiling it is given ("full jitter": callers that failed together return apart).
+    """
+
+    jitter: Callable[[float], float]
+    attempts: int = 4  # three retries ride out a restart behind a load balancer; more would eat the deadline
+    first_ceiling: float = 0.5  # seconds; doubles with every attempt
+    last_ceiling: float = 8.0  # seconds; beyond this one call's deadline is better spent on telling the truth
+
+    def delay(self, error: BaseException, attempt: int, time_left: float) -> float | None:
+        """Seconds until the next attempt after attempt number `attempt` (from 1) failed, or None: give up.
+
+        A wait that does not end before the time is up is never begun.
+        """
+        if attempt >= self.attempts or not is_passing(error):
+            return None
+        asked = error.retry_after if isinstance(error, (RateLimited, LinerUnavailable)) else None
+        ceiling = min(self.last_ceiling, self.first_ceiling * 2 ** (attempt - 1))
+        # On top of the wait Liner asks for, a little jitter: everybody was told the same number.
+        wait = self.jitter(ceiling) if asked is None else asked + self.jitter(min(asked * 0.1, 1.0))
+        return wait if wait < time_left else None
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the failure may be gone at the next attempt: network, time-out, 429, 5xx."""
+    if isinstance(error, Unreachable):
+        return error.passing
+    return isinstance(error, (RateLimited, LinerUnavailable))
+
+
+def same_host(origin: str, asked: str, location: str) -> str | None:
+    """The target (path and query) of a redirect that stays on `origin`, or None when it leads away.
+
+    `asked` is the target that was redirected. The token travels in a header, so it must never follow elsewhere.
+    """
+    there = urlsplit(urljoin(f"{origin}{asked}", location))
+    here = urlsplit(origin)
+    try:
+        same = (there.scheme, there.hostname, there.port) == (here.scheme, here.hostname, here.port)
+    except ValueError:
+        return None
+    if not same or there.username is not None:
+        return None
+    return f"{there.path or '/'}" + (f"?{there.query}" if there.query else "")
+
+
+def is_hopeless(error: LinerMcpError) -> bool:
+    """Whether asking for other ids would fail the same way, so that a whole run should end at once."""
+    return isinstance(error, SetupError)
