@@ -1,0 +1,1 @@
+"""Storey 2: answers a reviewer's question; knows Liner's client, not MCP."""

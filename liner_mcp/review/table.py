@@ -1,0 +1,182 @@
+"""The answer: one table for a model's context, the same in both channels of a tool result.
+
+Columns once, rows as arrays, constants and names once, and a page filled row by row while the final UTF-8 text stays
+within a budget. Pure: rows come in, a JSON object comes out. What a row says is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NotRequired
+
+# pydantic reads the published schema from these classes and needs this one before Python 3.12.
+from typing_extensions import TypedDict
+
+Cell = int | str | None
+Row = tuple[Cell, ...]
+Block = Sequence[Row]
+"""Rows that stay together on one page: the records of one call, or a single row."""
+
+NEVER_HOISTED = frozenset({"call_id", "record_id", "summary"})
+"""What a row is about and what it says stays in the row, even when all rows agree."""
+
+MAX_NOTES = 3  # advice is read when there is little of it
+
+
+class Page(TypedDict):
+    """What was returned and what is left. Absent members have nothing to say."""
+
+    returned: int
+    complete: bool
+    next_cursor: NotRequired[str]
+    next_call_ids: NotRequired[list[int]]
+    total: NotRequired[int]
+    liner_total: NotRequired[int]
+    changed: NotRequired[bool]
+    partial_call: NotRequired[dict[str, int]]
+
+
+class Answer(TypedDict):
+    """A list answer. `rows` follow `columns`; a column missing there stands once in `every_row`."""
+
+    asked: dict[str, Any]
+    call: NotRequired[dict[str, int | str | None]]
+    page: Page
+    notes: NotRequired[list[str]]
+    retry: NotRequired[list[int]]
+    timezone: NotRequired[str]
+    names: NotRequired[dict[str, dict[str, str]]]
+    every_row: NotRequired[dict[str, int | str | None]]
+    columns: list[str]
+    rows: list[list[int | str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How much of a draft a page holds: its first `blocks`; `rows_of_first` when even the first had to be split."""
+
+    blocks: int
+    rows_of_first: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything an answer may hold, before it is known how much fits.
+
+    `page` and `notes` are asked again for every size tried: a page that ends early has a cursor, and may need advice.
+    `notes` stand in order of importance. `names` gives the legend for the rows and the call that are shown. Columns in
+    `if_any` are left out of a page in which they are null throughout. `splits` allows the first block to be split when
+    it does not fit alone.
+    """
+
+    asked: Mapping[str, Any]
+    columns: Sequence[str]
+    blocks: Sequence[Block]
+    page: Callable[[Shown], Mapping[str, Any]]
+    names: Callable[[Sequence[Row]], Mapping[str, Mapping[str, str]]]
+    timezone: str
+    notes: Callable[[Shown], Sequence[str]] = lambda _: ()
+    call: Mapping[str, Cell] | None = None
+    retry: Callable[[Shown], Sequence[int]] = lambda _: ()
+    if_any: frozenset[str] = frozenset()
+    splits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A finished answer: the structure and the very same as minified JSON."""
+
+    structure: dict[str, Any]
+    text: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the text in UTF-8."""
+        return len(self.text.encode())
+
+
+def minified(structure: Mapping[str, Any]) -> str:
+    """JSON without spaces and without ASCII escapes: escaped Cyrillic costs seven times the tokens."""
+    return json.dumps(structure, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def write(draft: Draft, budget: int) -> Written:
+    """The largest page of `draft`, block by block, whose text fits `budget` bytes.
+
+    A page always holds at least one row when there is one; if that row alone is larger than the budget, a note says so.
+    """
+    everything = Shown(len(draft.blocks))
+    written = _render(draft, everything)
+    if written.size <= budget or not draft.blocks:
+        return written
+    blocks, written = _most(lambda n: _render(draft, Shown(n)), len(draft.blocks), budget)
+    if blocks:
+        return written
+    if draft.splits and len(draft.blocks[0]) > 1:
+        rows, written = _most(lambda n: _render(draft, Shown(1, n)), len(draft.blocks[0]), budget)
+        if rows:
+            return written
+        return _render(draft, Shown(1, 1), _too_big(budget))
+    return _render(draft, Shown(1), _too_big(budget))
+
+
+def _most(render: Callable[[int], Written], limit: int, budget: int) -> tuple[int, Written]:
+    """The largest n below `limit` whose rendering fits, by halving; 0 when not even one does."""
+    fits, best, beyond = 0, None, limit
+    while beyond - fits > 1:
+        middle = (fits + beyond) // 2
+        tried = render(middle)
+        if tried.size <= budget:
+            fits, best = middle, tried
+        else:
+            beyond = middle
+    if best is None:
+        first = render(1)
+        return (1, first) if first.size <= budget else (0, first)
+    return fits, best
+
+
+def _too_big(budget: int) -> str:
+    return f"This one row is larger than the answer budget of {budget} bytes; a smaller summary_chars makes it fit."
+
+
+def _render(draft: Draft, shown: Shown, first_note: str | None = None) -> Written:
+    rows: list[Row] = [row for block in draft.blocks[: shown.blocks] for row in block]
+    if shown.rows_of_first is not None:
+        rows = list(draft.blocks[0][: shown.rows_of_first])
+    columns, every_row, cells = _hoisted(draft.columns, rows, draft.if_any)
+    page = draft.page(shown)
+    notes = [note for note in (first_note, *draft.notes(shown)) if note][:MAX_NOTES]
+    members: dict[str, Any] = {
+        "asked": dict(draft.asked),
+        "call": dict(draft.call or {}),
+        "page": {"returned": len(rows), **page},
+        "notes": notes,
+        "retry": list(draft.retry(shown)),
+        "timezone": draft.timezone if rows or draft.call else "",
+        "names": {kind: dict(legend) for kind, legend in draft.names(rows).items() if legend},
+        "every_row": every_row,
+        "columns": columns,
+    }
+    structure = {name: value for name, value in members.items() if value or name in ("asked", "columns")}
+    structure["rows"] = cells
+    return Written(structure, minified(structure))
+
+
+def _hoisted(
+    names: Sequence[str], rows: Sequence[Row], if_any: frozenset[str]
+) -> tuple[list[str], dict[str, Cell], list[list[Cell]]]:
+    """Split constants from rows: the columns that stay, what every row shares, and the remaining cells."""
+    stay: list[int] = []
+    every_row: dict[str, Cell] = {}
+    for index, name in enumerate(names):
+        values = {row[index] for row in rows}
+        if name in if_any and values <= {None}:
+            continue
+        if len(rows) > 1 and len(values) == 1 and name not in NEVER_HOISTED:
+            every_row[name] = rows[0][index]
+        else:
+            stay.append(index)
+    return [names[i] for i in stay], every_row, [[row[i] for i in stay] for row in rows]
