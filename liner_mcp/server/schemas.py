@@ -1,0 +1,51 @@
+"""Schemas as a model reads them: strict, without generated titles and without null branches.
+
+Every host sends every definition to its model with every request, so each word in them is paid for again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import ToolAnnotations
+
+# All tools only read, what they read is outside this server, and asking twice changes nothing.
+READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+
+
+def tool(function: Callable[..., Awaitable[Any]], title: str) -> Tool:
+    """A tool that refuses unknown arguments and publishes a compact schema.
+
+    The SDK ignores unknown arguments unless its argument model is told otherwise; a mistyped optional argument would
+    then get a confident answer to another question.
+    """
+    made = Tool.from_function(function, title=title, description=_unwrapped(function.__doc__ or ""))
+    metadata = made.fn_metadata
+    metadata.arg_model.model_config["extra"] = "forbid"
+    metadata.arg_model.model_rebuild(force=True)
+    metadata.output_schema = compact(metadata.output_schema)
+    schema = compact(metadata.arg_model.model_json_schema(by_alias=True))
+    return made.model_copy(update={"parameters": schema, "annotations": READ_ONLY})
+
+
+def compact(schema: Any) -> Any:
+    """The schema without generated titles, class docstrings of ours aside, and null branches of optional members."""
+    if isinstance(schema, list):
+        return [compact(part) for part in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    kept: dict[str, Any] = {}
+    for key, value in cast("dict[str, Any]", schema).items():
+        if key in ("properties", "$defs"):
+            kept[key] = {name: compact(part) for name, part in value.items()}
+        elif not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None):
+            kept[key] = compact(value)
+    return kept
+
+
+def _unwrapped(docstring: str) -> str:
+    """A docstring as prose: the source's line breaks and indentation mean nothing to a model."""
+    paragraphs = docstring.strip().split("\n\n")
+    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
