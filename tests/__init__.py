@@ -1,0 +1,1 @@
+"""The tests of liner-mcp; they mirror the package."""

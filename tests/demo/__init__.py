@@ -1,0 +1,1 @@
+"""The make-believe Liner is itself tested: a wrong fake would make wrong tests pass."""
