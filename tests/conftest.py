@@ -1,0 +1,96 @@
+"""What every test may use: an event loop, a clean environment, the make-believe Liner, and a session with our server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from mcp import Client
+from mcp.types import CallToolResult, TextContent
+
+from liner_mcp.demo import DemoLiner, World
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import Settings
+
+NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+"""When the make-believe calls end: every test sees the same forty days."""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own settings must not decide what a test finds."""
+    for name in os.environ:
+        if name.startswith("LINER_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """The default make-believe call centre. Shared: tests that add to it make their own."""
+    return World.generate(now=NOW)
+
+
+@pytest.fixture
+def liner(world: World) -> DemoLiner:
+    """A make-believe Liner over the shared world; its options may be changed."""
+    return DemoLiner(world)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One connected client and what it may ask."""
+
+    client: Client
+
+    async def ask(self, tool: str, **arguments: Any) -> CallToolResult:
+        result = await self.client.call_tool(tool, arguments)
+        assert isinstance(result, CallToolResult)
+        return result
+
+    async def answer(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The structured answer of a call that must succeed."""
+        result = await self.ask(tool, **arguments)
+        assert not result.is_error, text_of(result)
+        assert result.structured_content is not None
+        return result.structured_content
+
+    async def refusal(self, tool: str, **arguments: Any) -> str:
+        """The sentence of a call that must fail."""
+        result = await self.ask(tool, **arguments)
+        assert result.is_error, text_of(result)
+        return text_of(result)
+
+
+def text_of(result: CallToolResult) -> str:
+    """The one text block of a result."""
+    (block,) = result.content
+    assert isinstance(block, TextContent)
+    return block.text
+
+
+Connect = Callable[..., AbstractAsyncContextManager[Session]]
+
+
+@pytest.fixture(params=["auto", "legacy"])
+def connect(request: pytest.FixtureRequest, liner: DemoLiner) -> Connect:
+    """Open a session with our server in one protocol era; `settings` are fields of `Settings`, `app` another Liner."""
+
+    @asynccontextmanager
+    async def opened(app: Any = liner, **settings: Any) -> AsyncGenerator[Session]:
+        fields = {"mcp_demo": True, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
+        server = create_server(Settings(**fields), transport=httpx.ASGITransport(app=app))
+        async with Client(server, mode=request.param, raise_exceptions=True) as client:
+            yield Session(client)
+
+    return opened
