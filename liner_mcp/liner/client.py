@@ -25,7 +25,7 @@ from liner_mcp.errors import DeadlinePassed, LinerMcpError, LinerRejected, NotFo
 from liner_mcp.liner import protocol
 from liner_mcp.liner.models import Call, CallRecord, CallStatus, Identified, Order, ServiceHealth, User
 from liner_mcp.liner.paging import Listing, PageWalk
-from liner_mcp.liner.protocol import Query, RetryPolicy
+from liner_mcp.liner.protocol import CallFilter, ListPage, Query, RetryPolicy
 
 # httpx and stamina cost 60 ms together; they are imported when the first request is made, so that a host that only
 # lists the tools does not wait for them.
@@ -141,6 +141,16 @@ class LinerClient:
     async def call(self, call_id: int) -> Call:
         """One call. Raises NotFound for an unknown id."""
         return protocol.read_one(await self._get(Query(protocol.call_detail(call_id))), Call)
+
+    async def calls(self, which: CallFilter) -> Listing[Call]:
+        """All calls of a closed window, in Liner's order, which is none."""
+        return await self._listing(which.query(), Call)
+
+    async def calls_page(
+        self, which: CallFilter, *, offset: int = 0, limit: int = protocol.PAGE_LIMIT
+    ) -> ListPage[Call]:
+        """One page of the same, with Liner's count of the whole window."""
+        return protocol.read_list(await self._get(which.query().page(offset, limit)), Call)
 
     async def call_record(self, record_id: int) -> CallRecord:
         """One call record with all its fields. Raises NotFound for an unknown id."""

@@ -118,6 +118,8 @@ def create_server(
     # The HTTP library logs every URL at INFO, and URLs hold ids.
     for noisy in ("httpx", "httpcore", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # A retry that helped is nobody's concern; one that did not is told in the answer.
+    logging.getLogger("stamina").setLevel(logging.ERROR)
     return LinerServer(Office(settings, transport=transport))
 
 
