@@ -11,10 +11,10 @@ behind a word such as "contract" and before a currency. In doubt a number is mas
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 _OPEN, _CLOSE = "(（", ")）"
 _PLUS = "+＋"
@@ -26,9 +26,12 @@ _DASHES = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d")
 
 _SHORTEST = 7  # the digits of `123-45-67`
 
-# Four characters between groups are ` - (`. Digits and the characters
-# between them do not overlap, so this pattern never has two ways to read a text and cannot blow up.
-_RUN = re.compile(rf"\d(?:[{_BETWEEN}]{{0,4}}\d){{{_SHORTEST - 1},}}")
+# Four characters between groups are ` - (`. Digits and what stands between them do not overlap, so this pattern never
+# has two ways to read a text and cannot blow up. Its group tells runs of ten digits or more; the others are mostly sums
+# and dates, dropped at once unless `_SHORT` (`123-45-67`, `04 312 3456`) or a plus speaks for them.
+_NEXT = rf"(?:[{_BETWEEN}]{{0,4}}\d)"
+_RUN = re.compile(rf"\d{_NEXT}{{{_SHORTEST - 1}}}(?:({_NEXT}{{3,}})|{_NEXT}{{0,2}})")
+_SHORT = re.compile(r"\d{3}[^\d\s/.]\d\d[^\d\s/.]\d\d|0\d\D{1,4}\d{3}\D")
 _GROUP = re.compile(r"\d+")
 _BRACKETED = re.compile(rf"[{_OPEN}][^{_OPEN}{_CLOSE}]*[{_CLOSE}]")
 
@@ -53,11 +56,12 @@ _UNIT = re.compile(
 )
 
 _RUSSIA = "7"  # and Kazakhstan
-_MOBILE_ELEVEN = ("79", "89")
 _CAPITAL_CODES = ("495", "498", "499", "812")  # Moscow and St Petersburg: known by heart, so written without a country
-_CITY_SHAPES = {(3, 3, 4), (3, 7), (4, 2, 2, 2), (4, 6), (5, 1, 2, 2)}
+_CITY_SHAPES = {(3, 7), (4, 2, 2, 2), (5, 1, 2, 2)}
 _NEIGHBOURS = ("971", "375", "380", "374", "992", "994", "995", "996", "998")  # countries often written without a plus
-_TRUNK_COUNTRIES = ("971", "90", "44", "380", "49")  # where a leading 0 stands for the country; the first that fits
+_TRUNK_COUNTRIES = ("971", "90", "44", "49")  # where a leading 0 stands for the country; the first that fits
+
+_DIALLED_ABROAD = ("00", "810")  # by most of the world, and by Russia
 
 _VALID, _POSSIBLE, _NEITHER = 2, 1, 0
 
@@ -95,14 +99,13 @@ def cut(text: str, limit: int) -> str:
     return text[:end].rstrip() + "…"
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(NamedTuple):
     """Digit groups of a text that only phone punctuation parts."""
 
     text: str
     groups: list[tuple[int, int]]
     digits: str
-    offsets: list[int]  # of each group in `digits`
+    offsets: list[int]  # of each group in `digits`, and of its end
     ending_at: dict[int, int]  # offset in `digits` → the group that ends there
     plus: int | None  # where the plus stands that the first group belongs to
 
@@ -112,6 +115,12 @@ class _Run:
         last = self.ending_at.get(offset + length)
         return None if last is None else _Window(self, first, last, self.digits[offset : offset + length])
 
+    def dials_abroad(self, first: int) -> bool:
+        """Whether a prefix such as `00` begins here; two single digits are a count rather than a prefix."""
+        offset = self.offsets[first]
+        spelled = offset + 1 in self.ending_at and offset + 2 in self.ending_at
+        return not spelled and self.digits.startswith(_DIALLED_ABROAD, offset)
+
     def gap(self, group: int) -> str:
         """What stands between this group and the next; empty behind the last."""
         return self.text[self.groups[group][1] : self.groups[group + 1][0]] if group + 1 < len(self.groups) else ""
@@ -120,8 +129,7 @@ class _Run:
         return self.groups[group][1] - self.groups[group][0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Window(NamedTuple):
     """Neighbouring groups that may be one phone."""
 
     run: _Run
@@ -131,7 +139,7 @@ class _Window:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(self.run.size(group) for group in range(self.first, self.last + 1))
+        return tuple(end - start for start, end in self.run.groups[self.first : self.last + 1])
 
     @property
     def span(self) -> tuple[int, int]:
@@ -164,8 +172,7 @@ class _Window:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Phone:
+class _Phone(NamedTuple):
     window: _Window
     country: str  # its calling code; empty when it cannot be told
     certain: bool  # whether it is masked whatever stands around it
@@ -176,7 +183,7 @@ def _mask_once(text: str) -> str:
     done = 0
     for run in _runs(text):
         group = 0
-        while group < len(run.groups):
+        while len(run.digits) - run.offsets[group] >= _SHORTEST:
             phone = _phone_at(run, group)
             if phone is None:
                 group += 1
@@ -190,6 +197,8 @@ def _mask_once(text: str) -> str:
 def _runs(text: str) -> Iterator[_Run]:
     for match in _RUN.finditer(text):
         start, end = match.span()
+        if match[1] is None and not _SHORT.search(match[0]) and _plus_before(text, start) is None:
+            continue
         for known in _NO_PHONE.finditer(text, start, end):
             yield from _run(text, start, known.start())
             start = known.end()
@@ -233,10 +242,14 @@ def _phone_at(run: _Run, first: int) -> _Phone | None:
     """The phone that begins with this group, if one does."""
     if first == 0 and run.plus is not None and (phone := _after_plus(run)) is not None:
         return phone
-    for rule in (_russian, _abroad_without_plus, _with_trunk_zero, _without_country, _neighbour, _local):
-        phone = rule(run, first)
-        if phone is not None and (phone.certain or not _is_reference_or_sum(phone.window)):
-            return phone
+    for length, rules in _RULES_ABROAD if run.dials_abroad(first) else _RULES:
+        window = run.window(first, length)
+        if window is None:
+            continue
+        for rule in rules:
+            phone = rule(window)
+            if phone is not None and not window.is_sums() and (phone.certain or not _is_reference_or_sum(window)):
+                return phone
     return None
 
 
@@ -267,106 +280,102 @@ def _after_plus(run: _Run) -> _Phone | None:
 def _hides_another(window: _Window) -> bool:
     """Whether a Russian phone begins within and ends beyond: masking the window would leave its last digits bare."""
     for group in range(window.first + 1, window.last + 1):
-        other = _russian(window.run, group)
-        if other is not None and other.window.last > window.last:
+        other = window.run.window(group, 11)
+        if other is not None and other.last > window.last and _russian(other) is not None and not other.is_sums():
             return True
     return False
 
 
-def _russian(run: _Run, first: int) -> _Phone | None:
-    """`8 (916) 123-45-67`, `79161234567`, `8 800 555 35 35`: eleven digits from 7 or 8."""
-    if run.digits[run.offsets[first]] not in "78":
+def _russian(window: _Window) -> _Phone | None:
+    """`8 (916) 123-45-67`, `79161234567`, `8 800 555 35 35`."""
+    digits = window.digits
+    if digits[0] not in "78":
         return None
-    window = run.window(first, 11)
-    if window is None or window.is_sums():
-        return None
-    certain = window.digits.startswith(_MOBILE_ELEVEN) or window.shape == (1, 3, 3, 2, 2) or window.has_brackets
-    if certain or _rank(_RUSSIA + window.digits[1:]) == _VALID:
-        return _Phone(window, _RUSSIA, certain)
+    certain = digits[1] == "9" or window.shape == (1, 3, 3, 2, 2) or window.has_brackets
+    return _Phone(window, _RUSSIA, certain) if certain or _rank(_RUSSIA + digits[1:]) == _VALID else None
+
+
+def _abroad_without_plus(window: _Window) -> _Phone | None:
+    """`00971 50 123 4567`, and `8 10 971 50 123 4567` as Russia dials it."""
+    for prefix in _DIALLED_ABROAD:
+        number = window.digits.removeprefix(prefix)
+        if number != window.digits and _rank(number) == _VALID:
+            return _Phone(window, _country_of(number), certain=False)
     return None
 
 
-def _abroad_without_plus(run: _Run, first: int) -> _Phone | None:
-    """`00971 50 123 4567`, and `8 10 971 ...` as Russia dials it."""
-    offset = run.offsets[first]
-    for prefix, lowest in (("00", _POSSIBLE), ("810", _VALID)):
-        if not run.digits.startswith(prefix, offset) or run.digits[offset + len(prefix) :][:1] in {"", "0"}:
-            continue
-        for rank in range(_VALID, lowest - 1, -1):
-            for length in range(15, 9, -1):
-                window = run.window(first, len(prefix) + length)
-                if window is not None and _rank(window.digits[len(prefix) :]) >= rank and not window.is_sums():
-                    return _Phone(window, _country_of(window.digits[len(prefix) :]), certain=False)
-    return None
-
-
-def _with_trunk_zero(run: _Run, first: int) -> _Phone | None:
+def _with_trunk_zero(window: _Window) -> _Phone | None:
     """`050 123 4567` (a mobile of the Emirates), `04 312 3456` (Dubai), `0532 123 45 67`, `07911 123456`."""
-    if run.digits[run.offsets[first]] != "0":
+    digits = window.digits
+    if digits[0] != "0" or digits[1] == "0" or "/" in window.inside:
         return None
-    for length in (11, 10, 9):
-        window = run.window(first, length)
-        if window is None or window.is_sums() or "/" in window.inside:
-            continue
-        shape = window.shape
-        # Nine digits in one group may be a bank's code, and pairs from a zero are a date with its time.
-        written_as_phone = shape == (2, 3, 4) if length == 9 else shape[0] >= 3 or max(shape) == 1
-        if len(shape) == 1 and window.digits[1] not in "57":
-            continue
-        country = _country_behind_zero(window.digits) if written_as_phone else ""
-        if country:
-            return _Phone(window, country, certain=False)
-    return None
+    shape = window.shape
+    if len(digits) == 9:
+        plausible = shape == (2, 3, 4)  # in one group it may be a bank's code
+    elif len(shape) == 1:
+        plausible = digits[1] in "57"  # the mobiles, else any id padded with a zero
+    else:
+        # Pairs from a zero are a date with its time, and single digits a count, unless they spell a mobile.
+        plausible = shape[0] >= 3 or (max(shape) == 1 and digits[1] in "57")
+    country = _country_behind_zero(digits) if plausible else ""
+    return _Phone(window, country, certain=False) if country else None
 
 
-def _without_country(run: _Run, first: int) -> _Phone | None:
-    """`9161234567`, `(495) 123-45-67`, `4852 12-34-56`: ten digits, the country being understood."""
-    window = run.window(first, 10)
-    if window is None or "/" in window.inside or window.is_sums():
+def _without_country(window: _Window) -> _Phone | None:
+    """`9161234567`, `(495) 123-45-67`, `4852-12-34-56`: the country is understood."""
+    digits, lead = window.digits, window.run.size(window.first)
+    if digits[0] == "1" or (lead < 3 and digits[0] != "9") or "/" in window.inside:
         return None
-    digits, shape, lead = window.digits, window.shape, run.size(first)
+    shape = window.shape
     if (window.has_brackets and lead >= 3) or shape == (3, 3, 2, 2):
         return _Phone(window, _country_understood(digits), certain=True)
     mobile = digits[0] == "9" and (lead >= 3 or max(shape) <= 2)
     capital = len(shape) == 1 and digits.startswith(_CAPITAL_CODES)
-    city = shape in _CITY_SHAPES and _VALID in (_rank(_RUSSIA + digits), _rank("1" + digits))
-    if mobile or capital or city:
-        return _Phone(window, _country_understood(digits), certain=False)
-    return None
+    city = digits[0] != "0" and (shape == (3, 3, 4) or (digits[0] in "348" and shape in _CITY_SHAPES))
+    return _Phone(window, _country_understood(digits), certain=False) if mobile or capital or city else None
 
 
-def _neighbour(run: _Run, first: int) -> _Phone | None:
+def _neighbour(window: _Window) -> _Phone | None:
     """`971 50 123 4567`, `998901234567`: a country's code whose plus got lost."""
-    code = run.digits[run.offsets[first] : run.offsets[first] + 3]
-    if code not in _NEIGHBOURS:
-        return None
-    for length in (12, 11):
-        window = run.window(first, length)
-        if window is None or window.is_sums() or _rank(window.digits) != _VALID:
-            continue
-        # A person's INN has twelve digits and begins with a region; there is no region 97, nor a code alone in front.
-        if window.shape[0] == 3 or code.startswith("9"):
-            return _Phone(window, code, certain=False)
-    return None
+    code = window.digits[:3]
+    # A person's INN has twelve digits and begins with a region; no region is 97 or 99, and no code stands alone in it.
+    plausible = code in _NEIGHBOURS and (code[0] == "9" or window.run.size(window.first) == 3)
+    return _Phone(window, code, certain=False) if plausible and _rank(window.digits) == _VALID else None
 
 
-def _local(run: _Run, first: int) -> _Phone | None:
+def _local(window: _Window) -> _Phone | None:
     """`123-45-67`, if no further dash ties it to a longer number."""
-    window = run.window(first, 7)
-    if window is None or window.shape != (3, 2, 2):
+    run, first, last = window.run, window.first, window.last
+    if (
+        run.size(first) != 3
+        or window.shape != (3, 2, 2)
+        or run.gap(first) not in _DASHES
+        or run.gap(first + 1) not in _DASHES
+    ):
         return None
-    dashed = run.gap(first) in _DASHES and run.gap(first + 1) in _DASHES
-    tied = (first > 0 and run.gap(first - 1).strip() in _DASHES) or run.gap(window.last).strip() in _DASHES
-    return _Phone(window, "", certain=False) if dashed and not tied else None
+    tied = (first > 0 and run.gap(first - 1).strip() in _DASHES) or run.gap(last).strip() in _DASHES
+    return None if tied else _Phone(window, "", certain=False)
+
+
+# By the number of digits; the longest reading is tried first, as it leaves the fewest digits bare.
+_RULES: tuple[tuple[int, tuple[Callable[[_Window], _Phone | None], ...]], ...] = (
+    (12, (_neighbour,)),
+    (11, (_russian, _with_trunk_zero, _neighbour)),
+    (10, (_with_trunk_zero, _without_country)),
+    (9, (_with_trunk_zero,)),
+    (7, (_local,)),
+)
+# A country's number of ten to fifteen digits behind its prefix of two or three.
+_RULES_ABROAD = (*((length, (_abroad_without_plus,)) for length in range(18, 11, -1)), *_RULES)
 
 
 def _country_understood(digits: str) -> str:
     """The country of ten digits written without one: Russia, if they can be Russian."""
     if digits[0] == "0":
         return _country_behind_zero(digits)
-    if _rank(_RUSSIA + digits) != _VALID and _rank("1" + digits) == _VALID:
-        return "1"
-    return _RUSSIA if digits[0] in "3489" else ""
+    if digits[0] in "34789":
+        return _RUSSIA
+    return "1" if _rank("1" + digits) == _VALID else ""
 
 
 def _country_behind_zero(digits: str) -> str:

@@ -1,0 +1,1 @@
+"""Tests of storey 1, which speaks Liner's HTTP API."""

@@ -1,0 +1,1 @@
+"""Tests of storey 2, which answers a reviewer's question."""
