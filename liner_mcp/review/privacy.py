@@ -12,9 +12,18 @@ behind a word such as "contract" and before a currency. In doubt a number is mas
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
+
+from liner_mcp.review.numbering import (
+    RUSSIA,
+    VALID,
+    country_behind_zero,
+    country_of,
+    country_understood,
+    rank,
+    whole_number,
+)
 
 _OPEN, _CLOSE = "(（", ")）"
 _PLUS = "+＋"
@@ -55,15 +64,11 @@ _UNIT = re.compile(
     r"\s?(?:[₽$€£%]|руб|р\.|тыс|млн|млрд|долл|евро|дирх|тенге|м²|кв\.?\s?м|(?:aed|usd|eur|rub|kzt)\b)", re.IGNORECASE
 )
 
-_RUSSIA = "7"  # and Kazakhstan
 _CAPITAL_CODES = ("495", "498", "499", "812")  # Moscow and St Petersburg: known by heart, so written without a country
 _CITY_SHAPES = {(3, 7), (4, 2, 2, 2), (5, 1, 2, 2)}
 _NEIGHBOURS = ("971", "375", "380", "374", "992", "994", "995", "996", "998")  # countries often written without a plus
-_TRUNK_COUNTRIES = ("971", "90", "44", "49")  # where a leading 0 stands for the country; the first that fits
 
 _DIALLED_ABROAD = ("00", "810")  # by most of the world, and by Russia
-
-_VALID, _POSSIBLE, _NEITHER = 2, 1, 0
 
 
 def mask_phones(text: str) -> str:
@@ -83,8 +88,8 @@ def mask_phone(value: str | None) -> str | None:
     if not value or _MASK.fullmatch(value):
         return value
     digits = _plain(value)
-    number = _whole_number(digits, has_plus=value.lstrip().startswith(tuple(_PLUS)))
-    return f"***{digits[-2:]}" if number is None else _mask(_country_of(number), number)
+    number = whole_number(digits, has_plus=value.lstrip().startswith(tuple(_PLUS)))
+    return f"***{digits[-2:]}" if number is None else _mask(country_of(number), number)
 
 
 def cut(text: str, limit: int) -> str:
@@ -263,18 +268,18 @@ def _is_reference_or_sum(window: _Window) -> bool:
 def _after_plus(run: _Run) -> _Phone | None:
     """`+971 50 123 4567`: the likeliest length by the country's plan; without a plan, all that a phone can hold."""
     best: _Window | None = None
-    best_rank = -1
+    best_fit = -1
     for length in range(15, 6, -1):  # fifteen digits are the longest phone by ITU-T E.164
         window = run.window(0, length)
         if window is None or window.digits[0] == "0":
             continue
-        rank = _rank(window.digits)
-        unlikely = length < 10 and (rank != _VALID or window.is_sums())  # `+1 500 000` is a gain, not a phone
-        if rank > best_rank and not unlikely and (rank == _VALID or not _hides_another(window)):
-            best, best_rank = window, rank
-        if best_rank == _VALID:
+        fit = rank(window.digits)
+        unlikely = length < 10 and (fit != VALID or window.is_sums())  # `+1 500 000` is a gain, not a phone
+        if fit > best_fit and not unlikely and (fit == VALID or not _hides_another(window)):
+            best, best_fit = window, fit
+        if best_fit == VALID:
             break
-    return None if best is None else _Phone(best, _country_of(best.digits), certain=True)
+    return None if best is None else _Phone(best, country_of(best.digits), certain=True)
 
 
 def _hides_another(window: _Window) -> bool:
@@ -292,15 +297,15 @@ def _russian(window: _Window) -> _Phone | None:
     if digits[0] not in "78":
         return None
     certain = digits[1] == "9" or window.shape == (1, 3, 3, 2, 2) or window.has_brackets
-    return _Phone(window, _RUSSIA, certain) if certain or _rank(_RUSSIA + digits[1:]) == _VALID else None
+    return _Phone(window, RUSSIA, certain) if certain or rank(RUSSIA + digits[1:]) == VALID else None
 
 
 def _abroad_without_plus(window: _Window) -> _Phone | None:
     """`00971 50 123 4567`, and `8 10 971 50 123 4567` as Russia dials it."""
     for prefix in _DIALLED_ABROAD:
         number = window.digits.removeprefix(prefix)
-        if number != window.digits and _rank(number) == _VALID:
-            return _Phone(window, _country_of(number), certain=False)
+        if number != window.digits and rank(number) == VALID:
+            return _Phone(window, country_of(number), certain=False)
     return None
 
 
@@ -317,7 +322,7 @@ def _with_trunk_zero(window: _Window) -> _Phone | None:
     else:
         # Pairs from a zero are a date with its time, and single digits a count, unless they spell a mobile.
         plausible = shape[0] >= 3 or (max(shape) == 1 and digits[1] in "57")
-    country = _country_behind_zero(digits) if plausible else ""
+    country = country_behind_zero(digits) if plausible else ""
     return _Phone(window, country, certain=False) if country else None
 
 
@@ -328,11 +333,11 @@ def _without_country(window: _Window) -> _Phone | None:
         return None
     shape = window.shape
     if (window.has_brackets and lead >= 3) or shape == (3, 3, 2, 2):
-        return _Phone(window, _country_understood(digits), certain=True)
+        return _Phone(window, country_understood(digits), certain=True)
     mobile = digits[0] == "9" and (lead >= 3 or max(shape) <= 2)
     capital = len(shape) == 1 and digits.startswith(_CAPITAL_CODES)
     city = digits[0] != "0" and (shape == (3, 3, 4) or (digits[0] in "348" and shape in _CITY_SHAPES))
-    return _Phone(window, _country_understood(digits), certain=False) if mobile or capital or city else None
+    return _Phone(window, country_understood(digits), certain=False) if mobile or capital or city else None
 
 
 def _neighbour(window: _Window) -> _Phone | None:
@@ -340,7 +345,7 @@ def _neighbour(window: _Window) -> _Phone | None:
     code = window.digits[:3]
     # A person's INN has twelve digits and begins with a region; no region is 97 or 99, and no code stands alone in it.
     plausible = code in _NEIGHBOURS and (code[0] == "9" or window.run.size(window.first) == 3)
-    return _Phone(window, code, certain=False) if plausible and _rank(window.digits) == _VALID else None
+    return _Phone(window, code, certain=False) if plausible and rank(window.digits) == VALID else None
 
 
 def _local(window: _Window) -> _Phone | None:
@@ -369,34 +374,6 @@ _RULES: tuple[tuple[int, tuple[Callable[[_Window], _Phone | None], ...]], ...] =
 _RULES_ABROAD = (*((length, (_abroad_without_plus,)) for length in range(18, 11, -1)), *_RULES)
 
 
-def _country_understood(digits: str) -> str:
-    """The country of ten digits written without one: Russia, if they can be Russian."""
-    if digits[0] == "0":
-        return _country_behind_zero(digits)
-    if digits[0] in "34789":
-        return _RUSSIA
-    return "1" if _rank("1" + digits) == _VALID else ""
-
-
-def _country_behind_zero(digits: str) -> str:
-    for country in _TRUNK_COUNTRIES:
-        if _rank(country + digits[1:]) == _VALID:
-            return country
-    return ""
-
-
-def _whole_number(digits: str, *, has_plus: bool) -> str | None:
-    """The digits of a field's phone from its country code on, or None when they are no phone."""
-    if has_plus or digits.startswith("00"):
-        number = digits.removeprefix("00")
-        return number if 8 <= len(number) <= 15 and _country_of(number) else None
-    if len(digits) == 11 and digits[0] in "78":
-        return _RUSSIA + digits[1:]
-    if len(digits) == 10 and (country := _country_understood(digits)):
-        return country + digits.removeprefix("0")
-    return digits if len(digits) <= 15 and _rank(digits) == _VALID else None
-
-
 def _mask(country: str, digits: str) -> str:
     prefix = f"+{country} " if country else ""
     return f"{prefix}*** ***-**-{digits[-2:]}"
@@ -407,34 +384,3 @@ def _plain(text: str) -> str:
     if text.isascii():
         return "".join(_GROUP.findall(text))
     return "".join(str(unicodedata.decimal(digit)) for group in _GROUP.findall(text) for digit in group)
-
-
-def _country_of(number: str) -> str:
-    """The calling code that an international number begins with; no code is the beginning of another."""
-    if number[:1] in {"1", _RUSSIA}:
-        return number[0]
-    import phonenumbers
-
-    return next((number[:n] for n in (2, 3) if int(number[:n] or 0) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE), "")
-
-
-@lru_cache(maxsize=4096)  # a page repeats its phones; they are kept in memory only, and no longer than the process
-def _rank(number: str) -> int:
-    """How well the digits of an international number fit its country's numbering plan."""
-    if number.startswith("79") and len(number) == 11:  # the commonest phone here needs no library
-        return _VALID
-    # Imported late: it takes 30 to 50 ms, and a server whose texts hold no foreign or city phone never needs it.
-    import phonenumbers
-
-    country = _country_of(number)
-    national = number[len(country) :]
-    if country not in {"", "39"}:  # Italy's zero belongs to the number, elsewhere `+44 (0)20` is a habit
-        national = national.removeprefix("0")
-    if not country or not national:
-        return _NEITHER
-    candidate = phonenumbers.PhoneNumber(
-        country_code=int(country), national_number=int(national), italian_leading_zero=national[0] == "0"
-    )
-    if phonenumbers.is_valid_number(candidate):
-        return _VALID
-    return _POSSIBLE if phonenumbers.is_possible_number(candidate) else _NEITHER
