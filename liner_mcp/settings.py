@@ -7,6 +7,7 @@ field the user left blank.
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ PREFIX = "LINER_"
 DEMO_HOST = "http://127.0.0.1"
 DEMO_TOKEN = "demo"  # noqa: S105 - the make-believe Liner's only token, a public word
 
+_HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")  # letters of any script: such names exist too
+
 
 class Settings(BaseSettings):
     """What the environment says. Field `api_host` is variable `LINER_API_HOST`, and so on."""
@@ -32,13 +35,13 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = None
     api_token_file: Path | None = None
     timezone: str | None = None
-    max_answer_bytes: int | None = Field(None, ge=2_000, le=60_000)
-    deadline_seconds: float = Field(45, gt=0, le=3_600)
-    concurrency: int = Field(4, ge=1, le=64)
-    requests_per_second: float = Field(20, ge=0, le=1_000)
+    max_answer_bytes: int | None = Field(default=None, ge=2_000, le=60_000)
+    deadline_seconds: float = Field(default=45, gt=0, le=3_600)
+    concurrency: int = Field(default=4, ge=1, le=64)
+    requests_per_second: float = Field(default=20, ge=0, le=1_000)
     show_phones: bool = False
     audio: Literal["off", "blob", "url"] = "blob"
-    max_audio_bytes: int = Field(700_000, ge=1_000, le=8_000_000)
+    max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
     mcp_demo: bool = False
 
     @classmethod
@@ -51,6 +54,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if not (isinstance(value, str) and not value.strip())}
 
     @field_validator("api_host")
     @classmethod
@@ -102,8 +110,10 @@ class Settings(BaseSettings):
         assert self.api_token_file is not None  # noqa: S101 - the only caller has checked
         try:
             text = self.api_token_file.expanduser().read_text(encoding="utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        except UnicodeDecodeError:
+            raise SettingsError("LINER_API_TOKEN_FILE cannot be read: it is not UTF-8 text.") from None
+        except (OSError, ValueError, RuntimeError) as error:  # also a ~user that nobody is
+            reason = (error.strerror if isinstance(error, OSError) else None) or "it is not a path"
             raise SettingsError(
                 f"LINER_API_TOKEN_FILE cannot be read: {reason}. Check the path and its rights."
             ) from None
@@ -147,7 +157,7 @@ def liner_origin(host: str) -> str:
     except ValueError:
         raise ValueError("it is not an address such as https://api.example.com") from None
     name = parts.hostname
-    if not name or parts.scheme not in ("https", "http") or any(c.isspace() for c in text):
+    if not name or parts.scheme not in ("https", "http") or not _is_host(name) or any(c.isspace() for c in text):
         raise ValueError("it is not an address such as https://api.example.com")
     if parts.username is not None or parts.password is not None:
         raise ValueError("it must not hold a user name or password")
@@ -157,6 +167,15 @@ def liner_origin(host: str) -> str:
         raise ValueError("it must begin with https:// (plain http is for loopback only)")
     shown = f"[{name}]" if ":" in name else name
     return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
+
+
+def _is_host(name: str) -> bool:
+    if ":" in name:
+        return True  # IPv6 in brackets, checked where the address was taken apart
+    try:
+        return _HOST_NAME.fullmatch(name) is not None and (name.isascii() or bool(name.encode("idna")))
+    except UnicodeError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

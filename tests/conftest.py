@@ -1,4 +1,4 @@
-"""What every test may use: an event loop, a clean environment, the make-believe Liner, and a session with our server."""
+"""What every test may use: an event loop, a clean environment, the make-believe Liner, a session with our server."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def connect(request: pytest.FixtureRequest, liner: DemoLiner) -> Connect:
 
     @asynccontextmanager
     async def opened(app: Any = liner, **settings: Any) -> AsyncGenerator[Session]:
-        fields = {"mcp_demo": True, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
+        fields: dict[str, Any] = {"mcp_demo": True, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
         server = create_server(Settings(**fields), transport=httpx.ASGITransport(app=app))
         async with Client(server, mode=request.param, raise_exceptions=True) as client:
             yield Session(client)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
+from typing import Any
 
+import anyio
+import httpx
 import pytest
+from mcp import Client, MCPError
+from mcp.types import INVALID_PARAMS, Implementation
 
-from tests.conftest import Connect, text_of
+from liner_mcp.demo import DemoLiner, World
+from liner_mcp.errors import SettingsError
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import Settings, read_settings
+from tests.conftest import NOW, Connect, Session, text_of
 
 pytestmark = pytest.mark.anyio
+
+
+# What is answered ----------------------------------------------------------------------------------------------------
 
 
 async def test_both_channels_say_the_same_in_one_compact_text(connect: Connect) -> None:
@@ -17,3 +30,222 @@ async def test_both_channels_say_the_same_in_one_compact_text(connect: Connect) 
     text = text_of(result)
     assert json.loads(text) == result.structured_content
     assert text == json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
+
+
+async def test_the_structure_fits_the_published_output_schema(connect: Connect) -> None:
+    import jsonschema
+
+    async with connect() as session:
+        tools = {tool.name: tool for tool in (await session.client.list_tools()).tools}
+        for name, arguments in (
+            ("list_call_records", {"call_id": 7003900}),
+            ("get_call_summaries", {"call_ids": [7003900, 7003897, 12], "summary_chars": 50}),
+        ):
+            schema = tools[name].output_schema
+            assert schema is not None
+            jsonschema.validate(await session.answer(name, **arguments), schema)
+
+
+@pytest.mark.parametrize(
+    "call_ids",
+    [
+        7003900,
+        "7003900",
+        "7003900,7003898",
+        "7003900; 7003898",
+        "[7003900, 7003898]",
+        [7003900, "7003898"],
+        [7003900.0],
+    ],
+)
+async def test_a_list_of_ids_is_understood_in_every_harmless_form(connect: Connect, call_ids: Any) -> None:
+    async with connect() as session:
+        answer = await session.answer("get_call_summaries", call_ids=call_ids)
+    assert answer["rows"][0][0] == 7003900
+
+
+async def test_a_cursor_alone_goes_on_and_the_pages_together_are_the_whole() -> None:
+    world = World.generate(now=NOW, days=2, calls=40)
+    call = world.add_call()
+    ids = [world.add_record(call.id, summary=f"Part {number}").id for number in range(7)]
+    settings = Settings(mcp_demo=True, requests_per_second=0)
+    async with Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)))) as client:
+        session = Session(client)
+        answer = await session.answer("list_call_records", call_id=call.id, limit=3)
+        seen = [row[0] for row in answer["rows"]]
+        while not answer["page"]["complete"]:
+            answer = await session.answer("list_call_records", cursor=answer["page"]["next_cursor"], limit=2)
+            seen += [row[0] for row in answer["rows"]]
+    assert seen == ids
+    assert answer["page"]["total"] == 7
+
+
+async def test_an_empty_cursor_counts_as_none(connect: Connect) -> None:
+    async with connect() as session:
+        answer = await session.answer("list_call_records", call_id=7003900, cursor="")
+    assert answer["page"]["returned"] == 2
+
+
+@pytest.mark.parametrize(
+    ("client", "small"),
+    [("codex-mcp-client", True), ("github-copilot-cli", True), ("claude-ai", False), ("Visual Studio Code", False)],
+)
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_hosts_that_cut_at_10_kb_get_smaller_pages(world: World, client: str, small: bool, mode: Any) -> None:
+    ids = [call.id for call in world.calls.values() if any(r.summary for r in world.records_of(call.id))][:90]
+    settings = Settings(mcp_demo=True, requests_per_second=0)
+    server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)))
+    async with Client(server, mode=mode, client_info=Implementation(name=client, version="1")) as connected:
+        size = len(text_of(await Session(connected).ask("get_call_summaries", call_ids=ids)).encode())
+    assert (size <= 9_500) is small
+    assert size <= 24_000
+
+
+# What is refused -----------------------------------------------------------------------------------------------------
+
+BAD_IDS: list[Any] = [0, -5, "text", True, 2**63, 2**53, 1.5, [7000123], {"id": 1}, "", "7000123 or so", "9" * 5000]
+
+
+@pytest.mark.parametrize("call_id", BAD_IDS, ids=lambda value: str(value)[:20])
+async def test_an_id_that_is_none_is_refused_in_one_sentence(connect: Connect, call_id: Any) -> None:
+    async with connect() as session:
+        sentence = await session.refusal("list_call_records", call_id=call_id)
+    assert sentence.startswith("call_id: an id is a positive whole number such as 7000123;")
+    assert len(sentence) < 150
+
+
+@pytest.mark.parametrize(
+    ("call_ids", "words"),
+    [
+        ([], "it is empty; name at least one call"),
+        ("", "it is empty"),
+        (list(range(1, 102)), "it holds 101 ids, and one call takes at most 100"),
+        ([7000123, True], "true is not one"),
+        ([7000123, 0], "0 is not one"),
+        ("7000123,x", '"x" is not one'),
+        (None, "is not one"),
+        ([[7000123]], "is not one"),
+        ({"a": 1}, "is not one"),
+    ],
+)
+async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
+    connect: Connect, call_ids: Any, words: str
+) -> None:
+    async with connect() as session:
+        sentence = await session.refusal("get_call_summaries", call_ids=call_ids)
+    assert sentence.startswith("call_ids: ")
+    assert words in sentence
+    assert "validation error" not in sentence
+    assert "pydantic" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({}, "call_id is missing: say which call, for example call_id=7000123."),
+        (
+            {"call_id": 7000123, "limt": 5},
+            (
+                'list_call_records has no argument "limt". Did you mean limit? '
+                "It takes call_id, limit, cursor, summary_chars."
+            ),
+        ),
+        ({"call_id": 7000123, "limit": 0}, "limit: it must be a whole number from 1 to 100; 0 is not."),
+        ({"call_id": 7000123, "limit": 1000}, "limit: it must be a whole number from 1 to 100; 1000 is not."),
+        ({"call_id": 7000123, "limit": True}, "limit: it must be a whole number from 1 to 100; true is not."),
+        (
+            {"call_id": 7000123, "summary_chars": -1},
+            "summary_chars: it must be a whole number from 0 to 4000; -1 is not.",
+        ),
+        ({"call_id": 7000123, "cursor": 5}, "cursor: it is the text of page.next_cursor; 5 is not."),
+        (
+            {"call_id": 7009999},
+            "Liner has no call 7009999. Check call_id: ids of records and leads are other numbers.",
+        ),
+    ],
+)
+async def test_bad_arguments_get_one_sentence_with_the_next_step(
+    connect: Connect, arguments: dict[str, Any], sentence: str
+) -> None:
+    async with connect() as session:
+        assert await session.refusal("list_call_records", **arguments) == sentence
+
+
+@pytest.mark.parametrize("cursor", ["garbage", "AAAA", "é", "x" * 10_000, "AAAAAAAAAAAAAAAAAAAAAAAA"])
+async def test_a_garbage_cursor_is_refused_with_the_way_back(connect: Connect, cursor: str) -> None:
+    async with connect() as session:
+        sentence = await session.refusal("list_call_records", call_id=7003900, cursor=cursor)
+    assert sentence.startswith("cursor cannot be read")
+    assert "without cursor" in sentence
+
+
+async def test_a_cursor_of_another_call_is_refused_and_names_both(connect: Connect) -> None:
+    async with connect() as session:
+        cursor = (await session.answer("list_call_records", call_id=7003900, limit=1))["page"]["next_cursor"]
+        sentence = await session.refusal("list_call_records", call_id=7003898, cursor=cursor)
+    assert "belongs to call 7003900, but call_id says 7003898" in sentence
+
+
+async def test_an_unknown_tool_is_a_fault_of_the_protocol(connect: Connect) -> None:
+    async with connect() as session:
+        with pytest.raises(MCPError) as raised:
+            await session.client.call_tool("delete_call", {})
+    assert raised.value.error.code == INVALID_PARAMS
+    assert "list_call_records" in raised.value.error.message
+
+
+# What goes wrong on the way ------------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_token_is_told_with_the_variable_to_check(connect: Connect, world: World) -> None:
+    async with connect(DemoLiner(world, token="another")) as session:
+        for tool, arguments in (("list_call_records", {"call_id": 1}), ("get_call_summaries", {"call_ids": [1, 2]})):
+            sentence = await session.refusal(tool, **arguments)
+            assert sentence.startswith("Liner does not accept the token (HTTP 401). Check LINER_API_TOKEN")
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_host_that_does_not_resolve_is_told_with_the_variable_to_check(mode: Any) -> None:
+    settings = read_settings(api_host="liner.invalid", api_token="demo", deadline_seconds=10)
+    async with Client(create_server(settings), mode=mode) as client:
+        sentence = await Session(client).refusal("list_call_records", call_id=7000123)
+    assert sentence == "The host in LINER_API_HOST cannot be found (DNS). Check its spelling and the network."
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_without_settings_the_tools_are_listed_and_each_call_says_what_to_set(mode: Any) -> None:
+    async with Client(create_server(Settings()), mode=mode) as client:
+        assert len((await client.list_tools()).tools) >= 2
+        sentence = await Session(client).refusal("get_call_summaries", call_ids=[7000123])
+    assert "set LINER_API_HOST" in sentence
+    assert "LINER_API_TOKEN" in sentence
+
+
+async def test_unusable_settings_are_told_by_each_call() -> None:
+    async with Client(create_server(SettingsError("LINER_CONCURRENCY cannot be used: no number."))) as client:
+        assert len((await client.list_tools()).tools) >= 2
+        assert "LINER_CONCURRENCY" in await Session(client).refusal("list_call_records", call_id=1)
+
+
+async def test_nothing_hangs_past_the_deadline(connect: Connect) -> None:
+    async def silent(*_: Any) -> None:
+        await anyio.sleep_forever()
+
+    async with connect(silent, deadline_seconds=0.2) as session:
+        sentence = await session.refusal("list_call_records", call_id=7000123)
+    assert "in time" in sentence or "within 0.2 s" in sentence or "time of this call was up" in sentence
+
+
+async def test_a_bug_of_ours_is_told_by_its_place_only(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise KeyError("+7 916 123-45-67 said something private")
+
+    monkeypatch.setattr("liner_mcp.server.tools.list_call_records", broken)
+    with caplog.at_level(logging.DEBUG):
+        async with connect() as session:
+            sentence = await session.refusal("list_call_records", call_id=7000123)
+    assert "bug in liner-mcp" in sentence
+    assert "KeyError at test_tools.py:" in sentence
+    assert "916" not in sentence + caplog.text

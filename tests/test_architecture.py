@@ -1,0 +1,117 @@
+"""The house: who may import whom, and who may do what. The tables here are the law; the prose is in the docstrings."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import liner_mcp
+
+PACKAGE = Path(liner_mcp.__file__).parent
+
+# Storey or module -> the parts of the package it may import. Imports go down only.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "settings": {"errors"},
+    "liner": {"errors", "liner"},
+    "review": {"errors", "liner", "review"},
+    "server": {"errors", "settings", "liner", "review", "server", "demo"},
+    "demo": {"demo"},
+    "checkup": {"errors", "settings", "liner", "review", "server"},
+    "tour": {"settings", "server", "demo"},
+    "cli": {"errors", "settings", "server", "checkup", "tour"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+
+# Outside package -> the only modules that may import it.
+ONLY_IN: dict[str, set[str]] = {
+    "httpx": {"liner/client.py", "server/app.py", "server/office.py", "tour.py"},
+    "stamina": {"liner/client.py"},
+    "aiolimiter": {"liner/client.py"},
+    "mcp": {"server/app.py", "server/schemas.py", "server/tools.py", "checkup.py", "tour.py"},
+    "phonenumbers": {"review/privacy.py", "review/numbering.py"},
+    "rich": {"cli.py"},
+    "argparse": {"cli.py"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names of what a module imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} uses a relative import"
+            assert node.module is not None
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_imports_go_down_only(path: Path) -> None:
+    inside = {name.split(".")[1] for name in imports_of(path) if name.startswith("liner_mcp.")}
+    inside -= {"__version__"}
+    assert inside <= MAY_IMPORT[part_of(path)]
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_each_outside_package_has_its_place(path: Path) -> None:
+    outside = {name.split(".")[0] for name in imports_of(path)}
+    trespassed = {package for package in outside & set(ONLY_IN) if name_of(path) not in ONLY_IN[package]}
+    assert not trespassed
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = {
+        name_of(path)
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert printing == {"cli.py"}
+
+
+def test_the_client_sends_nothing_but_get() -> None:
+    tree = ast.parse((PACKAGE / "liner" / "client.py").read_text(encoding="utf-8"))
+    called = {
+        node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert "stream" in called
+    assert not called & {"post", "put", "patch", "delete", "request", "send", "build_request"}
+    verbs = [
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "stream"
+        if isinstance(node.args[0], ast.Constant)
+    ]
+    assert verbs == ["GET"]
+
+
+def test_every_module_opens_with_its_constitution() -> None:
+    mute = [name_of(path) for path in modules() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    assert mute == []
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert not {path.stem for path in modules()} & {"utils", "helpers", "common", "manager", "misc", "base", "core"}
+
+
+def test_modules_stay_under_400_lines() -> None:
+    long = {name_of(path): n for path in modules() if (n := len(path.read_text(encoding="utf-8").splitlines())) > 400}
+    assert long == {}

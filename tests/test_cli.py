@@ -1,0 +1,142 @@
+"""The command line as a person or a host runs it: as a subprocess."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from liner_mcp import __version__
+from liner_mcp.demo import DemoLiner, World
+from tests.serving import served
+
+META: dict[str, Any] = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+LIST_TOOLS = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}) + "\n"
+
+
+def run(*arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "liner_mcp", *arguments],
+        env={**os.environ, "PYTHONUTF8": "1", **settings},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"liner-mcp {__version__}\n"
+
+
+def test_an_unknown_command_is_refused_with_the_known_ones() -> None:
+    done = run("destroy")
+    assert done.returncode == 2
+    assert "'serve', 'check', 'demo'" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("serve",), ("serve", "--demo"), ("--demo",)])
+def test_it_serves_stdio_and_ends_with_its_input(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, stdin=LIST_TOOLS)
+    assert done.returncode == 0
+    (line,) = done.stdout.splitlines()
+    assert {tool["name"] for tool in json.loads(line)["result"]["tools"]} >= {"list_call_records", "get_call_summaries"}
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [("serve", "--demo"), ("demo",), ("check", "--demo")])
+def test_ctrl_c_ends_each_command_at_once(command: tuple[str, ...]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "liner_mcp", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        if command[0] == "serve":
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(LIST_TOOLS.encode())
+            process.stdin.flush()
+            process.stdout.readline()  # it is up, and its input stays open
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode != 0
+
+
+def test_check_says_what_works_and_ends_with_0() -> None:
+    done = run("check", "--demo", LINER_TIMEZONE="Europe/Moscow")
+    assert done.returncode == 0, done.stdout
+    steps = [line.split()[1] for line in done.stdout.splitlines()[:-1]]
+    assert steps == ["Settings", "Liner", "Orders", "Calls", "Records", "Tools"]
+    assert "6 orders" in done.stdout
+    assert done.stdout.splitlines()[-1] == "Everything works."
+    assert done.stderr == ""
+
+
+def test_check_without_settings_names_the_variables_and_ends_with_1() -> None:
+    done = run("check")
+    assert done.returncode == 1
+    assert "LINER_API_HOST" in done.stdout
+    assert "LINER_API_TOKEN" in done.stdout
+    assert "FIX" in done.stdout
+
+
+def test_check_with_an_unusable_setting_names_it_and_still_lists_the_tools() -> None:
+    done = run("check", LINER_API_HOST="http://liner.example.com", LINER_API_TOKEN="s3cr3t-t0ken")
+    assert done.returncode == 1
+    assert "LINER_API_HOST cannot be used: it must begin with https://" in done.stdout
+    assert re.search(r"ok\s+Tools", done.stdout)
+    assert "s3cr3t-t0ken" not in done.stdout + done.stderr
+
+
+def test_check_with_a_wrong_token_says_so_and_never_shows_it(world: World) -> None:
+    with served(DemoLiner(world)) as origin:
+        done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
+    assert done.returncode == 1
+    assert "does not accept the token (HTTP 401)" in done.stdout
+    assert "s3cr3t-t0ken" not in done.stdout + done.stderr
+
+
+def test_check_with_a_host_that_is_not_there_says_so() -> None:
+    done = run("check", LINER_API_HOST="liner.invalid", LINER_API_TOKEN="s3cr3t-t0ken", LINER_DEADLINE_SECONDS="5")
+    assert done.returncode == 1
+    assert "LINER_API_HOST cannot be found (DNS)" in done.stdout
+
+
+def test_demo_shows_three_questions_with_their_answers_and_sizes() -> None:
+    done = run("demo")
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"^\d\. ", done.stdout, re.MULTILINE)) == 3
+    assert done.stdout.count('{"asked":') == 3
+    sizes = re.findall(r"answer ([\d,]+) bytes, ([\d,]+) tokens.*?answers ([\d,]+) bytes, ([\d,]+) tokens", done.stdout)
+    assert len(sizes) == 3
+    for answer_bytes, answer_tokens, raw_bytes, raw_tokens in (
+        tuple(int(n.replace(",", "")) for n in s) for s in sizes
+    ):
+        assert answer_bytes < raw_bytes
+        assert answer_tokens < raw_tokens
+    assert '"args": [' in done.stdout
+    assert "\\u04" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_without_settings_every_call_says_what_to_set() -> None:
+    call: dict[str, Any] = {"name": "list_call_records", "arguments": {"call_id": 7000123}, "_meta": META}
+    request = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call}) + "\n"
+    done = run(stdin=request)
+    result = json.loads(done.stdout)["result"]
+    assert result["isError"] is True
+    assert "set LINER_API_HOST" in result["content"][0]["text"]
+    assert "--demo" in result["content"][0]["text"]

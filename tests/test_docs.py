@@ -1,0 +1,140 @@
+"""The documents cannot drift: what they say is compared with what is. These tests only read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liner_mcp import __version__
+from liner_mcp.settings import Settings
+from tests import snapshots
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SERVER: dict[str, Any] = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
+SURFACE: dict[str, Any] = json.loads(snapshots.SURFACE.read_text(encoding="utf-8"))
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the rows of the first table under a heading."""
+    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows]
+
+
+def the_answer() -> dict[str, Any]:
+    return json.loads(README.split("<!-- answer -->", 1)[1].split("```json\n", 1)[1].split("```", 1)[0])
+
+
+def test_the_readme_shows_a_real_answer() -> None:
+    question = snapshots.QUESTIONS[1]
+    call = ", ".join(f"{name}={value}" for name, value in question[1].items())
+    assert f"`{question[0]}({call})`" in README
+    assert the_answer() == json.loads(snapshots.ANSWERS.read_text(encoding="utf-8"))[1]["answer"]
+
+
+def test_the_readmes_five_lines_rejoin_the_rows() -> None:
+    (source,) = blocks("python")
+    assert len(source.strip().splitlines()) <= 5
+    space: dict[str, Any] = {}
+    exec(source, space)  # noqa: S102 - the README's own lines, which a reader will paste
+    records = space["records"](the_answer())
+    assert records[0]["call_id"] == 7003898
+    assert {record["record_date"] for record in records} >= {"2026-11-19"}
+    assert [set(record) for record in records] == [set(records[0])] * len(records)
+
+
+def test_the_readme_lists_every_tool() -> None:
+    assert [row[0] for row in table("Tools")] == [tool["name"] for tool in SURFACE["tools"]]
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    rows = {row[0]: row[1] for row in table("Settings")}
+    assert set(rows) == {f"LINER_{name.upper()}" for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = {None: "–", False: "false", True: "true"}.get(default, str(default))
+        if name not in ("timezone", "max_answer_bytes"):  # told in words: they depend on the machine and the host
+            assert rows[f"LINER_{name.upper()}"] == shown
+
+
+def test_the_readme_explains_every_summary_state() -> None:
+    states = {row[0] for row in table("What an answer looks like")}
+    assert states == {"ready", "cut", "none", "no_recording", "not_listed_yet", "not_found", "failed"}
+
+
+@pytest.mark.parametrize("snippet", blocks("json"), ids=lambda text: text[:20].strip())
+def test_each_json_snippet_parses(snippet: str) -> None:
+    json.loads(snippet)
+
+
+def test_two_single_lines_try_and_test_it_and_ci_runs_the_same() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    set_up = "python3 -m venv .venv && .venv/bin/pip install -q -e "
+    (demo,) = [line for line in lines if line.startswith(set_up) and line.endswith("liner-mcp demo")]
+    (test,) = [line for line in lines if line.startswith(set_up) and "pytest" in line]
+    assert demo
+    assert test in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_every_place_tells_the_same_version() -> None:
+    assert __version__ == PYPROJECT["project"]["version"] == SERVER["version"] == SERVER["packages"][0]["version"]
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_registry_file_names_every_setting_and_marks_the_token_secret() -> None:
+    variables = {variable["name"]: variable for variable in SERVER["packages"][0]["environmentVariables"]}
+    assert set(variables) == {f"LINER_{name.upper()}" for name in Settings.model_fields}
+    assert [name for name, variable in variables.items() if variable.get("isSecret")] == ["LINER_API_TOKEN"]
+    for name, field in Settings.model_fields.items():
+        told = variables[f"LINER_{name.upper()}"].get("default")
+        assert told is None or told == str(field.default).lower()
+
+
+def test_the_registry_file_fits_the_registry_and_the_readme_proves_ownership() -> None:
+    assert SERVER["$schema"].endswith("/2025-12-11/server.schema.json")
+    assert len(SERVER["description"]) <= 100
+    assert f"<!-- mcp-name: {SERVER['name']} -->" in README
+
+
+def test_the_registry_file_obeys_the_registrys_schema(tmp_path: Path) -> None:
+    (tmp_path / "server.json").write_text(json.dumps(SERVER), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "skillsaw", "lint", str(tmp_path)],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mcp-registry" in done.stdout
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    return [ROOT / name for name in listed.stdout.splitlines()]
+
+
+# Written in two parts, so that this file passes its own test.
+FOREIGN = ["pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/"]
+
+
+def test_no_file_names_a_package_host_or_a_path_of_a_machine() -> None:
+    for path in tracked_files():
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            assert not [word for word in FOREIGN if word in text], path.name
