@@ -15,7 +15,9 @@ length.
     │   ├── LinerRejected         Liner understood and refused
     │   ├── LinerUnavailable      Liner failed (5xx)
     │   ├── RateLimited           Liner asks to wait
-    │   └── UnreadableAnswer      the answer is not what Liner documents
+    │   ├── UnreadableAnswer      the answer is not what Liner documents
+    │   ├── AudioUnavailable      a recording's file cannot be had (now, or any more)
+    │   └── AudioRefused          a recording's file is not one that we fetch or pass on
     └── RoadError               the way to Liner
         ├── Unreachable           no connection, or it broke, or it was too slow
         └── DeadlinePassed        the time of one tool call is used up
@@ -78,6 +80,14 @@ class RateLimited(LinerError):
 
 class UnreadableAnswer(LinerError):
     """The answer is not the documented JSON: a proxy's page, a broken body, a missing promised field."""
+
+
+class AudioUnavailable(LinerError):
+    """A recording's file is gone, forbidden, not ready, or its host fails. The message never shows the link."""
+
+
+class AudioRefused(LinerError):
+    """A recording's link or file is not let through: its address, its size, its format."""
 
 
 class RoadError(LinerMcpError):

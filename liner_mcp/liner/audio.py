@@ -1,0 +1,178 @@
+"""Fetching a recording's file. Another client than Liner's: no token, no cookies, no referrer, and a guard at the door.
+
+The link comes out of an answer and is not trusted: https only, every address of the host checked, the connection made
+to the very address that was checked, each redirect checked again, size and time capped, only MPEG audio let through.
+Liner documents nothing about these links (host, expiry, access); /devs/api/v2/call-record/detail/ has the field only.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+import anyio
+
+from liner_mcp import __version__
+from liner_mcp.errors import AudioRefused, AudioUnavailable
+from liner_mcp.liner.addresses import FileLink, file_link, may_connect
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_REDIRECTS = 3
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 15.0  # between two pieces of a body; the whole is bounded by the caller's deadline
+GONE = frozenset({401, 403, 404, 410})  # the link has expired, or wants what we do not give
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    """Every address of a host, as the operating system knows them (decimal, octal and hex spellings included)."""
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class AudioClient:
+    """Fetches files that Liner links to, up to `max_bytes`.
+
+    `loopback` allows plain http to this machine, for a make-believe Liner. `transport` and `resolve` replace the
+    network in tests and the demo; the guard stands in front of both.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        loopback: bool = False,
+        transport: httpx.AsyncBaseTransport | None = None,
+        resolve: Resolve = _resolve,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._loopback = loopback
+        self._transport = transport
+        self._given = transport is not None
+        self._resolve = resolve
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened here."""
+        if self._transport is not None and not self._given:
+            await self._transport.aclose()
+            self._transport = None
+
+    async def fetch(self, url: str) -> bytes:
+        """The file behind a link, proven to be MPEG audio.
+
+        Raises: AudioUnavailable (gone, forbidden, empty, broken on the way), AudioRefused (an address, a size or a
+        content that is not let through). Neither shows the link.
+        """
+        import httpx
+
+        for _ in range(1 + MAX_REDIRECTS):
+            link = file_link(url, loopback=self._loopback)
+            if link is None:
+                raise AudioRefused("The recording's link is not a plain https address, so it is not fetched.")
+            address = await self._checked_address(link)
+            try:
+                redirect, body = await self._get(link, address)
+            except httpx.TimeoutException:
+                raise AudioUnavailable("The recording's host did not answer in time. Ask again later.") from None
+            except httpx.HTTPError:
+                raise AudioUnavailable("The connection to the recording's host failed. Ask again later.") from None
+            if redirect is None:
+                return _mpeg(body)
+            url = urljoin(url, redirect)
+        raise AudioRefused(f"The recording's link redirects more than {MAX_REDIRECTS} times, so it is not followed.")
+
+    async def _checked_address(self, link: FileLink) -> str:
+        """One address of the host, after all of them were checked: one private address makes a host suspect."""
+        try:
+            addresses = await self._resolve(link.host, link.port)
+        except (OSError, UnicodeError):
+            raise AudioUnavailable("The recording's host cannot be found (DNS).") from None
+        if not addresses or not all(may_connect(one, link, loopback=self._loopback) for one in addresses):
+            raise AudioRefused("The recording's link leads into a private network, so it is not fetched.")
+        return addresses[0]
+
+    async def _get(self, link: FileLink, address: str) -> tuple[str | None, bytes]:
+        """Where the answer redirects to, or its body."""
+        import httpx
+
+        shown = f"[{address}]" if ":" in address else address
+        # By address, so that the name is not resolved a second time to something else; the certificate is still
+        # checked against the name.
+        request = httpx.Request(
+            "GET",
+            f"{link.scheme}://{shown}:{link.port}{link.target}",
+            headers={
+                "Host": link.authority,
+                "Accept": "audio/mpeg, */*;q=0.1",
+                "Accept-Encoding": "identity",  # audio does not shrink, and a compressed body could be a bomb
+                "User-Agent": f"liner-mcp/{__version__}",
+            },
+            extensions={
+                "sni_hostname": link.host,
+                "timeout": {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS, "pool": None},
+            },
+        )
+        response = await self._opened().handle_async_request(request)
+        try:
+            if response.status_code in (301, 302, 303, 307, 308) and "location" in response.headers:
+                return response.headers["location"], b""
+            if response.status_code in GONE:
+                raise AudioUnavailable(
+                    f"The recording's file is not available (HTTP {response.status_code}): its link may have expired."
+                )
+            if response.status_code != 200:
+                raise AudioUnavailable(f"The recording's host failed to answer (HTTP {response.status_code}).")
+            return None, await self._body(response)
+        finally:
+            await response.aclose()
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        length = response.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and len(length) < 16 and int(length) > self._max_bytes:
+            raise self._too_large(f"has {int(length):,} bytes")
+        body = bytearray()
+        async for piece in response.aiter_raw():
+            body += piece
+            if len(body) > self._max_bytes:
+                raise self._too_large(f"has more than {self._max_bytes:,} bytes")
+        return bytes(body)
+
+    def _too_large(self, size: str) -> AudioRefused:
+        return AudioRefused(
+            f"The recording's file {size}; LINER_MAX_AUDIO_BYTES allows {self._max_bytes:,} (8,000,000 at most)."
+        )
+
+    def _opened(self) -> httpx.AsyncBaseTransport:
+        if self._transport is None:
+            import httpx
+
+            # No proxy from the environment: a proxy would resolve the name again, behind the guard's back.
+            self._transport = httpx.AsyncHTTPTransport(trust_env=False, retries=0)
+        return self._transport
+
+
+def _mpeg(body: bytes) -> bytes:
+    """The body if it is MPEG audio, whatever its name and type claim."""
+    if not body:
+        raise AudioUnavailable("The recording's file is empty; it may not be ready yet. Ask again later.")
+    start = 0
+    if body.startswith(b"ID3") and len(body) >= 10:
+        # ID3v2: a tag of its own stands before the audio; its size is written in four times seven bits.
+        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(body[6:10], (21, 14, 7, 0), strict=True))
+    if not _is_frame(body[start : start + 4]):
+        raise AudioRefused("The recording's file is not MPEG audio, so it is not passed on.")
+    return body
+
+
+def _is_frame(header: bytes) -> bool:
+    """Whether these four bytes begin a frame of MPEG-1, 2 or 2.5 audio (ISO/IEC 11172-3, section 2.4.1.3)."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
+        return False
+    version, layer = (header[1] >> 3) & 0b11, (header[1] >> 1) & 0b11
+    bitrate, sampling = header[2] >> 4, (header[2] >> 2) & 0b11
+    return version != 0b01 and layer != 0b00 and bitrate not in (0b0000, 0b1111) and sampling != 0b11
