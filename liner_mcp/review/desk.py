@@ -1,23 +1,29 @@
-"""What every question needs at hand: Liner, its names, the zone, and whether phones may be shown."""
+"""What every question needs at hand: Liner, its files, its names, the zone, and what may be shown."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from liner_mcp.liner.audio import AudioClient
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.review.directory import Directory
 from liner_mcp.review.privacy import mask_phones
+from liner_mcp.review.recent import Recent
 from liner_mcp.review.windows import Zone
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One per process, shared by all tools."""
+    """One per process, shared by all tools. `audio` is None where recordings are not given out (LINER_AUDIO=off)."""
 
     liner: LinerClient
     directory: Directory
     zone: Zone
     show_phones: bool = False
+    audio: AudioClient | None = None
+    show_audio_links: bool = False
+    recent_calls: Recent = field(default_factory=Recent)
+    recent_records: Recent = field(default_factory=Recent)
 
     def shown(self, text: str) -> str:
         """Free text from Liner as a reader may see it. It was cleaned when it was decoded; cutting comes after this."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,16 +16,24 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from mcp import MCPError
 from mcp.server import CacheHint, MCPServer
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import (
+    ResourceError,
+    ResourceNotFoundError,
+    ToolError,
+    UnexpectedResourceError,
+    UnexpectedToolError,
+)
 from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, TextContent
-from pydantic import ValidationError
+from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
-from liner_mcp.errors import LinerMcpError, SettingsError
+from liner_mcp.errors import LinerMcpError, RequestError, SettingsError
 from liner_mcp.review.privacy import mask_phones
 from liner_mcp.server.arguments import refusal
 from liner_mcp.server.office import Office
+from liner_mcp.server.resources import Resources, register
 from liner_mcp.server.schemas import tool
 from liner_mcp.server.tools import Tools
 from liner_mcp.settings import Settings
@@ -50,12 +58,14 @@ recording began."""
 
 # The surface changes only with a release; an hour spares hosts the question and still notices an upgrade the same day.
 _PUBLIC_HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
+# A summary may be made at any moment, and what a resource holds is for the one who asked.
+_PRIVATE_MINUTE = CacheHint(ttl_ms=60_000, scope="private")
 
 
 class LinerServer(MCPServer[None]):
     """The MCP server. `office` holds what was built from the settings."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, *, completions: bool) -> None:
         tools = Tools(office)
         super().__init__(
             "liner-mcp",
@@ -70,15 +80,19 @@ class LinerServer(MCPServer[None]):
                 "server/discover": _PUBLIC_HOUR,
                 "tools/list": _PUBLIC_HOUR,
                 "prompts/list": _PUBLIC_HOUR,
+                "resources/list": _PUBLIC_HOUR,
                 "resources/templates/list": _PUBLIC_HOUR,
+                "resources/read": _PRIVATE_MINUTE,
             },
             # The menu, in the order in which hosts show it.
             tools=[
                 tool(tools.list_call_records, "Recordings of one call"),
                 tool(tools.get_call_summaries, "Summaries of many calls"),
+                tool(tools.get_call_record, "One call record in full"),
             ],
         )
         self.office = office
+        register(self, Resources(office), audio=office.gives_audio, completions=completions)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
@@ -96,31 +110,60 @@ class LinerServer(MCPServer[None]):
             with anyio.fail_after(deadline):
                 return await super().call_tool(name, arguments, context)
         except TimeoutError:
-            return _failed(f"Liner did not answer within {deadline:g} s. Ask again, or for less at once.")
+            return _failed(_too_late(deadline))
         except ToolError as error:
             cause = error.__cause__
-            if isinstance(cause, ValidationError) and not _is_crash(error):
+            if isinstance(cause, ValidationError) and not isinstance(error, UnexpectedToolError):
                 return _failed(refusal(name, cause, parameters["properties"]))
             if isinstance(cause, LinerMcpError):
                 # Liner's own words may be quoted in it.
                 return _failed(mask_phones(str(cause)))
-            return _failed(_crashed(name, cause or error))
+            return _failed(_crashed(f"Tool {name}", cause or error))
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[None, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource within the deadline.
+
+        Raises: ResourceNotFoundError for what does not exist, ResourceError with a sentence for all else.
+        """
+        deadline = self.office.deadline_seconds()
+        try:
+            with anyio.fail_after(deadline):
+                return await super().read_resource(uri, context)
+        except TimeoutError:
+            raise ResourceError(_too_late(deadline)) from None
+        except UnexpectedResourceError as error:
+            cause = error.__cause__
+            if isinstance(cause, RequestError):
+                raise ResourceNotFoundError(mask_phones(str(cause))) from None
+            if isinstance(cause, LinerMcpError):
+                raise ResourceError(mask_phones(str(cause))) from None
+            raise ResourceError(_crashed("A resource", cause or error)) from None
+
+
+def _too_late(deadline: float | None) -> str:
+    return f"Liner did not answer within {deadline:g} s. Ask again, or for less at once."
 
 
 def create_server(
-    settings: Settings | SettingsError, *, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings | SettingsError,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    completions: bool = True,
 ) -> LinerServer:
     """The server for these settings; it opens no connection before the first question.
 
     Given a SettingsError instead, the server still starts and lists its tools, and every call answers with that error:
     hosts show a server that crashed at start as nothing at all. `transport` replaces the network (tests, the demo).
+    `completions` offers ids that this process listed: for one person's server, not for one that several share.
     """
     # The HTTP library logs every URL at INFO, and URLs hold ids.
     for noisy in ("httpx", "httpcore", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # A retry that helped is nobody's concern; one that did not is told in the answer.
     logging.getLogger("stamina").setLevel(logging.ERROR)
-    return LinerServer(Office(settings, transport=transport))
+    return LinerServer(Office(settings, transport=transport), completions=completions)
 
 
 def _closing(office: Office) -> Any:
@@ -139,15 +182,9 @@ def _failed(sentence: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=sentence)], is_error=True)
 
 
-def _is_crash(error: ToolError) -> bool:
-    from mcp.server.mcpserver.exceptions import UnexpectedToolError
-
-    return isinstance(error, UnexpectedToolError)
-
-
-def _crashed(name: str, error: BaseException) -> str:
+def _crashed(what: str, error: BaseException) -> str:
     """Log where a bug struck, without the exception's text: that may hold a summary or a phone."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
-    logger.error("Tool %s crashed: %s at %s", name, type(error).__name__, place)
+    logger.error("%s crashed: %s at %s", what, type(error).__name__, place)
     return f"liner-mcp failed inside ({type(error).__name__} at {place}). This is a bug in liner-mcp; please report it."

@@ -45,9 +45,15 @@ def _whole(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _id(value: object) -> int:
+def id_of(value: object) -> int | None:
+    """A positive id in any harmless spelling, else None."""
     number = _whole(value)
-    if number is None or not 1 <= number <= MAX_ID:
+    return number if number is not None and 1 <= number <= MAX_ID else None
+
+
+def _id(value: object) -> int:
+    number = id_of(value)
+    if number is None:
         raise _refused(f"an id is a positive whole number such as 7000123; {_echo(value)} is not one.")
     return number
 
@@ -91,6 +97,12 @@ def _optional_id(value: object) -> int | None:
 
 
 CallId = Annotated[int | None, BeforeValidator(_optional_id), WithJsonSchema({"type": "integer", "minimum": 1})]
+RecordId = Annotated[int, BeforeValidator(_id), WithJsonSchema({"type": "integer", "minimum": 1})]
+Start = Annotated[
+    int,
+    _between(0, MAX_ID),
+    WithJsonSchema({"type": "integer", "minimum": 0, "default": 0, "description": "summary.next_start"}),
+]
 CallIds = Annotated[
     list[int],
     BeforeValidator(_ids),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from liner_mcp.connect import open_clients
 from liner_mcp.errors import SettingsError
-from liner_mcp.liner.client import LinerClient
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Directory
 from liner_mcp.review.windows import Zone
@@ -44,20 +44,25 @@ class Office:
         """The desk, built at the first question. Raises: SettingsError when something must be set first."""
         if self._desk is None:
             settings = self.settings
-            origin, token = settings.host_and_token()
-            liner = LinerClient(
-                origin,
-                token,
-                concurrency=settings.concurrency,
-                requests_per_second=settings.requests_per_second,
-                transport=self._transport or (_demo_transport() if settings.mcp_demo else None),
+            liner, audio = open_clients(settings, transport=self._transport)
+            self._desk = Desk(
+                liner,
+                Directory(liner),
+                Zone.of(settings.timezone),
+                settings.show_phones,
+                audio=None if settings.audio == "off" else audio,
+                show_audio_links=settings.audio == "url",
             )
-            self._desk = Desk(liner, Directory(liner), Zone.of(settings.timezone), settings.show_phones)
         return self._desk
 
     def deadline_seconds(self) -> float | None:
         """What one tool call may take; None while the settings cannot be read."""
         return None if isinstance(self._settings, SettingsError) else self._settings.deadline_seconds
+
+    @property
+    def gives_audio(self) -> bool:
+        """Whether recordings are given out as files; unreadable settings promise nothing less than the default."""
+        return isinstance(self._settings, SettingsError) or self._settings.audio != "off"
 
     def budget(self, client_name: str | None) -> int:
         """Bytes that an answer may have for the host that announces itself as `client_name`."""
@@ -70,12 +75,5 @@ class Office:
         """Close the connections; a later question opens new ones."""
         if self._desk is not None:
             await self._desk.liner.aclose()
-
-
-def _demo_transport() -> httpx.AsyncBaseTransport:
-    """The make-believe Liner inside this process: no port, no network."""
-    import httpx
-
-    from liner_mcp.demo import DemoLiner
-
-    return httpx.ASGITransport(app=DemoLiner())
+            if self._desk.audio is not None:
+                await self._desk.audio.aclose()

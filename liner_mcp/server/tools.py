@@ -12,11 +12,13 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
 from liner_mcp.review.desk import Desk
+from liner_mcp.review.full_record import FullRecord, get_call_record
 from liner_mcp.review.records import list_call_records
 from liner_mcp.review.summaries import get_call_summaries
 from liner_mcp.review.table import Answer, Written
-from liner_mcp.server.arguments import CallId, CallIds, Cursor, RecordsLimit, SummaryChars
+from liner_mcp.server.arguments import CallId, CallIds, Cursor, RecordId, RecordsLimit, Start, SummaryChars
 from liner_mcp.server.office import Office
+from liner_mcp.server.resources import client_name
 
 
 class Tools:
@@ -60,10 +62,19 @@ class Tools:
             ),
         )
 
+    async def get_call_record(
+        self, ctx: Context[Any, Any], record_id: RecordId, start: Start = 0
+    ) -> Annotated[CallToolResult, FullRecord]:
+        """One call record in full: its facts, its whole summary, and whether a recording can be heard (audio_uri).
+
+        A long summary comes in windows; summary.next_start continues it.
+        """
+        return await self._answer(
+            ctx, lambda desk, budget: get_call_record(desk, record_id=record_id, start=start, budget=budget)
+        )
+
     async def _answer(self, ctx: Context[Any, Any], ask: Callable[[Desk, int], Awaitable[Written]]) -> CallToolResult:
-        params = ctx.session.client_params
-        budget = self._office.budget(params.client_info.name if params else None)
-        written = await ask(self._office.desk(), budget)
+        written = await ask(self._office.desk(), self._office.budget(client_name(ctx)))
         # Some hosts show their model only the text, some only the structure: both say the same.
         return CallToolResult(
             content=[TextContent(type="text", text=written.text)], structured_content=written.structure

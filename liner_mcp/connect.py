@@ -1,0 +1,46 @@
+"""From settings to clients: Liner's API, and the files that its records link to.
+
+The one place that knows both the network and the make-believe Liner inside this process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from liner_mcp.liner.audio import AudioClient
+from liner_mcp.liner.client import LinerClient
+from liner_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def open_clients(
+    settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None
+) -> tuple[LinerClient, AudioClient]:
+    """Clients for these settings; neither connects before it is asked. `transport` replaces the network for both.
+
+    Raises: SettingsError when host or token is missing.
+    """
+    origin, token = settings.host_and_token()
+    if settings.mcp_demo and transport is None:
+        transport = _demo_transport()
+    liner = LinerClient(
+        origin,
+        token,
+        concurrency=settings.concurrency,
+        requests_per_second=settings.requests_per_second,
+        transport=transport,
+    )
+    # Plain http is allowed for a loopback Liner only, whose files then are on loopback too.
+    audio = AudioClient(max_bytes=settings.max_audio_bytes, loopback=origin.startswith("http://"), transport=transport)
+    return liner, audio
+
+
+def _demo_transport() -> httpx.AsyncBaseTransport:
+    """The make-believe Liner inside this process: no port, no network."""
+    import httpx
+
+    from liner_mcp.demo import DemoLiner
+
+    return httpx.ASGITransport(app=DemoLiner())

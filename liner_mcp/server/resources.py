@@ -1,0 +1,120 @@
+"""The resources: what a person attaches to a chat by hand. All but audio say what a tool says too.
+
+Each declares its URI, asks one function of `review`, and hands the text or the bytes over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
+
+from liner_mcp.errors import InvalidArgument
+from liner_mcp.review.desk import Desk
+from liner_mcp.review.full_record import get_call_record, read_audio, read_summary
+from liner_mcp.review.records import list_call_records
+from liner_mcp.server.arguments import id_of
+from liner_mcp.server.office import Office
+
+GUIDE_URI = "liner://guide"
+CALL_URI = "liner://calls/{call_id}"
+RECORD_URI = "liner://call-records/{record_id}"
+SUMMARY_URI = f"{RECORD_URI}/summary"
+AUDIO_URI = f"{RECORD_URI}/audio"
+
+ATTACHED_RECORDS = 100  # of one call: a person who attaches a call wants all of it
+ATTACHED_SUMMARY_CHARS = 600  # the same as get_call_summaries; the summary resource has the whole
+MAX_COMPLETIONS = 100  # the protocol's limit
+
+JSON = "application/json"
+
+
+class Resources:
+    """Every resource as a method; the menu in `app.py` lists them."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    def guide(self) -> str:
+        """The words of the trade, how to read the tables, and what the data can and cannot tell."""
+        return (files("liner_mcp.server") / "guide.md").read_text(encoding="utf-8")
+
+    async def call(self, call_id: str, ctx: Context[Any, Any]) -> str:
+        """One call: its own facts and its recordings with their summaries, as list_call_records gives them."""
+        one = _id(call_id)
+        return await self._text(
+            ctx,
+            lambda desk, budget: list_call_records(
+                desk,
+                call_id=one,
+                limit=ATTACHED_RECORDS,
+                cursor=None,
+                summary_chars=ATTACHED_SUMMARY_CHARS,
+                budget=budget,
+            ),
+        )
+
+    async def call_record(self, record_id: str, ctx: Context[Any, Any]) -> str:
+        """One call record in full: its facts, its summary, whether audio is listed; as get_call_record gives it."""
+        one = _id(record_id)
+        return await self._text(ctx, lambda desk, budget: get_call_record(desk, record_id=one, start=0, budget=budget))
+
+    async def summary(self, record_id: str, ctx: Context[Any, Any]) -> str:
+        """The summary of one call record as plain text, written by Liner's AI."""
+        return await read_summary(self._office.desk(), _id(record_id), self._office.budget(client_name(ctx)))
+
+    async def audio(self, record_id: str) -> bytes:
+        """The recording of one call record as MPEG audio."""
+        return await read_audio(self._office.desk(), _id(record_id))
+
+    async def _text(self, ctx: Context[Any, Any], ask: Callable[[Desk, int], Awaitable[Any]]) -> str:
+        return (await ask(self._office.desk(), self._office.budget(client_name(ctx)))).text
+
+    async def completion(
+        self,
+        ref: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        context: CompletionContext | None,  # noqa: ARG002 - the protocol's signature
+    ) -> Completion | None:
+        """Ids that this process listed recently."""
+        if not isinstance(ref, ResourceTemplateReference):
+            return None
+        desk = self._office.desk()
+        kinds = {"call_id": desk.recent_calls, "record_id": desk.recent_records}
+        if argument.name not in kinds:
+            return None
+        found = kinds[argument.name].beginning_with(argument.value)
+        return Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
+
+
+def register(server: MCPServer[Any], resources: Resources, *, audio: bool, completions: bool) -> None:
+    """Put the resources on the server's menu; audio only where it is given out."""
+    server.resource(GUIDE_URI, name="guide", title="How to read Liner's calls", mime_type="text/markdown")(
+        resources.guide
+    )
+    server.resource(CALL_URI, name="call", title="A call with its recordings", mime_type=JSON)(resources.call)
+    server.resource(RECORD_URI, name="call_record", title="A call record", mime_type=JSON)(resources.call_record)
+    server.resource(SUMMARY_URI, name="summary", title="Summary of a call record", mime_type="text/plain")(
+        resources.summary
+    )
+    if audio:
+        server.resource(AUDIO_URI, name="audio", title="Recording as audio", mime_type="audio/mpeg")(resources.audio)
+    if completions:
+        server.completion()(resources.completion)
+
+
+def client_name(ctx: Context[Any, Any]) -> str | None:
+    """What the host calls itself, when it does."""
+    params = ctx.session.client_params
+    return params.client_info.name if params else None
+
+
+def _id(text: str) -> int:
+    number = id_of(text)
+    if number is None:
+        raise InvalidArgument("An id in a liner:// address is a positive whole number, such as liner://calls/7000123.")
+    return number
