@@ -1,0 +1,30 @@
+"""Ask the server in memory, as a test or a notebook would: a real MCP client, no process, no port.
+
+LINER_MCP_DEMO=true python examples/ask_in_memory.py 7000102
+"""
+
+import sys
+
+import anyio
+from mcp import Client
+from mcp.types import CallToolResult, TextContent
+
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import read_settings
+
+
+async def main(call_id: int) -> None:
+    async with Client(create_server(read_settings())) as client:
+        for tool in (await client.list_tools()).tools:
+            print(f"{tool.name}: {(tool.description or '').splitlines()[0]}")
+        result = await client.call_tool("list_call_records", {"call_id": call_id})
+        assert isinstance(result, CallToolResult)
+        for block in result.content:
+            if isinstance(block, TextContent):
+                print(block.text)
+        if result.is_error:
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    anyio.run(main, int(sys.argv[1]))

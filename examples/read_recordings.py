@@ -1,0 +1,33 @@
+"""Read a call's recordings with the Liner client alone: no MCP, no model.
+
+LINER_MCP_DEMO=true python examples/read_recordings.py 7000102
+"""
+
+import sys
+
+import anyio
+
+from liner_mcp.connect import open_clients
+from liner_mcp.errors import LinerMcpError
+from liner_mcp.settings import read_settings
+
+
+async def main(call_id: int) -> None:
+    liner, _ = open_clients(read_settings())
+    async with liner:
+        call = await liner.call(call_id)
+        print(f"Call {call.id}: {call.status_code}, {call.talk_time_duration_seconds} s of talk")
+        listing = await liner.call_records(call_id)
+        for record in listing.items:
+            kind = "transfer" if record.is_transfer else "talk"
+            print(f"  record {record.id}: {kind}, {record.duration_seconds} s")
+            print(f"    {record.record_summary or 'no summary'}")
+        if not listing.complete:
+            print(f"  Liner counts {listing.total} records but listed {len(listing.items)}.")
+
+
+if __name__ == "__main__":
+    try:
+        anyio.run(main, int(sys.argv[1]))
+    except LinerMcpError as error:
+        sys.exit(str(error))

@@ -1,0 +1,33 @@
+"""Save one recording's audio to a file, through the server's resource.
+
+LINER_MCP_DEMO=true python examples/save_audio.py 9000055 recording.mp3
+"""
+
+import base64
+import sys
+from pathlib import Path
+
+import anyio
+from mcp import Client, MCPError
+from mcp.types import BlobResourceContents
+
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import read_settings
+
+
+async def main(record_id: int, file: Path) -> None:
+    async with Client(create_server(read_settings())) as client:
+        try:
+            (content,) = (await client.read_resource(f"liner://call-records/{record_id}/audio")).contents
+        except MCPError as error:
+            sys.exit(error.error.message)
+    assert isinstance(content, BlobResourceContents)
+    # Written beside its place first, so that a broken run never leaves half a recording under the real name.
+    part = file.with_suffix(f"{file.suffix}.part")
+    part.write_bytes(base64.b64decode(content.blob))
+    part.replace(file)
+    print(f"{file}: {file.stat().st_size:,} bytes of {content.mime_type}")
+
+
+if __name__ == "__main__":
+    anyio.run(main, int(sys.argv[1]), Path(sys.argv[2]))

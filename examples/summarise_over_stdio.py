@@ -1,0 +1,39 @@
+"""Start the server as a host does, over stdio, and print the summaries of some calls as plain records.
+
+LINER_MCP_DEMO=true python examples/summarise_over_stdio.py 7000101 7000102 7000103
+"""
+
+import os
+import sys
+from typing import Any
+
+import anyio
+from mcp import Client, StdioServerParameters
+from mcp.types import CallToolResult
+
+
+def records(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows as plain records: what every row shares is put back into each."""
+    shared, columns = answer.get("every_row", {}), answer["columns"]
+    return [{**shared, **dict(zip(columns, row, strict=True))} for row in answer["rows"]]
+
+
+async def main(call_ids: list[int]) -> None:
+    server = StdioServerParameters(command=sys.executable, args=["-m", "liner_mcp"], env=dict(os.environ))
+    async with Client(server) as client:
+        while call_ids:
+            result = await client.call_tool("get_call_summaries", {"call_ids": call_ids, "summary_chars": 200})
+            assert isinstance(result, CallToolResult)
+            if result.is_error or result.structured_content is None:
+                sys.exit(str(result.content))
+            answer = result.structured_content
+            agents = answer.get("names", {}).get("agents", {})
+            for record in records(answer):
+                agent = agents.get(str(record["agent_id"]), record["agent_id"])
+                print(f"{record['call_id']}  {agent}  {record['summary_state']}: {record['summary'] or '–'}")
+            # What did not fit on this page.
+            call_ids = answer["page"].get("next_call_ids", [])
+
+
+if __name__ == "__main__":
+    anyio.run(main, [int(argument) for argument in sys.argv[1:]])

@@ -1,0 +1,78 @@
+"""The examples: short, and run as their reader would run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(name: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONUTF8": "1", "LINER_MCP_DEMO": "true", **settings}
+    command = [sys.executable, str(EXAMPLES / name), *arguments]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_each_example_says_how_to_run_it(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert f"python examples/{path.name}" in source.split('"""')[1]
+
+
+@pytest.mark.parametrize("name", ["read_recordings.py", "ask_in_memory.py", "summarise_over_stdio.py", "save_audio.py"])
+def test_the_first_examples_are_under_sixty_lines(name: str) -> None:
+    assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_a_calls_recordings_are_read_with_the_client_alone() -> None:
+    done = run("read_recordings.py", "7000102")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Call 7000102: ")
+    assert len(re.findall(r"^  record \d{7}: ", done.stdout, re.MULTILINE)) >= 1
+
+
+def test_a_call_that_is_not_there_ends_with_a_sentence() -> None:
+    done = run("read_recordings.py", "12")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Liner knows nothing under this id")
+
+
+def test_the_server_is_asked_in_memory() -> None:
+    done = run("ask_in_memory.py", "7000102")
+    assert done.returncode == 0, done.stderr
+    assert "list_call_records: What was said on one call" in done.stdout
+    assert '{"asked":{"call_id":7000102}' in done.stdout
+
+
+def test_ten_calls_are_summarised_over_stdio_with_names_and_shared_columns() -> None:
+    ids = [str(number) for number in range(7000101, 7000111)]
+    done = run("summarise_over_stdio.py", *ids)
+    assert done.returncode == 0, done.stderr
+    assert {line.split()[0] for line in done.stdout.splitlines() if line[:1] == "7"} == set(ids)
+
+
+def test_a_recordings_audio_is_saved(tmp_path: Path) -> None:
+    listed = run("read_recordings.py", "7000102").stdout
+    (record_id, *_) = re.findall(r"record (\d+):", listed)
+    file = tmp_path / "recording.mp3"
+    done = run("save_audio.py", record_id, str(file))
+    assert done.returncode == 0, done.stderr
+    assert file.read_bytes()[:2] == b"\xff\xe3"
+    assert [path.name for path in tmp_path.iterdir()] == ["recording.mp3"]
+
+
+def test_audio_that_is_too_large_names_its_size_and_the_setting(tmp_path: Path) -> None:
+    listed = run("read_recordings.py", "7000102").stdout
+    (record_id, *_) = re.findall(r"record (\d+):", listed)
+    done = run("save_audio.py", record_id, str(tmp_path / "x.mp3"), LINER_MAX_AUDIO_BYTES="1000")
+    assert done.returncode == 1
+    assert re.search(r"has [\d,]+ bytes; LINER_MAX_AUDIO_BYTES allows 1,000", done.stderr)
+    assert not list(tmp_path.iterdir())
