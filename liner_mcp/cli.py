@@ -1,4 +1,4 @@
-"""The command line: serve, check, demo. The only module that prints.
+"""The command line: serve, check, demo, install. The only module that prints.
 
 `liner-mcp` alone serves MCP over stdio, because that is how hosts start it; stdout then belongs to the protocol.
 """
@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from liner_mcp import __version__
-from liner_mcp.errors import SettingsError
+from liner_mcp.errors import SettingsError, SetupError
+from liner_mcp.install import HOSTS, change, entry, host_file, launch, read, write
 from liner_mcp.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
 
 SHOWN_CHARACTERS = 1_200  # of an answer in the tour: the beginning and the end of a long one
 
@@ -26,7 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # The SDK's stdio server holds Ctrl-C back until stdin closes; the default handler ends every command at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     options = _parser().parse_args(arguments)
-    commands: dict[str, Callable[[argparse.Namespace], int]] = {"serve": _serve, "check": _check, "demo": _demo}
+    commands: dict[str, Callable[[argparse.Namespace], int]] = {
+        "serve": _serve,
+        "check": _check,
+        "demo": _demo,
+        "install": _install,
+    }
     sys.exit(commands[options.command or "serve"](options))
 
 
@@ -42,12 +52,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command")
     serve = commands.add_parser("serve", help="serve MCP over stdio (the default)")
     check = commands.add_parser("check", help="check the settings, Liner and the tools; say what to fix")
-    for command in (serve, check):
+    commands.add_parser("demo", help="a first minute without an account: three questions and their answers")
+    install = commands.add_parser("install", help="add this server to an assistant's configuration; shows the change")
+    install.add_argument("host", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")
+    install.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
+    install.add_argument("--yes", action="store_true", help="write without asking")
+    install.add_argument("--file", type=Path, metavar="PATH", help="the configuration file, if it is not the usual one")
+    for command in (serve, check, install):
         # Not to overwrite what stood before the command.
         command.add_argument(
             "--demo", action="store_true", default=argparse.SUPPRESS, help="use the make-believe Liner"
         )
-    commands.add_parser("demo", help="a first minute without an account: three questions and their answers")
     return parser
 
 
@@ -143,6 +158,65 @@ def _shortened(text: str, limit: int) -> str:
 
 
 def _desktop_entry() -> dict[str, Any]:
-    """A host's configuration that starts this very installation: desktop hosts know no PATH."""
-    script = shutil.which("liner-mcp") or str(Path(sys.argv[0]).resolve())
-    return {"mcpServers": {"liner-demo": {"command": script, "args": ["serve", "--demo"]}}}
+    host = HOSTS["claude-desktop"]
+    name, made = entry(sys.argv[0], {}, demo=True, host=host)
+    return {host.key: {name: made}}
+
+
+# install ------------------------------------------------------------------------------------------------------------
+
+
+def _install(options: argparse.Namespace) -> int:
+    # A path may hold what the terminal cannot show.
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
+    try:
+        settings = read_settings(**({"mcp_demo": True} if options.demo else {}))
+        settings.host_and_token()
+        return _add_to_host(options, demo=settings.mcp_demo)
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _add_to_host(options: argparse.Namespace, *, demo: bool) -> int:
+    host, path = HOSTS[options.host], _place(options)
+    name, made = entry(sys.argv[0], os.environ, demo=demo, host=host)
+    planned = change(path, read(path), host, name, made)
+    if planned is None:
+        print(f"Nothing to change: {path} holds {name} already.")
+        return 0
+    print(f"What will change for {host.title} in {path}:", *planned.diff, sep="\n")
+    if "LINER_API_TOKEN" in made.get("env", {}):
+        print("The token will stand in that file as plain text; LINER_API_TOKEN_FILE keeps it out.")
+    if options.dry_run:
+        print("A dry run: nothing was written.")
+        return 0
+    if not options.yes and not _agreed():
+        print("Nothing was written.")
+        return 1
+    backup = write(planned, datetime.now().astimezone())
+    print(f"Written.{f' The old content is in {backup}.' if backup else ''} {host.then}")
+    check = " ".join(f'"{word}"' if " " in word else word for word in launch(sys.argv[0]))
+    print(f"To see whether the server works: {check} check{' --demo' if demo else ''}")
+    return 0
+
+
+def _place(options: argparse.Namespace) -> Path:
+    try:
+        if options.file is not None:
+            return options.file.expanduser().absolute()
+        return host_file(options.host, platform=sys.platform, home=Path.home(), environment=os.environ)
+    except RuntimeError:
+        raise SetupError("Your home folder cannot be found. Name the configuration file in full with --file.") from None
+
+
+def _agreed() -> bool:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SetupError(
+            "Nothing was written, because there is no terminal to ask on. "
+            "Add --yes to write it, or --dry-run to see it only."
+        )
+    try:
+        return input("Write it? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
