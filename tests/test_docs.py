@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from liner_mcp import __version__
+from liner_mcp.install import HOSTS, host_file
 from liner_mcp.settings import Settings
 from tests import snapshots
 
@@ -61,6 +63,11 @@ def test_the_readme_lists_every_tool() -> None:
     assert [row[0] for row in table("Tools")] == [tool["name"] for tool in SURFACE["tools"]]
 
 
+def test_the_readme_lists_every_resource() -> None:
+    uris = [r["uri"] for r in SURFACE["resources"]] + [r["uriTemplate"] for r in SURFACE["resource_templates"]]
+    assert [row[0] for row in table("Resources")] == uris
+
+
 def test_the_readme_lists_every_setting_with_its_default() -> None:
     rows = {row[0]: row[1] for row in table("Settings")}
     assert set(rows) == {f"LINER_{name.upper()}" for name in Settings.model_fields}
@@ -79,6 +86,64 @@ def test_the_readme_explains_every_summary_state() -> None:
 @pytest.mark.parametrize("snippet", blocks("json"), ids=lambda text: text[:20].strip())
 def test_each_json_snippet_parses(snippet: str) -> None:
     json.loads(snippet)
+
+
+def host_snippet(host: str) -> str:
+    """The block that the README marks as one host's."""
+    return README.split(f"<!-- host: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
+
+
+def assert_starts_us(command: list[str], variables: dict[str, str]) -> None:
+    assert command[0].startswith("/")
+    assert command[0].endswith("/liner-mcp")
+    assert command[1] == "serve"
+    assert set(variables) <= {f"LINER_{name.upper()}" for name in Settings.model_fields}
+    if command[2:] != ["--demo"]:
+        assert command[2:] == []
+        assert "LINER_API_HOST" in variables
+        assert {"LINER_API_TOKEN", "LINER_API_TOKEN_FILE"} & set(variables)
+
+
+@pytest.mark.parametrize("host", ["claude-desktop", "vscode", "cursor", "other"])
+def test_each_hosts_snippet_has_its_key_our_program_and_real_settings(host: str) -> None:
+    snippet: dict[str, Any] = json.loads(host_snippet(host))
+    (entry,) = snippet[HOSTS[host].key if host in HOSTS else "mcpServers"].values()
+    assert_starts_us([entry["command"], *entry["args"]], entry.get("env", {}))
+    assert entry.get("type") == ("stdio" if host == "vscode" else None)
+
+
+def test_the_snippet_of_vs_code_asks_for_the_token_and_hides_it() -> None:
+    snippet: dict[str, Any] = json.loads(host_snippet("vscode"))
+    (asked,) = snippet["inputs"]
+    assert (asked["type"], asked["password"]) == ("promptString", True)
+    assert snippet["servers"]["liner"]["env"]["LINER_API_TOKEN"] == f"${{input:{asked['id']}}}"
+
+
+def test_the_line_for_claude_code_parses_and_names_real_settings() -> None:
+    words = shlex.split(host_snippet("claude-code").replace("\\\n", " "))
+    split = words.index("--")
+    options = words[3:split]
+    assert words[:3] == ["claude", "mcp", "add"]
+    # --env takes several values: an option must stand between it and the name, or the name becomes a variable.
+    assert options[-3:] == ["--scope", "user", "liner"]
+    assert options[:-3:2] == ["--env"] * (len(options[:-3]) // 2)
+    assert_starts_us(words[split + 1 :], dict(pair.split("=", 1) for pair in options[1:-3:2]))
+
+
+def test_the_readme_shows_the_install_line_of_every_host() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert {f".venv/bin/liner-mcp install {host}" for host in HOSTS} <= set(lines)
+
+
+def test_the_readme_says_where_each_hosts_file_is() -> None:
+    told = {row[0]: row[1] for row in table("Connect it to an assistant")}
+    assert set(told) == set(HOSTS)
+    for host, text in told.items():
+        for platform in ("darwin", "win32", "linux"):
+            file = host_file(host, platform=platform, home=Path("~"), environment={}).as_posix()
+            folder = file.rpartition("/")[0].replace("~/AppData/Roaming", "%APPDATA%")
+            assert (folder.replace("/", "\\") if "%" in folder else folder) in text
+            assert file.rpartition("/")[2] in text
 
 
 def test_two_single_lines_try_and_test_it_and_ci_runs_the_same() -> None:
