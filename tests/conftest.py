@@ -89,7 +89,7 @@ def connect(request: pytest.FixtureRequest, liner: DemoLiner) -> Connect:
     @asynccontextmanager
     async def opened(app: Any = liner, **settings: Any) -> AsyncGenerator[Session]:
         fields: dict[str, Any] = {"mcp_demo": True, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
-        server = create_server(Settings(**fields), transport=httpx.ASGITransport(app=app))
+        server = create_server(Settings(**fields), transport=httpx.ASGITransport(app=app), now=lambda: NOW)
         async with Client(server, mode=request.param, raise_exceptions=True) as client:
             yield Session(client)
 

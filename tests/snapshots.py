@@ -39,7 +39,7 @@ def pretty(thing: Any) -> str:
 
 def demo_client(world: World) -> Client:
     settings = Settings(mcp_demo=True, timezone="Europe/Moscow", requests_per_second=0)
-    return Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world))))
+    return Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)), now=lambda: NOW))
 
 
 async def surface() -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from liner_mcp.liner.audio import AudioClient
 from liner_mcp.liner.client import LinerClient
@@ -12,9 +14,17 @@ from liner_mcp.review.recent import Recent
 from liner_mcp.review.windows import Zone
 
 
+def utc_now() -> datetime:
+    """The clock of day words, unless another is given."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One per process, shared by all tools. `audio` is None where recordings are not given out (LINER_AUDIO=off)."""
+    """One per process, shared by all tools. `audio` is None where recordings are not given out (LINER_AUDIO=off).
+
+    `now` is the clock by which day words are read.
+    """
 
     liner: LinerClient
     directory: Directory
@@ -22,6 +32,7 @@ class Desk:
     show_phones: bool = False
     audio: AudioClient | None = None
     show_audio_links: bool = False
+    now: Callable[[], datetime] = utc_now
     recent_calls: Recent = field(default_factory=Recent)
     recent_records: Recent = field(default_factory=Recent)
 

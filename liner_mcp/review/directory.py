@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import anyio
 from async_lru import alru_cache
@@ -23,7 +23,25 @@ FRESH_SECONDS = 300.0  # a new agent has a name within five minutes; a busy hour
 READ_SECONDS = 10.0  # an answer does not wait longer than this for names
 NAME_CHARACTERS = 80  # longer names are somebody's mistake, or somebody's attack on the context
 
-KINDS = ("agents", "orders", "statuses")
+Kind = Literal["agents", "orders", "agent_groups", "call_statuses", "lead_statuses"]
+# In the legend of an answer, what calls carry is simply a status.
+_LEGENDS: dict[str, Kind] = {"agents": "agents", "orders": "orders", "statuses": "call_statuses"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a dictionary. `name` is shown (two of one name carry their id), `also` are other names it goes by.
+
+    `code` is what calls and leads carry instead of the id, where there is one. `members` are an agent group's agents.
+    `told` tells entries apart in a listing.
+    """
+
+    id: int
+    name: str
+    also: tuple[str, ...] = ()
+    code: str | None = None
+    members: tuple[int, ...] = ()
+    told: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,55 +72,109 @@ class Directory:
 
     def __init__(self, liner: LinerClient) -> None:
         self._liner = liner
-        self._readers: dict[str, Callable[[], Awaitable[Mapping[Cell, str]]]] = {
-            "agents": alru_cache(maxsize=1, ttl=FRESH_SECONDS)(_in_time(self._agents)),
-            "orders": alru_cache(maxsize=1, ttl=FRESH_SECONDS)(_in_time(self._orders)),
-            "statuses": alru_cache(maxsize=1, ttl=FRESH_SECONDS)(_in_time(self._statuses)),
+        readers: dict[Kind, Callable[[], Awaitable[list[Entry]]]] = {
+            "agents": self._agents,
+            "orders": self._orders,
+            "agent_groups": self._agent_groups,
+            "call_statuses": self._call_statuses,
+            "lead_statuses": self._lead_statuses,
         }
+        self._readers: dict[Kind, Callable[[], Awaitable[tuple[Entry, ...]]]] = {
+            kind: alru_cache(maxsize=1, ttl=FRESH_SECONDS)(_in_time(read)) for kind, read in readers.items()
+        }
+
+    async def entries(self, kind: Kind) -> tuple[Entry, ...]:
+        """All entries of a dictionary, in Liner's order. Raises what the Liner client raises."""
+        return await self._readers[kind]()
 
     async def names(self, *kinds: str) -> Names:
         """The names of `kinds` ("agents", "orders", "statuses"); raises nothing, see `Names.missing`."""
-        outcomes = await self._liner.each([_settled(self._readers[kind]) for kind in kinds])
+        outcomes = await self._liner.each([_settled(self._readers[_LEGENDS[kind]]) for kind in kinds])
         known: dict[str, Mapping[Cell, str]] = {}
         missing: list[str] = []
         for kind, outcome in zip(kinds, outcomes, strict=True):
-            if isinstance(outcome, Mapping):
-                known[kind] = outcome
+            if isinstance(outcome, tuple):
+                by_code = kind == "statuses"
+                known[kind] = {entry.code if by_code else entry.id: entry.name for entry in outcome if entry.name}
             else:
                 missing.append(kind)
         return Names(known, tuple(missing))
 
-    async def _agents(self) -> Mapping[Cell, str]:
+    async def _agents(self) -> list[Entry]:
         users = (await self._liner.users()).items
-        return _told_apart({user.id: _full_name(user.name, user.last_name) for user in users})
+        return _told_apart(
+            Entry(
+                user.id,
+                _shown(" ".join(part.strip() for part in (user.name, user.last_name) if part and part.strip())),
+                # Russian paperwork writes the last name first.
+                also=(_shown(f"{user.last_name or ''} {user.name or ''}"),),
+                told=(user.access_group, None if user.is_active is None else int(user.is_active)),
+            )
+            for user in users
+        )
 
-    async def _orders(self) -> Mapping[Cell, str]:
+    async def _orders(self) -> list[Entry]:
         orders = (await self._liner.orders()).items
-        return _told_apart({order.id: order.title or order.service_title or order.code or "" for order in orders})
+        return _told_apart(
+            Entry(
+                order.id,
+                _shown(order.title or order.service_title or order.code),
+                also=(_shown(order.service_title), _shown(order.code)),
+                told=(_shown(order.code) or None,),
+            )
+            for order in orders
+        )
 
-    async def _statuses(self) -> Mapping[Cell, str]:
+    async def _agent_groups(self) -> list[Entry]:
+        groups = (await self._liner.agent_groups()).items
+        return _told_apart(
+            Entry(
+                group.id,
+                _shown(group.names.ru or group.names.gb),
+                also=(_shown(group.names.gb),),
+                members=group.agent_ids,
+                told=(_shown(group.names.gb) or None, len(group.agent_ids)),
+            )
+            for group in groups
+        )
+
+    async def _call_statuses(self) -> list[Entry]:
         statuses = await self._liner.call_statuses()
-        return {status.code: _shown(status.title) for status in statuses if status.code and _shown(status.title)}
+        return [
+            Entry(
+                status.id,
+                _shown(status.title),
+                (status.code or "",),
+                status.code,
+                told=(status.code, status.lead_status_code),
+            )
+            for status in statuses
+        ]
+
+    async def _lead_statuses(self) -> list[Entry]:
+        statuses = await self._liner.lead_statuses()
+        return [
+            Entry(
+                status.id, _shown(status.title), (status.code or "",), status.code, told=(status.code, status.category)
+            )
+            for status in statuses
+        ]
 
 
-def _in_time(
-    read: Callable[[], Awaitable[Mapping[Cell, str]]],
-) -> Callable[[], Coroutine[Any, Any, Mapping[Cell, str]]]:
-    async def bounded() -> Mapping[Cell, str]:
+def _in_time(read: Callable[[], Awaitable[list[Entry]]]) -> Callable[[], Coroutine[Any, Any, tuple[Entry, ...]]]:
+    async def bounded() -> tuple[Entry, ...]:
         # The shared read outlives the call that began it, so it needs a deadline of its own.
         try:
             with anyio.fail_after(READ_SECONDS):
-                return await read()
+                return tuple(await read())
         except TimeoutError:
             raise DeadlinePassed(f"A dictionary could not be read from Liner within {READ_SECONDS:.0f} s.") from None
 
     return bounded
 
 
-def _settled(
-    read: Callable[[], Awaitable[Mapping[Cell, str]]],
-) -> Callable[[], Awaitable[Mapping[Cell, str] | None]]:
-    async def settled() -> Mapping[Cell, str] | None:
+def _settled(read: Callable[[], Awaitable[tuple[Entry, ...]]]) -> Callable[[], Awaitable[tuple[Entry, ...] | None]]:
+    async def settled() -> tuple[Entry, ...] | None:
         # Even a refused token: one that may read calls but not users still answers what was said on them.
         try:
             return await read()
@@ -112,17 +184,16 @@ def _settled(
     return settled
 
 
-def _full_name(*parts: str | None) -> str:
-    return " ".join(part.strip() for part in parts if part and part.strip())
-
-
 def _shown(name: str | None) -> str:
     """A name on one line, masked and short: it is text from Liner like any other."""
     return cut(mask_phones(" ".join((name or "").split())), NAME_CHARACTERS)
 
 
-def _told_apart(raw: Mapping[int, str]) -> dict[Cell, str]:
-    """Names by id; two of one name carry their id."""
-    names = {one: name for one, raw_name in raw.items() if (name := _shown(raw_name))}
-    bearers = Counter(names.values())
-    return {one: name if bearers[name] == 1 else f"{name} #{one}" for one, name in names.items()}
+def _told_apart(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries; two of one name carry their id."""
+    entries = list(entries)
+    bearers = Counter(entry.name for entry in entries)
+    return [
+        entry if bearers[entry.name] == 1 or not entry.name else replace(entry, name=f"{entry.name} #{entry.id}")
+        for entry in entries
+    ]

@@ -34,6 +34,10 @@ class Page(TypedDict):
     next_call_ids: NotRequired[list[int]]
     total: NotRequired[int]
     liner_total: NotRequired[int]
+    covered: NotRequired[dict[str, str]]
+    scanned: NotRequired[int]
+    local_filters: NotRequired[list[str]]
+    examined: NotRequired[int]
     changed: NotRequired[bool]
     partial_call: NotRequired[dict[str, int]]
 
@@ -42,6 +46,7 @@ class Answer(TypedDict):
     """A list answer. `rows` follow `columns`; a column missing there stands once in `every_row`."""
 
     asked: dict[str, Any]
+    window: NotRequired[dict[str, str]]
     call: NotRequired[dict[str, int | str | None]]
     page: Page
     notes: NotRequired[list[str]]
@@ -78,6 +83,7 @@ class Draft:
     names: Callable[[Sequence[Row]], Mapping[str, Mapping[str, str]]]
     timezone: str
     notes: Callable[[Shown], Sequence[str]] = lambda _: ()
+    window: Mapping[str, str] | None = None
     call: Mapping[str, Cell] | None = None
     retry: Callable[[Shown], Sequence[int]] = lambda _: ()
     if_any: frozenset[str] = frozenset()
@@ -151,11 +157,12 @@ def _render(draft: Draft, shown: Shown, first_note: str | None = None) -> Writte
     notes = [note for note in (first_note, *draft.notes(shown)) if note][:MAX_NOTES]
     members: dict[str, Any] = {
         "asked": dict(draft.asked),
+        "window": dict(draft.window or {}),
         "call": dict(draft.call or {}),
         "page": {"returned": len(rows), **page},
         "notes": notes,
         "retry": list(draft.retry(shown)),
-        "timezone": draft.timezone if rows or draft.call else "",
+        "timezone": draft.timezone if rows or draft.call or draft.window else "",
         "names": {kind: dict(legend) for kind, legend in draft.names(rows).items() if legend},
         "every_row": every_row,
         "columns": columns,

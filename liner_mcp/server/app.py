@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
 from liner_mcp.errors import LinerMcpError, RequestError, SettingsError
+from liner_mcp.review.desk import utc_now
 from liner_mcp.review.privacy import mask_phones
 from liner_mcp.server.arguments import refusal
 from liner_mcp.server.office import Office
@@ -86,9 +88,11 @@ class LinerServer(MCPServer[None]):
             },
             # The menu, in the order in which hosts show it.
             tools=[
+                tool(tools.find_calls, "Find calls"),
                 tool(tools.list_call_records, "Recordings of one call"),
                 tool(tools.get_call_summaries, "Summaries of many calls"),
                 tool(tools.get_call_record, "One call record in full"),
+                tool(tools.list_directory, "Names and ids"),
             ],
         )
         self.office = office
@@ -150,12 +154,13 @@ def create_server(
     settings: Settings | SettingsError,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
+    now: Callable[[], datetime] = utc_now,
     completions: bool = True,
 ) -> LinerServer:
     """The server for these settings; it opens no connection before the first question.
 
     Given a SettingsError instead, the server still starts and lists its tools, and every call answers with that error:
-    hosts show a server that crashed at start as nothing at all. `transport` replaces the network (tests, the demo).
+    hosts show a server that crashed at start as nothing at all. `transport` replaces the network and `now` the clock.
     `completions` offers ids that this process listed: for one person's server, not for one that several share.
     """
     # The HTTP library logs every URL at INFO, and URLs hold ids.
@@ -163,7 +168,7 @@ def create_server(
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # A retry that helped is nobody's concern; one that did not is told in the answer.
     logging.getLogger("stamina").setLevel(logging.ERROR)
-    return LinerServer(Office(settings, transport=transport), completions=completions)
+    return LinerServer(Office(settings, transport=transport, now=now), completions=completions)
 
 
 def _closing(office: Office) -> Any:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 MAX_ID = 2**53 - 1  # the largest whole number every JSON reader keeps exact
 MAX_CALL_IDS = 100
+MAX_NAMES = (
+    1_000  # ids or names in one filter: far more than orders or agents anywhere, and still one request line each
+)
+MAX_SECONDS = 10_000_000  # a third of a year of talk
+INCLUDABLE = ("lead_id", "direction", "hung_up_by", "wait_seconds", "phone")
 ECHOED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
 
 
@@ -92,6 +97,76 @@ def _cursor(value: object) -> str | None:
     return value
 
 
+def _listed(value: object) -> list[object]:
+    """A list from a list, from one thing, or from ids with commas between; nothing for nothing."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, str) and all(part.strip().isdigit() for part in value.split(",")):
+        return list[object](value.split(","))
+    return list(cast("Iterable[object]", value)) if isinstance(value, (list, tuple)) else [value]
+
+
+def _lead_ids(value: object) -> tuple[int, ...]:
+    items = _listed(value)
+    if len(items) > MAX_NAMES:
+        raise _refused(f"it holds {len(items)} ids; at most {MAX_NAMES} can be asked at once.")
+    return tuple(_id(item) for item in items)
+
+
+def _names(value: object) -> tuple[int | str, ...]:
+    """Ids and names; all-digit text is an id."""
+    found: list[int | str] = []
+    items = _listed(value)
+    if len(items) > MAX_NAMES:
+        raise _refused(f"it holds {len(items)} entries; at most {MAX_NAMES} can be asked at once.")
+    for item in items:
+        if isinstance(item, str) and item.strip() and not item.strip().isdigit():
+            found.append(item.strip())
+        else:
+            number = id_of(item)
+            if number is None:
+                raise _refused(f"it takes ids (positive whole numbers) and names; {_echo(item)} is neither.")
+            found.append(number)
+    return tuple(found)
+
+
+def _when(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise _refused(f"it must be text; {_echo(value)} is not.")
+    return value.strip() or None
+
+
+def _flag(value: object) -> bool | None:
+    if value is None or value == "":
+        return None
+    word = value.strip().lower() if isinstance(value, str) else value
+    for flag, spellings in ((True, (True, "true", "yes", 1, "1")), (False, (False, "false", "no", 0, "0"))):
+        if word in spellings:
+            return flag
+    raise _refused(f"it must be true or false; {_echo(value)} is neither.")
+
+
+def _seconds(value: object) -> int | None:
+    if value is None or value == "":
+        return None
+    number = _whole(value)
+    if number is None or not 0 <= number <= MAX_SECONDS:
+        raise _refused(f"it must be a whole number of seconds, 0 or more; {_echo(value)} is not.")
+    return number
+
+
+def _include(value: object) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for item in [part for one in _listed(value) for part in (one.split(",") if isinstance(one, str) else [one])]:
+        name = item.strip() if isinstance(item, str) else item
+        if name not in INCLUDABLE:
+            raise _refused(f"{_echo(name)} is no column to include; there are {', '.join(INCLUDABLE)}.")
+        found[str(name)] = None
+    return tuple(name for name in INCLUDABLE if name in found)
+
+
 def _optional_id(value: object) -> int | None:
     return None if value is None else _id(value)
 
@@ -109,6 +184,29 @@ CallIds = Annotated[
     WithJsonSchema(
         {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": MAX_CALL_IDS}
     ),
+]
+LeadIds = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_lead_ids),
+    WithJsonSchema({"type": "array", "items": {"type": "integer", "minimum": 1}}),
+]
+Names = Annotated[
+    tuple[int | str, ...],
+    BeforeValidator(_names),
+    WithJsonSchema({"type": "array", "items": {"type": ["integer", "string"]}}),
+]
+When = Annotated[str | None, BeforeValidator(_when), WithJsonSchema({"type": "string"})]
+Query = Annotated[str | None, BeforeValidator(_when), WithJsonSchema({"type": "string"})]
+Flag = Annotated[bool | None, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
+Seconds = Annotated[int | None, BeforeValidator(_seconds), WithJsonSchema({"type": "integer", "minimum": 0})]
+Include = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_include),
+    WithJsonSchema({"type": "array", "items": {"enum": list(INCLUDABLE)}, "description": "more columns"}),
+]
+DirectoryKind = Literal["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"]
+CallsLimit = Annotated[
+    int, _between(1, 200), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 200, "default": 50})
 ]
 RecordsLimit = Annotated[
     int, _between(1, 100), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100, "default": 25})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from liner_mcp.connect import open_clients
 from liner_mcp.errors import SettingsError
-from liner_mcp.review.desk import Desk
+from liner_mcp.review.desk import Desk, utc_now
 from liner_mcp.review.directory import Directory
 from liner_mcp.review.windows import Zone
 from liner_mcp.settings import Settings
@@ -23,14 +25,19 @@ SMALL_HOSTS = ("codex", "copilot-cli", "copilot cli", "copilot-developer")
 class Office:
     """Settings and what is built from them. A server that is not set up still lists its tools; asking says what to set.
 
-    `transport` replaces the network, for tests and the demo.
+    `transport` replaces the network and `now` the clock of day words, for tests and the demo.
     """
 
     def __init__(
-        self, settings: Settings | SettingsError, *, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        settings: Settings | SettingsError,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._settings = settings
         self._transport = transport
+        self._now = now
         self._desk: Desk | None = None
 
     @property
@@ -52,6 +59,7 @@ class Office:
                 settings.show_phones,
                 audio=None if settings.audio == "off" else audio,
                 show_audio_links=settings.audio == "url",
+                now=self._now,
             )
         return self._desk
 

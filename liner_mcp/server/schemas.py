@@ -40,9 +40,17 @@ def compact(schema: Any) -> Any:
     for key, value in cast("dict[str, Any]", schema).items():
         if key in ("properties", "$defs"):
             kept[key] = {name: compact(part) for name, part in value.items()}
-        elif not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None):
+        elif key == "anyOf" and (only := _but_null(value)) is not None:
+            kept |= compact(only)
+        elif not (key == "title" and isinstance(value, str)) and not (key == "default" and value in (None, [])):
             kept[key] = compact(value)
     return kept
+
+
+def _but_null(branches: Any) -> dict[str, Any] | None:
+    """The one branch of `something or null`: leaving an argument out says the same, and costs nothing."""
+    left = [branch for branch in branches if branch != {"type": "null"}]
+    return left[0] if len(left) == 1 and len(left) < len(branches) else None
 
 
 def _unwrapped(docstring: str) -> str:

@@ -11,12 +11,33 @@ from typing import Annotated, Any
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
+from liner_mcp.review.calls import find_calls
 from liner_mcp.review.desk import Desk
+from liner_mcp.review.filters import Direction, HungUpBy
 from liner_mcp.review.full_record import FullRecord, get_call_record
+from liner_mcp.review.listing import list_directory
+from liner_mcp.review.questions import CallQuestion
 from liner_mcp.review.records import list_call_records
 from liner_mcp.review.summaries import get_call_summaries
 from liner_mcp.review.table import Answer, Written
-from liner_mcp.server.arguments import CallId, CallIds, Cursor, RecordId, RecordsLimit, Start, SummaryChars
+from liner_mcp.server.arguments import (
+    CallId,
+    CallIds,
+    CallsLimit,
+    Cursor,
+    DirectoryKind,
+    Flag,
+    Include,
+    LeadIds,
+    Names,
+    Query,
+    RecordId,
+    RecordsLimit,
+    Seconds,
+    Start,
+    SummaryChars,
+    When,
+)
 from liner_mcp.server.office import Office
 from liner_mcp.server.resources import client_name
 
@@ -26,6 +47,63 @@ class Tools:
 
     def __init__(self, office: Office) -> None:
         self._office = office
+
+    async def find_calls(
+        self,
+        ctx: Context[Any, Any],
+        since: When = None,
+        until: When = None,
+        orders: Names = (),
+        leads: LeadIds = (),
+        agents: Names = (),
+        statuses: Names = (),
+        direction: Direction | None = None,
+        min_talk_seconds: Seconds = None,
+        max_talk_seconds: Seconds = None,
+        recorded: Flag = None,
+        transferred: Flag = None,
+        hung_up_by: HungUpBy | None = None,
+        include: Include = (),
+        limit: CallsLimit = 50,
+        cursor: Cursor = None,
+    ) -> Annotated[CallToolResult, Answer]:
+        """Which calls to hear: calls of a period, newest first, by order (project), agent, lead, status, talk time,
+        recording or transfer. The ids go into get_call_summaries. For counts and comparisons, call_stats.
+
+        since: today, yesterday, this_week, last_week, this_month, last_month or 2026-11 (alone: that whole period),
+        -24h, -7d, 2026-11-20, ISO 8601. Without since: 7 days. orders, agents (also agent groups) and statuses take
+        ids or names. transferred costs one request per recorded call. A cursor alone continues.
+        """
+        question = CallQuestion(
+            since=since,
+            until=until,
+            orders=orders,
+            leads=leads,
+            agents=agents,
+            statuses=statuses,
+            direction=direction,
+            min_talk_seconds=min_talk_seconds,
+            max_talk_seconds=max_talk_seconds,
+            recorded=recorded,
+            transferred=transferred,
+            hung_up_by=hung_up_by,
+        )
+        return await self._answer(
+            ctx,
+            lambda desk, budget: find_calls(desk, question, include=include, limit=limit, cursor=cursor, budget=budget),
+        )
+
+    async def list_directory(
+        self, ctx: Context[Any, Any], kind: DirectoryKind, query: Query = None, cursor: Cursor = None
+    ) -> Annotated[CallToolResult, Answer]:
+        """Names and ids of orders (projects), agents, agent groups, call statuses or lead statuses.
+
+        query matches anywhere in a name. Other tools take names as they are; this is for browsing.
+        """
+        return await self._answer(
+            ctx,
+            lambda desk, budget: list_directory(desk, kind=kind, query=query, cursor=cursor, budget=budget),
+        )
 
     async def list_call_records(
         self,

@@ -1,0 +1,276 @@
+"""Finding calls: from a question with names and day words to a page of calls, newest first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from liner_mcp.errors import DeadlinePassed, LinerMcpError
+from liner_mcp.liner.models import Call
+from liner_mcp.liner.paging import Listing
+from liner_mcp.review.desk import Desk
+from liner_mcp.review.directory import Names
+from liner_mcp.review.places import Place, cursor_of, read_place
+from liner_mcp.review.privacy import mask_phone
+from liner_mcp.review.questions import CallQuestion
+from liner_mcp.review.slices import SLICE_CALLS, Key, NewestFirst, key_of
+from liner_mcp.review.table import Cell, Draft, Row, Shown, Written, write
+from liner_mcp.review.windows import Window
+
+FIND_CALLS = "find_calls"
+COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
+FIRST_KEEP = 0.3  # of calls that a filter of ours lets pass, before anything was seen: a guess, soon replaced
+LEAST_KEEP = 0.01  # below this a slice would be sized by chance
+LOOK_BACK = timedelta(days=31)  # how far an empty answer looks for earlier calls, in one request
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """The calls of one page so far. `reached`: all calls from this key upwards are decided."""
+
+    reached: Key
+    calls: list[Call] = field(default_factory=list[Call])
+    more: bool = False  # calls beyond the limit are known already
+    scanned: int = 0
+    examined: int = 0
+    unread: list[int] = field(default_factory=list[int])  # calls whose records could not be read
+    leaked: bool = False
+    changed: bool = False
+    whole: bool = True
+    stopped: LinerMcpError | None = None
+
+    @property
+    def keep(self) -> float:
+        """The share of calls that pass our filters, as far as it is known."""
+        return max(len(self.calls) / self.scanned, LEAST_KEEP) if self.scanned >= SLICE_CALLS else FIRST_KEEP
+
+
+async def find_calls(
+    desk: Desk,
+    question: CallQuestion,
+    *,
+    include: tuple[str, ...],
+    limit: int,
+    cursor: str | None,
+    budget: int,
+) -> Written:
+    """A page of the calls that a question means, newest first, within `budget` bytes and the caller's deadline.
+
+    Raises: InvalidArgument for what cannot be understood; the error of the first read when nothing was read at all.
+    """
+    place = await read_place(desk, FIND_CALLS, question, include, cursor)
+    source = NewestFirst(desk.liner, place.filters, place.remaining, pace=place.pace)
+    gathered = _Gathered(reached=place.after or (place.window.until, 0))
+    await _gather(desk, place, source, gathered, limit)
+    names = await desk.directory.names("agents", "orders", "statuses")
+    hint = await _hint(desk, place, gathered) if source.exhausted and not (gathered.calls or place.given) else None
+    desk.recent_calls.add(reversed([call.id for call in gathered.calls]))
+    return _Page(desk, place, source, gathered, names, hint).written(budget)
+
+
+# Gathering ----------------------------------------------------------------------------------------------------------
+
+
+async def _gather(desk: Desk, place: Place, source: NewestFirst, gathered: _Gathered, limit: int) -> None:
+    """Read slices until the page has `limit` calls, the window ends, or something stops the reading."""
+    local = bool(place.filters.local)
+    first = True
+    while not source.exhausted and len(gathered.calls) < limit and gathered.stopped is None:
+        missing = limit - len(gathered.calls)
+        try:
+            part = await source.next(math.ceil(missing / gathered.keep) if local else missing)
+        except LinerMcpError as error:
+            if first and place.after is None:
+                raise  # nothing was read: the reason is the answer
+            gathered.stopped = error
+            return
+        first = False
+        gathered.changed |= part.changed
+        gathered.whole &= part.whole
+        fresh = [call for call in part.calls if place.after is None or key_of(call) < place.after]
+        gathered.scanned += len(fresh)
+        gathered.leaked |= any(place.filters.leaks(call) for call in fresh)
+        meant = [call for call in fresh if place.filters.passes(call)]
+        if place.filters.transferred is None:
+            _take(gathered, meant, limit)
+        elif not await _take_examined(desk, place.filters.transferred, gathered, meant, limit):
+            return
+        if not gathered.more:
+            gathered.reached = (part.window.since, 0)
+
+
+def _take(gathered: _Gathered, calls: Sequence[Call], limit: int) -> None:
+    room = limit - len(gathered.calls)
+    gathered.calls += calls[:room]
+    gathered.more = len(calls) > room
+    if gathered.more:
+        gathered.reached = key_of(gathered.calls[-1])
+
+
+async def _take_examined(desk: Desk, transferred: bool, gathered: _Gathered, calls: Sequence[Call], limit: int) -> bool:
+    """Take those calls whose records say so; one request per recorded call. False when time was up on the way."""
+    recorded = [call for call in calls if call.has_records]
+    room = limit - len(gathered.calls)
+    found = 0
+
+    def enough(outcome: Listing[Any] | LinerMcpError) -> bool:
+        nonlocal found
+        found += not isinstance(outcome, LinerMcpError) and _is_transferred(outcome) is transferred
+        return found > room  # one beyond the page, so that "more" is known and not guessed
+
+    outcomes = await desk.liner.each([partial(desk.liner.call_records, call.id) for call in recorded], enough)
+    told = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
+    for call in calls:
+        outcome = told.get(call.id) if call.has_records else False
+        if outcome is None:
+            gathered.stopped = DeadlinePassed("time was up before all records were read.")
+            return False
+        if isinstance(outcome, LinerMcpError):
+            gathered.unread.append(call.id)
+        elif (outcome if isinstance(outcome, bool) else _is_transferred(outcome)) is transferred:
+            if len(gathered.calls) == limit:
+                gathered.more = True
+                return True
+            gathered.calls.append(call)
+        gathered.examined += bool(call.has_records)
+        gathered.reached = key_of(call)
+    return True
+
+
+def _is_transferred(listing: Listing[Any]) -> bool:
+    return any(record.is_transfer for record in listing.items)
+
+
+# The page -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What was gathered, to be written down as far as it fits."""
+
+    desk: Desk
+    place: Place
+    source: NewestFirst
+    gathered: _Gathered
+    names: Names
+    hint: str | None
+
+    def written(self, budget: int) -> Written:
+        columns = (*COLUMNS, *self.place.include)
+        draft = Draft(
+            asked=self.place.filters.asked(),
+            window=self.place.window.shown(self.desk.zone),
+            columns=columns,
+            blocks=[[self._row(call)] for call in self.gathered.calls],
+            page=self._page,
+            names=lambda rows: self._legend(columns, rows),
+            timezone=self.desk.zone.name,
+            notes=lambda _: self._notes(),
+            retry=lambda _: self.gathered.unread,
+        )
+        return write(draft, budget)
+
+    def _row(self, call: Call) -> Row:
+        date, time = self.desk.zone.date_and_time(call.created_at)
+        phone = call.client_phone if self.desk.show_phones else mask_phone(call.client_phone)
+        more: dict[str, Cell] = {
+            "lead_id": call.lead_id,
+            "direction": call.direction,
+            "hung_up_by": call.finish_initiator,
+            "wait_seconds": call.wait_time_duration_seconds,
+            "phone": phone,
+        }
+        recorded = None if call.has_records is None else int(call.has_records)
+        talk, status = call.talk_time_duration_seconds, call.status_code
+        basic = (call.id, date, time, talk, call.user_id, call.order_id, status, recorded)
+        return (*basic, *(more[name] for name in self.place.include))
+
+    def _page(self, shown: Shown) -> dict[str, Any]:
+        gathered, place = self.gathered, self.place
+        cut = shown.blocks < len(gathered.calls)
+        left = cut or gathered.more or not self.source.exhausted or gathered.reached > (place.window.since, 0)
+        complete = not left and gathered.whole and not gathered.unread
+        members: dict[str, Any] = {"complete": complete}
+        given = place.given + shown.blocks
+        reached = key_of(gathered.calls[shown.blocks - 1]) if cut else gathered.reached
+        if left:
+            members["next_cursor"] = cursor_of(FIND_CALLS, place, reached, given=given, pace=self.source.pace)
+            members["covered"] = {**place.window.shown(self.desk.zone), "since": self.desk.zone.stamp(reached[0])}
+        if complete:
+            members["total"] = given
+        elif self.source.counted is not None and not self._local:
+            members["liner_total"] = self.source.counted
+        if self._local:
+            members["scanned"] = gathered.scanned
+            members["local_filters"] = self._local
+        if place.filters.transferred is not None:
+            members["examined"] = gathered.examined
+        if gathered.changed:
+            members["changed"] = True
+        return members
+
+    @property
+    def _local(self) -> list[str]:
+        return self.place.filters.local
+
+    def _notes(self) -> list[str]:
+        gathered = self.gathered
+        notes: list[str] = []
+        if gathered.stopped is not None:
+            notes.append(
+                f"Reading stopped early: {self.desk.shown(str(gathered.stopped))} next_cursor goes on from there."
+            )
+        if gathered.unread:
+            notes.append("Whether the calls in retry were transferred could not be read just now; they are left out.")
+        if not gathered.whole:
+            notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
+        if gathered.leaked:
+            notes.append("Liner sent calls that the filters exclude; they were left out here.")
+        if self.hint:
+            notes.append(self.hint)
+        return [*notes, *self.place.notes, *self.names.notes()]
+
+    def _legend(self, columns: Sequence[str], rows: Sequence[Row]) -> dict[str, dict[str, str]]:
+        def cells(name: str) -> list[Cell]:
+            index = columns.index(name)
+            return [row[index] for row in rows]
+
+        filters = self.place.filters
+        asked_orders = () if filters.every_order else filters.orders
+        return {
+            "agents": self.names.legend("agents", [*cells("agent_id"), *filters.agents]),
+            "orders": self.names.legend("orders", [*cells("order_id"), *asked_orders]),
+            "statuses": self.names.legend("statuses", [*cells("status"), *filters.codes]),
+        }
+
+
+# Nothing found --------------------------------------------------------------------------------------------------------
+
+
+async def _hint(desk: Desk, place: Place, gathered: _Gathered) -> str | None:
+    """What to try when a whole window holds nothing: which filters to relax, or where the nearest earlier calls are."""
+    if gathered.scanned:
+        local = ", ".join(place.filters.local)
+        return f"{gathered.scanned} calls of this window were read and none passed {local}; relax one of these."
+    earlier = Window(place.window.since - LOOK_BACK, place.window.since)
+    requests = place.filters.requests(earlier)
+    if len(requests) != 1:
+        return "Liner has no such call in this window; try an earlier since, or fewer filters."
+    # Dropped by our own filters they could mislead, so the hint speaks of what Liner itself selects by.
+    try:
+        listing = await desk.liner.calls(requests[0], at_most=SLICE_CALLS)
+    except LinerMcpError:
+        return "Liner has no such call in this window; try an earlier since, or fewer filters."
+    days = LOOK_BACK.days
+    if not listing.items:
+        return f"Liner has no such call in this window, nor in the {days} days before it; fewer filters may find some."
+    if listing.complete:
+        newest = max(listing.items, key=key_of)
+        if newest.created_at is not None:
+            when = desk.zone.stamp(newest.created_at)
+            return f"Liner has no such call in this window; the nearest earlier one is call {newest.id} of {when}."
+    return f"Liner has no such call in this window, but {listing.total} in the {days} days before it."

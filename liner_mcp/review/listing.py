@@ -1,0 +1,90 @@
+"""Browsing Liner's dictionaries: orders, agents, agent groups, statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from liner_mcp.errors import InvalidArgument
+from liner_mcp.review.cursors import decode_cursor, encode_cursor
+from liner_mcp.review.desk import Desk
+from liner_mcp.review.directory import Entry, Kind
+from liner_mcp.review.matching import contains, folded
+from liner_mcp.review.table import Draft, Row, Shown, Written, write
+
+LIST_DIRECTORY = "list_directory"
+# Beside id and name, what tells entries apart, in the order of `Entry.told`.
+TOLD: dict[Kind, tuple[str, ...]] = {
+    "orders": ("code",),
+    "agents": ("role", "active", "groups"),
+    "agent_groups": ("english_name", "agents"),
+    "call_statuses": ("code", "lead_status"),
+    "lead_statuses": ("code", "category"),
+}
+PAGE_ENTRIES = 200  # hundreds of agents are browsed by query, not by page
+
+
+async def list_directory(desk: Desk, *, kind: Kind, query: str | None, cursor: str | None, budget: int) -> Written:
+    """The entries of a dictionary whose name has `query` in it, by name, within `budget` bytes.
+
+    Raises: InvalidArgument for an unusable cursor; what the Liner client raises when the dictionary cannot be read.
+    """
+    query, after = _place(kind, query, cursor)
+    entries = await desk.directory.entries(kind)
+    groups = await desk.directory.entries("agent_groups") if kind == "agents" else ()
+    wanted = folded(query or "")
+    found = [entry for entry in entries if not wanted or any(contains(wanted, text) for text in _texts(entry))]
+    found.sort(key=_order)
+    left = [entry for entry in found if after is None or _order(entry) > after]
+    rows = [_row(entry, kind, groups) for entry in left[:PAGE_ENTRIES]]
+
+    def page(shown: Shown) -> dict[str, Any]:
+        more = shown.blocks < len(left)
+        members: dict[str, Any] = {"complete": not more, "total": len(found)}
+        if more:
+            last = left[shown.blocks - 1]
+            members["next_cursor"] = encode_cursor(
+                LIST_DIRECTORY, {"kind": kind, "query": query, "after": _order(last)}
+            )
+        return members
+
+    draft = Draft(
+        asked={"kind": kind, **({"query": query} if query else {})},
+        columns=("id", "name", *TOLD[kind]),
+        blocks=[[row] for row in rows],
+        page=page,
+        names=lambda _: {},
+        timezone="",
+        notes=lambda _: [f"None of the {len(entries)} entries has this in its name."] if query and not found else [],
+    )
+    return write(draft, budget)
+
+
+def _place(kind: Kind, query: str | None, cursor: str | None) -> tuple[str | None, tuple[str, int] | None]:
+    if cursor is None:
+        return query, None
+    state = decode_cursor(LIST_DIRECTORY, cursor)
+    try:
+        name, last = state["after"]
+        after = (str(name), int(last))
+        told_kind, told_query = state["kind"], state["query"]
+    except (KeyError, TypeError, ValueError):
+        raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
+    if kind != told_kind or (query is not None and query != told_query):
+        raise InvalidArgument(f"cursor belongs to another listing, of {told_kind}. Ask without it to begin anew.")
+    return told_query, after
+
+
+def _texts(entry: Entry) -> list[str]:
+    return [folded(text) for text in (entry.name, *entry.also) if text]
+
+
+def _order(entry: Entry) -> tuple[str, int]:
+    return (folded(entry.name), entry.id)
+
+
+def _row(entry: Entry, kind: Kind, groups: Sequence[Entry]) -> Row:
+    if kind != "agents":
+        return (entry.id, entry.name, *entry.told)
+    belongs = ", ".join(group.name for group in groups if entry.id in group.members)
+    return (entry.id, entry.name, *entry.told, belongs or None)

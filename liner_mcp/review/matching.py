@@ -1,0 +1,111 @@
+"""From what a person calls something to its id. Pure.
+
+An exact name wins, then a beginning, then a part, then words in any order; upper and lower case, ё and е, and spaces
+make no difference. What fits several things is refused with the things it fits: a guess answers another question.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from liner_mcp.errors import InvalidArgument
+from liner_mcp.review.privacy import cut
+
+LISTED = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
+ECHOED = 40  # characters of a name that is shown back
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Something with a name. `ids` are what it stands for (several for a group); `also` are its other names."""
+
+    ids: tuple[int, ...]
+    name: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The name with what to send for it."""
+        one = f"#{self.ids[0]}" if len(self.ids) == 1 else f"{len(self.ids)} agents"
+        return self.name if self.name.endswith(one) else f"{self.name} ({one})"
+
+
+def resolve(argument: str, asked: Sequence[int | str], candidates: Sequence[Candidate]) -> tuple[int, ...]:
+    """The ids that `asked` means, each once, in the order asked. A number or all-digit text is an id as it is.
+
+    Raises: InvalidArgument naming the argument, with the candidates, for a name that fits none or several.
+    """
+    found: dict[int, None] = {}
+    for one in asked:
+        if isinstance(one, int):
+            found[one] = None
+        else:
+            found.update(dict.fromkeys(resolve_name(argument, one, candidates).ids))
+    return tuple(found)
+
+
+def resolve_name(argument: str, name: str, candidates: Sequence[Candidate]) -> Candidate:
+    """The one candidate that a name means.
+
+    Raises: InvalidArgument.
+    """
+    wanted = folded(name)
+    for fits in _STEPS:
+        fitting = [candidate for candidate in candidates if any(fits(wanted, text) for text in _texts(candidate))]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise InvalidArgument(
+                f'{argument}: "{cut(name, ECHOED)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or more of '
+                "the name."
+            )
+    raise InvalidArgument(f'{argument}: nothing is called "{cut(name, ECHOED)}". {_near(wanted, candidates)}')
+
+
+def folded(text: str) -> str:
+    """A name as it is compared: case, ё, quotation marks and runs of spaces make no difference."""
+    return " ".join(re.sub(r"[«»\"'“”„()]", " ", text.casefold().replace("ё", "е")).split())
+
+
+def contains(wanted: str, text: str) -> bool:
+    """Whether folded `wanted` occurs in a folded name, as a whole or word by word in any order."""
+    return wanted in text or _words_in_any_order(wanted, text)
+
+
+def _words_in_any_order(wanted: str, text: str) -> bool:
+    return all(word in text for word in wanted.split())
+
+
+_STEPS: tuple[Callable[[str, str], bool], ...] = (
+    lambda wanted, text: wanted == text,
+    lambda wanted, text: text.startswith(wanted),
+    lambda wanted, text: wanted in text,
+    _words_in_any_order,
+)
+
+
+def _texts(candidate: Candidate) -> list[str]:
+    return [folded(text) for text in (candidate.name, *candidate.also) if text]
+
+
+def _listed(candidates: Sequence[Candidate]) -> str:
+    more = f" and {len(candidates) - LISTED} more" if len(candidates) > LISTED else ""
+    return ", ".join(candidate.shown for candidate in candidates[:LISTED]) + more
+
+
+def _near(wanted: str, candidates: Sequence[Candidate]) -> str:
+    if not candidates:
+        return "Liner lists none; send an id."
+    if len(candidates) <= LISTED:
+        return f"There are {_listed(candidates)}."
+    by_text = {text: candidate for candidate in candidates for text in _texts(candidate)}
+    close = difflib.get_close_matches(wanted, by_text, n=LISTED, cutoff=0.5)
+    near = list({id(by_text[text]): by_text[text] for text in close}.values())
+    if near:
+        return f"Did you mean {_listed(near)}?"
+    return (
+        f"Of {len(candidates)} there are, for example, {_listed(candidates[:LISTED])}; list_directory lists them all."
+    )

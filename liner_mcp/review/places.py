@@ -1,0 +1,150 @@
+"""Where a page of calls begins: from the arguments, or from the cursor of the page before.
+
+A cursor is enough by itself: it holds the resolved filters, the frozen window and the place of the last call given.
+What is sent beside it must agree. A question too long for a cursor leaves its digest there and has to be sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from liner_mcp.errors import InvalidArgument
+from liner_mcp.review.cursors import decode_cursor, encode_cursor
+from liner_mcp.review.desk import Desk
+from liner_mcp.review.filters import Filters
+from liner_mcp.review.questions import CallQuestion, understand, with_every_order
+from liner_mcp.review.slices import Key
+from liner_mcp.review.table import minified
+from liner_mcp.review.windows import Window
+
+MOST_CHARACTERS = 1_500  # of a cursor: more would cost a model more to repeat than the question itself
+EPSILON = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is asked and from where on. `given` rows came on earlier pages; `pace` is what they taught about density."""
+
+    question: CallQuestion
+    include: tuple[str, ...]
+    filters: Filters
+    window: Window
+    notes: tuple[str, ...] = ()
+    after: Key | None = None
+    given: int = 0
+    pace: float | None = None
+
+    @property
+    def remaining(self) -> Window:
+        """The part of the window that is not given yet; the very moment of the last row may hold more rows."""
+        if self.after is None:
+            return self.window
+        moment, call_id = self.after
+        return replace(self.window, until=moment + EPSILON if call_id else moment)
+
+
+async def read_place(
+    desk: Desk, tool: str, question: CallQuestion, include: tuple[str, ...], cursor: str | None
+) -> Place:
+    """Where to begin.
+
+    Raises: InvalidArgument for a question that cannot be understood, or a cursor that is mangled, of another tool, or
+    of another question.
+    """
+    if cursor is None:
+        understood = await understand(desk, question)
+        return Place(question, include, understood.filters, understood.window, understood.notes)
+    state = decode_cursor(tool, cursor)
+    try:
+        place, digest = _unpacked(state)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
+    if digest is not None:
+        return await _by_digest(desk, place, digest, question, include)
+    for name, value in asdict(question).items():
+        told = getattr(place.question, name)
+        if value not in (None, ()) and value != told:
+            raise InvalidArgument(
+                f"cursor belongs to another question: {name} was {_said(told)} there. Send the cursor alone to go on, "
+                "or the arguments without it to begin anew."
+            )
+    filters = await with_every_order(desk, place.filters)
+    return replace(place, filters=filters, include=include or place.include)
+
+
+async def _by_digest(desk: Desk, place: Place, digest: str, question: CallQuestion, include: tuple[str, ...]) -> Place:
+    if _digest(question) != digest:
+        raise InvalidArgument(
+            "cursor: the question was too long to be kept in it. Send the same arguments again, beside the cursor."
+        )
+    understood = await understand(desk, question)
+    return replace(place, question=question, filters=understood.filters, include=include or place.include)
+
+
+def cursor_of(tool: str, place: Place, after: Key, *, given: int, pace: float | None) -> str:
+    """The cursor with which `place` goes on after this key."""
+    moment, call_id = after
+    state: dict[str, Any] = {
+        "w": [_micros(place.window.since), _micros(place.window.until)],
+        "k": [_micros(moment), call_id],
+        "g": given,
+        "i": list(place.include),
+    }
+    if pace is not None:
+        state["p"] = round(pace, 1)
+    asked = {name: value for name, value in asdict(place.question).items() if value not in (None, ())}
+    whole = encode_cursor(tool, {**state, "q": asked, "f": place.filters.packed()})
+    return whole if len(whole) <= MOST_CHARACTERS else encode_cursor(tool, {**state, "d": _digest(place.question)})
+
+
+def _unpacked(state: dict[str, Any]) -> tuple[Place, str | None]:
+    since, until = (_moment(micros) for micros in state["w"])
+    moment, call_id = state["k"]
+    pace = state.get("p")
+    place = Place(
+        _questions().validate_python(state.get("q", {})),
+        tuple(str(name) for name in state["i"]),
+        _filters().validate_python(state.get("f", {})),
+        Window(since, until),
+        after=(_moment(moment), int(call_id)),
+        given=int(state["g"]),
+        pace=None if pace is None else max(float(pace), 0.01),
+    )
+    digest = state.get("d")
+    if (digest is None) == ("f" not in state):
+        raise ValueError("a cursor holds filters or their digest")
+    return place, digest
+
+
+# Anybody can write a cursor, so what comes out of one is checked like any argument. Built at the first one.
+@cache
+def _questions() -> TypeAdapter[CallQuestion]:
+    return TypeAdapter(CallQuestion)
+
+
+@cache
+def _filters() -> TypeAdapter[Filters]:
+    return TypeAdapter(Filters)
+
+
+def _micros(moment: datetime) -> int:
+    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / EPSILON)
+
+
+def _moment(micros: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + int(micros) * EPSILON
+
+
+def _digest(question: CallQuestion) -> str:
+    return hashlib.blake2s(minified(asdict(question)).encode(), digest_size=12).hexdigest()
+
+
+def _said(value: object) -> str:
+    text = "not given" if value in (None, ()) else minified({"": value})[4:-1]
+    return text if len(text) <= 60 else f"{text[:59]}…"
