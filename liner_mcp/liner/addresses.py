@@ -14,12 +14,21 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # RFC 6052: an IPv4 address travels in the last 32 bits of these.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# Reachable only inside a provider's network although the registries call them public or say nothing.
+# All of IPv6 that the internet routes (RFC 4291, section 2.4). Outside it lie the old site-local addresses, NAT64 of
+# local use and IPv4 addresses in abolished spellings, some of which `is_global` lets pass.
+_ROUTED = ipaddress.ip_network("2000::/3")
+# Leading inside, or nowhere, although `is_global` of one Python or another calls them public.
 _INSIDE = (
-    ipaddress.ip_network("168.63.129.16/32"),  # Azure's wire server, which hands out machine credentials
-    ipaddress.ip_network("64:ff9b:1::/48"),  # NAT64 of local use, RFC 8215
     ipaddress.ip_network("100.64.0.0/10"),  # carrier-grade NAT, RFC 6598; some clouds keep their metadata here
+    ipaddress.ip_network("168.63.129.16/32"),  # Azure's wire server, which hands out machine credentials
+    ipaddress.ip_network("192.0.0.0/24"),  # RFC 6890: the nearest router answers at some; Oracle's metadata too
+    ipaddress.ip_network("192.88.99.0/24"),  # relays into 6to4, RFC 7526
+    ipaddress.ip_network("2001::/23"),  # RFC 2928: the nearest router again; Teredo, which wraps IPv4
+    ipaddress.ip_network("2002::/16"),  # 6to4, RFC 3056, which wraps IPv4 too
+    ipaddress.ip_network("3fff::/20"),  # documentation, RFC 9637
 )
+# What a name or an address is written in once IDNA is done; no percent sign, hence no zone of an IPv6 address.
+_HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +55,14 @@ def file_link(url: str, *, loopback: bool) -> FileLink | None:
     try:
         parts = urlsplit(url.strip())
         port = parts.port
-    except ValueError:
+        host = (parts.hostname or "").encode("idna").decode()  # refuses empty and overlong labels, too
+    except ValueError:  # UnicodeError is one
         return None
-    host = parts.hostname
-    if not host or parts.username is not None or parts.password is not None:
+    if not host or not _HOST_CHARACTERS.issuperset(host):
+        return None
+    if parts.username is not None or parts.password is not None:
         return None
     if any(character <= " " or character == "\\" for character in url.strip()):
-        return None
-    try:
-        host = host if host.isascii() else host.encode("idna").decode()
-    except UnicodeError:
         return None
     if parts.scheme == "https" or (loopback and parts.scheme == "http"):
         default = 443 if parts.scheme == "https" else 80
@@ -67,33 +74,30 @@ def file_link(url: str, *, loopback: bool) -> FileLink | None:
 def may_connect(address: str, link: FileLink, *, loopback: bool) -> bool:
     """Whether a connection to this resolved address is allowed for this link."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        found = ipaddress.ip_address(address)
     except ValueError:
+        return False
+    if "%" in address:  # a zone: it names an interface of this machine, and no URL can be made of it
         return False
     if loopback and found.is_loopback:
         return True
-    return link.scheme == "https" and all(_is_public(inner) for inner in _meant(found))
+    return link.scheme == "https" and _is_public(_meant(found))
 
 
-def _meant(address: IPAddress) -> list[IPAddress]:
-    """The address and those hidden inside it: an IPv6 address can be another spelling of, or a way to, an IPv4 one."""
+def _meant(address: IPAddress) -> IPAddress:
+    """The address itself, or the IPv4 address that an IPv6 one is another spelling of, or the way to."""
     if isinstance(address, ipaddress.IPv4Address):
-        return [address]
-    inner: list[IPAddress] = []
+        return address
     if address.ipv4_mapped is not None:
-        return [address.ipv4_mapped]
+        return address.ipv4_mapped
     if address in _NAT64:
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    if address.sixtofour is not None:
-        inner.append(address.sixtofour)
-    if address.teredo is not None:
-        inner += address.teredo
-    if int(address) >> 32 == 0:  # ::a.b.c.d, the abolished "compatible" form
-        inner.append(ipaddress.IPv4Address(int(address)))
-    return [address, *inner]
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
 
 
 def _is_public(address: IPAddress) -> bool:
     if any(address in network for network in _INSIDE if network.version == address.version):
+        return False
+    if address.version == 6 and address not in _ROUTED:
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved

@@ -25,6 +25,7 @@ MAX_REDIRECTS = 3
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0  # between two pieces of a body; the whole is bounded by the caller's deadline
 GONE = frozenset({401, 403, 404, 410})  # the link has expired, or wants what we do not give
+NOT_PLAIN = "The recording's link is not a plain https address, so it is not fetched."
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
@@ -73,17 +74,19 @@ class AudioClient:
         for _ in range(1 + MAX_REDIRECTS):
             link = file_link(url, loopback=self._loopback)
             if link is None:
-                raise AudioRefused("The recording's link is not a plain https address, so it is not fetched.")
+                raise AudioRefused(NOT_PLAIN)
             address = await self._checked_address(link)
             try:
                 redirect, body = await self._get(link, address)
+                if redirect is None:
+                    return _mpeg(body)
+                url = urljoin(url, redirect)
             except httpx.TimeoutException:
                 raise AudioUnavailable("The recording's host did not answer in time. Ask again later.") from None
-            except httpx.HTTPError:
+            except (httpx.HTTPError, OSError):  # ssl.SSLError is an OSError and comes through as it is
                 raise AudioUnavailable("The connection to the recording's host failed. Ask again later.") from None
-            if redirect is None:
-                return _mpeg(body)
-            url = urljoin(url, redirect)
+            except (httpx.InvalidURL, ValueError):  # too long, a control character, half a surrogate, half a bracket
+                raise AudioRefused(NOT_PLAIN) from None
         raise AudioRefused(f"The recording's link redirects more than {MAX_REDIRECTS} times, so it is not followed.")
 
     async def _checked_address(self, link: FileLink) -> str:
@@ -91,8 +94,10 @@ class AudioClient:
         try:
             addresses = await self._resolve(link.host, link.port)
         except (OSError, UnicodeError):
-            raise AudioUnavailable("The recording's host cannot be found (DNS).") from None
-        if not addresses or not all(may_connect(one, link, loopback=self._loopback) for one in addresses):
+            addresses = []
+        if not addresses:
+            raise AudioUnavailable("The recording's host cannot be found (DNS).")
+        if not all(may_connect(one, link, loopback=self._loopback) for one in addresses):
             raise AudioRefused("The recording's link leads into a private network, so it is not fetched.")
         return addresses[0]
 
@@ -151,8 +156,9 @@ class AudioClient:
         if self._transport is None:
             import httpx
 
-            # No proxy from the environment: a proxy would resolve the name again, behind the guard's back.
-            self._transport = httpx.AsyncHTTPTransport(trust_env=False, retries=0)
+            # A bare transport knows no proxy: one would resolve the name again, behind the guard's back. No connection
+            # is kept: its certificate was checked for one name, and the next name may resolve to the same address.
+            self._transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
         return self._transport
 
 
@@ -170,9 +176,12 @@ def _mpeg(body: bytes) -> bytes:
 
 
 def _is_frame(header: bytes) -> bool:
-    """Whether these four bytes begin a frame of MPEG-1, 2 or 2.5 audio (ISO/IEC 11172-3, section 2.4.1.3)."""
+    """Whether these four bytes begin a frame of MPEG-1, 2 or 2.5 audio (ISO/IEC 11172-3, section 2.4.1.3).
+
+    Layer I is left out: nobody records in it, and the mark at the start of UTF-16 text looks like it.
+    """
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return False
     version, layer = (header[1] >> 3) & 0b11, (header[1] >> 1) & 0b11
     bitrate, sampling = header[2] >> 4, (header[2] >> 2) & 0b11
-    return version != 0b01 and layer != 0b00 and bitrate not in (0b0000, 0b1111) and sampling != 0b11
+    return version != 0b01 and layer in (0b01, 0b10) and bitrate not in (0b0000, 0b1111) and sampling != 0b11
