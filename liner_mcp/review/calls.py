@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,17 +12,17 @@ from typing import Any
 from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.paging import Listing
+from liner_mcp.review.call_rows import call_columns, call_legend, call_row
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.places import Place, cursor_of, read_place
-from liner_mcp.review.privacy import mask_phone
 from liner_mcp.review.questions import CallQuestion
 from liner_mcp.review.slices import SLICE_CALLS, Key, NewestFirst, key_of
-from liner_mcp.review.table import Cell, Draft, Row, Shown, Written, write
-from liner_mcp.review.windows import Window
+from liner_mcp.review.table import Draft, Shown, Written, write
+from liner_mcp.review.transfers import is_transferred
+from liner_mcp.review.windows import Window, whole_second
 
 FIND_CALLS = "find_calls"
-COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
 FIRST_KEEP = 0.3  # of calls that a filter of ours lets pass, before anything was seen: a guess, soon replaced
 LEAST_KEEP = 0.01  # below this a slice would be sized by chance
 LOOK_BACK = timedelta(days=31)  # how far an empty answer looks for earlier calls, in one request
@@ -35,7 +35,7 @@ class _Gathered:
     reached: Key
     calls: list[Call] = field(default_factory=list[Call])
     more: bool = False  # calls beyond the limit are known already
-    scanned: int = 0
+    scanned: list[Key] = field(default_factory=list[Key])
     examined: int = 0
     unread: list[int] = field(default_factory=list[int])  # calls whose records could not be read
     leaked: bool = False
@@ -46,7 +46,8 @@ class _Gathered:
     @property
     def keep(self) -> float:
         """The share of calls that pass our filters, as far as it is known."""
-        return max(len(self.calls) / self.scanned, LEAST_KEEP) if self.scanned >= SLICE_CALLS else FIRST_KEEP
+        scanned = len(self.scanned)
+        return max(len(self.calls) / scanned, LEAST_KEEP) if scanned >= SLICE_CALLS else FIRST_KEEP
 
 
 async def find_calls(
@@ -67,7 +68,8 @@ async def find_calls(
     gathered = _Gathered(reached=place.after or (place.window.until, 0))
     await _gather(desk, place, source, gathered, limit)
     names = await desk.directory.names("agents", "orders", "statuses")
-    hint = await _hint(desk, place, gathered) if source.exhausted and not (gathered.calls or place.given) else None
+    found = gathered.calls or place.given or gathered.stopped or gathered.unread
+    hint = await _hint(desk, place, gathered) if source.exhausted and not found else None
     desk.recent_calls.add(reversed([call.id for call in gathered.calls]))
     return _Page(desk, place, source, gathered, names, hint).written(budget)
 
@@ -79,20 +81,22 @@ async def _gather(desk: Desk, place: Place, source: NewestFirst, gathered: _Gath
     """Read slices until the page has `limit` calls, the window ends, or something stops the reading."""
     local = bool(place.filters.local)
     first = True
+    if source.exhausted:
+        gathered.reached = (place.window.since, 0)  # Liner lists no orders: there is nothing to ask for
     while not source.exhausted and len(gathered.calls) < limit and gathered.stopped is None:
         missing = limit - len(gathered.calls)
         try:
             part = await source.next(math.ceil(missing / gathered.keep) if local else missing)
         except LinerMcpError as error:
-            if first and place.after is None:
-                raise  # nothing was read: the reason is the answer
+            if first:
+                raise  # nothing was read: the reason is the answer, and the cursor it came with still holds
             gathered.stopped = error
             return
         first = False
         gathered.changed |= part.changed
         gathered.whole &= part.whole
         fresh = [call for call in part.calls if place.after is None or key_of(call) < place.after]
-        gathered.scanned += len(fresh)
+        gathered.scanned += [key_of(call) for call in fresh]
         gathered.leaked |= any(place.filters.leaks(call) for call in fresh)
         meant = [call for call in fresh if place.filters.passes(call)]
         if place.filters.transferred is None:
@@ -113,36 +117,32 @@ def _take(gathered: _Gathered, calls: Sequence[Call], limit: int) -> None:
 
 async def _take_examined(desk: Desk, transferred: bool, gathered: _Gathered, calls: Sequence[Call], limit: int) -> bool:
     """Take those calls whose records say so; one request per recorded call. False when time was up on the way."""
-    recorded = [call for call in calls if call.has_records]
+    recorded = [call for call in calls if call.has_records is not False]
     room = limit - len(gathered.calls)
     found = 0
 
     def enough(outcome: Listing[Any] | LinerMcpError) -> bool:
         nonlocal found
-        found += not isinstance(outcome, LinerMcpError) and _is_transferred(outcome) is transferred
+        found += not isinstance(outcome, LinerMcpError) and is_transferred(outcome) is transferred
         return found > room  # one beyond the page, so that "more" is known and not guessed
 
     outcomes = await desk.liner.each([partial(desk.liner.call_records, call.id) for call in recorded], enough)
     told = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
     for call in calls:
-        outcome = told.get(call.id) if call.has_records else False
+        outcome = False if call.has_records is False else told[call.id]
         if outcome is None:
             gathered.stopped = DeadlinePassed("time was up before all records were read.")
             return False
         if isinstance(outcome, LinerMcpError):
             gathered.unread.append(call.id)
-        elif (outcome if isinstance(outcome, bool) else _is_transferred(outcome)) is transferred:
+        elif (outcome if isinstance(outcome, bool) else is_transferred(outcome)) is transferred:
             if len(gathered.calls) == limit:
                 gathered.more = True
                 return True
             gathered.calls.append(call)
-        gathered.examined += bool(call.has_records)
+        gathered.examined += call.id in told
         gathered.reached = key_of(call)
     return True
-
-
-def _is_transferred(listing: Listing[Any]) -> bool:
-    return any(record.is_transfer for record in listing.items)
 
 
 # The page -------------------------------------------------------------------------------------------------------------
@@ -160,52 +160,42 @@ class _Page:
     hint: str | None
 
     def written(self, budget: int) -> Written:
-        columns = (*COLUMNS, *self.place.include)
+        columns = call_columns(self.place.include)
         draft = Draft(
             asked=self.place.filters.asked(),
             window=self.place.window.shown(self.desk.zone),
             columns=columns,
-            blocks=[[self._row(call)] for call in self.gathered.calls],
+            blocks=[[call_row(self.desk, call, self.place.include)] for call in self.gathered.calls],
             page=self._page,
-            names=lambda rows: self._legend(columns, rows),
+            names=lambda rows: call_legend(self.names, self.place.filters, columns, rows),
             timezone=self.desk.zone.name,
             notes=lambda _: self._notes(),
             retry=lambda _: self.gathered.unread,
         )
         return write(draft, budget)
 
-    def _row(self, call: Call) -> Row:
-        date, time = self.desk.zone.date_and_time(call.created_at)
-        phone = call.client_phone if self.desk.show_phones else mask_phone(call.client_phone)
-        more: dict[str, Cell] = {
-            "lead_id": call.lead_id,
-            "direction": call.direction,
-            "hung_up_by": call.finish_initiator,
-            "wait_seconds": call.wait_time_duration_seconds,
-            "phone": phone,
-        }
-        recorded = None if call.has_records is None else int(call.has_records)
-        talk, status = call.talk_time_duration_seconds, call.status_code
-        basic = (call.id, date, time, talk, call.user_id, call.order_id, status, recorded)
-        return (*basic, *(more[name] for name in self.place.include))
-
     def _page(self, shown: Shown) -> dict[str, Any]:
         gathered, place = self.gathered, self.place
         cut = shown.blocks < len(gathered.calls)
         left = cut or gathered.more or not self.source.exhausted or gathered.reached > (place.window.since, 0)
-        complete = not left and gathered.whole and not gathered.unread
+        lossy = place.lossy or not gathered.whole or bool(gathered.unread)
+        complete = not left and not lossy
         members: dict[str, Any] = {"complete": complete}
         given = place.given + shown.blocks
         reached = key_of(gathered.calls[shown.blocks - 1]) if cut else gathered.reached
         if left:
-            members["next_cursor"] = cursor_of(FIND_CALLS, place, reached, given=given, pace=self.source.pace)
-            members["covered"] = {**place.window.shown(self.desk.zone), "since": self.desk.zone.stamp(reached[0])}
+            members["next_cursor"] = cursor_of(
+                FIND_CALLS, place, reached, given=given, pace=self.source.pace, lossy=lossy
+            )
+            # In whole seconds, for that in which the page ends may hold more calls.
+            since = min(whole_second(replace(place, after=reached).remaining.until), place.window.until)
+            members["covered"] = replace(place.window, since=since).shown(self.desk.zone)
         if complete:
             members["total"] = given
-        elif self.source.counted is not None and not self._local:
+        elif self.source.counted is not None and place.after is None and not (self._local or gathered.leaked):
             members["liner_total"] = self.source.counted
         if self._local:
-            members["scanned"] = gathered.scanned
+            members["scanned"] = sum(key >= reached for key in gathered.scanned)
             members["local_filters"] = self._local
         if place.filters.transferred is not None:
             members["examined"] = gathered.examined
@@ -228,49 +218,43 @@ class _Page:
             notes.append("Whether the calls in retry were transferred could not be read just now; they are left out.")
         if not gathered.whole:
             notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
+        if self.place.lossy:
+            notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
         if gathered.leaked:
             notes.append("Liner sent calls that the filters exclude; they were left out here.")
         if self.hint:
             notes.append(self.hint)
         return [*notes, *self.place.notes, *self.names.notes()]
 
-    def _legend(self, columns: Sequence[str], rows: Sequence[Row]) -> dict[str, dict[str, str]]:
-        def cells(name: str) -> list[Cell]:
-            index = columns.index(name)
-            return [row[index] for row in rows]
-
-        filters = self.place.filters
-        asked_orders = () if filters.every_order else filters.orders
-        return {
-            "agents": self.names.legend("agents", [*cells("agent_id"), *filters.agents]),
-            "orders": self.names.legend("orders", [*cells("order_id"), *asked_orders]),
-            "statuses": self.names.legend("statuses", [*cells("status"), *filters.codes]),
-        }
-
 
 # Nothing found --------------------------------------------------------------------------------------------------------
 
 
-async def _hint(desk: Desk, place: Place, gathered: _Gathered) -> str | None:
+async def _hint(desk: Desk, place: Place, gathered: _Gathered) -> str:
     """What to try when a whole window holds nothing: which filters to relax, or where the nearest earlier calls are."""
+    filters, days = place.filters, LOOK_BACK.days
+    local = ", ".join(filters.local)
     if gathered.scanned:
-        local = ", ".join(place.filters.local)
-        return f"{gathered.scanned} calls of this window were read and none passed {local}; relax one of these."
-    earlier = Window(place.window.since - LOOK_BACK, place.window.since)
-    requests = place.filters.requests(earlier)
-    if len(requests) != 1:
-        return "Liner has no such call in this window; try an earlier since, or fewer filters."
-    # Dropped by our own filters they could mislead, so the hint speaks of what Liner itself selects by.
+        relaxable = local or ", ".join(filters.asked())
+        return f"{len(gathered.scanned)} calls of this window were read and none passed {relaxable}; relax one of these."
+    requests = filters.requests(Window(place.window.since - LOOK_BACK, place.window.since))
+    if not requests:
+        return "Liner lists no orders, so there was nowhere to look; orders or leads can be named by id."
+    nothing = "Liner has no such call in this window"
     try:
-        listing = await desk.liner.calls(requests[0], at_most=SLICE_CALLS)
+        listing = await desk.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
     except LinerMcpError:
-        return "Liner has no such call in this window; try an earlier since, or fewer filters."
-    days = LOOK_BACK.days
+        listing = None
+    if listing is None:
+        return f"{nothing}; try an earlier since, or fewer filters."
     if not listing.items:
-        return f"Liner has no such call in this window, nor in the {days} days before it; fewer filters may find some."
-    if listing.complete:
-        newest = max(listing.items, key=key_of)
-        if newest.created_at is not None:
-            when = desk.zone.stamp(newest.created_at)
-            return f"Liner has no such call in this window; the nearest earlier one is call {newest.id} of {when}."
-    return f"Liner has no such call in this window, but {listing.total} in the {days} days before it."
+        return f"{nothing}, nor in the {days} days before it; fewer filters may find some."
+    newest = max((call for call in listing.items if filters.passes(call)), key=key_of, default=None)
+    if listing.complete and newest is not None and newest.created_at is not None:
+        one = "one" if filters.transferred is None else "candidate"
+        return f"{nothing}; the nearest earlier {one} is call {newest.id} of {desk.zone.stamp(newest.created_at)}."
+    before = f"{listing.total or len(listing.items)} in the {days} days before it"
+    if not local:
+        return f"{nothing}, but {before}."
+    checked = "none of them passed" if listing.complete else "not checked for"
+    return f"{nothing}; Liner has {before}, {checked} {local}."

@@ -24,7 +24,7 @@ MAX_STATE_BYTES = 100_000  # what a crafted cursor may unpack to
 def encode_cursor(tool: str, state: dict[str, Any]) -> str:
     """`state` (JSON types) as text without characters that need escaping anywhere."""
     packed = zlib.compress(minified({"tool": tool, **state}).encode(), level=9)
-    return base64.urlsafe_b64encode(_checksum(packed) + packed).decode().rstrip("=")
+    return _spelled(_checksum(packed) + packed)
 
 
 def decode_cursor(tool: str, cursor: str) -> dict[str, Any]:
@@ -51,12 +51,17 @@ def _unpack(cursor: str) -> dict[str, Any] | None:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         checksum, packed = raw[:CHECKSUM_BYTES], raw[CHECKSUM_BYTES:]
-        if checksum != _checksum(packed):
+        # Base64 ignores the last bits of its last character: only the spelling we gave is the cursor we gave.
+        if checksum != _checksum(packed) or cursor != _spelled(raw):
             return None
         state = json.loads(zlib.decompressobj().decompress(packed, MAX_STATE_BYTES))
     except (binascii.Error, zlib.error, ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", state) if isinstance(state, dict) else None
+
+
+def _spelled(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _checksum(packed: bytes) -> bytes:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.protocol import CallFilter
-from liner_mcp.review.windows import Window
+from liner_mcp.review.windows import Window, whole_second
 
 MAX_TARGET = 1_900  # characters of a request line; servers and proxies are known to refuse from 2,000 on
-SECOND = timedelta(seconds=1)
 
 Direction = Literal["incoming", "outgoing"]
 HungUpBy = Literal["client", "operator", "system"]
@@ -63,7 +63,10 @@ class Filters:
         """The filters that Liner cannot check, in the names of the arguments."""
         ours = ["direction", "min_talk_seconds", "max_talk_seconds", "recorded", "transferred", "hung_up_by"]
         names = [name for name in ours if getattr(self, name) is not None]
-        if self.codes and not self.status_ids:
+        users, statuses = _sent(self.agents, self.status_ids)
+        if self.agents and not users:
+            names.append("agents")
+        if self.codes and not statuses:
             names.append("statuses")
         if self.leads and self.orders and not self.every_order:
             names.append("orders")
@@ -94,37 +97,41 @@ class Filters:
 
     def leaks(self, call: Call) -> bool:
         """Whether Liner sent a call that it was asked to leave out: then it ignores a filter of its own."""
-        asked = Filters(leads=self.leads, agents=self.agents, codes=self.codes if self.status_ids else ())
-        by_order = bool(self.orders) and not self.leads and call.order_id not in self.orders
-        return by_order or not asked.passes(call)
+        users, statuses = _sent(self.agents, self.status_ids)
+        orders = () if self.leads or self.every_order else self.orders
+        asked = Filters(orders, self.leads, users, codes=self.codes if statuses else ())
+        return not asked.passes(call)
 
     def requests(self, window: Window) -> list[CallFilter]:
         """What to ask Liner so that every call meant is among the answers: one request list, or one per chunk of ids.
 
         Both ends count as inside at Liner and have whole seconds, so a little more is asked than the window holds.
         """
-        until = window.until if window.until.microsecond == 0 else window.until.replace(microsecond=0) + SECOND
         since = window.since.replace(microsecond=0)
-        users, statuses = self.agents, self.status_ids
+        users, statuses = _sent(self.agents, self.status_ids)
         by_leads = bool(self.leads)
         ids = self.leads if by_leads else self.orders
 
-        def asking(some: tuple[int, ...], users: tuple[int, ...], statuses: tuple[int, ...]) -> CallFilter:
+        def asking(some: tuple[int, ...]) -> CallFilter:
             named = {"lead_ids": some} if by_leads else {"order_ids": some}
-            return CallFilter(since, until, user_ids=users, status_ids=statuses, **named)
+            return CallFilter(since, whole_second(window.until), user_ids=users, status_ids=statuses, **named)
 
-        # Narrowing ids share the line with the chunk; so many that they fill it are checked here alone.
-        if _length(asking((), users, statuses)) > MAX_TARGET // 2:
-            users = ()
-        if _length(asking((), users, statuses)) > MAX_TARGET // 2:
-            statuses = ()
-        return [
-            asking(chunk, users, statuses) for chunk in _chunks(ids, MAX_TARGET - _length(asking((), users, statuses)))
-        ]
+        return [asking(chunk) for chunk in _chunks(ids, MAX_TARGET - _length(users, statuses))]
 
 
-def _length(which: CallFilter) -> int:
-    return len(which.query().page(100_000, 100).target)
+@lru_cache(maxsize=64)
+def _sent(users: tuple[int, ...], statuses: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Those of the narrowing ids that Liner is asked by. They share the line with orders or leads: so many that they
+    fill it are checked here alone.
+    """
+    if _length(users, statuses) > MAX_TARGET // 2:
+        users = ()
+    return users, statuses if _length(users, statuses) <= MAX_TARGET // 2 else ()
+
+
+def _length(users: tuple[int, ...], statuses: tuple[int, ...]) -> int:
+    moment = datetime(2000, 1, 1, tzinfo=UTC)  # all moments are equally long
+    return len(CallFilter(moment, moment, user_ids=users, status_ids=statuses).query().page(100_000, 100).target)
 
 
 def _chunks(ids: tuple[int, ...], room: int) -> Iterator[tuple[int, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from liner_mcp.errors import InvalidArgument
+from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Entry, Kind
@@ -31,7 +31,7 @@ async def list_directory(desk: Desk, *, kind: Kind, query: str | None, cursor: s
     """
     query, after = _place(kind, query, cursor)
     entries = await desk.directory.entries(kind)
-    groups = await desk.directory.entries("agent_groups") if kind == "agents" else ()
+    groups = await _groups(desk) if kind == "agents" else ()
     wanted = folded(query or "")
     found = [entry for entry in entries if not wanted or any(contains(wanted, text) for text in _texts(entry))]
     found.sort(key=_order)
@@ -55,9 +55,20 @@ async def list_directory(desk: Desk, *, kind: Kind, query: str | None, cursor: s
         page=page,
         names=lambda _: {},
         timezone="",
-        notes=lambda _: [f"None of the {len(entries)} entries has this in its name."] if query and not found else [],
+        notes=lambda _: [
+            *([f"None of the {len(entries)} entries has this in its name."] if query and not found else []),
+            *(["Agent groups could not be read from Liner, so groups is empty."] if groups is None else []),
+        ],
     )
     return write(draft, budget)
+
+
+async def _groups(desk: Desk) -> tuple[Entry, ...] | None:
+    """The groups that agents belong to; None when they cannot be read, which costs a column and not the answer."""
+    try:
+        return await desk.directory.entries("agent_groups")
+    except LinerMcpError:
+        return None
 
 
 def _place(kind: Kind, query: str | None, cursor: str | None) -> tuple[str | None, tuple[str, int] | None]:
@@ -68,7 +79,9 @@ def _place(kind: Kind, query: str | None, cursor: str | None) -> tuple[str | Non
         name, last = state["after"]
         after = (str(name), int(last))
         told_kind, told_query = state["kind"], state["query"]
-    except (KeyError, TypeError, ValueError):
+        if not isinstance(told_query, str | None):
+            raise TypeError(told_query)
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
     if kind != told_kind or (query is not None and query != told_query):
         raise InvalidArgument(f"cursor belongs to another listing, of {told_kind}. Ask without it to begin anew.")
@@ -83,8 +96,8 @@ def _order(entry: Entry) -> tuple[str, int]:
     return (folded(entry.name), entry.id)
 
 
-def _row(entry: Entry, kind: Kind, groups: Sequence[Entry]) -> Row:
+def _row(entry: Entry, kind: Kind, groups: Sequence[Entry] | None) -> Row:
     if kind != "agents":
         return (entry.id, entry.name, *entry.told)
-    belongs = ", ".join(group.name for group in groups if entry.id in group.members)
+    belongs = ", ".join(group.name for group in groups or () if entry.id in group.members)
     return (entry.id, entry.name, *entry.told, belongs or None)

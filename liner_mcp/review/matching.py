@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -67,7 +68,8 @@ def resolve_name(argument: str, name: str, candidates: Sequence[Candidate]) -> C
 
 def folded(text: str) -> str:
     """A name as it is compared: case, ё, quotation marks and runs of spaces make no difference."""
-    return " ".join(re.sub(r"[«»\"'“”„()]", " ", text.casefold().replace("ё", "е")).split())
+    composed = unicodedata.normalize("NFKC", text)  # й and ё may come as a letter and a mark above it
+    return " ".join(re.sub(r"[«»\"'“”„()]", " ", composed.casefold().replace("ё", "е")).split())
 
 
 def contains(wanted: str, text: str) -> bool:

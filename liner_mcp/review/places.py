@@ -7,6 +7,7 @@ What is sent beside it must agree. A question too long for a cursor leaves its d
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,13 +16,14 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from liner_mcp.errors import InvalidArgument
+from liner_mcp.review.call_rows import INCLUDABLE
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.filters import Filters
 from liner_mcp.review.questions import CallQuestion, understand, with_every_order
 from liner_mcp.review.slices import Key
 from liner_mcp.review.table import minified
-from liner_mcp.review.windows import Window
+from liner_mcp.review.windows import LAST_YEAR, Window
 
 MOST_CHARACTERS = 1_500  # of a cursor: more would cost a model more to repeat than the question itself
 EPSILON = timedelta(microseconds=1)
@@ -29,7 +31,10 @@ EPSILON = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is asked and from where on. `given` rows came on earlier pages; `pace` is what they taught about density."""
+    """What is asked and from where on. `given` rows came on earlier pages; `pace` is what they taught about density.
+
+    `lossy`: an earlier page had to leave out calls that it could not read, so the pages together are not everything.
+    """
 
     question: CallQuestion
     include: tuple[str, ...]
@@ -39,6 +44,7 @@ class Place:
     after: Key | None = None
     given: int = 0
     pace: float | None = None
+    lossy: bool = False
 
     @property
     def remaining(self) -> Window:
@@ -87,7 +93,7 @@ async def _by_digest(desk: Desk, place: Place, digest: str, question: CallQuesti
     return replace(place, question=question, filters=understood.filters, include=include or place.include)
 
 
-def cursor_of(tool: str, place: Place, after: Key, *, given: int, pace: float | None) -> str:
+def cursor_of(tool: str, place: Place, after: Key, *, given: int, pace: float | None, lossy: bool = False) -> str:
     """The cursor with which `place` goes on after this key."""
     moment, call_id = after
     state: dict[str, Any] = {
@@ -98,6 +104,8 @@ def cursor_of(tool: str, place: Place, after: Key, *, given: int, pace: float | 
     }
     if pace is not None:
         state["p"] = round(pace, 1)
+    if lossy:
+        state["l"] = 1
     asked = {name: value for name, value in asdict(place.question).items() if value not in (None, ())}
     whole = encode_cursor(tool, {**state, "q": asked, "f": place.filters.packed()})
     return whole if len(whole) <= MOST_CHARACTERS else encode_cursor(tool, {**state, "d": _digest(place.question)})
@@ -109,16 +117,21 @@ def _unpacked(state: dict[str, Any]) -> tuple[Place, str | None]:
     pace = state.get("p")
     place = Place(
         _questions().validate_python(state.get("q", {})),
-        tuple(str(name) for name in state["i"]),
+        tuple(state["i"]),
         _filters().validate_python(state.get("f", {})),
         Window(since, until),
         after=(_moment(moment), int(call_id)),
         given=int(state["g"]),
         pace=None if pace is None else max(float(pace), 0.01),
+        lossy=bool(state.get("l")),
     )
     digest = state.get("d")
     if (digest is None) == ("f" not in state):
         raise ValueError("a cursor holds filters or their digest")
+    if not since <= _moment(moment) <= until or place.given < 0 or not math.isfinite(place.pace or 0):
+        raise ValueError("a cursor stands inside its window")
+    if not set(place.include) <= set(INCLUDABLE):
+        raise ValueError("a cursor includes columns that there are")
     return place, digest
 
 
@@ -138,7 +151,10 @@ def _micros(moment: datetime) -> int:
 
 
 def _moment(micros: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + int(micros) * EPSILON
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + int(micros) * EPSILON
+    if not 1 < moment.year < LAST_YEAR:
+        raise ValueError("too near the edge of the calendar to be reckoned with in every zone")
+    return moment
 
 
 def _digest(question: CallQuestion) -> str:

@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
@@ -19,7 +19,7 @@ from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Entry, Kind
 from liner_mcp.review.filters import Filters
 from liner_mcp.review.matching import Candidate, folded, resolve, resolve_name
-from liner_mcp.review.windows import AskedWindow, Window, window_of
+from liner_mcp.review.windows import FIRST_YEAR, AskedWindow, Window, window_of
 
 _CODE = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+")  # how every documented status code is written
 
@@ -115,7 +115,7 @@ async def _first_created(desk: Desk, leads: Sequence[int]) -> datetime | None:
         if outcome.created_at is None:
             return None
         moments.append(outcome.created_at)
-    return min(moments)
+    return max(min(moments), datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))  # a placeholder such as the year 1 is no moment
 
 
 def _window_notes(desk: Desk, asked: AskedWindow) -> list[str]:
@@ -168,7 +168,11 @@ async def _statuses(desk: Desk, asked: Sequence[int | str]) -> tuple[tuple[str, 
         if entry is None:
             unknown.append(str(one))
             codes[str(one)] = None
-        elif entry.code is not None:
+        elif entry.code is None:
+            raise InvalidArgument(
+                f"statuses: Liner gives status {entry.id} no code, so no call can be seen to have it."
+            )
+        else:
             ids[entry.id] = None
             codes[entry.code] = None
     notes = [f"Liner's dictionary has no status {', '.join(unknown)}; calls were compared by code."] if unknown else []
@@ -183,8 +187,9 @@ def _status(asked: int | str, entries: Sequence[Entry]) -> Entry | None:
                 f"statuses: Liner has no call status {asked}. list_directory(call_statuses) lists them."
             )
         return by_id[asked]
-    known = [text for entry in entries for text in (entry.code or "", folded(entry.name))]
-    if asked not in known and _CODE.fullmatch(asked) and not difflib.get_close_matches(asked, known, n=1, cutoff=0.75):
+    known = [text for entry in entries for text in (folded(entry.code or ""), folded(entry.name))]
+    within = any(asked in text for text in known)
+    if _CODE.fullmatch(asked) and not within and not difflib.get_close_matches(asked, known, n=1, cutoff=0.75):
         return None
     found = resolve_name("statuses", asked, [_candidate(entry) for entry in entries])
     return next(entry for entry in entries if entry.id == found.ids[0])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from liner_mcp.errors import InvalidArgument, LinerMcpError, NotFound
+from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.paging import Listing
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
@@ -40,22 +40,47 @@ async def list_call_records(
     """
     call_id, after = _place(call_id, cursor)
     found, names = await desk.liner.together(
-        lambda: desk.liner.together(lambda: desk.liner.call(call_id), lambda: desk.liner.call_records(call_id)),
+        lambda: desk.liner.together(lambda: _call_in_time(desk, call_id), lambda: desk.liner.call_records(call_id)),
         lambda: desk.directory.names("agents", "orders", "statuses"),
     )
     assert isinstance(found, tuple)  # noqa: S101 - together() gives errors inside the pair
     assert isinstance(names, Names)  # noqa: S101 - names() raises nothing
-    call, listing = found
-    if isinstance(call, NotFound):
+    facts, listing = _known(call_id, *found)
+    left = [record for record in sorted(listing.items, key=age) if after is None or age(record) > after]
+    records = await with_details(desk, left[:limit], facts)
+    desk.recent_calls.add([call_id])
+    desk.recent_records.add(record.id for record in records)
+    return _OneCall(desk, call_id, facts, listing, len(left), records, names).written(summary_chars, budget)
+
+
+async def _call_in_time(desk: Desk, call_id: int) -> Call:
+    """The call, or DeadlinePassed a moment before the deadline: its records can be told without it."""
+    (outcome,) = await desk.liner.each([lambda: desk.liner.call(call_id)])
+    if isinstance(outcome, Call):
+        return outcome
+    raise outcome or DeadlinePassed("Liner did not say in time what it knows of this call. Ask again.")
+
+
+def _known(
+    call_id: int, call: Call | LinerMcpError, listing: Listing[CallRecord] | LinerMcpError
+) -> tuple[Call | None, Listing[CallRecord]]:
+    """What two reads tell together: records prove a call whose facts are missing, an empty list proves nothing.
+
+    Raises: InvalidArgument for an unknown call; the error of the read without which nothing can be said.
+    """
+    if isinstance(listing, NotFound):
+        listing = Listing((), complete=True, total=0, changed=False)  # whether there is such a call, the call tells
+    if isinstance(call, NotFound) and (isinstance(listing, LinerMcpError) or not listing.items):
         raise InvalidArgument(
             f"Liner has no call {call_id}. Check call_id: ids of records and leads are other numbers."
         )
     if isinstance(listing, LinerMcpError):
         raise listing
-    facts = call if isinstance(call, Call) else None
-    left = [record for record in sorted(listing.items, key=age) if after is None or age(record) > after]
-    records = await with_details(desk, left[:limit], facts)
-    return _OneCall(desk, call_id, facts, listing, len(left), records, names).written(summary_chars, budget)
+    if isinstance(call, Call):
+        return call, listing
+    if not listing.items:
+        raise call
+    return None, listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +105,7 @@ class _OneCall:
             page=self._page,
             names=lambda rows: self._legend(rows, facts or {}),
             timezone=self.desk.zone.name,
-            notes=lambda _: self._notes(),
+            notes=self._notes,
             retry=lambda shown: unread(self.records[: shown.blocks]),
             if_any=IF_ANY,
         )
@@ -100,15 +125,21 @@ class _OneCall:
             members["changed"] = True
         return members
 
-    def _notes(self) -> list[str]:
+    def _notes(self, shown: Shown) -> list[str]:
         notes: list[str] = []
-        if unread(self.records):
-            notes.append("Summaries marked failed could not be read from Liner just now; asking again may show them.")
+        if unread(self.records[: shown.blocks]):
+            notes.append(
+                "Summaries marked failed could not be read just now; retry holds their record ids, for get_call_record."
+            )
         if self.call is None:
             notes.append("The call's own facts could not be read from Liner just now; its records are right.")
         if not self.listing.complete:
             counted, read = self.listing.total or "more", len(self.listing.items)
-            notes.append(f"Liner counts {counted} records of this call; {read} could be read.")
+            # Lists have no order, so what is missing may be older than what this page or an earlier one shows.
+            notes.append(
+                f"Liner counts {counted} records of this call; {read} could be read. The others may belong on any "
+                "page: ask again without cursor."
+            )
         if not self.listing.items:
             notes.append(self._why_empty())
         return [*notes, *self.names.notes()]
@@ -119,10 +150,9 @@ class _OneCall:
         return f"Call {self.call_id} has no recording, so there is nothing Liner could summarise."
 
     def _legend(self, rows: Sequence[Row], facts: dict[str, Cell]) -> dict[str, dict[str, str]]:
-        agents = [row[RECORD_COLUMNS.index("agent_id")] for row in rows]
         own = [facts["agent_id"]] if facts else []
         return {
-            "agents": self.names.legend("agents", [*own, *agents]),
+            "agents": self.names.legend("agents", [*own, *agents_of(RECORD_COLUMNS, rows)]),
             "orders": self.names.legend("orders", [facts.get("order_id")]),
             "statuses": self.names.legend("statuses", [facts.get("status")]),
         }
@@ -178,6 +208,12 @@ async def with_details(desk: Desk, records: Sequence[CallRecord], call: Call | N
 def unread(records: Sequence[CallRecord]) -> list[int]:
     """Ids of the records whose summary `with_details` could not get."""
     return [record.id for record in records if not record.was_sent("record_summary")]
+
+
+def agents_of(columns: Sequence[str], rows: Sequence[Row]) -> list[Cell]:
+    """The agents of rows. Of what was not found or could not be read it is unknown, which is not "no agent"."""
+    agent, state = columns.index("agent_id"), columns.index("summary_state")
+    return [row[agent] for row in rows if row[agent] is not None or row[state] not in ("not_found", "failed")]
 
 
 def _detail_reader(desk: Desk, record_id: int) -> Callable[[], Awaitable[CallRecord]]:

@@ -77,8 +77,8 @@ class NewestFirst:
             self._learn(self._rest, read.counted or MOST_SLICE_CALLS)
         halvings = 0
         while True:
-            span = self._span(want)
-            window = Window(max(self._rest.since, self._rest.until - span), self._rest.until)
+            span = min(self._span(want), self._rest.until - self._rest.since)
+            window = Window(self._rest.until - span, self._rest.until)
             shortest = span <= SHORTEST_SLICE
             read = await self._read(window, None if shortest else MOST_SLICE_CALLS)
             if read.whole or shortest or (not read.crowded and halvings == MOST_HALVINGS):
@@ -92,7 +92,7 @@ class NewestFirst:
         seconds = int(min(self.pace * want, LONGEST_SLICE.total_seconds()))
         return max(timedelta(seconds=seconds), SHORTEST_SLICE)
 
-    def _taken(self, window: Window, read: _Read) -> Slice:
+    def _taken(self, window: Window, read: SliceRead) -> Slice:
         self._rest = Window(self._rest.since, window.since)
         self.exhausted = self._rest.since >= self._rest.until
         self._empty = 0 if read.calls else self._empty + 1
@@ -107,20 +107,32 @@ class NewestFirst:
         seen = (window.until - window.since).total_seconds() / max(calls, 0.25)
         self.pace = seen if self.pace is None else min(max(seen, self.pace / 4), self.pace * 4)
 
-    async def _read(self, window: Window, at_most: int | None) -> _Read:
-        jobs = [partial(self._liner.calls, which, at_most=at_most) for which in self._filters.requests(window)]
-        listings: list[Listing[Call]] = []
-        for outcome in await self._liner.each(jobs):
-            if isinstance(outcome, LinerMcpError):
-                raise outcome
-            if outcome is None:
-                raise DeadlinePassed("The time of this call was up before Liner answered. Ask again, or for less.")
-            listings.append(outcome)
-        return _merged(window, listings, at_most)
+    async def _read(self, window: Window, at_most: int | None) -> SliceRead:
+        return merged(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
+
+
+async def read_listings(
+    liner: LinerClient, filters: Filters, window: Window, at_most: int | None
+) -> list[Listing[Call]]:
+    """Liner's lists for a window, one per chunk of ids; each ends with its first page when it counts over `at_most`.
+
+    Raises: what the Liner client raises; DeadlinePassed when time is up.
+    """
+    listings: list[Listing[Call]] = []
+    for outcome in await liner.each(
+        [partial(liner.calls, which, at_most=at_most) for which in filters.requests(window)]
+    ):
+        if isinstance(outcome, LinerMcpError):
+            raise outcome
+        crowded = outcome is not None and at_most is not None and (outcome.total or 0) > at_most
+        if outcome is None or not (outcome.ended or crowded):
+            raise DeadlinePassed("The time of this call was up before Liner answered. Ask again, or for less.")
+        listings.append(outcome)
+    return listings
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class SliceRead:
     """What a read brought. `crowded`: it was given up after the first count, being more than was wanted at once."""
 
     calls: tuple[Call, ...]
@@ -130,14 +142,16 @@ class _Read:
     counted: int | None
 
 
-def _merged(window: Window, listings: Sequence[Listing[Call]], at_most: int | None) -> _Read:
+def merged(window: Window, listings: Sequence[Listing[Call]], at_most: int | None) -> SliceRead:
     """The lists of several chunks of ids as one; half-open, each call once, newest first."""
     calls = {call.id: call for listing in listings for call in listing.items}
-    inside = [call for call in calls.values() if call.created_at is not None and window.holds(call.created_at)]
+    timed = [call for call in calls.values() if call.created_at is not None]
+    inside = [call for call in timed if call.created_at is not None and window.holds(call.created_at)]
     totals = [listing.total for listing in listings]
-    return _Read(
+    return SliceRead(
         tuple(sorted(inside, key=key_of, reverse=True)),
-        whole=all(listing.complete for listing in listings),
+        # A call without a time has no place in any window: it is as good as not listed.
+        whole=len(timed) == len(calls) and all(listing.complete for listing in listings),
         crowded=at_most is not None and any((total or 0) > at_most for total in totals),
         changed=any(listing.changed for listing in listings),
         counted=None if None in totals else sum(total or 0 for total in totals),

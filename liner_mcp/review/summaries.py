@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from liner_mcp.errors import DeadlinePassed, LinerMcpError, NotFound
-from liner_mcp.liner.client import Outcomes
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
-from liner_mcp.review.records import IF_ANY, RECORD_COLUMNS, age, record_row, unread, with_details
-from liner_mcp.review.table import Cell, Draft, Row, Shown, Written, write
+from liner_mcp.review.records import IF_ANY, RECORD_COLUMNS, age, agents_of, record_row, unread, with_details
+from liner_mcp.review.table import Draft, Row, Shown, Written, write
 
 COLUMNS = ("call_id", *RECORD_COLUMNS)
-LEAST_ROW_BYTES = 25  # no row is shorter in the text, so a page is never thought full too early
+LEAST_ROW_BYTES = 20  # `[7000123,null,null],` and no row is shorter, so a page is never thought full too early
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +43,37 @@ async def get_call_summaries(desk: Desk, *, call_ids: Sequence[int], summary_cha
     Raises: SetupError; the common error when every call failed; DeadlinePassed when nothing came in time.
     """
     ids = list(dict.fromkeys(call_ids))
+    filling = _Filling(budget, summary_chars)
     outcomes, names = await desk.liner.together(
-        lambda: desk.liner.each([_reader(desk, call_id) for call_id in ids], _fills(budget, summary_chars)),
+        lambda: desk.liner.each([_reader(desk, call_id) for call_id in ids], filling.add),
         lambda: desk.directory.names("agents"),
     )
     if isinstance(outcomes, LinerMcpError):
         raise outcomes
     assert isinstance(names, Names)  # noqa: S101 - names() raises nothing
-    done = [(one, outcome) for one, outcome in zip(ids, outcomes, strict=True) if outcome is not None]
+    # A call whose reading met the deadline was not tried and failed: it is left for the next question.
+    done = [
+        (one, outcome)
+        for one, outcome in zip(ids, outcomes, strict=True)
+        if outcome is not None and not isinstance(outcome, DeadlinePassed)
+    ]
     if not done:
         raise DeadlinePassed("Liner answered for none of these calls in time. Ask again, or for fewer calls at once.")
     if all(isinstance(outcome, LinerMcpError) for _, outcome in done):
         raise next(outcome for _, outcome in done if isinstance(outcome, LinerMcpError))
+    out_of_time = len(done) < len(ids) and not filling.full
+    for one, outcome in done:
+        if isinstance(outcome, CallRecords) and outcome.state != "not_found":
+            desk.recent_calls.add([one])
+            desk.recent_records.add(record.id for record in outcome.records)
     draft = Draft(
         asked={"calls": len(ids), **({"repeated": len(call_ids) - len(ids)} if len(ids) < len(call_ids) else {})},
         columns=COLUMNS,
         blocks=[_call_rows(desk, call_id, outcome, summary_chars) for call_id, outcome in done],
         page=lambda shown: _summaries_page(ids, done, shown),
-        names=lambda rows: {"agents": names.legend("agents", _agents_of(rows))},
+        names=lambda rows: {"agents": names.legend("agents", agents_of(COLUMNS, rows))},
         timezone=desk.zone.name,
-        notes=lambda shown: [*_summaries_notes(ids, done, outcomes, shown), *names.notes()],
+        notes=lambda shown: [*_summaries_notes(desk, done, shown, out_of_time), *names.notes()],
         retry=lambda shown: _failed(done[: shown.blocks]),
         if_any=IF_ANY,
         splits=True,
@@ -89,18 +99,24 @@ def _reader(desk: Desk, call_id: int) -> Callable[[], Awaitable[CallRecords]]:
     return read
 
 
-def _fills(budget: int, summary_chars: int) -> Callable[[CallRecords | LinerMcpError], bool]:
-    """Whether the calls seen so far fill a page: reading on would be thrown away."""
-    used = 0
+@dataclass(slots=True)
+class _Filling:
+    """How far the calls read so far fill a page: beyond that, reading on would be thrown away."""
 
-    def enough(outcome: CallRecords | LinerMcpError) -> bool:
-        nonlocal used
+    budget: int
+    summary_chars: int
+    used: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self.used > self.budget
+
+    def add(self, outcome: CallRecords | LinerMcpError) -> bool:
+        """Whether the page is full with this call."""
         records = () if isinstance(outcome, LinerMcpError) else outcome.records
-        texts = ((record.record_summary or "").strip()[:summary_chars] for record in records)
-        used += sum(len(text.encode()) for text in texts) + LEAST_ROW_BYTES * max(1, len(records))
-        return used > budget
-
-    return enough
+        texts = ((record.record_summary or "").strip()[: self.summary_chars] for record in records)
+        self.used += sum(len(text.encode()) for text in texts) + LEAST_ROW_BYTES * max(1, len(records))
+        return self.full
 
 
 def _call_rows(desk: Desk, call_id: int, outcome: CallRecords | LinerMcpError, summary_chars: int) -> list[Row]:
@@ -111,12 +127,6 @@ def _call_rows(desk: Desk, call_id: int, outcome: CallRecords | LinerMcpError, s
         agent_id = outcome.call.user_id if outcome.call else None
         return [(call_id, *nothing, agent_id, None, outcome.state, None, None)]
     return [(call_id, *record_row(desk, record, summary_chars)) for record in outcome.records]
-
-
-def _agents_of(rows: Sequence[Row]) -> list[Cell]:
-    agent, state = COLUMNS.index("agent_id"), COLUMNS.index("summary_state")
-    # The agent of a call that was not found or could not be read is unknown, which is not "no agent".
-    return [row[agent] for row in rows if row[agent] is not None or row[state] not in ("not_found", "failed")]
 
 
 def _failed(done: Done) -> list[int]:
@@ -138,12 +148,13 @@ def _summaries_page(ids: Sequence[int], done: Done, shown: Shown) -> dict[str, A
     return members
 
 
-def _summaries_notes(ids: Sequence[int], done: Done, outcomes: Outcomes[CallRecords], shown: Shown) -> list[str]:
+def _summaries_notes(desk: Desk, done: Done, shown: Shown, out_of_time: bool) -> list[str]:
     notes: list[str] = []
     given = done[: shown.blocks]
     errors = [outcome for _, outcome in given if isinstance(outcome, LinerMcpError)]
     if errors:
-        notes.append(f"{len(errors)} of {len(given)} calls could not be read: {errors[0]} The ids are in retry.")
+        why = desk.shown(str(errors[0]))  # Liner's own words may be quoted in it
+        notes.append(f"{len(errors)} of {len(given)} calls could not be read: {why} The ids are in retry.")
     elif _failed(given):
         notes.append("Some summaries could not be read from Liner just now; the ids of their calls are in retry.")
     if shown.rows_of_first is not None:
@@ -153,8 +164,8 @@ def _summaries_notes(ids: Sequence[int], done: Done, outcomes: Outcomes[CallReco
         )
     moved = [one for one, outcome in given if isinstance(outcome, CallRecords) and not outcome.complete]
     if moved:
-        notes.append(f"Liner counts more records than it listed for call {', '.join(map(str, moved[:3]))}.")
-    if outcomes.unfinished and shown.blocks == len(done) and len(done) < len(ids):
+        notes.append(f"Liner counts more records than could be read for call {', '.join(map(str, moved[:3]))}.")
+    if out_of_time and shown.blocks == len(done):
         notes.append("Time was up before all calls were read; ask for page.next_call_ids to go on.")
     missing = [one for one, outcome in given if isinstance(outcome, CallRecords) and outcome.state == "not_found"]
     if missing:

@@ -39,6 +39,9 @@ class Page(TypedDict):
     local_filters: NotRequired[list[str]]
     examined: NotRequired[int]
     changed: NotRequired[bool]
+    population: NotRequired[int]
+    seed: NotRequired[int | str]
+    sampling: NotRequired[str]
     partial_call: NotRequired[dict[str, int]]
 
 
@@ -51,6 +54,8 @@ class Answer(TypedDict):
     page: Page
     notes: NotRequired[list[str]]
     retry: NotRequired[list[int]]
+    totals: NotRequired[dict[str, Any]]
+    sorted_by: NotRequired[str]
     timezone: NotRequired[str]
     names: NotRequired[dict[str, dict[str, str]]]
     every_row: NotRequired[dict[str, int | str | None]]
@@ -86,6 +91,8 @@ class Draft:
     window: Mapping[str, str] | None = None
     call: Mapping[str, Cell] | None = None
     retry: Callable[[Shown], Sequence[int]] = lambda _: ()
+    totals: Callable[[Shown], Mapping[str, Any]] = lambda _: {}
+    sorted_by: str = ""
     if_any: frozenset[str] = frozenset()
     splits: bool = False
 
@@ -145,7 +152,7 @@ def _most(render: Callable[[int], Written], limit: int, budget: int) -> tuple[in
 
 
 def _too_big(budget: int) -> str:
-    return f"This one row is larger than the answer budget of {budget} bytes; a smaller summary_chars makes it fit."
+    return f"This one row is larger than the answer budget of {budget} bytes; a smaller summary_chars may make it fit."
 
 
 def _render(draft: Draft, shown: Shown, first_note: str | None = None) -> Written:
@@ -162,6 +169,8 @@ def _render(draft: Draft, shown: Shown, first_note: str | None = None) -> Writte
         "page": {"returned": len(rows), **page},
         "notes": notes,
         "retry": list(draft.retry(shown)),
+        "totals": dict(draft.totals(shown)),
+        "sorted_by": draft.sorted_by,
         "timezone": draft.timezone if rows or draft.call or draft.window else "",
         "names": {kind: dict(legend) for kind, legend in draft.names(rows).items() if legend},
         "every_row": every_row,

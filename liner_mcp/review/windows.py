@@ -43,8 +43,9 @@ class Zone:
         return text[:10], text[11:16]
 
     def stamp(self, moment: datetime) -> str:
-        """`2026-11-20T10:02:00+03:00` in this zone."""
-        return moment.astimezone(self.info).isoformat(timespec="seconds")
+        """`2026-11-20T10:02+03:00` in this zone; seconds are told only where there are any."""
+        local = moment.astimezone(self.info)
+        return local.isoformat(timespec="seconds" if local.second else "minutes")
 
     def midnight(self, day: date) -> datetime:
         """When a day begins here, in UTC: the clock may jump in between, so days are not always 24 hours."""
@@ -77,6 +78,11 @@ class Window:
     def shown(self, zone: Zone) -> dict[str, str]:
         """Both ends in the zone of the answer, to the second, with their offset."""
         return {"since": zone.stamp(self.since), "until": zone.stamp(self.until)}
+
+
+def whole_second(moment: datetime) -> datetime:
+    """The moment, or the next whole second after it."""
+    return moment.replace(microsecond=0) + timedelta(seconds=bool(moment.microsecond))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,8 @@ def _moment(argument: str, word: str, zone: Zone) -> _Meant:
     if lost:
         raise InvalidArgument(f"{argument}: the + of the offset got lost; write {lost[1][:30]}+{lost[2]}.")
     try:
-        moment = datetime.fromisoformat(word)
+        # Other spellings of a date (20261120, 2026-W47) would silently mean its first moment.
+        moment = None if _is_date(word) else datetime.fromisoformat(word)
     except ValueError:
         moment = None
     if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
@@ -194,3 +201,11 @@ def _moment(argument: str, word: str, zone: Zone) -> _Meant:
     by_zone = moment.tzinfo is None
     exact = (moment.replace(tzinfo=zone.info) if by_zone else moment).astimezone(UTC)
     return _Meant(exact, exact, by_zone=by_zone)
+
+
+def _is_date(word: str) -> bool:
+    try:
+        date.fromisoformat(word)
+    except ValueError:
+        return False
+    return True

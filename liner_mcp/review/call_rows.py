@@ -1,0 +1,54 @@
+"""How a call becomes a row, whoever found it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from liner_mcp.liner.models import Call
+from liner_mcp.review.desk import Desk
+from liner_mcp.review.directory import Names
+from liner_mcp.review.filters import Filters
+from liner_mcp.review.privacy import mask_phone
+from liner_mcp.review.table import Cell, Row
+
+COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
+INCLUDABLE = ("lead_id", "direction", "hung_up_by", "wait_seconds", "phone")
+MOST_NAMED = 50  # of the agents or orders asked for: the names of more would leave no room for calls
+
+
+def call_columns(include: Sequence[str]) -> tuple[str, ...]:
+    """The columns of found calls, then those that were asked for."""
+    return (*COLUMNS, *include)
+
+
+def call_row(desk: Desk, call: Call, include: Sequence[str]) -> Row:
+    """One call in the order of `call_columns`; its phone masked unless the operator shows phones."""
+    date, time = desk.zone.date_and_time(call.created_at)
+    more: dict[str, Cell] = {
+        "lead_id": call.lead_id,
+        "direction": call.direction,
+        "hung_up_by": call.finish_initiator,
+        "wait_seconds": call.wait_time_duration_seconds,
+        "phone": call.client_phone if desk.show_phones else mask_phone(call.client_phone),
+    }
+    recorded = None if call.has_records is None else int(call.has_records)
+    talk, status = call.talk_time_duration_seconds, call.status_code
+    return (call.id, date, time, talk, call.user_id, call.order_id, status, recorded, *(more[name] for name in include))
+
+
+def call_legend(
+    names: Names, filters: Filters, columns: Sequence[str], rows: Sequence[Row]
+) -> dict[str, dict[str, str]]:
+    """Names of what occurs in the rows and of what was asked for, so that an empty answer names it too."""
+
+    def cells(name: str) -> list[Cell]:
+        index = columns.index(name)
+        return [row[index] for row in rows]
+
+    orders = () if filters.every_order or len(filters.orders) > MOST_NAMED else filters.orders
+    agents = filters.agents if len(filters.agents) <= MOST_NAMED else ()
+    return {
+        "agents": names.legend("agents", [*cells("agent_id"), *agents]),
+        "orders": names.legend("orders", [*cells("order_id"), *orders]),
+        "statuses": names.legend("statuses", [*cells("status"), *filters.codes]),
+    }

@@ -1,0 +1,139 @@
+"""Comparing: from a question to counts per agent, order, status or time, over any number of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from liner_mcp.errors import InvalidArgument, LinerMcpError
+from liner_mcp.liner.models import Call
+from liner_mcp.review import stats
+from liner_mcp.review.desk import Desk
+from liner_mcp.review.directory import Names
+from liner_mcp.review.questions import CallQuestion, Understood, understand
+from liner_mcp.review.table import Cell, Draft, Row, Shown, Written, write
+from liner_mcp.review.transfers import passing
+from liner_mcp.review.whole import Progress, WholeRead, read_all
+
+QUALIFIED = "qualified"  # the category of lead statuses that means so; /devs/api/v2/lead-status/list/
+MAX_GROUPINGS = 2
+
+
+async def call_stats(
+    desk: Desk, question: CallQuestion, *, group_by: Sequence[str], budget: int, progress: Progress | None = None
+) -> Written:
+    """Counts of the calls that a question means, by one or two groupings, within `budget` bytes and the deadline.
+
+    Raises: InvalidArgument for what cannot be understood; the error of the first read when nothing was read at all.
+    """
+    groupings = tuple(dict.fromkeys(group_by))
+    if len(groupings) != len(group_by) or not 1 <= len(groupings) <= MAX_GROUPINGS:
+        raise InvalidArgument("group_by: give one or two different groupings, for example [agent] or [order, status].")
+    understood = await understand(desk, question)
+    qualified = await _qualified_codes(desk)
+
+    async def fold(calls: Sequence[Call]) -> stats.Tallies:
+        meant = await passing(desk, understood.filters, calls)
+        return stats.tally(meant, groupings, desk.zone, qualified or frozenset())
+
+    read = await read_all(desk.liner, understood.filters, understood.window, fold, progress)
+    names = await desk.directory.names("agents", "orders", "statuses")
+    groups = stats.added(read.folded)
+    return _Comparison(desk, understood, groupings, read, groups, names, qualified is not None).written(budget)
+
+
+async def _qualified_codes(desk: Desk) -> frozenset[str] | None:
+    """The call statuses after which a lead counts as qualified; None when the dictionaries cannot tell.
+
+    A call's status names the lead status it sets, and that has a category.
+    """
+    try:
+        lead_statuses = await desk.directory.entries("lead_statuses")
+        call_statuses = await desk.directory.entries("call_statuses")
+    except LinerMcpError:
+        return None
+    verdicts = {entry.code for entry in lead_statuses if entry.told[-1] == QUALIFIED and entry.code}
+    return frozenset(entry.code for entry in call_statuses if entry.code and entry.told[-1] in verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """What was counted, to be written down as far as it fits."""
+
+    desk: Desk
+    understood: Understood
+    group_by: tuple[str, ...]
+    read: WholeRead[stats.Tallies]
+    groups: stats.Tallies
+    names: Names
+    knows_verdicts: bool
+
+    def written(self, budget: int) -> Written:
+        columns = (*(stats.KEY_COLUMNS[name] for name in self.group_by), *stats.METRICS)
+        rows = stats.rows(self.groups, self.group_by, knows_verdicts=self.knows_verdicts)
+        draft = Draft(
+            asked=self.understood.filters.asked(),  # the groupings are the first columns
+            window=self.understood.window.shown(self.desk.zone),
+            columns=columns,
+            blocks=[[row] for row in rows],
+            page=self._page,
+            names=lambda shown: self._legend(columns, shown),
+            timezone=self.desk.zone.name,
+            notes=self._notes,
+            totals=lambda shown: self._totals(rows, shown),
+            sorted_by="calls",
+        )
+        return write(draft, budget)
+
+    @property
+    def _complete(self) -> bool:
+        return self.read.stopped is None and self.read.whole
+
+    def _page(self, shown: Shown) -> dict[str, Any]:
+        zone, window = self.desk.zone, self.understood.window
+        members: dict[str, Any] = {"complete": self._complete and shown.blocks == len(self.groups)}
+        if self.read.stopped is not None:
+            members["covered"] = {**window.shown(zone), "since": zone.stamp(self.read.reached)}
+        local = self.understood.filters.local
+        if local:
+            members["local_filters"] = local
+        if self.read.counted is not None and (local or not self._complete):
+            members["liner_total"] = self.read.counted
+        if self.read.changed:
+            members["changed"] = True
+        return members
+
+    def _totals(self, rows: Sequence[Row], shown: Shown) -> dict[str, Any]:
+        found: dict[str, Any] = stats.totals(self.groups.values(), knows_verdicts=self.knows_verdicts)
+        left = [self.groups[row[: len(self.group_by)]] for row in rows[shown.blocks :]]
+        if left:
+            rest = stats.totals(left, knows_verdicts=self.knows_verdicts)
+            found["other_groups"] = {"groups": len(left), **rest}
+        return found
+
+    def _notes(self, shown: Shown) -> list[str]:
+        notes: list[str] = []
+        if self.read.stopped is not None:
+            until = self.desk.zone.stamp(self.read.reached)
+            notes.append(
+                f"{self.desk.shown(str(self.read.stopped))} Counted is page.covered only; until={until} gives the "
+                "rest. Counts of both parts add up, medians do not."
+            )
+        if not self.read.whole:
+            notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
+        if not self.groups:
+            notes.append("No call of this window passes the filters; try an earlier since, or fewer filters.")
+        if not self.knows_verdicts:
+            notes.append("The status dictionaries could not be read, so qualified is unknown.")
+        if shown.blocks < len(self.groups):
+            left = len(self.groups) - shown.blocks
+            notes.append(f"{left} smaller groups did not fit; totals.other_groups sums them.")
+        return [*notes, *self.understood.notes, *self.names.notes()]
+
+    def _legend(self, columns: Sequence[str], rows: Sequence[Row]) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for kind, column in (("agents", "agent_id"), ("orders", "order_id"), ("statuses", "status")):
+            cells: list[Cell] = [row[columns.index(column)] for row in rows] if column in columns else []
+            found[kind] = self.names.legend(kind, cells)
+        return found

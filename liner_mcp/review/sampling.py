@@ -1,0 +1,58 @@
+"""Drawing a sample of calls that is even over the agents and the same for the same seed. Pure.
+
+Agents, and each agent's calls, stand in the order of a hash of seed and id; the draw goes round the agents, one call
+from each, until there are enough. A call without an agent belongs to a group of its own. Nothing depends on the order
+in which calls are read, and only as many calls per agent are kept as could be drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import secrets
+from collections.abc import Iterable
+from itertools import count
+
+from liner_mcp.liner.models import Call
+
+SEED_BYTES = 4  # of a seed that nobody gave: easy to repeat, and as good as any
+
+
+def new_seed() -> str:
+    """A seed for whoever gave none."""
+    return secrets.token_hex(SEED_BYTES)
+
+
+class Draw:
+    """A sample of `size` calls in the making; `population` counts what it is drawn from."""
+
+    def __init__(self, seed: str, size: int) -> None:
+        self._seed = seed
+        self._size = size
+        self._tickets = count()  # breaks ties, so that calls themselves are never compared
+        self._kept: dict[int | None, list[tuple[int, int, Call]]] = {}
+        self.population = 0
+
+    def add(self, calls: Iterable[Call]) -> None:
+        """Put calls into the urn."""
+        for call in calls:
+            self.population += 1
+            kept = self._kept.setdefault(call.user_id, [])
+            # Negative, because the heap gives up its smallest and the smallest hashes are drawn first.
+            entry = (-self._lot("call", call.id), next(self._tickets), call)
+            if len(kept) < self._size:
+                heapq.heappush(kept, entry)
+            else:
+                heapq.heappushpop(kept, entry)
+
+    def drawn(self) -> list[Call]:
+        """The sample, in the order of the draw."""
+        agents = sorted(self._kept, key=lambda agent: self._lot("agent", agent))
+        piles = [[call for _, _, call in sorted(self._kept[agent], key=lambda entry: -entry[0])] for agent in agents]
+        longest = max(map(len, piles), default=0)
+        rounds = [pile[turn] for turn in range(longest) for pile in piles if turn < len(pile)]
+        return rounds[: self._size]
+
+    def _lot(self, kind: str, one: int | None) -> int:
+        digest = hashlib.blake2s(f"{self._seed}/{kind}/{one}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big")

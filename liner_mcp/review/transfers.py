@@ -1,0 +1,39 @@
+"""Whether calls were transferred: only their records tell, at one request per recorded call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from liner_mcp.errors import DeadlinePassed, LinerMcpError
+from liner_mcp.liner.models import Call
+from liner_mcp.liner.paging import Listing
+from liner_mcp.review.desk import Desk
+from liner_mcp.review.filters import Filters
+
+
+def is_transferred(listing: Listing[Any]) -> bool:
+    """Whether one of a call's records is the record of a transfer."""
+    return any(record.is_transfer for record in listing.items)
+
+
+async def passing(desk: Desk, filters: Filters, calls: Sequence[Call]) -> list[Call]:
+    """Those of the calls that pass all filters, `transferred` included.
+
+    Raises: what the Liner client raises when the records of one of them cannot be read; DeadlinePassed.
+    """
+    meant = [call for call in calls if filters.passes(call)]
+    if filters.transferred is None:
+        return meant
+    recorded = [call for call in meant if call.has_records]
+    transferred: set[int] = set()
+    outcomes = await desk.liner.each([partial(desk.liner.call_records, call.id) for call in recorded])
+    for call, outcome in zip(recorded, outcomes, strict=True):
+        if isinstance(outcome, LinerMcpError):
+            raise outcome
+        if outcome is None:
+            raise DeadlinePassed("Time was up before all records were read.")
+        if is_transferred(outcome):
+            transferred.add(call.id)
+    return [call for call in meant if (call.id in transferred) is filters.transferred]

@@ -1,0 +1,141 @@
+"""Reading all calls of a window, several slices at once, without keeping them.
+
+Each slice is folded into something small as soon as it is read; what counts in the end is the contiguous run of slices
+down from the window's end, so that a reading cut short still covers an exact span.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Generic, TypeVar
+
+from liner_mcp.errors import DeadlinePassed, LinerMcpError
+from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.models import Call
+from liner_mcp.review.filters import Filters
+from liner_mcp.review.slices import LONGEST_SLICE, READ_ON, SHORTEST_SLICE, SLICE_CALLS, merged, read_listings
+from liner_mcp.review.windows import Window
+
+T = TypeVar("T")
+
+# Ten pages: the half page that a slice wastes at its end is then a twentieth, and several slices in memory are small.
+WHOLE_SLICE_CALLS = 1_000
+MOST_AT_ONCE = 10_000  # calls of one slice that are held in memory; a denser one is halved
+
+Progress = Callable[[int, int | None], Awaitable[None]]
+"""Told how many calls were read, and of how many as far as Liner counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRead(Generic[T]):
+    """What was folded, newest slice first, down to `reached`. `stopped` says why it ends before the window does.
+
+    `whole` is False where Liner counts more calls than it lists; `counted` is Liner's own count of the window.
+    """
+
+    folded: tuple[T, ...]
+    reached: datetime
+    stopped: LinerMcpError | None
+    whole: bool
+    changed: bool
+    counted: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part(Generic[T]):
+    folded: tuple[T, ...]
+    whole: bool
+    changed: bool
+
+
+async def read_all(
+    liner: LinerClient,
+    filters: Filters,
+    window: Window,
+    fold: Callable[[Sequence[Call]], Awaitable[T]],
+    progress: Progress | None = None,
+) -> WholeRead[T]:
+    """Fold every slice of the window. `fold` gets the calls of one slice, each call once, newest first, unfiltered.
+
+    Raises: the error of the first read, when nothing was read at all.
+    """
+    if not filters.requests(window):
+        return WholeRead((), window.since, None, whole=True, changed=False, counted=0)
+    first = merged(window, await read_listings(liner, filters, window, READ_ON * SLICE_CALLS), READ_ON * SLICE_CALLS)
+    if first.whole:
+        folded = (await fold(first.calls),)
+        return WholeRead(folded, window.since, None, whole=True, changed=first.changed, counted=first.counted)
+    reader = _Reader(liner, filters, fold, progress, first.counted)
+    windows = _slices(window, first.counted)
+    outcomes = await liner.each([partial(reader.read, one) for one in windows])
+    parts: list[_Part[T]] = []
+    stopped: LinerMcpError | None = None
+    for outcome in outcomes:
+        if isinstance(outcome, _Part):
+            parts.append(outcome)
+            continue
+        stopped = outcome or DeadlinePassed("Time was up before the whole window was read.")
+        break
+    reached = windows[len(parts) - 1].since if parts else window.until
+    return WholeRead(
+        tuple(folded for part in parts for folded in part.folded),
+        reached,
+        stopped,
+        whole=all(part.whole for part in parts),
+        changed=any(part.changed for part in parts),
+        counted=first.counted,
+    )
+
+
+def _slices(window: Window, counted: int | None) -> list[Window]:
+    """The window in equal slices, newest first, sized by Liner's count, never longer than its documentation shows."""
+    length = window.until - window.since
+    wanted = max(math.ceil((counted or 0) / WHOLE_SLICE_CALLS), math.ceil(length / LONGEST_SLICE), 1)
+    seconds = max(math.ceil(length.total_seconds() / wanted), 1)
+    found: list[Window] = []
+    until = window.until
+    while until > window.since:
+        since = max(window.since, until - timedelta(seconds=seconds))
+        found.append(Window(since, until))
+        until = since
+    return found
+
+
+class _Reader(Generic[T]):
+    """Reads single slices and tells the progress of all."""
+
+    def __init__(
+        self,
+        liner: LinerClient,
+        filters: Filters,
+        fold: Callable[[Sequence[Call]], Awaitable[T]],
+        progress: Progress | None,
+        counted: int | None,
+    ) -> None:
+        self._liner = liner
+        self._filters = filters
+        self._fold = fold
+        self._progress = progress
+        self._counted = counted
+        self._read = 0
+
+    async def read(self, window: Window) -> _Part[T]:
+        """One slice, halved as often as it is too dense to be held."""
+        shortest = window.until - window.since <= SHORTEST_SLICE
+        at_most = None if shortest else MOST_AT_ONCE
+        found = merged(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
+        if found.crowded:
+            middle = window.since + (window.until - window.since) / 2
+            newer = await self.read(Window(middle, window.until))
+            older = await self.read(Window(window.since, middle))
+            return _Part((*newer.folded, *older.folded), newer.whole and older.whole, newer.changed or older.changed)
+        self._read += len(found.calls)
+        if self._progress is not None:
+            # A total that was overtaken would be no total.
+            total = self._counted if self._counted is not None and self._counted >= self._read else None
+            await self._progress(self._read, total)
+        return _Part((await self._fold(found.calls),), found.whole, found.changed)
