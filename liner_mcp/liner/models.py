@@ -17,14 +17,33 @@ from pydantic.alias_generators import to_camel
 
 from liner_mcp.liner.text import clean
 
+CODE_CHARACTERS = 64
+
 
 def _clean_text(value: Any) -> Any:
-    return clean(value) if isinstance(value, str) else value
+    if not isinstance(value, str) or (value.isascii() and value.isprintable()):
+        return value  # codes, dates and links, which are most of what comes: clean as they are
+    return clean(value)
+
+
+def _clean_code(value: Any) -> Any:
+    # Codes are open sets, so a reader is shown whatever comes: no documented one has half this length.
+    return _clean_text(value)[:CODE_CHARACTERS] if isinstance(value, str) else value
 
 
 def _nothing_if_blank(value: Any) -> Any:
-    # PHP back ends send "" where a number or a date is null.
-    return None if value == "" else value
+    # PHP back ends send "" where a number, a flag or a date is null, and MySQL has a date of zeros.
+    return None if value == "" or (isinstance(value, str) and value.startswith("0000-00-00")) else value
+
+
+def _whole(value: Any) -> Any:
+    # A duration measured more finely than documented is still a duration.
+    return round(value) if isinstance(value, float) else _nothing_if_blank(value)
+
+
+def _empty_if_nothing(value: Any) -> Any:
+    # PHP writes an empty map as an empty list.
+    return {} if value is None or value in ("", []) else value
 
 
 def _nothing_if_zero(value: int | None) -> int | None:
@@ -34,11 +53,16 @@ def _nothing_if_zero(value: int | None) -> int | None:
 
 def _in_utc(value: datetime) -> datetime:
     # Every sample ends in Z; a time without a zone is read as UTC too.
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the calendar ends before this moment") from None
 
 
 Text = Annotated[str, BeforeValidator(_clean_text)]
-Whole = Annotated[int | None, BeforeValidator(_nothing_if_blank)]
+Code = Annotated[str, BeforeValidator(_clean_code)]
+Whole = Annotated[int | None, BeforeValidator(_whole)]
+Flag = Annotated[bool | None, BeforeValidator(_nothing_if_blank)]
 Reference = Annotated[int | None, BeforeValidator(_nothing_if_blank), AfterValidator(_nothing_if_zero)]
 Moment = Annotated[Annotated[datetime, AfterValidator(_in_utc)] | None, BeforeValidator(_nothing_if_blank)]
 
@@ -67,13 +91,13 @@ class Call(Identified):
     user_id: Reference = None
     order_id: Reference = None
     lead_id: Reference = None
-    status_code: Text | None = None
-    direction: Text | None = None
-    finish_initiator: Text | None = None
+    status_code: Code | None = None
+    direction: Code | None = None
+    finish_initiator: Code | None = None
     talk_time_duration_seconds: Whole = None
     wait_time_duration_seconds: Whole = None
     client_phone: Text | None = None
-    has_records: bool | None = None
+    has_records: Flag = None
     created_at: Moment = None
 
 
@@ -86,7 +110,7 @@ class CallRecord(Identified):
 
     user_id: Reference = None
     lead_id: Reference = None
-    is_transfer: bool | None = None
+    is_transfer: Flag = None
     duration_seconds: Whole = None
     file_url: Text | None = None
     record_summary: Text | None = None
@@ -98,7 +122,7 @@ class Order(Identified):
 
     title: Text | None = None
     service_title: Text | None = None
-    code: Text | None = None
+    code: Code | None = None
 
 
 class User(Identified):
@@ -106,20 +130,49 @@ class User(Identified):
 
     name: Text | None = None
     last_name: Text | None = None
-    access_group: Text | None = None
-    is_active: bool | None = None
+    access_group: Code | None = None
+    is_active: Flag = None
 
 
 class CallStatus(Identified):
     """The result of a call. Calls carry `code`; filters take `id`. /devs/api/v2/call-status/list/"""
 
-    code: Text | None = None
+    code: Code | None = None
     title: Text | None = None
-    lead_status_code: Text | None = None
+    lead_status_code: Code | None = None
+
+
+class LeadStatus(Identified):
+    """The state of a lead; `category` is its verdict. /devs/api/v2/lead-status/list/"""
+
+    code: Code | None = None
+    title: Text | None = None
+    category: Code | None = None
+
+
+class GroupNames(LinerModel):
+    """The two names of an agent group; English goes by `gb`."""
+
+    ru: Text | None = None
+    gb: Text | None = None
+
+
+class AgentGroup(Identified):
+    """Agents that work together. /devs/api/v2/agent-group/list/"""
+
+    names: Annotated[GroupNames, BeforeValidator(_empty_if_nothing)] = GroupNames()
+    agent_ids: Annotated[tuple[int, ...], BeforeValidator(lambda ids: () if ids is None or ids == "" else ids)] = ()
+
+
+class Lead(Identified):
+    """One client request. Only what a search for its calls needs. /devs/api/v2/lead/detail/"""
+
+    order_id: Reference = None
+    created_at: Moment = None
 
 
 class ServiceHealth(LinerModel):
     """One internal service of Liner. /devs/api/status/health-check"""
 
-    success: bool | None = None
+    success: Flag = None
     message: Text | None = None

@@ -7,7 +7,8 @@ de-duplicates by id, compares every `total`, and says whether the list was read 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeVar
 
 from liner_mcp.liner.models import Identified
@@ -22,21 +23,25 @@ MAX_PAGES = 1_000  # 100,000 rows: far beyond a closed slice, close enough to st
 class Listing(Generic[I]):
     """What a walk brought home.
 
-    `complete`: every row that Liner counted was seen. `total`: Liner's last count, None if it sent none.
-    `changed`: the count moved, or rows repeated, while the list was read.
+    `complete`: every row that Liner counted was seen. Never so when the count moved meanwhile: a row that leaves lets
+    another slip past unread. `total`: Liner's last count, None if it sent none.
+    `changed`: the count moved, or rows repeated, while the list was read. `ended` is False when the walk was broken off
+    before its last page: what is missing then is unread, not hidden by Liner.
     """
 
     items: tuple[I, ...]
     complete: bool
     total: int | None
     changed: bool
+    ended: bool = field(default=True, compare=False)
 
 
 class PageWalk(Generic[I]):
     """Ask for what `wanted` says, `take` what came, until nothing is wanted; then `listing`.
 
     The first page tells the stride; the later pages can then be asked at once. As soon as one of them comes short while
-    the total says more (the server clamps, or filters after slicing), the walk goes on one page at a time from there.
+    the total says more (the server clamps, or filters after slicing), the walk goes on one page at a time, from the
+    first page that is not there yet.
     """
 
     def __init__(self, limit: int = PAGE_LIMIT, max_pages: int = MAX_PAGES) -> None:
@@ -44,7 +49,7 @@ class PageWalk(Generic[I]):
         self._max_pages = max_pages
         self._pages: dict[int, ListPage[I]] = {}
         self._total: int | None = None
-        self._changed = False
+        self._moved = False
         self._stride: int | None = None
         self._one_by_one: int | None = 0  # the next offset to ask, when pages are asked in turn
         self._exhausted = False
@@ -52,13 +57,15 @@ class PageWalk(Generic[I]):
     def wanted(self) -> list[int]:
         """The offsets that may be asked now, in any order and at once; empty when the walk is over."""
         room = self._max_pages - len(self._pages)
-        if room <= 0:
+        if room <= 0 or self._exhausted:
             return []
         if self._one_by_one is not None:
             return [self._one_by_one]
-        if self._stride is None or self._exhausted or self._total is None:
+        if self._stride is None or self._total is None:
             return []
-        return [offset for offset in range(self._stride, self._total, self._stride) if offset not in self._pages][:room]
+        # Cut while counting, not after: a total may be any number.
+        missing = (offset for offset in range(self._stride, self._total, self._stride) if offset not in self._pages)
+        return list(islice(missing, room))
 
     def wants(self, offset: int) -> bool:
         """Whether a page handed out earlier is still worth asking for."""
@@ -69,14 +76,15 @@ class PageWalk(Generic[I]):
         first = not self._pages
         self._pages[offset] = page
         if page.total is not None:
-            self._changed = self._changed or (self._total is not None and page.total != self._total)
+            self._moved = self._moved or (self._total is not None and page.total != self._total)
             self._total = page.total
         if first:
             self._after_first(offset)
         elif self._one_by_one is not None:
             self._one_by_one = self._following(self._one_by_one)
         elif self._is_short(offset, page):
-            self._one_by_one = self._following(offset)
+            # Not from here: pages come in any order, and those before this one may not have been asked yet.
+            self._one_by_one = self._following(0)
 
     def _after_first(self, offset: int) -> None:
         following = self._following(offset)
@@ -98,12 +106,23 @@ class PageWalk(Generic[I]):
                 self._exhausted = True
                 return None
             offset = page.next
+        self._exhausted = False
         return offset
+
+    @property
+    def total(self) -> int | None:
+        """Liner's last count."""
+        return self._total
 
     @property
     def begun(self) -> bool:
         """Whether any page was read at all: nothing read is not an empty list."""
         return bool(self._pages)
+
+    @property
+    def moved(self) -> bool:
+        """Whether Liner's count of the list was not the same on every page."""
+        return self._moved
 
     @property
     def capped(self) -> bool:
@@ -119,5 +138,19 @@ class PageWalk(Generic[I]):
             for item in page.items:
                 found.setdefault(item.id, item)
         ended = not self.capped and not self.wanted()
-        complete = len(found) >= self._total if self._total is not None else ended
-        return Listing(tuple(found.values()), complete, self._total, self._changed or rows > len(found))
+        complete = ended if self._total is None else len(found) >= self._total and not self._moved
+        return Listing(tuple(found.values()), complete, self._total, self._moved or rows > len(found), ended)
+
+
+def read_twice(first: PageWalk[I], second: PageWalk[I]) -> Listing[I]:
+    """What two walks over one list are worth, when the first did not find all that Liner counted."""
+    before, again = first.listing(), second.listing()
+    if again.complete:
+        return Listing(again.items, complete=True, total=again.total, changed=True)
+    merged = {item.id: item for item in (*before.items, *again.items)}
+    # Rows in a new order on every page: two readings may hold together what neither holds alone. But when Liner's count
+    # moved, or they hold more than it, some of the merged rows are gone and their number proves nothing.
+    steady = again.total == before.total and not (first.moved or second.moved)
+    complete = steady and len(merged) == again.total
+    total = before.total if again.total is None else again.total
+    return Listing(tuple(merged.values()), complete, total, changed=True, ended=again.ended)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import math
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from socket import gaierror
 from typing import Any, Generic, NoReturn, TypeVar, cast
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
@@ -36,6 +38,7 @@ from liner_mcp.liner.text import clean
 M = TypeVar("M", bound=BaseModel)
 
 PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
+LONGEST_WAIT = 86_400.0  # a day, in seconds: asked for more, it is a ban, and its exact length helps nobody
 QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
 
 # Headings of the documentation end every path with a slash; we send that form.
@@ -44,13 +47,20 @@ CALLS = "/v2/call/"
 CALL_RECORDS = "/v2/call-record/"
 ORDERS = "/v2/order/"
 USERS = "/v2/user/list/"
+AGENT_GROUPS = "/v2/agent-group/"
 # The dictionary pages contradict themselves: singular in the heading, plural in the samples. Tried in this order.
 CALL_STATUSES = ("/v2/call-status/", "/v2/call-statuses/")
+LEAD_STATUSES = ("/v2/lead-status/", "/v2/lead-statuses/")
 
 
 def call_detail(call_id: int) -> str:
     """/devs/api/v2/call/detail/"""
     return f"/v2/call/detail/{call_id:d}/"
+
+
+def lead_detail(lead_id: int) -> str:
+    """/devs/api/v2/lead/detail/"""
+    return f"/v2/lead/detail/{lead_id:d}/"
 
 
 def call_record_detail(record_id: int) -> str:
@@ -215,15 +225,16 @@ def _count(value: object) -> int | None:
     """A whole number ≥ 0 in any of its spellings, else None: what the last page sends here is undocumented."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
         return None
-    return int(value)
+    return int(value) if 0 <= value < 10**15 else None
 
 
 def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
     """What a `Retry-After` header asks for, in seconds from `now`: it may be a number or an HTTP date.
 
-    None where it is absent or means nothing; a date in the past means 0. RFC 9110, section 10.2.3.
+    None where it is absent or means nothing; a date in the past means 0; never more than `LONGEST_WAIT`.
+    RFC 9110, section 10.2.3.
     """
     if retry_after is None:
         return None
@@ -237,7 +248,7 @@ def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
             return None
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         seconds = max(0.0, (moment - now).total_seconds())
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    return min(seconds, LONGEST_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,15 +289,37 @@ def same_host(origin: str, asked: str, location: str) -> str | None:
 
     `asked` is the target that was redirected. The token travels in a header, so it must never follow elsewhere.
     """
-    there = urlsplit(urljoin(f"{origin}{asked}", location))
-    here = urlsplit(origin)
     try:
-        same = (there.scheme, there.hostname, there.port) == (here.scheme, here.hostname, here.port)
+        there = urlsplit(urljoin(f"{origin}{asked}", location))
+        same = _place(there) == _place(urlsplit(origin))
     except ValueError:
         return None
     if not same or there.username is not None:
         return None
-    return f"{there.path or '/'}" + (f"?{there.query}" if there.query else "")
+    # One slash in front: a target that begins with two would name a host.
+    return f"/{there.path.lstrip('/')}" + (f"?{there.query}" if there.query else "")
+
+
+def _place(url: SplitResult) -> tuple[str, str | None, int | None]:
+    """What decides whether two addresses are one server; a port left out is the scheme's own."""
+    port = {"https": 443, "http": 80}.get(url.scheme) if url.port is None else url.port
+    return url.scheme, url.hostname, port
+
+
+def not_connected(error: BaseException) -> Unreachable:
+    """Say which part of connecting failed: the name, the certificate, or the port."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, gaierror):
+            return Unreachable("The host in LINER_API_HOST cannot be found (DNS). Check its spelling and the network.")
+        if isinstance(cause, ssl.SSLError):
+            return Unreachable(
+                "The host in LINER_API_HOST offers no trusted TLS certificate. Check the host, and SSL_CERT_FILE when "
+                "a company proxy stands in between.",
+                passing=False,
+            )
+        cause = cause.__cause__ or cause.__context__
+    return Unreachable("Liner cannot be reached: the connection is refused or has no route. Check LINER_API_HOST.")
 
 
 def is_hopeless(error: LinerMcpError) -> bool:

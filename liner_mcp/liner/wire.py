@@ -1,0 +1,198 @@
+"""One request to Liner: the only module that opens connections to it, waits, and retries.
+
+It can only GET. The token travels in one header to one host. Time is the caller's: whoever opens an `anyio` deadline
+(`move_on_after`, `fail_after`) around a call has every wait and retry below it bounded by that deadline.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+from pydantic import SecretStr
+
+from liner_mcp import __version__
+from liner_mcp.errors import LinerRejected, SettingsError, Unreachable, UnreadableAnswer
+from liner_mcp.liner import protocol
+from liner_mcp.liner.protocol import Query, RetryPolicy
+
+# httpx and stamina cost 60 ms together; they are imported when the first request is made, so that a host that only
+# lists the tools does not wait for them.
+if TYPE_CHECKING:
+    import httpx
+    from aiolimiter import AsyncLimiter
+
+REQUEST_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
+CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down
+BURST_SECONDS = 2.0  # requests saved up while idle: 40 at the default rate of 20 per second
+MAX_BODY_BYTES = 32_000_000  # a page of 100 records with the longest summaries seen is a third of this
+FULL_JITTER = partial(random.uniform, 0.0)  # spreads retries over the whole wait
+MAX_REDIRECTS = 3  # with and without a trailing slash, and one to spare
+
+
+def time_left() -> float:
+    """Seconds until the innermost deadline around the caller; infinite without one."""
+    return anyio.current_effective_deadline() - anyio.current_time()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """What exists only while connections are open; all of it belongs to one event loop."""
+
+    http: httpx.AsyncClient
+    slots: anyio.Semaphore
+    rate: AsyncLimiter | None
+
+
+class Wire:
+    """GET requests with the limits, retries and redirects that all of them share."""
+
+    def __init__(
+        self,
+        origin: str,
+        token: SecretStr,
+        *,
+        concurrency: int,
+        requests_per_second: float,
+        transport: httpx.AsyncBaseTransport | None,
+        jitter: Callable[[float], float],
+    ) -> None:
+        self._origin = origin
+        self._token = token
+        self._concurrency = concurrency
+        self._requests_per_second = requests_per_second
+        self._transport = transport
+        self._policy = RetryPolicy(jitter)
+        self._pool: _Pool | None = None
+
+    def __repr__(self) -> str:
+        return f"Wire({self._origin!r})"
+
+    async def aclose(self) -> None:
+        """Close the connections. A later request opens new ones."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.http.aclose()
+
+    async def get(self, query: Query) -> object:
+        """The `data` of one answer, after as many attempts as the policy and the deadline allow."""
+        import stamina
+
+        attempt_number = 0
+
+        def delay(error: Exception) -> float | bool:
+            wait = self._policy.delay(error, attempt_number, time_left())
+            return False if wait is None else wait
+
+        async for attempt in stamina.retry_context(on=delay, attempts=self._policy.attempts, timeout=None):
+            with attempt:
+                attempt_number = attempt.num
+                return await self._once(query.target)
+        raise AssertionError("stamina gives a result or raises")
+
+    async def _once(self, target: str) -> object:
+        pool = self._opened()
+        async with pool.slots:
+            if pool.rate is not None:
+                await pool.rate.acquire()
+            try:
+                with anyio.fail_after(REQUEST_SECONDS):
+                    for _ in range(1 + MAX_REDIRECTS):
+                        status, headers, body = await self._send(pool.http, target)
+                        location = headers.get("location")
+                        if status not in (301, 302, 303, 307, 308) or location is None:
+                            wait = protocol.seconds_to_wait(headers.get("retry-after"), datetime.now(UTC))
+                            return self._decoded(status, body, wait)
+                        target = self._redirected(target, location)
+            except TimeoutError:
+                raise Unreachable(
+                    f"Liner did not answer within {REQUEST_SECONDS:.0f} s. Ask again, or for less at once."
+                ) from None
+        raise UnreadableAnswer("Liner's answer could not be read: it redirects in a circle. Check LINER_API_HOST.")
+
+    def _decoded(self, status: int, body: bytes, wait: float | None) -> object:
+        try:
+            return protocol.decode(status, body, wait)
+        except LinerRejected as error:
+            if self._token.get_secret_value() in str(error):  # a refusal may quote what it refuses
+                raise LinerRejected(f"Liner refused the request (HTTP {status}).") from None
+            raise
+
+    def _redirected(self, target: str, location: str) -> str:
+        there = protocol.same_host(self._origin, target, location)
+        if there is None:
+            raise UnreadableAnswer(
+                "Liner's answer could not be read: it redirects to another host, where the token is not sent. "
+                "Check LINER_API_HOST."
+            )
+        return there
+
+    async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[int, httpx.Headers, bytes]:
+        with _translated():
+            async with http.stream("GET", target) as response:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_BODY_BYTES:
+                        raise UnreadableAnswer(
+                            f"Liner's answer could not be read: it is larger than {MAX_BODY_BYTES // 1_000_000} MB."
+                        )
+                return response.status_code, response.headers, bytes(body)
+
+    def _opened(self) -> _Pool:
+        if self._pool is None:
+            import httpx
+            from aiolimiter import AsyncLimiter
+
+            try:
+                http = httpx.AsyncClient(
+                    base_url=self._origin,
+                    headers={
+                        "X-Api-Key": self._token.get_secret_value(),
+                        "Accept": "application/json",
+                        "Content-Type": "application/json",  # asked for on every request by /devs/api/request-schema
+                        "User-Agent": f"liner-mcp/{__version__}",
+                    },
+                    timeout=httpx.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS, pool=None),
+                    limits=httpx.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency),
+                    follow_redirects=False,
+                    trust_env=not self._origin.startswith("http://"),  # plain http is loopback: no proxy before it
+                    transport=self._transport,
+                )
+            except (ImportError, OSError, ValueError, httpx.InvalidURL):
+                # A SOCKS proxy without its extra package, a certificate file that is not there, a broken address.
+                raise SettingsError(
+                    "The connection to Liner cannot be set up: check LINER_API_HOST, the proxy in HTTPS_PROXY or "
+                    "ALL_PROXY (http:// and https:// ones work), and the file in SSL_CERT_FILE."
+                ) from None
+            rate = self._requests_per_second
+            seconds = max(BURST_SECONDS, 1 / rate) if rate else 0.0
+            # At least one: rate x (1 / rate) may come out a hair below, and then no request would ever fit.
+            limiter = AsyncLimiter(max(1.0, rate * seconds), seconds) if rate else None
+            self._pool = _Pool(http, anyio.Semaphore(self._concurrency), limiter)
+        return self._pool
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    """Turn the HTTP library's exceptions into ours; the only place that knows them."""
+    import httpx
+
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise Unreachable("Liner did not answer in time. Ask again, or for less at once.") from None
+    except httpx.DecodingError:
+        raise UnreadableAnswer("Liner's answer could not be read: its compression is broken.") from None
+    except httpx.ConnectError as error:
+        raise protocol.not_connected(error) from None
+    except (httpx.InvalidURL, UnicodeError):
+        raise SettingsError("LINER_API_HOST cannot be used: it is no host name. Check its spelling.") from None
+    except (httpx.HTTPError, httpx.StreamError):
+        raise Unreachable("The connection to Liner broke before the answer was complete. Ask again.") from None

@@ -1,0 +1,965 @@
+"""The client against a Liner that behaves (the make-believe one) and against others that do not (mocks, sockets)."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import importlib.util
+import inspect
+import json
+import logging
+import socket
+import ssl
+import traceback
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+import respx
+from pydantic import SecretStr
+
+from liner_mcp.demo import DemoLiner, DictionaryPaths, LastPage, World
+from liner_mcp.errors import (
+    AccessRefused,
+    DeadlinePassed,
+    LinerMcpError,
+    LinerRejected,
+    LinerUnavailable,
+    NotFound,
+    RateLimited,
+    SettingsError,
+    Unreachable,
+    UnreadableAnswer,
+)
+from liner_mcp.liner import wire as wire_module
+from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.protocol import CallFilter
+from tests.conftest import NOW
+
+pytestmark = pytest.mark.anyio
+
+ORIGIN = "https://liner.example"
+TOKEN = "s3cret-t0ken-41d9"
+CALL = f"{ORIGIN}/v2/call/detail/7/"
+LAST_PAGES: tuple[LastPage, ...] = ("null", "absent", "zero", "repeated", "past_end")
+
+
+def no_jitter(_ceiling: float) -> float:
+    return 0.0
+
+
+def an_hour(_ceiling: float) -> float:
+    return 3600.0
+
+
+def client_at(origin: str = ORIGIN, **options: Any) -> LinerClient:
+    """A client that never waits on its own account."""
+    fields: dict[str, Any] = {"requests_per_second": 0, "jitter": no_jitter, **options}
+    return LinerClient(origin, SecretStr(fields.pop("token", TOKEN)), **fields)
+
+
+def client_of(app: Any, **options: Any) -> LinerClient:
+    """A client of an ASGI application, by default with the token of the make-believe Liner."""
+    return client_at("http://127.0.0.1", transport=httpx.ASGITransport(app=app), **{"token": "demo", **options})
+
+
+def envelope(data: object) -> dict[str, object]:
+    return {"success": True, "message": "", "data": data}
+
+
+def ok(data: object) -> httpx.Response:
+    return httpx.Response(200, json=envelope(data))
+
+
+def page(ids: range, total: int | None, following: int | None) -> httpx.Response:
+    return ok({"list": [{"id": one} for one in ids], "next": following, "total": total})
+
+
+async def error_of(awaitable: Awaitable[object]) -> LinerMcpError:
+    with pytest.raises(LinerMcpError) as caught:
+        await awaitable
+    return caught.value
+
+
+@pytest.fixture
+def web() -> Iterator[respx.MockRouter]:
+    """The whole internet: what is not routed cannot be asked, what is routed must be."""
+    with respx.mock() as router:
+        yield router
+
+
+@pytest.fixture
+def own_world() -> World:
+    """A small world that a test may change."""
+    return World.generate(now=NOW, days=10, calls=300)
+
+
+# A socket, for what only a real connection shows -----------------------------------------------------------------
+
+
+@dataclass
+class Heard:
+    """What reached the socket: the head of each request."""
+
+    origin: str = ""
+    heads: list[str] = field(default_factory=list[str])
+
+
+@asynccontextmanager
+async def listening(*answers: bytes, first_heard: anyio.Event | None = None) -> AsyncGenerator[Heard]:
+    """Answer one request per connection, each with the next of `answers`; the last one stands for all that follow.
+
+    An empty answer means silence: the connection stays open until the client gives it up.
+    """
+    heard = Heard()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        heard.heads.append(head.decode("latin-1"))
+        if first_heard is not None:
+            first_heard.set()
+        answer = answers[min(len(heard.heads), len(answers)) - 1]
+        if answer:
+            writer.write(answer)
+        else:
+            await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    heard.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield heard
+
+
+def raw(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", "Connection: close"]
+    return "\r\n".join([*head, *headers, "", ""]).encode() + body
+
+
+ONE_CALL = json.dumps(envelope({"id": 7})).encode()
+
+
+# The token and the request ---------------------------------------------------------------------------------------
+
+
+async def test_a_request_is_a_get_with_the_token_in_one_header_and_nowhere_else() -> None:
+    async with listening(raw(ONE_CALL)) as heard, client_at(heard.origin) as client:
+        assert (await client.call(7)).id == 7
+    request_line, *headers = heard.heads[0].split("\r\n")
+    assert request_line == "GET /v2/call/detail/7/ HTTP/1.1"
+    assert [line.lower() for line in headers if TOKEN in line] == [f"x-api-key: {TOKEN}"]
+    sent = dict(line.lower().split(": ", 1) for line in headers if line)
+    assert sent["accept"] == sent["content-type"] == "application/json"
+    assert sent["user-agent"].startswith("liner-mcp/")
+
+
+async def test_no_log_at_any_level_shows_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    answers = (raw(b"", status="503 Busy"), raw(b"", status="301 Moved", length=0), raw(ONE_CALL))
+    moved = answers[1].replace(b"\r\n\r\n", b"\r\nLocation: /v2/call/detail/7\r\n\r\n")
+    async with listening(answers[0], moved, answers[2]) as heard, client_at(heard.origin) as client:
+        await client.call(7)
+    assert len(heard.heads) == 3
+    assert {"httpx", "httpcore.http11", "stamina"} <= {record.name for record in caplog.records}
+    assert TOKEN not in caplog.text
+    assert not [record for record in caplog.records if TOKEN in repr(vars(record))]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(401, json={"success": False, "message": "Bad key"}),
+        httpx.Response(403),
+        httpx.Response(404),
+        httpx.Response(422, json={"success": False, "message": "Bad id"}),
+        httpx.Response(429),
+        httpx.Response(500),
+        httpx.Response(200, text="<html>"),
+        httpx.ConnectError("refused"),
+        httpx.ReadTimeout("slow"),
+    ],
+    ids=lambda answer: getattr(answer, "status_code", None) or type(answer).__name__,
+)
+async def test_no_error_shows_the_token_or_the_address(web: respx.MockRouter, answer: Any) -> None:
+    web.get(CALL).mock(side_effect=[answer] * 4)
+    async with client_at() as client:
+        error = await error_of(client.call(7))
+    shown = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    assert TOKEN not in shown
+    assert "liner.example" not in str(error)
+    assert str(error).endswith(".")
+
+
+async def test_a_refusal_that_quotes_the_token_is_told_without_its_words(web: respx.MockRouter) -> None:
+    body = {"success": False, "message": f"token {TOKEN} has no right to this", "data": None}
+    web.get("/v2/call/detail/1/").respond(422, json=body)
+    async with client_at() as client:
+        with pytest.raises(LinerRejected) as caught:
+            await client.call(1)
+    assert str(caught.value) == "Liner refused the request (HTTP 422)."
+
+
+async def test_a_client_shows_its_address_and_not_its_token() -> None:
+    assert repr(client_at()) == "LinerClient('https://liner.example')"
+
+
+async def test_every_read_is_a_get_with_the_token(liner: DemoLiner) -> None:
+    seen: list[tuple[str, bytes | None]] = []
+
+    async def watched(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["method"], dict(scope["headers"]).get(b"x-api-key")))
+        await liner(scope, receive, send)
+
+    call, record = next(iter(liner.world.calls)), next(iter(liner.world.records))
+    window = CallFilter(NOW - timedelta(days=1), NOW, order_ids=(liner.world.orders[0].id,))
+    async with client_of(watched) as client:
+        reads: dict[str, Callable[[], Awaitable[object]]] = {
+            "health": client.health,
+            "call": partial(client.call, call),
+            "calls": partial(client.calls, window),
+            "calls_page": partial(client.calls_page, window),
+            "call_record": partial(client.call_record, record),
+            "call_records": partial(client.call_records, call),
+            "orders": client.orders,
+            "users": client.users,
+            "call_statuses": client.call_statuses,
+            "lead_statuses": client.lead_statuses,
+            "agent_groups": client.agent_groups,
+            "lead": partial(client.lead, next(iter(liner.world.leads))),
+        }
+        for read in reads.values():
+            await read()
+    public = {name for name, _ in inspect.getmembers(LinerClient, inspect.iscoroutinefunction) if name[0] != "_"}
+    assert public - {"aclose", "each", "together"} == set(reads)
+    assert set(seen) == {("GET", b"demo")}
+
+
+# What the make-believe Liner tells -------------------------------------------------------------------------------
+
+
+async def test_services_are_told_by_name(liner: DemoLiner) -> None:
+    async with client_of(liner) as client:
+        services = await client.health()
+    assert services["linerMonolithPhpGateway"].success is True
+
+
+@pytest.mark.parametrize("data", [None, [], "up", 5])
+async def test_a_health_check_that_is_not_an_object_is_unreadable(web: respx.MockRouter, data: object) -> None:
+    web.get(f"{ORIGIN}/v1/health/check/").mock(ok(data))
+    async with client_at() as client:
+        assert isinstance(await error_of(client.health()), UnreadableAnswer)
+
+
+async def test_names_of_services_are_cleaned_like_any_text(web: respx.MockRouter) -> None:
+    body = b'{"success":true,"data":{"linerMicro\\ud83d\\u0000Stt":{"success":1}}}'
+    web.get(f"{ORIGIN}/v1/health/check/").mock(httpx.Response(200, content=body))
+    async with client_at() as client:
+        assert list(await client.health()) == ["linerMicroStt"]
+
+
+async def test_a_call_and_a_record_are_read_as_the_world_has_them(liner: DemoLiner) -> None:
+    record = next(record for record in liner.world.records.values() if record.user_id is not None)
+    call = liner.world.calls[record.call_id]
+    async with client_of(liner) as client:
+        read_call, read_record = await client.call(call.id), await client.call_record(record.id)
+    assert (read_call.id, read_call.order_id, read_call.created_at) == (call.id, call.order_id, call.created_at)
+    assert (read_record.id, read_record.user_id) == (record.id, record.user_id)
+    assert read_record.duration_seconds == record.duration_seconds
+
+
+async def test_an_unknown_id_is_not_found(liner: DemoLiner) -> None:
+    async with client_of(liner) as client:
+        assert isinstance(await error_of(client.call(1)), NotFound)
+        assert isinstance(await error_of(client.call_record(1)), NotFound)
+
+
+async def test_a_wrong_token_is_refused_once(liner: DemoLiner) -> None:
+    async with client_of(liner, token="wrong") as client:
+        assert isinstance(await error_of(client.orders()), AccessRefused)
+    assert len(liner.requests) == 1
+
+
+@pytest.mark.parametrize("last_page", LAST_PAGES)
+async def test_every_list_is_whole_however_its_last_page_looks(own_world: World, last_page: LastPage) -> None:
+    call = next(iter(own_world.calls.values()))
+    while len(own_world.records_of(call.id)) < 250:
+        own_world.add_record(call.id)
+    window = CallFilter(NOW - timedelta(days=365), NOW, order_ids=tuple(order.id for order in own_world.orders))
+    async with client_of(DemoLiner(own_world, last_page=last_page)) as client:
+        orders, users, groups = await client.orders(), await client.users(), await client.agent_groups()
+        records, calls = await client.call_records(call.id), await client.calls(window)
+    assert {order.id for order in orders.items} == {order.id for order in own_world.orders}
+    assert {user.id for user in users.items} == {user.id for user in own_world.users}
+    assert {group.id: group.agent_ids for group in groups.items} == {
+        group.id: group.agent_ids for group in own_world.agent_groups
+    }
+    assert sorted(record.id for record in records.items) == sorted(one.id for one in own_world.records_of(call.id))
+    assert sorted(call.id for call in calls.items) == sorted(own_world.calls)
+    assert all(listing.complete and not listing.changed for listing in (orders, users, groups, records, calls))
+
+
+async def test_one_page_of_calls_brings_liners_count(liner: DemoLiner) -> None:
+    window = CallFilter(NOW - timedelta(days=365), NOW, order_ids=tuple(order.id for order in liner.world.orders))
+    async with client_of(liner) as client:
+        one = await client.calls_page(window, offset=100, limit=10)
+    assert (len(one.items), one.next, one.total) == (10, 110, len(liner.world.calls))
+
+
+@pytest.mark.parametrize(("version", "sent"), [("full", True), ("short", False)])
+async def test_both_versions_of_the_record_list_are_read_and_told_apart(
+    liner: DemoLiner, version: Any, sent: bool
+) -> None:
+    liner.record_list = version
+    call_id = next(iter(liner.world.records.values())).call_id
+    async with client_of(liner) as client:
+        listing = await client.call_records(call_id)
+    assert [record.id for record in listing.items]
+    assert {record.was_sent("record_summary") for record in listing.items} == {sent}
+    assert {record.was_sent("user_id") for record in listing.items} == {sent}
+
+
+async def test_a_call_without_records_has_an_empty_complete_list(own_world: World) -> None:
+    call = own_world.add_call()
+    async with client_of(DemoLiner(own_world)) as client:
+        listing = await client.call_records(call.id)
+    assert (listing.items, listing.complete, listing.total) == ((), True, 0)
+
+
+@pytest.mark.parametrize(
+    ("paths", "first", "later"),
+    [
+        ("singular", ["/v2/call-status/"], ["/v2/call-status/"]),
+        ("both", ["/v2/call-status/"], ["/v2/call-status/"]),
+        ("plural", ["/v2/call-status/", "/v2/call-statuses/"], ["/v2/call-statuses/"]),
+    ],
+)
+async def test_statuses_are_found_at_either_address_which_is_then_remembered(
+    liner: DemoLiner, paths: DictionaryPaths, first: list[str], later: list[str]
+) -> None:
+    liner.dictionary_paths = paths
+    async with client_of(liner) as client:
+        statuses = await client.call_statuses()
+        assert liner.requests == first
+        assert await client.call_statuses() == statuses
+    assert {status.id for status in statuses} == {status.id for status in liner.world.call_statuses}
+    assert liner.requests == first + later
+
+
+async def test_each_dictionary_remembers_its_own_address(liner: DemoLiner) -> None:
+    liner.dictionary_paths = "plural"
+    async with client_of(liner) as client:
+        await client.call_statuses()
+        statuses = await client.lead_statuses()
+    assert {status.id: status.category for status in statuses} == {
+        status.id: status.category for status in liner.world.lead_statuses
+    }
+    assert liner.requests[2:] == ["/v2/lead-status/", "/v2/lead-statuses/"]
+
+
+async def test_a_remembered_address_that_fails_is_told(liner: DemoLiner) -> None:
+    liner.dictionary_paths = "plural"
+    async with client_of(liner) as client:
+        await client.call_statuses()
+        liner.dictionary_paths = "singular"
+        assert isinstance(await error_of(client.call_statuses()), NotFound)
+
+
+async def test_a_lead_is_read_as_the_world_has_it(liner: DemoLiner) -> None:
+    lead = next(iter(liner.world.leads.values()))
+    async with client_of(liner) as client:
+        read = await client.lead(lead.id)
+    assert (read.id, read.order_id, read.created_at) == (lead.id, lead.order_id, lead.created_at)
+
+
+@pytest.mark.parametrize(("at_most", "asked"), [(99, 1), (4000, 40)])
+async def test_a_list_longer_than_wanted_is_left_after_its_first_page(
+    liner: DemoLiner, at_most: int, asked: int
+) -> None:
+    window = CallFilter(NOW - timedelta(days=365), NOW, order_ids=tuple(order.id for order in liner.world.orders))
+    async with client_of(liner) as client:
+        listing = await client.calls(window, at_most=at_most)
+    assert len(liner.requests) == asked
+    assert listing.complete is (asked == 40)
+    assert listing.total == len(liner.world.calls) == 4000
+
+
+async def test_a_singular_address_refused_without_success_leads_to_the_plural_one(web: respx.MockRouter) -> None:
+    unknown = httpx.Response(200, json={"success": False, "message": "Unknown route", "data": None})
+    web.get(f"{ORIGIN}/v2/call-status/").mock(unknown)
+    web.get(f"{ORIGIN}/v2/call-statuses/").mock(ok([{"id": 1, "code": "new"}]))
+    async with client_at() as client:
+        assert [status.code for status in await client.call_statuses()] == ["new"]
+
+
+async def test_a_failing_liner_is_not_asked_at_the_other_address(web: respx.MockRouter) -> None:
+    web.get(f"{ORIGIN}/v2/call-status/").mock(httpx.Response(500))
+    async with client_at() as client:
+        assert isinstance(await error_of(client.call_statuses()), LinerUnavailable)
+
+
+async def test_statuses_in_pages_are_read_to_the_last(web: respx.MockRouter) -> None:
+    web.get(f"{ORIGIN}/v2/call-status/", params={"offset": "0"}).mock(page(range(1, 51), 70, 50))
+    web.get(f"{ORIGIN}/v2/call-status/", params={"offset": "50"}).mock(page(range(51, 71), 70, None))
+    web.get(f"{ORIGIN}/v2/call-status/").mock(page(range(1, 51), 70, 50))
+    async with client_at() as client:
+        assert [status.id for status in await client.call_statuses()] == list(range(1, 71))
+
+
+# Lists that move -------------------------------------------------------------------------------------------------
+
+
+async def test_a_list_with_rows_missing_is_read_once_more_and_then_given_as_incomplete(web: respx.MockRouter) -> None:
+    route = web.get(f"{ORIGIN}/v2/order/").mock(page(range(1, 6), 9, None))
+    async with client_at() as client:
+        listing = await client.orders()
+    assert route.call_count == 2
+    assert ([order.id for order in listing.items], listing.complete, listing.total) == ([1, 2, 3, 4, 5], False, 9)
+
+
+async def test_a_list_that_settles_is_complete_at_the_second_reading(web: respx.MockRouter) -> None:
+    web.get(f"{ORIGIN}/v2/order/").mock(side_effect=[page(range(1, 6), 9, None), page(range(2, 11), 9, None)])
+    async with client_at() as client:
+        listing = await client.orders()
+    assert ([order.id for order in listing.items], listing.complete) == (list(range(2, 11)), True)
+    assert listing.changed
+
+
+async def test_a_failing_page_fails_the_list(web: respx.MockRouter) -> None:
+    web.get(f"{ORIGIN}/v2/order/", params={"offset": "100"}).mock(httpx.Response(500))
+    web.get(f"{ORIGIN}/v2/order/", params={"offset": "0"}).mock(page(range(1, 101), 150, 100))
+    async with client_at() as client:
+        assert isinstance(await error_of(client.orders()), LinerUnavailable)
+
+
+async def test_a_list_that_never_ends_is_cut(web: respx.MockRouter) -> None:
+    def endless(request: httpx.Request) -> httpx.Response:
+        offset = int(request.url.params["offset"])
+        return page(range(offset + 1, offset + 101), None, offset + 100)
+
+    route = web.get(f"{ORIGIN}/v2/order/").mock(side_effect=endless)
+    async with client_at() as client:
+        listing = await client.orders()
+    assert route.call_count == 1000
+    assert (len(listing.items), listing.complete) == (100_000, False)
+
+
+async def test_a_list_cut_by_the_deadline_is_given_as_far_as_it_came() -> None:
+    async def half_silent(scope: Any, _receive: Any, send: Any) -> None:
+        if b"offset=0&" in scope["query_string"]:
+            await httpx_answer(send, page(range(1, 101), 250, 100))
+        else:
+            await anyio.sleep_forever()
+
+    async with client_of(half_silent) as client:
+        with anyio.fail_after(0.1):
+            listing = await client.orders()
+    assert (len(listing.items), listing.complete, listing.total) == (100, False, 250)
+
+
+async def test_a_list_of_which_nothing_came_before_the_deadline_is_an_error_and_not_empty() -> None:
+    async with client_of(silent) as client:
+        with anyio.fail_after(0.1):
+            assert isinstance(await error_of(client.orders()), DeadlinePassed)
+
+
+async def httpx_answer(send: Any, response: httpx.Response) -> None:
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.headers.raw})
+    await send({"type": "http.response.body", "body": response.content})
+
+
+async def silent(_scope: Any, _receive: Any, _send: Any) -> None:
+    await anyio.sleep_forever()
+
+
+# Trying again ----------------------------------------------------------------------------------------------------
+
+
+FAILURES: list[Any] = [
+    httpx.Response(500),
+    httpx.Response(502, text="<html>Bad gateway</html>"),
+    httpx.Response(503, headers={"Retry-After": "0"}),
+    httpx.Response(429),
+    httpx.Response(429, headers={"Retry-After": "0"}),
+    httpx.Response(429, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
+    httpx.ConnectError("refused"),
+    httpx.ConnectTimeout("slow"),
+    httpx.ReadTimeout("slow"),
+    httpx.ReadError("reset"),
+    httpx.WriteError("reset"),
+    httpx.ProxyError("proxy"),
+    httpx.RemoteProtocolError("disconnected"),
+]
+
+
+def name_of(answer: Any) -> str:
+    if not isinstance(answer, httpx.Response):
+        return type(answer).__name__
+    return f"{answer.status_code}{answer.headers.get('retry-after', '')}"
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=name_of)
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_passing_failure_is_tried_again_until_it_is_over(
+    web: respx.MockRouter, failure: Any, times: int
+) -> None:
+    route = web.get(CALL).mock(side_effect=[*[failure] * times, ok({"id": 7})])
+    async with client_at() as client:
+        assert (await client.call(7)).id == 7
+    assert route.call_count == times + 1
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=name_of)
+async def test_the_fourth_failure_is_the_answer(web: respx.MockRouter, failure: Any) -> None:
+    route = web.get(CALL).mock(side_effect=[*[httpx.Response(500)] * 3, failure, ok({"id": 7})])
+    kinds = {429: RateLimited, 500: LinerUnavailable, 502: LinerUnavailable, 503: LinerUnavailable}
+    async with client_at() as client:
+        error = await error_of(client.call(7))
+    assert type(error) is kinds.get(getattr(failure, "status_code", 0), Unreachable)
+    assert route.call_count == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.Response(401), AccessRefused),
+        (httpx.Response(403), AccessRefused),
+        (httpx.Response(404), NotFound),
+        (httpx.Response(422, json={"success": False, "message": "no"}), LinerRejected),
+        (httpx.Response(200, json={"success": False, "message": "no"}), LinerRejected),
+        (httpx.Response(200, text="<html>"), UnreadableAnswer),
+        (httpx.Response(204), UnreadableAnswer),
+        (httpx.Response(200, json=envelope({"title": "no id"})), UnreadableAnswer),
+        (httpx.Response(302), UnreadableAnswer),
+    ],
+)
+async def test_what_will_not_pass_is_asked_once(
+    web: respx.MockRouter, answer: httpx.Response, kind: type[LinerMcpError]
+) -> None:
+    route = web.get(CALL).mock(side_effect=[answer, ok({"id": 7})])
+    async with client_at() as client:
+        assert type(await error_of(client.call(7))) is kind
+    assert route.call_count == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("header", ["3600", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_a_wait_beyond_the_deadline_is_reported_and_not_begun(
+    web: respx.MockRouter, status: int, header: str
+) -> None:
+    route = web.get(CALL).mock(httpx.Response(status, headers={"Retry-After": header}))
+    async with client_at() as client:
+        with anyio.fail_after(30):
+            error = await error_of(client.call(7))
+    assert isinstance(error, RateLimited if status == 429 else LinerUnavailable)
+    assert isinstance(error, (RateLimited, LinerUnavailable))
+    assert error.retry_after is not None
+    assert error.retry_after >= 3600
+    assert route.call_count == 1
+
+
+async def test_no_retry_is_begun_that_would_wait_past_the_deadline(web: respx.MockRouter) -> None:
+    route = web.get(CALL).mock(httpx.Response(500))
+    async with client_at(jitter=an_hour) as client:
+        with anyio.fail_after(30):
+            assert isinstance(await error_of(client.call(7)), LinerUnavailable)
+    assert route.call_count == 1
+
+
+async def test_an_answer_that_drips_too_slowly_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No single read times out here: the whole request does."""
+    monkeypatch.setattr(wire_module, "REQUEST_SECONDS", 0.01)
+    async with client_of(silent) as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, Unreachable)
+    assert "did not answer within" in str(error)
+
+
+async def test_the_callers_deadline_is_the_callers() -> None:
+    async with client_of(silent) as client:
+        with pytest.raises(TimeoutError), anyio.fail_after(0.02):
+            await client.call(7)
+
+
+# The road --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cause", "said", "asked"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "cannot be found (DNS)", 4),
+        (ConnectionRefusedError(111, "Connection refused"), "refused or has no route", 4),
+        (ssl.SSLCertVerificationError("self-signed certificate"), "no trusted TLS certificate", 1),
+        (None, "refused or has no route", 4),
+    ],
+    ids=["dns", "refused", "tls", "unknown"],
+)
+async def test_a_failed_connection_says_what_failed_and_which_setting_to_check(
+    cause: Exception | None, said: str, asked: int
+) -> None:
+    tried: list[httpx.Request] = []
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        tried.append(request)
+        raise httpx.ConnectError("[Errno -2] details of no interest") from cause
+
+    async with client_at(transport=httpx.MockTransport(fail)) as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, Unreachable)
+    assert said in str(error)
+    assert "LINER_API_HOST" in str(error)
+    assert "Errno" not in str(error)
+    assert len(tried) == asked
+
+
+async def test_a_closed_port_cannot_be_reached() -> None:
+    async with listening(b"") as heard:
+        pass
+    async with client_at(heard.origin) as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, Unreachable)
+    assert "LINER_API_HOST" in str(error)
+
+
+async def test_a_body_that_breaks_off_is_tried_again() -> None:
+    async with listening(raw(ONE_CALL[:9], length=500), raw(ONE_CALL)) as heard, client_at(heard.origin) as client:
+        assert (await client.call(7)).id == 7
+    assert len(heard.heads) == 2
+
+
+async def test_a_body_that_always_breaks_off_is_unreachable() -> None:
+    async with listening(raw(ONE_CALL[:9], length=500)) as heard, client_at(heard.origin) as client:
+        assert isinstance(await error_of(client.call(7)), Unreachable)
+    assert len(heard.heads) == 4
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_body_beyond_the_cap_is_not_read_to_its_end(
+    web: respx.MockRouter, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(wire_module, "MAX_BODY_BYTES", 1_000_000)
+    given = 0
+
+    async def endless() -> AsyncGenerator[bytes]:
+        nonlocal given
+        while True:
+            given += 1
+            yield b" " * 100_000
+
+    route = web.get(CALL).mock(httpx.Response(status, content=endless()))
+    async with client_at() as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, UnreadableAnswer)
+    assert "larger than 1 MB" in str(error)
+    assert given == 11
+    assert route.call_count == 1
+
+
+async def test_a_small_body_that_unpacks_beyond_the_cap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "MAX_BODY_BYTES", 1_000_000)
+    packed = raw(gzip.compress(b" " * 2_000_000), "Content-Encoding: gzip")
+    async with listening(packed) as heard, client_at(heard.origin) as client:
+        assert "larger than 1 MB" in str(await error_of(client.call(7)))
+
+
+@pytest.mark.parametrize(("body", "readable"), [(gzip.compress(ONE_CALL), True), (ONE_CALL, False)])
+async def test_packed_answers_are_unpacked_and_broken_packing_is_told(body: bytes, readable: bool) -> None:
+    async with listening(raw(body, "Content-Encoding: gzip")) as heard, client_at(heard.origin) as client:
+        if readable:
+            assert (await client.call(7)).id == 7
+        else:
+            error = await error_of(client.call(7))
+            assert isinstance(error, UnreadableAnswer)
+            assert "compression" in str(error)
+    assert len(heard.heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SSL_CERT_FILE", "/no/such/certificates.pem"),
+        ("HTTPS_PROXY", "http://[::1"),
+        ("ALL_PROXY", "gopher://127.0.0.1:1"),
+        pytest.param(
+            "ALL_PROXY",
+            "socks5://127.0.0.1:1",
+            marks=pytest.mark.skipif(importlib.util.find_spec("socksio") is not None, reason="SOCKS works here"),
+        ),
+    ],
+)
+async def test_an_unusable_proxy_or_certificate_file_is_the_operators_to_mend(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    for other in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    async with client_at() as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, SettingsError)
+    assert name in str(error)
+    assert value not in str(error)
+
+
+async def test_an_address_that_only_the_http_library_refuses_is_the_operators_to_mend() -> None:
+    async with client_at("https://☃.example") as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, SettingsError)
+    assert "LINER_API_HOST" in str(error)
+
+
+async def test_plain_http_to_this_machine_asks_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with listening(raw(ONE_CALL)) as heard, client_at(heard.origin) as client:
+        assert (await client.call(7)).id == 7
+
+
+# Redirects -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "location", ["/v2/call/detail/7", f"{ORIGIN}/v2/call/detail/7", f"{ORIGIN}:443/v2/call/detail/7"]
+)
+async def test_a_redirect_on_the_same_host_is_followed_with_the_token(
+    web: respx.MockRouter, status: int, location: str
+) -> None:
+    web.get(CALL).mock(httpx.Response(status, headers={"Location": location}))
+    there = web.get(f"{ORIGIN}/v2/call/detail/7").mock(ok({"id": 7}))
+    async with client_at() as client:
+        assert (await client.call(7)).id == 7
+    assert there.calls.last.request.method == "GET"
+    assert there.calls.last.request.headers["X-Api-Key"] == TOKEN
+
+
+async def test_a_redirected_list_keeps_the_question(web: respx.MockRouter) -> None:
+    def without_slash(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(301, headers={"Location": f"/v2/order?{request.url.query.decode()}"})
+
+    web.get(f"{ORIGIN}/v2/order/").mock(side_effect=without_slash)
+    web.get(f"{ORIGIN}/v2/order", params={"offset": "0", "limit": "100"}).mock(page(range(1, 3), 2, None))
+    async with client_at() as client:
+        assert (await client.orders()).complete
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://evil.example/v2/call/detail/7/",
+        "//evil.example/v2/call/detail/7/",
+        "https://liner.example.evil.example/",
+        "https://liner.example@evil.example/",
+        "http://liner.example/v2/call/detail/7/",
+        "https://liner.example:8443/v2/call/detail/7/",
+        "https://someone@liner.example/v2/call/detail/7/",
+    ],
+)
+async def test_a_redirect_elsewhere_is_refused_and_the_token_is_not_sent_there(location: str) -> None:
+    with respx.mock(assert_all_called=False) as web:
+        web.get(CALL).mock(httpx.Response(301, headers={"Location": location}))
+        elsewhere = web.route().mock(ok({"id": 7}))
+        async with client_at() as client:
+            error = await error_of(client.call(7))
+    assert isinstance(error, UnreadableAnswer)
+    assert "another host" in str(error)
+    assert "evil" not in str(error)
+    assert not elsewhere.called
+
+
+async def test_redirects_in_a_circle_end(web: respx.MockRouter) -> None:
+    there = web.get(CALL).mock(httpx.Response(301, headers={"Location": "/v2/call/detail/7"}))
+    back = web.get(f"{ORIGIN}/v2/call/detail/7").mock(httpx.Response(301, headers={"Location": "/v2/call/detail/7/"}))
+    async with client_at() as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, UnreadableAnswer)
+    assert "circle" in str(error)
+    assert (there.call_count, back.call_count) == (2, 2)
+
+
+# At once ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_no_more_requests_are_under_way_than_allowed_and_no_fewer(liner: DemoLiner, concurrency: int) -> None:
+    call_ids = list(liner.world.calls)[:40]
+    async with client_of(liner, concurrency=concurrency) as client:
+        outcomes = await client.each([partial(client.call, one) for one in call_ids])
+    assert [getattr(outcome, "id", None) for outcome in outcomes] == call_ids
+    assert liner.peak_in_flight == concurrency
+
+
+async def test_pages_of_one_list_are_asked_at_once(liner: DemoLiner) -> None:
+    window = CallFilter(NOW - timedelta(days=365), NOW, order_ids=tuple(order.id for order in liner.world.orders))
+    async with client_of(liner, concurrency=4) as client:
+        assert (await client.calls(window)).complete
+    assert liner.peak_in_flight == 4
+    assert len(liner.requests) == len(set(liner.requests)) == -(-len(liner.world.calls) // 100)
+
+
+async def test_a_closed_client_opens_again(liner: DemoLiner) -> None:
+    client = client_of(liner)
+    await client.orders()
+    await client.aclose()
+    await client.aclose()
+    assert (await client.orders()).complete
+    await client.aclose()
+
+
+@pytest.mark.parametrize("rate", [0, 0.013, 0.3, 1, 1000])
+async def test_the_first_request_of_any_rate_is_made_at_once(liner: DemoLiner, rate: float) -> None:
+    """0.013 x (1 / 0.013) is a hair less than one."""
+    async with client_of(liner, requests_per_second=rate) as client:
+        with anyio.fail_after(5):
+            await client.health()
+
+
+async def test_a_cancelled_request_gives_back_its_slot_and_its_connection() -> None:
+    under_way = anyio.Event()
+    async with (
+        listening(b"", raw(ONE_CALL), first_heard=under_way) as heard,
+        client_at(heard.origin, concurrency=1) as client,
+    ):
+        for _ in range(2):
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.call, 7)
+                await under_way.wait()
+                group.cancel_scope.cancel()
+        assert (await client.call(7)).id == 7
+    assert len(heard.heads) >= 2
+
+
+async def test_outcomes_stand_in_the_order_of_the_jobs_with_errors_in_their_place() -> None:
+    gates = [anyio.Event() for _ in range(5)]
+
+    async def job(index: int) -> int:
+        if index + 1 < len(gates):
+            await gates[index + 1].wait()  # each one ends only after the one behind it
+        gates[index].set()
+        if index == 2:
+            raise NotFound("no such call")
+        return index * 10
+
+    outcomes = await client_at().each([partial(job, index) for index in range(5)])
+    assert [outcomes[index] for index in (0, 1, 3, 4)] == [0, 10, 30, 40]
+    assert isinstance(outcomes[2], NotFound)
+    assert not outcomes.unfinished
+
+
+async def test_no_jobs_have_no_outcomes() -> None:
+    jobs: list[Callable[[], Awaitable[int]]] = []
+    outcomes = await client_at().each(jobs)
+    assert list(outcomes) == []
+    assert not outcomes.unfinished
+
+
+async def test_enough_is_shown_results_in_order_and_stops_the_rest() -> None:
+    shown: list[object] = []
+    third_done = anyio.Event()
+
+    async def job(index: int) -> int:
+        if index == 0:
+            await third_done.wait()
+        elif index == 2:
+            third_done.set()
+        elif index > 2:
+            await anyio.sleep_forever()
+        return index
+
+    def enough(result: object) -> bool:
+        shown.append(result)
+        return len(shown) == 3
+
+    outcomes = await client_at().each([partial(job, index) for index in range(20)], enough)
+    assert shown == [0, 1, 2]
+    assert list(outcomes) == [0, 1, 2, *[None] * 17]
+    assert outcomes.unfinished
+
+
+async def test_after_enough_nothing_more_is_begun_or_shown_even_by_jobs_that_never_wait() -> None:
+    """As when every answer comes from a cache: the tasks not begun yet must not do their work all the same."""
+    begun: list[int] = []
+    shown: list[object] = []
+
+    async def job(index: int) -> int:
+        begun.append(index)
+        return index
+
+    def enough(result: object) -> bool:
+        shown.append(result)
+        return True
+
+    await client_at().each([partial(job, index) for index in range(20)], enough)
+    assert shown == [0]
+    assert begun == [0]
+
+
+async def test_enough_is_not_asked_again_by_a_job_that_ends_in_the_same_moment() -> None:
+    shown: list[object] = []
+    gate = anyio.Event()
+
+    async def job(index: int) -> int:
+        if index == 2:
+            gate.set()
+        await gate.wait()
+        return index
+
+    def enough(result: object) -> bool:
+        shown.append(result)
+        return True
+
+    await client_at().each([partial(job, index) for index in range(3)], enough)
+    assert shown == [0]
+
+
+async def test_enough_sees_errors_too() -> None:
+    async def job() -> int:
+        raise NotFound("no such call")
+
+    shown: list[object] = []
+    await client_at().each([job, job], lambda result: bool(shown.append(result)))
+    assert [type(result) for result in shown] == [NotFound, NotFound]
+
+
+async def test_a_moment_before_the_deadline_what_is_done_comes_home() -> None:
+    async def job(index: int) -> int:
+        if index:
+            await anyio.sleep_forever()
+        return index
+
+    with anyio.fail_after(0.1):
+        outcomes = await client_at().each([partial(job, index) for index in range(3)])
+    assert list(outcomes) == [0, None, None]
+    assert outcomes.unfinished
+
+
+@pytest.mark.parametrize(
+    "error", [AccessRefused("token"), SettingsError("not set up")], ids=lambda one: type(one).__name__
+)
+async def test_what_only_the_operator_can_mend_ends_the_whole_run(error: LinerMcpError) -> None:
+    begun: list[int] = []
+
+    async def job(index: int) -> int:
+        begun.append(index)
+        if index == 1:
+            raise error
+        await anyio.sleep_forever()
+        return index
+
+    assert await error_of(client_at(concurrency=2).each([partial(job, index) for index in range(100)])) is error
+    assert len(begun) <= 4
+
+
+async def test_two_reads_together_give_a_result_and_an_error_each_in_its_place(liner: DemoLiner) -> None:
+    async with client_of(liner) as client:
+        missing, orders = await client.together(lambda: client.call(1), client.orders)
+        swapped = await client.together(client.orders, lambda: client.call(1))
+    assert isinstance(missing, NotFound)
+    assert not isinstance(orders, LinerMcpError)
+    assert orders.complete
+    assert [isinstance(one, NotFound) for one in swapped] == [False, True]

@@ -1,0 +1,257 @@
+"""Liner's things as they come over the wire in every spelling, and as they are given out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from liner_mcp.errors import UnreadableAnswer
+from liner_mcp.liner.models import (
+    AgentGroup,
+    Call,
+    CallRecord,
+    CallStatus,
+    GroupNames,
+    Identified,
+    Lead,
+    LeadStatus,
+    LinerModel,
+    Order,
+    ServiceHealth,
+    User,
+)
+from liner_mcp.liner.protocol import read_one
+
+FULL_RECORD = {
+    "id": 123,
+    "userId": 456,
+    "leadId": 789,
+    "isTransfer": False,
+    "durationSeconds": 60,
+    "fileUrl": "https://example.com/record.mp3",
+    "recordSummary": None,
+    "createdAt": "2024-01-01T00:00:00Z",
+}
+SHORT_RECORD = {name: FULL_RECORD[name] for name in ("id", "isTransfer", "durationSeconds", "fileUrl", "createdAt")}
+
+
+FLAT: list[type[Identified]] = [Call, CallRecord, Order, User, CallStatus, LeadStatus, Lead]
+
+
+def call(**fields: object) -> Call:
+    return read_one({"id": 1, **fields}, Call)
+
+
+def record(**fields: object) -> CallRecord:
+    return read_one({"id": 1, **fields}, CallRecord)
+
+
+def test_the_documented_record_is_read() -> None:
+    assert read_one(FULL_RECORD, CallRecord) == CallRecord(
+        id=123,
+        user_id=456,
+        lead_id=789,
+        is_transfer=False,
+        duration_seconds=60,
+        file_url="https://example.com/record.mp3",
+        record_summary=None,
+        created_at=datetime(2024, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_a_field_that_was_not_sent_is_told_from_one_that_was_null() -> None:
+    short, full = read_one(SHORT_RECORD, CallRecord), read_one(FULL_RECORD, CallRecord)
+    assert short.record_summary is full.record_summary is None
+    assert not short.was_sent("record_summary")
+    assert full.was_sent("record_summary")
+
+
+@pytest.mark.parametrize("model", FLAT)
+def test_everything_but_the_id_may_be_absent_or_null(model: type[Identified]) -> None:
+    bare = read_one({"id": 5}, model)
+    names = [name for name in model.model_fields if name != "id"]
+    nulls = read_one({"id": 5} | {str(model.model_fields[name].alias): None for name in names}, model)
+    assert all(getattr(bare, name) is getattr(nulls, name) is None for name in names)
+    assert not any(bare.was_sent(name) for name in names)
+    assert all(nulls.was_sent(name) for name in names)
+
+
+@pytest.mark.parametrize("model", [*FLAT, AgentGroup])
+@pytest.mark.parametrize("fields", [{}, {"id": None}, {"id": ""}, {"id": "abc"}, {"id": 1.5}, {"id": []}, {"ID": 1}])
+def test_without_a_usable_id_nothing_is_read(model: type[Identified], fields: dict[str, object]) -> None:
+    with pytest.raises(UnreadableAnswer, match=rf"field id of a {model.__name__} "):
+        read_one(fields, model)
+
+
+def test_an_agent_group_has_two_names_and_its_agents() -> None:
+    group = read_one({"id": 31, "names": {"ru": "Отдел\u200b 1", "gb": "Team 1"}, "agentIds": [101, "102"]}, AgentGroup)
+    assert (group.names, group.agent_ids) == (GroupNames(ru="Отдел 1", gb="Team 1"), (101, 102))
+
+
+@pytest.mark.parametrize("names", [None, "", [], {}, {"ru": None}])
+@pytest.mark.parametrize("ids", [None, "", []])
+def test_an_agent_group_may_lack_names_and_agents(names: object, ids: object) -> None:
+    bare = AgentGroup(id=31)
+    read = read_one({"id": 31, "names": names, "agentIds": ids}, AgentGroup)
+    assert (read.names, read.agent_ids) == (bare.names, bare.agent_ids) == (GroupNames(), ())
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert call(isPredictive=True, somethingNew={"deep": [1]}) == call()
+
+
+@pytest.mark.parametrize(("sent", "read"), [(7, 7), ("7", 7), (7.0, 7), ("7.0", 7), (" 7 ", 7), (0, 0), ("0", 0)])
+def test_numbers_may_come_as_text(sent: object, read: int) -> None:
+    assert record(durationSeconds=sent).duration_seconds == read
+    assert read_one({"id": sent}, Order).id == read
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (True, True),
+        (1, True),
+        ("1", True),
+        ("true", True),
+        (False, False),
+        (0, False),
+        ("0", False),
+        ("false", False),
+        (None, None),
+        ("", None),
+    ],
+)
+def test_flags_may_come_as_numbers_or_text(sent: object, read: bool | None) -> None:
+    assert record(isTransfer=sent).is_transfer is read
+    assert call(hasRecords=sent).has_records is read
+    assert read_one({"id": 1, "isActive": sent}, User).is_active is read
+    assert read_one({"success": sent}, ServiceHealth).success is read
+
+
+@pytest.mark.parametrize("sent", [0, "0", "", None])
+def test_nobody_may_be_sent_as_zero(sent: object) -> None:
+    nobody = call(userId=sent, orderId=sent, leadId=sent)
+    assert nobody.user_id is nobody.order_id is nobody.lead_id is None
+    assert record(userId=sent).user_id is None
+
+
+def test_an_empty_number_is_nothing_and_zero_is_zero() -> None:
+    assert call(talkTimeDurationSeconds="", createdAt="").talk_time_duration_seconds is None
+    assert call(talkTimeDurationSeconds="", createdAt="").created_at is None
+    assert call(talkTimeDurationSeconds=0).talk_time_duration_seconds == 0
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "2026-11-20T15:00:00Z",
+        "2026-11-20T15:00:00",
+        "2026-11-20T15:00:00.000Z",
+        "2026-11-20T15:00:00+00:00",
+        "2026-11-20T18:00:00+03:00",
+        "2026-11-20T18:00:00+0300",
+        "2026-11-20 15:00:00",
+        "2026-11-20T15:00Z",
+        1795186800,
+        "1795186800",
+    ],
+)
+def test_times_come_out_in_utc_however_they_are_written(sent: object) -> None:
+    created_at = call(createdAt=sent).created_at
+    assert created_at == datetime(2026, 11, 20, 15, tzinfo=UTC)
+    assert created_at is not None
+    assert created_at.tzinfo is UTC
+
+
+def test_parts_of_a_second_are_kept_to_the_microsecond() -> None:
+    created_at = call(createdAt="2026-11-20T15:00:00.123456789Z").created_at
+    assert created_at == datetime(2026, 11, 20, 15, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("Клиент\x00 просит \ud83dперезвонить\u202e", "Клиент просит перезвонить"),
+        ("одна\r\nдве", "одна\nдве"),
+        ("", ""),
+        (12, "12"),
+        (1.5, "1.5"),
+        (None, None),
+    ],
+)
+def test_text_is_cleaned_and_may_come_as_a_number(sent: object, read: str | None) -> None:
+    assert record(recordSummary=sent).record_summary == read
+    assert call(statusCode=sent, clientPhone=sent).status_code == read
+    assert read_one({"id": 1, "title": sent}, Order).title == read
+    assert read_one({"id": 1, "lastName": sent}, User).last_name == read
+    assert read_one({"message": sent}, ServiceHealth).message == read
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_no_text_of_liner_breaks_an_encoder(text: str) -> None:
+    sent = json.loads(json.dumps({"id": 1, "recordSummary": text, "fileUrl": text}))
+    read = read_one(sent, CallRecord)
+    assert read.model_dump_json()
+    assert (read.record_summary or "").encode() is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "value"),
+    [
+        (Call, "userId", "secret-value"),
+        (Call, "talkTimeDurationSeconds", [5551234]),
+        (Call, "waitTimeDurationSeconds", "9" * 5_000),
+        (Call, "statusCode", {"secret": "value"}),
+        (Call, "clientPhone", ["+79165551234"]),
+        (Call, "hasRecords", "secret-value"),
+        (Call, "hasRecords", 2),
+        (Call, "createdAt", "secret-value"),
+        (Call, "createdAt", "2026-13-45T00:00:00Z"),
+        (Call, "createdAt", "9999-12-31T23:59:59-05:00"),
+        (Call, "createdAt", "0001-01-01T00:00:00+05:00"),
+        (Call, "createdAt", 10**300),
+        (Call, "createdAt", True),
+        (CallRecord, "recordSummary", ["secret-value"]),
+        (CallRecord, "fileUrl", {"url": "https://secret.example"}),
+        (Order, "title", {"ru": "secret-value"}),
+        (User, "isActive", "secret-value"),
+        (CallStatus, "code", True),
+        (AgentGroup, "names", "secret-value"),
+        (AgentGroup, "agentIds", "secret-value"),
+        (AgentGroup, "agentIds", {"secret": 5}),
+        (Lead, "orderId", "secret-value"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_unusable_value_is_told_by_its_field_and_never_shown(
+    model: type[Identified], field: str, value: object
+) -> None:
+    with pytest.raises(UnreadableAnswer) as caught:
+        read_one({"id": 1, field: value}, model)
+    assert str(caught.value) == (
+        f"Liner's answer could not be read: field {field} of a {model.__name__} has an unexpected value or is missing."
+    )
+
+
+@pytest.mark.parametrize("model", [*FLAT, AgentGroup, ServiceHealth])
+def test_what_was_read_cannot_be_changed(model: type[LinerModel]) -> None:
+    read = read_one({"id": 1}, model)
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(read, next(iter(model.model_fields)), 2)
+
+
+def test_a_duration_finer_than_a_second_is_rounded() -> None:
+    assert Call.model_validate({"id": 1, "talkTimeDurationSeconds": 61.6}).talk_time_duration_seconds == 62
+
+
+def test_a_date_of_zeros_is_no_date() -> None:
+    assert Call.model_validate({"id": 1, "createdAt": "0000-00-00 00:00:00"}).created_at is None
+
+
+def test_codes_of_any_length_are_shortened() -> None:
+    assert Call.model_validate({"id": 1, "statusCode": "x" * 5_000}).status_code == "x" * 64

@@ -1,0 +1,432 @@
+"""The environment as people and desktop hosts write it, and the one sentence they get when it cannot be used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr, ValidationError
+
+from liner_mcp.errors import SettingsError
+from liner_mcp.settings import Settings, is_loopback, liner_origin, read_settings
+
+TOKEN = "s3cret-t0ken-41d9"
+VARIABLES = {f"LINER_{name.upper()}" for name in Settings.model_fields}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("LINER_API_HOST", "liner.example")
+    monkeypatch.setenv("LINER_API_TOKEN", TOKEN)
+    return monkeypatch
+
+
+def refusal(**fields: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(**fields)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def token_refusal(token_file: Path | str) -> str:
+    settings = read_settings(api_host="liner.example", api_token_file=token_file)
+    with pytest.raises(SettingsError) as caught:
+        settings.host_and_token()
+    return str(caught.value)
+
+
+def is_a_readable_line(text: str) -> bool:
+    return text.isprintable() and text.endswith(".") and len(text) < 400
+
+
+# What is set -----------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
+    assert read_settings().model_dump() == {
+        "api_host": None,
+        "api_token": None,
+        "api_token_file": None,
+        "timezone": None,
+        "max_answer_bytes": None,
+        "deadline_seconds": 45.0,
+        "concurrency": 4,
+        "requests_per_second": 20.0,
+        "show_phones": False,
+        "audio": "blob",
+        "max_audio_bytes": 700_000,
+        "mcp_demo": False,
+    }
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t \n"], ids=repr)
+def test_a_blank_value_counts_as_unset(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, blank)
+    assert read_settings() == Settings()
+
+
+def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "LINER_API_HOST": "liner.example",
+        "LINER_API_TOKEN": TOKEN,
+        "LINER_TIMEZONE": "Europe/Moscow",
+        "LINER_MAX_ANSWER_BYTES": "60000",
+        "LINER_DEADLINE_SECONDS": "0.5",
+        "LINER_CONCURRENCY": "64",
+        "LINER_REQUESTS_PER_SECOND": "0",
+        "LINER_SHOW_PHONES": "true",
+        "LINER_AUDIO": "url",
+        "LINER_MAX_AUDIO_BYTES": "8000000",
+        "LINER_MCP_DEMO": "no",
+    }
+    assert {"LINER_API_TOKEN_FILE", *values} == VARIABLES
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings().model_dump(exclude={"api_token", "api_token_file"}) == {
+        "api_host": "https://liner.example",
+        "timezone": "Europe/Moscow",
+        "max_answer_bytes": 60_000,
+        "deadline_seconds": 0.5,
+        "concurrency": 64,
+        "requests_per_second": 0.0,
+        "show_phones": True,
+        "audio": "url",
+        "max_audio_bytes": 8_000_000,
+        "mcp_demo": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("true", True), ("1", True), ("Yes", True), ("on", True), ("false", False), ("0", False), ("off", False)],
+)
+def test_switches_are_read_as_people_write_them(text: str, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINER_SHOW_PHONES", text)
+    assert read_settings().show_phones is value
+
+
+def test_the_command_line_goes_before_the_environment(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("LINER_MCP_DEMO", "false")
+    assert read_settings(mcp_demo=True).mcp_demo is True
+
+
+def test_other_variables_with_the_prefix_are_nobodys_business(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("LINER_SOMETHING_ELSE", "x")
+    assert read_settings().api_host == "https://liner.example"
+
+
+def test_a_file_named_env_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("LINER_API_HOST=liner.example\n")
+    monkeypatch.chdir(tmp_path)
+    assert read_settings().api_host is None
+
+
+@pytest.mark.usefixtures("environment")
+def test_settings_cannot_be_changed() -> None:
+    settings = read_settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.api_host = "https://evil.example"  # pyright: ignore[reportAttributeAccessIssue] - frozen, as tested
+
+
+@pytest.mark.usefixtures("environment")
+def test_no_picture_of_the_settings_shows_the_token() -> None:
+    settings = read_settings()
+    pictures = [repr(settings), str(settings), settings.model_dump_json(), repr(settings.host_and_token())]
+    assert not [picture for picture in pictures if TOKEN in picture]
+    assert settings.host_and_token()[1].get_secret_value() == TOKEN
+
+
+# The host --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "origin"),
+    [
+        ("liner.example", "https://liner.example"),
+        ("https://liner.example", "https://liner.example"),
+        ("https://liner.example/", "https://liner.example"),
+        (" https://liner.example \n", "https://liner.example"),
+        ("HTTPS://Liner.Example", "https://liner.example"),
+        ("liner.example:8443", "https://liner.example:8443"),
+        ("https://liner.example:8443/", "https://liner.example:8443"),
+        ("https://liner.example.", "https://liner.example."),
+        ("https://my_liner-1.example", "https://my_liner-1.example"),
+        ("звонки.рф", "https://звонки.рф"),
+        ("http://localhost", "http://localhost"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("10.0.0.5", "https://10.0.0.5"),
+    ],
+)
+def test_a_host_may_be_written_bare_or_as_an_address(written: str, origin: str) -> None:
+    assert liner_origin(written) == origin
+    assert read_settings(api_host=written).api_host == origin
+    assert httpx.URL(origin).host
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("http://liner.example", "must begin with https://"),
+        ("http://10.0.0.5", "must begin with https://"),
+        ("http://localhost.evil.example", "must begin with https://"),
+        ("http://127.0.0.1.evil.example", "must begin with https://"),
+        ("http://[2001:db8::1]", "must begin with https://"),
+        ("https://liner.example/api", "without a path"),
+        ("https://liner.example/?key=1", "without a path"),
+        ("https://liner.example#top", "without a path"),
+        ("liner.example/v2", "without a path"),
+        ("https://someone@liner.example", "user name"),
+        ("https://someone:pass@liner.example", "user name"),
+        ("https://:pass@liner.example", "user name"),
+        ("ftp://liner.example", "not an address"),
+        ("file:///etc/passwd", "not an address"),
+        ("https://?", "not an address"),
+        ("https:///v2", "not an address"),
+        ("https://liner.example:99999", "not an address"),
+        ("https://liner.example:port", "not an address"),
+        ("https://[::1", "not an address"),
+        ("https://[not-an-ip]", "not an address"),
+        ("https://my liner.example", "not an address"),
+        ("https://liner\n.example", "not an address"),
+        ("https://liner.exam\tple", "not an address"),
+        ("https://liner..example", "not an address"),
+        ("https://.", "not an address"),
+        ("https://" + "a" * 64 + ".example", "not an address"),
+        ("https://" + "я" * 63 + ".example", "not an address"),
+        ("https://*.example", "not an address"),
+        ("https://liner%2eexample", "not an address"),
+        ("https://liner.example\\@evil.example", "user name"),
+        ("https://liner<example", "not an address"),
+        ("https://☃.example", "not an address"),
+        ("https://liner\udcff.example", "not an address"),
+        ("YOUR_LINER_API_HOST,", "not an address"),
+    ],
+)
+def test_an_unusable_host_is_refused_with_the_reason(written: str, reason: str) -> None:
+    said = refusal(api_host=written)
+    assert said.startswith("LINER_API_HOST cannot be used: it ")
+    assert reason in said
+    assert is_a_readable_line(said)
+    assert written not in said
+
+
+@given(st.text(st.characters(exclude_categories=[]), min_size=1).map(lambda text: f"https://{text}"))
+def test_no_host_gives_more_than_an_origin(written: str) -> None:
+    try:
+        origin = liner_origin(written)
+    except ValueError:
+        return
+    assert origin.startswith("https://")
+    assert not set(origin.removeprefix("https://")) & set("/?#@\\ \n\t")
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("localhost", True), ("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("127.1", False), ("", False)],  # noqa: S104 - compared, not bound
+)
+def test_only_this_machine_is_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+# The token -------------------------------------------------------------------------------------------------------
+
+
+def test_spaces_around_a_token_are_dropped(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("LINER_API_TOKEN", f" {TOKEN}\r\n")
+    assert read_settings().host_and_token()[1].get_secret_value() == TOKEN
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN} x", f"{TOKEN}\nX-Evil: 1", "s3cret-tökén", "s3cret\x00", "секрет-токен"])
+def test_a_token_that_no_header_can_carry_is_refused_unshown(token: str) -> None:
+    said = refusal(api_token=token)
+    assert said.startswith("LINER_API_TOKEN cannot be used: the token holds characters")
+    assert is_a_readable_line(said)
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [TOKEN.encode(), f"{TOKEN}\n".encode(), f"\r\n {TOKEN} \r\n".encode(), b"\xef\xbb\xbf" + f"{TOKEN}\r\n".encode()],
+    ids=["bare", "line_end", "spaces", "byte_order_mark"],
+)
+def test_a_token_file_gives_its_token(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_bytes(content)
+    monkeypatch.setenv("LINER_API_HOST", "liner.example")
+    monkeypatch.setenv("LINER_API_TOKEN_FILE", str(tmp_path / "token"))
+    settings = read_settings()
+    host, token = settings.host_and_token()
+    assert (host, token.get_secret_value()) == ("https://liner.example", TOKEN)
+    assert settings.token_source == "LINER_API_TOKEN_FILE"
+    assert TOKEN not in repr(settings)
+
+
+def test_a_token_file_in_the_home_directory_may_be_written_with_a_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    settings = read_settings(api_host="liner.example", api_token_file="~/token")
+    assert settings.host_and_token()[1].get_secret_value() == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b" \r\n\n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"\xff\xfes\x003\x00", "not UTF-8 text"),
+        (b"s3cret\xff", "not UTF-8 text"),
+        (b"s3cret one\ns3cret two\n", "the token holds characters"),
+        (b"LINER_API_TOKEN = s3cret", "the token holds characters"),
+    ],
+)
+def test_a_token_file_without_a_token_is_told_by_its_variable(content: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(content)
+    said = token_refusal(tmp_path / "token")
+    assert said.startswith("LINER_API_TOKEN_FILE")
+    assert reason in said
+    assert is_a_readable_line(said)
+    assert "s3cret" not in said
+    assert str(tmp_path) not in said
+
+
+@pytest.mark.parametrize("name", ["missing", "missing/deeper", ".", "a" * 5_000, "nul\x00l"])
+def test_a_token_file_that_cannot_be_read_is_told_by_its_variable(name: str, tmp_path: Path) -> None:
+    said = token_refusal(f"{tmp_path}/{name}")
+    assert said.startswith("LINER_API_TOKEN_FILE cannot be read: ")
+    assert is_a_readable_line(said)
+    assert str(tmp_path) not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a tilde with a name is guessed from one's own home")
+def test_a_token_file_of_a_user_that_nobody_is_is_told_by_its_variable() -> None:
+    assert token_refusal("~no-such-user-here/token").startswith("LINER_API_TOKEN_FILE cannot be read: ")
+
+
+def test_a_token_and_a_token_file_together_are_refused(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("LINER_API_TOKEN_FILE", str(tmp_path / "token"))
+    said = refusal()
+    assert said == "LINER_API_TOKEN and LINER_API_TOKEN_FILE are both set; set one of the two."
+
+
+def test_an_empty_token_beside_a_token_file_is_no_contradiction(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    environment.setenv("LINER_API_TOKEN", " ")
+    environment.setenv("LINER_API_TOKEN_FILE", str(tmp_path / "token"))
+    assert read_settings().host_and_token()[1].get_secret_value() == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({}, {"LINER_API_HOST", "LINER_API_TOKEN"}),
+        ({"api_host": "liner.example"}, {"LINER_API_TOKEN"}),
+        ({"api_host": "liner.example", "api_token": "  "}, {"LINER_API_TOKEN"}),
+        ({"api_token": TOKEN}, {"LINER_API_HOST"}),
+        ({"api_host": " ", "api_token": TOKEN}, {"LINER_API_HOST"}),
+    ],
+)
+def test_what_is_missing_is_told_when_it_is_needed_and_not_before(fields: dict[str, str], named: set[str]) -> None:
+    settings = read_settings(**fields)
+    with pytest.raises(SettingsError) as caught:
+        settings.host_and_token()
+    said = str(caught.value)
+    assert {name for name in ("LINER_API_HOST", "LINER_API_TOKEN") if name in said} == named
+    assert "--demo" in said
+    assert is_a_readable_line(said)
+    assert TOKEN not in said
+
+
+@pytest.mark.parametrize("fields", [{}, {"api_host": "liner.example", "api_token": TOKEN}])
+def test_the_demo_needs_nothing_and_uses_nothing_of_the_real_account(fields: dict[str, str]) -> None:
+    settings = read_settings(mcp_demo=True, **fields)
+    host, token = settings.host_and_token()
+    assert (host, token.get_secret_value()) == ("http://127.0.0.1", "demo")
+    assert settings.token_source == "the demo"
+
+
+def test_the_source_of_the_token_is_named() -> None:
+    assert read_settings(api_token=TOKEN).token_source == "LINER_API_TOKEN"
+
+
+def test_a_secret_given_as_one_stays_one() -> None:
+    settings = Settings(api_host="liner.example", api_token=SecretStr(TOKEN))
+    assert settings.host_and_token()[1] == SecretStr(TOKEN)
+
+
+# The rest --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LINER_TIMEZONE", "Europe/Atlantis"),
+        ("LINER_TIMEZONE", "hush hush"),
+        ("LINER_TIMEZONE", "../../etc/passwd"),
+        ("LINER_TIMEZONE", "/etc/localtime"),
+        ("LINER_TIMEZONE", "Asia"),
+        ("LINER_TIMEZONE", "hush" * 2_000),
+        ("LINER_TIMEZONE", "UTC+3"),
+        ("LINER_MAX_ANSWER_BYTES", "1999"),
+        ("LINER_MAX_ANSWER_BYTES", "60001"),
+        ("LINER_MAX_ANSWER_BYTES", "24000.5"),
+        ("LINER_MAX_ANSWER_BYTES", "hush"),
+        ("LINER_DEADLINE_SECONDS", "-7"),
+        ("LINER_DEADLINE_SECONDS", "3601"),
+        ("LINER_DEADLINE_SECONDS", "nan"),
+        ("LINER_DEADLINE_SECONDS", "inf"),
+        ("LINER_DEADLINE_SECONDS", "45s"),
+        ("LINER_CONCURRENCY", "-7"),
+        ("LINER_CONCURRENCY", "65"),
+        ("LINER_CONCURRENCY", "four"),
+        ("LINER_REQUESTS_PER_SECOND", "-7"),
+        ("LINER_REQUESTS_PER_SECOND", "1001"),
+        ("LINER_REQUESTS_PER_SECOND", "nan"),
+        ("LINER_SHOW_PHONES", "maybe"),
+        ("LINER_SHOW_PHONES", "2"),
+        ("LINER_AUDIO", "hush"),
+        ("LINER_AUDIO", "BLOB"),
+        ("LINER_MAX_AUDIO_BYTES", "999"),
+        ("LINER_MAX_AUDIO_BYTES", "8000001"),
+        ("LINER_MCP_DEMO", "hush"),
+    ],
+    ids=lambda value: value[:24],
+)
+def test_an_unusable_value_is_one_sentence_with_its_variable_and_without_the_value(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = refusal()
+    assert said.startswith(f"{name} cannot be used: ")
+    assert is_a_readable_line(said)
+    assert said.count(". ") == 0
+    assert value not in said.removeprefix(name)
+
+
+def test_zero_seconds_and_zero_at_once_are_refused() -> None:
+    assert "greater than 0" in refusal(deadline_seconds=0)
+    assert "greater than or equal to 1" in refusal(concurrency=0)
+
+
+def test_each_unusable_variable_gets_its_own_sentence(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("LINER_API_HOST", "http://liner.example")
+    environment.setenv("LINER_CONCURRENCY", "many")
+    said = refusal()
+    assert said.count("cannot be used: ") == 2
+    assert "LINER_API_HOST cannot" in said
+    assert "LINER_CONCURRENCY cannot" in said
+    assert TOKEN not in said
