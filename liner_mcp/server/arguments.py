@@ -13,13 +13,16 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from liner_mcp.review.call_rows import INCLUDABLE
+
 MAX_ID = 2**53 - 1  # the largest whole number every JSON reader keeps exact
 MAX_CALL_IDS = 100
 MAX_NAMES = (
     1_000  # ids or names in one filter: far more than orders or agents anywhere, and still one request line each
 )
+MAX_SAMPLE = 100  # more is no sample a person would hear
 MAX_SECONDS = 10_000_000  # a third of a year of talk
-INCLUDABLE = ("lead_id", "direction", "hung_up_by", "wait_seconds", "phone")
+GROUPINGS = ("agent", "order", "status", "day", "hour", "weekday", "hung_up_by")
 ECHOED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
 
 
@@ -167,6 +170,35 @@ def _include(value: object) -> tuple[str, ...]:
     return tuple(name for name in INCLUDABLE if name in found)
 
 
+def _sample(value: object) -> int | None:
+    if value is None or value == "":
+        return None
+    number = _whole(value)
+    if number is None or not 1 <= number <= MAX_SAMPLE:
+        raise _refused(f"it must be a whole number from 1 to {MAX_SAMPLE}; {_echo(value)} is not.")
+    return number
+
+
+def _seed(value: object) -> int | str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or len(str(value)) > ECHOED_CHARACTERS:
+        raise _refused(f"it is a number or a short text, up to {ECHOED_CHARACTERS} characters; {_echo(value)} is not.")
+    return value.strip() if isinstance(value, str) else value
+
+
+def _group_by(value: object) -> tuple[str, ...]:
+    found: list[str] = []
+    for item in [part for one in _listed(value) for part in (one.split(",") if isinstance(one, str) else [one])]:
+        name = item.strip() if isinstance(item, str) else item
+        if name not in GROUPINGS:
+            raise _refused(f"calls cannot be grouped by {_echo(name)}; there are {', '.join(GROUPINGS)}.")
+        found.append(str(name))
+    if len(found) not in (1, 2) or len(set(found)) < len(found):
+        raise _refused(f"it takes one or two different groupings of {', '.join(GROUPINGS)}.")
+    return tuple(found)
+
+
 def _optional_id(value: object) -> int | None:
     return None if value is None else _id(value)
 
@@ -203,6 +235,17 @@ Include = Annotated[
     tuple[str, ...],
     BeforeValidator(_include),
     WithJsonSchema({"type": "array", "items": {"enum": list(INCLUDABLE)}, "description": "more columns"}),
+]
+Sample = Annotated[
+    int | None, BeforeValidator(_sample), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100})
+]
+Seed = Annotated[int | str | None, BeforeValidator(_seed), WithJsonSchema({"type": ["integer", "string"]})]
+GroupBy = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_group_by),
+    WithJsonSchema(
+        {"type": "array", "items": {"enum": list(GROUPINGS)}, "minItems": 1, "maxItems": 2, "default": ["agent"]}
+    ),
 ]
 DirectoryKind = Literal["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"]
 CallsLimit = Annotated[

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
+from liner_mcp.review.call_stats import call_stats
 from liner_mcp.review.calls import find_calls
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.filters import Direction, HungUpBy
@@ -18,8 +19,10 @@ from liner_mcp.review.full_record import FullRecord, get_call_record
 from liner_mcp.review.listing import list_directory
 from liner_mcp.review.questions import CallQuestion
 from liner_mcp.review.records import list_call_records
+from liner_mcp.review.sampled_calls import sample_calls
 from liner_mcp.review.summaries import get_call_summaries
 from liner_mcp.review.table import Answer, Written
+from liner_mcp.review.whole import Progress
 from liner_mcp.server.arguments import (
     CallId,
     CallIds,
@@ -27,13 +30,16 @@ from liner_mcp.server.arguments import (
     Cursor,
     DirectoryKind,
     Flag,
+    GroupBy,
     Include,
     LeadIds,
     Names,
     Query,
     RecordId,
     RecordsLimit,
+    Sample,
     Seconds,
+    Seed,
     Start,
     SummaryChars,
     When,
@@ -64,6 +70,8 @@ class Tools:
         transferred: Flag = None,
         hung_up_by: HungUpBy | None = None,
         include: Include = (),
+        sample: Sample = None,
+        seed: Seed = None,
         limit: CallsLimit = 50,
         cursor: Cursor = None,
     ) -> Annotated[CallToolResult, Answer]:
@@ -72,7 +80,8 @@ class Tools:
 
         since: today, yesterday, this_week, last_week, this_month, last_month or 2026-11 (alone: that whole period),
         -24h, -7d, 2026-11-20, ISO 8601. Without since: 7 days. orders, agents (also agent groups) and statuses take
-        ids or names. transferred costs one request per recorded call. A cursor alone continues.
+        ids or names. transferred costs one request per recorded call. A cursor alone continues. sample=20 draws 20
+        recorded calls evenly over the agents instead; the same seed draws the same.
         """
         question = CallQuestion(
             since=since,
@@ -88,9 +97,68 @@ class Tools:
             transferred=transferred,
             hung_up_by=hung_up_by,
         )
+        if sample is not None:
+            return await self._answer(
+                ctx,
+                lambda desk, budget: sample_calls(
+                    desk,
+                    question,
+                    include=include,
+                    sample=sample,
+                    seed=seed,
+                    cursor=cursor,
+                    budget=budget,
+                    progress=_progress(ctx, "calls read"),
+                ),
+            )
         return await self._answer(
             ctx,
             lambda desk, budget: find_calls(desk, question, include=include, limit=limit, cursor=cursor, budget=budget),
+        )
+
+    async def call_stats(
+        self,
+        ctx: Context[Any, Any],
+        since: When = None,
+        until: When = None,
+        orders: Names = (),
+        leads: LeadIds = (),
+        agents: Names = (),
+        statuses: Names = (),
+        direction: Direction | None = None,
+        min_talk_seconds: Seconds = None,
+        max_talk_seconds: Seconds = None,
+        recorded: Flag = None,
+        transferred: Flag = None,
+        hung_up_by: HungUpBy | None = None,
+        group_by: GroupBy = ("agent",),
+    ) -> Annotated[CallToolResult, Answer]:
+        """How many calls, how long, how they ended: counts and medians per agent, order, status, day, hour, weekday or
+        who hung up, over any number of calls, most calls first.
+
+        Filters as in find_calls. answered: with talk; medians are of answered calls. qualified is derived: the call's
+        status sets a lead status of category qualified.
+        """
+        question = CallQuestion(
+            since=since,
+            until=until,
+            orders=orders,
+            leads=leads,
+            agents=agents,
+            statuses=statuses,
+            direction=direction,
+            min_talk_seconds=min_talk_seconds,
+            max_talk_seconds=max_talk_seconds,
+            recorded=recorded,
+            transferred=transferred,
+            hung_up_by=hung_up_by,
+        )
+
+        return await self._answer(
+            ctx,
+            lambda desk, budget: call_stats(
+                desk, question, group_by=group_by, budget=budget, progress=_progress(ctx, "calls counted")
+            ),
         )
 
     async def list_directory(
@@ -157,3 +225,12 @@ class Tools:
         return CallToolResult(
             content=[TextContent(type="text", text=written.text)], structured_content=written.structure
         )
+
+
+def _progress(ctx: Context[Any, Any], what: str) -> Progress:
+    """Tells a host that asked for it how far a long reading is."""
+
+    async def report(done: int, total: int | None) -> None:
+        await ctx.report_progress(done, total, f"{done} {what}")
+
+    return report
