@@ -26,16 +26,17 @@ from mcp.server.mcpserver.exceptions import (
     UnexpectedResourceError,
     UnexpectedToolError,
 )
-from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, TextContent
+from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent
 from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
 from liner_mcp.errors import LinerMcpError, RequestError, SettingsError
 from liner_mcp.review.desk import utc_now
 from liner_mcp.review.privacy import mask_phones
+from liner_mcp.server import prompts, resources
 from liner_mcp.server.arguments import refusal
+from liner_mcp.server.completions import Completions
 from liner_mcp.server.office import Office
-from liner_mcp.server.resources import Resources, register
 from liner_mcp.server.schemas import tool
 from liner_mcp.server.tools import Tools
 from liner_mcp.settings import Settings
@@ -89,6 +90,7 @@ class LinerServer(MCPServer[None]):
             # The menu, in the order in which hosts show it.
             tools=[
                 tool(tools.find_calls, "Find calls"),
+                tool(tools.call_stats, "Call statistics"),
                 tool(tools.list_call_records, "Recordings of one call"),
                 tool(tools.get_call_summaries, "Summaries of many calls"),
                 tool(tools.get_call_record, "One call record in full"),
@@ -96,7 +98,10 @@ class LinerServer(MCPServer[None]):
             ],
         )
         self.office = office
-        register(self, Resources(office), audio=office.gives_audio, completions=completions)
+        resources.register(self, resources.Resources(office), audio=office.gives_audio)
+        prompts.register(self)
+        if completions:
+            self.completion()(Completions(office).complete)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
@@ -124,6 +129,31 @@ class LinerServer(MCPServer[None]):
                 return _failed(mask_phones(str(cause)))
             return _failed(_crashed(f"Tool {name}", cause or error))
 
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[None, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Write a prompt out.
+
+        Raises: MCPError (invalid parameters) with a sentence for an unknown prompt or an unusable argument.
+        """
+        listed = {prompt.name: prompt for prompt in await self.list_prompts()}
+        if name not in listed:
+            raise _invalid(f"Unknown prompt: {name[:60]}. There are {', '.join(listed)}.")
+        known = {argument.name: argument.required for argument in listed[name].arguments or ()}
+        for given in arguments or {}:
+            if given not in known:
+                raise _invalid(f"{name} has no argument {given[:60]}. It takes {', '.join(known)}.")
+        for argument, required in known.items():
+            if required and not str((arguments or {}).get(argument, "")).strip():
+                raise _invalid(f"{argument} is missing: {name} cannot be written without it.")
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except ValueError as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, LinerMcpError):
+                cause = cause.__cause__  # the SDK wraps what a prompt raises, twice
+            raise _invalid(str(cause) if cause else f"{name} could not be written from these arguments.") from None
+
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[None, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
@@ -144,6 +174,10 @@ class LinerServer(MCPServer[None]):
             if isinstance(cause, LinerMcpError):
                 raise ResourceError(mask_phones(str(cause))) from None
             raise ResourceError(_crashed("A resource", cause or error)) from None
+
+
+def _invalid(sentence: str) -> MCPError:
+    return MCPError(code=INVALID_PARAMS, message=sentence)
 
 
 def _too_late(deadline: float | None) -> str:

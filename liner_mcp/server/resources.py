@@ -11,7 +11,6 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.review.desk import Desk
@@ -28,7 +27,6 @@ AUDIO_URI = f"{RECORD_URI}/audio"
 
 ATTACHED_RECORDS = 100  # of one call: a person who attaches a call wants all of it
 ATTACHED_SUMMARY_CHARS = 600  # the same as get_call_summaries; the summary resource has the whole
-MAX_COMPLETIONS = 100  # the protocol's limit
 
 JSON = "application/json"
 
@@ -74,24 +72,8 @@ class Resources:
     async def _text(self, ctx: Context[Any, Any], ask: Callable[[Desk, int], Awaitable[Any]]) -> str:
         return (await ask(self._office.desk(), self._office.budget(client_name(ctx)))).text
 
-    async def completion(
-        self,
-        ref: PromptReference | ResourceTemplateReference,
-        argument: CompletionArgument,
-        context: CompletionContext | None,  # noqa: ARG002 - the protocol's signature
-    ) -> Completion | None:
-        """Ids that this process listed recently."""
-        if not isinstance(ref, ResourceTemplateReference):
-            return None
-        desk = self._office.desk()
-        kinds = {"call_id": desk.recent_calls, "record_id": desk.recent_records}
-        if argument.name not in kinds:
-            return None
-        found = kinds[argument.name].beginning_with(argument.value)
-        return Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
 
-
-def register(server: MCPServer[Any], resources: Resources, *, audio: bool, completions: bool) -> None:
+def register(server: MCPServer[Any], resources: Resources, *, audio: bool) -> None:
     """Put the resources on the server's menu; audio only where it is given out."""
     server.resource(GUIDE_URI, name="guide", title="How to read Liner's calls", mime_type="text/markdown")(
         resources.guide
@@ -103,8 +85,6 @@ def register(server: MCPServer[Any], resources: Resources, *, audio: bool, compl
     )
     if audio:
         server.resource(AUDIO_URI, name="audio", title="Recording as audio", mime_type="audio/mpeg")(resources.audio)
-    if completions:
-        server.completion()(resources.completion)
 
 
 def client_name(ctx: Context[Any, Any]) -> str | None:
