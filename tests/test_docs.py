@@ -63,6 +63,10 @@ def test_the_readme_lists_every_tool() -> None:
     assert [row[0] for row in table("Tools")] == [tool["name"] for tool in SURFACE["tools"]]
 
 
+def test_the_readme_lists_every_prompt() -> None:
+    assert [row[0] for row in table("Prompts")] == [prompt["name"] for prompt in SURFACE["prompts"]]
+
+
 def test_the_readme_lists_every_resource() -> None:
     uris = [r["uri"] for r in SURFACE["resources"]] + [r["uriTemplate"] for r in SURFACE["resource_templates"]]
     assert [row[0] for row in table("Resources")] == uris

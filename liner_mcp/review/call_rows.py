@@ -12,7 +12,6 @@ from liner_mcp.review.privacy import mask_phone
 from liner_mcp.review.table import Cell, Row
 
 COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
-INCLUDABLE = ("lead_id", "direction", "hung_up_by", "wait_seconds", "phone")
 MOST_NAMED = 50  # of the agents or orders asked for: the names of more would leave no room for calls
 
 

@@ -236,7 +236,9 @@ async def _hint(desk: Desk, place: Place, gathered: _Gathered) -> str:
     local = ", ".join(filters.local)
     if gathered.scanned:
         relaxable = local or ", ".join(filters.asked())
-        return f"{len(gathered.scanned)} calls of this window were read and none passed {relaxable}; relax one of these."
+        return (
+            f"{len(gathered.scanned)} calls of this window were read and none passed {relaxable}; relax one of these."
+        )
     requests = filters.requests(Window(place.window.since - LOOK_BACK, place.window.since))
     if not requests:
         return "Liner lists no orders, so there was nowhere to look; orders or leads can be named by id."

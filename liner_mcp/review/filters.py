@@ -10,16 +10,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.protocol import CallFilter
 from liner_mcp.review.windows import Window, whole_second
 
 MAX_TARGET = 1_900  # characters of a request line; servers and proxies are known to refuse from 2,000 on
-
-Direction = Literal["incoming", "outgoing"]
-HungUpBy = Literal["client", "operator", "system"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NotRequired
+from typing import Any
 
 # pydantic reads the published schema from these classes and needs this one before Python 3.12.
-from typing_extensions import TypedDict
-
 from liner_mcp.errors import AudioUnavailable, InvalidArgument, NotFound, SettingsError
 from liner_mcp.liner.models import CallRecord
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.table import Cell, Written, minified
-
-
-class Summary(TypedDict):
-    """A window of Liner's summary. `length` counts the characters of the whole; `next_start` is where to go on."""
-
-    state: str
-    start: NotRequired[int]
-    length: NotRequired[int]
-    next_start: NotRequired[int]
-    text: NotRequired[str]
-
-
-class FullRecord(TypedDict):
-    """One call record. `record` holds its facts and URIs, `summary` a window of what Liner's AI wrote."""
-
-    asked: dict[str, int]
-    record: dict[str, int | str | None]
-    notes: NotRequired[list[str]]
-    timezone: str
-    names: NotRequired[dict[str, dict[str, str]]]
-    summary: Summary
 
 
 def record_uri(record_id: int) -> str:

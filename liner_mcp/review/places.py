@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.review.call_rows import INCLUDABLE
+from liner_mcp.review.columns import INCLUDABLE
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.filters import Filters

@@ -72,7 +72,7 @@ class NewestFirst:
         if self.pace is None:
             read = await self._read(self._rest, READ_ON * SLICE_CALLS)
             self.counted = read.counted if self.counted is None else self.counted
-            if read.whole:
+            if read.whole or read.small:
                 return self._taken(self._rest, read)
             self._learn(self._rest, read.counted or MOST_SLICE_CALLS)
         halvings = 0
@@ -81,7 +81,7 @@ class NewestFirst:
             window = Window(self._rest.until - span, self._rest.until)
             shortest = span <= SHORTEST_SLICE
             read = await self._read(window, None if shortest else MOST_SLICE_CALLS)
-            if read.whole or shortest or (not read.crowded and halvings == MOST_HALVINGS):
+            if read.whole or read.small or shortest or (not read.crowded and halvings == MOST_HALVINGS):
                 return self._taken(window, read)
             halvings += not read.crowded
             crowd = max(2.0, (read.counted or 0) / want) if read.crowded else 2.0
@@ -140,6 +140,13 @@ class SliceRead:
     crowded: bool
     changed: bool
     counted: int | None
+
+    @property
+    def small(self) -> bool:
+        """Whether Liner counted no more than one page holds: nothing slips from page to page there, so what is missing
+        would be missing from any part of it too.
+        """
+        return self.counted is not None and self.counted <= SLICE_CALLS
 
 
 def merged(window: Window, listings: Sequence[Listing[Call]], at_most: int | None) -> SliceRead:

@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from liner_mcp.liner.models import Call
 from liner_mcp.review.table import Cell, Row
 from liner_mcp.review.windows import Zone
 
-Grouping = Literal["agent", "order", "status", "day", "hour", "weekday", "hung_up_by"]
 KEY_COLUMNS: Mapping[str, str] = {
     "agent": "agent_id",
     "order": "order_id",

@@ -63,6 +63,27 @@ class Answer(TypedDict):
     rows: list[list[int | str | None]]
 
 
+class Summary(TypedDict):
+    """A window of Liner's summary. `length` counts the characters of the whole; `next_start` is where to go on."""
+
+    state: str
+    start: NotRequired[int]
+    length: NotRequired[int]
+    next_start: NotRequired[int]
+    text: NotRequired[str]
+
+
+class FullRecord(TypedDict):
+    """One call record. `record` holds its facts and URIs, `summary` a window of what Liner's AI wrote."""
+
+    asked: dict[str, int]
+    record: dict[str, int | str | None]
+    notes: NotRequired[list[str]]
+    timezone: str
+    names: NotRequired[dict[str, dict[str, str]]]
+    summary: Summary
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """How much of a draft a page holds: its first `blocks`; `rows_of_first` when even the first had to be split."""

@@ -31,10 +31,9 @@ from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
 from liner_mcp.errors import LinerMcpError, RequestError, SettingsError
-from liner_mcp.review.desk import utc_now
-from liner_mcp.review.privacy import mask_phones
+from liner_mcp.review.table import Answer, FullRecord
 from liner_mcp.server import prompts, resources
-from liner_mcp.server.arguments import refusal
+from liner_mcp.server.arguments import refusal, unknown_arguments
 from liner_mcp.server.completions import Completions
 from liner_mcp.server.office import Office
 from liner_mcp.server.schemas import tool
@@ -89,12 +88,12 @@ class LinerServer(MCPServer[None]):
             },
             # The menu, in the order in which hosts show it.
             tools=[
-                tool(tools.find_calls, "Find calls"),
-                tool(tools.call_stats, "Call statistics"),
-                tool(tools.list_call_records, "Recordings of one call"),
-                tool(tools.get_call_summaries, "Summaries of many calls"),
-                tool(tools.get_call_record, "One call record in full"),
-                tool(tools.list_directory, "Names and ids"),
+                tool(tools.find_calls, "Find calls", Answer),
+                tool(tools.call_stats, "Call statistics", Answer),
+                tool(tools.list_call_records, "Recordings of one call", Answer),
+                tool(tools.get_call_summaries, "Summaries of many calls", Answer),
+                tool(tools.get_call_record, "One call record in full", FullRecord),
+                tool(tools.list_directory, "Names and ids", Answer),
             ],
         )
         self.office = office
@@ -114,6 +113,9 @@ class LinerServer(MCPServer[None]):
         if parameters is None:
             names = ", ".join(listed.name for listed in await self.list_tools())
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {name[:60]}. There are {names}.")
+        unknown = [given for given in arguments if given not in parameters["properties"]]
+        if unknown:
+            return _failed(unknown_arguments(name, unknown, parameters["properties"]))
         deadline = self.office.deadline_seconds()
         try:
             with anyio.fail_after(deadline):
@@ -123,10 +125,9 @@ class LinerServer(MCPServer[None]):
         except ToolError as error:
             cause = error.__cause__
             if isinstance(cause, ValidationError) and not isinstance(error, UnexpectedToolError):
-                return _failed(refusal(name, cause, parameters["properties"]))
+                return _failed(refusal(cause))
             if isinstance(cause, LinerMcpError):
-                # Liner's own words may be quoted in it.
-                return _failed(mask_phones(str(cause)))
+                return _failed(_told(cause))
             return _failed(_crashed(f"Tool {name}", cause or error))
 
     async def get_prompt(
@@ -170,9 +171,9 @@ class LinerServer(MCPServer[None]):
         except UnexpectedResourceError as error:
             cause = error.__cause__
             if isinstance(cause, RequestError):
-                raise ResourceNotFoundError(mask_phones(str(cause))) from None
+                raise ResourceNotFoundError(_told(cause)) from None
             if isinstance(cause, LinerMcpError):
-                raise ResourceError(mask_phones(str(cause))) from None
+                raise ResourceError(_told(cause)) from None
             raise ResourceError(_crashed("A resource", cause or error)) from None
 
 
@@ -188,7 +189,7 @@ def create_server(
     settings: Settings | SettingsError,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] | None = None,
     completions: bool = True,
 ) -> LinerServer:
     """The server for these settings; it opens no connection before the first question.
@@ -219,6 +220,13 @@ def _closing(office: Office) -> Any:
 
 def _failed(sentence: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=sentence)], is_error=True)
+
+
+def _told(error: LinerMcpError) -> str:
+    """The sentence of an error; Liner's own words may be quoted in it."""
+    from liner_mcp.review.privacy import mask_phones  # see tools.py
+
+    return mask_phones(str(error))
 
 
 def _crashed(what: str, error: BaseException) -> str:

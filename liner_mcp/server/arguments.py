@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from liner_mcp.review.call_rows import INCLUDABLE
+from liner_mcp.review.columns import GROUPINGS, INCLUDABLE
 
 MAX_ID = 2**53 - 1  # the largest whole number every JSON reader keeps exact
 MAX_CALL_IDS = 100
@@ -22,7 +22,6 @@ MAX_NAMES = (
 )
 MAX_SAMPLE = 100  # more is no sample a person would hear
 MAX_SECONDS = 10_000_000  # a third of a year of talk
-GROUPINGS = ("agent", "order", "status", "day", "hour", "weekday", "hung_up_by")
 ECHOED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
 
 
@@ -247,6 +246,8 @@ GroupBy = Annotated[
         {"type": "array", "items": {"enum": list(GROUPINGS)}, "minItems": 1, "maxItems": 2, "default": ["agent"]}
     ),
 ]
+Direction = Literal["incoming", "outgoing"]
+HungUpBy = Literal["client", "operator", "system"]
 DirectoryKind = Literal["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"]
 CallsLimit = Annotated[
     int, _between(1, 200), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 200, "default": 50})
@@ -265,21 +266,21 @@ SummaryChars = Annotated[
 ]
 
 
-def refusal(tool: str, error: ValidationError, known: Iterable[str]) -> str:
-    """What was wrong with the arguments of `tool`, one sentence for each, with the next step.
-
-    `known` are the names that the tool takes.
-    """
+def unknown_arguments(tool: str, unknown: Iterable[str], known: Iterable[str]) -> str:
+    """That `tool` has no such arguments, what may be meant, and which it takes."""
     names = list(known)
+    sentences: list[str] = []
+    for argument in unknown:
+        near = difflib.get_close_matches(argument, names, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        sentences.append(f"{tool} has no argument {_echo(argument)}.{hint}")
+    return " ".join([*sentences, f"It takes {', '.join(names)}."])
+
+
+def refusal(error: ValidationError) -> str:
+    """What was wrong with the arguments of a tool, one sentence for each, with the next step."""
     sentences: list[str] = []
     for row in error.errors(include_url=False, include_input=False):
         argument = str(row["loc"][0]) if row["loc"] else ""
-        if row["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(argument, names, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            sentences.append(f"{tool} has no argument {_echo(argument)}.{hint} It takes {', '.join(names)}.")
-        elif row["type"] == "missing":
-            sentences.append(f"{argument} is missing.")
-        else:
-            sentences.append(f"{argument}: {row['msg']}")
+        sentences.append(f"{argument} is missing." if row["type"] == "missing" else f"{argument}: {row['msg']}")
     return " ".join(dict.fromkeys(sentences))

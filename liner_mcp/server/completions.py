@@ -6,13 +6,17 @@ that one person uses: what others listed is not for everybody.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mcp.types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
 from liner_mcp.errors import LinerMcpError
-from liner_mcp.review.desk import Desk
-from liner_mcp.review.directory import Kind
-from liner_mcp.review.matching import contains, folded
 from liner_mcp.server.office import Office
+
+# See tools.py: what answers is imported when it is first asked.
+if TYPE_CHECKING:
+    from liner_mcp.review.desk import Desk
+    from liner_mcp.review.directory import Kind
 
 MAX_COMPLETIONS = 100  # the protocol's limit
 PERIODS = ("today", "yesterday", "this_week", "last_week", "this_month", "last_month")
@@ -46,6 +50,8 @@ class Completions:
             return desk.recent_calls.beginning_with(begun)
         if name == "record_id":
             return desk.recent_records.beginning_with(begun)
+        from liner_mcp.review.matching import contains, folded
+
         wanted = folded(begun)
         entries = [entry for kind in NAMED.get(name, ()) for entry in await desk.directory.entries(kind)]
         return sorted(entry.name for entry in entries if entry.name and contains(wanted, folded(entry.name)))

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from liner_mcp.connect import open_clients
 from liner_mcp.errors import SettingsError
-from liner_mcp.review.desk import Desk, utc_now
-from liner_mcp.review.directory import Directory
-from liner_mcp.review.windows import Zone
 from liner_mcp.settings import Settings
 
+# See tools.py: what answers is imported when it is first asked.
 if TYPE_CHECKING:
     import httpx
+
+    from liner_mcp.review.desk import Desk
 
 ANSWER_BYTES = 24_000  # fits the text limits of every host that does not cut at 10 KB, with room for two answers
 SMALL_ANSWER_BYTES = 9_500  # for hosts that cut a tool's text near 10 KB
@@ -33,7 +32,7 @@ class Office:
         settings: Settings | SettingsError,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        now: Callable[[], datetime] = utc_now,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._settings = settings
         self._transport = transport
@@ -50,6 +49,11 @@ class Office:
     def desk(self) -> Desk:
         """The desk, built at the first question. Raises: SettingsError when something must be set first."""
         if self._desk is None:
+            from liner_mcp.connect import open_clients
+            from liner_mcp.review.desk import Desk, utc_now
+            from liner_mcp.review.directory import Directory
+            from liner_mcp.review.windows import Zone
+
             settings = self.settings
             liner, audio = open_clients(settings, transport=self._transport)
             self._desk = Desk(
@@ -59,7 +63,7 @@ class Office:
                 settings.show_phones,
                 audio=None if settings.audio == "off" else audio,
                 show_audio_links=settings.audio == "url",
-                now=self._now,
+                now=self._now or utc_now,
             )
         return self._desk
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.review.desk import Desk
-from liner_mcp.review.full_record import get_call_record, read_audio, read_summary
-from liner_mcp.review.records import list_call_records
 from liner_mcp.server.arguments import id_of
 from liner_mcp.server.office import Office
+
+# See tools.py: what answers is imported when it is first asked.
+if TYPE_CHECKING:
+    from liner_mcp.review.desk import Desk
 
 GUIDE_URI = "liner://guide"
 CALL_URI = "liner://calls/{call_id}"
@@ -43,6 +44,8 @@ class Resources:
 
     async def call(self, call_id: str, ctx: Context[Any, Any]) -> str:
         """One call: its own facts and its recordings with their summaries, as list_call_records gives them."""
+        from liner_mcp.review.records import list_call_records
+
         one = _id(call_id)
         return await self._text(
             ctx,
@@ -58,15 +61,21 @@ class Resources:
 
     async def call_record(self, record_id: str, ctx: Context[Any, Any]) -> str:
         """One call record in full: its facts, its summary, whether audio is listed; as get_call_record gives it."""
+        from liner_mcp.review.full_record import get_call_record
+
         one = _id(record_id)
         return await self._text(ctx, lambda desk, budget: get_call_record(desk, record_id=one, start=0, budget=budget))
 
     async def summary(self, record_id: str, ctx: Context[Any, Any]) -> str:
         """The summary of one call record as plain text, written by Liner's AI."""
+        from liner_mcp.review.full_record import read_summary
+
         return await read_summary(self._office.desk(), _id(record_id), self._office.budget(client_name(ctx)))
 
     async def audio(self, record_id: str) -> bytes:
         """The recording of one call record as MPEG audio."""
+        from liner_mcp.review.full_record import read_audio
+
         return await read_audio(self._office.desk(), _id(record_id))
 
     async def _text(self, ctx: Context[Any, Any], ask: Callable[[Desk, int], Awaitable[Any]]) -> str:

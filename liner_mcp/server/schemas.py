@@ -6,28 +6,35 @@ Every host sends every definition to its model with every request, so each word 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any, cast
 
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
+from pydantic import TypeAdapter
 
 # All tools only read, what they read is outside this server, and asking twice changes nothing.
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 
 
-def tool(function: Callable[..., Awaitable[Any]], title: str) -> Tool:
-    """A tool that refuses unknown arguments and publishes a compact schema.
+def tool(function: Callable[..., Awaitable[Any]], title: str, answer: type) -> Tool:
+    """A tool with a compact schema, whose structured result is an `answer` (a TypedDict).
 
-    The SDK ignores unknown arguments unless its argument model is told otherwise; a mistyped optional argument would
-    then get a confident answer to another question.
+    The SDK would ignore unknown arguments; a mistyped optional argument would then get a confident answer to another
+    question. Here the schema forbids them, and the boundary in `app.py` refuses them by name. The result is written as
+    it is sent, so it is checked by tests and not once more at run time.
     """
-    made = Tool.from_function(function, title=title, description=_unwrapped(function.__doc__ or ""))
-    metadata = made.fn_metadata
-    metadata.arg_model.model_config["extra"] = "forbid"
-    metadata.arg_model.model_rebuild(force=True)
-    metadata.output_schema = compact(metadata.output_schema)
-    schema = compact(metadata.arg_model.model_json_schema(by_alias=True))
+    made = Tool.from_function(
+        function, title=title, description=_unwrapped(function.__doc__ or ""), structured_output=False
+    )
+    made.fn_metadata.output_schema = _answer_schema(answer)
+    schema = {"type": "object", "additionalProperties": False, **compact(made.parameters)}
     return made.model_copy(update={"parameters": schema, "annotations": READ_ONLY})
+
+
+@cache  # most tools give the same answer
+def _answer_schema(answer: type) -> dict[str, Any]:
+    return compact(TypeAdapter(answer).json_schema())
 
 
 def compact(schema: Any) -> Any:

@@ -6,31 +6,21 @@ The docstrings are what a model reads to choose: product text, not notes for us.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
-from liner_mcp.review.call_stats import call_stats
-from liner_mcp.review.calls import find_calls
-from liner_mcp.review.desk import Desk
-from liner_mcp.review.filters import Direction, HungUpBy
-from liner_mcp.review.full_record import FullRecord, get_call_record
-from liner_mcp.review.listing import list_directory
-from liner_mcp.review.questions import CallQuestion
-from liner_mcp.review.records import list_call_records
-from liner_mcp.review.sampled_calls import sample_calls
-from liner_mcp.review.summaries import get_call_summaries
-from liner_mcp.review.table import Answer, Written
-from liner_mcp.review.whole import Progress
 from liner_mcp.server.arguments import (
     CallId,
     CallIds,
     CallsLimit,
     Cursor,
+    Direction,
     DirectoryKind,
     Flag,
     GroupBy,
+    HungUpBy,
     Include,
     LeadIds,
     Names,
@@ -46,6 +36,13 @@ from liner_mcp.server.arguments import (
 )
 from liner_mcp.server.office import Office
 from liner_mcp.server.resources import client_name
+
+# What answers a question is imported when it is first asked: hosts start a server long before anybody asks, often
+# several at once, and wait for its list of tools.
+if TYPE_CHECKING:
+    from liner_mcp.review.desk import Desk
+    from liner_mcp.review.table import Written
+    from liner_mcp.review.whole import Progress
 
 
 class Tools:
@@ -74,7 +71,7 @@ class Tools:
         seed: Seed = None,
         limit: CallsLimit = 50,
         cursor: Cursor = None,
-    ) -> Annotated[CallToolResult, Answer]:
+    ) -> CallToolResult:
         """Which calls to hear: calls of a period, newest first, by order (project), agent, lead, status, talk time,
         recording or transfer. The ids go into get_call_summaries. For counts and comparisons, call_stats.
 
@@ -83,6 +80,8 @@ class Tools:
         ids or names. transferred costs one request per recorded call. A cursor alone continues. sample=20 draws 20
         recorded calls evenly over the agents instead; the same seed draws the same.
         """
+        from liner_mcp.review.questions import CallQuestion
+
         question = CallQuestion(
             since=since,
             until=until,
@@ -98,6 +97,8 @@ class Tools:
             hung_up_by=hung_up_by,
         )
         if sample is not None:
+            from liner_mcp.review.sampled_calls import sample_calls
+
             return await self._answer(
                 ctx,
                 lambda desk, budget: sample_calls(
@@ -111,6 +112,8 @@ class Tools:
                     progress=_progress(ctx, "calls read"),
                 ),
             )
+        from liner_mcp.review.calls import find_calls
+
         return await self._answer(
             ctx,
             lambda desk, budget: find_calls(desk, question, include=include, limit=limit, cursor=cursor, budget=budget),
@@ -132,13 +135,15 @@ class Tools:
         transferred: Flag = None,
         hung_up_by: HungUpBy | None = None,
         group_by: GroupBy = ("agent",),
-    ) -> Annotated[CallToolResult, Answer]:
+    ) -> CallToolResult:
         """How many calls, how long, how they ended: counts and medians per agent, order, status, day, hour, weekday or
         who hung up, over any number of calls, most calls first.
 
         Filters as in find_calls. answered: with talk; medians are of answered calls. qualified is derived: the call's
         status sets a lead status of category qualified.
         """
+        from liner_mcp.review.questions import CallQuestion
+
         question = CallQuestion(
             since=since,
             until=until,
@@ -154,6 +159,8 @@ class Tools:
             hung_up_by=hung_up_by,
         )
 
+        from liner_mcp.review.call_stats import call_stats
+
         return await self._answer(
             ctx,
             lambda desk, budget: call_stats(
@@ -163,11 +170,13 @@ class Tools:
 
     async def list_directory(
         self, ctx: Context[Any, Any], kind: DirectoryKind, query: Query = None, cursor: Cursor = None
-    ) -> Annotated[CallToolResult, Answer]:
+    ) -> CallToolResult:
         """Names and ids of orders (projects), agents, agent groups, call statuses or lead statuses.
 
         query matches anywhere in a name. Other tools take names as they are; this is for browsing.
         """
+        from liner_mcp.review.listing import list_directory
+
         return await self._answer(
             ctx,
             lambda desk, budget: list_directory(desk, kind=kind, query=query, cursor=cursor, budget=budget),
@@ -180,12 +189,14 @@ class Tools:
         limit: RecordsLimit = 25,
         cursor: Cursor = None,
         summary_chars: SummaryChars = 160,
-    ) -> Annotated[CallToolResult, Answer]:
+    ) -> CallToolResult:
         """What was said on one call: its recordings, each with Liner's AI summary, oldest first, beside the call's
         own facts (status, order, agent, talk and wait time, who hung up).
 
         For several calls, get_call_summaries. Send call_id, or only the cursor for the next page.
         """
+        from liner_mcp.review.records import list_call_records
+
         return await self._answer(
             ctx,
             lambda desk, budget: list_call_records(
@@ -195,12 +206,14 @@ class Tools:
 
     async def get_call_summaries(
         self, ctx: Context[Any, Any], call_ids: CallIds, summary_chars: SummaryChars = 600
-    ) -> Annotated[CallToolResult, Answer]:
+    ) -> CallToolResult:
         """What was said on up to 100 calls: one row per recording with Liner's AI summary, in the order of call_ids.
 
         summary_state tells a missing summary apart: none (not made yet, or never), no_recording, not_listed_yet,
         not_found, failed (ids in retry), cut (raise summary_chars). Calls that did not fit are in page.next_call_ids.
         """
+        from liner_mcp.review.summaries import get_call_summaries
+
         return await self._answer(
             ctx,
             lambda desk, budget: get_call_summaries(
@@ -208,13 +221,13 @@ class Tools:
             ),
         )
 
-    async def get_call_record(
-        self, ctx: Context[Any, Any], record_id: RecordId, start: Start = 0
-    ) -> Annotated[CallToolResult, FullRecord]:
+    async def get_call_record(self, ctx: Context[Any, Any], record_id: RecordId, start: Start = 0) -> CallToolResult:
         """One call record in full: its facts, its whole summary, and whether a recording can be heard (audio_uri).
 
         A long summary comes in windows; summary.next_start continues it.
         """
+        from liner_mcp.review.full_record import get_call_record
+
         return await self._answer(
             ctx, lambda desk, budget: get_call_record(desk, record_id=record_id, start=start, budget=budget)
         )
