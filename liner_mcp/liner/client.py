@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 import anyio
+import anyio.lowlevel
 from pydantic import SecretStr
 
 from liner_mcp.errors import (
@@ -273,8 +274,10 @@ class LinerClient:
 
         async def read(offset: int) -> bool:
             if walk.wants(offset):
-                page = protocol.read_list(await self._wire.get(query.page(offset, walk.limit)), model)
-                walk.take(offset, page)
+                data = await self._wire.get(query.page(offset, walk.limit))
+                # The slot is free again: whoever waits for it may send before this page is worked on.
+                await anyio.lowlevel.checkpoint()
+                walk.take(offset, protocol.read_list(data, model))
             return True
 
         while offsets := walk.wanted():

@@ -15,11 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from socket import gaierror
+from types import GenericAlias
 from typing import Any, Generic, NoReturn, TypeVar, cast
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from liner_mcp.errors import (
@@ -199,9 +201,28 @@ def read_one(data: object, model: type[M]) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        row = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in row["loc"]) or "data"
-        _unreadable(f"field {where[:60]} of a {model.__name__} has an unexpected value or is missing")
+        _unusable(error, model)
+
+
+@cache
+def _rows_of(model: type[M]) -> TypeAdapter[tuple[M, ...]]:
+    rows: Any = GenericAlias(tuple, (model, ...))  # tuple[model, ...], of a model known only here
+    return TypeAdapter(rows)
+
+
+def _rows(rows: list[object], model: type[M]) -> tuple[M, ...]:
+    """All rows of a page in one validation: pages of a hundred are what long readings are made of."""
+    try:
+        return _rows_of(model).validate_python(rows)
+    except ValidationError as error:
+        _unusable(error, model)
+
+
+def _unusable(error: ValidationError, model: type[BaseModel]) -> NoReturn:
+    """Name the first field that cannot be used, never its value; the place in a list says nothing to a reader."""
+    row = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in row["loc"] if not isinstance(part, int)) or "data"
+    _unreadable(f"field {where[:60]} of a {model.__name__} has an unexpected value or is missing")
 
 
 def read_list(data: object, model: type[M]) -> ListPage[M]:
@@ -211,12 +232,12 @@ def read_list(data: object, model: type[M]) -> ListPage[M]:
     """
     if isinstance(data, list):
         rows = cast("list[object]", data)
-        return ListPage(tuple(read_one(row, model) for row in rows), next=None, total=len(rows))
+        return ListPage(_rows(rows, model), next=None, total=len(rows))
     if isinstance(data, dict):
         page = cast("dict[str, object]", data)
         rows = page.get("list")
         if isinstance(rows, list):
-            items = tuple(read_one(row, model) for row in cast("list[object]", rows))
+            items = _rows(cast("list[object]", rows), model)
             return ListPage(items, next=_count(page.get("next")), total=_count(page.get("total")))
     _unreadable("a list was expected")
 

@@ -130,12 +130,16 @@ async def _take_examined(desk: Desk, transferred: bool, gathered: _Gathered, cal
     told = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
     for call in calls:
         outcome = False if call.has_records is False else told[call.id]
-        if outcome is None:
+        # One that is late goes on with the next page; late again where that page begins, it would go on for ever.
+        late = isinstance(outcome, DeadlinePassed) and (gathered.examined or gathered.unread)
+        if outcome is None or late:
             gathered.stopped = DeadlinePassed("time was up before all records were read.")
             return False
         if isinstance(outcome, LinerMcpError):
             gathered.unread.append(call.id)
-        elif (outcome if isinstance(outcome, bool) else is_transferred(outcome)) is transferred:
+            gathered.reached = key_of(call)
+            continue
+        if (outcome if isinstance(outcome, bool) else is_transferred(outcome)) is transferred:
             if len(gathered.calls) == limit:
                 gathered.more = True
                 return True

@@ -49,6 +49,9 @@ def compact(schema: Any) -> Any:
             kept[key] = {name: compact(part) for name, part in value.items()}
         elif key == "anyOf" and (only := _but_null(value)) is not None:
             kept |= compact(only)
+        elif key == "anyOf" and all(branch.keys() == {"type"} for branch in value):
+            # Sorted, because Python remembers a union in whichever order it met it first.
+            kept["type"] = sorted(branch["type"] for branch in value)
         elif not (key == "title" and isinstance(value, str)) and not (key == "default" and value in (None, [])):
             kept[key] = compact(value)
     return kept

@@ -12,11 +12,11 @@ from importlib.metadata import version
 
 import anyio
 
-from tests.benchmarks import calls, cold_start, figures, sizes
+from tests.benchmarks import calls, cold_start, figures, many_calls, sizes
 
 
 async def _measured() -> list[figures.Figure]:
-    return [*await sizes.figures(), *await calls.figures()]
+    return [*await sizes.figures(), *await calls.figures(), *await many_calls.figures()]
 
 
 def main() -> None:
