@@ -75,9 +75,13 @@ class DemoLiner:
         self._in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self._in_flight)
         try:
-            # Even no latency lets others arrive: without a pause requests made at once would be served one by one.
-            await asyncio.sleep(self.latency)
-            await self._send(send, self._respond(scope))
+            clock = asyncio.get_running_loop().time
+            answered = clock() + self.latency
+            response = self._respond(scope)
+            # The latency is what an answer takes in all, the work on it included. Even none lets others arrive: without
+            # a pause requests made at once would be served one by one.
+            await asyncio.sleep(max(0.0, answered - clock()))
+            await self._send(send, response)
         finally:
             self._in_flight -= 1
 
