@@ -121,7 +121,7 @@ def _sent(users: tuple[int, ...], statuses: tuple[int, ...]) -> tuple[tuple[int,
     """Those of the narrowing ids that Liner is asked by. They share the line with orders or leads: so many that they
     fill it are checked here alone.
     """
-    if _length(users, statuses) > MAX_TARGET // 2:
+    if _length(users, ()) > MAX_TARGET // 2:
         users = ()
     return users, statuses if _length(users, statuses) <= MAX_TARGET // 2 else ()
 

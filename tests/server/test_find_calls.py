@@ -1,0 +1,548 @@
+"""Finding calls through the highest door: the questions of a reviewer's day, and what a hasty caller sends instead."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import anyio
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from liner_mcp.demo import Call, DemoLiner, Record, World
+from liner_mcp.demo.generation import Past
+from liner_mcp.errors import SettingsError
+from liner_mcp.liner import client as client_module
+from liner_mcp.liner.models import Call as CallOnTheWire
+from liner_mcp.liner.paging import PageWalk
+from liner_mcp.review import calls as calls_module
+from liner_mcp.review import slices as slices_module
+from liner_mcp.review.cursors import encode_cursor
+from liner_mcp.review.windows import FORMS
+from liner_mcp.settings import read_settings
+from tests.conftest import NOW, Connect
+from tests.review.finding import desk_at, found, ids_of, lists_asked, newest_first, notes_of, page_of, truth
+
+pytestmark = pytest.mark.anyio
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TODAY = datetime(2026, 11, 19, 21, tzinfo=UTC)  # midnight in Moscow
+YESTERDAY, MONDAY, LAST_MONDAY = TODAY - DAY, TODAY - 4 * DAY, TODAY - 11 * DAY
+OCTOBER, NOVEMBER = datetime(2026, 9, 30, 21, tzinfo=UTC), datetime(2026, 10, 31, 21, tzinfo=UTC)
+
+
+def rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows whole again, as the README shows it."""
+    every_row: dict[str, Any] = answer.get("every_row", {})
+    return [{**every_row, **dict(zip(answer["columns"], row, strict=True))} for row in answer["rows"]]
+
+
+async def asked(connect: Connect, **arguments: Any) -> list[dict[str, Any]]:
+    """One question, and further tool calls for further pages only. Every answer fits the published schema."""
+    async with connect() as session:
+        schema = next(tool for tool in (await session.client.list_tools()).tools if tool.name == "find_calls")
+        assert schema.output_schema is not None
+        answer = await session.answer("find_calls", **arguments)
+        got = rows(answer)
+        while not answer["page"]["complete"]:
+            jsonschema.validate(answer, schema.output_schema)
+            answer = await session.answer("find_calls", cursor=answer["page"]["next_cursor"], limit=200)
+            got += rows(answer)
+    jsonschema.validate(answer, schema.output_schema)
+    assert answer["page"]["total"] == len(got)
+    return got
+
+
+def ids(found: list[dict[str, Any]]) -> list[int]:
+    return [row["call_id"] for row in found]
+
+
+def transferred(world: World) -> Callable[[Call], bool]:
+    return lambda call: any(record.is_transfer for record in world.records_of(call.id))
+
+
+# A reviewer's questions, each answered by one tool call ------------------------------------------------------------
+
+
+async def test_calls_of_an_order_yesterday(connect: Connect, world: World) -> None:
+    got = await asked(connect, since="yesterday", orders="Sunrise Park", limit=200)
+    expected = truth(world, YESTERDAY, TODAY, lambda call: call.order_id == 201)
+    assert ids(got) == expected != []
+
+
+async def test_recorded_calls_over_three_minutes_of_one_agent_this_week(connect: Connect, world: World) -> None:
+    got = await asked(connect, since="this_week", agents="Anna Petrova", recorded=True, min_talk_seconds=181)
+    expected = truth(
+        world,
+        MONDAY,
+        NOW,
+        lambda call: call.user_id == 101 and call.has_records and call.talk_time_duration_seconds > 180,
+    )
+    assert ids(got) == expected != []
+    assert {row["agent_id"] for row in got} == {101}
+
+
+async def test_calls_the_client_hung_up_within_ten_seconds(connect: Connect, world: World) -> None:
+    got = await asked(
+        connect, since="last_month", hung_up_by="client", max_talk_seconds=10, include=["hung_up_by"], limit=200
+    )
+    expected = truth(
+        world,
+        OCTOBER,
+        NOVEMBER,
+        lambda call: call.finish_initiator == "client" and call.talk_time_duration_seconds <= 10,
+    )
+    assert ids(got) == expected != []
+    assert {row["hung_up_by"] for row in got} == {"client"}
+
+
+async def test_all_calls_of_a_lead(connect: Connect, world: World) -> None:
+    made = [call.lead_id for call in world.calls.values()]
+    lead = max(dict.fromkeys(made), key=made.count)
+    got = await asked(connect, leads=lead, include=["lead_id"])
+    assert ids(got) == newest_first(call for call in world.calls.values() if call.lead_id == lead)
+    assert len(got) > 3
+    assert {row["lead_id"] for row in got} == {lead}
+
+
+@pytest.mark.parametrize("title", ["Переведён в отдел продаж", "переведен В ОТДЕЛ", "продаж"])
+async def test_calls_of_a_status_by_its_russian_title(connect: Connect, world: World, title: str) -> None:
+    got = await asked(connect, since="last_week", statuses=[title], limit=200)
+    expected = truth(world, LAST_MONDAY, MONDAY, lambda call: call.status_code == "transferred_to_sales")
+    assert ids(got) == expected != []
+
+
+async def test_yesterdays_transfers(connect: Connect, world: World) -> None:
+    got = await asked(connect, since="yesterday", transferred=True)
+    assert ids(got) == truth(world, YESTERDAY, TODAY, transferred(world)) != []
+
+
+async def test_incoming_calls_of_last_month(connect: Connect, world: World) -> None:
+    got = await asked(connect, since="last_month", direction="incoming", include="direction,phone", limit=200)
+    expected = truth(world, OCTOBER, NOVEMBER, lambda call: call.direction == "incoming")
+    assert ids(got) == expected != []
+    assert all("***" in row["phone"] for row in got)
+
+
+async def test_calls_of_one_agent_group_this_morning(connect: Connect, world: World) -> None:
+    got = await asked(connect, since="today", until="2026-11-20T12:00", agents="первая линия", limit=200)
+    (group,) = (group for group in world.agent_groups if group.name_ru == "Первая линия")
+    expected = truth(world, TODAY, TODAY + 12 * HOUR, lambda call: call.user_id in group.agent_ids)
+    assert ids(got) == expected != []
+
+
+# What the answer says -----------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_says_what_was_asked_how_it_was_understood_and_who_is_who(connect: Connect) -> None:
+    async with connect() as session:
+        answer = await session.answer(
+            "find_calls", since="yesterday", orders="Sunrise", agents=["Anna P"], statuses="недозвон", limit=1
+        )
+    assert answer["asked"] == {"orders": [201], "agents": [101], "statuses": ["no_answer"]}
+    assert answer["window"] == {"since": "2026-11-19T00:00+03:00", "until": "2026-11-20T00:00+03:00"}
+    assert answer["timezone"] == "Europe/Moscow"
+    assert answer["names"] == {
+        "agents": {"101": "Anna Petrova"},
+        "orders": {"201": "Sunrise Park"},
+        "statuses": {"no_answer": "Недозвон"},
+    }
+
+
+async def test_a_call_without_an_agent_says_so_in_words(connect: Connect, world: World) -> None:
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="yesterday", orders="только ИИ")
+    assert {row["agent_id"] for row in rows(answer)} == {None}
+    assert answer["every_row"]["agent_id"] is None
+    assert answer["names"]["agents"] == {"null": "no agent"}
+    assert ids(rows(answer)) == truth(world, YESTERDAY, TODAY, lambda call: call.order_id == 206)
+
+
+async def test_ten_years_are_answered_newest_first(connect: Connect, world: World) -> None:
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="-3650d", orders=[204], limit=5)
+    assert ids(rows(answer)) == truth(world, NOW - 40 * DAY, NOW, lambda call: call.order_id == 204)[:5]
+    assert answer["window"]["since"].startswith("2016-11-2")
+
+
+async def test_an_order_without_calls_is_an_empty_answer_with_advice(connect: Connect) -> None:
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="yesterday", orders=999)
+    assert answer["rows"] == []
+    assert answer["page"] == {"returned": 0, "complete": True, "total": 0}
+    assert answer["asked"] == {"orders": [999]}
+    assert answer["notes"] == [
+        "Liner has no such call in this window, nor in the 31 days before it; fewer filters may find some."
+    ]
+
+
+async def test_a_status_the_dictionary_does_not_know_is_found_by_its_code(connect: Connect, world: World) -> None:
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="-40d", statuses="sales_queue_overflow")
+    expected = truth(world, NOW - 40 * DAY, NOW, lambda call: call.status_code == "sales_queue_overflow")
+    assert ids(rows(answer)) == expected != []
+    assert answer["notes"] == ["Liner's dictionary has no status sales_queue_overflow; calls were compared by code."]
+
+
+async def test_three_hundred_orders_are_asked_in_chunks(connect: Connect, world: World, liner: DemoLiner) -> None:
+    many = [*range(1_001, 1_297), 201, 202, 203, 204]
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="yesterday", orders=many, limit=200)
+    assert ids(rows(answer)) == truth(world, YESTERDAY, TODAY, lambda call: call.order_id in many)
+    assert answer["page"]["complete"]
+    assert 2 <= lists_asked(liner) <= 8
+    assert all(len(target) < 2_000 for target in liner.requests)
+
+
+@pytest.mark.parametrize("orders", [201, "201", [201], "[201]", ["201"], "Sunrise Park", '["Sunrise Park"]', "201,201"])
+async def test_a_filter_is_understood_in_every_harmless_form(connect: Connect, orders: Any) -> None:
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="today", orders=orders, limit=1)
+    assert answer["asked"] == {"orders": [201]}
+
+
+async def test_what_a_host_leaves_blank_does_not_narrow(connect: Connect) -> None:
+    blank: dict[str, Any] = {
+        "until": "",
+        "orders": [],
+        "leads": None,
+        "agents": "",
+        "recorded": None,
+        "cursor": "",
+        "include": [],
+    }
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="today", **blank)
+    assert answer["asked"] == {}
+
+
+# What is refused -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            {"since": "2026-11-20", "until": "2026-11-10"},
+            "until: the window ends (2026-11-11T00:00+03:00) before it begins (2026-11-20T00:00+03:00).",
+        ),
+        ({"since": "2026-12-01"}, "since: the window begins in the future; it is 2026-11-20T18:00+03:00 now."),
+        ({"since": "2026-11-20 25:61"}, f'since: "2026-11-20 25:61" is not a time. It can be {FORMS}.'),
+        ({"since": "vorgestern"}, f'since: "vorgestern" is not a time. It can be {FORMS}.'),
+        (
+            {"since": "2026-11-20T10:00:00 03:00"},
+            "since: the + of the offset got lost; write 2026-11-20T10:00:00+03:00.",
+        ),
+        ({"since": 20261120}, "since: it must be text; 20261120 is not."),
+        (
+            {"agents": "анна смирнова"},
+            'agents: "анна смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. Send the id, or more of the name.',
+        ),
+        (
+            {"orders": "СЕВЕР"},
+            (
+                'orders: "СЕВЕР" fits 2: ЖК Северный Берег (#202), ЖК Северная Гавань (#203). '
+                "Send the id, or more of the name."
+            ),
+        ),
+        (
+            {"orders": "Луна"},
+            (
+                'orders: nothing is called "Луна". There are Лесной квартал (#205), Sunrise Park (#201), '
+                "ЖК Северный Берег (#202), Marina Heights Dubai (#204), ЖК Северная Гавань (#203), "
+                "Riverside Loft (#206)."
+            ),
+        ),
+        ({"limit": 0}, "limit: it must be a whole number from 1 to 200; 0 is not."),
+        ({"limit": 1000}, "limit: it must be a whole number from 1 to 200; 1000 is not."),
+        ({"statuses": 999}, "statuses: Liner has no call status 999. list_directory(call_statuses) lists them."),
+        ({"leads": 1}, "leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]."),
+        ({"leads": "x"}, 'leads: an id is a positive whole number such as 7000123; "x" is not one.'),
+        ({"agents": True}, "agents: it takes ids (positive whole numbers) and names; true is neither."),
+        ({"orders": [2**53]}, f"orders: it takes ids (positive whole numbers) and names; {2**53} is neither."),
+        ({"recorded": "maybe"}, 'recorded: it must be true or false; "maybe" is neither.'),
+        ({"min_talk_seconds": -1}, "min_talk_seconds: it must be a whole number of seconds, 0 or more; -1 is not."),
+        (
+            {"min_talk_seconds": 60, "max_talk_seconds": 10},
+            "max_talk_seconds: 10 is less than min_talk_seconds, 60; no call can be both.",
+        ),
+        (
+            {"include": ["file_url"]},
+            (
+                'include: "file_url" is no column to include; there are lead_id, direction, hung_up_by, wait_seconds, '
+                "phone."
+            ),
+        ),
+        (
+            {"cursor": "garbage"},
+            (
+                "cursor cannot be read: it is not one this server gave, or a part of it is missing. Copy "
+                "page.next_cursor whole, or ask again without cursor to start at the first page."
+            ),
+        ),
+        (
+            {"cursor": encode_cursor("find_calls", {"w": "x", "k": 5, "g": None, "i": {"a": 1}, "f": [], "q": 7})},
+            "cursor cannot be read. Ask again without it to start at the first page.",
+        ),
+    ],
+)
+async def test_a_bad_argument_gets_one_sentence_with_the_next_step(
+    connect: Connect, arguments: dict[str, Any], sentence: str
+) -> None:
+    async with connect() as session:
+        assert await session.refusal("find_calls", **arguments) == sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"direction": "inbound"}, ["direction", "'incoming' or 'outgoing'"]),
+        ({"hung_up_by": "agent"}, ["hung_up_by", "'client', 'operator' or 'system'"]),
+        ({"order": "Sunrise"}, ['no argument "order"', "Did you mean orders?"]),
+    ],
+)
+async def test_a_wrong_word_is_refused_with_the_right_ones(
+    connect: Connect, arguments: dict[str, Any], words: list[str]
+) -> None:
+    async with connect() as session:
+        sentence = await session.refusal("find_calls", **arguments)
+    assert all(word in sentence for word in words)
+    assert "validation error" not in sentence
+
+
+def test_an_unknown_zone_is_refused_when_the_settings_are_read() -> None:
+    with pytest.raises(SettingsError, match="LINER_TIMEZONE"):
+        read_settings(mcp_demo=True, timezone="Mars/Phobos")
+
+
+# Cursors -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_cursor_alone_goes_on_and_what_disagrees_with_it_is_refused(connect: Connect, world: World) -> None:
+    async with connect() as session:
+        first = await session.answer("find_calls", since="yesterday", recorded=True, limit=10)
+        cursor = first["page"]["next_cursor"]
+        sentence = await session.refusal("find_calls", cursor=cursor, recorded=False)
+        second = await session.answer("find_calls", cursor=cursor, limit=15, include="lead_id")
+        third = await session.answer("find_calls", since="yesterday", cursor=second["page"]["next_cursor"], limit=200)
+    assert sentence == (
+        "cursor belongs to another question: recorded was true there. Send the cursor alone to go on, or the arguments "
+        "without it to begin anew."
+    )
+    assert [len(answer["rows"]) for answer in (first, second)] == [10, 15]
+    got = [one for answer in (first, second, third) for one in ids(rows(answer))]
+    assert got == truth(world, YESTERDAY, TODAY, lambda call: call.has_records)
+
+
+async def test_a_cursor_of_another_tool_is_refused(connect: Connect) -> None:
+    async with connect() as session:
+        records = await session.answer("list_call_records", call_id=7003900, limit=1)
+        sentence = await session.refusal("find_calls", cursor=records["page"]["next_cursor"])
+    assert sentence == "cursor belongs to another tool, not to find_calls. Ask without it to start at the first page."
+
+
+async def test_directories_are_browsed_by_name(connect: Connect) -> None:
+    async with connect() as session:
+        orders = await session.answer("list_directory", kind="orders", query="СЕВЕР")
+        sentence = await session.refusal("list_directory", kind="leads")
+    assert [row["id"] for row in rows(orders)] == [203, 202]
+    assert sentence.startswith("kind: ")
+    assert "'lead_statuses'" in sentence
+
+
+# Any question over any world ----------------------------------------------------------------------------------------
+
+EDGE = NOW.replace(microsecond=400_000)
+STATUS_IDS = {"no_answer": 53, "qualified": 51, "transferred_to_sales": 57}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A world (`seed` and `size`), a question, and how its pages are asked for."""
+
+    seed: int
+    size: int
+    since: datetime
+    until: datetime | None
+    question: dict[str, Any]
+    limits: list[int]
+    budget: int
+    crowded: bool
+
+    def world(self) -> World:
+        """Calls in bursts, many of one second and some of fractions, in the two days before the end."""
+        rng = random.Random(self.seed)  # noqa: S311 - repeatable make-believe
+        moments = [EDGE - timedelta(seconds=rng.randrange(2 * 86_400)) for _ in range(3 if self.crowded else 40)]
+        made: dict[int, Call] = {}
+        records: dict[int, Record] = {}
+        for call_id in range(7_000_001, 7_000_001 + self.size):
+            at = rng.choice(moments) + timedelta(
+                seconds=rng.randrange(-3, 4), microseconds=rng.choice([0, 0, 1, 999_999])
+            )
+            made[call_id] = call = _some_call(rng, call_id, min(at, NOW - timedelta(microseconds=1)))
+            if call.has_records:
+                records[call_id] = Record(
+                    call_id, call_id, call.user_id, 1, rng.random() < 0.4, 10, None, at + timedelta(minutes=1)
+                )
+        return World(NOW, Past(calls=made, records=records))
+
+    def means(self, world: World, call: Call) -> bool:
+        """Whether the question means this call: written apart from the filters it tests."""
+        wanted = self.question
+        checks = {
+            "orders": lambda: call.order_id in wanted["orders"],
+            "agents": lambda: call.user_id in wanted["agents"],
+            "statuses": lambda: STATUS_IDS.get(call.status_code) in wanted["statuses"],
+            "direction": lambda: call.direction == wanted["direction"],
+            "min_talk_seconds": lambda: call.talk_time_duration_seconds >= wanted["min_talk_seconds"],
+            "max_talk_seconds": lambda: call.talk_time_duration_seconds <= wanted["max_talk_seconds"],
+            "recorded": lambda: call.has_records == wanted["recorded"],
+            "hung_up_by": lambda: call.finish_initiator == wanted["hung_up_by"],
+            "transferred": lambda: transferred(world)(call) == wanted["transferred"],
+        }
+        return all(checks[name]() for name in wanted)
+
+
+def _some_call(rng: random.Random, call_id: int, at: datetime) -> Call:
+    talk = rng.choice([0, 5, 10, 60, 200])
+    return Call(
+        id=call_id,
+        order_id=rng.choice([201, 202, 203]),
+        lead_id=1,
+        user_id=rng.choice([None, 101, 102, 103]),
+        status_code=rng.choice([*STATUS_IDS, "unknown_code"]),
+        created_at=at,
+        client_phone="+79160000000",
+        sip_endpoint_id=401,
+        direction=rng.choice(["incoming", "outgoing"]),
+        finish_initiator=rng.choice([None, "client", "operator", "system"]),
+        total_duration_seconds=talk,
+        wait_time_duration_seconds=0,
+        talk_time_duration_seconds=talk,
+        is_predictive=False,
+        has_records=talk > 0 and rng.random() < 0.7,
+    )
+
+
+WHOLE = 2 * 86_400 + 60  # seconds that hold every call of a case
+FILTERS: dict[str, Callable[[random.Random], Any]] = {
+    "orders": lambda rng: tuple(rng.sample([201, 202, 203, 999], rng.randrange(1, 4))),
+    "agents": lambda rng: tuple(rng.sample([101, 102, 103, 104], rng.randrange(1, 4))),
+    "statuses": lambda rng: tuple(rng.sample([53, 51, 57], rng.randrange(1, 4))),
+    "direction": lambda rng: rng.choice(["incoming", "outgoing"]),
+    "min_talk_seconds": lambda rng: rng.choice([0, 5, 10, 11]),
+    "max_talk_seconds": lambda rng: rng.choice([11, 60, 200]),
+    "recorded": lambda rng: rng.random() < 0.7,
+    "transferred": lambda rng: rng.random() < 0.5,
+    "hung_up_by": lambda rng: rng.choice(["client", "operator", "system"]),
+}
+
+
+def drawn(sizes: list[int], limits: list[int]) -> st.SearchStrategy[Case]:
+    """Cases drawn evenly: left to search for small ones, most would be empty and prove nothing."""
+
+    def case(seed: int) -> Case:
+        rng = random.Random(f"case {seed}")  # noqa: S311 - repeatable make-believe
+        fraction = timedelta(microseconds=rng.choice([0, 0, 1, 500_000]))
+        back = rng.choice([WHOLE, WHOLE, rng.randrange(1, WHOLE)])
+        since = NOW - timedelta(seconds=back) - fraction
+        length = rng.choice([None, None, back, rng.randrange(1, WHOLE)])
+        return Case(
+            seed=seed,
+            size=rng.choice(sizes),
+            since=since,
+            until=None if length is None else since + timedelta(seconds=length),
+            question={name: FILTERS[name](rng) for name in rng.sample(sorted(FILTERS), rng.choice([0, 1, 1, 2, 3]))},
+            limits=[rng.choice(limits) for _ in range(rng.randrange(1, 4))],
+            budget=rng.choice([2_000, 60_000, 60_000]),
+            crowded=rng.random() < 0.5,
+        )
+
+    return st.integers(0, 2**32).map(case)
+
+
+class Arriving:
+    """A make-believe Liner where calls keep coming in, some in the very second in which the window ends."""
+
+    def __init__(self, demo: DemoLiner, seed: int) -> None:
+        self.demo, self.rng, self.left = demo, random.Random(seed), 12  # noqa: S311 - repeatable make-believe
+
+    def arrive(self) -> None:
+        if self.left:
+            self.left -= 1
+            world = self.demo.world
+            at = NOW + timedelta(microseconds=self.rng.choice([0, 0, 1, 900_000, 5_000_000]))
+            call = _some_call(self.rng, max(world.calls, default=7_000_000) + 1, at)
+            world.add_call(
+                order=call.order_id,
+                agent=call.user_id,
+                status_code=call.status_code,
+                created_at=at,
+                direction=call.direction,
+                talk_time_duration_seconds=call.talk_time_duration_seconds,
+                finish_initiator=call.finish_initiator,
+            )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/v2/call/" and self.rng.random() < 0.3:
+            self.arrive()
+        await self.demo(scope, receive, send)
+
+
+def _sum(moment: datetime, more: timedelta) -> datetime:
+    return moment + more
+
+
+async def walk(case: Case) -> None:
+    world = case.world()
+    until = NOW if case.until is None else min(case.until, NOW)
+    expected = [
+        one for one in truth(world, case.since, until) if case.means(world, world.calls[one])
+    ]  # as of now, before anything arrives
+    app = Arriving(DemoLiner(world), case.seed)
+    since, end = case.since.isoformat(), None if case.until is None else case.until.isoformat()
+    async with desk_at(app, now=EDGE) as desk:
+        later = desk
+        answers = [await found(desk, since=since, until=end, limit=case.limits[0], budget=case.budget, **case.question)]
+        while cursor := page_of(answers[-1]).get("next_cursor"):
+            assert len(answers) < 2 * len(expected) + 20
+            app.arrive()
+            clock = partial(_sum, later.now(), HOUR)
+            later = replace(later, now=clock)
+            limit = case.limits[len(answers) % len(case.limits)]
+            answers.append(await found(later, cursor=cursor, limit=limit, budget=case.budget))
+    assert ids_of(answers) == expected
+    last = page_of(answers[-1])
+    assert (last["complete"], last["total"]) == (True, len(expected))
+    assert all(answer.size <= case.budget for answer in answers)
+    assert not any("stopped" in notes_of(answer) for answer in answers)
+    assert not expected or "notes" not in answers[-1].structure, "nothing to relax after something was found"
+    spans = [datetime.fromisoformat(page_of(answer)["covered"]["since"]) for answer in answers[:-1]]
+    assert spans == sorted(spans, reverse=True)
+
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@settings(PATIENT, max_examples=60)
+@given(case=drawn([0, 40, 60, 80], [1, 2, 3, 7, 20, 200]))
+def test_pages_are_exactly_what_matched_when_the_window_was_frozen_in_small_slices(case: Case) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        # Pages and slices of a few calls, so that a small world is read in many.
+        patch.setattr(client_module, "PageWalk", partial(PageWalk[CallOnTheWire], 4))
+        for name, value in (("SLICE_CALLS", 4), ("MOST_SLICE_CALLS", 12), ("READ_ON", 1)):
+            patch.setattr(slices_module, name, value)
+        patch.setattr(calls_module, "SLICE_CALLS", 4)
+        anyio.run(walk, case)
+
+
+@settings(PATIENT, max_examples=10)
+@given(case=drawn([400, 700], [60, 100, 200]))
+def test_pages_are_exactly_what_matched_when_the_window_was_frozen_in_slices_as_they_are(case: Case) -> None:
+    anyio.run(walk, case)
