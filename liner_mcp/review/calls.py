@@ -24,6 +24,7 @@ from liner_mcp.review.windows import Window, whole_second
 
 FIND_CALLS = "find_calls"
 FIRST_KEEP = 0.3  # of calls that a filter of ours lets pass, before anything was seen: a guess, soon replaced
+SPARE = 1.2  # a slice that falls just short of a page costs another request; one a little too long mostly does not
 LEAST_KEEP = 0.01  # below this a slice would be sized by chance
 LOOK_BACK = timedelta(days=31)  # how far an empty answer looks for earlier calls, in one request
 
@@ -33,6 +34,7 @@ class _Gathered:
     """The calls of one page so far. `reached`: all calls from this key upwards are decided."""
 
     reached: Key
+    known_keep: float | None = None  # what earlier pages saw
     calls: list[Call] = field(default_factory=list[Call])
     more: bool = False  # calls beyond the limit are known already
     scanned: list[Key] = field(default_factory=list[Key])
@@ -47,7 +49,9 @@ class _Gathered:
     def keep(self) -> float:
         """The share of calls that pass our filters, as far as it is known."""
         scanned = len(self.scanned)
-        return max(len(self.calls) / scanned, LEAST_KEEP) if scanned >= SLICE_CALLS else FIRST_KEEP
+        if scanned < SLICE_CALLS:
+            return self.known_keep or FIRST_KEEP
+        return max(len(self.calls) / scanned, LEAST_KEEP)
 
 
 async def find_calls(
@@ -65,7 +69,7 @@ async def find_calls(
     """
     place = await read_place(desk, FIND_CALLS, question, include, cursor)
     source = NewestFirst(desk.liner, place.filters, place.remaining, pace=place.pace)
-    gathered = _Gathered(reached=place.after or (place.window.until, 0))
+    gathered = _Gathered(reached=place.after or (place.window.until, 0), known_keep=place.keep)
     await _gather(desk, place, source, gathered, limit)
     names = await desk.directory.names("agents", "orders", "statuses")
     found = gathered.calls or place.given or gathered.stopped or gathered.unread
@@ -86,7 +90,7 @@ async def _gather(desk: Desk, place: Place, source: NewestFirst, gathered: _Gath
     while not source.exhausted and len(gathered.calls) < limit and gathered.stopped is None:
         missing = limit - len(gathered.calls)
         try:
-            part = await source.next(math.ceil(missing / gathered.keep) if local else missing)
+            part = await source.next(math.ceil(SPARE * missing / (gathered.keep if local else 1)))
         except LinerMcpError as error:
             if first:
                 raise  # nothing was read: the reason is the answer, and the cursor it came with still holds
@@ -188,8 +192,9 @@ class _Page:
         given = place.given + shown.blocks
         reached = key_of(gathered.calls[shown.blocks - 1]) if cut else gathered.reached
         if left:
+            keep = gathered.keep if self._local else None
             members["next_cursor"] = cursor_of(
-                FIND_CALLS, place, reached, given=given, pace=self.source.pace, lossy=lossy
+                FIND_CALLS, place, reached, given=given, pace=self.source.pace, keep=keep, lossy=lossy
             )
             # In whole seconds, for that in which the page ends may hold more calls.
             since = min(whole_second(replace(place, after=reached).remaining.until), place.window.until)

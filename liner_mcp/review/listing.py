@@ -24,12 +24,14 @@ TOLD: dict[Kind, tuple[str, ...]] = {
 PAGE_ENTRIES = 200  # hundreds of agents are browsed by query, not by page
 
 
-async def list_directory(desk: Desk, *, kind: Kind, query: str | None, cursor: str | None, budget: int) -> Written:
+async def list_directory(
+    desk: Desk, *, kind: Kind | None, query: str | None, cursor: str | None, budget: int
+) -> Written:
     """The entries of a dictionary whose name has `query` in it, by name, within `budget` bytes.
 
     Raises: InvalidArgument for an unusable cursor; what the Liner client raises when the dictionary cannot be read.
     """
-    query, after = _place(kind, query, cursor)
+    kind, query, after = _place(kind, query, cursor)
     entries = await desk.directory.entries(kind)
     groups = await _groups(desk) if kind == "agents" else ()
     wanted = folded(query or "")
@@ -71,21 +73,23 @@ async def _groups(desk: Desk) -> tuple[Entry, ...] | None:
         return None
 
 
-def _place(kind: Kind, query: str | None, cursor: str | None) -> tuple[str | None, tuple[str, int] | None]:
+def _place(kind: Kind | None, query: str | None, cursor: str | None) -> tuple[Kind, str | None, tuple[str, int] | None]:
     if cursor is None:
-        return query, None
+        if kind is None:
+            raise InvalidArgument(f"kind is missing: it is one of {', '.join(TOLD)}.")
+        return kind, query, None
     state = decode_cursor(LIST_DIRECTORY, cursor)
     try:
         name, last = state["after"]
         after = (str(name), int(last))
         told_kind, told_query = state["kind"], state["query"]
-        if not isinstance(told_query, str | None):
+        if not isinstance(told_query, str | None) or told_kind not in TOLD:
             raise TypeError(told_query)
     except (KeyError, TypeError, ValueError, OverflowError):
         raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
-    if kind != told_kind or (query is not None and query != told_query):
+    if kind not in (None, told_kind) or (query is not None and query != told_query):
         raise InvalidArgument(f"cursor belongs to another listing, of {told_kind}. Ask without it to begin anew.")
-    return told_query, after
+    return told_kind, told_query, after
 
 
 def _texts(entry: Entry) -> list[str]:

@@ -31,7 +31,8 @@ EPSILON = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is asked and from where on. `given` rows came on earlier pages; `pace` is what they taught about density.
+    """What is asked and from where on. `given` rows came on earlier pages; `pace` is what they taught about density
+    and `keep` about how many calls pass our filters.
 
     `lossy`: an earlier page had to leave out calls that it could not read, so the pages together are not everything.
     """
@@ -44,6 +45,7 @@ class Place:
     after: Key | None = None
     given: int = 0
     pace: float | None = None
+    keep: float | None = None
     lossy: bool = False
 
     @property
@@ -93,7 +95,16 @@ async def _by_digest(desk: Desk, place: Place, digest: str, question: CallQuesti
     return replace(place, question=question, filters=understood.filters, include=include or place.include)
 
 
-def cursor_of(tool: str, place: Place, after: Key, *, given: int, pace: float | None, lossy: bool = False) -> str:
+def cursor_of(
+    tool: str,
+    place: Place,
+    after: Key,
+    *,
+    given: int,
+    pace: float | None,
+    keep: float | None = None,
+    lossy: bool = False,
+) -> str:
     """The cursor with which `place` goes on after this key."""
     moment, call_id = after
     state: dict[str, Any] = {
@@ -104,6 +115,8 @@ def cursor_of(tool: str, place: Place, after: Key, *, given: int, pace: float | 
     }
     if pace is not None:
         state["p"] = round(pace, 1)
+    if keep is not None:
+        state["s"] = round(keep, 3)
     if lossy:
         state["l"] = 1
     asked = {name: value for name, value in asdict(place.question).items() if value not in (None, ())}
@@ -114,7 +127,7 @@ def cursor_of(tool: str, place: Place, after: Key, *, given: int, pace: float | 
 def _unpacked(state: dict[str, Any]) -> tuple[Place, str | None]:
     since, until = (_moment(micros) for micros in state["w"])
     moment, call_id = state["k"]
-    pace = state.get("p")
+    pace, keep = state.get("p"), state.get("s")
     place = Place(
         _questions().validate_python(state.get("q", {})),
         tuple(state["i"]),
@@ -123,12 +136,17 @@ def _unpacked(state: dict[str, Any]) -> tuple[Place, str | None]:
         after=(_moment(moment), int(call_id)),
         given=int(state["g"]),
         pace=None if pace is None else max(float(pace), 0.01),
+        keep=None if keep is None else min(max(float(keep), 0.001), 1.0),
         lossy=bool(state.get("l")),
     )
     digest = state.get("d")
     if (digest is None) == ("f" not in state):
         raise ValueError("a cursor holds filters or their digest")
-    if not since <= _moment(moment) <= until or place.given < 0 or not math.isfinite(place.pace or 0):
+    if (
+        not since <= _moment(moment) <= until
+        or place.given < 0
+        or not math.isfinite((place.pace or 0) + (place.keep or 0))
+    ):
         raise ValueError("a cursor stands inside its window")
     if not set(place.include) <= set(INCLUDABLE):
         raise ValueError("a cursor includes columns that there are")

@@ -142,10 +142,11 @@ async def _agents(desk: Desk, asked: Sequence[int | str]) -> tuple[int, ...]:
     if all(isinstance(one, int) for one in asked):
         return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
     people = [_candidate(entry) for entry in await desk.directory.entries("agents")]
-    groups = [
-        Candidate(entry.members, entry.name, entry.also) for entry in await desk.directory.entries("agent_groups")
-    ]
-    found = resolve("agents", asked, [*people, *groups])
+    try:
+        groups = await desk.directory.entries("agent_groups")
+    except LinerMcpError:
+        groups = ()  # a token that may read people but not groups can still name people
+    found = resolve("agents", asked, [*people, *(Candidate(one.members, one.name, one.also) for one in groups)])
     if not found:
         raise InvalidArgument("agents: this agent group has no agents, so no call can be theirs.")
     return found

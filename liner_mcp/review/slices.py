@@ -68,7 +68,7 @@ class NewestFirst:
 
     async def next(self, want: int = SLICE_CALLS) -> Slice:
         """The next slice. Raises what the Liner client raises; then nothing was read and `next` may be called again."""
-        want = min(max(want, SLICE_CALLS), MOST_SLICE_CALLS)
+        want = min(max(want, SLICE_CALLS // 2), MOST_SLICE_CALLS)
         if self.pace is None:
             read = await self._read(self._rest, READ_ON * SLICE_CALLS)
             self.counted = read.counted if self.counted is None else self.counted

@@ -21,7 +21,9 @@ MAX_NAMES = (
     1_000  # ids or names in one filter: far more than orders or agents anywhere, and still one request line each
 )
 MAX_SAMPLE = 100  # more is no sample a person would hear
+MAX_SEED = 40  # characters: a word or a date that a team agrees on
 MAX_SECONDS = 10_000_000  # a third of a year of talk
+KINDS = ("orders", "agents", "agent_groups", "call_statuses", "lead_statuses")
 ECHOED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
 
 
@@ -132,6 +134,18 @@ def _names(value: object) -> tuple[int | str, ...]:
     return tuple(found)
 
 
+def _one_of(*known: str) -> BeforeValidator:
+    def check(value: object) -> str | None:
+        if value is None or value == "":
+            return None
+        word = value.strip().lower() if isinstance(value, str) else value
+        if word not in known:
+            raise _refused(f"it is one of {', '.join(known)}; {_echo(value)} is not.")
+        return str(word)
+
+    return BeforeValidator(check)
+
+
 def _when(value: object) -> str | None:
     if value is None or value == "":
         return None
@@ -181,8 +195,8 @@ def _sample(value: object) -> int | None:
 def _seed(value: object) -> int | str | None:
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, str)) or len(str(value)) > ECHOED_CHARACTERS:
-        raise _refused(f"it is a number or a short text, up to {ECHOED_CHARACTERS} characters; {_echo(value)} is not.")
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or len(str(value)) > MAX_SEED:
+        raise _refused(f"it is a number or a short text, up to {MAX_SEED} characters; {_echo(value)} is not.")
     return value.strip() if isinstance(value, str) else value
 
 
@@ -246,9 +260,15 @@ GroupBy = Annotated[
         {"type": "array", "items": {"enum": list(GROUPINGS)}, "minItems": 1, "maxItems": 2, "default": ["agent"]}
     ),
 ]
-Direction = Literal["incoming", "outgoing"]
-HungUpBy = Literal["client", "operator", "system"]
-DirectoryKind = Literal["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"]
+Direction = Annotated[str | None, _one_of("incoming", "outgoing"), WithJsonSchema({"enum": ["incoming", "outgoing"]})]
+HungUpBy = Annotated[
+    str | None, _one_of("client", "operator", "system"), WithJsonSchema({"enum": ["client", "operator", "system"]})
+]
+DirectoryKind = Annotated[
+    Literal["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"] | None,
+    _one_of(*KINDS),
+    WithJsonSchema({"enum": list(KINDS)}),
+]
 CallsLimit = Annotated[
     int, _between(1, 200), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 200, "default": 50})
 ]

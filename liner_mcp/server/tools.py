@@ -60,12 +60,12 @@ class Tools:
         leads: LeadIds = (),
         agents: Names = (),
         statuses: Names = (),
-        direction: Direction | None = None,
+        direction: Direction = None,
         min_talk_seconds: Seconds = None,
         max_talk_seconds: Seconds = None,
         recorded: Flag = None,
         transferred: Flag = None,
-        hung_up_by: HungUpBy | None = None,
+        hung_up_by: HungUpBy = None,
         include: Include = (),
         sample: Sample = None,
         seed: Seed = None,
@@ -128,12 +128,12 @@ class Tools:
         leads: LeadIds = (),
         agents: Names = (),
         statuses: Names = (),
-        direction: Direction | None = None,
+        direction: Direction = None,
         min_talk_seconds: Seconds = None,
         max_talk_seconds: Seconds = None,
         recorded: Flag = None,
         transferred: Flag = None,
-        hung_up_by: HungUpBy | None = None,
+        hung_up_by: HungUpBy = None,
         group_by: GroupBy = ("agent",),
     ) -> CallToolResult:
         """How many calls, how long, how they ended: counts and medians per agent, order, status, day, hour, weekday or
@@ -169,7 +169,7 @@ class Tools:
         )
 
     async def list_directory(
-        self, ctx: Context[Any, Any], kind: DirectoryKind, query: Query = None, cursor: Cursor = None
+        self, ctx: Context[Any, Any], kind: DirectoryKind = None, query: Query = None, cursor: Cursor = None
     ) -> CallToolResult:
         """Names and ids of orders (projects), agents, agent groups, call statuses or lead statuses.
 

@@ -302,8 +302,8 @@ async def test_a_bad_argument_gets_one_sentence_with_the_next_step(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"direction": "inbound"}, ["direction", "'incoming' or 'outgoing'"]),
-        ({"hung_up_by": "agent"}, ["hung_up_by", "'client', 'operator' or 'system'"]),
+        ({"direction": "inbound"}, ["direction: it is one of incoming, outgoing; ", '"inbound" is not.']),
+        ({"hung_up_by": "agent"}, ["hung_up_by: it is one of client, operator, system; ", '"agent" is not.']),
         ({"order": "Sunrise"}, ['no argument "order"', "Did you mean orders?"]),
     ],
 )
@@ -353,7 +353,7 @@ async def test_directories_are_browsed_by_name(connect: Connect) -> None:
         sentence = await session.refusal("list_directory", kind="leads")
     assert [row["id"] for row in rows(orders)] == [203, 202]
     assert sentence.startswith("kind: ")
-    assert "'lead_statuses'" in sentence
+    assert "call_statuses, lead_statuses;" in sentence
 
 
 # Any question over any world ----------------------------------------------------------------------------------------
@@ -546,3 +546,17 @@ def test_pages_are_exactly_what_matched_when_the_window_was_frozen_in_small_slic
 @given(case=drawn([400, 700], [60, 100, 200]))
 def test_pages_are_exactly_what_matched_when_the_window_was_frozen_in_slices_as_they_are(case: Case) -> None:
     anyio.run(walk, case)
+
+
+async def test_a_directory_without_a_kind_says_which_there_are_and_a_cursor_alone_goes_on(
+    connect: Connect, world: World
+) -> None:
+    async with connect(max_answer_bytes=2_000) as session:
+        sentence = await session.refusal("list_directory")
+        answer = await session.answer("list_directory", kind="agents")
+        seen = rows(answer)
+        while "next_cursor" in answer["page"]:
+            answer = await session.answer("list_directory", cursor=answer["page"]["next_cursor"])
+            seen += rows(answer)
+    assert sentence == "kind is missing: it is one of orders, agents, agent_groups, call_statuses, lead_statuses."
+    assert {row["id"] for row in seen} == {user.id for user in world.users}
