@@ -9,10 +9,11 @@ from typing import Any
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.review import stats
+from liner_mcp.review.call_rows import call_legend
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.questions import CallQuestion, Understood, understand
-from liner_mcp.review.table import Cell, Draft, Row, Shown, Written, write
+from liner_mcp.review.table import Draft, Row, Shown, Written, write
 from liner_mcp.review.transfers import passing
 from liner_mcp.review.whole import Progress, WholeRead, read_all
 
@@ -38,6 +39,8 @@ async def call_stats(
         return stats.tally(meant, groupings, desk.zone, qualified or frozenset())
 
     read = await read_all(desk.liner, understood.filters, understood.window, fold, progress)
+    if read.stopped is not None and read.reached == understood.window.until:
+        raise read.stopped  # an answer that counts nothing would be taken for one about no calls
     names = await desk.directory.names("agents", "orders", "statuses")
     groups = stats.added(read.folded)
     return _Comparison(desk, understood, groupings, read, groups, names, qualified is not None).written(budget)
@@ -54,7 +57,8 @@ async def _qualified_codes(desk: Desk) -> frozenset[str] | None:
     except LinerMcpError:
         return None
     verdicts = {entry.code for entry in lead_statuses if entry.told[-1] == QUALIFIED and entry.code}
-    return frozenset(entry.code for entry in call_statuses if entry.code and entry.told[-1] in verdicts)
+    # No status at all that qualifies a lead: then the dictionaries do not say it, and nobody was counted as such.
+    return frozenset(entry.code for entry in call_statuses if entry.code and entry.told[-1] in verdicts) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class _Comparison:
             columns=columns,
             blocks=[[row] for row in rows],
             page=self._page,
-            names=lambda shown: self._legend(columns, shown),
+            names=lambda shown: call_legend(self.names, self.understood.filters, columns, shown),
             timezone=self.desk.zone.name,
             notes=self._notes,
             totals=lambda shown: self._totals(rows, shown),
@@ -98,7 +102,7 @@ class _Comparison:
         local = self.understood.filters.local
         if local:
             members["local_filters"] = local
-        if self.read.counted is not None and (local or not self._complete):
+        elif self.read.counted is not None and not self._complete:
             members["liner_total"] = self.read.counted
         if self.read.changed:
             members["changed"] = True
@@ -115,25 +119,19 @@ class _Comparison:
     def _notes(self, shown: Shown) -> list[str]:
         notes: list[str] = []
         if self.read.stopped is not None:
-            until = self.desk.zone.stamp(self.read.reached)
+            # With since, for a default or relative one would begin elsewhere when until is another.
+            since, until = self.desk.zone.stamp(self.understood.window.since), self.desk.zone.stamp(self.read.reached)
             notes.append(
-                f"{self.desk.shown(str(self.read.stopped))} Counted is page.covered only; until={until} gives the "
-                "rest. Counts of both parts add up, medians do not."
+                f"{self.desk.shown(str(self.read.stopped))} Counted is page.covered only; since={since}, until={until} "
+                "gives the rest. Counts of both parts add up, medians do not."
             )
         if not self.read.whole:
             notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
-        if not self.groups:
+        if not self.groups and self._complete:
             notes.append("No call of this window passes the filters; try an earlier since, or fewer filters.")
         if not self.knows_verdicts:
-            notes.append("The status dictionaries could not be read, so qualified is unknown.")
+            notes.append("Which statuses qualify a lead could not be read from Liner, so qualified is unknown.")
         if shown.blocks < len(self.groups):
             left = len(self.groups) - shown.blocks
             notes.append(f"{left} smaller groups did not fit; totals.other_groups sums them.")
         return [*notes, *self.understood.notes, *self.names.notes()]
-
-    def _legend(self, columns: Sequence[str], rows: Sequence[Row]) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
-        for kind, column in (("agents", "agent_id"), ("orders", "order_id"), ("statuses", "status")):
-            cells: list[Cell] = [row[columns.index(column)] for row in rows] if column in columns else []
-            found[kind] = self.names.legend(kind, cells)
-        return found

@@ -101,7 +101,8 @@ class _Sample:
     def _notes(self, shown: Shown) -> list[str]:
         notes: list[str] = []
         if shown.blocks < len(self.calls):
-            notes.append(f"{len(self.calls) - shown.blocks} drawn calls did not fit; include fewer columns to see all.")
+            left = len(self.calls) - shown.blocks
+            notes.append(f"{left} drawn calls, the oldest, did not fit; a smaller sample or fewer columns stays even.")
         if not self.whole:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
         if not self.calls:

@@ -48,7 +48,8 @@ class Tally:
         """Add one call. Answered is a call with talk; medians are of answered calls."""
         self.calls += 1
         self.recorded += bool(call.has_records)
-        self.agent_hangups += call.finish_initiator == "operator"
+        # Without an agent it was a bot or the dialler that ended the call, whatever Liner calls it.
+        self.agent_hangups += call.finish_initiator == "operator" and call.user_id is not None
         self.qualified += qualified
         seconds = call.talk_time_duration_seconds or 0
         if seconds > 0:

@@ -26,14 +26,14 @@ async def passing(desk: Desk, filters: Filters, calls: Sequence[Call]) -> list[C
     meant = [call for call in calls if filters.passes(call)]
     if filters.transferred is None:
         return meant
-    recorded = [call for call in meant if call.has_records]
+    recorded = [call for call in meant if call.has_records is not False]  # unknown: only the records can tell
     transferred: set[int] = set()
     outcomes = await desk.liner.each([partial(desk.liner.call_records, call.id) for call in recorded])
     for call, outcome in zip(recorded, outcomes, strict=True):
         if isinstance(outcome, LinerMcpError):
             raise outcome
         if outcome is None:
-            raise DeadlinePassed("Time was up before all records were read.")
+            raise DeadlinePassed("Time was up before all records were read; ask for a shorter window.")
         if is_transferred(outcome):
             transferred.add(call.id)
     return [call for call in meant if (call.id in transferred) is filters.transferred]

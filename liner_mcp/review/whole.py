@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Generic, TypeVar
 
+import anyio
+
 from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
@@ -22,9 +24,12 @@ from liner_mcp.review.windows import Window
 
 T = TypeVar("T")
 
-# Ten pages: the half page that a slice wastes at its end is then a twentieth, and several slices in memory are small.
-WHOLE_SLICE_CALLS = 1_000
+# Twenty pages: the half page that a slice wastes at its end is then a fortieth, and several slices in memory are small.
+WHOLE_SLICE_CALLS = 2_000
 MOST_AT_ONCE = 10_000  # calls of one slice that are held in memory; a denser one is halved
+# Where every recorded call costs a request, a slice as large as that would outlast the time of a tool call.
+EXAMINED_SLICE_CALLS = SLICE_CALLS
+LEAST_AT_ONCE = 2  # slices under way
 
 Progress = Callable[[int, int | None], Awaitable[None]]
 """Told how many calls were read, and of how many as far as Liner counted."""
@@ -65,12 +70,14 @@ async def read_all(
     """
     if not filters.requests(window):
         return WholeRead((), window.since, None, whole=True, changed=False, counted=0)
-    first = merged(window, await read_listings(liner, filters, window, READ_ON * SLICE_CALLS), READ_ON * SLICE_CALLS)
+    few = READ_ON * SLICE_CALLS if filters.transferred is None else EXAMINED_SLICE_CALLS
+    first = merged(window, await read_listings(liner, filters, window, few), few)
     if first.whole:
         folded = (await fold(first.calls),)
         return WholeRead(folded, window.since, None, whole=True, changed=first.changed, counted=first.counted)
-    reader = _Reader(liner, filters, fold, progress, first.counted)
-    windows = _slices(window, first.counted)
+    slice_calls = WHOLE_SLICE_CALLS if filters.transferred is None else EXAMINED_SLICE_CALLS
+    windows = _slices(window, first.counted, slice_calls)
+    reader = _Reader(liner, filters, fold, progress, first.counted, _at_once(liner, filters, windows, first.counted))
     outcomes = await liner.each([partial(reader.read, one) for one in windows])
     parts: list[_Part[T]] = []
     stopped: LinerMcpError | None = None
@@ -78,7 +85,7 @@ async def read_all(
         if isinstance(outcome, _Part):
             parts.append(outcome)
             continue
-        stopped = outcome or DeadlinePassed("Time was up before the whole window was read.")
+        stopped = outcome or DeadlinePassed("Time was up before the whole window was read; ask for less.")
         break
     reached = windows[len(parts) - 1].since if parts else window.until
     return WholeRead(
@@ -91,10 +98,10 @@ async def read_all(
     )
 
 
-def _slices(window: Window, counted: int | None) -> list[Window]:
+def _slices(window: Window, counted: int | None, slice_calls: int) -> list[Window]:
     """The window in equal slices, newest first, sized by Liner's count, never longer than its documentation shows."""
     length = window.until - window.since
-    wanted = max(math.ceil((counted or 0) / WHOLE_SLICE_CALLS), math.ceil(length / LONGEST_SLICE), 1)
+    wanted = max(math.ceil((counted or 0) / slice_calls), math.ceil(length / LONGEST_SLICE), 1)
     seconds = max(math.ceil(length.total_seconds() / wanted), 1)
     found: list[Window] = []
     until = window.until
@@ -103,6 +110,18 @@ def _slices(window: Window, counted: int | None) -> list[Window]:
         found.append(Window(since, until))
         until = since
     return found
+
+
+def _at_once(liner: LinerClient, filters: Filters, windows: Sequence[Window], counted: int | None) -> int:
+    """How many slices to have under way: as few as keep Liner's slots busy.
+
+    Were more begun, all would be half read when time is up, and none whole. Two at least, for the first page of a
+    slice comes alone.
+    """
+    if filters.transferred is not None:
+        return LEAST_AT_ONCE  # a slice is a hundred requests, however short its list
+    pages = max((counted or 0) / SLICE_CALLS / len(windows), 1)
+    return max(LEAST_AT_ONCE, math.ceil(2 * liner.concurrency / pages))
 
 
 class _Reader(Generic[T]):
@@ -115,6 +134,7 @@ class _Reader(Generic[T]):
         fold: Callable[[Sequence[Call]], Awaitable[T]],
         progress: Progress | None,
         counted: int | None,
+        at_once: int,
     ) -> None:
         self._liner = liner
         self._filters = filters
@@ -122,20 +142,30 @@ class _Reader(Generic[T]):
         self._progress = progress
         self._counted = counted
         self._read = 0
+        # A fold may ask Liner about every call: several at once would share its slots, and none be done in time.
+        self._folding = anyio.Lock()
+        self._under_way = anyio.Semaphore(at_once)
 
     async def read(self, window: Window) -> _Part[T]:
+        """One slice; those asked for first are begun first."""
+        async with self._under_way:
+            return await self._halved(window)
+
+    async def _halved(self, window: Window) -> _Part[T]:
         """One slice, halved as often as it is too dense to be held."""
         shortest = window.until - window.since <= SHORTEST_SLICE
         at_most = None if shortest else MOST_AT_ONCE
         found = merged(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
         if found.crowded:
             middle = window.since + (window.until - window.since) / 2
-            newer = await self.read(Window(middle, window.until))
-            older = await self.read(Window(window.since, middle))
+            newer = await self._halved(Window(middle, window.until))
+            older = await self._halved(Window(window.since, middle))
             return _Part((*newer.folded, *older.folded), newer.whole and older.whole, newer.changed or older.changed)
+        async with self._folding:
+            folded = await self._fold(found.calls)
         self._read += len(found.calls)
-        if self._progress is not None:
+        if self._progress is not None and found.calls:  # the protocol wants progress to grow every time it is told
             # A total that was overtaken would be no total.
             total = self._counted if self._counted is not None and self._counted >= self._read else None
             await self._progress(self._read, total)
-        return _Part((await self._fold(found.calls),), found.whole, found.changed)
+        return _Part((folded,), found.whole, found.changed)

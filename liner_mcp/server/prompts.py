@@ -5,6 +5,7 @@ What a person types into a prompt is quoted as data. A pasted rubric replaces th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from inspect import Parameter, signature
 from typing import Annotated, Any
@@ -13,9 +14,14 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument
 
 from liner_mcp.errors import InvalidArgument
+from liner_mcp.liner.text import clean
+from liner_mcp.server.arguments import MAX_SEED
 
 MAX_ARGUMENT = 200  # characters of a name, an id, a period
 MAX_RUBRIC = 6_000  # characters: two pages, more than any scorecard a person fills in
+# What looks like a line drawn across the text, in any dash there is.
+_DRAWN_LINE = re.compile(r"(?:[-\u2010-\u2015\u2212\u2500\u2501\u2e3a\u2e3b\ufe58\ufe63\uff0d] ?){3,}|[\u2e3a\u2e3b]")
+_DATE = re.compile(r'"\d{4}-\d{2}-\d{2}"')
 
 RUBRIC = """\
 1. Opening: greets, says the company and the reason for the call.
@@ -58,12 +64,13 @@ def review_call(
 
 def review_agent(agent: Agent, period: Period = "this_week", rubric: Rubric = "", language: Language = "") -> str:
     """Review one agent over a period: numbers beside the team, then a fair sample of calls."""
-    who, when = _quoted("agent", agent), _quoted("period", period or "this_week")
+    who = _quoted("agent", agent)
+    when, window = _period(period, "this_week")
     return _written(
         f"Review the work of agent {who} in the period {when}.",
         [
-            f"call_stats with since={when}: the agent's calls, medians, hang-ups and qualified, beside the team.",
-            f"find_calls with agents=[{who}], since={when}, sample=10, seed=1: ten recorded calls to judge.",
+            f"call_stats with {window}: the agent's calls, medians, hang-ups and qualified, beside the team.",
+            f"find_calls with agents=[{who}], {window}, sample=10, seed=1: ten recorded calls to judge.",
             "get_call_summaries with these call_ids.",
             "get_call_record only for a cut summary that decides a criterion.",
             "Judge each criterion over the sample: how often met, not met, cannot tell; two strengths, two to coach.",
@@ -76,14 +83,14 @@ def review_agent(agent: Agent, period: Period = "this_week", rubric: Rubric = ""
 
 def daily_digest(period: Period = "yesterday", order: OrderName = "", language: Language = "") -> str:
     """A digest of a day for a supervisor: numbers, transfers, and the calls worth hearing."""
-    when = _quoted("period", period or "yesterday")
+    when, window = _period(period, "yesterday")
     of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
     return _written(
         f"Write the digest of {when} for the supervisor.",
         [
-            f"call_stats with since={when}{of}, group_by=[order], then group_by=[agent].",
-            f"find_calls with since={when}{of}, transferred=true: the transfers.",
-            f"find_calls with since={when}{of}, recorded=true, sample=15, seed=1: a look at the rest.",
+            f"call_stats with {window}{of}, group_by=[order], then group_by=[agent].",
+            f"find_calls with {window}{of}, transferred=true: the transfers.",
+            f"find_calls with {window}{of}, recorded=true, sample=15, seed=1: a look at the rest.",
             "get_call_summaries with the call_ids of both.",
             "Write: the numbers in one small table; a line for each transfer; up to five calls to hear and why; what "
             + "is missing (calls without a summary, parts that could not be read).",
@@ -97,12 +104,12 @@ def audit_transfers(
     period: Period = "yesterday", order: OrderName = "", rubric: Rubric = "", language: Language = ""
 ) -> str:
     """Audit a period's transfers, the billable calls: was each client ready, and does the status fit?"""
-    when = _quoted("period", period or "yesterday")
+    when, window = _period(period, "yesterday")
     of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
     return _written(
         f"Audit the transfers of {when}.",
         [
-            f"find_calls with since={when}{of}, transferred=true, include=[hung_up_by]; follow next_cursor to the end.",
+            f"find_calls with {window}{of}, transferred=true, include=[hung_up_by]; follow next_cursor to the end.",
             "get_call_summaries with these call_ids and summary_chars=1000; follow next_call_ids to the end.",
             "For each call: did the client agree to the transfer, are need and budget named, does the status fit? "
             + "Justified, doubtful, or cannot tell.",
@@ -123,12 +130,13 @@ def calibrate_reviewers(
     language: Language = "",
 ) -> str:
     """Prepare a calibration: the same fair sample for every reviewer, with a first reading to compare against."""
-    when, lot = _quoted("period", period or "last_week"), _quoted("seed", seed or "1")
+    lot = _quoted("seed", seed, "1", MAX_SEED)
+    when, window = _period(period, "last_week")
     of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
     return _written(
         f"Prepare a calibration session on calls of {when}.",
         [
-            f"find_calls with since={when}{of}, recorded=true, sample=10, seed={lot}: the same ten for everybody.",
+            f"find_calls with {window}{of}, recorded=true, sample=10, seed={lot}: the same ten for everybody.",
             "get_call_summaries with these call_ids and summary_chars=1000.",
             "Make a score sheet: one row per call, one column per criterion, empty for the reviewers.",
             "Below it, separately, your own first reading of each criterion: met, not met, cannot tell.",
@@ -179,7 +187,7 @@ def _written(task: str, steps: list[str], rubric: str | None, language: str) -> 
     """The prompt as a person would write it for a colleague. `rubric` None: the task needs none."""
     parts = [task, "Work in this order, which reads least:", *(f"{n}. {step}" for n, step in enumerate(steps, 1))]
     if rubric is not None:
-        own = rubric.strip()
+        own = clean(rubric).strip()
         if len(own) > MAX_RUBRIC:
             raise InvalidArgument(f"rubric: it has {len(own)} characters; {MAX_RUBRIC} are the most.")
         parts += ["", "Criteria, between the lines:", "-----", _inert(own) if own else RUBRIC, "-----"]
@@ -187,16 +195,22 @@ def _written(task: str, steps: list[str], rubric: str | None, language: str) -> 
     return "\n".join([*parts, "", EVIDENCE, "", f"Write in this language: {told}. Keep it short."])
 
 
-def _quoted(argument: str, text: str) -> str:
+def _period(period: str, default: str) -> tuple[str, str]:
+    """A period as it is named, and the arguments that mean it: a date alone as since would run on until now."""
+    when = _quoted("period", period, default)
+    return when, f"since={when}, until={when}" if _DATE.fullmatch(when) else f"since={when}"
+
+
+def _quoted(argument: str, text: str, default: str = "", most: int = MAX_ARGUMENT) -> str:
     """An argument as a JSON string on one line: it can name something, but not go on with the prompt's own text."""
-    line = " ".join(text.split())
+    line = " ".join(clean(text).split()) or default
     if not line:
         raise InvalidArgument(f"{argument} is empty; say which.")
-    if len(line) > MAX_ARGUMENT:
-        raise InvalidArgument(f"{argument}: it has {len(line)} characters; {MAX_ARGUMENT} are the most.")
+    if len(line) > most:
+        raise InvalidArgument(f"{argument}: it has {len(line)} characters; {most} are the most.")
     return '"' + line.replace("\\", "/").replace('"', "'") + '"'
 
 
 def _inert(rubric: str) -> str:
-    """A pasted rubric whose lines cannot pass for the line that ends it."""
-    return "\n".join(line if line.strip("- ") or not line.strip() else "- -" for line in rubric.splitlines())
+    """A pasted rubric in which nothing can pass for the line that ends it."""
+    return _DRAWN_LINE.sub("- - ", rubric)
