@@ -122,7 +122,7 @@ class _Comparison:
             # With since, for a default or relative one would begin elsewhere when until is another.
             since, until = self.desk.zone.stamp(self.understood.window.since), self.desk.zone.stamp(self.read.reached)
             notes.append(
-                f"{self.desk.shown(str(self.read.stopped))} Counted is page.covered only; since={since}, until={until} "
+                f"{self.desk.reason(self.read.stopped)} Counted is page.covered only; since={since}, until={until} "
                 "gives the rest. Counts of both parts add up, medians do not."
             )
         if not self.read.whole:

@@ -220,9 +220,7 @@ class _Page:
         gathered = self.gathered
         notes: list[str] = []
         if gathered.stopped is not None:
-            notes.append(
-                f"Reading stopped early: {self.desk.shown(str(gathered.stopped))} next_cursor goes on from there."
-            )
+            notes.append(f"Reading stopped early: {self.desk.reason(gathered.stopped)} next_cursor goes on from there.")
         if gathered.unread:
             notes.append("Whether the calls in retry were transferred could not be read just now; they are left out.")
         if not gathered.whole:

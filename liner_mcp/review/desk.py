@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.audio import AudioClient
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.review.directory import Directory
@@ -35,6 +36,10 @@ class Desk:
     now: Callable[[], datetime] = utc_now
     recent_calls: Recent = field(default_factory=Recent)
     recent_records: Recent = field(default_factory=Recent)
+
+    def reason(self, error: LinerMcpError) -> str:
+        """Why a reading stopped early, as a sentence beside others: what to do next is theirs to say."""
+        return "Time was up." if isinstance(error, DeadlinePassed) else self.shown(str(error))
 
     def shown(self, text: str) -> str:
         """Free text from Liner as a reader may see it. It was cleaned when it was decoded; cutting comes after this."""

@@ -53,7 +53,7 @@ async def sample_calls(
         part = f"since={zone.stamp(read.reached)}, until={zone.stamp(window.until)}"
         readable = f"The part {part} could be" if read.reached < window.until else "No part of it could be"
         raise DeadlinePassed(
-            f"No sample was drawn, because the window could not be read whole: {desk.shown(str(read.stopped))} "
+            f"No sample was drawn, because the window could not be read whole: {desk.reason(read.stopped)} "
             f"{readable}; ask for a shorter window."
         )
     calls = sorted(draw.drawn(), key=key_of, reverse=True)
@@ -106,5 +106,5 @@ class _Sample:
         if not self.whole:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
         if not self.calls:
-            notes.append("No call of this window can be drawn; try an earlier since, fewer filters, or recorded=false.")
+            notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
         return [*notes, *self.understood.notes, *self.names.notes()]

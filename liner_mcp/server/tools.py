@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
+from liner_mcp.errors import InvalidArgument
 from liner_mcp.server.arguments import (
     CallId,
     CallIds,
@@ -96,6 +97,8 @@ class Tools:
             transferred=transferred,
             hung_up_by=hung_up_by,
         )
+        if seed is not None and sample is None:
+            raise InvalidArgument("seed belongs to sample: send sample too, for example sample=20, or leave seed out.")
         if sample is not None:
             from liner_mcp.review.sampled_calls import sample_calls
 

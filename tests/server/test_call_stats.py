@@ -241,9 +241,7 @@ async def test_a_window_without_calls_says_what_to_try(connect: Connect) -> None
     assert (stats["rows"], stats["totals"]["calls"], stats["page"]["complete"]) == ([], 0, True)
     assert stats["notes"] == ["No call of this window passes the filters; try an earlier since, or fewer filters."]
     assert (sample["rows"], sample["page"]["population"], sample["page"]["complete"]) == ([], 0, True)
-    assert sample["notes"] == [
-        "No call of this window can be drawn; try an earlier since, fewer filters, or recorded=false."
-    ]
+    assert sample["notes"] == ["No call of this window can be drawn; try an earlier since, or fewer filters."]
 
 
 @pytest.mark.parametrize("group_by", ["agent,day", ["agent", "day"], '["agent", "day"]', [" agent ", "day"]])
@@ -457,3 +455,9 @@ async def test_qualified_is_null_with_a_note_when_the_dictionaries_fail(
     assert answer["notes"][0] == (
         "Which statuses qualify a lead could not be read from Liner, so qualified is unknown."
     )
+
+
+async def test_a_seed_without_a_sample_is_refused(connect: Connect) -> None:
+    async with connect() as session:
+        sentence = await session.refusal("find_calls", since="yesterday", seed=5)
+    assert sentence == "seed belongs to sample: send sample too, for example sample=20, or leave seed out."
