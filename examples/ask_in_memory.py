@@ -18,13 +18,15 @@ async def main(call_id: int) -> None:
         for tool in (await client.list_tools()).tools:
             print(f"{tool.name}: {(tool.description or '').splitlines()[0]}")
         result = await client.call_tool("list_call_records", {"call_id": call_id})
-        assert isinstance(result, CallToolResult)
-        for block in result.content:
-            if isinstance(block, TextContent):
-                print(block.text)
-        if result.is_error:
-            sys.exit(1)
+    assert isinstance(result, CallToolResult)
+    for block in result.content:
+        if isinstance(block, TextContent):
+            print(block.text)
+    if result.is_error:
+        sys.exit(1)
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     anyio.run(main, int(sys.argv[1]))

@@ -14,6 +14,7 @@ says what is missing; run again to ask for it), 130 interrupted.
 
 import argparse
 import csv
+import hashlib
 import html
 import io
 import json
@@ -260,9 +261,27 @@ def markdown(part: Part, refusals: list[str]) -> str:
     ]
     notes = dict.fromkeys(note for answer in part.everything() for note in answer.get("notes", []))
     told = [*(f"Refused: {plain(refusal)}" for refusal in refusals), *(f"Note: {plain(note)}" for note in notes)]
-    sections = [f"# Call review of {asked['day']}", bullets(facts), "## Transfers", table(transfers)]
-    sections += ["## Sample", table(sample), "## What is missing", bullets(missing or ["Nothing."]), bullets(told)]
+    made_up = " (make-believe Liner)" if asked["demo"] or asked["LINER_MCP_DEMO"] else ""
+    sections = [
+        f"# Call review of {asked['day']}{made_up}",
+        bullets(facts),
+        "## Transfers",
+        table(transfers),
+    ]
+    sections += [
+        "## Sample",
+        table(sample),
+        "## What is missing",
+        bullets(missing or ["Nothing."]),
+        bullets(told),
+        mark(asked),
+    ]
     return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def mark(asked: dict[str, Any]) -> str:
+    """What tells a finished review of this question from one of another; Markdown does not show it."""
+    return f"<!-- {hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]} -->"
 
 
 def bullets(lines: list[str]) -> str:
@@ -324,6 +343,9 @@ def review(options: argparse.Namespace) -> int:
     part = Part(base.with_suffix(".part.json"), asked)
     if not options.again:
         if not part.path.exists() and all(path.exists() for path in outputs):
+            if mark(asked) not in outputs[0].read_text(encoding="utf-8"):
+                print(f"{outputs[0]} answers another question; use another --out, or --again.", file=sys.stderr)
+                return 2
             print(f"{outputs[0]} is complete already; --again asks for everything anew.")
             return 0
         part.take_up()

@@ -27,6 +27,8 @@ async def main(call_id: int) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     try:
         anyio.run(main, int(sys.argv[1]))
     except LinerMcpError as error:

@@ -16,11 +16,15 @@ from liner_mcp.settings import read_settings
 
 
 async def main(record_id: int, file: Path) -> None:
+    refusal = ""
+    content = None
     async with Client(create_server(read_settings())) as client:
         try:
             (content,) = (await client.read_resource(f"liner://call-records/{record_id}/audio")).contents
         except MCPError as error:
-            sys.exit(error.error.message)
+            refusal = error.error.message
+    if content is None:
+        sys.exit(refusal)
     assert isinstance(content, BlobResourceContents)
     # Written beside its place first, so that a broken run never leaves half a recording under the real name.
     part = file.with_suffix(f"{file.suffix}.part")
@@ -30,4 +34,6 @@ async def main(record_id: int, file: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     anyio.run(main, int(sys.argv[1]), Path(sys.argv[2]))

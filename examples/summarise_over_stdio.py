@@ -36,4 +36,6 @@ async def main(call_ids: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     anyio.run(main, [int(argument) for argument in sys.argv[1:]])

@@ -135,7 +135,7 @@ def _demo(_: argparse.Namespace) -> int:
         console.print(
             f"   answer {stop.answer_bytes:,} bytes, {stop.answer_tokens:,} {unit}; "
             f"Liner's own {stop.requests} answers {stop.raw_bytes:,} bytes, {stop.raw_tokens:,} tokens "
-            f"(to {stop.answer_tokens / stop.raw_tokens:.0%}).\n",
+            f"(the answer is {stop.answer_tokens / stop.raw_tokens:.0%} of that).\n",
             style="green",
         )
     console.print("Try it in Claude Desktop: add this to claude_desktop_config.json and restart it.")

@@ -229,6 +229,9 @@ def test_a_day_is_reviewed_whole_once_and_anew_only_when_asked(tmp_path: Path) -
         asked = len(liner.requests)
         assert review.run() == (0, f"{review.path('md')} is complete already; --again asks for everything anew.\n", "")
         assert len(liner.requests) == asked
+        code, out, err = review.run("--sample", "3")
+        assert (code, out) == (2, "")
+        assert err == f"{review.path('md')} answers another question; use another --out, or --again.\n"
 
         world.add_record(transferred(world)[0].id, summary="Перезвонил сам.")
         assert review.run("--again")[0] == 0

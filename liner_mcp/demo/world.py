@@ -106,8 +106,11 @@ class World:
 
     @classmethod
     def generate(cls, *, seed: int = 1, now: datetime | None = None, days: int = 40, calls: int = 4000) -> Self:
-        """A world that depends on these arguments only; `now` must know its zone."""
-        moment = datetime.now(UTC).replace(second=0, microsecond=0) if now is None else now
+        """A world that depends on these arguments only; `now` must know its zone.
+
+        Without `now` it ends with the last full hour, so that two looks within an hour see the same calls.
+        """
+        moment = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) if now is None else now
         if moment.tzinfo is None:
             raise ValueError("now must be timezone-aware")
         if days < 1 or calls < 0:

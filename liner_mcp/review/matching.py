@@ -60,8 +60,8 @@ def resolve_name(argument: str, name: str, candidates: Sequence[Candidate]) -> C
             return fitting[0]
         if fitting:
             raise InvalidArgument(
-                f'{argument}: "{cut(name, ECHOED)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or more of '
-                "the name."
+                f'{argument}: "{cut(name, ECHOED)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or '
+                "all of the ids, or more of the name."
             )
     raise InvalidArgument(f'{argument}: nothing is called "{cut(name, ECHOED)}". {_near(wanted, candidates)}')
 

@@ -121,7 +121,7 @@ async def _first_created(desk: Desk, leads: Sequence[int]) -> datetime | None:
 def _window_notes(desk: Desk, asked: AskedWindow) -> list[str]:
     notes: list[str] = []
     if asked.defaulted:
-        notes.append("No since was given, so this is the last week before until.")
+        notes.append("No since was given, so these are the 7 days up to the end of window.")
     if asked.by_zone and not desk.zone.configured:
         notes.append(f"Days and times were read as {desk.zone.name}, this machine's zone; LINER_TIMEZONE sets another.")
     return notes

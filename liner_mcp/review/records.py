@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
@@ -26,6 +26,7 @@ RECORD_COLUMNS = (
     "summary_state", "summary_length", "summary",
 )  # fmt: skip
 IF_ANY = frozenset({"summary_length"})  # only a page with a cut summary needs it
+SETTLED = timedelta(days=1)  # what Liner does not list by then is not late but missing
 LIST_CALL_RECORDS = "list_call_records"
 
 # One call ---------------------------------------------------------------------------------------------------------
@@ -146,7 +147,11 @@ class _OneCall:
 
     def _why_empty(self) -> str:
         if self.call is not None and self.call.has_records:
-            return f"Liner says call {self.call_id} has recordings but lists none yet. Ask again in a few minutes."
+            told = f"Liner says call {self.call_id} has recordings but lists none yet."
+            made = self.call.created_at
+            if made is not None and self.desk.now() - made > SETTLED:
+                return f"{told} The call is {(self.desk.now() - made).days} days old, so this will hardly change."
+            return f"{told} Ask again in a few minutes."
         return f"Call {self.call_id} has no recording, so there is nothing Liner could summarise."
 
     def _legend(self, rows: Sequence[Row], facts: dict[str, Cell]) -> dict[str, dict[str, str]]:

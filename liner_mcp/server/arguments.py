@@ -34,6 +34,8 @@ def _refused(sentence: str) -> PydanticCustomError:
 
 def _echo(value: object) -> str:
     """An argument as it was sent, short."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     text = f'"{value}"' if isinstance(value, str) else str(value)
@@ -83,8 +85,10 @@ def _ids(value: object) -> list[int]:
     return [_id(item) for item in items]
 
 
-def _between(low: int, high: int) -> BeforeValidator:
+def _between(low: int, high: int, default: int) -> BeforeValidator:
     def check(value: object) -> int:
+        if value is None or value == "":  # some models fill in every argument there is
+            return default
         number = _whole(value)
         if number is None or not low <= number <= high:
             raise _refused(f"it must be a whole number from {low} to {high}; {_echo(value)} is not.")
@@ -201,6 +205,8 @@ def _seed(value: object) -> int | str | None:
 
 
 def _group_by(value: object) -> tuple[str, ...]:
+    if value is None or value == "":
+        return ("agent",)
     found: list[str] = []
     for item in [part for one in _listed(value) for part in (one.split(",") if isinstance(one, str) else [one])]:
         name = item.strip() if isinstance(item, str) else item
@@ -220,7 +226,7 @@ CallId = Annotated[int | None, BeforeValidator(_optional_id), WithJsonSchema({"t
 RecordId = Annotated[int, BeforeValidator(_id), WithJsonSchema({"type": "integer", "minimum": 1})]
 Start = Annotated[
     int,
-    _between(0, MAX_ID),
+    _between(0, MAX_ID, 0),
     WithJsonSchema({"type": "integer", "minimum": 0, "default": 0, "description": "summary.next_start"}),
 ]
 CallIds = Annotated[
@@ -270,20 +276,22 @@ DirectoryKind = Annotated[
     WithJsonSchema({"enum": list(KINDS)}),
 ]
 CallsLimit = Annotated[
-    int, _between(1, 200), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 200, "default": 50})
+    int, _between(1, 200, 50), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 200, "default": 50})
 ]
 RecordsLimit = Annotated[
-    int, _between(1, 100), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100, "default": 25})
+    int, _between(1, 100, 25), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100, "default": 25})
 ]
 Cursor = Annotated[
     str | None, BeforeValidator(_cursor), WithJsonSchema({"type": "string", "description": "page.next_cursor"})
 ]
-SUMMARY_CHARS_SCHEMA: Mapping[str, Any] = {"type": "integer", "minimum": 0, "maximum": 4000}
-SummaryChars = Annotated[
-    int,
-    _between(0, 4000),
-    WithJsonSchema({**SUMMARY_CHARS_SCHEMA, "description": "Characters of each summary; 0: only whether there is one"}),
-]
+SUMMARY_CHARS: Mapping[str, Any] = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 4000,
+    "description": "Characters of each summary; 0: only whether there is one",
+}
+PreviewChars = Annotated[int, _between(0, 4000, 160), WithJsonSchema({**SUMMARY_CHARS, "default": 160})]
+SummaryChars = Annotated[int, _between(0, 4000, 600), WithJsonSchema({**SUMMARY_CHARS, "default": 600})]
 
 
 def unknown_arguments(tool: str, unknown: Iterable[str], known: Iterable[str]) -> str:

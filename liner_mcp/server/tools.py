@@ -25,6 +25,7 @@ from liner_mcp.server.arguments import (
     Include,
     LeadIds,
     Names,
+    PreviewChars,
     Query,
     RecordId,
     RecordsLimit,
@@ -77,9 +78,10 @@ class Tools:
         recording or transfer. The ids go into get_call_summaries. For counts and comparisons, call_stats.
 
         since: today, yesterday, this_week, last_week, this_month, last_month or 2026-11 (alone: that whole period),
-        -24h, -7d, 2026-11-20, ISO 8601. Without since: 7 days. orders, agents (also agent groups) and statuses take
-        ids or names. transferred costs one request per recorded call. A cursor alone continues. sample=20 draws 20
-        recorded calls evenly over the agents instead; the same seed draws the same.
+        -24h, -7d, 2026-11-20, ISO 8601; until counts a named day or period whole. Without since: 7 days (leads: since
+        the lead was created). orders, agents (also agent groups) and statuses take ids or names. transferred costs one
+        request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the agents
+        instead; the same seed draws the same.
         """
         from liner_mcp.review.questions import CallQuestion
 
@@ -142,8 +144,8 @@ class Tools:
         """How many calls, how long, how they ended: counts and medians per agent, order, status, day, hour, weekday or
         who hung up, over any number of calls, most calls first.
 
-        Filters as in find_calls. answered: with talk; medians are of answered calls. qualified is derived: the call's
-        status sets a lead status of category qualified.
+        Filters as in find_calls; transferred costs one request per recorded call. answered: with talk; medians are of
+        answered calls. qualified is derived: the call's status sets a lead status of category qualified.
         """
         from liner_mcp.review.questions import CallQuestion
 
@@ -191,7 +193,7 @@ class Tools:
         call_id: CallId = None,
         limit: RecordsLimit = 25,
         cursor: Cursor = None,
-        summary_chars: SummaryChars = 160,
+        summary_chars: PreviewChars = 160,
     ) -> CallToolResult:
         """What was said on one call: its recordings, each with Liner's AI summary, oldest first, beside the call's
         own facts (status, order, agent, talk and wait time, who hung up).

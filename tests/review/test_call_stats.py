@@ -253,7 +253,7 @@ async def test_the_default_window_is_told_as_a_guess(world: World) -> None:
     async with desk_at(DemoLiner(world)) as desk:
         answer = await asked(desk, since=None)
     assert told(answer) == expected(world, since=NOW - 7 * DAY)
-    assert notes_of(answer) == "No since was given, so this is the last week before until."
+    assert notes_of(answer) == "No since was given, so these are the 7 days up to the end of window."
 
 
 @pytest.mark.parametrize("group_by", [("agent", "agent"), ("agent", "order", "day"), ()])

@@ -95,12 +95,15 @@ async def test_dictionaries_are_read_once_for_many_questions_at_once(liner: Demo
             {"orders": ("север",)},
             (
                 'orders: "север" fits 2: ЖК Северный Берег (#202), ЖК Северная Гавань (#203). '
-                "Send the id, or more of the name."
+                "Send the id, or all of the ids, or more of the name."
             ),
         ),
         (
             {"agents": ("анна смирнова",)},
-            'agents: "анна смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. Send the id, or more of the name.',
+            (
+                'agents: "анна смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. '
+                "Send the id, or all of the ids, or more of the name."
+            ),
         ),
         (
             {"statuses": ("клиент",)},
@@ -194,7 +197,7 @@ async def test_a_lead_that_does_not_say_when_it_was_created_gets_the_usual_week(
     app = Spoilt(liner, changed={"/v2/lead/detail": lambda data: {**data, "createdAt": created_at}})
     found = await understood(app, leads=(5000001,))
     assert found.window.since == NOW - WEEK
-    assert found.notes == ("No since was given, so this is the last week before until.",)
+    assert found.notes == ("No since was given, so these are the 7 days up to the end of window.",)
 
 
 async def test_a_placeholder_for_a_leads_creation_does_not_reach_back_before_all_calls(liner: DemoLiner) -> None:
@@ -215,6 +218,6 @@ async def test_a_guessed_week_and_a_guessed_zone_are_told(liner: DemoLiner) -> N
         week = await understand(guessing, CallQuestion())
         day = await understand(guessing, CallQuestion(since="yesterday"))
         exact = await understand(guessing, CallQuestion(since="2026-11-20T10:00+03:00"))
-    assert week.notes == ("No since was given, so this is the last week before until.",)
+    assert week.notes == ("No since was given, so these are the 7 days up to the end of window.",)
     assert day.notes == ("Days and times were read as Asia/Almaty, this machine's zone; LINER_TIMEZONE sets another.",)
     assert exact.notes == ()

@@ -278,7 +278,6 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
     ("call_stats", {"group_by": ["agent", "agent"]}, ONE_OR_TWO),
     ("call_stats", {"group_by": ["agent", "order", "day"]}, ONE_OR_TWO),
     ("call_stats", {"group_by": []}, ONE_OR_TWO),
-    ("call_stats", {"group_by": ""}, ONE_OR_TWO),
     (
         "call_stats",
         {"group_by": ["agents"]},
@@ -329,7 +328,8 @@ async def test_two_people_of_one_name_are_told_apart_before_anything_is_counted(
         told = await session.refusal("call_stats", agents=["Анна Смирнова"])
         both = await session.answer("call_stats", since="yesterday", agents=["Анна Смирнова #102", 103])
     assert told == (
-        'agents: "Анна Смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. Send the id, or more of the name.'
+        'agents: "Анна Смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. '
+        "Send the id, or all of the ids, or more of the name."
     )
     assert both["asked"] == {"agents": [102, 103]}
 

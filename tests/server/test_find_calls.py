@@ -242,13 +242,16 @@ async def test_what_a_host_leaves_blank_does_not_narrow(connect: Connect) -> Non
         ({"since": 20261120}, "since: it must be text; 20261120 is not."),
         (
             {"agents": "анна смирнова"},
-            'agents: "анна смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. Send the id, or more of the name.',
+            (
+                'agents: "анна смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. '
+                "Send the id, or all of the ids, or more of the name."
+            ),
         ),
         (
             {"orders": "СЕВЕР"},
             (
                 'orders: "СЕВЕР" fits 2: ЖК Северный Берег (#202), ЖК Северная Гавань (#203). '
-                "Send the id, or more of the name."
+                "Send the id, or all of the ids, or more of the name."
             ),
         ),
         (

@@ -249,3 +249,21 @@ async def test_a_bug_of_ours_is_told_by_its_place_only(
     assert "bug in liner-mcp" in sentence
     assert "KeyError at test_tools.py:" in sentence
     assert "916" not in sentence + caplog.text
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+async def test_an_optional_argument_that_is_sent_as_nothing_means_its_default(connect: Connect, nothing: Any) -> None:
+    async with connect() as session:
+        for tool, needed, optional in (
+            ("list_call_records", {"call_id": 7003900}, ("limit", "cursor", "summary_chars")),
+            ("get_call_summaries", {"call_ids": [7003900]}, ("summary_chars",)),
+            ("get_call_record", {"record_id": 9002362}, ("start",)),
+            (
+                "find_calls",
+                {"since": "today"},
+                ("until", "orders", "leads", "direction", "recorded", "sample", "limit"),
+            ),
+            ("call_stats", {"since": "today"}, ("group_by", "agents", "statuses", "hung_up_by", "transferred")),
+        ):
+            plain = await session.answer(tool, **needed)
+            assert await session.answer(tool, **needed, **dict.fromkeys(optional, nothing)) == plain
