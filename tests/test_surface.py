@@ -11,6 +11,7 @@ import pytest
 
 from liner_mcp.demo import World
 from tests import snapshots
+from tests.benchmarks import many_calls, sizes
 from tests.tokens import tokens
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +31,12 @@ async def test_definitions_of_all_tools_cost_at_most_1500_tokens() -> None:
     tools = (await snapshots.surface())["tools"]
     shown = [{key: tool[key] for key in ("name", "title", "description", "inputSchema")} for tool in tools]
     assert sum(tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in shown) <= 1_500
+
+
+async def test_rows_and_pages_stay_within_their_price() -> None:
+    figures = [*await sizes.figures(), *await many_calls.rows()]
+    assert [figure.shown for figure in figures if not figure.holds] == []
+    assert len(figures) == 7
 
 
 async def test_every_tool_says_that_it_only_reads() -> None:

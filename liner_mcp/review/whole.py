@@ -24,8 +24,9 @@ from liner_mcp.review.windows import Window
 
 T = TypeVar("T")
 
-# Twenty pages: the half page that a slice wastes at its end is then a fortieth, and several slices in memory are small.
-WHOLE_SLICE_CALLS = 2_000
+# Forty pages: the half page that a slice wastes at its end is then an eightieth, two slices in memory are a few MB, and
+# at twenty requests per second one takes two seconds: a reading cut short loses no more than that.
+WHOLE_SLICE_CALLS = 4_000
 MOST_AT_ONCE = 10_000  # calls of one slice that are held in memory; a denser one is halved
 # Where every recorded call costs a request, a slice as large as that would outlast the time of a tool call.
 EXAMINED_SLICE_CALLS = SLICE_CALLS
