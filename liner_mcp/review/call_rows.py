@@ -41,7 +41,10 @@ def call_legend(
     """Names of what occurs in the rows and of what was asked for, so that an empty answer names it too."""
 
     def cells(name: str) -> list[Cell]:
-        return [row[columns.index(name)] for row in rows] if name in columns else []
+        if name not in columns:
+            return []
+        index = columns.index(name)
+        return [row[index] for row in rows]
 
     orders = () if filters.every_order or len(filters.orders) > MOST_NAMED else filters.orders
     agents = filters.agents if len(filters.agents) <= MOST_NAMED else ()

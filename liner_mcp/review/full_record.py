@@ -10,7 +10,7 @@ from liner_mcp.errors import AudioUnavailable, InvalidArgument, NotFound, Settin
 from liner_mcp.liner.models import CallRecord
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
-from liner_mcp.review.table import Cell, Written, minified
+from liner_mcp.review.table import Cell, Written, minified, most_that_fits
 
 
 def record_uri(record_id: int) -> str:
@@ -108,14 +108,7 @@ def _widest(frame: Mapping[str, Any], text: str, start: int, budget: int) -> Wri
     everything = written(len(text))
     if everything.size <= budget or not text:
         return everything
-    fits, beyond = start + 1, len(text)
-    while beyond - fits > 1:
-        middle = (fits + beyond) // 2
-        if written(middle).size <= budget:
-            fits = middle
-        else:
-            beyond = middle
-    return written(fits)
+    return most_that_fits(lambda length: written(start + length), len(text) - start, budget)[1]
 
 
 async def read_summary(desk: Desk, record_id: int, budget: int) -> str:

@@ -145,19 +145,19 @@ def write(draft: Draft, budget: int) -> Written:
     written = _render(draft, everything)
     if written.size <= budget or not draft.blocks:
         return written
-    blocks, written = _most(lambda n: _render(draft, Shown(n)), len(draft.blocks), budget)
+    blocks, written = most_that_fits(lambda n: _render(draft, Shown(n)), len(draft.blocks), budget)
     if blocks:
         return written
     if draft.splits and len(draft.blocks[0]) > 1:
-        rows, written = _most(lambda n: _render(draft, Shown(1, n)), len(draft.blocks[0]), budget)
+        rows, written = most_that_fits(lambda n: _render(draft, Shown(1, n)), len(draft.blocks[0]), budget)
         if rows:
             return written
         return _render(draft, Shown(1, 1), _too_big(budget))
     return _render(draft, Shown(1), _too_big(budget))
 
 
-def _most(render: Callable[[int], Written], limit: int, budget: int) -> tuple[int, Written]:
-    """The largest n below `limit` whose rendering fits, by halving; 0 when not even one does."""
+def most_that_fits(render: Callable[[int], Written], limit: int, budget: int) -> tuple[int, Written]:
+    """The largest n below `limit` whose rendering fits, by halving; 0, with the rendering of one, when none does."""
     fits, best, beyond = 0, None, limit
     while beyond - fits > 1:
         middle = (fits + beyond) // 2

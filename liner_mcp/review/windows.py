@@ -54,7 +54,7 @@ class Zone:
 
 # Windows ------------------------------------------------------------------------------------------------------------
 
-DEFAULT_SINCE = "-7d"  # a week answers most questions and costs one small read; it is told as a guess
+DEFAULT_SPAN = timedelta(days=7)  # a week answers most questions and costs one small read; it is told as a guess
 FORMS = (
     "today, yesterday, this_week, last_week, this_month, last_month, a month (2026-11), a date (2026-11-20), "
     "-24h, -7d, or ISO 8601 with an offset (2026-11-20T10:00:00+03:00)"
@@ -122,7 +122,7 @@ def window_of(
     elif default_since is not None:
         first = _Meant(default_since, default_since, by_zone=False)
     else:
-        start = min(end, now) - timedelta(days=7)
+        start = min(end, now) - DEFAULT_SPAN
         first = _Meant(start, start, by_zone=False)
     window = Window(first.start, min(end, now))
     if first.start >= now:

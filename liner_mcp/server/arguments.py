@@ -85,8 +85,8 @@ def _ids(value: object) -> list[int]:
     return [_id(item) for item in items]
 
 
-def _between(low: int, high: int, default: int) -> BeforeValidator:
-    def check(value: object) -> int:
+def _between(low: int, high: int, default: int | None) -> BeforeValidator:
+    def check(value: object) -> int | None:
         if value is None or value == "":  # some models fill in every argument there is
             return default
         number = _whole(value)
@@ -177,23 +177,19 @@ def _seconds(value: object) -> int | None:
     return number
 
 
+def _words(value: object) -> list[object]:
+    """The words of a list, however it was sent; what is no text stays as it is, to be refused by its name."""
+    parts = [part for one in _listed(value) for part in (one.split(",") if isinstance(one, str) else [one])]
+    return [part.strip() if isinstance(part, str) else part for part in parts]
+
+
 def _include(value: object) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for item in [part for one in _listed(value) for part in (one.split(",") if isinstance(one, str) else [one])]:
-        name = item.strip() if isinstance(item, str) else item
+    for name in _words(value):
         if name not in INCLUDABLE:
             raise _refused(f"{_echo(name)} is no column to include; there are {', '.join(INCLUDABLE)}.")
         found[str(name)] = None
     return tuple(name for name in INCLUDABLE if name in found)
-
-
-def _sample(value: object) -> int | None:
-    if value is None or value == "":
-        return None
-    number = _whole(value)
-    if number is None or not 1 <= number <= MAX_SAMPLE:
-        raise _refused(f"it must be a whole number from 1 to {MAX_SAMPLE}; {_echo(value)} is not.")
-    return number
 
 
 def _seed(value: object) -> int | str | None:
@@ -208,8 +204,7 @@ def _group_by(value: object) -> tuple[str, ...]:
     if value is None or value == "":
         return ("agent",)
     found: list[str] = []
-    for item in [part for one in _listed(value) for part in (one.split(",") if isinstance(one, str) else [one])]:
-        name = item.strip() if isinstance(item, str) else item
+    for name in _words(value):
         if name not in GROUPINGS:
             raise _refused(f"calls cannot be grouped by {_echo(name)}; there are {', '.join(GROUPINGS)}.")
         found.append(str(name))
@@ -256,7 +251,7 @@ Include = Annotated[
     WithJsonSchema({"type": "array", "items": {"enum": list(INCLUDABLE)}, "description": "more columns"}),
 ]
 Sample = Annotated[
-    int | None, BeforeValidator(_sample), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100})
+    int | None, _between(1, MAX_SAMPLE, None), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100})
 ]
 Seed = Annotated[int | str | None, BeforeValidator(_seed), WithJsonSchema({"type": ["integer", "string"]})]
 GroupBy = Annotated[
