@@ -34,6 +34,7 @@ from liner_mcp.errors import LinerMcpError, RequestError, SettingsError
 from liner_mcp.review.table import Answer, FullRecord
 from liner_mcp.server import prompts, resources
 from liner_mcp.server.arguments import refusal, unknown_arguments
+from liner_mcp.server.callers import asked_by
 from liner_mcp.server.completions import Completions
 from liner_mcp.server.office import Office
 from liner_mcp.server.schemas import tool
@@ -118,7 +119,7 @@ class LinerServer(MCPServer[None]):
             return _failed(unknown_arguments(name, unknown, parameters["properties"]))
         deadline = self.office.deadline_seconds()
         try:
-            with anyio.fail_after(deadline):
+            with asked_by(context), anyio.fail_after(deadline):
                 return await super().call_tool(name, arguments, context)
         except TimeoutError:
             return _failed(_too_late(deadline))
@@ -164,7 +165,7 @@ class LinerServer(MCPServer[None]):
         """
         deadline = self.office.deadline_seconds()
         try:
-            with anyio.fail_after(deadline):
+            with asked_by(context), anyio.fail_after(deadline):
                 return await super().read_resource(uri, context)
         except TimeoutError:
             raise ResourceError(_too_late(deadline)) from None

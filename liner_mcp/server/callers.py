@@ -1,0 +1,45 @@
+"""Who is asking. Whoever authenticates a request leaves a caller with it; whoever limits, shows or logs reads it here.
+
+Over stdio there is one person and no caller. Over HTTP the caller travels in the request's ASGI scope, because the SDK
+may run a request in a task of its own, where context variables of the web server do not reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server.mcpserver import Context
+
+SCOPE_KEY = "liner_mcp.caller"
+"""Where in the ASGI scope of an authenticated request its `Caller` stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated asker: the name under which tokens, access rules and logs know them. Never a token."""
+
+    name: str
+
+
+_asking: ContextVar[Caller | None] = ContextVar("liner_mcp_caller", default=None)
+
+
+def caller() -> Caller | None:
+    """Who asks the question that is being answered; None over stdio, and over HTTP without authentication."""
+    return _asking.get()
+
+
+@contextmanager
+def asked_by(context: Context[None, Any] | None) -> Generator[Caller | None]:
+    """While the block runs, `caller()` is whoever sent the request of this context."""
+    request = None if context is None else context.request_context.request
+    who = None if request is None else request.scope.get(SCOPE_KEY)
+    token = _asking.set(who)
+    try:
+        yield who
+    finally:
+        _asking.reset(token)
