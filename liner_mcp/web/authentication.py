@@ -57,7 +57,8 @@ class Authentication:
     """Lets a request through to `app` with its `Caller` in `scope[SCOPE_KEY]`, or answers 401, 403 or 503 itself.
 
     `mcp_path` is where MCP is served, for the metadata of an audience that is no address. Whoever answers CORS
-    preflights stands before this wrapper: a preflight carries no token.
+    preflights stands before this wrapper, for a preflight carries no token; and so does whoever takes the prefix of a
+    proxy off the path and leaves it in `root_path`.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Authentication:
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = _route(scope)
+        path: str = scope["path"]
         if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
             await self._metadata(path, scope, send)
             return
@@ -102,8 +103,8 @@ class Authentication:
             return MALFORMED  # two machines on the way could each believe another one
         return await self._authenticator.identify(given[0].decode("latin-1") if given else None)
 
-    async def _refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
-        headers: list[tuple[bytes, bytes]] = []
+    async def _refuse(self, refusal: Refusal, scope: Scope, send: Send, *more: tuple[bytes, bytes]) -> None:
+        headers = list(more)
         if refusal.status in (401, 403):
             metadata = metadata_address(self._location(self._resource, scope)) if self._resource else None
             headers.append((b"www-authenticate", challenge(refusal, metadata=metadata).encode("latin-1")))
@@ -113,16 +114,19 @@ class Authentication:
 
     async def _metadata(self, path: str, scope: Scope, send: Send) -> None:
         """RFC 9728: under the well-known path itself, and with the path of the resource behind it."""
-        if self._resource is None or scope["method"] not in ("GET", "HEAD"):
-            status, sentence = (404, "There is none.") if self._resource is None else (405, "Only GET is answered.")
-            await _answer(send, status, json.dumps({"error_description": sentence}).encode(), [])
+        if self._resource is None:
+            await self._refuse(Refusal(404, None, "There is no issuer of access tokens."), scope, send)
             return
         location = self._location(self._resource, scope)
         ours = metadata_address(location).partition(WELL_KNOWN)[2]
         if path.removeprefix(WELL_KNOWN).rstrip("/") not in ("", ours, self._mcp_path):
-            await _answer(send, 404, b'{"error_description":"There is no such resource here."}', [])
-            return
-        await _answer(send, 200, json.dumps(self._resource.metadata(location)).encode(), [])
+            await self._refuse(Refusal(404, None, "There is no such resource here."), scope, send)
+        elif scope["method"] not in ("GET", "HEAD"):
+            await self._refuse(
+                Refusal(405, None, "The metadata can only be read."), scope, send, (b"allow", b"GET, HEAD")
+            )
+        else:
+            await _answer(send, 200, json.dumps(self._resource.metadata(location)).encode(), [])
 
     def _location(self, resource: ProtectedResource, scope: Scope) -> str:
         """Our address: the audience, or, when that is only a name, the address that the client used."""
@@ -131,13 +135,6 @@ class Authentication:
         host = next((value for name, value in scope["headers"] if name.lower() == b"host"), b"localhost")
         name = "".join(c for c in host.decode("latin-1") if c.isascii() and (c.isalnum() or c in "-._:[]"))
         return f"{scope.get('scheme', 'http')}://{name}{scope.get('root_path', '')}{self._mcp_path}"
-
-
-def _route(scope: Scope) -> str:
-    """The path as the application behind sees it: without the prefix under which a proxy serves us."""
-    path: str = scope["path"]
-    prefix: str = scope.get("root_path", "").rstrip("/")
-    return path.removeprefix(prefix) if prefix and path.startswith(f"{prefix}/") else path
 
 
 def _without_credentials(scope: Scope) -> dict[str, Any]:

@@ -28,8 +28,8 @@ NOT_VALID = "The access token is not valid here."
 class Refusal:
     """Why a request is not let in. `sentence` is ASCII without quotes, for it stands in a header too.
 
-    `error` is RFC 6750's word, None when no credentials were sent; `scope` is what would be needed, separated by
-    spaces; `retry_after` is in seconds.
+    `error` is RFC 6750's word; None when no credentials were sent, or when it has no word. `scope` is what would be
+    needed, separated by spaces; `retry_after` is in seconds.
     """
 
     status: int
@@ -115,6 +115,7 @@ def challenge(refusal: Refusal, *, metadata: str | None = None) -> str:
 
 
 def body(refusal: Refusal) -> bytes:
-    """The refusal as JSON, in the words of RFC 6749 section 5.2."""
-    told = {"error": refusal.error or "unauthorized", "error_description": refusal.sentence}
+    """The refusal in the shape that MCP clients read: a JSON-RPC error of one sentence."""
+    code = -32600 if refusal.status < 500 else -32603  # invalid request, internal error
+    told = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": refusal.sentence}}
     return json.dumps(told, separators=(",", ":")).encode()

@@ -55,7 +55,7 @@ class AccessTokens:
         except Unreachable:
             return Refusal(
                 503,
-                "temporarily_unavailable",
+                None,
                 "The issuer of access tokens cannot be reached, so no token can be checked now. Try again later.",
                 retry_after=self._issuer.retry_after,
             )

@@ -19,13 +19,18 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519Pri
 
 
 @cache
-def rsa_key(number: int = 0, bits: int = 2048) -> rsa.RSAPrivateKey:  # noqa: ARG001 - the number only tells keys apart
-    return rsa.generate_private_key(65537, bits)
+def _made(kind: str, number: int) -> Any:  # noqa: ARG001 - the number only tells keys apart
+    if kind == "EC":
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(65537, int(kind))
 
 
-@cache
-def ec_key(number: int = 0) -> ec.EllipticCurvePrivateKey:  # noqa: ARG001
-    return ec.generate_private_key(ec.SECP256R1())
+def rsa_key(number: int = 0, bits: int = 2048) -> rsa.RSAPrivateKey:
+    return _made(str(bits), number)
+
+
+def ec_key(number: int = 0) -> ec.EllipticCurvePrivateKey:
+    return _made("EC", number)
 
 
 def public_jwk(key: PrivateKey, **more: Any) -> dict[str, Any]:
@@ -62,10 +67,14 @@ def claims(**more: Any) -> dict[str, Any]:
 
 
 def signed(
-    payload: dict[str, Any], key: Any = None, algorithm: str = "ES256", kid: str | None = "k1", **header: Any
+    payload: dict[str, Any],
+    key: Any = None,
+    algorithm: str = "ES256",
+    kid: str | None = "k1",
+    header: dict[str, Any] | None = None,
 ) -> str:
     """A token; the default key is the issuer's first."""
-    named = {"kid": kid, **header} if kid is not None else header
+    named = {**({} if kid is None else {"kid": kid}), **(header or {})}
     return jwt.encode(payload, ec_key() if key is None else key, algorithm, headers=named)
 
 

@@ -76,8 +76,9 @@ def test_a_challenge_says_what_is_wrong_what_is_needed_and_where_to_get_it() -> 
 def test_every_challenge_keeps_to_the_grammar_and_every_body_is_one_sentence(refusal: Refusal) -> None:
     assert CHALLENGE.fullmatch(challenge(refusal))
     told = json.loads(bearer.body(refusal))
-    assert set(told) == {"error", "error_description"}
-    assert told["error_description"].endswith(".")
+    assert told == {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": refusal.sentence}}
+    assert refusal.sentence.endswith(".")
+    assert len(bearer.body(refusal)) < 250
 
 
 @pytest.mark.parametrize(
