@@ -69,7 +69,7 @@ class Issuer:
         """
         found = self._known(kid)
         if not found or self._is_due():
-            await self._refresh(kid, waits=not found)
+            await self._refresh(waits=not found)
             found = self._known(kid)
         if not found and self._trouble is not None:
             raise Unreachable("The issuer of access tokens cannot be asked for its keys now.")
@@ -88,14 +88,12 @@ class Issuer:
     def _is_due(self) -> bool:
         return self._clock() - self._fetched > KEYS_SECONDS
 
-    async def _refresh(self, kid: str | None, *, waits: bool) -> None:
+    async def _refresh(self, *, waits: bool) -> None:
         """Fetch the keys, one request at a time and not too often. Who can do with the old ones does not wait."""
         if self._turn.locked() and not waits:
             return
         async with self._turn:
-            # While this one waited, another may have fetched.
-            if self._known(kid) and not self._is_due():
-                return
+            # Another may have fetched while this one waited its turn.
             if self._attempted is not None and self._clock() - self._attempted < RETRY_SECONDS:
                 return
             try:

@@ -127,9 +127,10 @@ async def test_clocks_may_differ_by_less_than_a_minute(checked: Checked) -> None
 
 async def test_a_token_without_a_key_id_is_checked_with_the_only_key_that_fits() -> None:
     token = signed(claims(), kid=None)
-    rsa, first, second = public_jwk(rsa_key()), public_jwk(ec_key()), public_jwk(ec_key(1), kid="k2")
-    assert await Checked(rsa, first).who(token) == "anna"
-    assert await Checked(rsa, first, second).refused(token) == INVALID
+    first, second = public_jwk(ec_key()), public_jwk(ec_key(1), kid="k2")
+    others = [public_jwk(rsa_key()), public_jwk(ED25519), public_jwk(ec.generate_private_key(ec.SECP384R1()))]
+    assert await Checked(*others, first).who(token) == "anna"
+    assert await Checked(*others, first, second).refused(token) == INVALID
 
 
 async def test_a_new_key_of_the_issuer_counts_as_soon_as_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
