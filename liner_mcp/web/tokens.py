@@ -36,11 +36,10 @@ _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One token of the file: whose it is, its SHA-256, and on which line it stands."""
+    """One token of the file: whose it is, and its SHA-256."""
 
     name: str
     digest: bytes
-    line: int
 
 
 class BrokenFile(ValueError):
@@ -53,6 +52,8 @@ def read_entries(content: bytes) -> list[Entry]:
     Raises: BrokenFile.
     """
     entries: list[Entry] = []
+    lines: dict[bytes, int] = {}
+    held: Counter[str] = Counter()
     for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         line = raw.decode("utf-8", "replace").strip()
         if not line or line.startswith("#"):
@@ -60,13 +61,14 @@ def read_entries(content: bytes) -> list[Entry]:
         name, _, digest = (part.strip() for part in line.partition(":"))
         if not _NAME.fullmatch(name) or not _DIGEST.fullmatch(digest):
             raise BrokenFile(f"line {number} is not name:sha256, as 'liner-mcp token NAME' writes it")
-        entry = Entry(name, bytes.fromhex(digest), number)
-        twin = next((other.line for other in entries if other.digest == entry.digest), None)
-        if twin is not None:
-            raise BrokenFile(f"line {number} holds the same token as line {twin}")
-        if sum(other.name == name for other in entries) == LINES_OF_A_NAME:
+        entry = Entry(name, bytes.fromhex(digest))
+        if entry.digest in lines:
+            raise BrokenFile(f"line {number} holds the same token as line {lines[entry.digest]}")
+        if held[name] == LINES_OF_A_NAME:
             raise BrokenFile(f"line {number} is a third token of one name; two may stand while one replaces the other")
         entries.append(entry)
+        lines[entry.digest] = number
+        held[name] += 1
     return entries
 
 
