@@ -42,6 +42,8 @@ ONLY_IN: dict[str, set[str]] = {
     },
     "stamina": {"liner/wire.py"},
     "aiolimiter": {"liner/wire.py"},
+    "async_lru": {"liner/wire.py", "review/directory.py"},
+    "cachetools": {"liner/kept.py", "liner/restricted.py"},
     "mcp": {"server/", "checkup.py", "tour.py"},
     "phonenumbers": {"review/numbering.py"},
     "rich": {"cli.py"},

@@ -24,7 +24,8 @@ SMALL_HOSTS = ("codex", "copilot-cli", "copilot cli", "copilot-developer")
 class Office:
     """Settings and what is built from them. A server that is not set up still lists its tools; asking says what to set.
 
-    `transport` replaces the network and `now` the clock of day words, for tests and the demo.
+    `transport` replaces the network and `now` the clock of day words, for tests and the demo. `shared`: several people
+    ask at this office.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Office:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], datetime] | None = None,
+        shared: bool = False,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._now = now
+        self._shared = shared
         self._desk: Desk | None = None
 
     @property
@@ -55,7 +58,7 @@ class Office:
             from liner_mcp.review.windows import Zone
 
             settings = self.settings
-            liner, audio = open_clients(settings, transport=self._transport)
+            liner, audio = open_clients(settings, transport=self._transport, shared=self._shared)
             self._desk = Desk(
                 liner,
                 Directory(liner),
