@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     audio: Literal["off", "blob", "url"] = "blob"
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
     mcp_demo: bool = False
+    mcp_access_file: Path | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -15,10 +15,11 @@ PACKAGE = Path(liner_mcp.__file__).parent
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
+    "watched_file": {"errors"},
     "connect": {"settings", "liner", "demo"},
     "liner": {"errors", "liner"},
     "review": {"errors", "liner", "review"},
-    "server": {"errors", "settings", "connect", "liner", "review", "server"},
+    "server": {"errors", "settings", "connect", "watched_file", "liner", "review", "server"},
     "demo": {"demo"},
     "checkup": {"errors", "settings", "liner", "review", "server"},
     "tour": {"settings", "server", "demo"},

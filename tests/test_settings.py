@@ -61,6 +61,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         "audio": "blob",
         "max_audio_bytes": 700_000,
         "mcp_demo": False,
+        "mcp_access_file": None,
     }
 
 
@@ -84,6 +85,7 @@ def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyP
         "LINER_AUDIO": "url",
         "LINER_MAX_AUDIO_BYTES": "8000000",
         "LINER_MCP_DEMO": "no",
+        "LINER_MCP_ACCESS_FILE": "access.toml",
     }
     assert {"LINER_API_TOKEN_FILE", *values} == VARIABLES
     for name, value in values.items():
@@ -99,6 +101,7 @@ def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyP
         "audio": "url",
         "max_audio_bytes": 8_000_000,
         "mcp_demo": False,
+        "mcp_access_file": Path("access.toml"),
     }
 
 

@@ -163,9 +163,12 @@ class LinerClient:
         """One page of the same, with Liner's count of the whole window."""
         return protocol.read_list(await self._wire.get(which.query().page(offset, limit)), Call)
 
-    async def call_record(self, record_id: int) -> CallRecord:
-        """One call record with all its fields. Raises NotFound for an unknown id."""
-        return await self._detail(Query(protocol.call_record_detail(record_id)), CallRecord)
+    async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
+        """One call record with all its fields. Raises NotFound for an unknown id.
+
+        `fresh` asks Liner even for what is kept: the link to its file may have run out.
+        """
+        return await self._detail(Query(protocol.call_record_detail(record_id)), CallRecord, fresh=fresh)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
         """All records of one call, in Liner's order; an unknown call may give an empty list instead of an error."""
@@ -202,9 +205,9 @@ class LinerClient:
         """The dictionary of lead statuses."""
         return await self._dictionary(protocol.LEAD_STATUSES, LeadStatus)
 
-    async def _detail(self, query: Query, model: type[D]) -> D:
+    async def _detail(self, query: Query, model: type[D], *, fresh: bool = False) -> D:
         """One entity by its id, from what is kept or from Liner."""
-        kept = self._kept.get(query.target)
+        kept = None if fresh else self._kept.get(query.target)
         if isinstance(kept, model):
             await anyio.lowlevel.checkpoint()  # a hundred kept details in a row must not keep others waiting
             return kept
