@@ -47,7 +47,7 @@ ONLY_IN: dict[str, set[str]] = {
     "mcp": {"server/", "web/app.py", "checkup.py", "tour.py"},
     "uvicorn": {"web/"},
     "starlette": {"web/"},
-    "sse_starlette": {"web/run.py"},
+    "sse_starlette": {"web/server.py"},
     "phonenumbers": {"review/numbering.py"},
     "rich": {"cli.py"},
     "argparse": {"cli.py"},

@@ -47,5 +47,9 @@ class Limits:
     closing_seconds: float = 5
     """Beyond the deadline of the calls, when stopping: to write the last answers."""
 
+    def stop_seconds(self, deadline_seconds: float) -> float:
+        """What stopping may take in all, when calls may take `deadline_seconds`."""
+        return deadline_seconds + self.closing_seconds
+
 
 LIMITS = Limits()

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from liner_mcp.settings import Settings
+from liner_mcp.web.limits import LIMITS
 
 logger = logging.getLogger(__name__)
 
@@ -22,23 +23,15 @@ _LOOK_SECONDS = 0.2  # how often the parent looks whether it was told to stop
 _RESTART_SECONDS = 1.0  # between two replacements: what fails at once must not fail in a circle
 
 
-class Work(Protocol):
-    """What each worker does until it is told to stop."""
-
-    def __call__(
-        self, settings: Settings, listener: socket.socket, *, ready: Callable[[], None], parent: int | None
-    ) -> None: ...
-
-
 class Worker:
     """A process and whether it ever answered."""
 
-    def __init__(self, work: Work, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
         # A fresh interpreter: a fork would share what the parent has open.
         context = multiprocessing.get_context("spawn")
         self.ready = context.Event()
         self.process: SpawnProcess = context.Process(
-            target=_run, args=(work, settings, listener, self.ready, os.getpid()), daemon=True
+            target=_run, args=(settings, listener, self.ready, os.getpid()), daemon=True
         )
         self.process.start()
 
@@ -47,21 +40,15 @@ class Worker:
             os.kill(self.process.pid, sig)
 
 
-def _run(work: Work, settings: Settings, listener: socket.socket, ready: Any, parent: int) -> None:
+def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int) -> None:
     # Until the server takes over: Ctrl-C goes to the whole group, and the parent is the one to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    work(settings, listener, ready=ready.set, parent=parent)
+    from liner_mcp.web.server import run  # only here: see run.py
+
+    run(settings, listener, ready=ready.set, parent=parent)
 
 
-def supervise(
-    work: Work,
-    settings: Settings,
-    listener: socket.socket,
-    *,
-    count: int,
-    stop_seconds: float,
-    announce: Callable[[], None],
-) -> int:
+def supervise(settings: Settings, listener: socket.socket, *, count: int, announce: Callable[[], None]) -> int:
     """Keep `count` workers running until told to stop; the exit code. A worker that never gets ready ends them all."""
     told: list[signal.Signals] = []
 
@@ -70,7 +57,7 @@ def supervise(
 
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, hear)
-    workers = [Worker(work, settings, listener) for _ in range(count)]
+    workers = [Worker(settings, listener) for _ in range(count)]
     announced = failed = False
     try:
         while not told and not failed:
@@ -87,9 +74,10 @@ def supervise(
                     break
                 logger.warning("A worker ended by itself (%s) and is replaced.", worker.process.exitcode)
                 time.sleep(_RESTART_SECONDS)
-                workers[place] = Worker(work, settings, listener)
+                workers[place] = Worker(settings, listener)
         listener.close()  # else the system would let connections wait for nobody
-        _stop(workers, told, stop_seconds)
+        # A worker that is not done in its own time is not done a moment later.
+        _stop(workers, told, LIMITS.stop_seconds(settings.deadline_seconds) + LIMITS.closing_seconds)
     finally:
         for worker in workers:
             worker.process.kill()
