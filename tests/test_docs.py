@@ -92,9 +92,9 @@ def test_each_json_snippet_parses(snippet: str) -> None:
     json.loads(snippet)
 
 
-def host_snippet(host: str) -> str:
-    """The block that the README marks as one host's."""
-    return README.split(f"<!-- host: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
+def host_snippet(host: str, kind: str = "host") -> str:
+    """The block that the README marks as one host's; `remote` is the one for a server over HTTP."""
+    return README.split(f"<!-- {kind}: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
 
 
 def assert_starts_us(command: list[str], variables: dict[str, str]) -> None:
@@ -132,6 +132,23 @@ def test_the_line_for_claude_code_parses_and_names_real_settings() -> None:
     assert options[-3:] == ["--scope", "user", "liner"]
     assert options[:-3:2] == ["--env"] * (len(options[:-3]) // 2)
     assert_starts_us(words[split + 1 :], dict(pair.split("=", 1) for pair in options[1:-3:2]))
+
+
+@pytest.mark.parametrize("host", ["vscode", "cursor"])
+def test_each_remote_snippet_has_its_hosts_key_our_address_and_a_token_that_is_kept_out_of_it(host: str) -> None:
+    snippet: dict[str, Any] = json.loads(host_snippet(host, "remote"))
+    (entry,) = snippet[HOSTS[host].key].values()
+    assert entry["url"].endswith("/mcp")
+    assert re.fullmatch(r"Bearer \$\{(input|env):\S+\}", entry["headers"]["Authorization"])
+    assert entry.get("type") == ("http" if host == "vscode" else None)
+
+
+def test_the_remote_line_for_claude_code_parses() -> None:
+    words = shlex.split(host_snippet("claude-code", "remote").replace("\\\n", " "))
+    assert words[:8] == ["claude", "mcp", "add", "--transport", "http", "--scope", "user", "liner"]
+    assert words[8].endswith("/mcp")
+    assert words[9] == "--header"
+    assert words[10].startswith("Authorization: Bearer ")
 
 
 def test_the_readme_shows_the_install_line_of_every_host() -> None:

@@ -62,6 +62,11 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         "max_audio_bytes": 700_000,
         "mcp_demo": False,
         "mcp_access_file": None,
+        "mcp_allowed_hosts": None,
+        "mcp_allowed_origins": None,
+        "mcp_path_prefix": None,
+        "mcp_trusted_proxies": None,
+        "mcp_requests_per_minute": 600,
     }
 
 
@@ -86,6 +91,11 @@ def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyP
         "LINER_MAX_AUDIO_BYTES": "8000000",
         "LINER_MCP_DEMO": "no",
         "LINER_MCP_ACCESS_FILE": "access.toml",
+        "LINER_MCP_ALLOWED_HOSTS": "calls.example.com,10.0.0.5:8080",
+        "LINER_MCP_ALLOWED_ORIGINS": "https://app.example.com",
+        "LINER_MCP_PATH_PREFIX": "/liner",
+        "LINER_MCP_TRUSTED_PROXIES": "10.0.0.0/8",
+        "LINER_MCP_REQUESTS_PER_MINUTE": "0",
     }
     assert {"LINER_API_TOKEN_FILE", *values} == VARIABLES
     for name, value in values.items():
@@ -102,6 +112,11 @@ def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyP
         "max_audio_bytes": 8_000_000,
         "mcp_demo": False,
         "mcp_access_file": Path("access.toml"),
+        "mcp_allowed_hosts": ("calls.example.com", "10.0.0.5:8080"),
+        "mcp_allowed_origins": ("https://app.example.com",),
+        "mcp_path_prefix": "/liner",
+        "mcp_trusted_proxies": ("10.0.0.0/8",),
+        "mcp_requests_per_minute": 0,
     }
 
 
