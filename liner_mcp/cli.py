@@ -1,4 +1,4 @@
-"""The command line: serve, check, demo, install. The only module that prints.
+"""The command line: serve, check, demo, install, token. The only module that prints.
 
 `liner-mcp` alone serves MCP over stdio, because that is how hosts start it; stdout then belongs to the protocol.
 """
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "check": _check,
         "demo": _demo,
         "install": _install,
+        "token": _token,
     }
     sys.exit(commands[options.command or "serve"](options))
 
@@ -62,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     install.add_argument("--yes", action="store_true", help="write without asking")
     install.add_argument("--file", type=Path, metavar="PATH", help="the configuration file, if it is not the usual one")
+    token = commands.add_parser("token", help="make a token for a caller over HTTP; shows it once")
+    token.add_argument("name", metavar="NAME", help="whose it is, such as anna")
+    token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
+    token.add_argument("--rotate", action="store_true", help="with --add: let a second token of that name stand")
     for command in (serve, check, install):
         # Not to overwrite what stood before the command.
         command.add_argument(
@@ -246,3 +251,34 @@ def _agreed() -> bool:
         return input("Write it? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
+
+
+# token --------------------------------------------------------------------------------------------------------------
+
+
+def _token(options: argparse.Namespace) -> int:
+    from liner_mcp.web.tokens import VARIABLE, add, make
+
+    try:
+        token, line = make(options.name)
+        held = 0
+        if options.add:
+            path = read_settings().mcp_tokens_file
+            if path is None:
+                raise SetupError(f"Set {VARIABLE} to the file first; nothing was written.")
+            held = add(path, line, rotate=options.rotate)
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(token)  # alone on its line, for programs; the rest is for people
+    if options.add:
+        print(f"The token of {options.name}, shown this once. {VARIABLE} lets it in.", file=sys.stderr)
+    else:
+        print(line)
+        print(
+            f"First the token of {options.name}, shown this once; then the line for {VARIABLE} (--add adds it).",
+            file=sys.stderr,
+        )
+    if held > 1:
+        print("The old one works too until its line, the upper of the two, is taken out.", file=sys.stderr)
+    return 0

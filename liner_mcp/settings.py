@@ -23,6 +23,7 @@ PREFIX = "LINER_"
 DEMO_HOST = "http://127.0.0.1"
 DEMO_TOKEN = "demo"  # noqa: S105 - the make-believe Liner's only token, a public word
 
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # scope-token, RFC 6749 section 3.3
 _HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")  # letters of any script: such names exist too
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
@@ -47,7 +48,6 @@ class Settings(BaseSettings):
     audio: Literal["off", "blob", "url"] = "blob"
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
     mcp_demo: bool = False
-    mcp_access_file: Path | None = None
 
     # Only for `serve --http`.
     mcp_allowed_hosts: Listed = None
@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     mcp_path_prefix: str | None = None
     mcp_trusted_proxies: Listed = None
     mcp_requests_per_minute: int = Field(default=600, ge=0, le=1_000_000)
+    mcp_tokens_file: Path | None = None
+    mcp_oauth_issuer: str | None = None
+    mcp_oauth_audience: str | None = None
+    mcp_oauth_scope: str = "calls:read"
+    mcp_access_file: Path | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -124,6 +129,41 @@ class Settings(BaseSettings):
         if not _PATH_PREFIX.fullmatch(prefix):
             raise ValueError("it is not a path such as /liner")
         return prefix
+
+    @field_validator("mcp_oauth_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        return None if value is None else _https_address(value.strip(), "https://auth.example.com")
+
+    @field_validator("mcp_oauth_audience")
+    @classmethod
+    def _audience(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        value = value.strip()
+        if value.lower().startswith(("https:", "http:")):
+            return _https_address(value, "https://calls.example.com/mcp")
+        if not value.isprintable() or " " in value:
+            raise ValueError("it holds a space or a control character")
+        return value
+
+    @field_validator("mcp_oauth_scope")
+    @classmethod
+    def _scope(cls, value: str) -> str:
+        scopes = value.split()
+        if not all(_SCOPE.fullmatch(scope) for scope in scopes):
+            raise ValueError("it is not a scope such as calls:read, or several with spaces between them")
+        return " ".join(scopes)
+
+    @model_validator(mode="after")
+    def _one_way_to_authenticate(self) -> Settings:
+        if (self.mcp_oauth_issuer is None) != (self.mcp_oauth_audience is None):
+            raise ValueError("LINER_MCP_OAUTH_ISSUER and LINER_MCP_OAUTH_AUDIENCE belong together; set both or neither")
+        if self.mcp_oauth_issuer is not None and self.mcp_tokens_file is not None:
+            raise ValueError(
+                "LINER_MCP_TOKENS_FILE and LINER_MCP_OAUTH_ISSUER are both set; callers are known by one of the two"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_source_of_the_token(self) -> Settings:
@@ -239,6 +279,30 @@ def _allowed_origin(text: str) -> str:
     if usual is None or host is None:
         raise ValueError("it takes origins of web pages, such as https://app.example.com")
     return f"{scheme}://{host.removesuffix(usual)}"
+
+
+def _https_address(text: str, example: str) -> str:
+    """An address as it was written, for issuers and audiences are compared letter by letter.
+
+    Raises: ValueError with the reason, as the end of a sentence.
+    """
+    reason = f"it is not an address such as {example}"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(reason) from None
+    if not host or parts.scheme not in ("https", "http") or not text.isascii() or not text.isprintable():
+        raise ValueError(reason)
+    if " " in text or set(text) & set('"\\<>') or not _is_host(host):
+        raise ValueError(reason)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("it must not hold a user name or password")
+    if "?" in text or "#" in text:
+        raise ValueError("it must not hold a query or a fragment")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("it must begin with https:// (plain http is for loopback only)")
+    return text
 
 
 def _is_host(name: str) -> bool:

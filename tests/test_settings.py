@@ -67,6 +67,10 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         "mcp_path_prefix": None,
         "mcp_trusted_proxies": None,
         "mcp_requests_per_minute": 600,
+        "mcp_tokens_file": None,
+        "mcp_oauth_issuer": None,
+        "mcp_oauth_audience": None,
+        "mcp_oauth_scope": "calls:read",
     }
 
 
@@ -96,11 +100,15 @@ def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyP
         "LINER_MCP_PATH_PREFIX": "/liner",
         "LINER_MCP_TRUSTED_PROXIES": "10.0.0.0/8",
         "LINER_MCP_REQUESTS_PER_MINUTE": "0",
+        "LINER_MCP_OAUTH_ISSUER": "https://auth.example.com/",
+        "LINER_MCP_OAUTH_AUDIENCE": "https://calls.example.com/mcp",
+        "LINER_MCP_OAUTH_SCOPE": "calls:read  audio:read",
     }
-    assert {"LINER_API_TOKEN_FILE", *values} == VARIABLES
+    # Each of the other two excludes one of these.
+    assert {"LINER_API_TOKEN_FILE", "LINER_MCP_TOKENS_FILE", *values} == VARIABLES
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    assert read_settings().model_dump(exclude={"api_token", "api_token_file"}) == {
+    assert read_settings().model_dump(exclude={"api_token", "api_token_file", "mcp_tokens_file"}) == {
         "api_host": "https://liner.example",
         "timezone": "Europe/Moscow",
         "max_answer_bytes": 60_000,
@@ -117,6 +125,9 @@ def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyP
         "mcp_path_prefix": "/liner",
         "mcp_trusted_proxies": ("10.0.0.0/8",),
         "mcp_requests_per_minute": 0,
+        "mcp_oauth_issuer": "https://auth.example.com/",
+        "mcp_oauth_audience": "https://calls.example.com/mcp",
+        "mcp_oauth_scope": "calls:read audio:read",
     }
 
 
@@ -384,6 +395,73 @@ def test_the_source_of_the_token_is_named() -> None:
 def test_a_secret_given_as_one_stays_one() -> None:
     settings = Settings(api_host="liner.example", api_token=SecretStr(TOKEN))
     assert settings.host_and_token()[1] == SecretStr(TOKEN)
+
+
+# Callers over HTTP -----------------------------------------------------------------------------------------------
+
+OAUTH = {"mcp_oauth_issuer": "https://auth.example.com", "mcp_oauth_audience": "https://calls.example.com/mcp"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://auth.example.com",
+        "https://auth.example.com/",
+        "https://auth.example.com:8443/realms/Sales",
+        "HTTPS://Auth.Example.com/",
+        "http://127.0.0.1:8000",
+    ],
+)
+def test_an_issuer_and_an_audience_are_kept_letter_by_letter(address: str) -> None:
+    settings = read_settings(mcp_oauth_issuer=f" {address} ", mcp_oauth_audience=f"{address} ")
+    assert (settings.mcp_oauth_issuer, settings.mcp_oauth_audience) == (address, address)
+
+
+@pytest.mark.parametrize("audience", ["api://calls", "urn:calls", "0f8fad5b-d9cb-469f-a165-70867728950e"])
+def test_an_audience_may_be_a_name_that_is_no_address(audience: str) -> None:
+    assert read_settings(**{**OAUTH, "mcp_oauth_audience": audience}).mcp_oauth_audience == audience
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("http://auth.hush.example", "must begin with https://"),
+        ("https://auth.hush.example/?a=b", "query or a fragment"),
+        ("https://auth.hush.example/#a", "query or a fragment"),
+        ("https://me:hush@auth.example", "user name"),
+        ("https://", "not an address"),
+        ("https://hush hush", "not an address"),
+        ("https://auth.hush.example:port", "not an address"),
+        ("https://[::1", "not an address"),
+        ('https://auth.example/"hush', "not an address"),
+        ("https://auth.example/hush\udcff", "not an address"),
+        ("https://auth.example/hush\x00", "not an address"),
+    ],
+)
+@pytest.mark.parametrize("field", list(OAUTH))
+def test_an_unusable_issuer_or_audience_is_refused_unshown(written: str, reason: str, field: str) -> None:
+    said = refusal(**{**OAUTH, field: written})
+    assert said.startswith(f"LINER_{field.upper()} cannot be used: it ")
+    assert reason in said
+    assert is_a_readable_line(said)
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize("scope", ['calls:"read', "calls:\\read", "чтение", "a\x00", "s" * 101])
+def test_an_unusable_scope_is_refused(scope: str) -> None:
+    assert refusal(mcp_oauth_scope=scope).startswith("LINER_MCP_OAUTH_SCOPE cannot be used: it is not a scope")
+
+
+@pytest.mark.parametrize("field", list(OAUTH))
+def test_an_issuer_and_an_audience_belong_together(field: str) -> None:
+    said = refusal(**{field: OAUTH[field]})
+    assert said == "LINER_MCP_OAUTH_ISSUER and LINER_MCP_OAUTH_AUDIENCE belong together; set both or neither."
+
+
+def test_callers_are_known_by_tokens_or_by_an_issuer_and_not_by_both() -> None:
+    said = refusal(**OAUTH, mcp_tokens_file="tokens")
+    assert said.startswith("LINER_MCP_TOKENS_FILE and LINER_MCP_OAUTH_ISSUER are both set")
+    assert is_a_readable_line(said)
 
 
 # The rest --------------------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from liner_mcp.errors import SettingsError
 from liner_mcp.server.app import LinerServer, create_server
 from liner_mcp.settings import Settings
-from liner_mcp.web.address import authentication_is_set
 from liner_mcp.web.answers import refusal
+from liner_mcp.web.authentication import Authentication, authenticator_from
 from liner_mcp.web.bodies import WholeBodies
 from liner_mcp.web.limits import LIMITS, Limits
 from liner_mcp.web.names import AllowedNames, Cors
@@ -62,11 +62,16 @@ def create_web_app(
 ) -> WebApp:
     """The application for these settings. `transport` replaces the network to Liner and `now` the clock.
 
-    `authenticator` wraps what only known callers may reach: it leaves a `Caller` in the scope or answers 401 itself.
-    Raises: SettingsError when the settings ask for authentication and there is none.
+    `authenticator` wraps what only known callers may reach; the settings say who knows them, unless it is given.
+    Raises: SettingsError when the file of tokens or of access cannot be used, and for a file of access where callers
+    have no names.
     """
-    if authenticator is None and authentication_is_set(settings):
-        raise SettingsError("Authentication is set but not available in this version, so nothing is served.")
+    authenticator = authenticator or _authentication(settings)
+    if settings.mcp_access_file is not None and authenticator is None:
+        raise SettingsError(
+            "LINER_MCP_ACCESS_FILE says what each caller may see, but callers have no names: set LINER_MCP_TOKENS_FILE "
+            "or LINER_MCP_OAUTH_ISSUER too."
+        )
     # Ids that this process listed may be another caller's: none are offered.
     server = create_server(settings, transport=transport, now=now, shared=True)
     app: ASGIApp = Endpoint(server, limits)
@@ -87,6 +92,11 @@ def create_web_app(
         app = cast("ASGIApp", ProxyHeadersMiddleware(inner, list(settings.mcp_trusted_proxies)))
     app = sealed = Sealed(app)
     return WebApp(app, sealed, probes)
+
+
+def _authentication(settings: Settings) -> Wrapper | None:
+    known = authenticator_from(settings)
+    return None if known is None else lambda app: Authentication(app, known, mcp_path=PATH)
 
 
 class Endpoint:

@@ -1,0 +1,155 @@
+"""The door: every HTTP request but a few public ones must say who asks, before anything else looks at it.
+
+A wrapper of plain ASGI. It takes the token out of the request: whatever lies behind learns a name and never sees the
+token, so nothing there can log it or send it on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from liner_mcp.server.callers import SCOPE_KEY, Caller
+from liner_mcp.web.bearer import (
+    MALFORMED,
+    WELL_KNOWN,
+    Authenticator,
+    OAuthAuthenticator,
+    ProtectedResource,
+    Refusal,
+    body,
+    challenge,
+    metadata_address,
+)
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from liner_mcp.settings import Settings
+
+PUBLIC = ("/health", "/ready")
+
+_CREDENTIALS = (b"authorization", b"proxy-authorization", b"cookie")
+
+
+def authenticator_from(settings: Settings) -> Authenticator | None:
+    """Who knows the callers, by these settings; None when nothing is set and everyone may come in.
+
+    Raises: SettingsError when the file of tokens cannot be used.
+    """
+    if settings.mcp_tokens_file is not None:
+        from liner_mcp.web.tokens import TokenFile
+
+        return TokenFile(settings.mcp_tokens_file)
+    if settings.mcp_oauth_issuer is not None and settings.mcp_oauth_audience is not None:
+        from liner_mcp.web.issuer import Issuer
+        from liner_mcp.web.oauth import AccessTokens
+
+        resource = ProtectedResource(
+            settings.mcp_oauth_audience, settings.mcp_oauth_issuer, tuple(settings.mcp_oauth_scope.split())
+        )
+        return AccessTokens(resource, Issuer(settings.mcp_oauth_issuer))
+    return None
+
+
+class Authentication:
+    """Lets a request through to `app` with its `Caller` in `scope[SCOPE_KEY]`, or answers 401, 403 or 503 itself.
+
+    `mcp_path` is where MCP is served, for the metadata of an audience that is no address. Whoever answers CORS
+    preflights stands before this wrapper, for a preflight carries no token; and so does whoever takes the prefix of a
+    proxy off the path and leaves it in `root_path`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        *,
+        public: Collection[str] = PUBLIC,
+        mcp_path: str = "/mcp",
+    ) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._public = frozenset(public)
+        self._mcp_path = mcp_path
+        self._resource = authenticator.resource if isinstance(authenticator, OAuthAuthenticator) else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._request(scope, receive, send)
+        else:  # we serve no web socket, and one must not slip past the door
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
+            await self._metadata(path, scope, send)
+            return
+        if path in self._public:
+            await self._app(_without_credentials(scope), receive, send)
+            return
+        who = await self._identify(scope)
+        if isinstance(who, Refusal):
+            await self._refuse(who, scope, send)
+            return
+        await self._app({**_without_credentials(scope), SCOPE_KEY: who}, receive, send)
+
+    async def _identify(self, scope: Scope) -> Caller | Refusal:
+        given = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+        if len(given) > 1:
+            return MALFORMED  # two machines on the way could each believe another one
+        return await self._authenticator.identify(given[0].decode("latin-1") if given else None)
+
+    async def _refuse(self, refusal: Refusal, scope: Scope, send: Send, *more: tuple[bytes, bytes]) -> None:
+        headers = list(more)
+        if refusal.status in (401, 403):
+            metadata = metadata_address(self._location(self._resource, scope)) if self._resource else None
+            headers.append((b"www-authenticate", challenge(refusal, metadata=metadata).encode("latin-1")))
+        if refusal.retry_after is not None:
+            headers.append((b"retry-after", str(refusal.retry_after).encode()))
+        await _answer(send, refusal.status, body(refusal), headers)
+
+    async def _metadata(self, path: str, scope: Scope, send: Send) -> None:
+        """RFC 9728: under the well-known path itself, and with the path of the resource behind it."""
+        if self._resource is None:
+            await self._refuse(Refusal(404, None, "There is no issuer of access tokens."), scope, send)
+            return
+        location = self._location(self._resource, scope)
+        ours = metadata_address(location).partition(WELL_KNOWN)[2]
+        if path.removeprefix(WELL_KNOWN).rstrip("/") not in ("", ours, self._mcp_path):
+            await self._refuse(Refusal(404, None, "There is no such resource here."), scope, send)
+        elif scope["method"] not in ("GET", "HEAD"):
+            await self._refuse(
+                Refusal(405, None, "The metadata can only be read."), scope, send, (b"allow", b"GET, HEAD")
+            )
+        else:
+            await _answer(send, 200, json.dumps(self._resource.metadata(location)).encode(), [])
+
+    def _location(self, resource: ProtectedResource, scope: Scope) -> str:
+        """Our address: the audience, or, when that is only a name, the address that the client used."""
+        if resource.location is not None:
+            return resource.location
+        host = next((value for name, value in scope["headers"] if name.lower() == b"host"), b"localhost")
+        name = "".join(c for c in host.decode("latin-1") if c.isascii() and (c.isalnum() or c in "-._:[]"))
+        return f"{scope.get('scheme', 'http')}://{name}{scope.get('root_path', '')}{self._mcp_path}"
+
+
+def _without_credentials(scope: Scope) -> dict[str, Any]:
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _CREDENTIALS]
+    passed = {**scope, "headers": headers}
+    passed.pop(SCOPE_KEY, None)
+    return passed
+
+
+async def _answer(send: Send, status: int, content: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    start = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"cache-control", b"no-store"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": content})
