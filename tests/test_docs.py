@@ -16,6 +16,8 @@ import pytest
 
 from liner_mcp import __version__
 from liner_mcp.install import HOSTS, host_file
+from liner_mcp.liner.restricted import Access
+from liner_mcp.server.access import Rule, read_rules
 from liner_mcp.settings import Settings
 from tests import snapshots
 
@@ -70,6 +72,13 @@ def test_the_readme_lists_every_prompt() -> None:
 def test_the_readme_lists_every_resource() -> None:
     uris = [r["uri"] for r in SURFACE["resources"]] + [r["uriTemplate"] for r in SURFACE["resource_templates"]]
     assert [row[0] for row in table("Resources")] == uris
+
+
+def test_the_readmes_file_of_access_is_one_that_works() -> None:
+    rules = read_rules(README.split("<!-- access -->\n```toml\n", 1)[1].split("```", 1)[0].encode())
+    assert rules.of("anna").access.orders == {201, 204}
+    assert rules.of("boris") == Rule(Access(None, frozenset({101, 105})), phones=True, audio=False)
+    assert rules.of("somebody").access.orders == frozenset()
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:

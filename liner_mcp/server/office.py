@@ -74,6 +74,11 @@ class Office:
             self._restricted[rule] = _restricted(whole, rule)
         return self._restricted[rule]
 
+    def check_access_file(self) -> None:
+        """Read the file of access now, if there is one. Raises: SettingsError when it cannot be used."""
+        if self.settings.mcp_access_file is not None:
+            self._current_rules(self.settings.mcp_access_file)
+
     def _current_rules(self, path: Path) -> AccessRules:
         if self._access_file is None:
             from liner_mcp.server.access import VARIABLE, read_rules

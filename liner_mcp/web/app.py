@@ -74,6 +74,7 @@ def create_web_app(
         )
     # Ids that this process listed may be another caller's: none are offered.
     server = create_server(settings, transport=transport, now=now, shared=True)
+    server.office.check_access_file()
     app: ASGIApp = Endpoint(server, limits)
     # From the inside out. What is cheap and needs no trust refuses first; a place among the running requests is taken
     # last, by a request that is known, allowed and whole.
