@@ -51,7 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"liner-mcp {__version__}")
     parser.add_argument("--demo", action="store_true", help="use the built-in make-believe Liner; no account needed")
     commands = parser.add_subparsers(dest="command", metavar="command")
-    serve = commands.add_parser("serve", help="serve MCP over stdio (the default)")
+    serve = commands.add_parser("serve", help="serve MCP over stdio (the default), or over HTTP for a team")
+    serve.add_argument(
+        "--http", metavar="HOST:PORT", help="serve Streamable HTTP there, such as 127.0.0.1:8080 or [::1]:8080"
+    )
+    serve.add_argument("--workers", type=int, metavar="N", help="processes that share the work of --http (default 1)")
     check = commands.add_parser("check", help="check the settings, Liner and the tools; say what to fix")
     commands.add_parser("demo", help="a first minute without an account: three questions and their answers")
     install = commands.add_parser("install", help="add this server to an assistant's configuration; shows the change")
@@ -82,6 +86,13 @@ def _settings(options: argparse.Namespace) -> Settings | SettingsError:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    # `liner-mcp` without a command is this command without its options.
+    if getattr(options, "http", None) is not None:
+        return _serve_http(options)
+    if getattr(options, "workers", None) is not None:
+        print("--workers is for --http HOST:PORT; over stdio there is one process.", file=sys.stderr)
+        return 2
+
     import anyio
 
     from liner_mcp.server.app import create_server
@@ -94,6 +105,21 @@ def _serve(options: argparse.Namespace) -> int:
         )
     anyio.run(create_server(_settings(options)).run_stdio_async)
     return 0
+
+
+def _serve_http(options: argparse.Namespace) -> int:
+    from liner_mcp.web.run import serve_http
+
+    def announce(url: str) -> None:
+        print(f"liner-mcp serves MCP at {url}", file=sys.stderr, flush=True)
+
+    try:
+        settings = read_settings(**({"mcp_demo": True} if options.demo else {}))
+        workers = 1 if options.workers is None else options.workers
+        return serve_http(settings, options.http, workers=workers, announce=announce)
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 # check --------------------------------------------------------------------------------------------------------------

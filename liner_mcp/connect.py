@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 
 def open_clients(
-    settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None, shared: bool = False
 ) -> tuple[LinerClient, AudioClient]:
     """Clients for these settings; neither connects before it is asked. `transport` replaces the network for both.
+
+    `shared`: several people wait for these clients, so a Liner that is down is not tried anew for each of them.
 
     Raises: SettingsError when host or token is missing.
     """
@@ -31,6 +33,7 @@ def open_clients(
         concurrency=settings.concurrency,
         requests_per_second=settings.requests_per_second,
         transport=transport,
+        breaks=shared,
     )
     # Plain http is allowed for a loopback Liner only, whose files then are on loopback too.
     audio = AudioClient(max_bytes=settings.max_audio_bytes, loopback=origin.startswith("http://"), transport=transport)

@@ -14,6 +14,7 @@ length.
     ├── LinerError              Liner itself
     │   ├── LinerRejected         Liner understood and refused
     │   ├── LinerUnavailable      Liner failed (5xx)
+    │   ├── CircuitOpen           Liner failed so often that it is left alone for a moment
     │   ├── RateLimited           Liner asks to wait
     │   ├── UnreadableAnswer      the answer is not what Liner documents
     │   ├── AudioUnavailable      a recording's file cannot be had (now, or any more)
@@ -68,6 +69,10 @@ class LinerUnavailable(LinerError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class CircuitOpen(LinerError):
+    """Liner did not answer several requests in a row; it is not asked again before the time that the message tells."""
 
 
 class RateLimited(LinerError):

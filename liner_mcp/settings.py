@@ -9,12 +9,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from liner_mcp.errors import SettingsError
 
@@ -25,6 +25,10 @@ DEMO_TOKEN = "demo"  # noqa: S105 - the make-believe Liner's only token, a publi
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # scope-token, RFC 6749 section 3.3
 _HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")  # letters of any script: such names exist too
+_PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+
+Listed = Annotated[tuple[str, ...] | None, NoDecode]
+"""Words with commas between them, as a person writes them into a variable."""
 
 
 class Settings(BaseSettings):
@@ -44,10 +48,18 @@ class Settings(BaseSettings):
     audio: Literal["off", "blob", "url"] = "blob"
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
     mcp_demo: bool = False
+
+    # Only for `serve --http`.
+    mcp_allowed_hosts: Listed = None
+    mcp_allowed_origins: Listed = None
+    mcp_path_prefix: str | None = None
+    mcp_trusted_proxies: Listed = None
+    mcp_requests_per_minute: int = Field(default=600, ge=0, le=1_000_000)
     mcp_tokens_file: Path | None = None
     mcp_oauth_issuer: str | None = None
     mcp_oauth_audience: str | None = None
     mcp_oauth_scope: str = "calls:read"
+    mcp_access_file: Path | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -84,6 +96,39 @@ class Settings(BaseSettings):
     @classmethod
     def _token(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(_usable_token(value.get_secret_value()))
+
+    @field_validator("mcp_allowed_hosts", "mcp_allowed_origins", "mcp_trusted_proxies", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return [word for part in value.split(",") if (word := part.strip())] if isinstance(value, str) else value
+
+    @field_validator("mcp_allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if value is None else tuple(_allowed_host(host) for host in value)
+
+    @field_validator("mcp_allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if value is None else tuple(_allowed_origin(origin) for origin in value)
+
+    @field_validator("mcp_trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        try:
+            return None if value is None else tuple(str(ipaddress.ip_network(proxy, strict=False)) for proxy in value)
+        except ValueError:
+            raise ValueError("it takes addresses or networks, such as 10.0.0.5 or 10.0.0.0/8") from None
+
+    @field_validator("mcp_path_prefix")
+    @classmethod
+    def _prefix(cls, value: str | None) -> str | None:
+        if value is None or not value.strip("/"):
+            return None
+        prefix = f"/{value.strip().strip('/')}"
+        if not _PATH_PREFIX.fullmatch(prefix):
+            raise ValueError("it is not a path such as /liner")
+        return prefix
 
     @field_validator("mcp_oauth_issuer")
     @classmethod
@@ -207,6 +252,33 @@ def liner_origin(host: str) -> str:
         raise ValueError("it must begin with https:// (plain http is for loopback only)")
     shown = f"[{name}]" if ":" in name else name
     return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
+
+
+def _allowed_host(text: str) -> str:
+    """A host as the Host header says it: a name or an address, with a port or without."""
+    reason = "it takes host names as clients write them, such as calls.example.com or 10.0.0.5:8080"
+    try:
+        parts = urlsplit(f"//{text}")
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(reason) from None
+    if not name or parts.netloc != text or "@" in text or not _is_host(name):
+        raise ValueError(reason)
+    shown = f"[{name}]" if ":" in name else name.removesuffix(".")
+    return shown + (f":{port}" if port is not None else "")
+
+
+def _allowed_origin(text: str) -> str:
+    """An origin as browsers send it."""
+    scheme, _, rest = text.lower().rstrip("/").partition("://")
+    usual = {"http": ":80", "https": ":443"}.get(scheme)
+    try:
+        host = _allowed_host(rest) if usual else None
+    except ValueError:
+        host = None
+    if usual is None or host is None:
+        raise ValueError("it takes origins of web pages, such as https://app.example.com")
+    return f"{scheme}://{host.removesuffix(usual)}"
 
 
 def _https_address(text: str, example: str) -> str:

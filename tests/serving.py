@@ -23,9 +23,9 @@ class _Announcing(uvicorn.Server):
 
 
 @contextmanager
-def served(app: Any) -> Generator[str]:
-    """The origin (`http://127.0.0.1:port`) at which `app` answers while the block runs."""
-    server = _Announcing(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none"))
+def served(app: Any, **options: Any) -> Generator[str]:
+    """The origin (`http://127.0.0.1:port`) at which `app` answers while the block runs; `options` are uvicorn's."""
+    server = _Announcing(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none", **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

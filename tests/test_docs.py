@@ -16,6 +16,8 @@ import pytest
 
 from liner_mcp import __version__
 from liner_mcp.install import HOSTS, host_file
+from liner_mcp.liner.restricted import Access
+from liner_mcp.server.access import Rule, read_rules
 from liner_mcp.settings import Settings
 from tests import snapshots
 
@@ -72,6 +74,13 @@ def test_the_readme_lists_every_resource() -> None:
     assert [row[0] for row in table("Resources")] == uris
 
 
+def test_the_readmes_file_of_access_is_one_that_works() -> None:
+    rules = read_rules(README.split("<!-- access -->\n```toml\n", 1)[1].split("```", 1)[0].encode())
+    assert rules.of("anna").access.orders == {201, 204}
+    assert rules.of("boris") == Rule(Access(None, frozenset({101, 105})), phones=True, audio=False)
+    assert rules.of("somebody").access.orders == frozenset()
+
+
 def test_the_readme_lists_every_setting_with_its_default() -> None:
     rows = {row[0]: row[1] for row in table("Settings")}
     assert set(rows) == {f"LINER_{name.upper()}" for name in Settings.model_fields}
@@ -92,9 +101,9 @@ def test_each_json_snippet_parses(snippet: str) -> None:
     json.loads(snippet)
 
 
-def host_snippet(host: str) -> str:
-    """The block that the README marks as one host's."""
-    return README.split(f"<!-- host: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
+def host_snippet(host: str, kind: str = "host") -> str:
+    """The block that the README marks as one host's; `remote` is the one for a server over HTTP."""
+    return README.split(f"<!-- {kind}: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
 
 
 def assert_starts_us(command: list[str], variables: dict[str, str]) -> None:
@@ -134,6 +143,23 @@ def test_the_line_for_claude_code_parses_and_names_real_settings() -> None:
     assert_starts_us(words[split + 1 :], dict(pair.split("=", 1) for pair in options[1:-3:2]))
 
 
+@pytest.mark.parametrize("host", ["vscode", "cursor"])
+def test_each_remote_snippet_has_its_hosts_key_our_address_and_a_token_that_is_kept_out_of_it(host: str) -> None:
+    snippet: dict[str, Any] = json.loads(host_snippet(host, "remote"))
+    (entry,) = snippet[HOSTS[host].key].values()
+    assert entry["url"].endswith("/mcp")
+    assert re.fullmatch(r"Bearer \$\{(input|env):\S+\}", entry["headers"]["Authorization"])
+    assert entry.get("type") == ("http" if host == "vscode" else None)
+
+
+def test_the_remote_line_for_claude_code_parses() -> None:
+    words = shlex.split(host_snippet("claude-code", "remote").replace("\\\n", " "))
+    assert words[:8] == ["claude", "mcp", "add", "--transport", "http", "--scope", "user", "liner"]
+    assert words[8].endswith("/mcp")
+    assert words[9] == "--header"
+    assert words[10].startswith("Authorization: Bearer ")
+
+
 def test_the_readme_shows_the_install_line_of_every_host() -> None:
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert {f".venv/bin/liner-mcp install {host}" for host in HOSTS} <= set(lines)
@@ -164,13 +190,17 @@ def test_every_place_tells_the_same_version() -> None:
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+# The registry's package is started over stdio, which knows nothing of HTTP.
+STDIO_SETTINGS = {name for name in Settings.model_fields if name == "mcp_demo" or not name.startswith("mcp_")}
+
+
 def test_the_registry_file_names_every_setting_and_marks_the_token_secret() -> None:
     variables = {variable["name"]: variable for variable in SERVER["packages"][0]["environmentVariables"]}
-    assert set(variables) == {f"LINER_{name.upper()}" for name in Settings.model_fields}
+    assert set(variables) == {f"LINER_{name.upper()}" for name in STDIO_SETTINGS}
     assert [name for name, variable in variables.items() if variable.get("isSecret")] == ["LINER_API_TOKEN"]
-    for name, field in Settings.model_fields.items():
+    for name in STDIO_SETTINGS:
         told = variables[f"LINER_{name.upper()}"].get("default")
-        assert told is None or told == str(field.default).lower()
+        assert told is None or told == str(Settings.model_fields[name].default).lower()
 
 
 def test_the_registry_file_fits_the_registry_and_the_readme_proves_ownership() -> None:

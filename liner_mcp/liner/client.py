@@ -24,6 +24,7 @@ from liner_mcp.errors import (
     UnreadableAnswer,
 )
 from liner_mcp.liner import protocol
+from liner_mcp.liner.kept import Kept
 from liner_mcp.liner.models import (
     AgentGroup,
     Call,
@@ -39,7 +40,7 @@ from liner_mcp.liner.models import (
 from liner_mcp.liner.paging import Listing, PageWalk, read_twice
 from liner_mcp.liner.protocol import CallFilter, ListPage, Query
 from liner_mcp.liner.text import clean
-from liner_mcp.liner.wire import FULL_JITTER, Wire, time_left
+from liner_mcp.liner.wire import FULL_JITTER, Traffic, Wire, time_left
 
 if TYPE_CHECKING:
     import httpx
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
+D = TypeVar("D", Call, CallRecord, Lead)
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 # Kept back from a deadline to put together what has arrived.
@@ -78,7 +80,9 @@ class Outcomes(Generic[T]):
 class LinerClient:
     """Liner's API as typed reads. Safe to share between tool calls; opens its pool at the first request.
 
-    All methods raise errors of `liner_mcp.errors` and nothing else on purpose. `transport` is for tests and the demo.
+    All methods raise errors of `liner_mcp.errors` and nothing else on purpose. `breaks`: while Liner is down, answer at
+    once instead of trying again for everybody (for a server that many share). `transport` is for tests and the demo,
+    `kept` holds settled details.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class LinerClient:
         requests_per_second: float = 20.0,
         transport: httpx.AsyncBaseTransport | None = None,
         jitter: Callable[[float], float] = FULL_JITTER,
+        breaks: bool = False,
+        kept: Kept | None = None,
     ) -> None:
         self.origin = origin
         self.concurrency = concurrency
@@ -100,11 +106,23 @@ class LinerClient:
             requests_per_second=requests_per_second,
             transport=transport,
             jitter=jitter,
+            breaks=breaks,
         )
+        self._kept = kept or Kept()
         self._dictionary_paths: dict[tuple[str, str], str] = {}
 
     def __repr__(self) -> str:
         return f"LinerClient({self.origin!r})"
+
+    @property
+    def traffic(self) -> Traffic:
+        """What went over the wire so far."""
+        return self._wire.traffic
+
+    @property
+    def answered_from_kept(self) -> int:
+        """How many reads were answered without asking Liner."""
+        return self._kept.hits
 
     async def __aenter__(self) -> Self:
         return self
@@ -130,7 +148,7 @@ class LinerClient:
 
     async def call(self, call_id: int) -> Call:
         """One call. Raises NotFound for an unknown id."""
-        return protocol.read_one(await self._wire.get(Query(protocol.call_detail(call_id))), Call)
+        return await self._detail(Query(protocol.call_detail(call_id)), Call)
 
     async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
         """All calls of a closed window, in Liner's order, which is none.
@@ -145,13 +163,23 @@ class LinerClient:
         """One page of the same, with Liner's count of the whole window."""
         return protocol.read_list(await self._wire.get(which.query().page(offset, limit)), Call)
 
-    async def call_record(self, record_id: int) -> CallRecord:
-        """One call record with all its fields. Raises NotFound for an unknown id."""
-        return protocol.read_one(await self._wire.get(Query(protocol.call_record_detail(record_id))), CallRecord)
+    async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
+        """One call record with all its fields. Raises NotFound for an unknown id.
+
+        `fresh` asks Liner even for what is kept: the link to its file may have run out.
+        """
+        return await self._detail(Query(protocol.call_record_detail(record_id)), CallRecord, fresh=fresh)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
         """All records of one call, in Liner's order; an unknown call may give an empty list instead of an error."""
-        return await self._listing(Query(protocol.CALL_RECORDS, (("callId", str(call_id)),)), CallRecord)
+        query = Query(protocol.CALL_RECORDS, (("callId", str(call_id)),))
+        kept = self._kept.get(query.target)
+        if kept is not None:
+            await anyio.lowlevel.checkpoint()
+            return cast("Listing[CallRecord]", kept)
+        listing = await self._listing(query, CallRecord)
+        self._kept.put(query.target, listing)
+        return listing
 
     async def orders(self) -> Listing[Order]:
         """Every order that Liner lists; whether archived ones are among them is undocumented."""
@@ -167,7 +195,7 @@ class LinerClient:
 
     async def lead(self, lead_id: int) -> Lead:
         """One lead. Raises NotFound for an unknown id."""
-        return protocol.read_one(await self._wire.get(Query(protocol.lead_detail(lead_id))), Lead)
+        return await self._detail(Query(protocol.lead_detail(lead_id)), Lead)
 
     async def call_statuses(self) -> tuple[CallStatus, ...]:
         """The dictionary of call statuses."""
@@ -176,6 +204,19 @@ class LinerClient:
     async def lead_statuses(self) -> tuple[LeadStatus, ...]:
         """The dictionary of lead statuses."""
         return await self._dictionary(protocol.LEAD_STATUSES, LeadStatus)
+
+    async def _detail(self, query: Query, model: type[D], *, fresh: bool = False) -> D:
+        """One entity by its id, from what is kept or from Liner."""
+        kept = None if fresh else self._kept.get(query.target)
+        if isinstance(kept, model):
+            await anyio.lowlevel.checkpoint()  # a hundred kept details in a row must not keep others waiting
+            return kept
+        data = await self._wire.get(query)
+        if not data:  # success without anything: what an unknown id gives is undocumented
+            raise NotFound(protocol.NOTHING_THERE)
+        detail = protocol.read_one(data, model)
+        self._kept.put(query.target, detail)
+        return detail
 
     async def _dictionary(self, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
         """A whole dictionary, from whichever of its two documented paths exists; which one is remembered."""

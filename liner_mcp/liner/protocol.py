@@ -41,7 +41,11 @@ M = TypeVar("M", bound=BaseModel)
 
 PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
 LONGEST_WAIT = 86_400.0  # a day, in seconds: asked for more, it is a ban, and its exact length helps nobody
+FIRST_CEILING = 0.5  # seconds before a first retry, at most; doubles with every attempt
+LAST_CEILING = 8.0  # seconds; beyond this one call's deadline is better spent on telling the truth
 QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
+
+NOTHING_THERE = "Liner knows nothing under this id."
 
 # Headings of the documentation end every path with a slash; we send that form.
 HEALTH = "/v1/health/check/"
@@ -133,7 +137,7 @@ def decode(status: int, body: bytes, retry_after: float | None) -> object:
             "host this token belongs to."
         )
     if status == 404:
-        raise NotFound("Liner knows nothing under this id (HTTP 404).")
+        raise NotFound(NOTHING_THERE)
     if status == 429:
         wait = "" if retry_after is None else f" It asks to wait {math.ceil(retry_after)} s before the next request."
         raise RateLimited(f"Liner asks to slow down (HTTP 429).{wait} Ask again after that.", retry_after=retry_after)
@@ -263,13 +267,20 @@ def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
+        moment = moment_of(text)
+        if moment is None:
             return None
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         seconds = max(0.0, (moment - now).total_seconds())
     return min(seconds, LONGEST_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def moment_of(date: str | None) -> datetime | None:
+    """An HTTP date; None where it is absent or is none. RFC 9110, section 5.6.7."""
+    try:
+        moment = parsedate_to_datetime(date or "")
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +292,8 @@ class RetryPolicy:
 
     jitter: Callable[[float], float]
     attempts: int = 4  # three retries ride out a restart behind a load balancer; more would eat the deadline
-    first_ceiling: float = 0.5  # seconds; doubles with every attempt
-    last_ceiling: float = 8.0  # seconds; beyond this one call's deadline is better spent on telling the truth
+    first_ceiling: float = FIRST_CEILING
+    last_ceiling: float = LAST_CEILING
 
     def delay(self, error: BaseException, attempt: int, time_left: float) -> float | None:
         """Seconds until the next attempt after attempt number `attempt` (from 1) failed, or None: give up.

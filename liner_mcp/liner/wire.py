@@ -1,6 +1,7 @@
 """One request to Liner: the only module that opens connections to it, waits, and retries.
 
-It can only GET. The token travels in one header to one host. Time is the caller's: whoever opens an `anyio` deadline
+Requests of all callers go out at one pace, see `pressure.py`; the same request asked twice at once is made once. It can
+only GET. The token travels in one header to one host. Time is the caller's: whoever opens an `anyio` deadline
 (`move_on_after`, `fail_after`) around a call has every wait and retry below it bounded by that deadline.
 """
 
@@ -18,8 +19,9 @@ import anyio
 from pydantic import SecretStr
 
 from liner_mcp import __version__
-from liner_mcp.errors import LinerRejected, SettingsError, Unreachable, UnreadableAnswer
+from liner_mcp.errors import LinerMcpError, LinerRejected, SettingsError, Unreachable, UnreadableAnswer
 from liner_mcp.liner import protocol
+from liner_mcp.liner.pressure import Pressure
 from liner_mcp.liner.protocol import Query, RetryPolicy
 
 # httpx and stamina cost 60 ms together; they are imported when the first request is made, so that a host that only
@@ -27,6 +29,7 @@ from liner_mcp.liner.protocol import Query, RetryPolicy
 if TYPE_CHECKING:
     import httpx
     from aiolimiter import AsyncLimiter
+    from async_lru import _LRUCacheWrapper  # pyright: ignore[reportPrivateUsage] - the type of what alru_cache gives
 
 REQUEST_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
 CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down
@@ -46,8 +49,30 @@ class _Pool:
     """What exists only while connections are open; all of it belongs to one event loop."""
 
     http: httpx.AsyncClient
-    slots: anyio.Semaphore
+    slots: anyio.CapacityLimiter
     rate: AsyncLimiter | None
+    in_flight: _LRUCacheWrapper[object]
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What went over the wire so far.
+
+    `attempts` are what callers wanted, `retries` those of them that were not the first, `made` those that another
+    caller's request did not answer already, `requests` what was sent: `made` and the redirects followed.
+    `received_bytes` are of bodies, unpacked.
+    """
+
+    attempts: int = 0
+    retries: int = 0
+    made: int = 0
+    requests: int = 0
+    received_bytes: int = 0
+
+    @property
+    def shared(self) -> int:
+        """Attempts that another caller's request answered."""
+        return self.attempts - self.made
 
 
 class Wire:
@@ -62,13 +87,16 @@ class Wire:
         requests_per_second: float,
         transport: httpx.AsyncBaseTransport | None,
         jitter: Callable[[float], float],
+        breaks: bool,
     ) -> None:
+        self.traffic = Traffic()
         self._origin = origin
         self._token = token
         self._concurrency = concurrency
         self._requests_per_second = requests_per_second
         self._transport = transport
         self._policy = RetryPolicy(jitter)
+        self._pressure = Pressure(concurrency, breaks=breaks)
         self._pool: _Pool | None = None
 
     def __repr__(self) -> str:
@@ -93,27 +121,60 @@ class Wire:
         async for attempt in stamina.retry_context(on=delay, attempts=self._policy.attempts, timeout=None):
             with attempt:
                 attempt_number = attempt.num
-                return await self._once(query.target)
+                self.traffic.retries += attempt_number > 1
+                self._pressure.check(anyio.current_time(), time_left())
+                return await self._shared(query.target)
         raise AssertionError("stamina gives a result or raises")
+
+    async def _shared(self, target: str) -> object:
+        """One attempt; whoever asks the same meanwhile gets the same answer, and whoever leaves does not end it.
+
+        The last asker who leaves does. Attempts are shared and not retries: how long to try is each asker's deadline.
+        """
+        self.traffic.attempts += 1
+        return await self._opened().in_flight(target)
 
     async def _once(self, target: str) -> object:
         pool = self._opened()
-        async with pool.slots:
-            if pool.rate is not None:
-                await pool.rate.acquire()
-            try:
-                with anyio.fail_after(REQUEST_SECONDS):
-                    for _ in range(1 + MAX_REDIRECTS):
-                        status, headers, body = await self._send(pool.http, target)
-                        location = headers.get("location")
-                        if status not in (301, 302, 303, 307, 308) or location is None:
-                            wait = protocol.seconds_to_wait(headers.get("retry-after"), datetime.now(UTC))
-                            return self._decoded(status, body, wait)
-                        target = self._redirected(target, location)
-            except TimeoutError:
-                raise Unreachable(
-                    f"Liner did not answer within {REQUEST_SECONDS:.0f} s. Ask again, or for less at once."
-                ) from None
+        self.traffic.made += 1
+        try:
+            async with pool.slots:
+                # Asked for in the slot: while Liner wants peace, those who wait for a slot need not wake up.
+                # Not a poll, as the linter thinks: another answer may lengthen the pause.
+                while pause := self._pressure.pace.pause(anyio.current_time()):  # noqa: ASYNC110
+                    await anyio.sleep(pause)
+                if pool.rate is not None:
+                    await pool.rate.acquire()
+                try:
+                    data = await self._answer(pool.http, target)
+                except LinerMcpError as error:
+                    self._learn(pool, error)
+                    raise
+                self._learn(pool, None)
+                return data
+        finally:
+            # What is answered is not under way: who asks from now on asks anew, or a second reading would read nothing.
+            pool.in_flight.cache_invalidate(target)
+
+    def _learn(self, pool: _Pool, outcome: LinerMcpError | None) -> None:
+        self._pressure.learn(anyio.current_time(), outcome)
+        if pool.slots.total_tokens != self._pressure.pace.at_once:
+            pool.slots.total_tokens = self._pressure.pace.at_once
+
+    async def _answer(self, http: httpx.AsyncClient, target: str) -> object:
+        """What is behind a target, redirects followed."""
+        try:
+            with anyio.fail_after(REQUEST_SECONDS):
+                for _ in range(1 + MAX_REDIRECTS):
+                    status, headers, body = await self._send(http, target)
+                    location = headers.get("location")
+                    if status not in (301, 302, 303, 307, 308) or location is None:
+                        return self._decoded(status, body, _wait_asked(headers))
+                    target = self._redirected(target, location)
+        except TimeoutError:
+            raise Unreachable(
+                f"Liner did not answer within {REQUEST_SECONDS:.0f} s. Ask again, or for less at once."
+            ) from None
         raise UnreadableAnswer("Liner's answer could not be read: it redirects in a circle. Check LINER_API_HOST.")
 
     def _decoded(self, status: int, body: bytes, wait: float | None) -> object:
@@ -134,11 +195,13 @@ class Wire:
         return there
 
     async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[int, httpx.Headers, bytes]:
+        self.traffic.requests += 1
         with _translated():
             async with http.stream("GET", target) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
+                    self.traffic.received_bytes += len(chunk)
                     if len(body) > MAX_BODY_BYTES:
                         raise UnreadableAnswer(
                             f"Liner's answer could not be read: it is larger than {MAX_BODY_BYTES // 1_000_000} MB."
@@ -149,6 +212,7 @@ class Wire:
         if self._pool is None:
             import httpx
             from aiolimiter import AsyncLimiter
+            from async_lru import alru_cache
 
             try:
                 http = httpx.AsyncClient(
@@ -175,8 +239,15 @@ class Wire:
             seconds = max(BURST_SECONDS, 1 / rate) if rate else 0.0
             # At least one: rate x (1 / rate) may come out a hair below, and then no request would ever fit.
             limiter = AsyncLimiter(max(1.0, rate * seconds), seconds) if rate else None
-            self._pool = _Pool(http, anyio.Semaphore(self._concurrency), limiter)
+            in_flight = alru_cache(maxsize=None)(self._once)
+            self._pool = _Pool(http, anyio.CapacityLimiter(self._concurrency), limiter, in_flight)
         return self._pool
+
+
+def _wait_asked(headers: httpx.Headers) -> float | None:
+    """Seconds that an answer asks to wait. A date is read by the clock that wrote it, which may be off from ours."""
+    asked = headers.get("retry-after")
+    return protocol.seconds_to_wait(asked, protocol.moment_of(headers.get("date")) or datetime.now(UTC))
 
 
 @contextmanager

@@ -22,7 +22,8 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One per process, shared by all tools. `audio` is None where recordings are not given out (LINER_AUDIO=off).
+    """One per process, or per kind of caller, shared by all tools. `audio` is None where recordings are not given out,
+    and `no_audio` says why.
 
     `now` is the clock by which day words are read.
     """
@@ -33,6 +34,7 @@ class Desk:
     show_phones: bool = False
     audio: AudioClient | None = None
     show_audio_links: bool = False
+    no_audio: str = "Audio is switched off on this server (LINER_AUDIO=off)."
     now: Callable[[], datetime] = utc_now
     recent_calls: Recent = field(default_factory=Recent)
     recent_records: Recent = field(default_factory=Recent)

@@ -48,9 +48,9 @@ async def get_call_record(desk: Desk, *, record_id: int, start: int, budget: int
     return _widest(frame, text, start, budget)
 
 
-async def _read(desk: Desk, record_id: int) -> CallRecord:
+async def _read(desk: Desk, record_id: int, *, fresh: bool = False) -> CallRecord:
     try:
-        return await desk.liner.call_record(record_id)
+        return await desk.liner.call_record(record_id, fresh=fresh)
     except NotFound:
         raise InvalidArgument(
             f"Liner has no call record {record_id}. Check record_id: a call's id is another number; list_call_records "
@@ -87,7 +87,7 @@ def _facts(desk: Desk, record: CallRecord) -> dict[str, Cell]:
 def _notes(desk: Desk, record: CallRecord, names: Names) -> list[str]:
     notes = names.notes()
     if record.file_url and desk.audio is None:
-        notes.append("Audio is switched off on this server (LINER_AUDIO=off).")
+        notes.append(desk.no_audio)
     return notes
 
 
@@ -135,19 +135,19 @@ async def read_audio(desk: Desk, record_id: int) -> bytes:
     Raises: InvalidArgument (unknown record), SettingsError (switched off), AudioUnavailable, AudioRefused.
     """
     if desk.audio is None:
-        raise SettingsError("Audio is switched off on this server (LINER_AUDIO=off).")
+        raise SettingsError(desk.no_audio)
     link = await _audio_link(desk, record_id)
     try:
         return await desk.audio.fetch(link)
     except AudioUnavailable:
-        fresh = await _audio_link(desk, record_id)
+        fresh = await _audio_link(desk, record_id, fresh=True)
         if fresh == link:
             raise
         return await desk.audio.fetch(fresh)
 
 
-async def _audio_link(desk: Desk, record_id: int) -> str:
-    record = await _read(desk, record_id)
+async def _audio_link(desk: Desk, record_id: int, *, fresh: bool = False) -> str:
+    record = await _read(desk, record_id, fresh=fresh)
     if not record.file_url:
         raise AudioUnavailable(f"Liner lists no audio file for record {record_id}; it may not be ready yet.")
     return record.file_url

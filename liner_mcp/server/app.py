@@ -191,20 +191,21 @@ def create_server(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     now: Callable[[], datetime] | None = None,
-    completions: bool = True,
+    shared: bool = False,
 ) -> LinerServer:
     """The server for these settings; it opens no connection before the first question.
 
     Given a SettingsError instead, the server still starts and lists its tools, and every call answers with that error:
     hosts show a server that crashed at start as nothing at all. `transport` replaces the network and `now` the clock.
-    `completions` offers ids that this process listed: for one person's server, not for one that several share.
+    `shared`: several people ask this server, so it offers nobody the ids that others listed, and while Liner is down it
+    says so at once.
     """
     # The HTTP library logs every URL at INFO, and URLs hold ids.
     for noisy in ("httpx", "httpcore", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # A retry that helped is nobody's concern; one that did not is told in the answer.
     logging.getLogger("stamina").setLevel(logging.ERROR)
-    return LinerServer(Office(settings, transport=transport, now=now), completions=completions)
+    return LinerServer(Office(settings, transport=transport, now=now, shared=shared), completions=not shared)
 
 
 def _closing(office: Office) -> Any:

@@ -34,12 +34,21 @@ def caller() -> Caller | None:
 
 
 @contextmanager
-def asked_by(context: Context[None, Any] | None) -> Generator[Caller | None]:
-    """While the block runs, `caller()` is whoever sent the request of this context."""
-    request = None if context is None else context.request_context.request
-    who = None if request is None else request.scope.get(SCOPE_KEY)
+def asking(who: Caller | None) -> Generator[None]:
+    """While the block runs, and in tasks begun in it, `caller()` is `who`."""
     token = _asking.set(who)
     try:
-        yield who
+        yield
     finally:
         _asking.reset(token)
+
+
+@contextmanager
+def asked_by(context: Context[None, Any] | None) -> Generator[None]:
+    """While the block runs, `caller()` is whoever sent the HTTP request of this context, if there is one."""
+    request = None if context is None else context.request_context.request
+    if request is None:
+        yield
+        return
+    with asking(request.scope.get(SCOPE_KEY)):
+        yield

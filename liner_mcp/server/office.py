@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from liner_mcp.errors import SettingsError
+from liner_mcp.server.callers import caller
 from liner_mcp.settings import Settings
 
 # See tools.py: what answers is imported when it is first asked.
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     import httpx
 
     from liner_mcp.review.desk import Desk
+    from liner_mcp.server.access import AccessRules, Rule
+    from liner_mcp.watched_file import WatchedFile
 
 ANSWER_BYTES = 24_000  # fits the text limits of every host that does not cut at 10 KB, with room for two answers
 SMALL_ANSWER_BYTES = 9_500  # for hosts that cut a tool's text near 10 KB
@@ -24,7 +28,8 @@ SMALL_HOSTS = ("codex", "copilot-cli", "copilot cli", "copilot-developer")
 class Office:
     """Settings and what is built from them. A server that is not set up still lists its tools; asking says what to set.
 
-    `transport` replaces the network and `now` the clock of day words, for tests and the demo.
+    `transport` replaces the network and `now` the clock of day words, for tests and the demo. `shared`: several people
+    ask at this office.
     """
 
     def __init__(
@@ -33,11 +38,16 @@ class Office:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], datetime] | None = None,
+        shared: bool = False,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._now = now
+        self._shared = shared
         self._desk: Desk | None = None
+        self._access_file: WatchedFile[AccessRules] | None = None
+        self._rules: AccessRules | None = None
+        self._restricted: dict[Rule, Desk] = {}
 
     @property
     def settings(self) -> Settings:
@@ -47,7 +57,37 @@ class Office:
         return self._settings
 
     def desk(self) -> Desk:
-        """The desk, built at the first question. Raises: SettingsError when something must be set first."""
+        """The desk at which whoever asks is served; what they may not see does not exist there.
+
+        Raises: SettingsError when something must be set first.
+        """
+        whole = self._whole_desk()
+        if self.settings.mcp_access_file is None:
+            return whole
+        who = caller()
+        rules = self._current_rules(self.settings.mcp_access_file)
+        rule = rules.of(None if who is None else who.name)
+        if rules is not self._rules:  # the file changed; desks of rules that are gone go with them
+            self._rules = rules
+            self._restricted = {}
+        if rule not in self._restricted:
+            self._restricted[rule] = _restricted(whole, rule)
+        return self._restricted[rule]
+
+    def check_access_file(self) -> None:
+        """Read the file of access now, if there is one. Raises: SettingsError when it cannot be used."""
+        if self.settings.mcp_access_file is not None:
+            self._current_rules(self.settings.mcp_access_file)
+
+    def _current_rules(self, path: Path) -> AccessRules:
+        if self._access_file is None:
+            from liner_mcp.server.access import VARIABLE, read_rules
+            from liner_mcp.watched_file import WatchedFile
+
+            self._access_file = WatchedFile(VARIABLE, path, read_rules)
+        return self._access_file.content()
+
+    def _whole_desk(self) -> Desk:
         if self._desk is None:
             from liner_mcp.connect import open_clients
             from liner_mcp.review.desk import Desk, utc_now
@@ -55,7 +95,7 @@ class Office:
             from liner_mcp.review.windows import Zone
 
             settings = self.settings
-            liner, audio = open_clients(settings, transport=self._transport)
+            liner, audio = open_clients(settings, transport=self._transport, shared=self._shared)
             self._desk = Desk(
                 liner,
                 Directory(liner),
@@ -89,3 +129,22 @@ class Office:
             await self._desk.liner.aclose()
             if self._desk.audio is not None:
                 await self._desk.audio.aclose()
+
+
+def _restricted(whole: Desk, rule: Rule) -> Desk:
+    """The same desk over a Liner that holds no more than the rule allows."""
+    from liner_mcp.liner.restricted import RestrictedClient
+    from liner_mcp.review.desk import Desk
+    from liner_mcp.review.directory import Directory
+
+    liner = whole.liner if rule.access.whole else RestrictedClient(whole.liner, rule.access)
+    return Desk(
+        liner,
+        whole.directory if rule.access.whole else Directory(liner),
+        whole.zone,
+        whole.show_phones if rule.phones is None else rule.phones,
+        audio=whole.audio if rule.audio else None,
+        show_audio_links=whole.show_audio_links and rule.audio,
+        no_audio=whole.no_audio if whole.audio is None else "Your access to this server does not include audio.",
+        now=whole.now,
+    )

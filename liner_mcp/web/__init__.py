@@ -1,1 +1,1 @@
-"""Serving over HTTP for several people: who may come in, and what the port answers besides MCP."""
+"""Serving a team: the same server over Streamable HTTP, behind what a port on a network needs."""

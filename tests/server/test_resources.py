@@ -146,7 +146,7 @@ async def test_ids_listed_recently_complete_what_is_begun(client: Client) -> Non
 
 async def test_a_server_that_several_share_offers_no_ids(world: World) -> None:
     settings = Settings(mcp_demo=True, requests_per_second=0)
-    server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)), completions=False)
+    server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)), shared=True)
     async with Client(server) as client:
         assert client.server_capabilities.completions is None
 

@@ -1,0 +1,1 @@
+"""Tests of serving over HTTP; all of them through a real socket."""

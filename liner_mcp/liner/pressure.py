@@ -1,0 +1,114 @@
+"""How hard Liner may be pressed after it said no: rules without I/O, on times that the caller reads from its clock.
+
+What one caller learns, all callers heed: a 429 pauses everybody and lets the rest through one at a time at first; a
+Liner that is down is not asked by everybody in turn. Nothing here waits or sends.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+from liner_mcp.errors import CircuitOpen, LinerMcpError, LinerUnavailable, RateLimited, Unreachable
+from liner_mcp.liner.protocol import FIRST_CEILING, LAST_CEILING
+
+LONGEST_PAUSE = 60.0  # seconds; a longer ban is asked about once a minute, for its length may be a clock's mistake
+FAILURES_TO_OPEN = 5  # in a row, over all callers: one request with all its retries does not reach it
+OPEN_SECONDS = 10.0  # a restart takes longer than one deadline rarely; asked six times a minute, Liner can breathe
+
+
+class Pace:
+    """The pace all callers share. After a 429 nobody asks before the pause is over, and then one at a time at first.
+
+    `at_once` is how many requests may be under way, from 1 to `concurrency`: one after a 429, one more per answer.
+    """
+
+    def __init__(self, concurrency: int) -> None:
+        self.at_once = concurrency
+        self._concurrency = concurrency
+        self._until = float("-inf")
+        self._in_a_row = 0
+
+    def pause(self, now: float) -> float:
+        """Seconds from `now` until the next request may be sent; 0 when it may be sent at once."""
+        return max(0.0, self._until - now)
+
+    def slowed(self, now: float, asked: float | None) -> None:
+        """Liner asked to slow down, for so many seconds if it said so."""
+        self._in_a_row += 1
+        guessed = min(LAST_CEILING, FIRST_CEILING * 2 ** (self._in_a_row - 1))
+        wait = guessed if asked is None else min(asked, LONGEST_PAUSE)
+        self._until = max(self._until, now + wait)
+        self.at_once = 1
+
+    def answered(self) -> None:
+        """Liner answered without complaint."""
+        self._in_a_row = 0
+        self.at_once = min(self.at_once + 1, self._concurrency)
+
+
+class Breaker:
+    """Whether Liner is worth asking at all, for a server that many people wait for.
+
+    Open after `FAILURES_TO_OPEN` failures in a row; then one request per `OPEN_SECONDS` is let through, and the first
+    that is answered closes it again.
+    """
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._next_try = float("-inf")
+
+    def check(self, now: float) -> None:
+        """Let a request through, or say how long Liner is left alone. Raises: CircuitOpen."""
+        if self._failures < FAILURES_TO_OPEN:
+            return
+        if now < self._next_try:
+            raise CircuitOpen(
+                f"Liner did not answer the last {self._failures} requests, so it is left alone for a moment. "
+                f"Ask again in {ceil(self._next_try - now)} s."
+            )
+        self._next_try = now + OPEN_SECONDS  # whoever comes now asks; the others wait for what comes of it
+
+    def failed(self, now: float) -> None:
+        """A request got no answer, or a 5xx."""
+        self._failures += 1
+        if self._failures >= FAILURES_TO_OPEN:
+            self._next_try = now + OPEN_SECONDS
+
+    def answered(self) -> None:
+        """Liner answered, whatever it said."""
+        self._failures = 0
+
+
+class Pressure:
+    """Pace and breaker together, fed with what became of each request. `breaks` False: there is no breaker."""
+
+    def __init__(self, concurrency: int, *, breaks: bool) -> None:
+        self.pace = Pace(concurrency)
+        self._breaker = Breaker() if breaks else None
+
+    def check(self, now: float, time_left: float) -> None:
+        """Refuse at once what would be refused later: a pause longer than the asker's time, or an open breaker.
+
+        Raises: RateLimited, CircuitOpen.
+        """
+        if self._breaker is not None:
+            self._breaker.check(now)
+        pause = self.pace.pause(now)
+        if pause and pause >= time_left:
+            raise RateLimited(
+                f"Liner asked to slow down, and the pause is not over. Ask again in {ceil(pause)} s.",
+                retry_after=pause,
+            )
+
+    def learn(self, now: float, outcome: LinerMcpError | None) -> None:
+        """Take note of what became of a request; None is an answer with data."""
+        if isinstance(outcome, RateLimited):
+            self.pace.slowed(now, outcome.retry_after)
+        elif outcome is None:
+            self.pace.answered()
+        if self._breaker is None:
+            return
+        if isinstance(outcome, (LinerUnavailable, Unreachable)):
+            self._breaker.failed(now)
+        else:
+            self._breaker.answered()

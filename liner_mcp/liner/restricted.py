@@ -1,0 +1,192 @@
+"""Liner as one caller may see it: the same reads, without the calls of other orders and other agents.
+
+Every read of calls, records, leads and names goes through here or through nothing. What a caller may not see and what
+does not exist are answered alike, down to the error: so each read that Liner answers in its own way for an unknown id
+is led through one that says `NOTHING_THERE`. What belongs to no order that is known is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from cachetools import TTLCache
+
+from liner_mcp.errors import LinerRejected, NotFound
+from liner_mcp.liner import protocol
+from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.models import AgentGroup, Call, CallRecord, Identified, Lead, Order, User
+from liner_mcp.liner.paging import Listing
+from liner_mcp.liner.protocol import CallFilter, ListPage
+
+I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
+
+SEEN_CALLS = 50_000  # ids of calls that lists have shown: a month of a large order, two megabytes
+SEEN_SECONDS = 300.0  # as long as details and names are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The orders and agents whose calls may be seen; None is all of them, also calls of no agent."""
+
+    orders: frozenset[int] | None = None
+    agents: frozenset[int] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is hidden."""
+        return self.orders is None and self.agents is None
+
+    def order(self, order_id: int | None) -> bool:
+        """Whether calls of this order may be seen; an order that is not known is no order."""
+        return self.orders is None or order_id in self.orders
+
+    def agent(self, agent_id: int | None) -> bool:
+        """Whether calls of this agent may be seen; a call of no agent is nobody's."""
+        return self.agents is None or agent_id in self.agents
+
+    def call(self, call: Call) -> bool:
+        """Whether this call may be seen; its records then may too."""
+        return self.order(call.order_id) and self.agent(call.user_id)
+
+
+class RestrictedClient(LinerClient):
+    """The same Liner, connections and limits included, for whom `access` allows only a part of it."""
+
+    def __init__(self, whole: LinerClient, access: Access) -> None:
+        self.origin = whole.origin
+        self.concurrency = whole.concurrency
+        self.access = access
+        # The connections, their pace and what is kept are everybody's; only what comes back differs.
+        self._wire = whole._wire  # noqa: SLF001
+        self._kept = whole._kept  # noqa: SLF001
+        self._dictionary_paths = whole._dictionary_paths  # noqa: SLF001
+        self._seen = TTLCache[int, bool, float](SEEN_CALLS, SEEN_SECONDS)
+
+    def __repr__(self) -> str:
+        return f"RestrictedClient({self.origin!r})"
+
+    async def call(self, call_id: int) -> Call:
+        """One call. Raises NotFound for an unknown id and for a call that may not be seen."""
+        try:
+            call = await super().call(call_id)
+        except LinerRejected:  # what an unknown id gives is undocumented; here it may not differ from a hidden one
+            raise NotFound(protocol.NOTHING_THERE) from None
+        if not self.access.call(call):
+            raise NotFound(protocol.NOTHING_THERE)
+        return call
+
+    async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
+        """All calls of a closed window that may be seen; no request where that can be none."""
+        allowed = await self._allowed(which)
+        if allowed is None:
+            return Listing((), complete=True, total=0, changed=False)
+        listing = await super().calls(allowed, at_most=at_most)
+        shown = self._shown(listing.items)
+        if len(shown) == len(listing.items):
+            return listing
+        # Liner listed more than it was asked for, or leads have calls elsewhere. Of a list that was not read whole the
+        # count stays, which then counts hidden calls too: without it the rest of the window could not be read.
+        return replace(listing, items=shown, total=len(shown) if listing.complete else listing.total)
+
+    async def calls_page(
+        self, which: CallFilter, *, offset: int = 0, limit: int = protocol.PAGE_LIMIT
+    ) -> ListPage[Call]:
+        """One page of the same. Its total is unknown where the page held anything that is hidden."""
+        allowed = await self._allowed(which)
+        if allowed is None:
+            return ListPage((), next=None, total=0)
+        page = await super().calls_page(allowed, offset=offset, limit=limit)
+        shown = self._shown(page.items)
+        return page if len(shown) == len(page.items) else ListPage(shown, page.next, None)
+
+    async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
+        """One call record whose lead's order and whose agent may be seen. Raises NotFound for all others."""
+        try:
+            record = await super().call_record(record_id, fresh=fresh)
+        except LinerRejected:
+            raise NotFound(protocol.NOTHING_THERE) from None
+        # A record does not name its call; its order is known through its lead alone.
+        if self.access.orders is not None:
+            if record.lead_id is None:
+                raise NotFound(protocol.NOTHING_THERE)
+            await self.lead(record.lead_id)
+        if not self.access.agent(record.user_id):
+            raise NotFound(protocol.NOTHING_THERE)
+        return record
+
+    async def call_records(self, call_id: int) -> Listing[CallRecord]:
+        """All records of a call that may be seen. Raises NotFound for an unknown call too, unlike Liner perhaps."""
+        if call_id not in self._seen:
+            await self.call(call_id)
+        return await super().call_records(call_id)
+
+    async def lead(self, lead_id: int) -> Lead:
+        """One lead of an order that may be seen. Raises NotFound for all others."""
+        try:
+            lead = await super().lead(lead_id)
+        except LinerRejected:
+            raise NotFound(protocol.NOTHING_THERE) from None
+        if not self.access.order(lead.order_id):
+            raise NotFound(protocol.NOTHING_THERE)
+        return lead
+
+    async def orders(self) -> Listing[Order]:
+        """The orders that may be seen."""
+        return _only(await super().orders(), lambda order: self.access.order(order.id))
+
+    async def users(self) -> Listing[User]:
+        """The agents that may be seen."""
+        return _only(await super().users(), lambda user: self.access.agent(user.id))
+
+    async def agent_groups(self) -> Listing[AgentGroup]:
+        """The groups that hold an agent who may be seen, and only those members."""
+        listing = await super().agent_groups()
+        if self.access.agents is None:
+            return listing
+        mine = [
+            group.model_copy(update={"agent_ids": tuple(one for one in group.agent_ids if self.access.agent(one))})
+            for group in listing.items
+        ]
+        return _only(replace(listing, items=tuple(mine)), lambda group: bool(group.agent_ids))
+
+    async def _allowed(self, which: CallFilter) -> CallFilter | None:
+        """The same question about no more than may be seen, or None where nothing is left of it."""
+        orders, agents = self.access.orders, self.access.agents
+        if orders is not None and which.order_ids:
+            which = replace(which, order_ids=tuple(one for one in which.order_ids if one in orders))
+            if not which.order_ids:
+                return None
+        if agents is not None:
+            asked = which.user_ids or tuple(sorted(agents))
+            which = replace(which, user_ids=tuple(one for one in asked if one in agents))
+            if not which.user_ids:
+                return None
+        if orders is not None and which.lead_ids:
+            # Liner may list nothing for an unknown lead, or refuse it: neither may differ from a hidden one.
+            leads = [one for one in which.lead_ids if await self._sees_lead(one)]
+            if not leads:
+                return None
+            which = replace(which, lead_ids=tuple(leads))
+        return which
+
+    async def _sees_lead(self, lead_id: int) -> bool:
+        try:
+            await self.lead(lead_id)
+        except NotFound:
+            return False
+        return True
+
+    def _shown(self, calls: Iterable[Call]) -> tuple[Call, ...]:
+        shown = tuple(call for call in calls if self.access.call(call))
+        for call in shown:
+            self._seen[call.id] = True
+        return shown
+
+
+def _only(listing: Listing[I], may_see: Callable[[I], bool]) -> Listing[I]:
+    items = tuple(item for item in listing.items if may_see(item))
+    if len(items) == len(listing.items):
+        return listing
+    return replace(listing, items=items, total=len(items) if listing.complete else None)

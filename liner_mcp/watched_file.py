@@ -1,0 +1,99 @@
+"""A file of settings that may change while the server runs: read again when it does, the last good content kept.
+
+What cannot be used while serving (gone, unreadable, broken) leaves what was read before in force and says so once: a
+slip of an editor must not lock everyone out, and cannot let anyone in. Log lines name lines and never show what stands
+in them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from liner_mcp.errors import SettingsError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Stamp = tuple[int, ...]
+
+MAX_FILE_BYTES = 1_000_000  # ten thousand lines; more is another file
+
+
+class BrokenFile(ValueError):
+    """The content cannot be used. The message is the end of a sentence about the file, and names the place."""
+
+
+class WatchedFile(Generic[T]):
+    """What `read` makes of the file that a setting names.
+
+    `variable` names it in sentences; `look` is shown the file's rights when they are new.
+    Raises: SettingsError, when it is made, for a file that cannot be used.
+    """
+
+    def __init__(
+        self,
+        variable: str,
+        path: Path,
+        read: Callable[[bytes], T],
+        *,
+        look: Callable[[int], None] | None = None,
+    ) -> None:
+        self._variable = variable
+        self._read = read
+        self._look = look
+        self._stamp: Stamp | None = None
+        self._mode: int | None = None
+        self._trouble: str | None = None
+        try:
+            self._path = path.expanduser()
+            self._content = self._load()
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a ~user that nobody is
+            raise SettingsError(f"{variable} cannot be used: {_reason(error)}.") from None
+
+    def content(self) -> T:
+        """What the file says now, or said when it could last be used. Asking for its stamp costs microseconds."""
+        try:
+            if _stamp(self._path.stat()) != self._stamp:
+                self._content = self._load()
+                if self._trouble is not None:
+                    self._trouble = None
+                    logger.warning("%s can be used again, and is in force.", self._variable)
+        except (OSError, ValueError) as error:
+            trouble = _reason(error)
+            if trouble != self._trouble:
+                self._trouble = trouble
+                logger.warning("%s cannot be used: %s. What it said before stays in force.", self._variable, trouble)
+        return self._content
+
+    def _load(self) -> T:
+        if not stat.S_ISREG(self._path.stat().st_mode):
+            raise BrokenFile("it is not a file")  # opening a pipe would wait for somebody to write
+        with self._path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            content = file.read(MAX_FILE_BYTES + 1)
+        # What was read and is broken stays so until the file changes; what could not be read is tried again.
+        self._stamp = _stamp(status)
+        if len(content) > MAX_FILE_BYTES:
+            raise BrokenFile(f"it has more than {MAX_FILE_BYTES:,} bytes")
+        made = self._read(content)
+        mode = stat.S_IMODE(status.st_mode)
+        if self._look is not None and os.name == "posix" and mode != self._mode:
+            self._mode = mode
+            self._look(mode)
+        return made
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    # The change time notices rights and a copied modification time.
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"it cannot be read ({error.strerror or 'the system refuses'})"
+    return str(error) if isinstance(error, BrokenFile) else "it is not a path"

@@ -1,0 +1,44 @@
+"""What is said to a request that goes no further: a status and one sentence, in the shape that MCP clients read."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+# JSON-RPC's own codes: the HTTP status says the rest.
+_INVALID_REQUEST, _INTERNAL_ERROR = -32600, -32603
+
+SAFE_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+"""On every answer that does not say otherwise itself: nothing here is a page, and nothing may be kept."""
+
+
+def refusal(status: int, sentence: str, **headers: str) -> Response:
+    """A refusal as an ASGI response; `retry_after="1"` becomes the header Retry-After."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(_body(status, sentence), status, named, media_type="application/json")
+
+
+def raw_refusal(status: int, sentence: str, **headers: str) -> bytes:
+    """The same as bytes, for a connection on which there is no request to answer; says that it is closed."""
+    body = _body(status, sentence)
+    named = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "connection": "close",
+        **SAFE_HEADERS,
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in named.items())]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+def _body(status: int, sentence: str) -> bytes:
+    code = _INVALID_REQUEST if status < HTTPStatus.INTERNAL_SERVER_ERROR else _INTERNAL_ERROR
+    return json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": sentence}}).encode()

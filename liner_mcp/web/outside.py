@@ -1,0 +1,78 @@
+"""The outermost wrappers: what every answer carries, what no crash may show, and where behind a proxy we stand."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+from typing import cast
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from liner_mcp.web.answers import SAFE_HEADERS, refusal
+
+logger = logging.getLogger(__name__)
+
+
+class Sealed:
+    """Puts the safe headers on every answer, and turns a crash into a sentence. While draining, says so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def sealed(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = MutableHeaders(raw=list(message.get("headers", ())))
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+                if self.draining:
+                    headers["connection"] = "close"
+                message = {**message, "headers": headers.raw}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sealed)
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is told without its text
+            _log(error)
+            if not begun:  # else the web server sees an answer without an end, and closes the connection
+                sentence = "liner-mcp failed inside. This is a bug in liner-mcp; please report it."
+                await refusal(500, sentence)(scope, receive, sealed)
+
+
+def _log(error: BaseException) -> None:
+    """Where a bug struck, without the exception's text: that may hold a question or an answer."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    logger.error("A web request crashed: %s at %s", type(error).__name__, place)
+
+
+class Prefixed:
+    """Takes off the path under which a proxy shows us, and leaves it as `root_path` to whoever makes addresses.
+
+    A path without it is served as well: some proxies take it off themselves, and probes ask us directly.
+    """
+
+    def __init__(self, app: ASGIApp, prefix: str | None) -> None:
+        self._app = app
+        self._prefix = prefix or ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._prefix:
+            prefix, path = self._prefix, scope["path"]
+            scope = {**scope, "root_path": prefix}
+            if path.startswith(f"{prefix}/"):
+                raw: bytes = scope.get("raw_path") or path.encode()
+                scope |= {"path": path[len(prefix) :], "raw_path": raw.removeprefix(prefix.encode())}
+        await self._app(scope, receive, send)

@@ -1,0 +1,80 @@
+"""One process that serves the web application, and how it stops.
+
+Told to stop, it listens no more, lets running calls finish within their deadline, and ends with 0. Told a second time,
+it ends at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from sse_starlette.sse import AppStatus
+
+from liner_mcp.settings import Settings
+from liner_mcp.web.app import WebApp, create_web_app
+from liner_mcp.web.connection import Connection
+from liner_mcp.web.limits import LIMITS
+
+
+def run(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], parent: int | None = None) -> None:
+    """Serve in this process. `parent` is the process that started this one as a worker, if one did."""
+    # Else every stream would be cut at the first signal. Without sessions each ends by itself, with its answer.
+    AppStatus.disable_automatic_graceful_drain()
+    # What callers do wrong is told to them, and is not worth a line each.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    app = create_web_app(settings)
+    config = uvicorn.Config(
+        app,  # pyright: ignore[reportArgumentType] - uvicorn's own ASGI types
+        http=Connection,
+        ws="none",
+        loop="auto",  # uvloop where it is installed
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # uvicorn would trust every program on this machine; app.py trusts whom the settings name
+        server_header=False,
+        timeout_keep_alive=LIMITS.idle_seconds,
+        timeout_graceful_shutdown=math.ceil(LIMITS.stop_seconds(settings.deadline_seconds)),
+    )
+    Server(config, app, ready=ready, parent=parent).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with our way of stopping."""
+
+    def __init__(
+        self, config: uvicorn.Config, app: WebApp, *, ready: Callable[[], None], parent: int | None = None
+    ) -> None:
+        super().__init__(config)
+        self._app = app
+        self._ready = ready
+        self._parent = parent
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._parent is not None and os.getppid() != self._parent:
+            self.stop()  # nobody is left who could say so
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature is uvicorn's
+        # A worker hears Ctrl-C and a service manager's signal twice, from there and from its parent, who also ends it.
+        if self._parent is None and self.should_exit:
+            signal.signal(sig, signal.SIG_DFL)
+            signal.raise_signal(sig)
+        elif self._parent is None or sig != signal.SIGINT:
+            self.stop()
+
+    def stop(self) -> None:
+        self._app.drain()
+        self.should_exit = True

@@ -1,0 +1,63 @@
+"""A client that changes its mind stops our requests to Liner at once, however deep they are."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.conftest import Connect
+
+pytestmark = pytest.mark.anyio
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "find_calls": {"since": "this_month"},
+    "call_stats": {"since": "this_month"},
+    "list_call_records": {"call_id": 7000001},
+    "get_call_summaries": {"call_ids": list(range(7000001, 7000101))},
+    "get_call_record": {"record_id": 9000001},
+    "list_directory": {"kind": "agents"},
+}
+
+
+class Stuck:
+    """A Liner that never answers, and counts who still waits."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.asked = 0
+        self.first = anyio.Event()
+        self.none_left = anyio.Event()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        del scope, receive, send
+        self.asked += 1
+        self.waiting += 1
+        self.first.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.waiting -= 1
+            if not self.waiting:
+                self.none_left.set()
+
+
+@pytest.mark.parametrize("tool", QUESTIONS)
+async def test_a_cancelled_tool_call_leaves_no_request_behind(connect: Connect, tool: str) -> None:
+    app = Stuck()
+    async with connect(app) as session:
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(lambda: session.ask(tool, **QUESTIONS[tool]))
+                await app.first.wait()
+                await anyio.wait_all_tasks_blocked()
+                group.cancel_scope.cancel()
+            await app.none_left.wait()
+            asked = app.asked
+            await anyio.wait_all_tasks_blocked()
+    assert (app.waiting, app.asked) == (0, asked)

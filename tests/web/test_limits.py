@@ -1,0 +1,292 @@
+"""How much and how long: what a client does wrong by size, number or slowness ends, and others are served meanwhile."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from liner_mcp.demo import DemoLiner
+from liner_mcp.server.callers import SCOPE_KEY, Caller
+from liner_mcp.web.limits import LIMITS
+from tests.web.support import (
+    ACCEPT,
+    LEGACY,
+    MODERN,
+    PATIENCE,
+    call,
+    connected,
+    question,
+    raw,
+    read_all,
+    result,
+    serving,
+    told,
+    until,
+)
+
+# Long enough for a loaded machine to serve a good request, short enough to wait for.
+HASTY = replace(LIMITS, body_seconds=0.5, head_seconds=0.5, idle_seconds=1, stalled_seconds=0.5)
+
+
+def post(origin: str, asked: dict[str, Any], **headers: str) -> httpx.Response:
+    return httpx.post(f"{origin}/mcp", json=asked["json"], headers={**asked["headers"], **headers}, timeout=PATIENCE)
+
+
+# Bodies --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era", [MODERN, LEGACY])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_5_mb_is_refused_and_the_connection_lives_on(liner: DemoLiner, era: str, chunked: bool) -> None:
+    body = b" " * 5_000_000
+    headers = {**ACCEPT, "mcp-protocol-version": era}
+    with serving(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
+        response = client.post("/mcp", content=iter([body]) if chunked else body, headers=headers)
+        assert "256 KB" in told(response, 413)
+        assert len(result(client.post("/mcp", **question("tools/list", era)))["tools"]) == 6
+    assert liner.requests == []
+
+
+def test_the_largest_body_is_read_and_one_byte_more_is_not(liner: DemoLiner) -> None:
+    asked = question("tools/list")
+    body = json.dumps(asked["json"]).encode()
+    with serving(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
+        fits = body.ljust(LIMITS.body_bytes)
+        assert client.post("/mcp", content=fits, headers=asked["headers"]).status_code == 200
+        told(client.post("/mcp", content=fits + b" ", headers=asked["headers"]), 413)
+
+
+def test_a_body_that_never_comes_ends_with_408(liner: DemoLiner) -> None:
+    asked = raw(question("tools/list"))
+    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+        sock.sendall(asked[:-10])
+        assert read_all(sock).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_drips_ends_as_well(liner: DemoLiner) -> None:
+    head = raw(question("tools/list"), **{"content-length": "100000"}).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+        sock.sendall(head)
+        sock.settimeout(0.05)
+        got = b""
+        for _ in range(200):
+            try:
+                sock.sendall(b" ")
+                got += sock.recv(1_000)
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+            if got:
+                break
+        assert got.startswith(b"HTTP/1.1 408 ")
+
+
+# Connections ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_on_which_nothing_is_said_is_closed(liner: DemoLiner) -> None:
+    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+        assert read_all(sock) == b""
+
+
+def test_a_head_that_does_not_end_is_answered_408(liner: DemoLiner) -> None:
+    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+        sock.sendall(b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ")
+        assert read_all(sock).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_second_head_that_drips_does_not_hold_the_connection(liner: DemoLiner) -> None:
+    with serving(liner, limits=replace(HASTY, idle_seconds=600)) as origin, connected(origin) as sock:
+        sock.sendall(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        until(sock, b'{"alive":true}')
+        sock.sendall(b"GET /hea")
+        assert read_all(sock) == b""
+
+
+def test_an_idle_connection_is_kept_for_a_while_and_then_closed(liner: DemoLiner) -> None:
+    with serving(liner, limits=replace(HASTY, head_seconds=600)) as origin, connected(origin) as sock:
+        for _ in range(2):
+            sock.sendall(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+            until(sock, b'{"alive":true}')
+        assert read_all(sock) == b""
+
+
+def test_what_is_not_http_is_told_so(liner: DemoLiner) -> None:
+    with serving(liner) as origin, connected(origin) as sock:
+        sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
+        answer = read_all(sock)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"nosniff" in answer
+    assert b"not an HTTP request" in answer
+
+
+def test_200_idle_connections_do_not_keep_the_server_from_answering(liner: DemoLiner) -> None:
+    with serving(liner) as origin, ExitStack() as held:
+        for _ in range(200):
+            held.enter_context(connected(origin))
+        assert not result(post(origin, call("list_call_records", call_id=7003900)))["isError"]
+
+
+def test_a_connection_too_many_is_told_to_come_again(liner: DemoLiner) -> None:
+    with serving(liner, limits=replace(LIMITS, connections=3)) as origin, ExitStack() as held:
+        for _ in range(3):
+            sock = held.enter_context(connected(origin))
+            sock.sendall(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+            until(sock, b'{"alive":true}')
+        answer = read_all(held.enter_context(connected(origin)))
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 5" in answer
+
+
+# The reading side ----------------------------------------------------------------------------------------------------
+
+LARGE = 8_000_000  # far beyond what the system takes over for a socket
+
+
+class Large:
+    """Answers with more than a socket holds, and says when its sending ended."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def __call__(self, _: ASGIApp) -> ASGIApp:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+            if scope["type"] == "http":
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                for _ in range(8):
+                    await send({"type": "http.response.body", "body": bytes(LARGE // 8), "more_body": True})
+                await send({"type": "http.response.body"})
+                self.ended.set()
+
+        return app
+
+
+def test_a_client_that_stops_reading_is_let_go(liner: DemoLiner) -> None:
+    large = Large()
+    with (
+        serving(liner, authenticator=_only_http(large), limits=HASTY) as origin,
+        connected(origin, receive_buffer=4_096) as sock,
+    ):
+        sock.sendall(raw(question("tools/list")))
+        assert large.ended.wait(PATIENCE)  # without anybody having read a byte
+        assert len(read_all(sock)) < LARGE
+
+
+def test_a_client_that_reads_slowly_gets_everything(liner: DemoLiner) -> None:
+    limits = replace(HASTY, stalled_seconds=0.05, stalled_bytes=1)
+    with (
+        serving(liner, authenticator=_only_http(Large()), limits=limits) as origin,
+        connected(origin, receive_buffer=4_096) as sock,
+    ):
+        sock.sendall(raw(question("tools/list"), connection="close"))
+        got = 0
+        while more := sock.recv(4_096):
+            got += len(more)
+        assert got > LARGE
+
+
+def _only_http(app: Large) -> Any:
+    """The application in the place of everything inside, which goes on hearing of the server's start and end."""
+
+    def around(inner: ASGIApp) -> ASGIApp:
+        async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
+            await (app(inner) if scope["type"] == "http" else inner)(scope, receive, send)
+
+        return chosen
+
+    return around
+
+
+# Rates ---------------------------------------------------------------------------------------------------------------
+
+
+class Named:
+    """A stand-in for authentication: the bearer token is the caller's name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            token = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
+            if not token:
+                head = {"type": "http.response.start", "status": 401, "headers": [(b"www-authenticate", b"Bearer")]}
+                await send(head)
+                await send({"type": "http.response.body", "body": b""})
+                return
+            scope[SCOPE_KEY] = Caller(token)
+        await self._app(scope, receive, send)
+
+
+def test_a_caller_who_asks_too_often_is_told_when_to_ask_again(liner: DemoLiner) -> None:
+    with serving(liner, mcp_requests_per_minute=3) as origin:
+        statuses = [post(origin, question("tools/list")).status_code for _ in range(3)]
+        refused = post(origin, question("tools/list"))
+        assert statuses == [200, 200, 200]
+        assert "3 requests in a minute" in told(refused, 429)
+        assert refused.headers["retry-after"] == "20"
+
+
+def test_each_caller_has_a_rate_of_their_own(liner: DemoLiner) -> None:
+    asked = question("tools/list")
+    with serving(liner, authenticator=Named, mcp_requests_per_minute=1) as origin:
+        assert post(origin, asked, authorization="Bearer anna").status_code == 200
+        assert post(origin, asked, authorization="Bearer anna").status_code == 429
+        assert post(origin, asked, authorization="Bearer boris").status_code == 200
+
+
+def test_nothing_is_limited_when_the_rate_is_0_and_probes_never_are(liner: DemoLiner) -> None:
+    with serving(liner, mcp_requests_per_minute=0) as origin:
+        assert {post(origin, question("tools/list")).status_code for _ in range(20)} == {200}
+    with serving(liner, mcp_requests_per_minute=1) as origin:
+        assert {httpx.get(f"{origin}/health").status_code for _ in range(20)} == {200}
+
+
+def test_only_so_many_callers_are_remembered(liner: DemoLiner) -> None:
+    asked = question("tools/list")
+    limits = replace(LIMITS, callers=2)
+    with serving(liner, authenticator=Named, limits=limits, mcp_requests_per_minute=1) as origin:
+        for name in ("anna", "boris", "vera", "anna"):  # vera's coming made anna forgotten
+            assert post(origin, asked, authorization=f"Bearer {name}").status_code == 200
+        assert post(origin, asked, authorization="Bearer anna").status_code == 429
+
+
+def test_an_unknown_caller_is_refused_before_the_body_is_read_and_probes_need_no_name(liner: DemoLiner) -> None:
+    with serving(liner, authenticator=Named) as origin:
+        refused = post(origin, question("tools/list"))
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"] == "Bearer"
+        assert refused.headers["x-content-type-options"] == "nosniff"
+        with connected(origin) as sock:
+            sock.sendall(raw(question("tools/list"))[:-10])
+            assert sock.recv(1_000).startswith(b"HTTP/1.1 401 ")
+        assert httpx.get(f"{origin}/ready").status_code == 200
+
+
+def test_a_question_too_many_at_once_is_told_to_come_again(liner: DemoLiner) -> None:
+    liner.latency = 600
+    with serving(liner, limits=replace(LIMITS, requests_at_once=2)) as origin, ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(_abandoned, origin) for _ in range(2)]
+        while (refused := post(origin, question("tools/list"))).status_code == 200:
+            pass  # until both are under way
+        assert refused.headers["retry-after"] == "2"
+        told(refused, 503)
+        assert httpx.get(f"{origin}/health").status_code == 200
+        for one in running:
+            one.result()
+        while post(origin, question("tools/list")).status_code != 200:
+            pass  # their places are free again
+
+
+def _abandoned(origin: str) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{origin}/mcp", **call("list_call_records", call_id=7003900), timeout=1)
