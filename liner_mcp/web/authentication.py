@@ -6,19 +6,19 @@ token, so nothing there can log it or send it on.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from starlette.responses import JSONResponse
+
 from liner_mcp.server.callers import SCOPE_KEY, Caller
+from liner_mcp.web.answers import refusal
 from liner_mcp.web.bearer import (
-    MALFORMED,
     WELL_KNOWN,
     Authenticator,
     OAuthAuthenticator,
     ProtectedResource,
     Refusal,
-    body,
     challenge,
     metadata_address,
 )
@@ -39,7 +39,7 @@ def authenticator_from(settings: Settings) -> Authenticator | None:
     Raises: SettingsError when the file of tokens cannot be used.
     """
     if settings.mcp_tokens_file is not None:
-        from liner_mcp.web.tokens import TokenFile
+        from liner_mcp.web.token_file import TokenFile
 
         return TokenFile(settings.mcp_tokens_file)
     if settings.mcp_oauth_issuer is not None and settings.mcp_oauth_audience is not None:
@@ -86,47 +86,43 @@ class Authentication:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
-            await self._metadata(path, scope, send)
+            await self._metadata(path, scope)(scope, receive, send)
             return
         if path in self._public:
             await self._app(_without_credentials(scope), receive, send)
             return
         who = await self._identify(scope)
         if isinstance(who, Refusal):
-            await self._refuse(who, scope, send)
+            await self._refusal(who, scope)(scope, receive, send)
             return
         await self._app({**_without_credentials(scope), SCOPE_KEY: who}, receive, send)
 
     async def _identify(self, scope: Scope) -> Caller | Refusal:
         given = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
-        if len(given) > 1:
-            return MALFORMED  # two machines on the way could each believe another one
-        return await self._authenticator.identify(given[0].decode("latin-1") if given else None)
+        # Repeated, it reads as one list (RFC 9110 section 5.3), which no token is: two machines on the way could each
+        # believe another one.
+        return await self._authenticator.identify(b", ".join(given).decode("latin-1") if given else None)
 
-    async def _refuse(self, refusal: Refusal, scope: Scope, send: Send, *more: tuple[bytes, bytes]) -> None:
-        headers = list(more)
-        if refusal.status in (401, 403):
+    def _refusal(self, refused: Refusal, scope: Scope) -> ASGIApp:
+        headers: dict[str, str] = {}
+        if refused.status in (401, 403):
             metadata = metadata_address(self._location(self._resource, scope)) if self._resource else None
-            headers.append((b"www-authenticate", challenge(refusal, metadata=metadata).encode("latin-1")))
-        if refusal.retry_after is not None:
-            headers.append((b"retry-after", str(refusal.retry_after).encode()))
-        await _answer(send, refusal.status, body(refusal), headers)
+            headers["www_authenticate"] = challenge(refused, metadata=metadata)
+        if refused.retry_after is not None:
+            headers["retry_after"] = str(refused.retry_after)
+        return refusal(refused.status, refused.sentence, **headers)
 
-    async def _metadata(self, path: str, scope: Scope, send: Send) -> None:
+    def _metadata(self, path: str, scope: Scope) -> ASGIApp:
         """RFC 9728: under the well-known path itself, and with the path of the resource behind it."""
         if self._resource is None:
-            await self._refuse(Refusal(404, None, "There is no issuer of access tokens."), scope, send)
-            return
+            return refusal(404, "Tokens for this server come from its operator, not from an issuer.")
         location = self._location(self._resource, scope)
         ours = metadata_address(location).partition(WELL_KNOWN)[2]
         if path.removeprefix(WELL_KNOWN).rstrip("/") not in ("", ours, self._mcp_path):
-            await self._refuse(Refusal(404, None, "There is no such resource here."), scope, send)
-        elif scope["method"] not in ("GET", "HEAD"):
-            await self._refuse(
-                Refusal(405, None, "The metadata can only be read."), scope, send, (b"allow", b"GET, HEAD")
-            )
-        else:
-            await _answer(send, 200, json.dumps(self._resource.metadata(location)).encode(), [])
+            return refusal(404, "There is no such resource here.")
+        if scope["method"] not in ("GET", "HEAD"):
+            return refusal(405, "The metadata can only be read.", allow="GET, HEAD")
+        return JSONResponse(self._resource.metadata(location))
 
     def _location(self, resource: ProtectedResource, scope: Scope) -> str:
         """Our address: the audience, or, when that is only a name, the address that the client used."""
@@ -142,14 +138,3 @@ def _without_credentials(scope: Scope) -> dict[str, Any]:
     passed = {**scope, "headers": headers}
     passed.pop(SCOPE_KEY, None)
     return passed
-
-
-async def _answer(send: Send, status: int, content: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    start = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(content)).encode()),
-        (b"cache-control", b"no-store"),
-        *headers,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": content})

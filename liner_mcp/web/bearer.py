@@ -7,7 +7,6 @@ else: an address is logged by every machine on the way.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -112,10 +111,3 @@ def challenge(refusal: Refusal, *, metadata: str | None = None) -> str:
         "resource_metadata": metadata,
     }
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in told.items() if value is not None)
-
-
-def body(refusal: Refusal) -> bytes:
-    """The refusal in the shape that MCP clients read: a JSON-RPC error of one sentence."""
-    code = -32600 if refusal.status < 500 else -32603  # invalid request, internal error
-    told = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": refusal.sentence}}
-    return json.dumps(told, separators=(",", ":")).encode()

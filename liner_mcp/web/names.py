@@ -59,7 +59,11 @@ class Cors(CORSMiddleware):
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         super().__init__(
-            app, allow_methods=("POST",), allow_headers=_ASKED_HEADERS, expose_headers=_ANSWERED_HEADERS, max_age=600
+            app,
+            allow_methods=("GET", "POST"),
+            allow_headers=_ASKED_HEADERS,
+            expose_headers=_ANSWERED_HEADERS,
+            max_age=600,
         )
         self._allowed = settings.mcp_allowed_origins
 

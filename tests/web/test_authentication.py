@@ -95,7 +95,6 @@ async def test_without_a_token_the_answer_is_401_without_an_error_word() -> None
         answer = await http.post("/mcp", content=b"x" * 3_000_000)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="liner-mcp"'
-    assert answer.headers["cache-control"] == "no-store"
     assert answer.json()["error"]["message"].startswith("Send an access token in one Authorization header")
     assert behind.scopes == []
 
@@ -123,12 +122,13 @@ async def test_a_token_in_the_address_is_not_read() -> None:
     [
         [(b"authorization", b"Bearer good"), (b"authorization", b"Bearer good")],
         [(b"authorization", b"Bearer good"), (b"Authorization", b"Bearer bad")],
+        [(b"authorization", b"Bearer good"), (b"authorization", b"")],
         [(b"authorization", b"Bearer good, Bearer good")],
         [(b"authorization", b"Bearer " + b"g" * 100_000)],
         [(b"authorization", b"Bearer \xff\xfe\x00")],
         [(b"authorization", b"Bearer good x")],
     ],
-    ids=["twice", "twice in two cases", "a list", "giant", "bytes", "two words"],
+    ids=["twice", "twice in two cases", "once and empty", "a list", "giant", "bytes", "two words"],
 )
 async def test_a_malformed_header_is_401(headers: list[tuple[bytes, bytes]]) -> None:
     answer = await asked("/mcp", headers)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liner_mcp.web import bearer, oauth
+from liner_mcp.web import oauth
 from liner_mcp.web.bearer import (
     INVALID,
     MALFORMED,
@@ -73,12 +72,9 @@ def test_a_challenge_says_what_is_wrong_what_is_needed_and_where_to_get_it() -> 
 
 
 @pytest.mark.parametrize("refusal", [NO_TOKEN, MALFORMED, INVALID, oauth.EXPIRED], ids=lambda r: r.sentence)
-def test_every_challenge_keeps_to_the_grammar_and_every_body_is_one_sentence(refusal: Refusal) -> None:
+def test_every_challenge_keeps_to_the_grammar_and_every_answer_is_one_sentence(refusal: Refusal) -> None:
     assert CHALLENGE.fullmatch(challenge(refusal))
-    told = json.loads(bearer.body(refusal))
-    assert told == {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": refusal.sentence}}
     assert refusal.sentence.endswith(".")
-    assert len(bearer.body(refusal)) < 250
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,9 @@ from mcp.types import CallToolResult
 from pydantic import SecretStr
 
 from liner_mcp.demo import DemoLiner, World
-from liner_mcp.server.app import create_server
 from liner_mcp.server.callers import caller
 from liner_mcp.settings import Settings
-from liner_mcp.web.authentication import Authentication, authenticator_from
+from liner_mcp.web.app import create_web_app
 from liner_mcp.web.tokens import add, make
 from tests.conftest import text_of
 from tests.serving import served
@@ -99,10 +98,7 @@ def house(world: World, **settings: Any) -> Generator[House]:
     all_settings = Settings(
         api_host="https://liner.example", api_token=SecretStr("liner-token"), timezone="Europe/Moscow", **settings
     )
-    server = create_server(all_settings, transport=liner)
-    authenticator = authenticator_from(all_settings)
-    assert authenticator is not None
-    app = Authentication(server.streamable_http_app(stateless_http=True), authenticator)
+    app = create_web_app(all_settings, transport=liner)
     with served(app) as address:
         yield House(address, liner)
 
@@ -194,7 +190,7 @@ async def test_a_token_works_from_the_moment_it_is_added_until_its_line_is_taken
         assert [await opened.status(token) for token in (anna, boris)] == [401, 200]
         gone(tokens_file)
         assert [await opened.status(token) for token in (anna, boris)] == [401, 200]
-    said = [record.getMessage() for record in caplog.records if record.name == "liner_mcp.web.tokens"]
+    said = [record.getMessage() for record in caplog.records if record.name == "liner_mcp.web.token_file"]
     assert ["line 1" in said[0], "cannot be read" in said[1], len(said)] == [True, True, 2]
     for token in (anna, boris):
         assert token not in caplog.text
@@ -321,3 +317,34 @@ async def test_a_client_finds_the_issuer_by_following_the_401(by_issuer: House) 
             assert metadata["authorization_servers"] == [by_issuer.issuer.issuer]
             assert metadata["resource"] == "https://calls.example/mcp"
             assert metadata["scopes_supported"] == ["calls:read"]
+
+
+@pytest.mark.parametrize("audience", ["https://calls.example/liner/mcp", "api://calls"])
+def test_below_a_path_of_a_proxy_the_metadata_is_where_the_401_says(
+    world: World, issuer: LocalIssuer, audience: str
+) -> None:
+    fields = {"mcp_oauth_issuer": issuer.issuer, "mcp_oauth_audience": audience, "mcp_path_prefix": "/liner"}
+    with house(world, **fields) as opened, httpx.Client(base_url=opened.address) as http:
+        told = http.post("/liner/mcp").headers["www-authenticate"]
+        place = httpx.URL(told.partition('resource_metadata="')[2].partition('"')[0])
+        assert place.path == "/.well-known/oauth-protected-resource/liner/mcp"
+        resource = audience if audience.startswith("https:") else f"{opened.address}/liner/mcp"
+        for path in (
+            place.path,
+            "/.well-known/oauth-protected-resource",
+            "/liner/.well-known/oauth-protected-resource",
+        ):
+            assert http.get(path).json()["resource"] == resource
+        assert http.get("/liner/liner/health").status_code == 401
+
+
+async def test_a_page_can_read_the_401_and_the_metadata(by_issuer: House) -> None:
+    page = {"origin": "http://localhost:6274"}
+    asks = {"access-control-request-method": "GET", "access-control-request-headers": "mcp-protocol-version"}
+    place = f"{by_issuer.address}/.well-known/oauth-protected-resource/mcp"
+    async with httpx.AsyncClient(headers=page) as http:
+        assert (await http.options(place, headers=asks)).status_code == 200
+        for answer in (await http.get(place), await http.post(f"{by_issuer.address}/mcp")):
+            assert answer.headers["access-control-allow-origin"] == page["origin"]
+            assert answer.headers["cache-control"] == "no-store"
+            assert "www-authenticate" in answer.headers["access-control-expose-headers"].lower()

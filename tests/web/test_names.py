@@ -87,7 +87,7 @@ def test_a_listed_page_may_ask_and_read_what_clients_need(liner: DemoLiner) -> N
         allowed = preflight(origin, PAGE, "authorization, content-type, mcp-protocol-version, mcp-method, mcp-name")
         assert allowed.status_code == 200
         assert allowed.headers["access-control-allow-origin"] == PAGE
-        assert allowed.headers["access-control-allow-methods"] == "POST"
+        assert allowed.headers["access-control-allow-methods"] == "GET, POST"
         assert "access-control-allow-credentials" not in allowed.headers
         told(preflight(origin, "https://evil.example", "content-type"), 403)
         assert preflight(origin, PAGE, "x-anything").status_code == 400

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.server.callers import Caller
 from liner_mcp.web.bearer import INVALID, MALFORMED, NO_TOKEN, Refusal
-from liner_mcp.web.tokens import BrokenFile, Entry, TokenFile, add, make, owner_of, read_entries
+from liner_mcp.web.token_file import TokenFile
+from liner_mcp.web.tokens import BrokenFile, Entry, add, make, owner_of, read_entries
 
 posix = pytest.mark.skipif(os.name != "posix", reason="rights of this kind exist on POSIX systems only")
 
