@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from typing import Any
 
@@ -11,6 +12,7 @@ from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.settings import Settings, read_settings
 from liner_mcp.web.address import listen, parse_address, url
 from liner_mcp.web.app import create_web_app
+from liner_mcp.web.workers import supervise
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,24 @@ def test_a_port_in_use_and_a_host_that_is_not_here_are_told() -> None:
 def test_nothing_is_served_open_when_authentication_is_asked_for_and_missing() -> None:
     with pytest.raises(SettingsError, match="nothing is served"):
         create_web_app(Guarded(mcp_demo=True, mcp_tokens_file="tokens"))
+
+
+def test_workers_that_cannot_start_end_it_all_with_one_sentence_each(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    handlers = {sig: signal.getsignal(sig) for sig in (signal.SIGTERM, signal.SIGINT)}
+    settings = Guarded(mcp_demo=True, mcp_tokens_file="tokens")
+    try:
+        with listen("127.0.0.1:0", settings) as listener:
+            assert supervise(settings, listener, count=1, announce=lambda: pytest.fail("it serves")) == 1
+    finally:
+        for sig, handler in handlers.items():
+            signal.signal(sig, handler)
+    (told,) = capfd.readouterr().err.splitlines()
+    assert "nothing is served" in told
+    assert [record.getMessage() for record in caplog.records] == [
+        "A worker ended before it served anything, so all stop."
+    ]
 
 
 @pytest.mark.parametrize(
