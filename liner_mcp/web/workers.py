@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
@@ -14,6 +15,7 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import Any
 
+from liner_mcp.errors import SetupError
 from liner_mcp.settings import Settings
 from liner_mcp.web.limits import LIMITS
 
@@ -45,7 +47,11 @@ def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int) -
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from liner_mcp.web.server import run  # only here: see run.py
 
-    run(settings, listener, ready=ready.set, parent=parent)
+    try:
+        run(settings, listener, ready=ready.set, parent=parent)
+    except SetupError as error:
+        logger.error("%s", error)  # noqa: TRY400 - a finished sentence; the way to it helps nobody
+        sys.exit(1)
 
 
 def supervise(settings: Settings, listener: socket.socket, *, count: int, announce: Callable[[], None]) -> int:

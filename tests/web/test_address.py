@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.settings import Settings, read_settings
 from liner_mcp.web.address import listen, parse_address, url
+from liner_mcp.web.workers import supervise
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,24 @@ def test_a_port_in_use_and_a_host_that_is_not_here_are_told() -> None:
         listen(f"127.0.0.1:{taken.getsockname()[1]}", Settings())
     with pytest.raises(SetupError, match="cannot be found"):
         listen("calls.invalid:8080", Settings())
+
+
+def test_workers_that_cannot_start_end_it_all_with_one_sentence_each(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    handlers = {sig: signal.getsignal(sig) for sig in (signal.SIGTERM, signal.SIGINT)}
+    settings = Settings(mcp_demo=True, mcp_tokens_file=Path("no such file"))
+    try:
+        with listen("127.0.0.1:0", settings) as listener:
+            assert supervise(settings, listener, count=1, announce=lambda: pytest.fail("it serves")) == 1
+    finally:
+        for sig, handler in handlers.items():
+            signal.signal(sig, handler)
+    (told,) = capfd.readouterr().err.splitlines()
+    assert told.startswith("LINER_MCP_TOKENS_FILE cannot be used: it cannot be read")
+    assert [record.getMessage() for record in caplog.records] == [
+        "A worker ended before it served anything, so all stop."
+    ]
 
 
 @pytest.mark.parametrize(
