@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liner_mcp.errors import SetupError
+from liner_mcp.watched_file import BrokenFile
 
 VARIABLE = "LINER_MCP_TOKENS_FILE"
 PREFIX = "lmcp_"  # scanners that look for leaked secrets can know our tokens by it
@@ -34,10 +35,6 @@ class Entry:
 
     name: str
     digest: bytes
-
-
-class BrokenFile(ValueError):
-    """The message is the end of a sentence about the file, and names the line."""
 
 
 def read_entries(content: bytes) -> list[Entry]:

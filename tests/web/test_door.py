@@ -190,7 +190,7 @@ async def test_a_token_works_from_the_moment_it_is_added_until_its_line_is_taken
         assert [await opened.status(token) for token in (anna, boris)] == [401, 200]
         gone(tokens_file)
         assert [await opened.status(token) for token in (anna, boris)] == [401, 200]
-    said = [record.getMessage() for record in caplog.records if record.name == "liner_mcp.web.token_file"]
+    said = [record.getMessage() for record in caplog.records if record.name == "liner_mcp.watched_file"]
     assert ["line 1" in said[0], "cannot be read" in said[1], len(said)] == [True, True, 2]
     for token in (anna, boris):
         assert token not in caplog.text

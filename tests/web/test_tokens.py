@@ -199,7 +199,7 @@ def test_a_file_that_goes_away_keeps_the_last_good_tokens_and_says_so_once(file:
     (once,) = said()
     assert once == (
         "LINER_MCP_TOKENS_FILE cannot be used: it cannot be read (No such file or directory). "
-        "The tokens read before (2) stay in force."
+        "What it said before stays in force."
     )
     file.mkdir()
     assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
@@ -208,7 +208,7 @@ def test_a_file_that_goes_away_keeps_the_last_good_tokens_and_says_so_once(file:
     file.write_text(f"{BORIS}\n")
     file.chmod(0o600)
     assert who(tokens, "Bearer lmcp_anna") == INVALID
-    assert said() == ["LINER_MCP_TOKENS_FILE can be used again; the tokens in it (1) are in force."]
+    assert said() == ["LINER_MCP_TOKENS_FILE can be used again, and is in force."]
 
 
 def test_a_broken_line_keeps_the_last_good_tokens_and_names_the_line_only(file: Path, said: Said) -> None:
