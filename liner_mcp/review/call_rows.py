@@ -8,7 +8,7 @@ from liner_mcp.liner.models import Call
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.filters import Filters
-from liner_mcp.review.privacy import mask_phone
+from liner_mcp.review.phones import mask_phone
 from liner_mcp.review.table import Cell, Row
 
 COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
