@@ -44,10 +44,10 @@ _SHORT = re.compile(r"\d{3}[^\d\s/.]\d\d[^\d\s/.]\d\d|0\d\D{1,4}\d{3}\D")
 _GROUP = re.compile(r"\d+")
 _BRACKETED = re.compile(rf"[{_OPEN}][^{_OPEN}{_CLOSE}]*[{_CLOSE}]")
 
-# Digits of a run that are surely no phone: a date with a four-digit year, or the last digits of our own mask.
+# Digits of a run that are surely no phone: a date with a four-digit year, or the last digits of a mask, a card's too.
 _NO_PHONE = re.compile(
     r"(?<!\d)(?<!\d[-./])(?:\d{1,2}([-./])\d{1,2}\1(?:19|20)\d\d|(?:19|20)\d\d([-./])(?:0\d|1[0-2])\2[0-3]\d)(?![-./]?\d)"
-    r"|(?<=\*\*-)\d\d(?!\d)"
+    r"|(?<=\*\*-)\d\d(?!\d)|(?<=\*{4} )\d{4}(?!\d)"
 )
 _MASK = re.compile(r"(?:\+\d{1,3} )?\*{3} \*{3}-\*\*-\d\d|\*{3}\d{0,2}")
 

@@ -4,11 +4,32 @@ Pure functions on text that is already clean; the order is clean, mask, cut, sin
 stump that no rule recognises. This module may not know where a text comes from.
 """
 
+import re
 import unicodedata
 
+from liner_mcp.review.cards import mask_cards
+from liner_mcp.review.emails import mask_emails
 from liner_mcp.review.phones import mask_phones
 
-__all__ = ["cut", "mask_phones"]
+_LIVE_IMAGE = re.compile(r"(?<=!)(?=\[)|(?<=<)(?=img)", re.IGNORECASE)
+
+
+def shown(text: str, *, show_phones: bool = False) -> str:
+    """The text without whose e-mail addresses, cards and (unless `show_phones`) phones it tells.
+
+    An image in Markdown or HTML is parted by a space (`! [`): it stays readable, but whoever renders the text fetches
+    nothing for it. Doing it twice changes nothing.
+    """
+    if "![" in text or "<" in text:
+        text = _LIVE_IMAGE.sub(" ", text)
+    while True:
+        # Addresses first: their names may hold what looks like a phone. Cards next: parts of them may, too.
+        masked = mask_cards(mask_emails(text))
+        if not show_phones:
+            masked = mask_phones(masked)
+        if masked == text:
+            return text
+        text = masked  # a mask may free its neighbours to be read anew; each round hides something, so rounds end
 
 
 def cut(text: str, limit: int) -> str:

@@ -225,9 +225,9 @@ def _failed(sentence: str) -> CallToolResult:
 
 def _told(error: LinerMcpError) -> str:
     """The sentence of an error; Liner's own words may be quoted in it."""
-    from liner_mcp.review.privacy import mask_phones  # see tools.py
+    from liner_mcp.review.privacy import shown  # see tools.py
 
-    return mask_phones(str(error))
+    return shown(str(error))
 
 
 def _crashed(what: str, error: BaseException) -> str:
