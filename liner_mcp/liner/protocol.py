@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ M = TypeVar("M", bound=BaseModel)
 PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
 LONGEST_WAIT = 86_400.0  # a day, in seconds: asked for more, it is a ban, and its exact length helps nobody
 QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
+
+TELLING_CHARACTERS = 8  # of a token: fewer may stand in a sentence by chance, and are no use to anybody
+_NO_LETTERS = re.compile(r"[\W\d_]+\Z")
 
 # Headings of the documentation end every path with a slash; we send that form.
 HEALTH = "/v1/health/check/"
@@ -120,10 +124,11 @@ class ListPage(Generic[M]):
     total: int | None
 
 
-def decode(status: int, body: bytes, retry_after: float | None) -> object:
+def decode(status: int, body: bytes, retry_after: float | None, *, token: str = "") -> object:
     """The `data` of an answer, or the error that it is.
 
-    `retry_after` is the wait in seconds that the answer's headers ask for, see `seconds_to_wait`.
+    `retry_after` is the wait in seconds that the answer's headers ask for, see `seconds_to_wait`. A message in which a
+    part of `token` shows is not quoted: a refusal may repeat what it refuses.
 
     Raises: AccessRefused, NotFound, RateLimited, LinerUnavailable, LinerRejected, UnreadableAnswer.
     """
@@ -147,6 +152,8 @@ def decode(status: int, body: bytes, retry_after: float | None) -> object:
             _unreadable("it holds no data")
         return envelope["data"]
     said = quoted(envelope.get("message"))
+    if shows(said, token):
+        raise LinerRejected(f"Liner refused the request (HTTP {status}).")
     raise LinerRejected(f"Liner refused the request (HTTP {status})" + (f": {said}." if said else " without a reason."))
 
 
@@ -189,8 +196,27 @@ def quoted(message: object) -> str:
     line = " ".join(clean(message).split())
     if not line:
         return ""
-    shown = line if len(line) <= QUOTED_CHARACTERS else line[: QUOTED_CHARACTERS - 1] + "…"
+    shown = line if len(line) <= QUOTED_CHARACTERS else _beginning(line)
     return f'"{shown.replace(chr(34), chr(39))}"'
+
+
+def _beginning(line: str) -> str:
+    """The beginning of a long message, ended before a word or a number that the cut would part.
+
+    Phones and addresses are masked after this, and of a stump of one nobody could tell what it was.
+    """
+    start = line[: QUOTED_CHARACTERS - 1]
+    words, _, parted = start.rpartition(" ")
+    if words or not parted.isalpha():
+        start = _NO_LETTERS.sub("", words)
+    return f"{start}…"
+
+
+def shows(text: str, token: str) -> bool:
+    """Whether a text holds the token, or a part of it long enough to matter."""
+    told = token.replace('"', "'")  # as `quoted` writes it
+    length = min(len(told), TELLING_CHARACTERS)
+    return bool(length) and any(told[i : i + length] in text for i in range(len(told) - length + 1))
 
 
 def read_one(data: object, model: type[M]) -> M:
