@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,15 @@ from mcp.server.mcpserver.exceptions import (
     UnexpectedResourceError,
     UnexpectedToolError,
 )
-from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    Completion,
+    GetPromptResult,
+    InputRequiredResult,
+    TextContent,
+)
 from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
@@ -101,7 +109,7 @@ class LinerServer(MCPServer[None]):
         resources.register(self, resources.Resources(office), audio=office.gives_audio)
         prompts.register(self)
         if completions:
-            self.completion()(Completions(office).complete)
+            self.completion()(_without_details(Completions(office).complete))
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
@@ -178,6 +186,18 @@ class LinerServer(MCPServer[None]):
             raise ResourceError(_crashed("A resource", cause or error)) from None
 
 
+def _without_details(complete: Callable[..., Awaitable[Completion | None]]) -> Callable[..., Any]:
+    """Completions whose crash is logged as any other: the SDK would log its text."""
+
+    async def completed(ref: Any, argument: Any, context: Any) -> Completion | None:
+        try:
+            return await complete(ref, argument, context)
+        except Exception as error:  # noqa: BLE001 - the boundary
+            raise MCPError(code=INTERNAL_ERROR, message=_crashed("A completion", error)) from None
+
+    return completed
+
+
 def _invalid(sentence: str) -> MCPError:
     return MCPError(code=INVALID_PARAMS, message=sentence)
 
@@ -199,8 +219,8 @@ def create_server(
     hosts show a server that crashed at start as nothing at all. `transport` replaces the network and `now` the clock.
     `completions` offers ids that this process listed: for one person's server, not for one that several share.
     """
-    # The HTTP library logs every URL at INFO, and URLs hold ids.
-    for noisy in ("httpx", "httpcore", "httpx2", "httpcore2"):
+    # The HTTP library logs every URL at INFO, and URLs hold ids; the SDK logs addresses and refusals there.
+    for noisy in ("httpx", "httpcore", "httpx2", "httpcore2", "mcp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # A retry that helped is nobody's concern; one that did not is told in the answer.
     logging.getLogger("stamina").setLevel(logging.ERROR)
