@@ -39,6 +39,7 @@ from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
 from liner_mcp.errors import LinerMcpError, RequestError, SettingsError
+from liner_mcp.liner.text import clean
 from liner_mcp.review.table import Answer, FullRecord
 from liner_mcp.server import prompts, resources
 from liner_mcp.server.arguments import refusal, unknown_arguments
@@ -121,7 +122,7 @@ class LinerServer(MCPServer[None]):
         parameters = self._tool_input_schema(name)
         if parameters is None:
             names = ", ".join(listed.name for listed in await self.list_tools())
-            raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {name[:60]}. There are {names}.")
+            raise _invalid(f"Unknown tool: {name[:60]}. There are {names}.")
         unknown = [given for given in arguments if given not in parameters["properties"]]
         if unknown:
             return _failed(unknown_arguments(name, unknown, parameters["properties"]))
@@ -199,7 +200,7 @@ def _without_details(complete: Callable[..., Awaitable[Completion | None]]) -> C
 
 
 def _invalid(sentence: str) -> MCPError:
-    return MCPError(code=INVALID_PARAMS, message=sentence)
+    return MCPError(code=INVALID_PARAMS, message=clean(sentence))
 
 
 def _too_late(deadline: float | None) -> str:
@@ -240,14 +241,15 @@ def _closing(office: Office) -> Any:
 
 
 def _failed(sentence: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=sentence)], is_error=True)
+    # What is shown back of an argument may have been copied out of a hostile text.
+    return CallToolResult(content=[TextContent(type="text", text=clean(sentence))], is_error=True)
 
 
 def _told(error: LinerMcpError) -> str:
     """The sentence of an error; Liner's own words may be quoted in it."""
     from liner_mcp.review.privacy import shown  # see tools.py
 
-    return shown(str(error))
+    return clean(shown(str(error)))
 
 
 def _crashed(what: str, error: BaseException) -> str:
