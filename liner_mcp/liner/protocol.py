@@ -45,6 +45,8 @@ LONGEST_WAIT = 86_400.0  # a day, in seconds: asked for more, it is a ban, and i
 QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
 
 TELLING_CHARACTERS = 8  # of a token: fewer may stand in a sentence by chance, and are no use to anybody
+# Nine digits or more, which no id of Liner has and a phone or a card does; what stands before an @. Read on short text.
+_CONTACT = re.compile(r"\+?\d(?:[^\w+]{0,3}\d){8,}|[^\s@]+(?=@)")
 _NO_LETTERS = re.compile(r"[\W\d_]+\Z")
 
 # Headings of the documentation end every path with a slash; we send that form.
@@ -190,13 +192,17 @@ def _unreadable(reason: str) -> NoReturn:
 
 
 def quoted(message: object) -> str:
-    """A message by Liner, cleaned, on one line, shortened and in quotation marks; empty when there is none."""
+    """A message by Liner, cleaned, on one line, shortened and in quotation marks; empty when there is none.
+
+    Long numbers and the names of e-mail addresses go: errors get into logs and tracebacks, which nobody masks.
+    """
     if not isinstance(message, str):
         return ""
     line = " ".join(clean(message).split())
     if not line:
         return ""
     shown = line if len(line) <= QUOTED_CHARACTERS else _beginning(line)
+    shown = _CONTACT.sub(lambda contact: "***"[: len(contact[0])], shown)
     return f'"{shown.replace(chr(34), chr(39))}"'
 
 
