@@ -188,7 +188,8 @@ def _finite(text: str) -> float:
 
 
 def _unreadable(reason: str) -> NoReturn:
-    raise UnreadableAnswer(f"Liner's answer could not be read: {reason}.")
+    # Without its cause, for a traceback would print that, and a ValidationError quotes what it could not read.
+    raise UnreadableAnswer(f"Liner's answer could not be read: {reason}.") from None
 
 
 def quoted(message: object) -> str:
