@@ -220,11 +220,9 @@ def create_server(
     hosts show a server that crashed at start as nothing at all. `transport` replaces the network and `now` the clock.
     `completions` offers ids that this process listed: for one person's server, not for one that several share.
     """
-    # The HTTP library logs every URL at INFO, and URLs hold ids; the SDK logs addresses and refusals there.
-    for noisy in ("httpx", "httpcore", "httpx2", "httpcore2", "mcp"):
+    # The SDK and its HTTP library log addresses and refusals below that.
+    for noisy in ("mcp", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # A retry that helped is nobody's concern; one that did not is told in the answer.
-    logging.getLogger("stamina").setLevel(logging.ERROR)
     return LinerServer(Office(settings, transport=transport, now=now), completions=completions)
 
 
