@@ -25,7 +25,7 @@ _SECRETS = (
     "7654321", "765-43", "tamara", "sekret", "4111 1111", "41111111", "0bscure",
 )  # fmt: skip
 
-FAULTS = ("quoted", "refused", "redirected", "failed", "garbage", "page", "wrong_field", "busy")
+FAULTS = ("told", "quoted", "refused", "redirected", "failed", "garbage", "page", "wrong_field", "busy")
 
 
 def leaks(text: str) -> list[str]:
@@ -63,8 +63,10 @@ class Leaking:
     async def _fail(self, send: Any) -> None:
         said = f"Key {TOKEN} of {CONTACTS} is not known, see {FILE_URL}"
         refusal = json.dumps({"success": False, "message": said, "data": None}).encode()
+        told = json.dumps({"success": False, "message": f"Занято: {CONTACTS}", "data": None}).encode()
         wrong = json.dumps({"success": True, "data": {"list": [{"id": said}], "id": said}}).encode()
         status, body, headers = {
+            "told": (200, told, {}),
             "quoted": (200, refusal, {}),
             "refused": (401, refusal, {"www-authenticate": f"Key {TOKEN}"}),
             "redirected": (302, b"", {"location": f"https://elsewhere.example/{TOKEN}?{EMAIL}"}),

@@ -118,9 +118,11 @@ async def test_no_answer_and_no_log_line_holds_a_secret(
     liner = Leaking()
     async with session(liner, mode) as client:
         told = await everything(client, liner)
+        assert "4815162342" in await _read(client, "liner://calls/4815162342")
     assert shows_content(told)
     assert not leaks("\n".join(told))
     assert not leaks("\n".join(heard.said))
+    assert "4815162342" not in "\n".join(heard.said)  # nor an argument
     assert capfd.readouterr() == ("", "")
 
 

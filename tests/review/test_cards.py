@@ -40,7 +40,7 @@ SPARED = [
     "40817810900001234567",
     "4 111 111 111 111 111",  # sums are parted by thousands
     "411 111 111 111 111 1",
-    "22.01.2026 22.01.2026",
+    "22.01.2026 03.02.2026",  # begins like a Mir card and has its check digit
     "2026-11-20 2026-11-21",
     "4111, 1111, 1111, 1111",
     "356938035643809",  # a telephone's own number
