@@ -17,6 +17,7 @@ from liner_mcp.errors import DeadlinePassed, LinerMcpError, RoadError, SettingsE
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.protocol import CallFilter
+from liner_mcp.review.privacy import cut, shown
 from liner_mcp.review.windows import Zone
 from liner_mcp.server.office import Office
 from liner_mcp.settings import Settings
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 STEP_SECONDS = 20.0  # a person is waiting at a terminal
 RECENT = timedelta(days=30)  # a call centre that made no call in a month has nothing to check
+NAME_CHARACTERS = 40  # of a service: enough to tell it
 ORDERS_ASKED = 50  # as many ids as fit a request line without a thought
 
 
@@ -87,19 +89,21 @@ async def _step(step: str, look: Callable[[], Awaitable[tuple[str, T]]]) -> tupl
         error = DeadlinePassed(f"No answer within {STEP_SECONDS:.0f} s. Check LINER_API_HOST and the network.")
         return Finding(step, works=False, text=str(error)), error
     except LinerMcpError as error:
-        return Finding(step, works=False, text=str(error)), error
+        return Finding(step, works=False, text=shown(str(error))), error
     return Finding(step, works=True, text=text), found
 
 
 async def _health(liner: LinerClient) -> tuple[str, None]:
     services = await liner.health()
-    down = [name for name, service in services.items() if not service.success]
+    down = sorted(_named(name) for name, service in services.items() if not service.success)
     if down:
-        return (
-            f"answers; {len(down)} of its {len(services)} services report trouble: {', '.join(sorted(down)[:5])}",
-            None,
-        )
+        return f"answers; {len(down)} of its {len(services)} services report trouble: {', '.join(down[:5])}", None
     return f"answers, all {len(services)} services are up", None
+
+
+def _named(service: str) -> str:
+    """A service's name, which Liner makes up: on one line, and short."""
+    return cut(shown(" ".join(service.split())), NAME_CHARACTERS)
 
 
 async def _orders(liner: LinerClient) -> tuple[str, tuple[int, ...]]:

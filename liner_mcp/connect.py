@@ -5,6 +5,7 @@ The one place that knows both the network and the make-believe Liner inside this
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from liner_mcp.liner.audio import AudioClient
@@ -25,6 +26,11 @@ def open_clients(
     Raises: SettingsError when host or token is missing.
     """
     origin, token = settings.host_and_token()
+    # The HTTP library logs URLs, which hold ids, and at DEBUG the headers of answers, which may hold anything.
+    for noisy in ("httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # A retry that helped is nobody's concern; one that did not is told in the answer.
+    logging.getLogger("stamina").setLevel(logging.ERROR)
     if settings.mcp_demo and transport is None:
         transport = _demo_transport()
     liner = LinerClient(

@@ -7,7 +7,7 @@ address its host resolves to has to be a public one: otherwise the link could re
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -33,12 +33,15 @@ _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._:")
 
 @dataclass(frozen=True, slots=True)
 class FileLink:
-    """A link that may be asked for, taken apart: `host` and `port` to resolve, `target` to request."""
+    """A link that may be asked for, taken apart: `host` and `port` to resolve, `target` to request.
+
+    Whoever knows the target can hear the recording, so no repr shows it.
+    """
 
     scheme: str
     host: str
     port: int
-    target: str
+    target: str = field(repr=False)
 
     @property
     def authority(self) -> str:

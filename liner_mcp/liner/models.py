@@ -9,6 +9,7 @@ Source: docs.linerapp.io, /devs/api/v2/...
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -73,6 +74,10 @@ class LinerModel(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, coerce_numbers_to_str=True
     )
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        # A repr gets into logs and tracebacks, where no text of Liner belongs: no summary, phone, name or link.
+        return ((name, value) for name, value in super().__repr_args__() if not isinstance(value, str))
 
     def was_sent(self, field: str) -> bool:
         """Whether Liner's answer held the field at all, null or not."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,10 @@ LAST_CEILING = 8.0  # seconds; beyond this one call's deadline is better spent o
 QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
 
 NOTHING_THERE = "Liner knows nothing under this id."
+TELLING_CHARACTERS = 8  # of a token: fewer may stand in a sentence by chance, and are no use to anybody
+# Nine digits or more, which no id of Liner has and a phone or a card does; what stands before an @. Read on short text.
+_CONTACT = re.compile(r"\+?\d(?:[^\w+]{0,3}\d){8,}|[^\s@]+(?=@)")
+_NO_LETTERS = re.compile(r"[\W\d_]+\Z")
 
 # Headings of the documentation end every path with a slash; we send that form.
 HEALTH = "/v1/health/check/"
@@ -124,10 +129,11 @@ class ListPage(Generic[M]):
     total: int | None
 
 
-def decode(status: int, body: bytes, retry_after: float | None) -> object:
+def decode(status: int, body: bytes, retry_after: float | None, *, token: str = "") -> object:
     """The `data` of an answer, or the error that it is.
 
-    `retry_after` is the wait in seconds that the answer's headers ask for, see `seconds_to_wait`.
+    `retry_after` is the wait in seconds that the answer's headers ask for, see `seconds_to_wait`. A message in which a
+    part of `token` shows is not quoted: a refusal may repeat what it refuses.
 
     Raises: AccessRefused, NotFound, RateLimited, LinerUnavailable, LinerRejected, UnreadableAnswer.
     """
@@ -151,6 +157,8 @@ def decode(status: int, body: bytes, retry_after: float | None) -> object:
             _unreadable("it holds no data")
         return envelope["data"]
     said = quoted(envelope.get("message"))
+    if shows(said, token):
+        raise LinerRejected(f"Liner refused the request (HTTP {status}).")
     raise LinerRejected(f"Liner refused the request (HTTP {status})" + (f": {said}." if said else " without a reason."))
 
 
@@ -183,18 +191,42 @@ def _finite(text: str) -> float:
 
 
 def _unreadable(reason: str) -> NoReturn:
-    raise UnreadableAnswer(f"Liner's answer could not be read: {reason}.")
+    # Without its cause, for a traceback would print that, and a ValidationError quotes what it could not read.
+    raise UnreadableAnswer(f"Liner's answer could not be read: {reason}.") from None
 
 
 def quoted(message: object) -> str:
-    """A message by Liner, cleaned, on one line, shortened and in quotation marks; empty when there is none."""
+    """A message by Liner, cleaned, on one line, shortened and in quotation marks; empty when there is none.
+
+    Long numbers and the names of e-mail addresses go: errors get into logs and tracebacks, which nobody masks.
+    """
     if not isinstance(message, str):
         return ""
     line = " ".join(clean(message).split())
     if not line:
         return ""
-    shown = line if len(line) <= QUOTED_CHARACTERS else line[: QUOTED_CHARACTERS - 1] + "…"
+    shown = line if len(line) <= QUOTED_CHARACTERS else _beginning(line)
+    shown = _CONTACT.sub(lambda contact: "***"[: len(contact[0])], shown)
     return f'"{shown.replace(chr(34), chr(39))}"'
+
+
+def _beginning(line: str) -> str:
+    """The beginning of a long message, ended before a word or a number that the cut would part.
+
+    Phones and addresses are masked after this, and of a stump of one nobody could tell what it was.
+    """
+    start = line[: QUOTED_CHARACTERS - 1]
+    words, _, parted = start.rpartition(" ")
+    if words or not parted.isalpha():
+        start = _NO_LETTERS.sub("", words)
+    return f"{start}…"
+
+
+def shows(text: str, token: str) -> bool:
+    """Whether a text holds the token, or a part of it long enough to matter."""
+    told = token.replace('"', "'")  # as `quoted` writes it
+    length = min(len(told), TELLING_CHARACTERS)
+    return bool(length) and any(told[i : i + length] in text for i in range(len(told) - length + 1))
 
 
 def read_one(data: object, model: type[M]) -> M:

@@ -19,7 +19,7 @@ import anyio
 from pydantic import SecretStr
 
 from liner_mcp import __version__
-from liner_mcp.errors import LinerMcpError, LinerRejected, SettingsError, Unreachable, UnreadableAnswer
+from liner_mcp.errors import LinerMcpError, SettingsError, Unreachable, UnreadableAnswer
 from liner_mcp.liner import protocol
 from liner_mcp.liner.pressure import Pressure
 from liner_mcp.liner.protocol import Query, RetryPolicy
@@ -169,21 +169,14 @@ class Wire:
                     status, headers, body = await self._send(http, target)
                     location = headers.get("location")
                     if status not in (301, 302, 303, 307, 308) or location is None:
-                        return self._decoded(status, body, _wait_asked(headers))
+                        token = self._token.get_secret_value()
+                        return protocol.decode(status, body, _wait_asked(headers), token=token)
                     target = self._redirected(target, location)
         except TimeoutError:
             raise Unreachable(
                 f"Liner did not answer within {REQUEST_SECONDS:.0f} s. Ask again, or for less at once."
             ) from None
         raise UnreadableAnswer("Liner's answer could not be read: it redirects in a circle. Check LINER_API_HOST.")
-
-    def _decoded(self, status: int, body: bytes, wait: float | None) -> object:
-        try:
-            return protocol.decode(status, body, wait)
-        except LinerRejected as error:
-            if self._token.get_secret_value() in str(error):  # a refusal may quote what it refuses
-                raise LinerRejected(f"Liner refused the request (HTTP {status}).") from None
-            raise
 
     def _redirected(self, target: str, location: str) -> str:
         there = protocol.same_host(self._origin, target, location)

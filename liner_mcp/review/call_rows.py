@@ -8,10 +8,12 @@ from liner_mcp.liner.models import Call
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.filters import Filters
-from liner_mcp.review.privacy import mask_phone
+from liner_mcp.review.phones import mask_phone
+from liner_mcp.review.privacy import cut
 from liner_mcp.review.table import Cell, Row
 
 COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
+PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none
 MOST_NAMED = 50  # of the agents or orders asked for: the names of more would leave no room for calls
 
 
@@ -28,11 +30,16 @@ def call_row(desk: Desk, call: Call, include: Sequence[str]) -> Row:
         "direction": call.direction,
         "hung_up_by": call.finish_initiator,
         "wait_seconds": call.wait_time_duration_seconds,
-        "phone": call.client_phone if desk.show_phones else mask_phone(call.client_phone),
+        "phone": _phone(desk, call.client_phone),
     }
     recorded = None if call.has_records is None else int(call.has_records)
     talk, status = call.talk_time_duration_seconds, call.status_code
     return (call.id, date, time, talk, call.user_id, call.order_id, status, recorded, *(more[name] for name in include))
+
+
+def _phone(desk: Desk, value: str | None) -> str | None:
+    # What stands in the field may be anything, even where phones are shown.
+    return cut(desk.shown(value), PHONE_CHARACTERS) if desk.show_phones and value else mask_phone(value)
 
 
 def call_legend(

@@ -10,7 +10,7 @@ from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.audio import AudioClient
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.review.directory import Directory
-from liner_mcp.review.privacy import mask_phones
+from liner_mcp.review.privacy import shown
 from liner_mcp.review.recent import Recent
 from liner_mcp.review.windows import Zone
 
@@ -45,4 +45,4 @@ class Desk:
 
     def shown(self, text: str) -> str:
         """Free text from Liner as a reader may see it. It was cleaned when it was decoded; cutting comes after this."""
-        return text if self.show_phones else mask_phones(text)
+        return shown(text, show_phones=self.show_phones)

@@ -16,7 +16,7 @@ from async_lru import alru_cache
 
 from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.client import LinerClient
-from liner_mcp.review.privacy import cut, mask_phones
+from liner_mcp.review.privacy import cut, shown
 from liner_mcp.review.table import Cell
 
 FRESH_SECONDS = 300.0  # a new agent has a name within five minutes; a busy hour costs twelve reads per dictionary
@@ -186,7 +186,7 @@ def _settled(read: Callable[[], Awaitable[tuple[Entry, ...]]]) -> Callable[[], A
 
 def _shown(name: str | None) -> str:
     """A name on one line, masked and short: it is text from Liner like any other."""
-    return cut(mask_phones(" ".join((name or "").split())), NAME_CHARACTERS)
+    return cut(shown(" ".join((name or "").split())), NAME_CHARACTERS)
 
 
 def _told_apart(entries: Iterable[Entry]) -> list[Entry]:

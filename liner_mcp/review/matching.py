@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.review.privacy import cut
+from liner_mcp.review.privacy import cut, shown
 
 LISTED = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
 ECHOED = 40  # characters of a name that is shown back
@@ -60,10 +60,10 @@ def resolve_name(argument: str, name: str, candidates: Sequence[Candidate]) -> C
             return fitting[0]
         if fitting:
             raise InvalidArgument(
-                f'{argument}: "{cut(name, ECHOED)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or '
+                f'{argument}: "{cut(shown(name), ECHOED)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or '
                 "all of the ids, or more of the name."
             )
-    raise InvalidArgument(f'{argument}: nothing is called "{cut(name, ECHOED)}". {_near(wanted, candidates)}')
+    raise InvalidArgument(f'{argument}: nothing is called "{cut(shown(name), ECHOED)}". {_near(wanted, candidates)}')
 
 
 def folded(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NotRequired
 
 # pydantic reads the published schema from these classes and needs this one before Python 3.12.
@@ -120,10 +120,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A finished answer: the structure and the very same as minified JSON."""
+    """A finished answer: the structure and the very same as minified JSON. No repr shows it: reprs get into logs."""
 
-    structure: dict[str, Any]
-    text: str
+    structure: dict[str, Any] = field(repr=False)
+    text: str = field(repr=False)
 
     @property
     def size(self) -> int:

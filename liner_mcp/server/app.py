@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -26,11 +26,20 @@ from mcp.server.mcpserver.exceptions import (
     UnexpectedResourceError,
     UnexpectedToolError,
 )
-from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    Completion,
+    GetPromptResult,
+    InputRequiredResult,
+    TextContent,
+)
 from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
 from liner_mcp.errors import LinerMcpError, RequestError, SettingsError
+from liner_mcp.liner.text import clean
 from liner_mcp.review.table import Answer, FullRecord
 from liner_mcp.server import prompts, resources
 from liner_mcp.server.arguments import refusal, unknown_arguments
@@ -101,7 +110,7 @@ class LinerServer(MCPServer[None]):
         resources.register(self, resources.Resources(office), audio=office.gives_audio)
         prompts.register(self)
         if completions:
-            self.completion()(Completions(office).complete)
+            self.completion()(_without_details(Completions(office).complete))
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
@@ -113,7 +122,7 @@ class LinerServer(MCPServer[None]):
         parameters = self._tool_input_schema(name)
         if parameters is None:
             names = ", ".join(listed.name for listed in await self.list_tools())
-            raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {name[:60]}. There are {names}.")
+            raise _invalid(f"Unknown tool: {name[:60]}. There are {names}.")
         unknown = [given for given in arguments if given not in parameters["properties"]]
         if unknown:
             return _failed(unknown_arguments(name, unknown, parameters["properties"]))
@@ -178,8 +187,20 @@ class LinerServer(MCPServer[None]):
             raise ResourceError(_crashed("A resource", cause or error)) from None
 
 
+def _without_details(complete: Callable[..., Awaitable[Completion | None]]) -> Callable[..., Any]:
+    """Completions whose crash is logged as any other: the SDK would log its text."""
+
+    async def completed(ref: Any, argument: Any, context: Any) -> Completion | None:
+        try:
+            return await complete(ref, argument, context)
+        except Exception as error:  # noqa: BLE001 - the boundary
+            raise MCPError(code=INTERNAL_ERROR, message=_crashed("A completion", error)) from None
+
+    return completed
+
+
 def _invalid(sentence: str) -> MCPError:
-    return MCPError(code=INVALID_PARAMS, message=sentence)
+    return MCPError(code=INVALID_PARAMS, message=clean(sentence))
 
 
 def _too_late(deadline: float | None) -> str:
@@ -200,11 +221,9 @@ def create_server(
     `shared`: several people ask this server, so it offers nobody the ids that others listed, and while Liner is down it
     says so at once.
     """
-    # The HTTP library logs every URL at INFO, and URLs hold ids.
-    for noisy in ("httpx", "httpcore", "httpx2", "httpcore2"):
+    # The SDK and its HTTP library log addresses and refusals below that.
+    for noisy in ("mcp", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # A retry that helped is nobody's concern; one that did not is told in the answer.
-    logging.getLogger("stamina").setLevel(logging.ERROR)
     return LinerServer(Office(settings, transport=transport, now=now, shared=shared), completions=not shared)
 
 
@@ -221,14 +240,15 @@ def _closing(office: Office) -> Any:
 
 
 def _failed(sentence: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=sentence)], is_error=True)
+    # What is shown back of an argument may have been copied out of a hostile text.
+    return CallToolResult(content=[TextContent(type="text", text=clean(sentence))], is_error=True)
 
 
 def _told(error: LinerMcpError) -> str:
     """The sentence of an error; Liner's own words may be quoted in it."""
-    from liner_mcp.review.privacy import mask_phones  # see tools.py
+    from liner_mcp.review.privacy import shown  # see tools.py
 
-    return mask_phones(str(error))
+    return clean(shown(str(error)))
 
 
 def _crashed(what: str, error: BaseException) -> str:

@@ -208,6 +208,12 @@ def test_a_failing_liner_carries_the_wait_it_asked_for() -> None:
         ("Неверный\u200b телефон\x1b[31m\ud83d", '"Неверный телефон[31m"'),
         ("a" * QUOTED_CHARACTERS, f'"{"a" * QUOTED_CHARACTERS}"'),
         ("a" * (QUOTED_CHARACTERS + 1), f'"{"a" * (QUOTED_CHARACTERS - 1)}…"'),
+        ("Call 7003900 is locked until 20.11.2026", '"Call 7003900 is locked until 20.11.2026"'),
+        ("Нельзя: +7 (916) 123-45-67, ivan@mail.ru", '"Нельзя: ***, ***@mail.ru"'),
+        ("Карта 4111 1111 1111 1111 занята", '"Карта *** занята"'),
+        ("b" * 110 + " 8 916 123-45-67", f'"{"b" * 110}…"'),
+        ("b" * 110 + " ivan@example.com", f'"{"b" * 110}…"'),
+        ("4" * 200, '"…"'),
         ("", ""),
         ("\u202e\n", ""),
         (None, ""),
@@ -217,6 +223,35 @@ def test_a_failing_liner_carries_the_wait_it_asked_for() -> None:
 )
 def test_liners_messages_are_quoted_short_clean_and_on_one_line(message: object, shown: str) -> None:
     assert quoted(message) == shown
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9." + "0123456789abcdef" * 20
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"Invalid key {TOKEN}",
+        f"Invalid key {TOKEN[:12]}…",
+        f"Invalid key …{TOKEN[-8:]}.",
+        f"{'x ' * 40}{TOKEN}",
+    ],
+)
+def test_no_part_of_the_token_is_quoted(message: str) -> None:
+    body = json.dumps({"success": False, "message": message}).replace("/", "\\/").encode()
+    with pytest.raises(LinerRejected) as raised:
+        decode(400, body, None, token=TOKEN)
+    assert not [part for part in (TOKEN[i : i + 8] for i in range(len(TOKEN) - 7)) if part in str(raised.value)]
+
+
+def test_a_short_token_is_not_quoted_and_other_words_are() -> None:
+    def said(message: str) -> str:
+        with pytest.raises(LinerRejected) as raised:
+            decode(400, json.dumps({"success": False, "message": message}).encode(), None, token="d'mo")
+        return str(raised.value)
+
+    assert said('Bad key d"mo') == "Liner refused the request (HTTP 400)."
+    assert said("Bad key") == 'Liner refused the request (HTTP 400): "Bad key".'
 
 
 @given(st.text(st.characters(exclude_categories=[])))

@@ -14,7 +14,7 @@ from liner_mcp.errors import AccessRefused, DeadlinePassed, InvalidArgument, Lin
 from liner_mcp.liner.text import clean
 from liner_mcp.review.cursors import encode_cursor
 from liner_mcp.review.desk import Desk
-from liner_mcp.review.privacy import mask_phones
+from liner_mcp.review.privacy import shown
 from liner_mcp.review.records import list_call_records
 from liner_mcp.review.table import Written
 from tests.review.support import ORDERS, ROOMY, STATUSES, USERS, Spoilt, counting, desk_over, rows_of, small_world
@@ -60,7 +60,7 @@ def by_age(records: list[Record]) -> list[int]:
 def expected_row(record: Record, chars: int) -> dict[str, Any]:
     """A row as the contract words it, in Moscow's time, from what the world knows."""
     local = record.created_at + MOSCOW
-    text = mask_phones(clean(record.summary or "")).strip()
+    text = shown(clean(record.summary or "")).strip()
     cut = len(text) > chars > 0
     return {
         "record_id": record.id,

@@ -14,7 +14,7 @@ from liner_mcp.demo import DemoLiner, World
 from liner_mcp.errors import AccessRefused, DeadlinePassed, LinerUnavailable
 from liner_mcp.liner.text import clean
 from liner_mcp.review.desk import Desk
-from liner_mcp.review.privacy import mask_phones
+from liner_mcp.review.privacy import shown
 from liner_mcp.review.summaries import get_call_summaries
 from liner_mcp.review.table import Written
 from tests.review.support import ROOMY, USERS, Spoilt, counting, desk_over, plain_calls, rows_of, small_world
@@ -69,7 +69,7 @@ def expected_rows(world: World, call_id: int, chars: int) -> list[tuple[Any, ...
         return [(None, call.user_id, state, None, None)]
     rows: list[tuple[Any, ...]] = []
     for record in records:
-        text = mask_phones(clean(record.summary or "")).strip()
+        text = shown(clean(record.summary or "")).strip()
         if not text:
             rows.append((record.id, record.user_id, "none", None, None))
         elif len(text) > chars > 0:

@@ -1,0 +1,372 @@
+"""Nothing leaks: no token, phone, e-mail, card or link of a recording, in whatever this process writes or shows."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from mcp import Client, MCPError
+from mcp.types import PromptReference, ResourceTemplateReference, TextResourceContents
+from pydantic import SecretStr
+
+from liner_mcp.connect import open_clients
+from liner_mcp.errors import LinerMcpError
+from liner_mcp.liner.addresses import file_link
+from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.protocol import RetryPolicy
+from liner_mcp.review.desk import Desk
+from liner_mcp.review.directory import Directory
+from liner_mcp.review.full_record import get_call_record
+from liner_mcp.server.app import create_server
+from liner_mcp.server.office import Office
+from liner_mcp.settings import Settings, read_settings
+from tests.conftest import NOW, text_of
+from tests.leaking import CONTACTS, FAULTS, FILE, FILE_URL, TOKEN, Leaking, leaks
+from tests.serving import served
+
+pytestmark = pytest.mark.anyio
+
+LOGGERS = ("", "httpx", "httpcore", "stamina", "mcp", "asyncio", "liner_mcp", "anyio", "async_lru")
+HOST = "http://127.0.0.1"
+
+
+class Heard(logging.Handler):
+    """Everything that any logger says, at every level, with what it was given and what it traces."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+        self.said.append(f"{record.name}: {record.getMessage()} {record.__dict__!r} {trace}")
+
+
+@pytest.fixture
+def heard() -> Generator[Heard]:
+    handler = Heard()
+    before = {name: logging.getLogger(name).level for name in LOGGERS}
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@asynccontextmanager
+async def session(liner: Leaking, mode: Any, *, loud: bool = False) -> AsyncGenerator[Client]:
+    settings = Settings(api_host=HOST, api_token=SecretStr(TOKEN), timezone="Europe/Moscow", requests_per_second=0)
+    server = create_server(settings, transport=httpx.ASGITransport(app=liner), now=lambda: NOW)
+    if loud:
+        # As an operator who looks for a fault of ours would have it. What the HTTP library then says of Liner's own
+        # headers is Liner's, so that one stays as we set it.
+        for name in ("stamina", "mcp", "asyncio", "liner_mcp"):
+            logging.getLogger(name).setLevel(logging.DEBUG)
+    async with Client(server, mode=mode) as client:
+        yield client
+
+
+async def everything(client: Client, liner: Leaking) -> list[str]:
+    """What every tool, resource, prompt and completion answers, refusals and failures included."""
+    told: list[str] = []
+    for tool, arguments in liner.questions:
+        told.append((await client.call_tool(tool, arguments)).model_dump_json())
+    told += [await _read(client, address) for address in liner.addresses]
+    for prompt in (await client.list_prompts()).prompts:
+        arguments = {one.name: "7000001" for one in prompt.arguments or () if one.required}
+        told.append((await client.get_prompt(prompt.name, arguments)).model_dump_json())
+    prompts, calls = PromptReference(name="review_agent"), ResourceTemplateReference(uri="liner://calls/{call_id}")
+    for reference, argument in ((prompts, "agent"), (prompts, "order"), (calls, "call_id")):
+        try:
+            told.append((await client.complete(reference, {"name": argument, "value": ""})).model_dump_json())
+        except MCPError as error:
+            told.append(repr(error))
+    return told
+
+
+async def _read(client: Client, address: str) -> str:
+    try:
+        (content,) = (await client.read_resource(address)).contents
+    except MCPError as error:
+        return f"{error!r} {error.error!r}"
+    assert isinstance(content, TextResourceContents)
+    return content.text
+
+
+def shows_content(told: list[str]) -> bool:
+    """Whether the answers hold what a reader is meant to see: otherwise nothing could leak either."""
+    return sum("Тамара +7 *** ***-**-21" in one for one in told) > 4 and any("Клиент дал +7 ***" in one for one in told)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_no_answer_and_no_log_line_holds_a_secret(
+    mode: Any, heard: Heard, capfd: pytest.CaptureFixture[str]
+) -> None:
+    liner = Leaking()
+    async with session(liner, mode) as client:
+        told = await everything(client, liner)
+        assert "4815162342" in await _read(client, "liner://calls/4815162342")
+    assert shows_content(told)
+    assert not leaks("\n".join(told))
+    assert not leaks("\n".join(heard.said))
+    assert "4815162342" not in "\n".join(heard.said)  # nor an argument
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("loud", [False, True])
+async def test_no_fault_of_liner_brings_a_secret_out(
+    fault: str, loud: bool, heard: Heard, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liner_mcp.liner.wire.RetryPolicy", in_no_time)
+    for faulty in ("^/v2/", "^/v2/call-record", "^/v2/(user|order|call-status|agent-group)"):
+        liner = Leaking()
+        liner.fault, liner.faulty = fault, faulty
+        async with session(liner, "auto", loud=loud) as client:
+            told = await everything(client, liner)
+        assert sum("isError" in one or "is_error" in one or "MCPError" in one for one in told) > 2
+        assert not leaks("\n".join(told))
+        assert not leaks("\n".join(heard.said))
+    assert capfd.readouterr() == ("", "")
+
+
+def in_no_time(_: object) -> RetryPolicy:
+    return RetryPolicy(lambda _: 0.0, attempts=2)
+
+
+CRASHES = {
+    "the reading": "liner_mcp.liner.client.LinerClient.call_record",
+    "the names": "liner_mcp.liner.client.LinerClient.users",
+    "the mask": "liner_mcp.review.desk.shown",
+    "the answer": "liner_mcp.review.table.minified",
+}
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("place", CRASHES)
+async def test_a_crash_inside_tells_its_place_and_not_its_text(
+    place: str, mode: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def crash(*_: object, **__: object) -> Any:
+        try:
+            raise KeyError(f"{CONTACTS} {TOKEN}")
+        except KeyError as cause:
+            raise ValueError(f"cannot use {CONTACTS} of {FILE_URL} with {TOKEN}") from cause
+
+    monkeypatch.setattr(CRASHES[place], crash)
+    liner = Leaking()
+    async with session(liner, mode) as client:
+        told = await everything(client, liner)
+    assert any("This is a bug in liner-mcp" in one for one in told)
+    assert any("crashed: ValueError at test_leaks.py:" in one for one in heard.said)
+    assert not leaks("\n".join(told))
+    assert not leaks("\n".join(heard.said))
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_no_repr_shows_a_secret() -> None:
+    liner = Leaking()
+    transport = httpx.ASGITransport(app=liner)
+    settings = read_settings(api_host=HOST, api_token=TOKEN, requests_per_second=0)
+    office = Office(settings, transport=transport)
+    desk, (client, audio) = office.desk(), open_clients(settings, transport=transport)
+    server = create_server(settings, transport=transport)
+    things: list[object] = [settings, settings.host_and_token(), office, desk, desk.directory, client, audio, server]
+    things += [vars(client), desk.zone, file_link(FILE_URL, loopback=False)]
+    async with client:
+        things += [
+            await client.call(liner.call_id),
+            await client.call_record(liner.record_id),
+            *(await client.health()).values(),
+        ]
+        things += [await client.call_records(liner.call_id), await client.orders(), await client.users()]
+        things += [await client.agent_groups(), await client.call_statuses(), await client.lead_statuses()]
+        things += [await client.lead(next(iter(liner.world.leads)))]
+        things += [await client.together(lambda: client.call_record(liner.record_id), client.orders)]
+        things += [await desk.directory.entries(kind) for kind in ("agents", "orders", "agent_groups")]
+        things += [await desk.directory.names("agents", "orders", "statuses")]
+        things += [await get_call_record(desk, record_id=liner.record_id, start=0, budget=9_500)]
+        for fault in FAULTS:
+            liner.fault = fault
+            things += await _errors(liner)
+    await office.aclose()
+    assert sum(isinstance(thing, LinerMcpError) for thing in things) == 2 * len(FAULTS)
+    for thing in things:
+        assert not leaks(f"{thing!r} {thing!s} {thing}"), type(thing)
+
+
+async def _errors(liner: Leaking) -> list[object]:
+    errors: list[object] = []
+    quick = LinerClient(HOST, SecretStr(TOKEN), transport=httpx.ASGITransport(app=liner), jitter=lambda _: 0.0)
+    for ask in (lambda: quick.call_record(liner.record_id), quick.orders):
+        with pytest.raises(LinerMcpError) as raised, anyio.fail_after(30):  # no wait beyond a deadline is begun
+            await ask()
+        errors += [raised.value]
+        trace = "".join(traceback.format_exception(raised.value))
+        assert not leaks(trace)
+    await quick.aclose()
+    return errors
+
+
+async def test_a_desk_that_shows_phones_shows_nothing_else() -> None:
+    liner = Leaking()
+    transport = httpx.ASGITransport(app=liner)
+    client = LinerClient(HOST, SecretStr(TOKEN), transport=transport)
+    async with client:
+        desk = Desk(client, Directory(client), Office(Settings(mcp_demo=True)).desk().zone, show_phones=True)
+        written = await get_call_record(desk, record_id=liner.record_id, start=0, budget=9_500)
+    assert CONTACTS.split(",")[0] in written.text
+    assert not [leak for leak in leaks(written.text) if not any(part in leak for part in ("7654321", "765-43"))]
+
+
+# As a process --------------------------------------------------------------------------------------------------------
+
+LOUD = """\
+import logging, sys
+logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+from liner_mcp.cli import main
+main(sys.argv[1:])
+"""
+
+
+def command(*arguments: str, loud: bool) -> list[str]:
+    return [sys.executable, *(["-c", LOUD] if loud else ["-m", "liner_mcp"]), *arguments]
+
+
+def environment(origin: str, *, loud: bool = False) -> dict[str, str]:
+    told = {"LINER_API_HOST": origin, "LINER_API_TOKEN": TOKEN, "LINER_TIMEZONE": "UTC", "PYTHONUTF8": "1"}
+    return {**os.environ, **told, **({"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1"} if loud else {})}
+
+
+META: dict[str, Any] = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+def request(number: int, method: str, **params: Any) -> bytes:
+    line = {"jsonrpc": "2.0", "id": number, "method": method, "params": {**params, "_meta": META}}
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+def requests(liner: Leaking) -> list[bytes]:
+    asked = [("tools/call", {"name": tool, "arguments": arguments}) for tool, arguments in liner.questions]
+    asked += [("resources/read", {"uri": address}) for address in liner.addresses]
+    asked += [("prompts/get", {"name": "review_call", "arguments": {"call_id": "7000001"}})]
+    return [request(number, method, **params) for number, (method, params) in enumerate(asked)]
+
+
+@pytest.mark.parametrize("loud", [False, True])
+def test_the_process_writes_no_secret_to_either_stream(loud: bool, tmp_path: Path) -> None:
+    liner = Leaking()
+    asking = requests(liner)
+    told: list[bytes] = []
+    words = tmp_path / "stderr"  # a file takes whatever is logged; a pipe that nobody reads yet would stop the server
+    with (
+        words.open("wb") as stderr,
+        served(liner) as origin,
+        subprocess.Popen(
+            command(loud=loud),
+            env=environment(origin, loud=loud),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        ) as process,
+    ):
+        assert process.stdin
+        assert process.stdout
+        liner.file_url = f"{origin}{FILE}"
+        for fault in (None, "quoted"):
+            liner.fault = fault
+            for line in asking:
+                process.stdin.write(line)
+                process.stdin.flush()
+                told.append(process.stdout.readline())
+        process.stdin.close()
+        told.append(process.stdout.read())
+    answers, errors = b"".join(told).decode(), words.read_text(encoding="utf-8")
+    assert "Клиент дал +7 ***" in answers
+    assert "Liner refused the request (HTTP 200)" in answers
+    assert "not MPEG audio" in answers
+    assert not leaks(answers)
+    assert not leaks(errors)
+    assert loud or errors == ""
+
+
+# A process costs a second: loud, the three that differ.
+CHECKS = [*((fault, False) for fault in (None, *FAULTS)), (None, True), ("quoted", True), ("redirected", True)]
+
+
+@pytest.mark.parametrize(("fault", "loud"), CHECKS)
+def test_check_prints_no_secret(fault: str | None, loud: bool) -> None:
+    liner = Leaking()
+    liner.fault, liner.faulty = fault, "^/v2/call-record" if fault in ("quoted", "garbage") else "^/v"
+    with served(liner) as origin:
+        liner.file_url = f"{origin}{FILE}"
+        done = subprocess.run(
+            command("check", loud=loud),
+            env=environment(origin, loud=loud),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+    assert done.stdout.count("\nok ") + done.stdout.count("\nFIX ") >= 2
+    assert ("FIX" in done.stdout) == (fault is not None)
+    assert not leaks(done.stdout)
+    assert not leaks(done.stderr)
+    assert loud or done.stderr == ""
+
+
+def test_a_client_that_is_gone_leaves_no_content_in_the_servers_last_words() -> None:
+    liner = Leaking()
+    with (
+        served(liner) as origin,
+        subprocess.Popen(
+            command(loud=False),
+            env=environment(origin),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        liner.file_url = f"{origin}{FILE}"
+        process.stdin.write(requests(liner)[0])
+        process.stdin.flush()
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdin.write(b"".join(requests(liner)))
+        process.stdin.close()
+        errors = process.stderr.read().decode()
+    assert "BrokenPipeError" in errors
+    assert not leaks(errors)
+
+
+async def test_what_leaks_would_be_seen() -> None:
+    for secret in (TOKEN, CONTACTS, FILE_URL, *CONTACTS.split(",")):
+        assert leaks(f"before {secret} behind")
+    assert not leaks("Тамара +7 *** ***-**-21, ***@mail.ru, **** 1111")
+    result = await _first_answer()
+    assert not leaks(result)
+
+
+async def _first_answer() -> str:
+    liner = Leaking()
+    async with session(liner, "auto") as client:
+        return text_of(await client.call_tool(*liner.questions[0]))  # pyright: ignore[reportArgumentType] - never asks back
