@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from liner_mcp import __version__
 from liner_mcp.errors import LinerRejected, SettingsError, Unreachable, UnreadableAnswer
 from liner_mcp.liner import protocol
+from liner_mcp.liner.bodies import ACCEPTED, Body
 from liner_mcp.liner.protocol import Query, RetryPolicy
 
 # httpx and stamina cost 60 ms together; they are imported when the first request is made, so that a host that only
@@ -136,14 +137,10 @@ class Wire:
     async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[int, httpx.Headers, bytes]:
         with _translated():
             async with http.stream("GET", target) as response:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        raise UnreadableAnswer(
-                            f"Liner's answer could not be read: it is larger than {MAX_BODY_BYTES // 1_000_000} MB."
-                        )
-                return response.status_code, response.headers, bytes(body)
+                body = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
+                async for piece in response.aiter_raw():
+                    body.add(piece)
+                return response.status_code, response.headers, body.whole()
 
     def _opened(self) -> _Pool:
         if self._pool is None:
@@ -156,6 +153,7 @@ class Wire:
                     headers={
                         "X-Api-Key": self._token.get_secret_value(),
                         "Accept": "application/json",
+                        "Accept-Encoding": ACCEPTED,
                         "Content-Type": "application/json",  # asked for on every request by /devs/api/request-schema
                         "User-Agent": f"liner-mcp/{__version__}",
                     },
@@ -188,8 +186,6 @@ def _translated() -> Generator[None]:
         yield
     except httpx.TimeoutException:
         raise Unreachable("Liner did not answer in time. Ask again, or for less at once.") from None
-    except httpx.DecodingError:
-        raise UnreadableAnswer("Liner's answer could not be read: its compression is broken.") from None
     except httpx.ConnectError as error:
         raise protocol.not_connected(error) from None
     except (httpx.InvalidURL, UnicodeError):
