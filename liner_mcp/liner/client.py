@@ -49,6 +49,8 @@ B = TypeVar("B")
 T = TypeVar("T")
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
+MOST_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
+
 # Kept back from a deadline to put together what has arrived.
 CLOSING_SECONDS, CLOSING_SHARE = 0.5, 0.1
 
@@ -150,8 +152,14 @@ class LinerClient:
         return protocol.read_one(await self._wire.get(Query(protocol.call_record_detail(record_id))), CallRecord)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
-        """All records of one call, in Liner's order; an unknown call may give an empty list instead of an error."""
-        return await self._listing(Query(protocol.CALL_RECORDS, (("callId", str(call_id)),)), CallRecord)
+        """All records of one call, in Liner's order; an unknown call may give an empty list instead of an error.
+
+        Raises: UnreadableAnswer when Liner sends records of other calls too.
+        """
+        query = Query(protocol.CALL_RECORDS, (("callId", str(call_id)),))
+        listing = await self._listing(query, CallRecord, at_most=MOST_RECORDS)
+        protocol.refuse_strangers(listing.items)
+        return listing
 
     async def orders(self) -> Listing[Order]:
         """Every order that Liner lists; whether archived ones are among them is undocumented."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -35,12 +35,14 @@ from liner_mcp.errors import (
     Unreachable,
     UnreadableAnswer,
 )
+from liner_mcp.liner.models import CallRecord
 from liner_mcp.liner.text import clean
 
 M = TypeVar("M", bound=BaseModel)
 
 PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
 LONGEST_WAIT = 86_400.0  # a day, in seconds: asked for more, it is a ban, and its exact length helps nobody
+OTHER_CALLS = "it lists recordings of other calls too, as if no call had been asked for"
 QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
 
 # Headings of the documentation end every path with a slash; we send that form.
@@ -240,6 +242,15 @@ def read_list(data: object, model: type[M]) -> ListPage[M]:
             items = _rows(cast("list[object]", rows), model)
             return ListPage(items, next=_count(page.get("next")), total=_count(page.get("total")))
     _unreadable("a list was expected")
+
+
+def refuse_strangers(records: Sequence[CallRecord]) -> None:
+    """Records do not say which call they belong to, but a call has one lead: of two, they are not of one call.
+
+    Raises: UnreadableAnswer.
+    """
+    if len({record.lead_id for record in records} - {None}) > 1:
+        _unreadable(OTHER_CALLS)
 
 
 def _count(value: object) -> int | None:
