@@ -20,6 +20,7 @@ class Body:
     def __init__(self, coding: str, most_bytes: int) -> None:
         self._most = most_bytes
         self._body = bytearray()
+        self._begun = False
         coding = coding.strip().lower()
         if coding not in ("", "identity", "gzip", "x-gzip", "deflate"):
             raise _broken()
@@ -27,6 +28,7 @@ class Body:
 
     def add(self, piece: bytes) -> None:
         """Raises: UnreadableAnswer for a body that is too large, or packed in a way that cannot be undone."""
+        self._begun = True
         if self._unpacker is None:
             self._body += piece
         else:
@@ -40,7 +42,7 @@ class Body:
 
     def whole(self) -> bytes:
         """Raises: UnreadableAnswer when the packed body ended too early."""
-        if self._unpacker is not None and self._body and not self._unpacker.eof:
+        if self._unpacker is not None and self._begun and not self._unpacker.eof:
             raise _broken()
         return bytes(self._body)
 

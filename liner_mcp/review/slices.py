@@ -79,6 +79,8 @@ class NewestFirst:
             self.counted = read.counted if self.counted is None else self.counted
             if read.whole or read.small:
                 return self._taken(self._rest, read)
+            if read.strayed:
+                return await self._unsliced()
             self._learn(self._rest, read.counted or MOST_SLICE_CALLS)
         halvings = 0
         while True:
@@ -88,9 +90,15 @@ class NewestFirst:
             read = await self._read(window, None if shortest else MOST_SLICE_CALLS)
             if read.whole or read.small or shortest or (not read.crowded and halvings == MOST_HALVINGS):
                 return self._taken(window, read)
+            if read.strayed:
+                return await self._unsliced()
             halvings += not read.crowded
             crowd = max(2.0, (read.counted or 0) / want) if read.crowded else 2.0
             self.pace = span.total_seconds() / want / crowd
+
+    async def _unsliced(self) -> Slice:
+        """All the rest at once: a Liner that ignores the window gives everything for every slice of it."""
+        return self._taken(self._rest, await self._read(self._rest, None))
 
     def _span(self, want: int) -> timedelta:
         assert self.pace is not None  # noqa: S101 - learned from the first count

@@ -89,7 +89,8 @@ async def read_all(
         leaked = _leaked(first, filters)
         return WholeRead(folded, window.since, None, True, first.changed, first.counted, leaked)
     slice_calls = WHOLE_SLICE_CALLS if filters.transferred is None else EXAMINED_SLICE_CALLS
-    windows = _slices(window, first.counted, slice_calls)
+    # A Liner that ignores the window gives everything for every slice of it.
+    windows = [window] if first.strayed else _slices(window, first.counted, slice_calls)
     reader = _Reader(liner, filters, fold, progress, first.counted, _at_once(liner, filters, windows, first.counted))
     outcomes = await liner.each([partial(reader.read, one) for one in windows])
     parts: list[_Part[T]] = []
@@ -174,7 +175,9 @@ class _Reader(Generic[T]):
         shortest = window.until - window.since <= SHORTEST_SLICE
         at_most = None if shortest else MOST_AT_ONCE
         found = merged(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
-        if found.crowded:
+        if found.crowded and found.strayed:
+            found = merged(window, await read_listings(self._liner, self._filters, window, None), None)
+        elif found.crowded:
             middle = window.since + (window.until - window.since) / 2
             newer = await self._halved(Window(middle, window.until))
             older = await self._halved(Window(window.since, middle))
