@@ -18,9 +18,11 @@ from liner_mcp.demo.entities import (
     Record,
     SipEndpoint,
 )
+from liner_mcp.demo.faults import FAULTS, Every, Fault, First, Share
 from liner_mcp.demo.world import World
 
 __all__ = [
+    "FAULTS",
     "Agent",
     "AgentGroup",
     "Call",
@@ -28,12 +30,16 @@ __all__ = [
     "CustomField",
     "DemoLiner",
     "DictionaryPaths",
+    "Every",
+    "Fault",
+    "First",
     "LastPage",
     "Lead",
     "LeadStatus",
     "Order",
     "Record",
     "RecordList",
+    "Share",
     "SipEndpoint",
     "World",
 ]

@@ -1,19 +1,23 @@
 """The make-believe Liner as a plain ASGI application: counting, the key, the envelope, sending.
 
-What the addresses answer is in `endpoints`. Every response of whatever kind leaves through `_send`.
+What the addresses answer is in `endpoints`, and what may go wrong in `faults`. Every response of whatever kind leaves
+through `_send`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from liner_mcp.demo import audio, endpoints, wire
 from liner_mcp.demo.endpoints import DictionaryPaths, LastPage, RecordList
+from liner_mcp.demo.faults import Fault
 from liner_mcp.demo.query import Query, Refusal
+from liner_mcp.demo.responses import Response
+from liner_mcp.demo.spoiling import Faults, Struck
 from liner_mcp.demo.world import World
 
 Scope = MutableMapping[str, Any]
@@ -21,14 +25,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _AUDIO_PATH = re.compile(r"/audio/([0-9]{1,18})\.mp3")
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    status: int
-    body: bytes
-    content_type: str = "application/json"
-    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class DemoLiner:
@@ -43,6 +39,7 @@ class DemoLiner:
         record_list: RecordList = "full",
         dictionary_paths: DictionaryPaths = "singular",
         latency: float = 0.0,
+        faults: Sequence[Fault] = (),
     ) -> None:
         self.token = token
         self.last_page: LastPage = last_page
@@ -54,6 +51,7 @@ class DemoLiner:
         self.peak_in_flight = 0
         self._in_flight = 0
         self._world = world
+        self._faults = Faults(faults)
 
     @property
     def world(self) -> World:
@@ -61,6 +59,15 @@ class DemoLiner:
         if self._world is None:
             self._world = World.generate()
         return self._world
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """What goes wrong. Set anew, each fault counts its requests from the beginning."""
+        return self._faults.faults
+
+    @faults.setter
+    def faults(self, faults: Sequence[Fault]) -> None:
+        self._faults = Faults(faults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -71,13 +78,15 @@ class DemoLiner:
             raise ValueError(f"the make-believe Liner does not speak {scope['type']}")
 
     async def _serve(self, scope: Scope, send: Send) -> None:
-        self.requests.append(_target(scope))
+        target = _target(scope)
+        self.requests.append(target)
+        struck = self._faults.strike(target)
         self._in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self._in_flight)
         try:
             clock = asyncio.get_running_loop().time
-            answered = clock() + self.latency
-            response = self._respond(scope)
+            answered = clock() + self.latency + struck.latency
+            response = struck.response(self._respond(scope, struck), target, datetime.now(UTC))
             # The latency is what an answer takes in all, the work on it included. Even none lets others arrive: without
             # a pause requests made at once would be served one by one.
             await asyncio.sleep(max(0.0, answered - clock()))
@@ -86,15 +95,19 @@ class DemoLiner:
             self._in_flight -= 1
 
     async def _send(self, send: Send, response: Response) -> None:
-        headers = [
-            (b"content-type", response.content_type.encode()),
-            (b"content-length", str(len(response.body)).encode()),
-            *response.headers,
-        ]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        await send({"type": "http.response.start", "status": response.status, "headers": response.head})
+        if response.pieces is None:
+            await send({"type": "http.response.body", "body": response.body})
+            return
+        for piece in response.pieces:
+            await asyncio.sleep(response.pause)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if response.cut:
+            # The server that serves us has promised more than it got: all it can do is to close the connection.
+            raise ConnectionResetError("the make-believe Liner breaks off here, as it was told to")
+        await send({"type": "http.response.body", "body": b""})
 
-    def _respond(self, scope: Scope) -> Response:
+    def _respond(self, scope: Scope, struck: Struck) -> Response:
         path: str = scope["path"]
         headers = {name.lower(): value for name, value in scope["headers"]}
         recording = _AUDIO_PATH.fullmatch(path)
@@ -105,22 +118,24 @@ class DemoLiner:
             if headers.get(b"x-api-key") != self.token.encode():
                 raise Refusal(401, "Unauthorized: the X-Api-Key header is missing or wrong.")
             _must_read(scope["method"])
-            return Response(200, _envelope(self._data(scope, headers)))
+            return Response(200, _envelope(self._data(scope, headers, struck)))
         except Refusal as refusal:
             allowed = ((b"allow", b"GET"),) if refusal.status == 405 else ()
             return Response(refusal.status, _envelope(None, refusal.message), headers=allowed)
 
-    def _data(self, scope: Scope, headers: dict[bytes, bytes]) -> object:
+    def _data(self, scope: Scope, headers: dict[bytes, bytes], struck: Struck) -> object:
         endpoint = endpoints.find(scope["path"], self.dictionary_paths)
         if endpoint is None:
             raise Refusal(404, "Route not found.")
         host = headers.get(b"host", b"localhost").decode("latin-1")
+        lists = struck.lists
         request = endpoints.Request(
             world=self.world,
-            query=Query(scope.get("query_string", b"")),
+            query=Query(scope.get("query_string", b""), lists.ignored),
             origin=f"{scope.get('scheme', 'http')}://{host}",
             last_page=self.last_page,
             record_list=self.record_list,
+            spoilt=lists,
         )
         return endpoint(request)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from liner_mcp.demo import wire
 from liner_mcp.demo.index import Identified, Listing, shuffled
 from liner_mcp.demo.query import Query, Refusal, identifier
+from liner_mcp.demo.spoiling import TRUE_LISTS, SpoiltLists
 from liner_mcp.demo.world import CallFilter, LeadFilter
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Request:
     """Scheme and host as the asker sees them: audio addresses begin so."""
     last_page: LastPage
     record_list: RecordList
+    spoilt: SpoiltLists = TRUE_LISTS
 
 
 def find(path: str, dictionary_paths: DictionaryPaths) -> Callable[[Request], object] | None:
@@ -69,7 +71,7 @@ def health(_: Request) -> object:
 def calls(request: Request) -> object:
     query = request.query
     order_ids, lead_ids = query.ids("orderIds"), query.ids("leadIds")
-    if order_ids is None and lead_ids is None:
+    if not (query.has("orderIds") or query.has("leadIds")):
         raise Refusal(422, "The orderIds field is required when leadIds is not present.")
     since, until = query.window()
     wanted = CallFilter(order_ids, lead_ids, query.ids("userIds"), query.ids("statusIds"), since, until)
@@ -187,13 +189,20 @@ PLURAL_DICTIONARIES: dict[str, Callable[[Request], object]] = {
 
 def _page(request: Request, listing: Listing[T], item: Callable[[T], dict[str, object]]) -> dict[str, object]:
     offset, limit = request.query.page()
-    data: dict[str, object] = {"list": [item(thing) for thing in listing.page(offset, limit)]}
+    spoilt = request.spoilt
+    hidden = min(spoilt.hidden, listing.total)
+    total = listing.total - hidden
+    things = listing.page(offset + hidden, limit)
+    if spoilt.repeats and offset and things:
+        things = [*listing.page(offset + hidden - 1, 1), *things[1:]]
+    data: dict[str, object] = {"list": [item(thing) for thing in things]}
     following = offset + limit
-    if following < listing.total or request.last_page == "past_end":
+    if following < total or request.last_page == "past_end":
         data["next"] = following
     elif request.last_page != "absent":
         data["next"] = {"null": None, "zero": 0, "repeated": offset}[request.last_page]
-    data["total"] = listing.total
+    if spoilt.total is not None:
+        data["total"] = round(total * spoilt.total)
     return data
 
 

@@ -38,9 +38,13 @@ def identifier(text: str, name: str) -> int:
 
 
 class Query:
-    """The parameters of one request; every reader answers a valid value or raises `Refusal`."""
+    """The parameters of one request; every reader answers a valid value or raises `Refusal`.
 
-    def __init__(self, query_string: bytes) -> None:
+    `ignored` parameters are checked like any other, and then read as if they had not been sent.
+    """
+
+    def __init__(self, query_string: bytes, ignored: frozenset[str] = frozenset()) -> None:
+        self._ignored = ignored
         self._values: dict[str, str] = {}
         self._lists: dict[str, dict[str, str]] = {}
         for pair in query_string.decode("latin-1").split("&"):
@@ -56,18 +60,26 @@ class Query:
             raise Refusal(422, "The offset must be at least 0.")
         if limit < 1:
             raise Refusal(422, "The limit must be at least 1.")
+        offset = 0 if "offset" in self._ignored else offset
+        limit = DEFAULT_LIMIT if "limit" in self._ignored else limit
         return offset, min(limit, MAX_LIMIT)
+
+    def has(self, name: str) -> bool:
+        """Whether the parameter was sent, ignored or not."""
+        return name in self._values or name in self._lists
 
     def id(self, name: str) -> int | None:
         text = self._scalar(name)
-        return None if text is None else identifier(text, name)
+        one = None if text is None else identifier(text, name)
+        return None if name in self._ignored else one
 
     def ids(self, name: str) -> frozenset[int] | None:
         if name in self._values:
             raise Refusal(422, f"The {name} must be an array.")
         if name not in self._lists:
             return None
-        return frozenset(identifier(text, name) for text in self._lists[name].values())
+        found = frozenset(identifier(text, name) for text in self._lists[name].values())
+        return None if name in self._ignored else found
 
     def flag(self, name: str) -> bool | None:
         text = self._scalar(name)
@@ -88,7 +100,8 @@ class Query:
         if "createdAt" in self._values:
             raise Refusal(422, "The createdAt must be an array.")
         ends = self._lists.get("createdAt", {})
-        return self._moment(ends.get("0"), "createdAt[0]"), self._moment(ends.get("1"), "createdAt[1]")
+        window = self._moment(ends.get("0"), "createdAt[0]"), self._moment(ends.get("1"), "createdAt[1]")
+        return (None, None) if "createdAt" in self._ignored else window
 
     def _put(self, name: str, value: str) -> None:
         in_brackets = _NAME.fullmatch(name)

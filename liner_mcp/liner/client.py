@@ -51,6 +51,8 @@ T = TypeVar("T")
 D = TypeVar("D", Call, CallRecord, Lead)
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
+MOST_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
+
 # Kept back from a deadline to put together what has arrived.
 CLOSING_SECONDS, CLOSING_SHARE = 0.5, 0.1
 
@@ -171,13 +173,17 @@ class LinerClient:
         return await self._detail(Query(protocol.call_record_detail(record_id)), CallRecord, fresh=fresh)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
-        """All records of one call, in Liner's order; an unknown call may give an empty list instead of an error."""
+        """All records of one call, in Liner's order; an unknown call may give an empty list instead of an error.
+
+        Raises: UnreadableAnswer when Liner sends records of other calls too.
+        """
         query = Query(protocol.CALL_RECORDS, (("callId", str(call_id)),))
         kept = self._kept.get(query.target)
         if kept is not None:
             await anyio.lowlevel.checkpoint()
             return cast("Listing[CallRecord]", kept)
-        listing = await self._listing(query, CallRecord)
+        listing = await self._listing(query, CallRecord, at_most=MOST_RECORDS)
+        protocol.refuse_strangers(listing.items)
         self._kept.put(query.target, listing)
         return listing
 

@@ -41,7 +41,8 @@ class PageWalk(Generic[I]):
 
     The first page tells the stride; the later pages can then be asked at once. As soon as one of them comes short while
     the total says more (the server clamps, or filters after slicing), the walk goes on one page at a time, from the
-    first page that is not there yet.
+    first page that is not there yet. Where pages go on although the total is reached, it follows them until one holds
+    nothing new.
     """
 
     def __init__(self, limit: int = PAGE_LIMIT, max_pages: int = MAX_PAGES) -> None:
@@ -53,6 +54,8 @@ class PageWalk(Generic[I]):
         self._stride: int | None = None
         self._one_by_one: int | None = 0  # the next offset to ask, when pages are asked in turn
         self._exhausted = False
+        self._seen: set[int] = set()
+        self._stale = False  # the last page held nothing new
 
     def wanted(self) -> list[int]:
         """The offsets that may be asked now, in any order and at once; empty when the walk is over."""
@@ -65,7 +68,12 @@ class PageWalk(Generic[I]):
             return []
         # Cut while counting, not after: a total may be any number.
         missing = (offset for offset in range(self._stride, self._total, self._stride) if offset not in self._pages)
-        return list(islice(missing, room))
+        # When all that Liner counts was asked for, its last page may still say that the list goes on.
+        return list(islice(missing, room)) or self._beyond_the_count()
+
+    def _beyond_the_count(self) -> list[int]:
+        following = None if self._stale else self._following(0)
+        return [] if following is None else [following]
 
     def wants(self, offset: int) -> bool:
         """Whether a page handed out earlier is still worth asking for."""
@@ -75,6 +83,9 @@ class PageWalk(Generic[I]):
         """Add one page; the walk then knows better what to want."""
         first = not self._pages
         self._pages[offset] = page
+        ids = {item.id for item in page.items}
+        self._stale = ids <= self._seen
+        self._seen |= ids
         if page.total is not None:
             self._moved = self._moved or (self._total is not None and page.total != self._total)
             self._total = page.total
@@ -101,7 +112,8 @@ class PageWalk(Generic[I]):
         """The offset after the page at `offset`, skipping pages already held; None at the end."""
         while (page := self._pages.get(offset)) is not None:
             end = offset + len(page.items)
-            reached = self._total is not None and end >= self._total
+            # The count may be too small: a page that ends just where `next` goes on is not taken for the last.
+            reached = self._total is not None and end >= self._total and page.next != end
             if not page.items or reached or page.next is None or page.next <= offset:
                 self._exhausted = True
                 return None

@@ -12,7 +12,7 @@ import json
 import math
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -36,6 +36,7 @@ from liner_mcp.errors import (
     Unreachable,
     UnreadableAnswer,
 )
+from liner_mcp.liner.models import CallRecord
 from liner_mcp.liner.text import clean
 
 M = TypeVar("M", bound=BaseModel)
@@ -44,6 +45,7 @@ PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
 LONGEST_WAIT = 86_400.0  # a day, in seconds: asked for more, it is a ban, and its exact length helps nobody
 FIRST_CEILING = 0.5  # seconds before a first retry, at most; doubles with every attempt
 LAST_CEILING = 8.0  # seconds; beyond this one call's deadline is better spent on telling the truth
+OTHER_CALLS = "it lists recordings of other calls too, as if no call had been asked for"
 QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
 
 NOTHING_THERE = "Liner knows nothing under this id."
@@ -276,6 +278,15 @@ def read_list(data: object, model: type[M]) -> ListPage[M]:
             items = _rows(cast("list[object]", rows), model)
             return ListPage(items, next=_count(page.get("next")), total=_count(page.get("total")))
     _unreadable("a list was expected")
+
+
+def refuse_strangers(records: Sequence[CallRecord]) -> None:
+    """Records do not say which call they belong to, but a call has one lead: of two, they are not of one call.
+
+    Raises: UnreadableAnswer.
+    """
+    if len({record.lead_id for record in records} - {None}) > 1:
+        _unreadable(OTHER_CALLS)
 
 
 def _count(value: object) -> int | None:

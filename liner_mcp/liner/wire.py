@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from liner_mcp import __version__
 from liner_mcp.errors import LinerMcpError, SettingsError, Unreachable, UnreadableAnswer
 from liner_mcp.liner import protocol
+from liner_mcp.liner.bodies import ACCEPTED, Body
 from liner_mcp.liner.pressure import Pressure
 from liner_mcp.liner.protocol import Query, RetryPolicy
 
@@ -60,7 +61,7 @@ class Traffic:
 
     `attempts` are what callers wanted, `retries` those of them that were not the first, `made` those that another
     caller's request did not answer already, `requests` what was sent: `made` and the redirects followed.
-    `received_bytes` are of bodies, unpacked.
+    `received_bytes` are of bodies, as they came.
     """
 
     attempts: int = 0
@@ -191,15 +192,11 @@ class Wire:
         self.traffic.requests += 1
         with _translated():
             async with http.stream("GET", target) as response:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    self.traffic.received_bytes += len(chunk)
-                    if len(body) > MAX_BODY_BYTES:
-                        raise UnreadableAnswer(
-                            f"Liner's answer could not be read: it is larger than {MAX_BODY_BYTES // 1_000_000} MB."
-                        )
-                return response.status_code, response.headers, bytes(body)
+                body = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
+                async for piece in response.aiter_raw():
+                    self.traffic.received_bytes += len(piece)
+                    body.add(piece)
+                return response.status_code, response.headers, body.whole()
 
     def _opened(self) -> _Pool:
         if self._pool is None:
@@ -213,6 +210,7 @@ class Wire:
                     headers={
                         "X-Api-Key": self._token.get_secret_value(),
                         "Accept": "application/json",
+                        "Accept-Encoding": ACCEPTED,
                         "Content-Type": "application/json",  # asked for on every request by /devs/api/request-schema
                         "User-Agent": f"liner-mcp/{__version__}",
                     },
@@ -252,8 +250,6 @@ def _translated() -> Generator[None]:
         yield
     except httpx.TimeoutException:
         raise Unreachable("Liner did not answer in time. Ask again, or for less at once.") from None
-    except httpx.DecodingError:
-        raise UnreadableAnswer("Liner's answer could not be read: its compression is broken.") from None
     except httpx.ConnectError as error:
         raise protocol.not_connected(error) from None
     except (httpx.InvalidURL, UnicodeError):

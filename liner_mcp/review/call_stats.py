@@ -13,6 +13,7 @@ from liner_mcp.review.call_rows import call_legend
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.questions import CallQuestion, Understood, understand
+from liner_mcp.review.slices import LEAKED
 from liner_mcp.review.table import Draft, Row, Shown, Written, write
 from liner_mcp.review.transfers import passing
 from liner_mcp.review.whole import Progress, WholeRead, read_all
@@ -92,7 +93,7 @@ class _Comparison:
 
     @property
     def _complete(self) -> bool:
-        return self.read.stopped is None and self.read.whole
+        return self.read.stopped is None and self.read.whole and not self.understood.gaps
 
     def _page(self, shown: Shown) -> dict[str, Any]:
         zone, window = self.desk.zone, self.understood.window
@@ -102,7 +103,7 @@ class _Comparison:
         local = self.understood.filters.local
         if local:
             members["local_filters"] = local
-        elif self.read.counted is not None and not self._complete:
+        elif self.read.counted is not None and not (self._complete or self.read.leaked):
             members["liner_total"] = self.read.counted
         if self.read.changed:
             members["changed"] = True
@@ -127,6 +128,9 @@ class _Comparison:
             )
         if not self.read.whole:
             notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
+        notes += self.understood.gaps
+        if self.read.leaked:
+            notes.append(LEAKED)
         if not self.groups and self._complete:
             notes.append("No call of this window passes the filters; try an earlier since, or fewer filters.")
         if not self.knows_verdicts:

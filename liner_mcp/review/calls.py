@@ -17,9 +17,9 @@ from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.places import Place, cursor_of, read_place
 from liner_mcp.review.questions import CallQuestion
-from liner_mcp.review.slices import SLICE_CALLS, Key, NewestFirst, key_of
+from liner_mcp.review.slices import LEAKED, SLICE_CALLS, Key, NewestFirst, key_of
 from liner_mcp.review.table import Draft, Shown, Written, write
-from liner_mcp.review.transfers import is_transferred
+from liner_mcp.review.transfers import is_transferred, refuse_shared
 from liner_mcp.review.windows import Window, whole_second
 
 FIND_CALLS = "find_calls"
@@ -101,7 +101,7 @@ async def _gather(desk: Desk, place: Place, source: NewestFirst, gathered: _Gath
         gathered.whole &= part.whole
         fresh = [call for call in part.calls if place.after is None or key_of(call) < place.after]
         gathered.scanned += [key_of(call) for call in fresh]
-        gathered.leaked |= any(place.filters.leaks(call) for call in fresh)
+        gathered.leaked |= part.strayed or place.filters.leaks(*fresh)
         meant = [call for call in fresh if place.filters.passes(call)]
         if place.filters.transferred is None:
             _take(gathered, meant, limit)
@@ -131,6 +131,7 @@ async def _take_examined(desk: Desk, transferred: bool, gathered: _Gathered, cal
         return found > room  # one beyond the page, so that "more" is known and not guessed
 
     outcomes = await desk.liner.each([partial(desk.liner.call_records, call.id) for call in recorded], enough)
+    refuse_shared(outcomes)
     told = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
     for call in calls:
         outcome = False if call.has_records is False else told[call.id]
@@ -186,7 +187,7 @@ class _Page:
         gathered, place = self.gathered, self.place
         cut = shown.blocks < len(gathered.calls)
         left = cut or gathered.more or not self.source.exhausted or gathered.reached > (place.window.since, 0)
-        lossy = place.lossy or not gathered.whole or bool(gathered.unread)
+        lossy = place.lossy or not gathered.whole or bool(gathered.unread or place.gaps)
         complete = not left and not lossy
         members: dict[str, Any] = {"complete": complete}
         given = place.given + shown.blocks
@@ -225,10 +226,11 @@ class _Page:
             notes.append("Whether the calls in retry were transferred could not be read just now; they are left out.")
         if not gathered.whole:
             notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
+        notes += self.place.gaps
         if self.place.lossy:
             notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
         if gathered.leaked:
-            notes.append("Liner sent calls that the filters exclude; they were left out here.")
+            notes.append(LEAKED)
         if self.hint:
             notes.append(self.hint)
         return [*notes, *self.place.notes, *self.names.notes()]

@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import anyio
 from async_lru import alru_cache
 
 from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.models import Identified
+from liner_mcp.liner.paging import Listing
 from liner_mcp.review.privacy import cut, shown
 from liner_mcp.review.table import Cell
 
 FRESH_SECONDS = 300.0  # a new agent has a name within five minutes; a busy hour costs twelve reads per dictionary
 READ_SECONDS = 10.0  # an answer does not wait longer than this for names
 NAME_CHARACTERS = 80  # longer names are somebody's mistake, or somebody's attack on the context
+
+I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 Kind = Literal["agents", "orders", "agent_groups", "call_statuses", "lead_statuses"]
 # In the legend of an answer, what calls carry is simply a status.
@@ -46,10 +50,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What is called how: for each kind, names by id (statuses by code). `missing` are kinds that could not be read."""
+    """What is called how: for each kind, names by id (statuses by code).
+
+    `missing` are kinds that could not be read, `partial` those of which Liner counts more than it lists.
+    """
 
     known: Mapping[str, Mapping[Cell, str]]
     missing: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
 
     def legend(self, kind: str, ids: Iterable[Cell]) -> dict[str, str]:
         """The names of those of `ids` that have one, keyed as JSON keys; an unknown id stays a bare id."""
@@ -62,9 +70,12 @@ class Names:
 
     def notes(self) -> list[str]:
         """What a reader should know about names that are not there."""
-        if not self.missing:
-            return []
-        return [f"Names of {' and '.join(self.missing)} could not be read from Liner; their ids are right."]
+        notes: list[str] = []
+        for kinds, which in ((self.missing, ""), (self.partial, "some ")):
+            if kinds:
+                told = " and ".join(kinds)
+                notes.append(f"Names of {which}{told} could not be read from Liner; their ids are right.")
+        return notes
 
 
 class Directory:
@@ -72,6 +83,7 @@ class Directory:
 
     def __init__(self, liner: LinerClient) -> None:
         self._liner = liner
+        self._partial: set[Kind] = set()
         readers: dict[Kind, Callable[[], Awaitable[list[Entry]]]] = {
             "agents": self._agents,
             "orders": self._orders,
@@ -87,6 +99,10 @@ class Directory:
         """All entries of a dictionary, in Liner's order. Raises what the Liner client raises."""
         return await self._readers[kind]()
 
+    def whole(self, kind: Kind) -> bool:
+        """Whether the entries of a dictionary, as they were last read, are all that Liner counts."""
+        return kind not in self._partial
+
     async def names(self, *kinds: str) -> Names:
         """The names of `kinds` ("agents", "orders", "statuses"); raises nothing, see `Names.missing`."""
         outcomes = await self._liner.each([_settled(self._readers[_LEGENDS[kind]]) for kind in kinds])
@@ -98,10 +114,15 @@ class Directory:
                 known[kind] = {entry.code if by_code else entry.id: entry.name for entry in outcome if entry.name}
             else:
                 missing.append(kind)
-        return Names(known, tuple(missing))
+        partial = tuple(kind for kind in known if not self.whole(_LEGENDS[kind]))
+        return Names(known, tuple(missing), partial)
+
+    def _listed(self, kind: Kind, listing: Listing[I]) -> tuple[I, ...]:
+        (self._partial.discard if listing.complete else self._partial.add)(kind)
+        return listing.items
 
     async def _agents(self) -> list[Entry]:
-        users = (await self._liner.users()).items
+        users = self._listed("agents", await self._liner.users())
         return _told_apart(
             Entry(
                 user.id,
@@ -114,7 +135,7 @@ class Directory:
         )
 
     async def _orders(self) -> list[Entry]:
-        orders = (await self._liner.orders()).items
+        orders = self._listed("orders", await self._liner.orders())
         return _told_apart(
             Entry(
                 order.id,
@@ -126,7 +147,7 @@ class Directory:
         )
 
     async def _agent_groups(self) -> list[Entry]:
-        groups = (await self._liner.agent_groups()).items
+        groups = self._listed("agent_groups", await self._liner.agent_groups())
         return _told_apart(
             Entry(
                 group.id,

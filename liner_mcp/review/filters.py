@@ -92,12 +92,12 @@ class Filters:
             del kept["every_order"]
         return kept
 
-    def leaks(self, call: Call) -> bool:
+    def leaks(self, *calls: Call) -> bool:
         """Whether Liner sent a call that it was asked to leave out: then it ignores a filter of its own."""
         users, statuses = _sent(self.agents, self.status_ids)
         orders = () if self.leads or self.every_order else self.orders
         asked = Filters(orders, self.leads, users, codes=self.codes if statuses else ())
-        return not asked.passes(call)
+        return not all(map(asked.passes, calls))
 
     def requests(self, window: Window) -> list[CallFilter]:
         """What to ask Liner so that every call meant is among the answers: one request list, or one per chunk of ids.

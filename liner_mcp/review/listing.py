@@ -38,11 +38,14 @@ async def list_directory(
     found = [entry for entry in entries if not wanted or any(contains(wanted, text) for text in _texts(entry))]
     found.sort(key=_order)
     left = [entry for entry in found if after is None or _order(entry) > after]
+    whole = desk.directory.whole(kind)
     rows = [_row(entry, kind, groups) for entry in left[:PAGE_ENTRIES]]
 
     def page(shown: Shown) -> dict[str, Any]:
         more = shown.blocks < len(left)
-        members: dict[str, Any] = {"complete": not more, "total": len(found)}
+        members: dict[str, Any] = {"complete": not more and whole}
+        if whole:
+            members["total"] = len(found)
         if more:
             last = left[shown.blocks - 1]
             members["next_cursor"] = encode_cursor(
@@ -58,6 +61,7 @@ async def list_directory(
         names=lambda _: {},
         timezone="",
         notes=lambda _: [
+            *([] if whole else [f"Liner counts more {kind} than it lists; some may be missing here."]),
             *([f"None of the {len(entries)} entries has this in its name."] if query and not found else []),
             *(["Agent groups could not be read from Liner, so groups is empty."] if groups is None else []),
         ],

@@ -20,7 +20,7 @@ from liner_mcp.review.columns import INCLUDABLE
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.filters import Filters
-from liner_mcp.review.questions import CallQuestion, understand, with_every_order
+from liner_mcp.review.questions import CallQuestion, gaps_of, understand, with_every_order
 from liner_mcp.review.slices import Key
 from liner_mcp.review.table import minified
 from liner_mcp.review.windows import LAST_YEAR, Window
@@ -35,6 +35,7 @@ class Place:
     and `keep` about how many calls pass our filters.
 
     `lossy`: an earlier page had to leave out calls that it could not read, so the pages together are not everything.
+    `gaps` say what else is missing from all of them.
     """
 
     question: CallQuestion
@@ -42,6 +43,7 @@ class Place:
     filters: Filters
     window: Window
     notes: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
     after: Key | None = None
     given: int = 0
     pace: float | None = None
@@ -67,7 +69,7 @@ async def read_place(
     """
     if cursor is None:
         understood = await understand(desk, question)
-        return Place(question, include, understood.filters, understood.window, understood.notes)
+        return Place(question, include, understood.filters, understood.window, understood.notes, understood.gaps)
     state = decode_cursor(tool, cursor)
     try:
         place, digest = _unpacked(state)
@@ -83,7 +85,8 @@ async def read_place(
                 "or the arguments without it to begin anew."
             )
     filters = await with_every_order(desk, place.filters)
-    return replace(place, filters=filters, include=include or place.include)
+    gaps = gaps_of(desk, place.question, every=filters.every_order)
+    return replace(place, filters=filters, gaps=gaps, include=include or place.include)
 
 
 async def _by_digest(desk: Desk, place: Place, digest: str, question: CallQuestion, include: tuple[str, ...]) -> Place:
@@ -92,7 +95,13 @@ async def _by_digest(desk: Desk, place: Place, digest: str, question: CallQuesti
             "cursor: the question was too long to be kept in it. Send the same arguments again, beside the cursor."
         )
     understood = await understand(desk, question)
-    return replace(place, question=question, filters=understood.filters, include=include or place.include)
+    return replace(
+        place,
+        question=question,
+        filters=understood.filters,
+        gaps=understood.gaps,
+        include=include or place.include,
+    )
 
 
 def cursor_of(

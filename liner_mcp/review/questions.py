@@ -44,11 +44,12 @@ class CallQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The same, resolved. `notes` say what was guessed."""
+    """The same, resolved. `notes` say what was guessed, `gaps` why an answer cannot be complete."""
 
     filters: Filters
     window: Window
     notes: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 async def understand(desk: Desk, question: CallQuestion) -> Understood:
@@ -76,7 +77,10 @@ async def understand(desk: Desk, question: CallQuestion) -> Understood:
         transferred=question.transferred,
         hung_up_by=question.hung_up_by,
     )
-    return Understood(await with_every_order(desk, filters), asked.window, (*_window_notes(desk, asked), *notes))
+    filters = await with_every_order(desk, filters)
+    return Understood(
+        filters, asked.window, (*_window_notes(desk, asked), *notes), gaps_of(desk, question, every=filters.every_order)
+    )
 
 
 async def with_every_order(desk: Desk, filters: Filters) -> Filters:
@@ -85,6 +89,30 @@ async def with_every_order(desk: Desk, filters: Filters) -> Filters:
         return filters
     orders = await desk.directory.entries("orders")
     return replace(filters, orders=tuple(entry.id for entry in orders), every_order=True)
+
+
+def gaps_of(desk: Desk, question: CallQuestion, *, every: bool) -> tuple[str, ...]:
+    """What may be missing because a dictionary did not come whole: orders when `every` one is meant, bearers of names.
+
+    Called after the dictionaries were read.
+    """
+    gaps: list[str] = []
+    if every and not desk.directory.whole("orders"):
+        gaps.append("Liner counts more orders than it lists; calls of the others are missing here.")
+    looked_up: tuple[tuple[Kind, Sequence[int | str]], ...] = (
+        ("orders", question.orders),
+        ("agents", question.agents),
+        ("agent_groups", question.agents),
+    )
+    partial = [
+        kind.replace("_", " ")
+        for kind, names in looked_up
+        if any(isinstance(name, str) for name in names) and not desk.directory.whole(kind)
+    ]
+    if partial:
+        told = " and ".join(partial)
+        gaps.append(f"Liner counts more {told} than it lists; a name may fit others too, whose calls are missing here.")
+    return tuple(gaps)
 
 
 # Times ----------------------------------------------------------------------------------------------------------------

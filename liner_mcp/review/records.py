@@ -15,6 +15,7 @@ from typing import Any
 from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.paging import Listing
+from liner_mcp.liner.protocol import refuse_strangers
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
@@ -195,6 +196,8 @@ async def with_details(desk: Desk, records: Sequence[CallRecord], call: Call | N
     """The records, each with its summary told: one of the published list versions leaves it out, the detail has it.
 
     A record whose detail could not be read stays as it was (`was_sent("record_summary")` is False).
+
+    Raises: UnreadableAnswer when the details show that the records are not of one call.
     """
     bare = [record for record in records if not record.was_sent("record_summary")]
     details: dict[int, CallRecord] = {}
@@ -202,6 +205,7 @@ async def with_details(desk: Desk, records: Sequence[CallRecord], call: Call | N
         for outcome in await desk.liner.each([_detail_reader(desk, record.id) for record in bare]):
             if isinstance(outcome, CallRecord):
                 details[outcome.id] = outcome if outcome.was_sent("record_summary") else _without_summary(outcome)
+    refuse_strangers(list(details.values()))  # where the list leaves the lead out, only the details tell
     agent_id = call.user_id if call else None
     found = (details.get(record.id, record) for record in records)
     return [

@@ -13,7 +13,7 @@ from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.questions import CallQuestion, Understood, understand
 from liner_mcp.review.sampling import Draw, new_seed
-from liner_mcp.review.slices import key_of
+from liner_mcp.review.slices import LEAKED, key_of
 from liner_mcp.review.table import Draft, Shown, Written, write
 from liner_mcp.review.transfers import passing
 from liner_mcp.review.whole import Progress, read_all
@@ -59,7 +59,9 @@ async def sample_calls(
     calls = sorted(draw.drawn(), key=key_of, reverse=True)
     names = await desk.directory.names("agents", "orders", "statuses")
     desk.recent_calls.add(reversed([call.id for call in calls]))
-    return _Sample(desk, understood, include, calls, sample, draw.population, told, names, read.whole).written(budget)
+    return _Sample(
+        desk, understood, include, calls, sample, draw.population, told, names, read.whole, read.leaked
+    ).written(budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class _Sample:
     seed: int | str
     names: Names
     whole: bool
+    leaked: bool
 
     def written(self, budget: int) -> Written:
         columns = call_columns(self.include)
@@ -92,7 +95,8 @@ class _Sample:
         return write(draft, budget)
 
     def _page(self, shown: Shown) -> dict[str, Any]:
-        members: dict[str, Any] = {"complete": shown.blocks == len(self.calls) and self.whole}
+        whole = self.whole and not self.understood.gaps
+        members: dict[str, Any] = {"complete": shown.blocks == len(self.calls) and whole}
         members |= {"population": self.population, "seed": self.seed, "sampling": EVENNESS}
         if self.understood.filters.local:
             members["local_filters"] = self.understood.filters.local
@@ -105,6 +109,9 @@ class _Sample:
             notes.append(f"{left} drawn calls, the oldest, did not fit; a smaller sample or fewer columns stays even.")
         if not self.whole:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
+        notes += self.understood.gaps
+        if self.leaked:
+            notes.append(LEAKED)
         if not self.calls:
             notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
         return [*notes, *self.understood.notes, *self.names.notes()]

@@ -16,7 +16,7 @@ from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.paging import Listing
 from liner_mcp.review.filters import Filters
-from liner_mcp.review.windows import Window
+from liner_mcp.review.windows import Window, whole_second
 
 SLICE_CALLS = 100  # a full page of Liner: fewer wastes requests, many more wastes what a short answer throws away
 MOST_SLICE_CALLS = 500  # even where a filter of ours drops nearly everything
@@ -25,6 +25,8 @@ SHORTEST_SLICE = timedelta(seconds=1)  # Liner's own resolution: such a slice is
 MOST_EMPTY = 3  # slices in a row without a call: three, each up to four times the last, see a night through
 MOST_HALVINGS = 2  # of a slice whose list does not come whole: Liner may count what it will never list
 READ_ON = 3  # a count of up to three pages is read on rather than sliced: the first of them is there already
+
+LEAKED = "Liner sent calls that the filters exclude; they were left out here."
 
 Key = tuple[datetime, int]
 """When a call was created, and its id: the order of calls."""
@@ -37,12 +39,15 @@ def key_of(call: Call) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One closed span, read: its calls newest first, each once. Not `whole` where Liner counts more than it lists."""
+    """One closed span, read: its calls newest first, each once. Not `whole` where Liner counts more than it lists;
+    `strayed` when it sent calls of other times, which are left out.
+    """
 
     window: Window
     calls: tuple[Call, ...]
     whole: bool
     changed: bool
+    strayed: bool = False
 
 
 class NewestFirst:
@@ -74,6 +79,8 @@ class NewestFirst:
             self.counted = read.counted if self.counted is None else self.counted
             if read.whole or read.small:
                 return self._taken(self._rest, read)
+            if read.strayed:
+                return await self._unsliced()
             self._learn(self._rest, read.counted or MOST_SLICE_CALLS)
         halvings = 0
         while True:
@@ -83,9 +90,15 @@ class NewestFirst:
             read = await self._read(window, None if shortest else MOST_SLICE_CALLS)
             if read.whole or read.small or shortest or (not read.crowded and halvings == MOST_HALVINGS):
                 return self._taken(window, read)
+            if read.strayed:
+                return await self._unsliced()
             halvings += not read.crowded
             crowd = max(2.0, (read.counted or 0) / want) if read.crowded else 2.0
             self.pace = span.total_seconds() / want / crowd
+
+    async def _unsliced(self) -> Slice:
+        """All the rest at once: a Liner that ignores the window gives everything for every slice of it."""
+        return self._taken(self._rest, await self._read(self._rest, None))
 
     def _span(self, want: int) -> timedelta:
         assert self.pace is not None  # noqa: S101 - learned from the first count
@@ -100,7 +113,7 @@ class NewestFirst:
             self.pace, self._empty = None, 0  # so much silence: ask the rest as a whole again
         elif self.pace is not None:
             self._learn(window, len(read.calls))
-        return Slice(window, read.calls, read.whole, read.changed)
+        return Slice(window, read.calls, read.whole, read.changed, read.strayed)
 
     def _learn(self, window: Window, calls: int) -> None:
         """Seconds per call, at most four times what it was: a quiet night must not make one slice of a busy day."""
@@ -140,6 +153,7 @@ class SliceRead:
     crowded: bool
     changed: bool
     counted: int | None
+    strayed: bool = False
 
     @property
     def small(self) -> bool:
@@ -155,6 +169,8 @@ def merged(window: Window, listings: Sequence[Listing[Call]], at_most: int | Non
     timed = [call for call in calls.values() if call.created_at is not None]
     inside = [call for call in timed if call.created_at is not None and window.holds(call.created_at)]
     totals = [listing.total for listing in listings]
+    # A little more is asked than the window holds: whole seconds, both ends included.
+    asked = Window(window.since.replace(microsecond=0), whole_second(window.until) + SHORTEST_SLICE)
     return SliceRead(
         tuple(sorted(inside, key=key_of, reverse=True)),
         # A call without a time has no place in any window: it is as good as not listed.
@@ -162,4 +178,5 @@ def merged(window: Window, listings: Sequence[Listing[Call]], at_most: int | Non
         crowded=at_most is not None and any((total or 0) > at_most for total in totals),
         changed=any(listing.changed for listing in listings),
         counted=None if None in totals else sum(total or 0 for total in totals),
+        strayed=not all(call.created_at is not None and asked.holds(call.created_at) for call in timed),
     )

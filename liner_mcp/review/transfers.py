@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
 
-from liner_mcp.errors import DeadlinePassed, LinerMcpError
-from liner_mcp.liner.models import Call
+from liner_mcp.errors import DeadlinePassed, LinerMcpError, UnreadableAnswer
+from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.paging import Listing
+from liner_mcp.liner.protocol import OTHER_CALLS
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.filters import Filters
 
 
-def is_transferred(listing: Listing[Any]) -> bool:
+def is_transferred(listing: Listing[CallRecord]) -> bool:
     """Whether one of a call's records is the record of a transfer."""
     return any(record.is_transfer for record in listing.items)
+
+
+def refuse_shared(outcomes: Iterable[Listing[CallRecord] | LinerMcpError | None]) -> None:
+    """One record belongs to one call: listed for two, Liner did not heed which call it was asked about.
+
+    Raises: UnreadableAnswer.
+    """
+    seen: set[int] = set()
+    for outcome in outcomes:
+        ids = {record.id for record in outcome.items} if isinstance(outcome, Listing) else set[int]()
+        if ids & seen:
+            raise UnreadableAnswer(f"Liner's answer could not be read: {OTHER_CALLS}.")
+        seen |= ids
 
 
 async def passing(desk: Desk, filters: Filters, calls: Sequence[Call]) -> list[Call]:
@@ -29,6 +42,7 @@ async def passing(desk: Desk, filters: Filters, calls: Sequence[Call]) -> list[C
     recorded = [call for call in meant if call.has_records is not False]  # unknown: only the records can tell
     transferred: set[int] = set()
     outcomes = await desk.liner.each([partial(desk.liner.call_records, call.id) for call in recorded])
+    refuse_shared(outcomes)
     for call, outcome in zip(recorded, outcomes, strict=True):
         if isinstance(outcome, LinerMcpError):
             raise outcome

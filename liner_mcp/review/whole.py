@@ -19,7 +19,15 @@ from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.review.filters import Filters
-from liner_mcp.review.slices import LONGEST_SLICE, READ_ON, SHORTEST_SLICE, SLICE_CALLS, merged, read_listings
+from liner_mcp.review.slices import (
+    LONGEST_SLICE,
+    READ_ON,
+    SHORTEST_SLICE,
+    SLICE_CALLS,
+    SliceRead,
+    merged,
+    read_listings,
+)
 from liner_mcp.review.windows import Window
 
 T = TypeVar("T")
@@ -40,7 +48,8 @@ Progress = Callable[[int, int | None], Awaitable[None]]
 class WholeRead(Generic[T]):
     """What was folded, newest slice first, down to `reached`. `stopped` says why it ends before the window does.
 
-    `whole` is False where Liner counts more calls than it lists; `counted` is Liner's own count of the window.
+    `whole` is False where Liner counts more calls than it lists; `counted` is Liner's own count of the window; `leaked`
+    when Liner sent calls that it was asked to leave out.
     """
 
     folded: tuple[T, ...]
@@ -49,6 +58,7 @@ class WholeRead(Generic[T]):
     whole: bool
     changed: bool
     counted: int | None
+    leaked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ class _Part(Generic[T]):
     folded: tuple[T, ...]
     whole: bool
     changed: bool
+    leaked: bool
 
 
 async def read_all(
@@ -75,9 +86,11 @@ async def read_all(
     first = merged(window, await read_listings(liner, filters, window, few), few)
     if first.whole:
         folded = (await fold(first.calls),)
-        return WholeRead(folded, window.since, None, whole=True, changed=first.changed, counted=first.counted)
+        leaked = _leaked(first, filters)
+        return WholeRead(folded, window.since, None, True, first.changed, first.counted, leaked)
     slice_calls = WHOLE_SLICE_CALLS if filters.transferred is None else EXAMINED_SLICE_CALLS
-    windows = _slices(window, first.counted, slice_calls)
+    # A Liner that ignores the window gives everything for every slice of it.
+    windows = [window] if first.strayed else _slices(window, first.counted, slice_calls)
     reader = _Reader(liner, filters, fold, progress, first.counted, _at_once(liner, filters, windows, first.counted))
     outcomes = await liner.each([partial(reader.read, one) for one in windows])
     parts: list[_Part[T]] = []
@@ -96,7 +109,12 @@ async def read_all(
         whole=all(part.whole for part in parts),
         changed=any(part.changed for part in parts),
         counted=first.counted,
+        leaked=any(part.leaked for part in parts),
     )
+
+
+def _leaked(read: SliceRead, filters: Filters) -> bool:
+    return read.strayed or filters.leaks(*read.calls)
 
 
 def _slices(window: Window, counted: int | None, slice_calls: int) -> list[Window]:
@@ -157,11 +175,18 @@ class _Reader(Generic[T]):
         shortest = window.until - window.since <= SHORTEST_SLICE
         at_most = None if shortest else MOST_AT_ONCE
         found = merged(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
-        if found.crowded:
+        if found.crowded and found.strayed:
+            found = merged(window, await read_listings(self._liner, self._filters, window, None), None)
+        elif found.crowded:
             middle = window.since + (window.until - window.since) / 2
             newer = await self._halved(Window(middle, window.until))
             older = await self._halved(Window(window.since, middle))
-            return _Part((*newer.folded, *older.folded), newer.whole and older.whole, newer.changed or older.changed)
+            return _Part(
+                (*newer.folded, *older.folded),
+                newer.whole and older.whole,
+                newer.changed or older.changed,
+                newer.leaked or older.leaked,
+            )
         async with self._folding:
             folded = await self._fold(found.calls)
         self._read += len(found.calls)
@@ -169,4 +194,4 @@ class _Reader(Generic[T]):
             # A total that was overtaken would be no total.
             total = self._counted if self._counted is not None and self._counted >= self._read else None
             await self._progress(self._read, total)
-        return _Part((folded,), found.whole, found.changed)
+        return _Part((folded,), found.whole, found.changed, _leaked(found, self._filters))

@@ -1,4 +1,4 @@
-"""Print every figure the project is held to, beside its bar. Needs the `dev` extra; takes about a minute.
+"""Print every figure the project is held to, beside its bar. Needs the `dev` extra; takes about two minutes.
 
 Times are medians of several runs on this machine, and everything timed is compared with a bare SDK server in the same
 run, so that a slow machine does not look like a slow server.
@@ -12,11 +12,11 @@ from importlib.metadata import version
 
 import anyio
 
-from tests.benchmarks import calls, cold_start, figures, many_calls, sizes
+from tests.benchmarks import calls, cold_start, figures, many_calls, sizes, soak
 
 
 async def _measured() -> list[figures.Figure]:
-    return [*await many_calls.figures(), *await sizes.figures(), *await calls.figures()]
+    return [*await many_calls.figures(), *await sizes.figures(), *await calls.figures(), *await soak.figures()]
 
 
 def main() -> None:

@@ -154,9 +154,16 @@ def test_the_first_page_is_asked_alone_and_the_others_at_once() -> None:
 
 
 def test_each_page_is_asked_once() -> None:
-    server = Server(from_one(1000), "past_end")
+    server = Server(from_one(1000))
     walked(server.page)
     assert sorted(server.asked) == list(range(0, 1000, 100))
+
+
+def test_a_full_last_page_that_names_another_costs_one_more_look() -> None:
+    server = Server(from_one(1000), "past_end")
+    listing = walked(server.page).listing()
+    assert sorted(server.asked) == list(range(0, 1100, 100))
+    assert listing.complete
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["one_after_another", "at_once"])
@@ -291,11 +298,33 @@ def test_an_absurd_total_is_not_counted_out() -> None:
     assert not listing.complete
 
 
-def test_a_total_that_is_reached_ends_the_walk() -> None:
-    server = Server(from_one(250), "past_end", total=lambda count: count - 100)
-    walk = walked(server.page)
-    assert server.asked == [0, 100]
-    assert walk.listing().total == 150
+def test_a_total_that_is_reached_ends_the_walk_where_the_page_is_not_full() -> None:
+    server = Server(from_one(250), "past_end")
+    walked(server.page)
+    assert server.asked == [0, 100, 200]
+
+
+@pytest.mark.parametrize("total", [0, 1, 99, 100, 150, 249])
+@pytest.mark.parametrize("last_page", ["null", "absent", "zero", "repeated", "past_end"])
+def test_a_total_that_is_too_small_hides_no_row(total: int, last_page: LastPage) -> None:
+    server = Server(from_one(250), last_page, total=lambda _: total)
+    listing = walked(server.page).listing()
+    assert ids_of(listing) == server.ids
+    assert listing.complete
+
+
+def test_a_list_that_repeats_its_last_page_for_ever_beyond_its_total_comes_to_an_end() -> None:
+    asked: list[int] = []
+
+    def ask(offset: int, limit: int) -> ListPage[Order]:
+        asked.append(offset)
+        first = min(offset, 100)
+        rows = [{"id": one} for one in range(first, first + limit)]
+        return read_list({"list": rows, "next": offset + limit, "total": 200}, Order)
+
+    listing = walked(ask).listing()
+    assert asked == [0, 100, 200]
+    assert (len(listing.items), listing.complete) == (200, True)
 
 
 def test_a_total_on_the_first_page_only_is_enough() -> None:

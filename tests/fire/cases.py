@@ -1,0 +1,98 @@
+"""The faults that the matrix runs through, and what an answer may be under each.
+
+A case is one way for Liner to be, for all questions. The table of `docs/reliability.md` has a row for each name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from liner_mcp.demo import FAULTS, DemoLiner, Every, Fault, World
+from liner_mcp.demo.faults import Grows, Latency, OfLists, Shrinks, Slow
+
+Outcome = Literal["right", "a sentence", "right or told"]
+"""What all answers under a fault are. `right or told`: each is right, or partial and says so, or a sentence."""
+
+SOMETIMES = Every(3)
+NEVER_DONE_SECONDS = 0.15  # the deadline where each question lasts until it
+DEADLINE_SECONDS = 20.0
+# Not the orders: whoever lacks three of six orders lacks half of everything, and rightly so.
+_CHANGING = r"^/v2/(call|user)"
+_HARMLESS = {
+    "a late answer",
+    "a slow body",
+    "a total too small",
+    "no total",
+    "an ignored filter",
+    "an ignored limit",
+}
+_WAITING = {"429, wait some seconds", "429, wait until a date", "503, wait some seconds"}
+_INTERMITTENT = {
+    "no answer at all",
+    "429, wait an hour",
+    "500",
+    "200 with a login page",
+    "200 with a refusal",
+    "JSON with NaN",
+    "a gzip bomb in a gzip bomb",
+    "a redirect to another host",
+    "a reset connection",
+}
+OPTIONS: dict[str, dict[str, str]] = {
+    **{f"last page: next is {kind}": {"last_page": kind} for kind in ("absent", "zero", "repeated", "past_end")},
+    "records without summaries in lists": {"record_list": "short"},
+    "dictionaries under plural paths": {"dictionary_paths": "plural"},
+    "dictionaries under both paths": {"dictionary_paths": "both"},
+}
+"""Not faults, but what Liner's documentation leaves open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`slack`: how many rows a list itself gains or loses while it is read."""
+
+    name: str
+    outcome: Outcome
+    faults: tuple[Fault, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+    deadline: float = DEADLINE_SECONDS
+    slack: int = 0
+
+    def liner(self, world: World) -> DemoLiner:
+        options: dict[str, Any] = dict(self.options)
+        return DemoLiner(world, faults=self.faults, **options)
+
+
+def _case(name: str, *, sometimes: bool = False) -> Case:
+    what = FAULTS[name]
+    changes = isinstance(what, Grows | Shrinks)
+    endless = what in (Latency(float("inf")), Slow(0.002, ends=False))
+    outcome: Outcome = "right" if name in _HARMLESS else "a sentence"
+    if sometimes or (isinstance(what, OfLists) and name not in _HARMLESS):
+        outcome = "right or told"
+    return Case(
+        f"{name}, sometimes" if sometimes else name,
+        outcome,
+        (Fault(what, _CHANGING if changes else "", SOMETIMES if sometimes else Every()),),
+        deadline=NEVER_DONE_SECONDS if endless or name in _WAITING else DEADLINE_SECONDS,
+        slack=what.rows if isinstance(what, Grows | Shrinks) else 0,
+    )
+
+
+HEALTHY = Case("nothing wrong", "right")
+ALWAYS = [_case(name) for name in FAULTS]
+SOMETIMES_CASES = [
+    _case(name, sometimes=True) for name, what in FAULTS.items() if isinstance(what, OfLists) or name in _INTERMITTENT
+]
+OPEN = [
+    *(Case(name, "right", options=options) for name, options in OPTIONS.items()),
+    Case(
+        "an ignored callId, records without summaries",
+        "right or told",
+        (Fault(FAULTS["an ignored callId"]),),
+        OPTIONS["records without summaries in lists"],
+    ),
+]
+CASES = [HEALTHY, *ALWAYS, *SOMETIMES_CASES, *OPEN]
