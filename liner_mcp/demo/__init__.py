@@ -5,7 +5,7 @@ would cancel out.
 """
 
 from liner_mcp.demo.app import DemoLiner
-from liner_mcp.demo.endpoints import DictionaryPaths, LastPage, RecordList
+from liner_mcp.demo.endpoints import DictionaryPaths, Habits, LastPage, RecordList
 from liner_mcp.demo.entities import (
     Agent,
     AgentGroup,
@@ -28,6 +28,7 @@ __all__ = [
     "CustomField",
     "DemoLiner",
     "DictionaryPaths",
+    "Habits",
     "LastPage",
     "Lead",
     "LeadStatus",

@@ -7,7 +7,7 @@ It can only GET. The token travels in one header to one host. Time is the caller
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,6 +95,15 @@ class Wire:
                 attempt_number = attempt.num
                 return await self._once(query.target)
         raise AssertionError("stamina gives a result or raises")
+
+    async def ask_once(self, target: str) -> tuple[int, Mapping[str, str], bytes]:
+        """One answer as it came, be it a redirect or a failure: nothing is followed, retried or decoded."""
+        pool = self._opened()
+        async with pool.slots:
+            if pool.rate is not None:
+                await pool.rate.acquire()
+            status, headers, body = await self._send(pool.http, target)
+            return status, {name.lower(): value for name, value in headers.items()}, body
 
     async def _once(self, target: str) -> object:
         pool = self._opened()
