@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import anyio
 
 from liner_mcp import __version__
-from liner_mcp.assumptions.evidence import Evidence, FileLook, RawPage, Step, ids, number, outcome, refused, succeeded
+from liner_mcp.assumptions.evidence import Evidence, FileLook, RawPage, Step, ids, number, outcome, succeeded
 from liner_mcp.assumptions.lists import YEAR_DAYS, last_offset, moment_of
+from liner_mcp.assumptions.recordings import records_of_all
 from liner_mcp.assumptions.table import ASSUMPTIONS
 from liner_mcp.connect import open_clients
 from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerMcpError, RequestError, SettingsError, Unreachable
@@ -37,6 +38,8 @@ FILE_SECONDS = 15.0
 RECENT = timedelta(days=30)
 SETTLED = timedelta(minutes=10)  # calls under way would move the lists between two looks
 ORDERS_ASKED = 50  # as many ids as fit a request line without a thought
+CALLS_TRIED = 2  # the records of one may not be listed yet
+FEW_RECORDS = 10  # whether they are listed at all, and how they look; their summaries are long
 FILE_BYTES = 1_024  # enough to see what a file is
 UNKNOWN_ID = 2_147_483_647  # a valid id in every database, and in none a call
 ACTIVE_ORDERS = "/v1/order/list/"  # /devs/api/order/list: active orders only, all at once
@@ -107,7 +110,12 @@ class Probe:
         if not any(succeeded(answer) for answer in self.evidence.answers.values()):
             lines.append("Nothing could be read from Liner: run liner-mcp check, which says what to mend.")
             return Report(lines, NOTHING_TOLD)
-        return Report(lines, SOMETHING_DIFFERS if "differs" in outcomes else ALL_AS_ASSUMED)
+        if "differs" not in outcomes:
+            return Report(lines, ALL_AS_ASSUMED)
+        lines.append(
+            "What differs is worth a bug report: paste these lines. docs/assumptions.md explains each."
+        )
+        return Report(lines, SOMETHING_DIFFERS)
 
 
 class _Asking:
@@ -148,10 +156,11 @@ class _Asking:
             bare = await self._ask("orders_bare", other, follow=False)
             self._slash = not (missing and succeeded(bare))
         await self._ask("active_orders", Query(ACTIVE_ORDERS))
-        steps: tuple[Step, ...] = ("orders", "orders_bare", "active_orders")
+        # Active ones first, and the latest of them: where there is work, there are calls.
+        steps: tuple[Step, ...] = ("active_orders", "orders", "orders_bare")
         for page in map(self._evidence.page, steps):
             if page is not None and (found := ids(page)):
-                return tuple(found[:ORDERS_ASKED])
+                return tuple(sorted(found, reverse=True)[:ORDERS_ASKED])
         self._skip("no order could be read", *NEEDING_ORDERS)
         return ()
 
@@ -196,32 +205,36 @@ class _Asking:
             return
 
     async def _records(self, calls: RawPage | None) -> None:
-        recorded = [
-            call_id
-            for row in (calls.rows if calls is not None else ())
-            if row.get("hasRecords") in (True, 1, "1", "true") and (call_id := number(row.get("id"))) is not None
-        ]
-        if recorded:
-            await self._ask(
-                "records", Query(protocol.CALL_RECORDS, (("callId", str(recorded[0])),)).page(0, PAGE_LIMIT)
-            )
-        else:
+        call_id = None
+        for call_id in _recorded(calls)[:CALLS_TRIED]:
+            await self._ask("records", Query(protocol.CALL_RECORDS, (("callId", str(call_id)),)).page(0, PAGE_LIMIT))
+            if (listed := self._evidence.page("records")) is not None and listed.rows:
+                break
+        if call_id is None:
             self._skip("no recorded call was seen", "records")
-        answer = await self._ask("records_without_call", Query(protocol.CALL_RECORDS).page(0, 10))
-        if not refused(answer):
-            await self._ask("amd", Query(protocol.CALL_RECORDS, (("isAmd", "1"),)).page(0, 1))
-        elif recorded:
-            of_call = (("callId", str(recorded[0])), ("isAmd", "1"))
-            await self._ask("amd", Query(protocol.CALL_RECORDS, of_call).page(0, 1))
+        await self._ask("records_without_call", Query(protocol.CALL_RECORDS).page(0, FEW_RECORDS))
+        record_ids = [one for page in self._record_pages() for one in ids(page)]
+        if record_ids:
+            await self._ask("record_detail", Query(protocol.call_record_detail(record_ids[0])))
+        else:
+            self._skip("no record was seen", "record_detail")
+        amd = (("isAmd", "1"),)
+        if records_of_all(self._evidence) is not None:
+            await self._ask("amd", Query(protocol.CALL_RECORDS, amd).page(0, 1))
+        elif call_id is not None:
+            await self._ask("amd", Query(protocol.CALL_RECORDS, (("callId", str(call_id)), *amd)).page(0, 1))
         else:
             self._skip("no recorded call was seen", "amd")
+
+    def _record_pages(self) -> list[RawPage]:
+        steps: tuple[Step, ...] = ("records", "records_without_call")
+        return [page for page in map(self._evidence.page, steps) if page is not None]
 
     async def _file(self, audio: AudioClient | None, origin: str) -> None:
         if audio is None:
             self._evidence.no_file = "LINER_AUDIO is off"
             return
-        pages = (self._evidence.page("records"), self._evidence.page("records_without_call"))
-        links = [row.get("fileUrl") for page in pages if page is not None for row in page.rows]
+        links = [row.get("fileUrl") for page in self._record_pages() for row in page.rows]
         link = next((one for one in links if isinstance(one, str) and one.strip()), None)
         if link is None or self.stopped:
             self._evidence.no_file = self.stopped or self._evidence.no_file
@@ -266,6 +279,17 @@ class _Asking:
 
     def stop(self, why: str) -> None:
         self.stopped = self.stopped or why
+
+
+def _recorded(calls: RawPage | None) -> list[int]:
+    """The calls that have records, oldest first: theirs are the likeliest to be ready."""
+    rows = calls.rows if calls is not None else ()
+    recorded = [
+        (moment.timestamp() if (moment := moment_of(row)) is not None else 0.0, call_id)
+        for row in rows
+        if row.get("hasRecords") in (True, 1, "1", "true") and (call_id := number(row.get("id"))) is not None
+    ]
+    return [call_id for _, call_id in sorted(recorded)]
 
 
 def _class_of(link: str, origin: str) -> tuple[str, bool]:

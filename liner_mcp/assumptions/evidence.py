@@ -18,7 +18,7 @@ from liner_mcp.review.privacy import mask_phones
 
 Step = Literal[
     "orders", "orders_bare", "active_orders", "singular", "plural", "calls", "calls_over", "last_page", "start", "end",
-    "long_window", "no_ids", "unknown_id", "records", "records_without_call", "amd",
+    "long_window", "no_ids", "unknown_id", "records", "record_detail", "records_without_call", "amd",
 ]  # fmt: skip
 """One question of the probe, by what it is for."""
 
@@ -27,7 +27,6 @@ Outcome = Literal["as assumed", "differs", "could not be told"]
 QUOTED_CHARACTERS = 60  # of Liner's own words: enough to know a message again
 _ADDRESS = re.compile(r"\S+@\S+|\b[a-z]+://\S+|\b[\w-]+(\.[\w-]+)+\b(:\d+)?\S*", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{3,}")
-_FIELD = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")  # what a name of a field looks like, and no phone or id does
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Evidence:
         answer = self.answers.get(step)
         if answer is None:
             return self.silent.get(step, "it was not asked")
-        return f"the answer was {outcome(answer)}"
+        return f"the answer was {outcome(answer)}" + (" without a list" if succeeded(answer) else "")
 
     def quoted(self, answer: RawAnswer) -> str:
         """Liner's message without numbers, phones and addresses, shortened; a secret one is not shown."""
@@ -183,13 +182,6 @@ def number(value: object) -> int | None:
 def ids(page: RawPage) -> list[int]:
     """The ids of a page's rows, in their order."""
     return [one for row in page.rows if (one := number(row.get("id"))) is not None]
-
-
-def shown_fields(names: set[str]) -> str:
-    """Names of fields in a sentence. Only what looks like one is shown, for a key of a map may be anything."""
-    known = sorted(name for name in names if _FIELD.fullmatch(name))[:8]
-    more = len(names) - len(known)
-    return ", ".join(known) + (f" and {more} more" if known and more else f"{more} fields" if more else "")
 
 
 def _objects(rows: list[object]) -> tuple[dict[str, object], ...]:

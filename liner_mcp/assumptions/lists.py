@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import cache
 
@@ -21,7 +22,6 @@ from liner_mcp.assumptions.evidence import (
     outcome,
     page_of,
     refused,
-    shown_fields,
     succeeded,
     untold,
 )
@@ -30,6 +30,20 @@ from liner_mcp.liner.protocol import PAGE_LIMIT
 
 ORDER_ROWS = 3  # two rows are always in some order
 YEAR_DAYS = 366
+
+_OFFSET = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+
+
+def times(evidence: Evidence) -> Judged:
+    page = evidence.page("calls")
+    sent = [] if page is None else [text for row in page.rows if isinstance(text := row.get("createdAt"), str)]
+    if not sent:
+        return untold(evidence.why("calls") if page is None else "no call with a time was seen")
+    if all(text.endswith(("Z", "+00:00")) for text in sent):
+        return holds("UTC")
+    if all(_OFFSET.search(text) for text in sent):
+        return holds("with an offset")
+    return differs("without a zone", "they are read as UTC")
 
 
 def call_order(evidence: Evidence) -> Judged:
@@ -144,7 +158,7 @@ def limit(evidence: Evidence) -> Judged:
     if page is None:
         return untold(evidence.why("calls_over"))
     if len(page.rows) > PAGE_LIMIT:
-        return differs(f"{PAGE_LIMIT + 1} honoured", "none but speed: long lists cost more requests than they need to")
+        return differs(f"{PAGE_LIMIT + 1} honoured", "long lists cost more requests than they need to")
     if (first.total or 0) <= PAGE_LIMIT:
         return untold(f"{PAGE_LIMIT + 1} is not refused, but there were no more than {PAGE_LIMIT} calls to give")
     return holds(f"{PAGE_LIMIT + 1} clamped to {len(page.rows)}")
@@ -152,8 +166,10 @@ def limit(evidence: Evidence) -> Judged:
 
 def archived_orders(evidence: Evidence) -> Judged:
     every, active = evidence.page("orders"), evidence.page("active_orders")
-    if every is None or active is None or every.total is None:
+    if every is None or active is None:
         return untold(evidence.why("orders" if every is None else "active_orders"))
+    if every.total is None:
+        return untold("the list has no total")
     known = len(active.rows) if active.total is None else active.total
     if every.total > known:
         return holds("more orders are listed than the list of active ones has")
@@ -222,4 +238,4 @@ def call_fields(evidence: Evidence) -> Judged:
     missing = fields_of(Call) - {name for row in page.rows for name in row}
     if not missing:
         return holds(f"all {len(fields_of(Call))} that are read")
-    return differs(f"missing: {shown_fields(missing)}", "what they tell is empty in answers, and not to be filtered by")
+    return differs(f"missing: {', '.join(sorted(missing))}", "they stay empty, and filters on them let nothing pass")

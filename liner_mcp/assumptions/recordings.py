@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from liner_mcp.assumptions.evidence import (
     Evidence,
     Judged,
+    RawPage,
     differs,
+    envelope,
     fields_of,
     holds,
     outcome,
     refused,
-    shown_fields,
+    succeeded,
     untold,
 )
 from liner_mcp.liner.models import CallRecord
 
 
+def record_detail(evidence: Evidence) -> Judged:
+    answer = evidence.answers.get("record_detail")
+    data = envelope(answer).get("data") if answer is not None and succeeded(answer) else None
+    if not isinstance(data, dict):
+        return untold(evidence.why("record_detail"))
+    missing = fields_of(CallRecord) - set(cast("dict[str, object]", data))
+    if not missing:
+        return holds(f"all {len(fields_of(CallRecord))}")
+    now = "no summary is ever told" if "recordSummary" in missing else "they stay empty"
+    return differs(f"missing: {', '.join(sorted(missing))}", now)
+
+
+def records_of_all(evidence: Evidence) -> RawPage | None:
+    """The list of records of whatever call, if Liner gives one with anything in it."""
+    page = evidence.page("records_without_call")
+    return page if page is not None and page.rows else None
+
+
 def records_need_call(evidence: Evidence) -> Judged:
-    answer = evidence.answers.get("records_without_call")
-    if evidence.page("records_without_call") is not None:
-        return holds("records are listed without a call too")
+    answer, page = evidence.answers.get("records_without_call"), evidence.page("records_without_call")
+    if page is not None:
+        return holds("records are listed without a call too" if page.rows else "an empty list without a call")
     if answer and refused(answer):
         return holds(f"refused without a call ({outcome(answer)})")
     return untold(evidence.why("records_without_call"))
 
 
 def is_amd(evidence: Evidence) -> Judged:
-    every, amd = evidence.page("records_without_call") or evidence.page("records"), evidence.page("amd")
+    of_all, amd = records_of_all(evidence), evidence.page("amd")
+    every = evidence.page("records") if of_all is None else of_all
     if amd is None:
         answer = evidence.answers.get("amd")
         return holds(f"refused ({outcome(answer)})") if answer and refused(answer) else untold(evidence.why("amd"))
@@ -34,7 +57,7 @@ def is_amd(evidence: Evidence) -> Judged:
         return untold("no record was seen, or no total")
     if amd.total < every.total:
         return holds("honoured: fewer records with it than without")
-    if evidence.page("records_without_call") is None:
+    if of_all is None:
         return untold("all records of one call come with it too, which proves nothing")
     return holds("ignored: as many records with it as without")
 
@@ -62,4 +85,4 @@ def record_fields(evidence: Evidence) -> Judged:
     if not missing:
         return holds(f"all {len(fields_of(CallRecord))}")
     now = "each record costs one more request, for its summary" if "recordSummary" in missing else "they stay empty"
-    return differs(f"missing: {shown_fields(missing)}", now)
+    return differs(f"missing: {', '.join(sorted(missing))}", now)

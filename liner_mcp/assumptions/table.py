@@ -23,13 +23,14 @@ class Assumption:
 
 
 ASSUMPTIONS: tuple[Assumption, ...] = (
-    Assumption("trailing_slash", "a path with a slash answers", way.trailing_slash),
+    Assumption("trailing_slash", "a path with a slash at its end answers", way.trailing_slash),
     Assumption("clock", "Liner's clock agrees with ours within a minute", way.clock),
     Assumption("rate_headers", "no limit is told but by HTTP 429 and Retry-After", way.rate_headers),
     Assumption("values", "numbers may come as text, and all values can be read", way.values),
     Assumption("dictionary_paths", "the singular exists", way.dictionary_paths),
     Assumption("archived_orders", "archived orders are listed", lists.archived_orders),
     Assumption("call_fields", "listed calls have every field that is read", lists.call_fields),
+    Assumption("times", "they carry their zone", lists.times),
     Assumption("call_order", "none is needed", lists.call_order),
     Assumption("same_order_twice", "a list that does not change keeps its order", lists.same_order_twice),
     Assumption("next_page", "next is the offset of the next row", lists.next_page),
@@ -43,6 +44,7 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption("unknown_id", "HTTP 404", way.unknown_id),
     Assumption("refusals", "JSON with a message", way.refusals),
     Assumption("record_fields", "listed records have all eight, the summary among them", recordings.record_fields),
+    Assumption("record_detail", "a record's detail has all eight", recordings.record_detail),
     Assumption("records_need_call", "either: a call is always named", recordings.records_need_call),
     Assumption("is_amd", "honoured or not: it is never sent", recordings.is_amd),
     Assumption("file_link", "opens without a token, over https, MPEG audio", recordings.file_link),

@@ -10,10 +10,10 @@ from liner_mcp.assumptions.evidence import (
     Step,
     differs,
     envelope,
+    fields_of,
     holds,
     outcome,
     refused,
-    shown_fields,
     succeeded,
     untold,
 )
@@ -32,7 +32,9 @@ def trailing_slash(evidence: Evidence) -> Judged:
         return untold(evidence.why("orders"))
     if with_slash.leads == "away":
         return differs("with a slash: a redirect to another host", "nothing is read: the token is not sent there")
-    if with_slash.hops:
+    if with_slash.leads == "on":
+        return differs("with a slash: redirects without end", "nothing is read")
+    if with_slash.hops and succeeded(with_slash):
         return differs(f"with a slash: a redirect; without: {other}", "every request to Liner costs two")
     if succeeded(with_slash):
         return holds(f"with a slash: answers; without: {other}")
@@ -93,13 +95,10 @@ def values(evidence: Evidence) -> Judged:
             protocol.read_list(envelope(answer)["data"], model)
         except UnreadableAnswer as error:
             return differs(str(error).removeprefix("Liner's answer could not be read: "), "such lists cannot be read")
+        numeric = {name for name in fields_of(model) if name == "id" or name.endswith(("Id", "Seconds"))}
         for row in page.rows:
-            as_text |= {name for name, value in row.items() if _is_id_or_seconds(name) and isinstance(value, str)}
-    return holds(f"as text: {shown_fields(as_text)}" if as_text else "numbers are numbers")
-
-
-def _is_id_or_seconds(name: str) -> bool:
-    return name == "id" or name.endswith(("Id", "Seconds"))
+            as_text |= {name for name in numeric if isinstance(row.get(name), str)}
+    return holds(f"as text: {', '.join(sorted(as_text))}" if as_text else "numbers are numbers")
 
 
 def dictionary_paths(evidence: Evidence) -> Judged:
@@ -116,9 +115,7 @@ def dictionary_paths(evidence: Evidence) -> Judged:
 def calls_need_ids(evidence: Evidence) -> Judged:
     answer, page = evidence.answers.get("no_ids"), evidence.page("no_ids")
     if page is not None and page.rows:
-        return differs(
-            "calls are listed without them", "none but speed: orders are asked by id, in several requests if many"
-        )
+        return differs("calls are listed without them", "orders are asked by id all the same")
     if page is not None:
         return holds("an empty list without them")
     return (
