@@ -112,9 +112,7 @@ class Probe:
             return Report(lines, NOTHING_TOLD)
         if "differs" not in outcomes:
             return Report(lines, ALL_AS_ASSUMED)
-        lines.append(
-            "What differs is worth a bug report: paste these lines. docs/assumptions.md explains each."
-        )
+        lines.append("What differs is worth a bug report: paste these lines. docs/assumptions.md explains each.")
         return Report(lines, SOMETHING_DIFFERS)
 
 

@@ -232,6 +232,52 @@ async def test_a_list_in_another_order_each_time_is_noticed(world: World) -> Non
     assert found.outcome["same_order_twice"].startswith("differs")
 
 
+@pytest.mark.parametrize(("newest_first", "told"), [(False, "oldest first"), (True, "newest first")])
+async def test_an_order_by_time_is_told(world: World, newest_first: bool, told: str) -> None:
+    def in_time(data: Any) -> Any:
+        return {**data, "list": sorted(data["list"], key=lambda row: row["createdAt"], reverse=newest_first)}
+
+    found = await probed(Spoilt(demo(world), changed={r"^/v2/call/\?.*limit=100$": in_time}))
+    assert found.found["call_order"] == f"{told}, so far as seen"
+    assert found.outcome["call_order"] == "as assumed"
+
+
+async def test_a_call_whose_records_are_not_listed_yet_is_followed_by_another(world: World) -> None:
+    first: list[str] = []
+
+    def empty_at_first(data: Any) -> Any:
+        first.append("")
+        return {"list": [], "next": None, "total": 0} if len(first) == 1 else data
+
+    liner = demo(world, habits=Habits(call_ids="required"))
+    found = await probed(Spoilt(liner, changed={"callId=[0-9]+&offset": empty_at_first}))
+    assert found.found["record_fields"] == "all 8"
+    assert found.outcome["file_link"] == "as assumed"
+    assert found.requests == 19
+
+
+async def test_all_oddities_at_once_are_still_told_within_the_allowance(world: World) -> None:
+    odd = Habits(
+        slashes="redirect",
+        over_limit="honoured",
+        window_ends="start_outside",
+        call_filter="optional",
+        call_ids="required",
+        unknown_id="null",
+        numbers="text",
+        longest_window=timedelta(days=31),
+    )
+    found = await probed(demo(world, record_list="short", dictionary_paths="plural", last_page="zero", habits=odd))
+    differing = {key for key, outcome in found.outcome.items() if outcome.startswith("differs")}
+    assert differing == {
+        *("trailing_slash", "limit", "window_start", "calls_need_ids", "unknown_id", "long_window", "record_fields"),
+        "dictionary_paths",
+    }
+    assert found.requests <= MOST_REQUESTS
+    assert found.report.lines[-1].startswith("What differs is worth a bug report")
+    assert_impersonal(found.text, world)
+
+
 async def test_a_detail_without_summary_is_noticed(world: World) -> None:
     bare: Changed = {"^/v2/call-record/detail": lambda data: {k: v for k, v in data.items() if k != "recordSummary"}}
     found = await probed(Spoilt(demo(world), changed=bare))
@@ -391,7 +437,7 @@ async def test_an_empty_account_is_no_failure() -> None:
 
 async def test_liners_words_are_quoted_without_what_is_nobodys_business(world: World) -> None:
     message = (
-        "Call 7000123 of ivan@example.com, +7 900 123-45-67, at https://api.example.com/x and files.example.com, gone"
+        "Call 7000123 of ivan@example.com, +7 900 123-45-67, at https://api.example.com/x | files.example.com, gone"
     )
     refusing = Spoilt(demo(world), changed={"limit=101": lambda _: message})
     found = await probed(refusing)
@@ -399,6 +445,26 @@ async def test_liners_words_are_quoted_without_what_is_nobodys_business(world: W
     assert '"Call # of …' in quoted
     for secret in ("7000123", "ivan", "900", "45-67", "127.0", "example"):
         assert secret not in quoted
+
+
+@pytest.mark.parametrize("status", [403, 500])
+async def test_words_beside_a_missing_right_or_a_failure_are_not_quoted(status: int) -> None:
+    body = {"success": False, "message": "Ivan Petrov may not see this", "data": None}
+    good: dict[str, Any] = {"success": True, "message": "", "data": {"list": [], "next": None, "total": 0}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json=body) if "call" in request.url.path else httpx.Response(200, json=good)
+
+    transport, _ = answering(answer)
+    found = await probed(None, transport=transport)
+    assert found.outcome["refusals"] == "could not be told: nothing was refused"
+    assert "Petrov" not in found.text
+
+
+async def test_a_refusal_that_is_no_json_is_noticed(world: World) -> None:
+    found = await probed(Spoilt(demo(world), refused={"limit=101": 422}))
+    assert "HTTP 422, no message" in found.found["refusals"]
+    assert found.outcome["refusals"] == "differs: Liner's reason for a refusal is not told"
 
 
 async def test_a_message_that_holds_the_token_is_not_quoted(world: World) -> None:

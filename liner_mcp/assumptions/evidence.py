@@ -6,7 +6,6 @@ Nothing given out here holds a name, an id, a phone, a summary or an address: a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -84,10 +83,6 @@ class Evidence:
         answer = self.answers.get(step)
         return None if answer is None else page_of(answer)
 
-    def pages(self) -> Iterator[RawPage]:
-        """Every list there is."""
-        yield from (page for page in map(page_of, self.answers.values()) if page is not None)
-
     def why(self, step: Step) -> str:
         """Why a step tells nothing, as the end of a sentence."""
         answer = self.answers.get(step)
@@ -102,7 +97,7 @@ class Evidence:
             return "no message"
         if any(secret in message for secret in self.never_quoted):
             return "a message"
-        plain = _NUMBER.sub("#", _ADDRESS.sub("…", mask_phones(clean(message[:1_000]))))
+        plain = _NUMBER.sub("#", _ADDRESS.sub("…", mask_phones(clean(message[:1_000])))).replace("|", "/")
         return f"the message {protocol.quoted(plain[:QUOTED_CHARACTERS])}"
 
 

@@ -139,16 +139,12 @@ def unknown_id(evidence: Evidence) -> Judged:
 
 def refusals(evidence: Evidence) -> Judged:
     steps: tuple[Step, ...] = ("no_ids", "unknown_id", "calls_over", "records_without_call")
-    seen = [
-        answer
-        for step in steps
-        if (answer := evidence.answers.get(step)) and not succeeded(answer) and not answer.leads
-    ]
+    # A missing right or a failure of Liner is no refusal of a question, and its words may name somebody.
+    seen = [answer for step in steps if (answer := evidence.answers.get(step)) and refused(answer)]
     if not seen:
         return untold("nothing was refused")
     found = "; ".join(dict.fromkeys(f"{outcome(answer)}, {evidence.quoted(answer)}" for answer in seen))
-    # Of these two the status says everything; their body is not read.
-    read = [answer for answer in seen if answer.status != 404 and answer.status < 500]
+    read = [answer for answer in seen if answer.status != 404]  # of which the status says everything
     if all(isinstance(envelope(answer).get("message"), str) for answer in read):
         return holds(found)
     return differs(found, "Liner's reason for a refusal is not told")
