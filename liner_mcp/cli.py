@@ -57,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--workers", type=int, metavar="N", help="processes that share the work of --http (default 1)")
     check = commands.add_parser("check", help="check the settings, Liner and the tools; say what to fix")
+    check.add_argument(
+        "--probe",
+        action="store_true",
+        help="ask Liner what its documentation leaves open (20 reading requests at most) and print a report to share",
+    )
     commands.add_parser("demo", help="a first minute without an account: three questions and their answers")
     install = commands.add_parser("install", help="add this server to an assistant's configuration; shows the change")
     install.add_argument("host", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")
@@ -128,7 +133,31 @@ def _serve_http(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     import anyio
 
+    if options.probe:
+        return _probe(_settings(options))
     return anyio.run(_print_findings, _settings(options))
+
+
+def _probe(settings: Settings | SettingsError) -> int:
+    import anyio
+
+    from liner_mcp.probe import Probe
+
+    try:
+        probe = Probe(settings)
+    except SettingsError as error:
+        print(error)
+        return 1
+    # Ctrl-C shall end the asking, not the process: what was found by then is printed.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupted = False
+    try:
+        anyio.run(probe.run)
+    except KeyboardInterrupt:
+        interrupted = True
+    report = probe.report(interrupted=interrupted)
+    print(*report.lines, sep="\n")
+    return 130 if interrupted else report.exit_code
 
 
 async def _print_findings(settings: Settings | SettingsError) -> int:

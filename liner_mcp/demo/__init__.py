@@ -5,7 +5,7 @@ would cancel out.
 """
 
 from liner_mcp.demo.app import DemoLiner
-from liner_mcp.demo.endpoints import DictionaryPaths, LastPage, RecordList
+from liner_mcp.demo.endpoints import DictionaryPaths, Habits, LastPage, RecordList
 from liner_mcp.demo.entities import (
     Agent,
     AgentGroup,
@@ -33,6 +33,7 @@ __all__ = [
     "Every",
     "Fault",
     "First",
+    "Habits",
     "LastPage",
     "Lead",
     "LeadStatus",

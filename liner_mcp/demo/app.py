@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from liner_mcp.demo import audio, endpoints, wire
-from liner_mcp.demo.endpoints import DictionaryPaths, LastPage, RecordList
+from liner_mcp.demo.endpoints import DictionaryPaths, Elsewhere, Habits, LastPage, RecordList
 from liner_mcp.demo.faults import Fault
 from liner_mcp.demo.query import Query, Refusal
 from liner_mcp.demo.responses import Response
@@ -38,6 +38,7 @@ class DemoLiner:
         last_page: LastPage = "null",
         record_list: RecordList = "full",
         dictionary_paths: DictionaryPaths = "singular",
+        habits: Habits = endpoints.USUAL,
         latency: float = 0.0,
         faults: Sequence[Fault] = (),
     ) -> None:
@@ -45,6 +46,7 @@ class DemoLiner:
         self.last_page: LastPage = last_page
         self.record_list: RecordList = record_list
         self.dictionary_paths: DictionaryPaths = dictionary_paths
+        self.habits = habits
         self.latency = latency
         self.requests: list[str] = []
         """Every target asked, as it was written, in order of arrival."""
@@ -119,12 +121,16 @@ class DemoLiner:
                 raise Refusal(401, "Unauthorized: the X-Api-Key header is missing or wrong.")
             _must_read(scope["method"])
             return Response(200, _envelope(self._data(scope, headers, struck)))
+        except Elsewhere as moved:
+            query = scope.get("query_string", b"")
+            there = moved.path.encode() + (b"?" + query if query else b"")
+            return Response(301, b"", "text/plain", headers=((b"location", there),))
         except Refusal as refusal:
             allowed = ((b"allow", b"GET"),) if refusal.status == 405 else ()
             return Response(refusal.status, _envelope(None, refusal.message), headers=allowed)
 
     def _data(self, scope: Scope, headers: dict[bytes, bytes], struck: Struck) -> object:
-        endpoint = endpoints.find(scope["path"], self.dictionary_paths)
+        endpoint = endpoints.find(scope["path"], self.dictionary_paths, self.habits)
         if endpoint is None:
             raise Refusal(404, "Route not found.")
         host = headers.get(b"host", b"localhost").decode("latin-1")
@@ -136,6 +142,7 @@ class DemoLiner:
             last_page=self.last_page,
             record_list=self.record_list,
             spoilt=lists,
+            habits=self.habits,
         )
         return endpoint(request)
 

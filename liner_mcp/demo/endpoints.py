@@ -6,6 +6,7 @@ Nothing here sends a byte; a function takes a `Request` and gives the envelope's
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from liner_mcp.demo import wire
@@ -27,7 +28,45 @@ RecordList = Literal["full", "short"]
 DictionaryPaths = Literal["both", "singular", "plural"]
 """Which spelling of the dictionaries' addresses exists: the headings' or the samples'."""
 
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What else the documentation leaves open, one way each; the defaults are the likelier ways."""
+
+    slashes: Literal["both", "redirect", "without"] = "both"
+    """A path that ends in a slash is answered, redirects to the one without, or is unknown."""
+    over_limit: Literal["clamped", "refused", "honoured"] = "clamped"
+    """What becomes of a page larger than a hundred."""
+    window_ends: Literal["inside", "start_outside", "end_outside"] = "inside"
+    amd: Literal["honoured", "ignored"] = "honoured"
+    call_ids: Literal["optional", "required"] = "optional"
+    """Whether records are listed without naming a call."""
+    call_filter: Literal["required", "optional"] = "required"
+    """Whether calls are listed without naming orders or leads."""
+    unknown_id: Literal["not_found", "refused", "null"] = "not_found"
+    """HTTP 404, HTTP 200 with `success` false, or an empty success."""
+    numbers: Literal["numbers", "text"] = "numbers"
+    longest_window: timedelta | None = None
+    archived: Literal["none", "listed"] = "none"
+    """Whether the second version lists an order that the first, of active ones, does not."""
+    totals: bool = True
+    """Whether lists say how many rows there are."""
+
+
+USUAL = Habits()
+
+
+class Elsewhere(Refusal):
+    """The same is to be had at another path of this host."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(301, "Moved permanently.")
+        self.path = path
+
+
 ACCESS_GROUPS = ("client", "call-center", "call-center-senior", "arbitration", "moderator", "admin")
+
+_MOMENT = timedelta(microseconds=1)
 
 T = TypeVar("T", bound=Identified)
 
@@ -43,11 +82,16 @@ class Request:
     last_page: LastPage
     record_list: RecordList
     spoilt: SpoiltLists = TRUE_LISTS
+    habits: Habits = USUAL
 
 
-def find(path: str, dictionary_paths: DictionaryPaths) -> Callable[[Request], object] | None:
-    """The endpoint at this path, if there is one; with and without the trailing slash are the same."""
+def find(path: str, dictionary_paths: DictionaryPaths, habits: Habits = USUAL) -> Callable[[Request], object] | None:
+    """The endpoint at this path, if there is one; with and without the trailing slash are mostly the same."""
     bare = path.removesuffix("/")
+    if bare != path and habits.slashes == "redirect":
+        raise Elsewhere(bare)
+    if bare != path and habits.slashes == "without":
+        return None
     listing = LISTS.get(bare) or dictionary(bare, dictionary_paths)
     if listing is not None:
         return listing
@@ -71,20 +115,34 @@ def health(_: Request) -> object:
 def calls(request: Request) -> object:
     query = request.query
     order_ids, lead_ids = query.ids("orderIds"), query.ids("leadIds")
-    if not (query.has("orderIds") or query.has("leadIds")):
+    habits = request.habits
+    if not (query.has("orderIds") or query.has("leadIds")) and habits.call_filter == "required":
         raise Refusal(422, "The orderIds field is required when leadIds is not present.")
     since, until = query.window()
+    if since and until and habits.longest_window is not None and until - since > habits.longest_window:
+        raise Refusal(422, f"The window must not be longer than {habits.longest_window.days} days.")
+    if since and habits.window_ends == "start_outside":
+        since += _MOMENT
+    if until and habits.window_ends == "end_outside":
+        until -= _MOMENT
     wanted = CallFilter(order_ids, lead_ids, query.ids("userIds"), query.ids("statusIds"), since, until)
     return _page(request, request.world.find_calls(wanted), wire.call)
 
 
 def call(request: Request, call_id: int) -> object:
-    return wire.call(_existing(request.world.calls, call_id, "Call"))
+    if call_id not in request.world.calls and request.habits.unknown_id != "not_found":
+        if request.habits.unknown_id == "null":
+            return None
+        raise Refusal(200, "Call not found.")
+    return _spelt(request, wire.call(_existing(request.world.calls, call_id, "Call")))
 
 
 def records(request: Request) -> object:
-    call_id = request.query.id("callId")
-    found = request.world.find_records(call_id, amd_only=request.query.flag("isAmd") is True)
+    call_id, habits = request.query.id("callId"), request.habits
+    if call_id is None and habits.call_ids == "required":
+        raise Refusal(422, "The callId field is required.")
+    amd_only = request.query.flag("isAmd") is True and habits.amd == "honoured"
+    found = request.world.find_records(call_id, amd_only=amd_only)
     item = wire.record if request.record_list == "full" else wire.short_record
     return _page(request, found, lambda record: item(record, request.origin))
 
@@ -108,7 +166,8 @@ def orders(request: Request) -> object:
 
 
 def old_orders(request: Request) -> object:
-    return [wire.old_order(order) for order in shuffled(request.world.orders)]
+    orders = shuffled(request.world.orders)
+    return [wire.old_order(order) for order in (orders[:-1] if request.habits.archived == "listed" else orders)]
 
 
 def users(request: Request) -> object:
@@ -188,22 +247,29 @@ PLURAL_DICTIONARIES: dict[str, Callable[[Request], object]] = {
 
 
 def _page(request: Request, listing: Listing[T], item: Callable[[T], dict[str, object]]) -> dict[str, object]:
-    offset, limit = request.query.page()
+    offset, limit = request.query.page(request.habits.over_limit)
     spoilt = request.spoilt
     hidden = min(spoilt.hidden, listing.total)
     total = listing.total - hidden
     things = listing.page(offset + hidden, limit)
     if spoilt.repeats and offset and things:
         things = [*listing.page(offset + hidden - 1, 1), *things[1:]]
-    data: dict[str, object] = {"list": [item(thing) for thing in things]}
+    data: dict[str, object] = {"list": [_spelt(request, item(thing)) for thing in things]}
     following = offset + limit
     if following < total or request.last_page == "past_end":
         data["next"] = following
     elif request.last_page != "absent":
         data["next"] = {"null": None, "zero": 0, "repeated": offset}[request.last_page]
-    if spoilt.total is not None:
+    if spoilt.total is not None and request.habits.totals:
         data["total"] = round(total * spoilt.total)
     return data
+
+
+def _spelt(request: Request, item: dict[str, object]) -> dict[str, object]:
+    """The item, its whole numbers perhaps as text, as some PHP back ends write them."""
+    if request.habits.numbers == "numbers":
+        return item
+    return {name: str(value) if type(value) is int else value for name, value in item.items()}
 
 
 def _listing(things: Iterable[T]) -> Listing[T]:

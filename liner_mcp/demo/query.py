@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
@@ -52,17 +52,19 @@ class Query:
                 name, _, value = pair.partition("=")
                 self._put(unquote_plus(name), unquote_plus(value))
 
-    def page(self) -> tuple[int, int]:
-        """Offset and limit; Liner gives no more than a hundred at once, whatever is asked."""
+    def page(self, over_limit: Literal["clamped", "refused", "honoured"] = "clamped") -> tuple[int, int]:
+        """Offset and limit; more than a hundred at once is most likely not given, whatever is asked."""
         offset = self._number("offset", 0)
         limit = self._number("limit", DEFAULT_LIMIT)
         if offset < 0:
             raise Refusal(422, "The offset must be at least 0.")
         if limit < 1:
             raise Refusal(422, "The limit must be at least 1.")
+        if limit > MAX_LIMIT and over_limit == "refused":
+            raise Refusal(422, f"The limit must not be greater than {MAX_LIMIT}.")
         offset = 0 if "offset" in self._ignored else offset
         limit = DEFAULT_LIMIT if "limit" in self._ignored else limit
-        return offset, min(limit, MAX_LIMIT)
+        return offset, limit if over_limit == "honoured" else min(limit, MAX_LIMIT)
 
     def has(self, name: str) -> bool:
         """Whether the parameter was sent, ignored or not."""

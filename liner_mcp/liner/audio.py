@@ -69,6 +69,17 @@ class AudioClient:
         Raises: AudioUnavailable (gone, forbidden, empty, broken on the way), AudioRefused (an address, a size or a
         content that is not let through). Neither shows the link.
         """
+        return _mpeg(await self._followed(url))
+
+    async def first_bytes(self, url: str, count: int, asking: Callable[[], None]) -> bytes:
+        """About the first `count` bytes behind a link, whatever they are: to see whether it opens.
+
+        `asking` is called before every request, redirects included, and may raise to forbid it. Raises: what `fetch`
+        raises, and what `asking` raises.
+        """
+        return await self._followed(url, count, asking)
+
+    async def _followed(self, url: str, count: int | None = None, asking: Callable[[], None] = lambda: None) -> bytes:
         import httpx
 
         for _ in range(1 + MAX_REDIRECTS):
@@ -76,10 +87,11 @@ class AudioClient:
             if link is None:
                 raise AudioRefused(NOT_PLAIN)
             address = await self._checked_address(link)
+            asking()
             try:
-                redirect, body = await self._get(link, address)
+                redirect, body = await self._get(link, address, count)
                 if redirect is None:
-                    return _mpeg(body)
+                    return body
                 url = urljoin(url, redirect)
             except httpx.TimeoutException:
                 raise AudioUnavailable("The recording's host did not answer in time. Ask again later.") from None
@@ -101,8 +113,8 @@ class AudioClient:
             raise AudioRefused("The recording's link leads into a private network, so it is not fetched.")
         return addresses[0]
 
-    async def _get(self, link: FileLink, address: str) -> tuple[str | None, bytes]:
-        """Where the answer redirects to, or its body."""
+    async def _get(self, link: FileLink, address: str, count: int | None) -> tuple[str | None, bytes]:
+        """Where the answer redirects to, or its body: all of it, or the beginning with at least `count` bytes."""
         import httpx
 
         shown = f"[{address}]" if ":" in address else address
@@ -132,7 +144,7 @@ class AudioClient:
                 )
             if response.status_code != 200:
                 raise AudioUnavailable(f"The recording's host failed to answer (HTTP {response.status_code}).")
-            return None, await self._body(response)
+            return None, await (self._body(response) if count is None else _beginning(response, count))
         finally:
             await response.aclose()
 
@@ -160,6 +172,20 @@ class AudioClient:
             # is kept: its certificate was checked for one name, and the next name may resolve to the same address.
             self._transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
         return self._transport
+
+
+async def _beginning(response: httpx.Response, count: int) -> bytes:
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) >= count:
+            break
+    return bytes(body[:count])
+
+
+def begins_as_mpeg(first: bytes) -> bool:
+    """Whether a file with these first bytes may be MPEG audio: a frame, or the tag that stands before frames."""
+    return first.startswith(b"ID3") or _is_frame(first[:4])
 
 
 def _mpeg(body: bytes) -> bytes:

@@ -8,7 +8,7 @@ only GET. The token travels in one header to one host. Time is the caller's: who
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -134,6 +134,15 @@ class Wire:
         """
         self.traffic.attempts += 1
         return await self._opened().in_flight(target)
+
+    async def ask_once(self, target: str) -> tuple[int, Mapping[str, str], bytes]:
+        """One answer as it came, be it a redirect or a failure: nothing is followed, retried or decoded."""
+        pool = self._opened()
+        async with pool.slots:
+            if pool.rate is not None:
+                await pool.rate.acquire()
+            status, headers, body = await self._send(pool.http, target)
+            return status, {name.lower(): value for name, value in headers.items()}, body
 
     async def _once(self, target: str) -> object:
         pool = self._opened()

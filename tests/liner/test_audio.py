@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from liner_mcp.demo.audio import silence
 from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerError
-from liner_mcp.liner.audio import MAX_REDIRECTS, AudioClient
+from liner_mcp.liner.audio import MAX_REDIRECTS, AudioClient, begins_as_mpeg
 
 pytestmark = pytest.mark.anyio
 
@@ -823,3 +823,49 @@ async def test_a_port_where_nobody_listens_is_an_unavailable_recording(tmp_path:
     async with own_client() as client:
         await unavailable(client, f"https://{HOST}:{port}/1.mp3")
         await unavailable(client, f"https://{HOST}:0/1.mp3")
+
+
+# A first look ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_first_look_reads_no_more_than_the_beginning_of_whatever_it_is() -> None:
+    body = Body(b"x" * 700, times=1_000)
+    host = StandInHost(answer(body, headers={"content-length": "999999999"}))
+    client = AudioClient(max_bytes=1_000, transport=host, resolve=StandInNames())
+    assert await client.first_bytes(LINK, 1_024, lambda: None) == b"x" * 1_024
+    assert body.taken == 2
+    assert body.closed
+
+
+async def test_a_first_look_is_announced_before_each_request_and_can_be_forbidden() -> None:
+    host = StandInHost(redirect("/elsewhere"), answer())
+    client = AudioClient(max_bytes=1_000, transport=host, resolve=StandInNames())
+    told: list[int] = []
+
+    def asking() -> None:
+        told.append(len(host.asked))
+        if len(told) == 4:
+            raise LinerError("no more")
+
+    await client.first_bytes(LINK, 4, asking)
+    assert told == [0, 1]
+    host.asked.clear()
+    with pytest.raises(LinerError, match="no more"):
+        await client.first_bytes(LINK, 4, asking)
+    assert len(host.asked) == 1
+
+
+async def test_a_first_look_passes_the_same_guard() -> None:
+    host = StandInHost()
+    client = AudioClient(max_bytes=1_000, transport=host, resolve=StandInNames([METADATA]))
+    with pytest.raises(AudioRefused):
+        await client.first_bytes(LINK, 4, lambda: None)
+    assert host.asked == []
+
+
+@pytest.mark.parametrize(
+    ("first", "may_be"),
+    [(FRAME, True), (AUDIO[:4], True), (b"ID3\x04\x00\x00\x00\x7f\x7f\x7f", True), (b"RIFF", False), (b"", False)],
+)
+def test_the_first_bytes_tell_whether_a_file_may_be_audio(first: bytes, may_be: bool) -> None:
+    assert begins_as_mpeg(first) is may_be

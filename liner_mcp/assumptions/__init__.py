@@ -1,0 +1,1 @@
+"""What the code assumes of Liner beyond its documentation, and how answers tell whether it is so."""

@@ -1,0 +1,610 @@
+"""The probe against every way in which a Liner may behave: its verdicts, its restraint, its silence on persons."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from liner_mcp import __version__
+from liner_mcp.assumptions.table import ASSUMPTIONS
+from liner_mcp.demo import DemoLiner, Habits, LastPage, World
+from liner_mcp.errors import SettingsError
+from liner_mcp.liner.protocol import PAGE_LIMIT
+from liner_mcp.probe import MOST_REQUESTS, Probe, Report
+from liner_mcp.settings import Settings
+from tests.conftest import NOW
+from tests.review.support import Spoilt
+from tests.serving import served
+from tests.test_cli import run
+
+pytestmark = pytest.mark.anyio
+
+HOST, TOKEN = "127.0.0.1:8123", "s3cr3t-t0ken"
+Changed = dict[str, Callable[[Any], Any]]
+KEYS = [one.key for one in ASSUMPTIONS]
+
+
+class Probed:
+    """A probe that was run, and its report by key."""
+
+    def __init__(self, probe: Probe, report: Report) -> None:
+        self.report = report
+        self.requests = probe.allowance.used
+        self.text = "\n".join(report.lines)
+        rows = [line.split(" | ") for line in report.lines if line.count(" | ") == 3]
+        self.found = {row[0].strip(): row[1] for row in rows}
+        self.outcome = {row[0].strip(): row[3] for row in rows}
+
+
+async def probed(app: Any, *, transport: httpx.AsyncBaseTransport | None = None, **fields: Any) -> Probed:
+    configured: dict[str, Any] = {"api_host": f"http://{HOST}", "api_token": TOKEN, "requests_per_second": 0, **fields}
+    probe = Probe(Settings(**configured), transport=transport or httpx.ASGITransport(app=app), now=lambda: NOW)
+    await probe.run()
+    return Probed(probe, probe.report())
+
+
+def demo(world: World, **options: Any) -> DemoLiner:
+    return DemoLiner(world, token=TOKEN, **options)
+
+
+class Adding:
+    """An application whose every answer carries further headers."""
+
+    def __init__(self, app: Any, **headers: str) -> None:
+        self.app = app
+        self.headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *self.headers]}
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+def answering(answer: Callable[[httpx.Request], httpx.Response]) -> tuple[httpx.MockTransport, list[str]]:
+    """A Liner of one function, and the paths that it was asked for."""
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return answer(request)
+
+    return httpx.MockTransport(handler), asked
+
+
+def assert_impersonal(text: str, world: World) -> None:
+    """No id, name, phone, title, summary, address or token of this world is in the text."""
+    ids = {thing.id for thing in (*world.orders, *world.agents)} - {PAGE_LIMIT + 1}  # which is asked for
+    assert not {int(number) for number in re.findall(r"\d+", text)} & ids
+    names = {user.name for user in world.users} | {user.last_name for user in world.users}
+    names |= {word for lead in world.leads.values() for word in lead.name.split() if len(word) > 2}
+    names |= {order.title for order in world.orders} | {order.service_title for order in world.orders}
+    names |= {order.code for order in world.orders} | {status.title for status in world.call_statuses}
+    assert not [name for name in names if name and name in text]
+    assert not re.search(r"[А-Яа-яЁё]", text)  # all summaries and most names
+    assert not re.search(r"\d{5,}|\*\*\*", text)  # a phone; an id of a call, a record, a lead
+    assert not re.search(r"://|127\.0|8123|\.mp3|/v[12]/", text)
+    assert TOKEN not in text
+
+
+# What it finds -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_liner_as_documented_is_as_assumed(world: World) -> None:
+    liner = demo(world)
+    found = await probed(liner)
+    assert found.report.exit_code == 0
+    assert list(found.found) == KEYS
+    untold = {key for key, outcome in found.outcome.items() if outcome != "as assumed"}
+    assert untold == {"clock", "archived_orders"}  # no Date header, and no order is archived
+    assert found.requests == len(liner.requests) == 18
+    assert found.report.lines[0].startswith(f"liner-mcp {__version__}, Python 3.")
+    assert found.report.lines[0].endswith(", 2026-11-20")
+    assert found.report.lines[-1] == "23 as assumed, 0 differs, 2 could not be told. 18 requests made."
+
+
+VARIANTS: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"last_page": "null"}, "last_page", "as assumed", "next is null"),
+    ({"last_page": "absent"}, "last_page", "as assumed", "next is absent"),
+    ({"last_page": "zero"}, "last_page", "as assumed", "next is zero"),
+    ({"last_page": "repeated"}, "last_page", "as assumed", "next is repeated"),
+    ({"last_page": "past_end"}, "last_page", "as assumed", "next is past the end"),
+    ({"last_page": "past_end", "totals": False}, "last_page", "differs: every list costs one more", "no total"),
+    ({"totals": False}, "last_page", "as assumed", "next is null"),
+    ({"totals": False}, "total", "differs: pages are asked one after another", "none sent"),
+    ({"record_list": "full"}, "record_fields", "as assumed", "all 8"),
+    ({"record_list": "short"}, "record_fields", "differs: each record costs", "missing: leadId, recordSummary"),
+    ({"record_list": "short"}, "record_detail", "as assumed", "all 8"),
+    ({"dictionary_paths": "singular"}, "dictionary_paths", "as assumed", "singular"),
+    ({"dictionary_paths": "both"}, "dictionary_paths", "as assumed", "singular, and plural"),
+    ({"dictionary_paths": "plural"}, "dictionary_paths", "differs: each dictionary costs one", "plural only"),
+    ({"slashes": "both"}, "trailing_slash", "as assumed", "with a slash: answers; without: answers"),
+    ({"slashes": "redirect"}, "trailing_slash", "differs: every request to Liner costs two", "a redirect"),
+    ({"slashes": "without"}, "trailing_slash", "differs: nothing is read", "HTTP 404; without: answers"),
+    ({"over_limit": "clamped"}, "limit", "as assumed", "101 clamped to 100"),
+    ({"over_limit": "refused"}, "limit", "as assumed", "101 refused (HTTP 422)"),
+    ({"over_limit": "honoured"}, "limit", "differs: long lists cost more", "101 honoured"),
+    ({"window_ends": "inside"}, "window_start", "as assumed", "inside"),
+    ({"window_ends": "inside"}, "window_end", "as assumed", "inside"),
+    ({"window_ends": "start_outside"}, "window_start", "differs: calls of the second", "outside"),
+    ({"window_ends": "start_outside"}, "window_end", "as assumed", "inside"),
+    ({"window_ends": "end_outside"}, "window_start", "as assumed", "inside"),
+    ({"window_ends": "end_outside"}, "window_end", "as assumed", "outside"),
+    ({"amd": "honoured"}, "is_amd", "as assumed", "honoured"),
+    ({"amd": "ignored"}, "is_amd", "as assumed", "ignored"),
+    ({"call_ids": "required", "amd": "ignored"}, "is_amd", "could not be told: all records of one call", "-"),
+    ({"call_ids": "optional"}, "records_need_call", "as assumed", "records are listed without a call too"),
+    ({"call_ids": "required"}, "records_need_call", "as assumed", "refused without a call (HTTP 422)"),
+    ({"call_filter": "required"}, "calls_need_ids", "as assumed", "refused without them (HTTP 422)"),
+    ({"call_filter": "optional"}, "calls_need_ids", "differs: orders are asked by id", "listed without them"),
+    ({"unknown_id": "not_found"}, "unknown_id", "as assumed", "HTTP 404"),
+    ({"unknown_id": "refused"}, "unknown_id", "differs: ids that Liner does not know", "HTTP 200 with success false"),
+    ({"unknown_id": "null"}, "unknown_id", "differs: ids that Liner does not know", "an empty success"),
+    ({"numbers": "text"}, "values", "as assumed", "as text: durationSeconds, id, leadId"),
+    ({"longest_window": timedelta(days=31)}, "long_window", "differs: questions about so long", "366 days are refused"),
+    ({"archived": "listed"}, "archived_orders", "as assumed", "more orders are listed"),
+]  # fmt: skip
+
+
+def of_options(world: World, options: dict[str, Any]) -> DemoLiner:
+    """A demo with these options, its habits among them."""
+    direct = {
+        name: value for name, value in options.items() if name in ("last_page", "record_list", "dictionary_paths")
+    }
+    return demo(world, **direct, habits=replace(Habits(), **{k: v for k, v in options.items() if k not in direct}))
+
+
+@pytest.mark.parametrize(("options", "key", "outcome", "words"), VARIANTS)
+async def test_each_way_of_liner_is_told_from_the_others(
+    world: World, options: dict[str, Any], key: str, outcome: str, words: str
+) -> None:
+    liner = of_options(world, options)
+    found = await probed(liner)
+    assert found.outcome[key].startswith(outcome)
+    assert words in found.found[key]
+    differing = any(text.startswith("differs") for text in found.outcome.values())
+    assert found.report.exit_code == (3 if differing else 0)
+    assert found.requests == len(liner.requests) <= MOST_REQUESTS
+    assert_impersonal(found.text, world)
+
+
+@pytest.mark.parametrize("last_page", ["null", "absent", "zero", "repeated", "past_end"])
+async def test_a_strange_last_page_makes_nothing_else_differ(world: World, last_page: LastPage) -> None:
+    assert (await probed(demo(world, last_page=last_page))).report.exit_code == 0
+
+
+@pytest.mark.parametrize("slashes", ["redirect", "without"])
+async def test_the_form_of_paths_is_learnt_so_that_the_rest_can_be_asked(world: World, slashes: Any) -> None:
+    found = await probed(demo(world, habits=Habits(slashes=slashes)))
+    told = {key for key, outcome in found.outcome.items() if not outcome.startswith("could not")}
+    assert told == set(KEYS) - {"clock", "archived_orders"}
+    assert found.requests <= 19
+
+
+CHANGES: list[tuple[Callable[[Any], Any], str, str]] = [
+    (lambda data: {**data, "next": 7}, "next_page", "differs: rows between pages are missed"),
+    (lambda data: {**data, "next": None}, "next_page", "differs: only the first page"),
+    (lambda data: {**data, "list": data["list"][:50]}, "limit", "differs: long lists cost more requests"),
+    (lambda data: {**data, "list": [{**row, "createdAt": row["createdAt"][:-1]} for row in data["list"]]},
+     "times", "differs: they are read as UTC"),
+    (lambda data: {**data, "list": [{"id": row["id"]} for row in data["list"]]}, "call_fields", "differs"),
+    (lambda data: {**data, "list": [{**row, "userId": "many"} for row in data["list"]]}, "values", "differs"),
+    (lambda data: {**data, "list": sorted(data["list"], key=lambda row: row["createdAt"])},
+     "call_order", "as assumed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "key", "outcome"), CHANGES)
+async def test_calls_that_come_otherwise_are_noticed(
+    world: World, change: Callable[[Any], Any], key: str, outcome: str
+) -> None:
+    found = await probed(Spoilt(demo(world), changed={r"^/v2/call/\?.*limit=100$": change}))
+    assert found.outcome[key].startswith(outcome)
+    assert_impersonal(found.text, world)
+
+
+async def test_a_total_that_counts_too_much_is_noticed(world: World) -> None:
+    found = await probed(Spoilt(demo(world), changed={"^/v2/order/": lambda data: {**data, "total": 9}}))
+    assert found.found["total"] == "more than are listed"
+    assert found.outcome["total"].startswith("differs: answers say that they are incomplete")
+
+
+async def test_a_list_in_another_order_each_time_is_noticed(world: World) -> None:
+    turned: Changed = {"limit=101": lambda data: {**data, "list": data["list"][::-1]}}
+    found = await probed(Spoilt(demo(world), changed=turned))
+    assert found.outcome["same_order_twice"].startswith("differs")
+
+
+@pytest.mark.parametrize(("newest_first", "told"), [(False, "oldest first"), (True, "newest first")])
+async def test_an_order_by_time_is_told(world: World, newest_first: bool, told: str) -> None:
+    def in_time(data: Any) -> Any:
+        return {**data, "list": sorted(data["list"], key=lambda row: row["createdAt"], reverse=newest_first)}
+
+    found = await probed(Spoilt(demo(world), changed={r"^/v2/call/\?.*limit=100$": in_time}))
+    assert found.found["call_order"] == f"{told}, so far as seen"
+    assert found.outcome["call_order"] == "as assumed"
+
+
+async def test_a_call_whose_records_are_not_listed_yet_is_followed_by_another(world: World) -> None:
+    first: list[str] = []
+
+    def empty_at_first(data: Any) -> Any:
+        first.append("")
+        return {"list": [], "next": None, "total": 0} if len(first) == 1 else data
+
+    liner = demo(world, habits=Habits(call_ids="required"))
+    found = await probed(Spoilt(liner, changed={"callId=[0-9]+&offset": empty_at_first}))
+    assert found.found["record_fields"] == "all 8"
+    assert found.outcome["file_link"] == "as assumed"
+    assert found.requests == 19
+
+
+async def test_all_oddities_at_once_are_still_told_within_the_allowance(world: World) -> None:
+    odd = Habits(
+        slashes="redirect",
+        over_limit="honoured",
+        window_ends="start_outside",
+        call_filter="optional",
+        call_ids="required",
+        unknown_id="null",
+        numbers="text",
+        longest_window=timedelta(days=31),
+    )
+    found = await probed(demo(world, record_list="short", dictionary_paths="plural", last_page="zero", habits=odd))
+    differing = {key for key, outcome in found.outcome.items() if outcome.startswith("differs")}
+    assert differing == {
+        *("trailing_slash", "limit", "window_start", "calls_need_ids", "unknown_id", "long_window", "record_fields"),
+        "dictionary_paths",
+    }
+    assert found.requests <= MOST_REQUESTS
+    assert found.report.lines[-1].startswith("What differs is worth a bug report")
+    assert_impersonal(found.text, world)
+
+
+async def test_a_detail_without_summary_is_noticed(world: World) -> None:
+    bare: Changed = {"^/v2/call-record/detail": lambda data: {k: v for k, v in data.items() if k != "recordSummary"}}
+    found = await probed(Spoilt(demo(world), changed=bare))
+    assert found.outcome["record_detail"] == "differs: no summary is ever told"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told", "outcome"),
+    [(0, "agrees within 2 s", "as assumed"), (-40, "behind", "as assumed"), (600, "Liner's is 600 s ahead", "differs")],
+)
+async def test_the_clock_is_read_from_the_date_header(world: World, ahead: float, told: str, outcome: str) -> None:
+    moment = datetime.now(UTC) + timedelta(seconds=ahead)
+    found = await probed(Adding(demo(world), date=format_datetime(moment, usegmt=True)))
+    assert told in re.sub(r"\b(599|601)\b", "600", found.found["clock"])
+    assert found.outcome["clock"].startswith(outcome)
+
+
+async def test_a_limit_that_is_announced_is_told_with_its_number_only(world: World) -> None:
+    found = await probed(Adding(demo(world), x_ratelimit_limit="60", x_ratelimit_scope="Ivan Petrov"))
+    assert found.found["rate_headers"] == "x-ratelimit-limit 60, x-ratelimit-scope"
+    assert found.outcome["rate_headers"].startswith("differs: they are not read")
+
+
+# Restraint -----------------------------------------------------------------------------------------------------------
+
+
+async def test_it_sends_nothing_but_get_with_the_one_token(world: World) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    class Watching(httpx.ASGITransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            seen.append((request.method, None if "/audio/" in request.url.path else request.headers["x-api-key"]))
+            assert ("x-api-key" in request.headers) is ("/audio/" not in request.url.path)
+            return await super().handle_async_request(request)
+
+    await probed(None, transport=Watching(app=demo(world)))
+    assert set(seen) == {("GET", TOKEN), ("GET", None)}
+    assert sum(token is None for _, token in seen) == 1  # the file, which is none of the token's business
+
+
+async def test_no_more_than_twenty_requests_are_made_whatever_redirects(world: World) -> None:
+    hops: dict[str, int] = {}
+
+    class Winding(httpx.ASGITransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            target = str(request.url)
+            hops["all"] = hops.get("all", 0) + 1
+            if "hop=" not in target:
+                return httpx.Response(307, headers={"location": f"{target}{'&' if '?' in target else '?'}hop=1"})
+            return await super().handle_async_request(request)
+
+    found = await probed(None, transport=Winding(app=demo(world)))
+    assert hops["all"] == found.requests == MOST_REQUESTS == 20
+    assert "could not be told: the 20 requests that were allowed are used up" in found.text
+    assert found.outcome["trailing_slash"].startswith("differs")
+
+
+async def test_redirects_of_the_file_count_too(world: World) -> None:
+    def moving(request: httpx.Request) -> bool:
+        return "/audio/" in request.url.path
+
+    class Moving(httpx.ASGITransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if moving(request) and not request.url.query:
+                return httpx.Response(302, headers={"location": f"http://{HOST}{request.url.path}?again"})
+            return await super().handle_async_request(request)
+
+    found = await probed(None, transport=Moving(app=demo(world)))
+    assert found.requests == 19
+    assert found.outcome["file_link"] == "as assumed"
+
+
+async def test_a_refused_token_is_sent_once_only(world: World) -> None:
+    liner = DemoLiner(world, token="another")
+    found = await probed(liner)
+    assert found.report.exit_code == 1
+    assert len(liner.requests) == 1
+    assert "ended early: the answer was HTTP 401" in found.text
+    assert "run liner-mcp check" in found.report.lines[-1]
+
+
+async def test_a_token_without_rights_is_soon_left_alone(world: World) -> None:
+    liner = demo(world)
+    found = await probed(Spoilt(liner, refused={".": 403}))
+    assert len(liner.requests) == 3
+    assert found.report.exit_code == 1
+
+
+async def test_asked_to_slow_down_it_stops(world: World) -> None:
+    liner = demo(world)
+    found = await probed(Spoilt(liner, refused={"call-status": 429}))
+    assert len(liner.requests) == 4
+    assert "ended early: the answer was HTTP 429" in found.text
+    assert found.outcome["trailing_slash"] == "as assumed"
+    assert found.outcome["limit"] == "could not be told: the answer was HTTP 429"
+    assert found.report.exit_code == 0
+
+
+async def test_a_liner_that_is_not_there_is_asked_once() -> None:
+    def gone(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectTimeout("", request=request)
+
+    transport, asked = answering(gone)
+    found = await probed(None, transport=transport)
+    assert found.report.exit_code == 1
+    assert len(asked) == found.requests == 1
+    assert all(outcome.startswith("could not be told") for outcome in found.outcome.values())
+
+
+async def test_a_road_that_breaks_twice_is_left(world: World) -> None:
+    class Breaking(httpx.ASGITransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if "call" in request.url.path:
+                raise httpx.ReadTimeout("", request=request)
+            return await super().handle_async_request(request)
+
+    found = await probed(None, transport=Breaking(app=demo(world)))
+    assert found.requests == 5
+    assert "could not be told: Liner did not answer in time" in found.outcome["dictionary_paths"]
+
+
+# Failing steps -------------------------------------------------------------------------------------------------------
+
+
+PARTS = ["v2/order", "v1/order", "call-status", "v2/call/", "call-record", "limit=101", "detail"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 422, 500, 502])
+@pytest.mark.parametrize("part", PARTS)
+async def test_one_failing_step_costs_only_its_own_lines(world: World, part: str, status: int) -> None:
+    found = await probed(Spoilt(demo(world), refused={part: status}))
+    assert list(found.found) == KEYS
+    assert found.report.exit_code in (0, 3)
+    assert len([outcome for outcome in found.outcome.values() if outcome == "as assumed"]) >= 9
+    assert found.requests <= MOST_REQUESTS
+    assert_impersonal(found.text, world)
+
+
+async def test_web_pages_instead_of_json_tell_nothing() -> None:
+    transport, asked = answering(lambda _: httpx.Response(200, html="<html>Иван, +7 900 123-45-67</html>"))
+    found = await probed(None, transport=transport)
+    assert found.report.exit_code == 1
+    assert len(asked) <= MOST_REQUESTS
+    assert "the answer was HTTP 200, a web page" in found.text
+    assert "900" not in found.text
+
+
+async def test_an_empty_account_is_no_failure() -> None:
+    empty: dict[str, Any] = {"success": True, "message": "", "data": {"list": [], "next": None, "total": 0}}
+    transport, asked = answering(lambda _: httpx.Response(200, json=empty))
+    found = await probed(None, transport=transport)
+    assert found.report.exit_code == 0 or found.outcome["unknown_id"].startswith("could not")
+    assert found.outcome["window_start"] == "could not be told: no call was seen"
+    assert found.outcome["record_fields"] == "could not be told: no recorded call was seen"
+    assert len(asked) < 12
+
+
+async def test_liners_words_are_quoted_without_what_is_nobodys_business(world: World) -> None:
+    message = (
+        "Call 7000123 of ivan@example.com, +7 900 123-45-67, at https://api.example.com/x | files.example.com, gone"
+    )
+    refusing = Spoilt(demo(world), changed={"limit=101": lambda _: message})
+    found = await probed(refusing)
+    quoted = found.found["refusals"]
+    assert '"Call # of …' in quoted
+    for secret in ("7000123", "ivan", "900", "45-67", "127.0", "example"):
+        assert secret not in quoted
+
+
+@pytest.mark.parametrize("status", [403, 500])
+async def test_words_beside_a_missing_right_or_a_failure_are_not_quoted(status: int) -> None:
+    body = {"success": False, "message": "Ivan Petrov may not see this", "data": None}
+    good: dict[str, Any] = {"success": True, "message": "", "data": {"list": [], "next": None, "total": 0}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json=body) if "call" in request.url.path else httpx.Response(200, json=good)
+
+    transport, _ = answering(answer)
+    found = await probed(None, transport=transport)
+    assert found.outcome["refusals"] == "could not be told: nothing was refused"
+    assert "Petrov" not in found.text
+
+
+async def test_a_refusal_that_is_no_json_is_noticed(world: World) -> None:
+    found = await probed(Spoilt(demo(world), refused={"limit=101": 422}))
+    assert "HTTP 422, no message" in found.found["refusals"]
+    assert found.outcome["refusals"] == "differs: Liner's reason for a refusal is not told"
+
+
+async def test_a_message_that_holds_the_token_is_not_quoted(world: World) -> None:
+    found = await probed(Spoilt(demo(world), changed={"limit=101": lambda _: f"bad key {TOKEN} here"}))
+    assert "a message" in found.found["refusals"]
+    assert "bad key" not in found.text
+
+
+async def test_recordings_that_are_off_are_not_looked_at(world: World) -> None:
+    liner = demo(world)
+    found = await probed(liner, audio="off")
+    assert found.outcome["file_link"] == "could not be told: LINER_AUDIO is off"
+    assert not [target for target in liner.requests if "/audio/" in target]
+
+
+@pytest.mark.parametrize(
+    ("link", "told"),
+    [
+        ("https://10.0.0.7/secret-name.mp3", "https on another host, does not open: The recording's link leads into"),
+        ("ftp://files.example.com/secret-name.mp3", "another scheme on another host, does not open"),
+        ("https://[broken/secret-name.mp3", "no address on another host, does not open"),
+    ],
+)
+async def test_a_link_that_is_not_let_through_is_told_without_its_address(world: World, link: str, told: str) -> None:
+    def linked(data: Any) -> Any:
+        return {**data, "list": [{**row, "fileUrl": link} for row in data["list"]]}
+
+    found = await probed(Spoilt(demo(world), changed={r"^/v2/call-record/\?": linked}))
+    assert found.found["file_link"].startswith(told)
+    assert found.outcome["file_link"] == "differs: recordings are not given out"
+    assert "secret-name" not in found.text
+    assert "10.0.0.7" not in found.text
+    assert_impersonal(found.text, world)
+
+
+async def test_a_file_that_is_gone_or_no_audio_is_told(world: World) -> None:
+    found = await probed(Spoilt(demo(world), refused={"^/audio/": 403}))
+    assert "does not open: The recording's file is not available (HTTP 403)" in found.found["file_link"]
+    found = await probed(Spoilt(demo(world), refused={"^/audio/": 200}))
+    assert found.found["file_link"].endswith("opens, not MPEG audio")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ["id", "list", "next", "total", "createdAt", "orderId", "hasRecords", "fileUrl", "x"]), inner, max_size=6),
+    max_leaves=8,
+)  # fmt: skip
+ROWS = st.lists(
+    st.dictionaries(st.sampled_from(["id", "createdAt", "orderId", "hasRecords", "fileUrl"]), JSON), max_size=4
+)
+DATA = JSON | st.fixed_dictionaries({"list": ROWS, "next": JSON, "total": JSON | st.integers(-1, 5)})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answers=st.lists(st.tuples(st.sampled_from([200, 200, 200, 404, 422, 500]), st.booleans(), DATA), min_size=1))
+async def test_no_answer_however_odd_breaks_it(answers: list[tuple[int, bool, Any]]) -> None:
+    turn = iter(range(10_000))
+
+    def odd(_: httpx.Request) -> httpx.Response:
+        status, success, data = answers[next(turn) % len(answers)]
+        # Not by the library, which would refuse numbers that are none.
+        return httpx.Response(status, content=json.dumps({"success": success, "message": data, "data": data}))
+
+    transport, asked = answering(odd)
+    found = await probed(None, transport=transport)
+    assert list(found.found) == KEYS
+    assert len(asked) <= MOST_REQUESTS
+
+
+# The command line ----------------------------------------------------------------------------------------------------
+
+
+def test_check_probe_prints_the_report_and_ends_with_0() -> None:
+    done = run("check", "--probe", "--demo")
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"liner-mcp {__version__}, Python ")
+    assert [line.split(" |")[0].strip() for line in lines[1:-1]] == KEYS
+    assert all(line.count(" | ") == 3 for line in lines[1:-1])
+    assert re.search(r"\b18 requests made\.$", lines[-1])
+    assert done.stderr == ""
+
+
+def test_check_probe_ends_with_3_where_liner_differs(world: World) -> None:
+    with served(demo(world, record_list="short")) as origin:
+        done = run("check", "--probe", LINER_API_HOST=origin, LINER_API_TOKEN=TOKEN)
+    assert done.returncode == 3
+    assert "differs: each record costs one more request" in done.stdout
+    assert origin.removeprefix("http://") not in done.stdout
+    assert TOKEN not in done.stdout + done.stderr
+
+
+def test_check_probe_without_settings_names_them_and_ends_with_1() -> None:
+    done = run("check", "--probe")
+    assert done.returncode == 1
+    assert "LINER_API_HOST" in done.stdout
+
+
+def test_check_probe_of_a_wrong_token_ends_with_1(world: World) -> None:
+    liner = demo(world)
+    with served(liner) as origin:
+        done = run("check", "--probe", LINER_API_HOST=origin, LINER_API_TOKEN="wr0ng-t0ken")
+    assert done.returncode == 1
+    assert len(liner.requests) == 1
+    assert "wr0ng-t0ken" not in done.stdout + done.stderr
+
+
+def test_ctrl_c_prints_what_is_known_by_then(world: World) -> None:
+    reached = threading.Event()
+
+    async def stalling(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and "limit=101" in scope["query_string"].decode():
+            reached.set()
+            await receive()  # the request's end
+            await receive()  # the connection's
+            return
+        await demo_app(scope, receive, send)
+
+    demo_app = demo(world)
+    with served(stalling) as origin:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "liner_mcp", "check", "--probe"],
+            env={**os.environ, "LINER_API_HOST": origin, "LINER_API_TOKEN": TOKEN},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        with process:
+            assert reached.wait(30)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert stderr == ""
+    assert "as assumed" in next(line for line in stdout.splitlines() if line.startswith("dictionary_paths"))
+    assert "could not be told: it was not asked" in stdout
+    assert stdout.rstrip().endswith("ended early: interrupted.")
+
+
+def test_settings_that_cannot_be_read_are_told_at_once() -> None:
+    with pytest.raises(SettingsError, match="LINER_API_HOST"):
+        Probe(SettingsError("LINER_API_HOST cannot be used."))
