@@ -6,12 +6,14 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from liner_mcp.demo import DemoLiner
@@ -125,6 +127,14 @@ def until(sock: socket.socket, end: bytes) -> bytes:
         assert more, got
         got += more
     return got
+
+
+def in_time() -> Generator[None]:
+    """For a loop that looks again and again: a test must end though nothing happens."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        yield
+    pytest.fail("it did not happen in time")
 
 
 def names_of(liner: DemoLiner) -> list[str]:
