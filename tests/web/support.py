@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from liner_mcp.demo import DemoLiner
+from liner_mcp.server.callers import SCOPE_KEY, Caller
 from liner_mcp.settings import read_settings
 from liner_mcp.web.app import Wrapper, create_web_app
 from liner_mcp.web.connection import Connection
@@ -124,6 +129,52 @@ def until(sock: socket.socket, end: bytes) -> bytes:
     return got
 
 
+def in_time() -> Generator[None]:
+    """For a loop that looks again and again: a test must end though nothing happens."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        yield
+    pytest.fail("it did not happen in time")
+
+
 def names_of(liner: DemoLiner) -> list[str]:
     """What Liner was asked, without queries."""
     return [target.partition("?")[0] for target in liner.requests]
+
+
+class Watched(DemoLiner):
+    """A Liner that answers after ever, and says when a request reached it and when none is left."""
+
+    def __init__(self, liner: DemoLiner) -> None:
+        super().__init__(liner.world, latency=600)
+        self.reached = threading.Event()
+        self.left = threading.Event()
+        self.running = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.running += 1
+        self.reached.set()
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.running -= 1
+            if not self.running:
+                self.left.set()
+
+
+class Named:
+    """A stand-in for authentication: the bearer token is the caller's name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            token = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
+            if not token:
+                head = {"type": "http.response.start", "status": 401, "headers": [(b"www-authenticate", b"Bearer")]}
+                await send(head)
+                await send({"type": "http.response.body", "body": b""})
+                return
+            scope[SCOPE_KEY] = Caller(token)
+        await self._app(scope, receive, send)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -14,15 +13,17 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from liner_mcp.demo import DemoLiner
-from liner_mcp.server.callers import SCOPE_KEY, Caller
 from liner_mcp.web.limits import LIMITS
 from tests.web.support import (
     ACCEPT,
     LEGACY,
     MODERN,
     PATIENCE,
+    Named,
+    Watched,
     call,
     connected,
+    in_time,
     question,
     raw,
     read_all,
@@ -209,24 +210,6 @@ def _only_http(app: Large) -> Any:
 # Rates ---------------------------------------------------------------------------------------------------------------
 
 
-class Named:
-    """A stand-in for authentication: the bearer token is the caller's name."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            token = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
-            if not token:
-                head = {"type": "http.response.start", "status": 401, "headers": [(b"www-authenticate", b"Bearer")]}
-                await send(head)
-                await send({"type": "http.response.body", "body": b""})
-                return
-            scope[SCOPE_KEY] = Caller(token)
-        await self._app(scope, receive, send)
-
-
 def test_a_caller_who_asks_too_often_is_told_when_to_ask_again(liner: DemoLiner) -> None:
     with serving(liner, mcp_requests_per_minute=3) as origin:
         statuses = [post(origin, question("tools/list")).status_code for _ in range(3)]
@@ -273,20 +256,18 @@ def test_an_unknown_caller_is_refused_before_the_body_is_read_and_probes_need_no
 
 
 def test_a_question_too_many_at_once_is_told_to_come_again(liner: DemoLiner) -> None:
-    liner.latency = 600
-    with serving(liner, limits=replace(LIMITS, requests_at_once=2)) as origin, ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(_abandoned, origin) for _ in range(2)]
-        while (refused := post(origin, question("tools/list"))).status_code == 200:
-            pass  # until both are under way
-        assert refused.headers["retry-after"] == "2"
-        told(refused, 503)
-        assert httpx.get(f"{origin}/health").status_code == 200
-        for one in running:
-            one.result()
-        while post(origin, question("tools/list")).status_code != 200:
-            pass  # their places are free again
-
-
-def _abandoned(origin: str) -> None:
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{origin}/mcp", **call("list_call_records", call_id=7003900), timeout=1)
+    slow = Watched(liner)
+    limits = replace(LIMITS, requests_at_once=2)
+    with serving(slow, limits=limits, mcp_requests_per_minute=0) as origin:
+        with connected(origin) as one, connected(origin) as other:
+            for sock in (one, other):
+                slow.reached.clear()
+                sock.sendall(raw(call("list_call_records", call_id=7003900)))
+                assert slow.reached.wait(PATIENCE)
+            refused = post(origin, question("tools/list"))
+            assert refused.headers["retry-after"] == "2"
+            told(refused, 503)
+            assert httpx.get(f"{origin}/health").status_code == 200
+        for _ in in_time():  # until the server has noticed that both went away
+            if post(origin, question("tools/list")).status_code == 200:
+                break

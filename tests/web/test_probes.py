@@ -14,7 +14,7 @@ from liner_mcp.settings import read_settings
 from liner_mcp.web.app import create_web_app
 from liner_mcp.web.limits import LIMITS
 from tests.serving import served
-from tests.web.support import names_of, serving
+from tests.web.support import in_time, names_of, serving
 
 HEALTH_CHECK = "/v1/health/check/"
 
@@ -44,8 +44,9 @@ def test_a_bad_answer_is_kept_for_a_while_too_and_then_looked_at_again(liner: De
     with serving(liner, limits=replace(LIMITS, ready_seconds=0.2)) as origin:
         assert httpx.get(f"{origin}/ready").status_code == 503
         liner.token = "demo"
-        while httpx.get(f"{origin}/ready").status_code != 200:
-            pass
+        for _ in in_time():
+            if httpx.get(f"{origin}/ready").status_code == 200:
+                break
 
 
 @pytest.mark.parametrize(

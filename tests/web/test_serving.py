@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -16,8 +15,7 @@ from mcp.types import CallToolResult
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.callers import caller
 from tests.conftest import text_of
-from tests.web.support import LEGACY, MODERN, PATIENCE, call, connected, question, raw, result, serving
-from tests.web.test_limits import Named
+from tests.web.support import LEGACY, MODERN, PATIENCE, Named, Watched, call, connected, question, raw, result, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -66,26 +64,6 @@ def test_a_cursor_of_one_process_goes_on_in_another(liner: DemoLiner, era: str) 
         )
     assert there == here
     assert there[0] not in first["rows"]
-
-
-class Watched(DemoLiner):
-    """A Liner that answers after ever, and says when a request reached it and when none is left."""
-
-    def __init__(self, liner: DemoLiner) -> None:
-        super().__init__(liner.world, latency=600)
-        self.reached = threading.Event()
-        self.left = threading.Event()
-        self.running = 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.running += 1
-        self.reached.set()
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self.running -= 1
-            if not self.running:
-                self.left.set()
 
 
 @contextmanager

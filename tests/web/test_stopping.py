@@ -18,7 +18,7 @@ import pytest
 
 from liner_mcp.demo import DemoLiner, World
 from tests.serving import served
-from tests.web.support import LEGACY, MODERN, PATIENCE, call, question, result
+from tests.web.support import LEGACY, MODERN, PATIENCE, call, in_time, question, result
 
 COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--http"]
 
@@ -73,7 +73,7 @@ def held(world: World, *options: str) -> Generator[tuple[Held, Any, str]]:
 
 
 def wait_until_refused(url: str) -> None:
-    while True:
+    for _ in in_time():
         try:
             httpx.get(url.replace("/mcp", "/health"), timeout=PATIENCE)
         except httpx.TransportError:
@@ -163,8 +163,10 @@ def test_a_worker_that_dies_is_replaced_and_the_others_go_on() -> None:
         assert len(before) == 2
         dead = before.pop()
         os.kill(dead, signal.SIGKILL)
-        while len(workers_of(process) - {dead}) < 2:
+        for _ in in_time():
             httpx.post(url, **question("tools/list"), timeout=PATIENCE)
+            if len(workers_of(process) - {dead}) == 2:
+                break
         assert before < workers_of(process)
         process.terminate()
         code, _, errors = ended(process)
