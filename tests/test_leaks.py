@@ -24,7 +24,7 @@ from liner_mcp.connect import open_clients
 from liner_mcp.errors import LinerMcpError
 from liner_mcp.liner.addresses import file_link
 from liner_mcp.liner.client import LinerClient
-from liner_mcp.liner.protocol import RetryPolicy
+from liner_mcp.liner.retries import RetryPolicy
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Directory
 from liner_mcp.review.full_record import get_call_record

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import ceil
 
 from liner_mcp.errors import CircuitOpen, LinerMcpError, LinerUnavailable, RateLimited, Unreachable
-from liner_mcp.liner.protocol import FIRST_CEILING, LAST_CEILING
+from liner_mcp.liner.retries import FIRST_CEILING, LAST_CEILING
 
 LONGEST_PAUSE = 60.0  # seconds; a longer ban is asked about once a minute, for its length may be a clock's mistake
 FAILURES_TO_OPEN = 5  # in a row, over all callers: one request with all its retries does not reach it

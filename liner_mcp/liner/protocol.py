@@ -1,7 +1,7 @@
-"""Liner's rules without I/O: which request asks what, what an answer means, whether to try again.
+"""Liner's rules without I/O: which request asks what, and what an answer means.
 
-Status, headers and body come in; data, errors and delays go out. This module opens nothing, waits for nothing and knows
-no HTTP library. The walk over pages is in `paging.py`.
+Status, headers and body come in; data and errors go out. This module opens nothing, waits for nothing and knows no HTTP
+library. The walk over pages is in `paging.py`, when to ask again in `retries.py`.
 
 Source: docs.linerapp.io, /devs/api/request-schema for the envelope; the method pages for paths and parameters.
 """
@@ -12,10 +12,9 @@ import json
 import math
 import re
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from socket import gaierror
 from types import GenericAlias
@@ -42,9 +41,6 @@ from liner_mcp.liner.text import clean
 M = TypeVar("M", bound=BaseModel)
 
 PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
-LONGEST_WAIT = 86_400.0  # a day, in seconds: asked for more, it is a ban, and its exact length helps nobody
-FIRST_CEILING = 0.5  # seconds before a first retry, at most; doubles with every attempt
-LAST_CEILING = 8.0  # seconds; beyond this one call's deadline is better spent on telling the truth
 OTHER_CALLS = "it lists recordings of other calls too, as if no call had been asked for"
 QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
 
@@ -296,67 +292,6 @@ def _count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
         return None
     return int(value) if 0 <= value < 10**15 else None
-
-
-def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
-    """What a `Retry-After` header asks for, in seconds from `now`: it may be a number or an HTTP date.
-
-    None where it is absent or means nothing; a date in the past means 0; never more than `LONGEST_WAIT`.
-    RFC 9110, section 10.2.3.
-    """
-    if retry_after is None:
-        return None
-    text = retry_after.strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        moment = moment_of(text)
-        if moment is None:
-            return None
-        seconds = max(0.0, (moment - now).total_seconds())
-    return min(seconds, LONGEST_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def moment_of(date: str | None) -> datetime | None:
-    """An HTTP date; None where it is absent or is none. RFC 9110, section 5.6.7."""
-    try:
-        moment = parsedate_to_datetime(date or "")
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """When to try a failed request again, and after how long.
-
-    `jitter` draws from 0 to the ceiling it is given ("full jitter": callers that failed together return apart).
-    """
-
-    jitter: Callable[[float], float]
-    attempts: int = 4  # three retries ride out a restart behind a load balancer; more would eat the deadline
-    first_ceiling: float = FIRST_CEILING
-    last_ceiling: float = LAST_CEILING
-
-    def delay(self, error: BaseException, attempt: int, time_left: float) -> float | None:
-        """Seconds until the next attempt after attempt number `attempt` (from 1) failed, or None: give up.
-
-        A wait that does not end before the time is up is never begun.
-        """
-        if attempt >= self.attempts or not is_passing(error):
-            return None
-        asked = error.retry_after if isinstance(error, (RateLimited, LinerUnavailable)) else None
-        ceiling = min(self.last_ceiling, self.first_ceiling * 2 ** (attempt - 1))
-        # On top of the wait Liner asks for, a little jitter: everybody was told the same number.
-        wait = self.jitter(ceiling) if asked is None else asked + self.jitter(min(asked * 0.1, 1.0))
-        return wait if wait < time_left else None
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the failure may be gone at the next attempt: network, time-out, 429, 5xx."""
-    if isinstance(error, Unreachable):
-        return error.passing
-    return isinstance(error, (RateLimited, LinerUnavailable))
 
 
 def same_host(origin: str, asked: str, location: str) -> str | None:

@@ -23,7 +23,8 @@ from liner_mcp.errors import LinerMcpError, SettingsError, Unreachable, Unreadab
 from liner_mcp.liner import protocol
 from liner_mcp.liner.bodies import ACCEPTED, Body
 from liner_mcp.liner.pressure import Pressure
-from liner_mcp.liner.protocol import Query, RetryPolicy
+from liner_mcp.liner.protocol import Query
+from liner_mcp.liner.retries import RetryPolicy, moment_of, seconds_to_wait
 
 # httpx and stamina cost 60 ms together; they are imported when the first request is made, so that a host that only
 # lists the tools does not wait for them.
@@ -247,7 +248,7 @@ class Wire:
 def _wait_asked(headers: httpx.Headers) -> float | None:
     """Seconds that an answer asks to wait. A date is read by the clock that wrote it, which may be off from ours."""
     asked = headers.get("retry-after")
-    return protocol.seconds_to_wait(asked, protocol.moment_of(headers.get("date")) or datetime.now(UTC))
+    return seconds_to_wait(asked, moment_of(headers.get("date")) or datetime.now(UTC))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from liner_mcp.demo import FAULTS
-from liner_mcp.liner.protocol import RetryPolicy
+from liner_mcp.liner.retries import RetryPolicy
 from liner_mcp.liner.wire import MAX_BODY_BYTES, MAX_REDIRECTS, REQUEST_SECONDS
 from liner_mcp.settings import Settings
 from tests.benchmarks.soak import KEPT

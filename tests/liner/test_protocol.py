@@ -29,11 +29,9 @@ from liner_mcp.errors import (
 from liner_mcp.liner import protocol
 from liner_mcp.liner.models import Order
 from liner_mcp.liner.protocol import (
-    LONGEST_WAIT,
     QUOTED_CHARACTERS,
     CallFilter,
     Query,
-    RetryPolicy,
     decode,
     is_hopeless,
     not_connected,
@@ -41,8 +39,8 @@ from liner_mcp.liner.protocol import (
     read_list,
     read_one,
     same_host,
-    seconds_to_wait,
 )
+from liner_mcp.liner.retries import LONGEST_WAIT, RetryPolicy, seconds_to_wait
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 LONG_MESSAGE = "Ошибка \n\t\u202eв поле\x00 phone: " + "очень длинное объяснение, " * 400
