@@ -26,8 +26,9 @@ from mcp import Client
 
 from liner_mcp.demo import FAULTS, DemoLiner, Fault, Share
 from liner_mcp.demo.faults import Bomb, Grows, Huge, Latency, Shrinks, Slow, What, strikes
+from liner_mcp.server.app import LinerServer
 from tests.benchmarks.figures import Figure
-from tests.fire.asking import ask, asking, in_process
+from tests.fire.asking import ask, asking, in_process, serving
 from tests.fire.scene import Question, Scene, make_scene
 from tests.fire.truth import Wrong, judged
 
@@ -40,13 +41,17 @@ DEADLINE_SECONDS = 5.0
 REFRESH = 250  # questions to one server: the next one knows no names yet, as after five minutes
 # Those that last until the deadline, and those of a hundred megabytes, are rare in life too.
 _RARE = (Latency, Slow, Huge, Bomb)
+# These make everybody wait for a minute, which would leave little to ask in the rest of a batch.
+_PAUSES = ("429, wait an hour",)
 # A list that changes is judged by how much it changed, which eight questions at once cannot know of each other.
 _LEFT_OUT = (Grows, Shrinks)
 
 
 def mixed_faults(seed: int = SEED) -> list[Fault]:
     """All kinds, together about `SHARE` of the requests; each kind draws for itself."""
-    kinds: list[What] = [what for what in FAULTS.values() if not isinstance(what, _LEFT_OUT)]
+    kinds: list[What] = [
+        what for name, what in FAULTS.items() if name not in _PAUSES and not isinstance(what, _LEFT_OUT)
+    ]
     weights = [0.1 if isinstance(what, _RARE) else 1.0 for what in kinds]
     share = SHARE / sum(weights)
     return [
@@ -75,17 +80,20 @@ async def run() -> dict[str, Any]:
     wrong: list[str] = []
     await _warm(scene)
     resident = [_resident_mb()]
+    traffic: list[tuple[int, int, int]] = []
     started = time.perf_counter()
     for first in range(0, CALLS, REFRESH):
         batch = iter(questions[first : first + REFRESH])
-        server = asking(liner, transport=in_process(liner), deadline_seconds=DEADLINE_SECONDS)
-        async with server as client, anyio.create_task_group() as group:
-            for _ in range(AT_ONCE):
-                group.start_soon(_asker, client, batch, verdicts, wrong)
+        server = serving(liner, transport=in_process(liner), deadline_seconds=DEADLINE_SECONDS)
+        async with Client(server, raise_exceptions=True) as client:
+            async with anyio.create_task_group() as group:
+                for _ in range(AT_ONCE):
+                    group.start_soon(_asker, client, batch, verdicts, wrong)
+            traffic.append(_saved(server))
         resident.append(_resident_mb())
     seconds = time.perf_counter() - started
     spoilt = _spoilt(liner)
-    for reason in wrong:
+    for reason in wrong[:20]:
         print("WRONG:", reason)
     return {
         "calls": CALLS,
@@ -98,6 +106,9 @@ async def run() -> dict[str, Any]:
         "hangs": verdicts["hangs"],
         "liner_requests": len(liner.requests),
         "spoilt_requests": spoilt,
+        "retries": sum(retries for retries, _, _ in traffic),
+        "saved_by_sharing": sum(shared for _, shared, _ in traffic),
+        "saved_by_keeping": sum(kept for _, _, kept in traffic),
         "seconds": round(seconds, 1),
         "memory_warm_mb": round(resident[0], 1),
         "memory_end_mb": round(resident[-1], 1),
@@ -109,13 +120,19 @@ async def run() -> dict[str, Any]:
     }
 
 
+def _saved(server: LinerServer) -> tuple[int, int, int]:
+    """Retries, and the requests that were not made because another one or what is kept answered."""
+    liner = server.office.desk().liner
+    return liner.traffic.retries, liner.traffic.shared, liner.answered_from_kept
+
+
 async def _asker(client: Client, batch: Iterator[Question], verdicts: Counter[str], wrong: list[str]) -> None:
     for question in batch:
         try:
             verdict = judged(await ask(client, question.asked), question.judge_for(0))
         except Wrong as error:
             verdict = "wrong"
-            wrong.append(f"{question.name}: {error}")
+            wrong.append(f"{question.name}: {error}"[:300])
         except TimeoutError:
             verdict = "hangs"
         verdicts[verdict] += 1

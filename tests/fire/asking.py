@@ -15,7 +15,7 @@ from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, CallToolResult, TextResourceContents
 
 from liner_mcp.demo import DemoLiner
-from liner_mcp.server.app import create_server
+from liner_mcp.server.app import LinerServer, create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW, text_of
 from tests.streaming import StreamingTransport
@@ -44,16 +44,14 @@ class Came:
     audio: bytes | None = None
 
 
-@asynccontextmanager
-async def asking(
+def serving(
     liner: DemoLiner,
     *,
-    mode: str = "auto",
     origin: str = "http://127.0.0.1",
     transport: httpx.AsyncBaseTransport | None = None,
     **settings: Any,
-) -> AsyncGenerator[Client]:
-    """A client of our server over this Liner, in one era; `origin` without `transport` means the network."""
+) -> LinerServer:
+    """Our server over this Liner; `origin` without `transport` means the network."""
     liner.token = TOKEN
     fields: dict[str, Any] = {
         "api_host": origin,
@@ -63,8 +61,13 @@ async def asking(
         "max_answer_bytes": 60_000,
         **settings,
     }
-    server = create_server(Settings(**fields), transport=transport, now=lambda: NOW)
-    async with Client(server, mode=mode, raise_exceptions=True) as client:
+    return create_server(Settings(**fields), transport=transport, now=lambda: NOW)
+
+
+@asynccontextmanager
+async def asking(liner: DemoLiner, *, mode: str = "auto", **options: Any) -> AsyncGenerator[Client]:
+    """A client of such a server, in one era."""
+    async with Client(serving(liner, **options), mode=mode, raise_exceptions=True) as client:
         yield client
 
 

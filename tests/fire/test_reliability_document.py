@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from liner_mcp.demo import FAULTS
+from liner_mcp.liner.kept import KEPT_BYTES, KEPT_SECONDS, SETTLED
+from liner_mcp.liner.pressure import FAILURES_TO_OPEN, LONGEST_PAUSE, OPEN_SECONDS
 from liner_mcp.liner.retries import RetryPolicy
 from liner_mcp.liner.wire import MAX_BODY_BYTES, MAX_REDIRECTS, REQUEST_SECONDS
+from liner_mcp.review.directory import FRESH_SECONDS
 from liner_mcp.settings import Settings
 from tests.benchmarks.soak import KEPT
 from tests.fire.cases import ALWAYS, CASES, OPEN, OPTIONS
@@ -32,6 +36,9 @@ LABELS = {
     "hanging": "hangs",
     "requests to Liner": "liner_requests",
     "of them spoilt": "spoilt_requests",
+    "requests that were retries": "retries",
+    "requests saved because the same was under way": "saved_by_sharing",
+    "requests saved because the details were kept": "saved_by_keeping",
     "memory when warm, MB": "memory_warm_mb",
     "memory at the end, MB": "memory_end_mb",
     "growth, MB": "memory_grown_mb",
@@ -68,6 +75,17 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"one request may take {REQUEST_SECONDS:.0f} s" in DOCUMENT
     assert f"stops at {MAX_BODY_BYTES // 1_000_000} MB" in DOCUMENT
     assert (RetryPolicy(lambda _: 0.0).attempts, MAX_REDIRECTS) == (4, 3)  # "three more tries", "three redirects"
+
+
+def test_the_rules_of_pressure_are_those_of_the_code() -> None:
+    told = {row[0]: row[1] for row in table("Pressure")}
+    assert LONGEST_PAUSE == 60  # "a minute at most"
+    assert f"after {FAILURES_TO_OPEN} failures in a row" in told["Liner is down, over HTTP"]
+    assert f"left alone for {OPEN_SECONDS:.0f} s" in told["Liner is down, over HTTP"]
+    kept = told["the same call or record again"]
+    assert timedelta(hours=1) == SETTLED  # "over an hour old"
+    assert KEPT_SECONDS == FRESH_SECONDS == 300  # "names as long"
+    assert f"{KEPT_SECONDS / 60:.0f} minutes, in {KEPT_BYTES // 1_000_000} MB at most" in kept
 
 
 def test_the_soaks_figures_are_the_committed_ones() -> None:

@@ -323,7 +323,10 @@ def summary_judge(record: Record) -> Callable[[Came], Verdict]:
     """Of the resource of a summary."""
 
     def judge(came: Came) -> Verdict:
-        same(came.text, record.summary, "the summary")
+        # Its first line is ours: it says what stands below.
+        first, _, below = (came.text or "").partition("\n")
+        same(below, record.summary, "the summary")
+        same(first.startswith(f"[Summary of call record {record.id} "), True, "the line above the summary")
         return "right"
 
     return judge

@@ -42,7 +42,11 @@ def test_a_packing_that_nobody_asked_for_is_refused(coding: str) -> None:
         Body(coding, MOST)
 
 
-@pytest.mark.parametrize("packed", [b"no gzip at all", gzip.compress(b"x" * 1000)[:-9], gzip.compress(b"")[:5]])
+@pytest.mark.parametrize(
+    "packed",
+    [b"no gzip at all", gzip.compress(b"x" * 1000)[:-9], gzip.compress(b"")[:5]],
+    ids=["not packed", "cut at its end", "cut in its head"],
+)
 def test_a_broken_or_shortened_packing_is_told(packed: bytes) -> None:
     with pytest.raises(UnreadableAnswer, match="compression is broken"):
         whole(packed, "gzip")

@@ -685,7 +685,9 @@ async def test_a_small_body_that_unpacks_beyond_the_cap_is_refused(monkeypatch: 
         assert "larger than 1 MB" in str(await error_of(client.call(7)))
 
 
-@pytest.mark.parametrize(("body", "readable"), [(gzip.compress(ONE_CALL), True), (ONE_CALL, False)])
+@pytest.mark.parametrize(
+    ("body", "readable"), [(gzip.compress(ONE_CALL), True), (ONE_CALL, False)], ids=["packed", "not packed"]
+)
 async def test_packed_answers_are_unpacked_and_broken_packing_is_told(body: bytes, readable: bool) -> None:
     async with listening(raw(body, "Content-Encoding: gzip")) as heard, client_at(heard.origin) as client:
         if readable:
