@@ -215,7 +215,7 @@ DAY = 86_400
         {"sub": 7},
         {"sub": None, "client_id": None},
     ],
-    ids=lambda claims: " and ".join(claims),
+    ids=" and ".join,
 )
 async def test_a_claim_that_is_wrong_or_missing_is_an_invalid_token_and_no_more_is_said(
     checked: Checked, wrong: dict[str, Any]
