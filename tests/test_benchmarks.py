@@ -129,11 +129,11 @@ def test_nothing_is_told_of_results_that_are_the_kept_ones() -> None:
     assert gates.passed(copy.deepcopy(KEPT), KEPT) == []
 
 
-def test_a_figure_above_its_bar_is_told() -> None:
+@pytest.mark.parametrize("kind", ["figures", "timed_figures"])
+def test_a_figure_above_its_bar_is_told(kind: str) -> None:
     new = copy.deepcopy(KEPT)
-    new["figures"][0]["value"] = new["figures"][0]["bar"] + 1
-    (told,) = gates.passed(new, KEPT)
-    assert "above its bar" in told
+    new[kind][0]["value"] = new[kind][0]["bar"] + 1
+    assert [told for told in gates.passed(new, KEPT) if f"{new[kind][0]['what']}: " in told and "above its bar" in told]
 
 
 def test_a_dearer_row_is_told() -> None:

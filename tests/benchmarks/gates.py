@@ -21,7 +21,7 @@ Results = dict[str, Any]
 
 def passed(new: Results, old: Results) -> list[str]:
     """The gates that `new` has passed, worst kind first; none means that all is well."""
-    return [*_wrong_answers(new), *_bars(new), *_questions(new, old), *_prices(new, old), *_times(new, old)]
+    return [*_wrong_answers(new), *_bars(new, old), *_questions(new, old), *_prices(new, old), *_times(new, old)]
 
 
 def _wrong_answers(new: Results) -> Iterator[str]:
@@ -30,10 +30,14 @@ def _wrong_answers(new: Results) -> Iterator[str]:
             yield f"{OURS.name} fails the question {name!r}: {outcome['failed']}."
 
 
-def _bars(new: Results) -> Iterator[str]:
-    for figure in [*new.get("figures", ()), *(new.get("timed_figures") or ())]:
+def _bars(new: Results, old: Results) -> Iterator[str]:
+    figures = list(new.get("figures", ()))
+    if new.get("timed_figures") != old.get("timed_figures"):  # else they were kept, not measured
+        figures += new.get("timed_figures") or ()
+    for figure in figures:
         if figure["bar"] is not None and figure["value"] > figure["bar"]:
-            yield f"{figure['what']}: {figure['value']:.4g} {figure['unit']} is above its bar of {figure['bar']:g}."
+            value = f"{figure['value']:.4g} {figure['unit']}".rstrip()
+            yield f"{figure['what']}: {value} is above its bar of {figure['bar']:g}."
 
 
 def _questions(new: Results, old: Results) -> Iterator[str]:
@@ -79,7 +83,7 @@ def _prices(new: Results, old: Results) -> Iterator[str]:
 
 def _times(new: Results, old: Results) -> Iterator[str]:
     now, before = new.get("times"), old.get("times")
-    if not now or not before or now is before:
+    if not now or not before or now == before:
         return
     ratio, was = _to_bare(now), _to_bare(before)
     if ratio > was * SLOWER:

@@ -80,7 +80,8 @@ def figures(results: Results) -> str:
         bar = "" if figure["bar"] is None else f"{figure['bar']:,g}"
         bare = "" if figure["bare"] is None else number(figure["bare"])
         spread = " to ".join(map(number, figure["spread"])) if figure["spread"] else ""
-        rows.append([figure["what"], number(figure["value"]) + unit, bar, bare, spread])
+        what = f"{figure['what']} ({figure['note']})" if figure["note"] else figure["what"]
+        rows.append([what, number(figure["value"]) + unit, bar, bare, spread])
     return _table(["", "measured", "at most", "bare SDK", "spread"], rows)
 
 
