@@ -163,6 +163,23 @@ def test_slower_questions_are_told_only_in_relation_to_the_bare_server() -> None
     assert "time for all questions" in told
 
 
+def test_what_is_newer_than_the_times_is_shown_without_them() -> None:
+    newer = copy.deepcopy(KEPT)
+    newer["times"] = {**(newer["times"] or {}), "seconds": {OURS.name: {"one call": [0.25, 0.2, 0.3]}}}
+    newer["times"] |= {"date": "2026-11-20", "python": "3.11", "machine": "a machine", "runs": 1}
+    first, second, *_ = tables.questions(newer).splitlines()[2:]
+    assert ", 0.25 s |" in first
+    assert " s |" not in second
+    assert "not timed" in tables.totals(newer)
+
+
+def test_a_new_question_must_be_kept() -> None:
+    old = copy.deepcopy(KEPT)
+    del _ours(old)["outcomes"]["one call"]
+    (told,) = gates.passed(KEPT, old)
+    assert "'one call' is not among the kept results" in told
+
+
 def test_a_contestant_that_is_not_installed_is_left_out_and_said_to_be() -> None:
     without = copy.deepcopy(KEPT)
     without["contestants"][-1] |= {"definitions": None, "outcomes": None}

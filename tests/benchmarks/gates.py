@@ -49,6 +49,9 @@ def _questions(new: Results, old: Results) -> Iterator[str]:
         if now is None or not before:
             continue
         for question, outcome in now.items():
+            if question not in before:
+                yield f"the question {question!r} is not among the kept results."
+                continue
             yield from _compared(f"{name}, {question!r}", outcome, before[question], both_ways=name != OURS.name)
         tokens = _of(old, name)["definitions"]["tools"]
         yield from _grown(f"{name}, definitions", contestant["definitions"]["tools"], tokens)

@@ -56,9 +56,8 @@ def totals(results: Results) -> str:
         row("requests to Liner", total("requests")),
     ]
     if results["times"]:
-        times = results["times"]["seconds"]
-        sums = {name: sum(median for median, _, _ in of.values()) for name, of in times.items()}
-        rows.append(row("seconds in tool calls", lambda one: _seconds(sums[one["name"]])))
+        sums = {name: _seconds(sum(of[0] for of in one.values())) for name, one in results["times"]["seconds"].items()}
+        rows.append(row("seconds in tool calls", lambda one: sums.get(one["name"], "not timed")))
     return _table(["", *names], rows)
 
 
@@ -140,8 +139,9 @@ def _outcome(contestant: Results, question: str, times: Results | None) -> str:
         f"{outcome['read']:,} tokens",
         _count(outcome["requests"], "request"),
     ]
-    if times:
-        told.append(f"{_seconds(times['seconds'][contestant['name']][question][0])} s")
+    timed = times["seconds"].get(contestant["name"], {}).get(question) if times else None
+    if timed:  # else the question, or the contestant, is newer than the times
+        told.append(f"{_seconds(timed[0])} s")
     failed = f"**{outcome['failed']}** after " if outcome["failed"] else ""
     return failed + ", ".join(told)
 
