@@ -11,7 +11,7 @@ import pytest
 
 from liner_mcp.demo import World
 from tests import snapshots
-from tests.benchmarks import many_calls, sizes
+from tests.benchmarks import sizes
 from tests.tokens import tokens
 
 pytestmark = pytest.mark.anyio
@@ -34,9 +34,9 @@ async def test_definitions_of_all_tools_cost_at_most_1500_tokens() -> None:
 
 
 async def test_rows_and_pages_stay_within_their_price() -> None:
-    figures = [*await sizes.figures(), *await many_calls.rows()]
+    figures = await sizes.figures()
     assert [figure.shown for figure in figures if not figure.holds] == []
-    assert len(figures) == 7
+    assert sum(figure.bar is not None for figure in figures) == 7
 
 
 async def test_every_tool_says_that_it_only_reads() -> None:

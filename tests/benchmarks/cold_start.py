@@ -7,9 +7,11 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.contestants import GENERATED
+from tests.benchmarks.figures import Figure, timed
 
 RUNS = 9
 BARE = '''
@@ -21,6 +23,12 @@ async def check() -> str:
     return "ok"
 mcp.run("stdio")
 '''
+FASTMCP = """
+import httpx2
+from fastmcp import FastMCP
+from tests.benchmarks.liner_openapi import LINER
+FastMCP.from_openapi(LINER, httpx2.AsyncClient(base_url="http://127.0.0.1")).run(show_banner=False)
+"""
 META: dict[str, Any] = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
@@ -28,7 +36,13 @@ META: dict[str, Any] = {
 LIST_TOOLS = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}).encode() + b"\n"
 
 
-def _seconds(command: list[str]) -> float:
+class Start(NamedTuple):
+    seconds: float
+    megabytes: float
+    """Resident once the list is answered (Linux)."""
+
+
+def _start(command: list[str]) -> Start:
     started = time.perf_counter()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdin
@@ -38,16 +52,44 @@ def _seconds(command: list[str]) -> float:
         line = process.stdout.readline()
         seconds = time.perf_counter() - started
         assert b'"tools"' in line
+        pages = int(Path(f"/proc/{process.pid}/statm").read_text(encoding="ascii").split()[1])
         process.stdin.close()
-    return seconds
+    return Start(seconds, pages * 4096 / 1e6)
 
 
 def figures() -> list[Figure]:
-    bare, ours = [sys.executable, "-c", BARE], [sys.executable, "-m", "liner_mcp", "serve", "--demo"]
-    for command in (bare, ours):
-        _seconds(command)  # the first of each reads the files into memory
-    pairs = [(_seconds(bare), _seconds(ours)) for _ in range(RUNS)]
-    ratio = statistics.median(b / a for a, b in pairs)
-    medians = [statistics.median(times) for times in zip(*pairs, strict=True)]
-    note = f"{medians[1]:.3f} s to {medians[0]:.3f} s, median of {RUNS} pairs"
-    return [Figure("start to first tools/list to a bare server", ratio, 1.15, note=note)]
+    commands = [[sys.executable, "-m", "liner_mcp", "serve", "--demo"], [sys.executable, "-c", BARE]]
+    if GENERATED.takes_part:
+        commands.append([sys.executable, "-c", FASTMCP])
+    for command in commands:
+        _start(command)  # the first of each reads the files into memory
+    rounds = [[_start(command) for command in commands] for _ in range(RUNS)]
+    ours, bare = [one[0] for one in rounds], [one[1] for one in rounds]
+    medians = [statistics.median(one.seconds for one in starts) for starts in zip(*rounds, strict=True)]
+    found = [
+        timed(
+            "start to first tools/list to a bare server",
+            [us.seconds / it.seconds for us, it in zip(ours, bare, strict=True)],
+            1.15,
+            "",
+            f"{medians[0]:.3f} s to {medians[1]:.3f} s",
+        ),
+        _beside("memory after the first tools/list", [s.megabytes for s in ours], [s.megabytes for s in bare], "MB"),
+    ]
+    if GENERATED.takes_part:
+        theirs = [one[2] for one in rounds]
+        found.append(
+            timed(
+                "the same start of FastMCP to a bare server",
+                [them.seconds / it.seconds for them, it in zip(theirs, bare, strict=True)],
+                None,
+                "",
+                f"{medians[2]:.3f} s to {medians[1]:.3f} s",
+            )
+        )
+    return found
+
+
+def _beside(what: str, ours: list[float], bare: list[float], unit: str) -> Figure:
+    median = statistics.median(ours)
+    return Figure(what, median, None, unit, bare=statistics.median(bare), spread=(min(ours), max(ours)))

@@ -1,19 +1,31 @@
-"""A figure: what was measured, and the bar it is held to."""
+"""A figure: what was measured, beside its bar and beside the same on the bare SDK in the same run."""
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+RUNS = 7
+"""Of everything timed: enough for a median that one slow run does not move."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`bar` is the most that `value` may be; None where a figure is only told. `note` says what it was made of."""
+    """`bar` is the most that `value` may be; None where a figure is only told. `note` says what it was made of.
+
+    `exact` figures are the same on every machine: tokens, requests. Of the others `spread` is the least and the most
+    of the runs. `bare` is the same on the bare SDK.
+    """
 
     what: str
     value: float
     bar: float | None = None
     unit: str = ""
     note: str = ""
+    bare: float | None = None
+    spread: tuple[float, float] | None = None
+    exact: bool = False
 
     @property
     def holds(self) -> bool:
@@ -21,7 +33,20 @@ class Figure:
 
     @property
     def shown(self) -> str:
-        value = f"{self.value:.3g}" if self.value < 100 else f"{self.value:,.0f}"
         bar = "" if self.bar is None else f"   bar {self.bar:g}{'' if self.holds else '   MISSED'}"
+        bare = "" if self.bare is None else f"   bare SDK {number(self.bare)}"
+        spread = "" if self.spread is None else f"   {number(self.spread[0])} to {number(self.spread[1])}"
         note = f"   ({self.note})" if self.note else ""
-        return f"{value:>8} {self.unit:<6}{bar}{note}"
+        return f"{number(self.value):>8} {self.unit:<6}{bar}{bare}{spread}{note}"
+
+
+def number(value: float) -> str:
+    """Three digits that matter, or a whole number."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value < 10 and value != int(value) else f"{value:.3g}"
+
+
+def timed(what: str, runs: Sequence[float], bar: float | None = None, unit: str = "", note: str = "") -> Figure:
+    """The median of some runs, with their spread."""
+    return Figure(what, statistics.median(runs), bar, unit, note, spread=(min(runs), max(runs)))

@@ -27,7 +27,6 @@ from mcp import Client
 from liner_mcp.demo import FAULTS, DemoLiner, Fault, Share
 from liner_mcp.demo.faults import Bomb, Grows, Huge, Latency, Shrinks, Slow, What, strikes
 from liner_mcp.server.app import LinerServer
-from tests.benchmarks.figures import Figure
 from tests.fire.asking import ask, asking, in_process, serving
 from tests.fire.scene import Question, Scene, make_scene
 from tests.fire.truth import Wrong, judged
@@ -57,16 +56,6 @@ def mixed_faults(seed: int = SEED) -> list[Fault]:
     return [
         Fault(what, "", Share(share * weight, seed + n))
         for n, (what, weight) in enumerate(zip(kinds, weights, strict=True))
-    ]
-
-
-async def figures() -> list[Figure]:
-    """The soak as figures, two of them with a bar of nothing at all."""
-    found = await run()
-    return [
-        Figure(f"soak: wrong answers of {CALLS:,}", found["wrong"], 0),
-        Figure("soak: hangs", found["hangs"], 0),
-        Figure("soak: memory from warm to end", found["memory_grown_mb"], 10, "MB"),
     ]
 
 

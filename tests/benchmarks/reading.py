@@ -1,0 +1,56 @@
+"""A model's eyes on one question: each tool call is made, timed, and counted in tokens; too much ends the question."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from mcp import Client
+from mcp.types import CallToolResult, TextContent
+
+from tests.tokens import tokens
+
+WINDOW = 200_000
+"""Tokens of answers that a model can hold: the context of today's usual models. Whoever needs more has failed."""
+
+
+class TooMuch(Exception):
+    """The answers to this question no longer fit a context."""
+
+
+class Refused(Exception):
+    """A tool answered with an error; its text is what the model reads."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the text content of answers, as hosts show it."""
+
+    client: Client
+    calls: int = 0
+    read: int = 0
+    written: int = 0
+    """Tokens of the arguments: a model writes them, one by one."""
+    seconds: float = 0.0
+    """Time in tool calls only: the reader's own thinking is left out, for all alike."""
+
+    async def ask(self, tool: str, /, **arguments: Any) -> str:
+        """The text of the answer.
+
+        Raises: Refused for an error; TooMuch once the answers exceed WINDOW.
+        """
+        started = time.perf_counter()
+        result = await self.client.call_tool(tool, arguments)
+        self.seconds += time.perf_counter() - started
+        assert isinstance(result, CallToolResult)
+        text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+        self.calls += 1
+        self.read += tokens(text)
+        self.written += tokens(json.dumps(arguments, ensure_ascii=False, separators=(",", ":")))
+        if self.read > WINDOW:
+            raise TooMuch
+        if result.is_error:
+            raise Refused(text)
+        return text

@@ -1,0 +1,189 @@
+"""What the documents claim of this server is what it does now: the tables, the twenty questions, and the gates."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, cast
+
+import pytest
+
+from liner_mcp.demo import DemoLiner, World
+from tests.benchmarks import gates, prices, results, tables
+from tests.benchmarks.contestants import CONTESTANTS, OURS, PASSING, Contestant
+from tests.benchmarks.questions import QUESTIONS, Question
+from tests.benchmarks.reading import Reader, Refused
+
+pytestmark = pytest.mark.anyio
+
+REFRESH = "If this is meant: python -m tests.benchmarks --exact --write, and read the difference as a user would."
+KEPT = results.committed()
+TAKING_PART = [contestant for contestant in CONTESTANTS if contestant.takes_part]
+
+
+@pytest.mark.parametrize("document", tables.DOCUMENTS, ids=lambda path: path.name)
+def test_the_documents_tables_are_those_of_the_kept_results(document: Any) -> None:
+    text = document.read_text(encoding="utf-8")
+    assert tables.with_tables(text, KEPT) == text, REFRESH
+
+
+def test_every_table_stands_in_some_document() -> None:
+    told = "".join(document.read_text(encoding="utf-8") for document in tables.DOCUMENTS)
+    assert set(re.findall(r"<!-- benchmarks: (\w+) -->", told)) == set(tables.TABLES)
+
+
+@pytest.mark.parametrize("contestant", TAKING_PART, ids=lambda contestant: contestant.name)
+async def test_the_twenty_questions_cost_what_is_told_and_are_right_or_wrong_as_told(
+    contestant: Contestant, world: World
+) -> None:
+    now = {"contestants": [await results.contestant_results(contestant, world)]}
+    assert gates.passed(now, KEPT) == [], REFRESH
+    assert len(now["contestants"][0]["outcomes"]) == 20
+
+
+async def test_the_price_list_is_what_answers_cost() -> None:
+    now: dict[str, Any] = {"contestants": []}
+    now["prices"] = {"rows": prices.ROWS, "list": [asdict(price) for price in await prices.prices()]}
+    assert gates.passed(now, KEPT) == [], REFRESH
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+async def test_a_question_takes_no_other_answer_for_right(question: Question, world: World) -> None:
+    async with PASSING.opened(DemoLiner(world), 0) as client:
+        reader = Reader(client)
+        answer: Any = Refused("no such call")
+        if question.name == "hung up early":  # more than fits a context
+            answer = {call.id for call in world.calls.values() if 0 < call.talk_time_duration_seconds < 20}
+        elif question.name != "unknown call":
+            answer = await PASSING.ask(question, reader)
+            assert question.right(world, answer)
+    for other in _spoilt(answer):
+        assert not question.right(world, other)
+
+
+def _spoilt(answer: Any) -> list[Any]:
+    """The answer with one thing less, one thing more, or one thing else."""
+    if isinstance(answer, set):
+        members = sorted(cast("set[int]", answer))
+        return [set(members[1:]), {*members, 1}]
+    if isinstance(answer, list):
+        listed = cast("list[Any]", answer)
+        return [listed[:-1], listed[:-1] + listed[:1]]
+    if isinstance(answer, tuple):
+        return [("somebody", *cast("tuple[Any, ...]", answer)[1:])]
+    if isinstance(answer, dict):
+        return _spoilt_dictionaries(cast("dict[Any, Any]", answer))
+    return ["a summary", []]
+
+
+def _spoilt_dictionaries(answer: dict[Any, Any]) -> list[dict[Any, Any]]:
+    key, value = next((key, value) for key, value in answer.items() if value)
+    less = {other: kept for other, kept in answer.items() if other != key}
+    others: dict[type, Callable[[Any], Any]] = {
+        int: lambda count: count + 1,
+        str: lambda text: text[:10],
+        tuple: lambda parts: (-1, *parts[1:]),
+        dict: _without_words,
+    }
+    wrong = {**answer, key: others[type(value)](value)}
+    return [wrong] if "text" in answer else [less, wrong]  # facts about one record: what is missing is not looked for
+
+
+def _without_words(told: dict[int, str | None]) -> dict[int, str | None]:
+    return {record: (text or "")[:10] + "…" for record, text in told.items()}
+
+
+def _ours(kept: dict[str, Any]) -> dict[str, Any]:
+    found: list[dict[str, Any]] = [one for one in kept["contestants"] if one["name"] == OURS.name]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "times", "more", "told"),
+    [
+        (("outcomes", "one call", "calls"), 1, 1, "2 tool calls, 1 before"),
+        (("outcomes", "one call", "requests"), 1, 1, "requests to Liner"),
+        (("outcomes", "transfers", "requests"), 1, 5, "requests to Liner"),
+        (("outcomes", "thirty calls", "read"), 1.03, 0, "read"),
+        (("outcomes", "transfers", "written"), 1.1, 0, "written"),
+        (("definitions", "tools"), 1.03, 0, "definitions"),
+    ],
+)
+def test_each_gate_closes(path: tuple[str, ...], times: float, more: int, told: str) -> None:
+    new = copy.deepcopy(KEPT)
+    part = _ours(new)
+    for step in path[:-1]:
+        part = part[step]
+    part[path[-1]] = int(part[path[-1]] * times) + more
+    assert [sentence for sentence in gates.passed(new, KEPT) if told in sentence]
+
+
+def test_a_wrong_answer_is_told() -> None:
+    new = copy.deepcopy(KEPT)
+    _ours(new)["outcomes"]["one call"]["failed"] = "wrong"
+    assert "liner-mcp fails the question 'one call': wrong." in gates.passed(new, KEPT)
+
+
+def test_nothing_is_told_of_results_that_are_the_kept_ones() -> None:
+    assert gates.passed(copy.deepcopy(KEPT), KEPT) == []
+
+
+@pytest.mark.parametrize("kind", ["figures", "timed_figures"])
+def test_a_figure_above_its_bar_is_told(kind: str) -> None:
+    new = copy.deepcopy(KEPT)
+    new[kind][0]["value"] = new[kind][0]["bar"] + 1
+    assert [told for told in gates.passed(new, KEPT) if f"{new[kind][0]['what']}: " in told and "above its bar" in told]
+
+
+def test_a_dearer_row_is_told() -> None:
+    new = copy.deepcopy(KEPT)
+    new["prices"]["list"][0]["tokens"][2] += 300
+    (told,) = gates.passed(new, KEPT)
+    assert "100 rows" in told
+
+
+def test_a_baseline_that_became_cheaper_is_told_too() -> None:
+    new = copy.deepcopy(KEPT)
+    (bare,) = [one for one in new["contestants"] if one["name"] == PASSING.name]
+    bare["outcomes"]["thirty calls"]["read"] //= 2
+    (told,) = gates.passed(new, KEPT)
+    assert PASSING.name in told
+
+
+def test_slower_questions_are_told_only_in_relation_to_the_bare_server() -> None:
+    old = copy.deepcopy(KEPT)
+    old["times"] = {"seconds": {OURS.name: {"one call": [0.2, 0.1, 0.3]}, PASSING.name: {"one call": [0.1, 0.1, 0.1]}}}
+    slow = copy.deepcopy(old)
+    slow["times"]["seconds"] = {name: {"one call": [1.0, 1.0, 1.0]} for name in (OURS.name, PASSING.name)}
+    assert gates.passed(slow, old) == []
+    slow["times"]["seconds"][OURS.name]["one call"] = [4.0, 4.0, 4.0]
+    (told,) = gates.passed(slow, old)
+    assert "time for all questions" in told
+
+
+def test_what_is_newer_than_the_times_is_shown_without_them() -> None:
+    newer = copy.deepcopy(KEPT)
+    newer["times"] = {**(newer["times"] or {}), "seconds": {OURS.name: {"one call": [0.25, 0.2, 0.3]}}}
+    newer["times"] |= {"date": "2026-11-20", "python": "3.11", "machine": "a machine", "runs": 1}
+    first, second, *_ = tables.questions(newer).splitlines()[2:]
+    assert ", 0.25 s |" in first
+    assert " s |" not in second
+    assert "not timed" in tables.totals(newer)
+
+
+def test_a_new_question_must_be_kept() -> None:
+    old = copy.deepcopy(KEPT)
+    del _ours(old)["outcomes"]["one call"]
+    (told,) = gates.passed(KEPT, old)
+    assert "'one call' is not among the kept results" in told
+
+
+def test_a_contestant_that_is_not_installed_is_left_out_and_said_to_be() -> None:
+    without = copy.deepcopy(KEPT)
+    without["contestants"][-1] |= {"definitions": None, "outcomes": None}
+    assert "not installed" in tables.totals(without)
+    assert "not installed" in tables.questions(without)
+    assert "Left out" in tables.made(without)
+    assert gates.passed(without, KEPT) == []
