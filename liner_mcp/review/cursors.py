@@ -2,6 +2,9 @@
 
 A cursor holds what is needed to go on (any server can continue it) and grants nothing: whoever sends one could have
 asked the same question without it. Its checksum tells a mangled cursor from a good one; it is not a signature.
+
+It is text that a model reads and writes back, so it is spelled for tokens: a short state as it is, in single quotes,
+for packing it would take twice as many; a long one, or one with letters that must be escaped, is packed.
 """
 
 from __future__ import annotations
@@ -19,11 +22,19 @@ from liner_mcp.review.table import minified
 CHECKSUM_BYTES = 4  # one mangled cursor in four thousand million passes, and then fails on its content
 MAX_CURSOR_CHARACTERS = 4_000  # far above any we make: a longer text is somebody's mistake, not worth decoding
 MAX_STATE_BYTES = 100_000  # what a crafted cursor may unpack to
+PLAIN_CHARACTERS = 600  # beyond it packing saves more than its letters cost
+
+_QUOTES = str.maketrans("\"'", "'\"")  # inside a JSON text single quotes need no backslash
+_HEX = 2 * CHECKSUM_BYTES
 
 
 def encode_cursor(tool: str, state: dict[str, Any]) -> str:
-    """`state` (JSON types) as text without characters that need escaping anywhere."""
-    packed = zlib.compress(minified({"tool": tool, **state}).encode(), level=9)
+    """`state` (JSON types) as text without characters that need escaping inside a JSON text."""
+    text = minified({"tool": tool, **state})
+    if len(text) <= PLAIN_CHARACTERS and text.isascii() and text.isprintable() and not {"'", "\\"} & set(text):
+        plain = text.translate(_QUOTES)
+        return _checksum(plain.encode()).hex() + plain
+    packed = zlib.compress(text.encode(), level=9)
     return _spelled(_checksum(packed) + packed)
 
 
@@ -49,15 +60,26 @@ def _unpack(cursor: str) -> dict[str, Any] | None:
     if len(cursor) > MAX_CURSOR_CHARACTERS or not cursor.isascii():
         return None
     try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        checksum, packed = raw[:CHECKSUM_BYTES], raw[CHECKSUM_BYTES:]
-        # Base64 ignores the last bits of its last character: only the spelling we gave is the cursor we gave.
-        if checksum != _checksum(packed) or cursor != _spelled(raw):
-            return None
-        state = json.loads(zlib.decompressobj().decompress(packed, MAX_STATE_BYTES))
+        state = json.loads(_plain(cursor) if "{" in cursor else _packed(cursor))
     except (binascii.Error, zlib.error, ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", state) if isinstance(state, dict) else None
+
+
+def _plain(cursor: str) -> str:
+    checksum, plain = cursor[:_HEX], cursor[_HEX:]
+    if checksum != _checksum(plain.encode()).hex():
+        raise ValueError("not as it was given")
+    return plain.translate(_QUOTES)
+
+
+def _packed(cursor: str) -> bytes:
+    raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    checksum, packed = raw[:CHECKSUM_BYTES], raw[CHECKSUM_BYTES:]
+    # Base64 ignores the last bits of its last character: only the spelling we gave is the cursor we gave.
+    if checksum != _checksum(packed) or cursor != _spelled(raw):
+        raise ValueError("not as it was given")
+    return zlib.decompressobj().decompress(packed, MAX_STATE_BYTES)
 
 
 def _spelled(raw: bytes) -> str:

@@ -117,8 +117,8 @@ def cursor_of(
     """The cursor with which `place` goes on after this key."""
     moment, call_id = after
     state: dict[str, Any] = {
-        "w": [_micros(place.window.since), _micros(place.window.until)],
-        "k": [_micros(moment), call_id],
+        "w": [_seconds(place.window.since), _seconds(place.window.until)],
+        "k": [_seconds(moment), call_id],
         "g": given,
         "i": list(place.include),
     }
@@ -134,7 +134,7 @@ def cursor_of(
 
 
 def _unpacked(state: dict[str, Any]) -> tuple[Place, str | None]:
-    since, until = (_moment(micros) for micros in state["w"])
+    since, until = (_moment(seconds) for seconds in state["w"])
     moment, call_id = state["k"]
     pace, keep = state.get("p"), state.get("s")
     place = Place(
@@ -173,12 +173,14 @@ def _filters() -> TypeAdapter[Filters]:
     return TypeAdapter(Filters)
 
 
-def _micros(moment: datetime) -> int:
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / EPSILON)
+def _seconds(moment: datetime) -> int | float:
+    """Seconds since 1970; Liner's own times are whole, and microseconds fit a JSON number beside them."""
+    micros = round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / EPSILON)
+    return micros // 1_000_000 if micros % 1_000_000 == 0 else micros / 1_000_000
 
 
-def _moment(micros: int) -> datetime:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + int(micros) * EPSILON
+def _moment(seconds: float) -> datetime:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + round(float(seconds) * 1_000_000) * EPSILON
     if not 1 < moment.year < LAST_YEAR:
         raise ValueError("too near the edge of the calendar to be reckoned with in every zone")
     return moment

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.review.cursors import MAX_CURSOR_CHARACTERS, decode_cursor, encode_cursor
+from tests.tokens import tokens
 
 TOOL = "list_call_records"
 STATE = {"call_id": 7000123, "at": 1795168800.123456, "id": 9000001}
+PACKED = {**STATE, "query": "Анна"}  # letters that need escaping are packed
 ALPHABET = string.ascii_letters + string.digits + "-_"
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
@@ -58,7 +60,16 @@ def test_a_cursor_brings_back_the_state_it_was_given(state: dict[str, Any]) -> N
 @given(STATES)
 @settings(deadline=None)
 def test_a_cursor_needs_no_escaping_anywhere(state: dict[str, Any]) -> None:
-    assert set(encode_cursor(TOOL, state)) <= set(ALPHABET)
+    cursor = encode_cursor(TOOL, state)
+    assert json.dumps(cursor) == f'"{cursor}"'
+    assert "{" in cursor or set(cursor) <= set(ALPHABET)
+
+
+def test_a_short_cursor_is_spelled_for_tokens_and_not_for_letters() -> None:
+    plain, packed = encode_cursor(TOOL, STATE), encode_cursor(TOOL, PACKED)
+    assert plain[8:] == "{'tool':'list_call_records','call_id':7000123,'at':1795168800.123456,'id':9000001}"
+    assert set(packed) <= set(ALPHABET)
+    assert tokens(plain) < tokens(packed)
 
 
 def test_white_space_around_a_copied_cursor_is_forgiven() -> None:
@@ -70,28 +81,33 @@ def test_a_cursor_of_another_tool_is_refused_by_name() -> None:
         decode_cursor("find_calls", encode_cursor(TOOL, STATE))
 
 
-@pytest.mark.parametrize("extra", range(3), ids="padding {}".format)
-def test_a_cursor_with_any_one_character_changed_is_refused(extra: int) -> None:
-    # Three lengths, for the last character of base64 may carry bits that mean nothing.
-    cursors = {len(one) % 4: one for one in (encode_cursor(TOOL, {**STATE, "id": n}) for n in range(10**6, 10**6 + 99))}
-    assert len(cursors) == 3, "all three ways in which base64 can end"
-    cursor = list(cursors.values())[extra]
+def every_spelling() -> list[str]:
+    """A plain cursor, and packed ones of three lengths: the last letter of base64 may hold bits that mean nothing."""
+    packed = {len(one) % 4: one for one in (encode_cursor(TOOL, {**PACKED, "id": n}) for n in range(10**6, 10**6 + 99))}
+    assert len(packed) == 3, "all three ways in which base64 can end"
+    return [encode_cursor(TOOL, STATE), *packed.values()]
+
+
+@pytest.mark.parametrize("cursor", every_spelling(), ids=["plain", "packed", "padded", "padded twice"])
+def test_a_cursor_with_any_one_character_changed_is_refused(cursor: str) -> None:
     for place in range(len(cursor)):
-        for other in ALPHABET + "+/= \n.я\x00":
+        for other in ALPHABET + "+/= \n.я\x00{}'\"":
             changed = cursor[:place] + other + cursor[place + 1 :]
             if changed.strip() != cursor:
                 refusal(changed)
 
 
-def test_a_cursor_cut_anywhere_is_refused() -> None:
-    cursor = encode_cursor(TOOL, STATE)
+@pytest.mark.parametrize("state", [STATE, PACKED], ids=["plain", "packed"])
+def test_a_cursor_cut_anywhere_is_refused(state: dict[str, Any]) -> None:
+    cursor = encode_cursor(TOOL, state)
     for length in range(len(cursor)):
         refusal(cursor[:length])
         refusal(cursor[len(cursor) - length :])
 
 
-def test_a_cursor_with_something_added_is_refused() -> None:
-    cursor = encode_cursor(TOOL, STATE)
+@pytest.mark.parametrize("state", [STATE, PACKED], ids=["plain", "packed"])
+def test_a_cursor_with_something_added_is_refused(state: dict[str, Any]) -> None:
+    cursor = encode_cursor(TOOL, state)
     for extra in ("A", "=", "==", "AAAA", cursor, "…", ","):
         refusal(cursor + extra)
         refusal(extra + cursor)
@@ -166,6 +182,11 @@ def test_a_zip_bomb_is_refused_without_being_unpacked() -> None:
 )
 def test_a_right_checksum_over_a_wrong_content_is_refused(content: bytes) -> None:
     refusal(crafted(zlib.compress(content)))
+
+
+@pytest.mark.parametrize("plain", ["{", "{}}", "[{}]", "'{'", "{'tool':" + "[" * 3_000, "[{" + "1" * 3_900, "{'tool'"])
+def test_a_right_checksum_over_a_wrong_plain_content_is_refused(plain: str) -> None:
+    refusal(hashlib.blake2s(plain.encode(), digest_size=4).hexdigest() + plain)
 
 
 def test_a_right_checksum_over_what_is_not_packed_is_refused() -> None:

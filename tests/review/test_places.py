@@ -145,7 +145,7 @@ async def test_other_arguments_do_not_go_on_with_a_digest(liner: DemoLiner, ques
 
 # Crafted and mangled --------------------------------------------------------------------------------------------------
 
-SINCE, UNTIL, AT = 1_763_000_000_000_000, 1_764_000_000_000_000, 1_763_500_000_000_000
+SINCE, UNTIL, AT = 1_763_000_000, 1_764_000_000, 1_763_500_000
 GOOD: dict[str, Any] = {"w": [SINCE, UNTIL], "k": [AT, 7], "g": 1, "i": [], "p": 1.5, "q": {}, "f": {"leads": [5]}}
 
 
@@ -159,9 +159,10 @@ async def test_the_crafted_cursor_that_the_next_test_spoils_is_good(liner: DemoL
         {"w": None},
         {"w": [SINCE]},
         {"w": ["a", "b"]},
+        {"w": ["inf", "nan"]},
         {"w": [SINCE, 10**30]},
-        {"w": [SINCE, 253_402_300_799_999_999]},
-        {"w": [-62_135_596_800_000_000, UNTIL]},
+        {"w": [SINCE, 253_402_300_799]},
+        {"w": [-62_135_596_800, UNTIL]},
         {"w": [UNTIL, SINCE]},
         {"k": 5},
         {"k": [AT]},
