@@ -27,7 +27,7 @@ PAGE_ENTRIES = 200  # hundreds of agents are browsed by query, not by page
 async def list_directory(
     desk: Desk, *, kind: Kind | None, query: str | None, cursor: str | None, budget: int
 ) -> Written:
-    """The entries of a dictionary whose name has `query` in it, by name, within `budget` bytes.
+    """The entries of a dictionary whose name has `query` in it or whose id it is, by name, within `budget` bytes.
 
     Raises: InvalidArgument for an unusable cursor; what the Liner client raises when the dictionary cannot be read.
     """
@@ -35,7 +35,11 @@ async def list_directory(
     entries = await desk.directory.entries(kind)
     groups = await _groups(desk) if kind == "agents" else ()
     wanted = folded(query or "")
-    found = [entry for entry in entries if not wanted or any(contains(wanted, text) for text in _texts(entry))]
+    found = [
+        entry
+        for entry in entries
+        if not wanted or wanted == str(entry.id) or any(contains(wanted, text) for text in _texts(entry))
+    ]
     found.sort(key=_order)
     left = [entry for entry in found if after is None or _order(entry) > after]
     whole = desk.directory.whole(kind)

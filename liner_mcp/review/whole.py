@@ -82,13 +82,14 @@ async def read_all(
     """
     if not filters.requests(window):
         return WholeRead((), window.since, None, whole=True, changed=False, counted=0)
-    few = READ_ON * SLICE_CALLS if filters.transferred is None else EXAMINED_SLICE_CALLS
+    slice_calls = WHOLE_SLICE_CALLS if filters.transferred is None else EXAMINED_SLICE_CALLS
+    # What is one slice anyway is read on from its first page; of a longer window more than a few pages only count.
+    few = slice_calls if window.until - window.since <= LONGEST_SLICE else min(READ_ON * SLICE_CALLS, slice_calls)
     first = merged(window, await read_listings(liner, filters, window, few), few)
     if first.whole:
         folded = (await fold(first.calls),)
         leaked = _leaked(first, filters)
         return WholeRead(folded, window.since, None, True, first.changed, first.counted, leaked)
-    slice_calls = WHOLE_SLICE_CALLS if filters.transferred is None else EXAMINED_SLICE_CALLS
     # A Liner that ignores the window gives everything for every slice of it.
     windows = [window] if first.strayed else _slices(window, first.counted, slice_calls)
     reader = _Reader(liner, filters, fold, progress, first.counted, _at_once(liner, filters, windows, first.counted))

@@ -178,7 +178,7 @@ class Tools:
     ) -> CallToolResult:
         """Names and ids of orders (projects), agents, agent groups, call statuses or lead statuses.
 
-        query matches anywhere in a name. Other tools take names as they are; this is for browsing.
+        query matches anywhere in a name, or is an id. Other tools take names as they are; this is for browsing.
         """
         from liner_mcp.review.listing import list_directory
 

@@ -193,3 +193,8 @@ async def test_groups_that_cannot_be_read_cost_a_column_and_not_the_agents(liner
 async def test_a_dictionary_that_cannot_be_read_is_an_error_when_it_is_what_was_asked_for(liner: DemoLiner) -> None:
     with pytest.raises(LinerUnavailable):
         await listing(Spoilt(liner, refused={GROUPS: 500}), "agent_groups")
+
+
+async def test_an_id_finds_its_entry_and_none_that_only_holds_its_digits(liner: DemoLiner) -> None:
+    assert [row[0] for row in (await listing(liner, "agents", "104")).structure["rows"]] == [104]
+    assert (await listing(liner, "agents", "11")).structure["rows"] == []
