@@ -16,6 +16,8 @@ _PATIENCE = 20  # seconds; a worker that has its work never needs as long
 
 @dataclass(frozen=True, slots=True)
 class Running:
+    """A server: where it answers, and the process that was started."""
+
     url: str
     pid: int
 
