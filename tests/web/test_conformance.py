@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from liner_mcp.demo import DemoLiner, World
+from tests.web.fixture_server import fixture_served
 from tests.web.support import LEGACY, MODERN
 from tests.web.test_stopping import started
 
@@ -57,6 +59,24 @@ ANY_SERVER = [
     )),
 ]  # fmt: skip
 
+# What it asks of its fixture and our wrapping of the SDK could spoil.
+OF_THE_FIXTURE = (
+    "prompts-get-embedded-resource",
+    "prompts-get-simple",
+    "prompts-get-with-args",
+    "prompts-get-with-image",
+    "resources-read-binary",
+    "resources-read-text",
+    "resources-templates-read",
+    "tools-call-audio",
+    "tools-call-embedded-resource",
+    "tools-call-error",
+    "tools-call-image",
+    "tools-call-mixed-content",
+    "tools-call-simple-text",
+    "tools-call-with-progress",
+)
+
 # What it needs from its fixture, and what it says without.
 FIXTURE = re.compile(
     r"Unknown (tool|prompt): \w+|Unknown resource: test://|Not testable|Tool 'json_schema_2020_12_tool' not found"
@@ -89,6 +109,16 @@ def url() -> Generator[str]:
 def checks(url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Check]]:
     """Everything that the suite has to say, by revision."""
     return {revision: list(said(url, revision, tmp_path_factory.mktemp("suite"))) for revision in (MODERN, LEGACY)}
+
+
+@pytest.fixture(scope="module")
+def fixture_checks(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Check]]:
+    """The same of our server with the suite's own tools, resources and prompts added."""
+    with pytest.MonkeyPatch.context() as patch, fixture_served(DemoLiner(world), patch) as origin:
+        return {
+            revision: list(said(f"{origin}/mcp", revision, tmp_path_factory.mktemp("suite")))
+            for revision in (MODERN, LEGACY)
+        }
 
 
 def said(url: str, revision: str, folder: Path) -> Generator[Check]:
@@ -124,6 +154,15 @@ def test_what_is_asked_of_any_server_holds(checks: dict[str, list[Check]], revis
         for check in of_it
         if check.status not in ("SUCCESS", "INFO", "SKIPPED") and not check.message.startswith("Not testable")
     ]
+
+
+@pytest.mark.parametrize("revision", [MODERN, LEGACY])
+@pytest.mark.parametrize("scenario", OF_THE_FIXTURE)
+def test_what_is_asked_of_the_fixture_holds_behind_our_doors(
+    fixture_checks: dict[str, list[Check]], revision: str, scenario: str
+) -> None:
+    of_it = [check for check in fixture_checks[revision] if check.scenario == scenario]
+    assert {check.status for check in of_it} == {"SUCCESS"}, of_it
 
 
 @pytest.mark.parametrize("revision", [MODERN, LEGACY])
