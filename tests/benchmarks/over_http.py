@@ -102,7 +102,7 @@ def main() -> None:
         with ExitStack() as stack:
             subjects = _subjects(stack, workers, ERA[asked.era])
             for subject in subjects.values():  # many connections, so that each worker has answered once
-                anyio.run(partial(press, subject.server.url, subject.request, callers=8 * workers, seconds=1))
+                anyio.run(partial(press, subject.server.url, subject.request, callers=50, seconds=1))
             for clients in CLIENTS:
                 for row in anyio.run(_compared, subjects, workers, clients, seconds, rounds):
                     rows.append(row)
@@ -184,10 +184,8 @@ async def _memory(subject: Subject, workers: int, what: str) -> Memory:
                 assert succeeded(*await connection.ask(subject.request))
 
     server = subject.server
-    connections = [await connect(server.url) for _ in range(8 * workers)]
-    await ask_each(1)  # whatever is loaded at the first question is not the clients'
-    for connection in connections:
-        connection.close()
+    # Whatever a worker loads at its first question is not the clients'; many at once reach every worker.
+    await press(server.url, subject.request, callers=50, seconds=1)
     before = server.memory
     connections = [await connect(server.url) for _ in range(CONNECTED)]
     await anyio.sleep(1)  # for each to be accepted; nothing else tells
