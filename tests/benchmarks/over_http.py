@@ -184,8 +184,9 @@ async def _memory(subject: Subject, workers: int, what: str) -> Memory:
                 assert succeeded(*await connection.ask(subject.request))
 
     server = subject.server
-    # Whatever a worker loads at its first question is not the clients'; many at once reach every worker.
-    await press(server.url, subject.request, callers=50, seconds=1)
+    # Whatever a process loads at its first question is not the clients'. Few ask, for what they leave is used again;
+    # only with several workers it takes many to reach each.
+    await press(server.url, subject.request, callers=8 if workers == 1 else 50, seconds=1)
     before = server.memory
     connections = [await connect(server.url) for _ in range(CONNECTED)]
     await anyio.sleep(1)  # for each to be accepted; nothing else tells
