@@ -203,6 +203,17 @@ def test_the_registry_file_names_every_setting_and_marks_the_token_secret() -> N
         assert told is None or told == str(Settings.model_fields[name].default).lower()
 
 
+def test_the_registry_file_offers_a_teams_own_server_with_a_token_that_stays_secret() -> None:
+    (remote,) = SERVER["remotes"]
+    assert remote["type"] == "streamable-http"
+    assert re.fullmatch(r"https://\{(\w+)\}/mcp", remote["url"])
+    assert [f"{{{name}}}" in remote["url"] for name in remote["variables"]] == [True]
+    (header,) = remote["headers"]
+    assert (header["name"], header["value"]) == ("Authorization", "Bearer {token}")
+    assert header["isSecret"]
+    assert header["variables"]["token"]["isSecret"]
+
+
 def test_the_registry_file_fits_the_registry_and_the_readme_proves_ownership() -> None:
     assert SERVER["$schema"].endswith("/2025-12-11/server.schema.json")
     assert len(SERVER["description"]) <= 100

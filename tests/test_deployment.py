@@ -1,0 +1,66 @@
+"""docs/deployment.md and docs/nginx.conf say what holds: numbers, names and commands are those of the program."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from liner_mcp.settings import Settings
+from liner_mcp.web.limits import LIMITS
+
+ROOT = Path(__file__).parent.parent
+DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+NGINX = (ROOT / "docs" / "nginx.conf").read_text(encoding="utf-8")
+DEADLINE = Settings.model_fields["deadline_seconds"].default
+
+
+def told(directive: str) -> str:
+    (value,) = re.findall(rf"^ *{directive} ([^;]+);", NGINX, re.MULTILINE)
+    return value
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    known = {f"LINER_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"\bLINER_[A-Z_]+\b", DEPLOYMENT + NGINX)) <= known
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", DEPLOYMENT))))
+def test_every_file_that_is_linked_exists(target: str) -> None:
+    assert (ROOT / "docs" / target).is_file()
+
+
+@pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([\w.]+)", DEPLOYMENT))))
+def test_every_command_that_is_named_exists(module: str) -> None:
+    assert importlib.util.find_spec(module)
+
+
+def test_every_line_of_nginx_that_is_explained_stands_in_the_configuration() -> None:
+    table = DEPLOYMENT.split("What its lines are for:", 1)[1].split("\n\n")[1]
+    explained = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    assert len(explained) >= 7
+    for line in explained:
+        assert re.search(re.escape(line).replace("…", ".*"), NGINX), line
+
+
+def test_nginx_waits_longer_than_a_call_may_take_and_does_not_repeat_one_that_took_it_all() -> None:
+    wait, again = (int(told(name).removesuffix("s")) for name in ("proxy_read_timeout", "proxy_next_upstream_timeout"))
+    assert DEADLINE < again < wait
+    assert wait > LIMITS.stop_seconds(DEADLINE)
+
+
+def test_nginx_takes_what_we_take() -> None:
+    assert told("client_max_body_size") == f"{LIMITS.body_bytes // 1024}k"
+
+
+def test_the_page_tells_our_limits() -> None:
+    words = " ".join(DEPLOYMENT.split())
+    assert f"closed after {LIMITS.idle_seconds} s" in words
+    assert f"takes {LIMITS.requests_at_once} requests and {LIMITS.connections} connections at once" in words
+    assert f"`LINER_DEADLINE_SECONDS` and {LIMITS.closing_seconds:g} s more" in words
+    fields = Settings.model_fields
+    pace, at_once = fields["requests_per_second"].default, fields["concurrency"].default
+    assert f"With the defaults ({pace:g} per second, {at_once} at once)" in words
+    assert f"with {pace * 4:g} per second and {at_once * 4} at once" in words
