@@ -6,9 +6,9 @@ import io
 import json
 import logging
 import queue
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from liner_mcp.log_lines import AUDIT, REQUESTS, JsonLine
 
@@ -53,19 +53,22 @@ def caught(level: int = logging.INFO) -> Generator[Lines]:
             logger.removeHandler(lines)
 
 
-def words_of(value: Any) -> set[str]:
+def words_of(value: object) -> set[str]:
     """Every text that stands anywhere in a line as a value."""
-    if isinstance(value, dict):
-        return {word for part in value.values() for word in words_of(part)}
-    if isinstance(value, list):
-        return {word for part in value for word in words_of(part)}
-    return {value} if isinstance(value, str) else set()
+    return {leaf for leaf in _leaves(value) if isinstance(leaf, str)}
 
 
-def numbers_of(value: Any) -> set[int]:
+def numbers_of(value: object) -> set[int]:
     """Every whole number that stands anywhere in a line."""
+    return {leaf for leaf in _leaves(value) if isinstance(leaf, int) and not isinstance(leaf, bool)}
+
+
+def _leaves(value: object) -> Iterator[object]:
     if isinstance(value, dict):
-        return {number for part in value.values() for number in numbers_of(part)}
-    if isinstance(value, list):
-        return {number for part in value for number in numbers_of(part)}
-    return {value} if isinstance(value, int) and not isinstance(value, bool) else set()
+        for part in cast("dict[str, object]", value).values():
+            yield from _leaves(part)
+    elif isinstance(value, list):
+        for part in cast("list[object]", value):
+            yield from _leaves(part)
+    else:
+        yield value

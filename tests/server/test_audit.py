@@ -1,9 +1,10 @@
-"""Every call and every read leaves one line that says who asked for which ids and how it ended, and holds no content."""
+"""Each call and each read leaves one line that says who asked for which ids and how it ended, and holds no content."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Generator, MutableMapping
@@ -19,7 +20,6 @@ from pydantic import JsonValue
 
 import liner_mcp.errors
 from liner_mcp.demo import DemoLiner, World
-from liner_mcp.demo.hostile import HOSTILE_SUMMARY
 from liner_mcp.errors import LinerMcpError
 from liner_mcp.server.app import create_server
 from liner_mcp.server.audit import asked_ids
@@ -70,6 +70,7 @@ class Answering:
 
     def __init__(self, status: int | None) -> None:
         self.status = status
+        self.body = b"The summary of Petrov" if status == 200 else b'{"success":false,"message":"Petrov","data":null}'
         self.asked = anyio.Event()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -78,7 +79,7 @@ class Answering:
         if self.status is None:
             await anyio.sleep_forever()
         await send({"type": "http.response.start", "status": self.status, "headers": []})
-        await send({"type": "http.response.body", "body": b"the summary of Petrov"})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 async def test_a_whole_answer_is_ok_with_its_rows_and_its_bytes(connect: Connect, lines: Lines) -> None:
@@ -106,7 +107,7 @@ async def test_an_answer_that_leaves_something_out_is_partial(connect: Connect, 
 
 
 async def test_a_record_whose_summary_goes_on_is_partial(connect: Connect, lines: Lines, world: World) -> None:
-    longest = max((record for record in world.records if record.summary), key=lambda record: len(record.summary or ""))
+    longest = max(world.records.values(), key=lambda record: len(record.summary or ""))
     async with connect(max_answer_bytes=2_000) as session:
         answer = await session.answer("get_call_record", record_id=longest.id)
     assert "next_start" in answer["summary"]
@@ -121,7 +122,7 @@ async def test_a_record_whose_summary_goes_on_is_partial(connect: Connect, lines
         ("find_calls", {"limit": 9_999}, "InvalidArgument"),
         ("find_calls", {"callid": 1}, "InvalidArgument"),
         ("find_calls", {"orders": ["Нет такого"]}, "InvalidArgument"),
-        ("list_call_records", {"call_id": 999}, "NotFound"),
+        ("list_call_records", {"call_id": 999}, "InvalidArgument"),
         ("get_call_record", {}, "InvalidArgument"),
     ],
 )
@@ -150,7 +151,7 @@ async def test_what_the_operator_can_mend_is_refused(lines: Lines, connect: Conn
     assert (line["outcome"], line["error"]) == ("refused", "AccessRefused")
 
 
-@pytest.mark.parametrize(("status", "error"), [(500, "LinerUnavailable"), (200, "UnreadableAnswer")])
+@pytest.mark.parametrize(("status", "error"), [(409, "LinerRejected"), (200, "UnreadableAnswer")])
 async def test_what_liner_does_wrong_has_failed(connect: Connect, lines: Lines, status: int, error: str) -> None:
     async with connect(Answering(status), deadline_seconds=1) as session:
         await session.refusal("list_directory", kind="orders")
@@ -221,7 +222,7 @@ async def test_a_read_is_told_by_the_kind_of_resource_and_its_id(
 @pytest.mark.parametrize(
     ("uri", "name", "error"),
     [
-        ("liner://calls/999", "call", "NotFound"),
+        ("liner://calls/999", "call", "InvalidArgument"),
         ("liner://calls/Petrov", "call", "InvalidArgument"),
         ("liner://leads/Petrov", "other", "NotFound"),
         ("https://example.com/79261234567", "other", "NotFound"),
@@ -292,9 +293,9 @@ async def test_the_same_record_of_two_askers_is_one_request_and_one_share(
             liner.free.set()
         both = [lines.next("audit"), lines.next("audit")]
         assert sorted((line["liner_requests"], line["liner_shared"]) for line in both) == [(0, 1), (1, 0)]
-        await session.client.read_resource("liner://call-records/9002361/summary")
+        await session.answer("get_call_record", record_id=9002361)
         line = lines.next("audit")
-        assert (line["liner_requests"], line["liner_shared"], line["liner_kept"]) == (0, 0, 1)
+        assert (line["liner_requests"], line["liner_shared"], line["liner_kept"]) == (1, 0, 1)  # a name
 
 
 async def test_the_requests_of_calls_that_run_at_once_add_up(connect: Connect, lines: Lines, liner: DemoLiner) -> None:
@@ -314,7 +315,8 @@ async def test_the_requests_of_calls_that_run_at_once_add_up(connect: Connect, l
 async def test_no_word_and_no_number_of_anybody_gets_into_a_line(connect: Connect, lines: Lines) -> None:
     world = World.generate(now=NOW, calls=400)
     liner = DemoLiner(world)
-    lead = world.leads[0]
+    lead, *_ = world.leads.values()
+    records, calls = list(world.records), list(world.calls)
     said = "Перезвоните Ивану 8 (926) 123-45-67"
     phone = 79261234567
     questions: list[tuple[str, dict[str, Any]]] = [
@@ -332,9 +334,9 @@ async def test_no_word_and_no_number_of_anybody_gets_into_a_line(connect: Connec
         ("list_call_records", {"call_id": said}),
         ("list_call_records", {"call_id": phone}),
         ("list_call_records", {"call_id": {"phone": phone}}),
-        ("get_call_summaries", {"call_ids": [call.id for call in world.calls[:60]]}),
+        ("get_call_summaries", {"call_ids": calls[:60]}),
         ("get_call_summaries", {"call_ids": f"{phone}, {said}"}),
-        ("get_call_record", {"record_id": world.records[0].id}),
+        ("get_call_record", {"record_id": records[0]}),
         ("get_call_record", {"record_id": 9_999_999}),
     ]
     pages: list[str] = []
@@ -348,8 +350,8 @@ async def test_no_word_and_no_number_of_anybody_gets_into_a_line(connect: Connec
             )
         for cursor in filter(None, pages):
             await session.ask("find_calls", cursor=cursor)
-        for record in world.records[:5]:
-            await session.client.read_resource(f"liner://call-records/{record.id}/summary")
+        for record_id in records[:5]:
+            await session.client.read_resource(f"liner://call-records/{record_id}/summary")
         with pytest.raises(MCPError):
             await session.client.read_resource(f"liner://calls/{phone}")
     assert any(pages)
@@ -363,8 +365,7 @@ async def test_no_word_and_no_number_of_anybody_gets_into_a_line(connect: Connec
     assert told[1]["asked"] == {"leads": [lead.id], "leads_count": 3}
     assert told[3]["asked"] == {"orders": [], "orders_count": 1, "statuses": [3], "statuses_count": 2}
     (many,) = (line for line in told if line["asked"].get("call_ids_count") == 60)
-    assert many["asked"]["call_ids"] == [call.id for call in world.calls[:20]]
-    assert HOSTILE_SUMMARY
+    assert many["asked"]["call_ids"] == calls[:20]
 
 
 JSON = st.recursive(
@@ -386,16 +387,16 @@ def test_of_any_arguments_only_short_ids_and_counts_are_left(arguments: dict[str
         assert len(asked.get(name, [])) <= min(20, asked.get(f"{name}_count", 0))
 
 
-# where it is written ---------------------------------------------------------------------------------------------------
+# where it is written -------------------------------------------------------------------------------------------------
 
 
 def test_over_stdio_no_line_is_written_unless_it_is_asked_for() -> None:
     call = {"name": "list_directory", "arguments": {"kind": "orders"}}
-    meta = {
+    meta: dict[str, Any] = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
     }
-    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {**call, "_meta": meta}}
+    asked: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {**call, "_meta": meta}}
     for log, events in (("", []), ("off", []), ("json", ["audit"])):
         process = subprocess.Popen(
             [sys.executable, "-m", "liner_mcp", "serve", "--demo"],
@@ -418,19 +419,11 @@ def test_over_stdio_no_line_is_written_unless_it_is_asked_for() -> None:
 
 
 def _environment() -> dict[str, str]:
-    import os
-
     return {name: value for name, value in os.environ.items() if not name.startswith("LINER_")}
 
 
 async def test_without_a_reader_nothing_is_made() -> None:
-    seen: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = seen.append
-    logging.getLogger("liner_mcp.audit").addHandler(handler)
-    try:
+    with caught(logging.WARNING) as lines:
         server = create_server(Settings(mcp_demo=True), transport=httpx.ASGITransport(app=DemoLiner()))
         await server.call_tool("list_directory", {"kind": "orders"})
-    finally:
-        logging.getLogger("liner_mcp.audit").removeHandler(handler)
-    assert seen == []
+    assert lines.texts == []
