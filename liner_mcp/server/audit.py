@@ -31,7 +31,7 @@ from liner_mcp.server.known import OTHER, TOOLS, resource_of
 from liner_mcp.server.noted import NOTED_KEY, Noted
 
 Kind = Literal["tool", "resource"]
-Outcome = Literal["ok", "partial", "refused", "failed", "cancelled", "too late"]
+Outcome = Literal["ok", "partial", "refused", "failed", "too late", "cancelled"]
 
 MOST_IDS = 20  # of one argument: enough to find the call again; the count tells the rest
 _LONGEST_ID = 10**9  # from ten digits on a number may be somebody's phone; Liner's ids have seven

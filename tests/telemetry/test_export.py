@@ -92,13 +92,6 @@ class Collector:
         }
 
 
-@pytest.fixture(autouse=True)
-def no_telemetry_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith("OTEL_"):
-            monkeypatch.delenv(name)
-
-
 @contextmanager
 def collecting(*, stuck: bool = False) -> Generator[tuple[Collector, str]]:
     collector = Collector(stuck=stuck)
