@@ -21,10 +21,8 @@ class Spent:
     """What answering one question cost so far. `shared` attempts were answered by another asker's request."""
 
     requests: int = 0
-    retries: int = 0
     shared: int = 0
     kept: int = 0
-    received_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -66,7 +64,6 @@ class Attempt:
     def receives(self, count: int) -> None:
         """So many bytes of a body came in, unpacked."""
         self.received_bytes += count
-        self.spent.received_bytes += count
 
 
 class Observer(Protocol):
@@ -112,7 +109,6 @@ def attempted() -> Attempt:
 def watched(observer: Observer | None, attempt: Attempt) -> Generator[None]:
     """Make `attempt` what `attempted()` gives in the block, and show it to the observer."""
     attempt.spent = _spent.get() or attempt.spent
-    attempt.spent.retries += attempt.number > 1
     token = _attempt.set(attempt)
     try:
         if observer is None:

@@ -40,6 +40,16 @@ async def noting(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Ha
         else:
             noted.name = tool_or_prompt(noted.method, params.get("name"))
         noted.protocol = protocol_version(ctx.protocol_version)
-        client = ctx.session.client_params
-        noted.client = client_name(client.client_info.name if client else None)
+        noted.client = client_name(_client(ctx))
     return await call_next(ctx)
+
+
+def _client(ctx: ServerRequestContext[Any, Any]) -> str | None:
+    """What the client calls itself, in the older protocol only where it introduces itself: there are no sessions."""
+    if ctx.session.client_params is not None:
+        return ctx.session.client_params.client_info.name
+    match ctx.params:
+        case {"clientInfo": {"name": str(name)}} if ctx.method == "initialize":
+            return name
+        case _:
+            return None

@@ -30,7 +30,7 @@ from opentelemetry.sdk.trace.export import (
     SpanExporter,
     SpanExportResult,
 )
-from opentelemetry.trace import Status
+from opentelemetry.trace import SpanContext, Status
 
 from liner_mcp import __version__
 from liner_mcp.liner.watching import Attempt
@@ -179,18 +179,22 @@ def discreet(span: ReadableSpan) -> ReadableSpan:
     ]
     return ReadableSpan(
         name,
-        span.context,
-        span.parent,
+        _without_state(span.context),
+        _without_state(span.parent),
         span.resource,
         attributes,
         events,
-        span.links,
-        span.kind,
+        kind=span.kind,
         status=Status(span.status.status_code),
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=scope,
     )
+
+
+def _without_state(context: SpanContext | None) -> SpanContext | None:
+    """The place in a trace; its `tracestate` came from the client and may say anything."""
+    return context and SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags)
 
 
 def _of_the_sdk(given: Any) -> tuple[str, dict[str, Any]]:

@@ -113,7 +113,11 @@ def test_a_served_call_and_its_requests_to_liner_are_one_trace_that_tells_nothin
     with collecting() as (collector, origin):
         with started("--demo", *options, OTEL_EXPORTER_OTLP_ENDPOINT=origin) as (process, url):
             traced = call("get_call_record", record_id=9002361)
-            traced["json"]["params"]["_meta"]["traceparent"] = f"00-{TRACE}-b7ad6b7169203331-01"
+            traced["json"]["params"]["_meta"] |= {
+                "traceparent": f"00-{TRACE}-b7ad6b7169203331-01",
+                "tracestate": "who=Petrov",
+                "baggage": "who=Petrov",
+            }
             assert result(httpx.post(url, **traced, timeout=PATIENCE))["structuredContent"]["record"]
             for hostile in (
                 question("tools/call", LEGACY, name=HOSTILE, arguments={}),

@@ -135,6 +135,15 @@ def test_nothing_that_a_client_made_up_is_in_the_line(web: httpx.Client, lines: 
     assert not any("79261234567" in text for text in lines.texts)
 
 
+def test_a_client_that_introduces_itself_is_named(web: httpx.Client, lines: Lines) -> None:
+    info = {"name": "claude-code", "version": "2.1"}
+    web.post("/mcp", **question("tools/list", _meta={"io.modelcontextprotocol/clientInfo": info}))
+    assert lines.next("request")["client"] == "claude-code"
+    web.post("/mcp", **question("initialize", LEGACY, protocolVersion=LEGACY, capabilities={}, clientInfo=info))
+    line = lines.next("request")
+    assert (line["method"], line["client"]) == ("initialize", "claude-code")
+
+
 def test_refusals_and_lost_ways_have_their_lines(web: httpx.Client, lines: Lines) -> None:
     assert web.get("/mcp").status_code == 405
     assert lines.next("request")["status"] == 405
