@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -220,6 +222,30 @@ def test_a_client_that_leaves_before_there_is_an_answer_has_no_status(liner: Dem
         line = lines.next("request")
     assert line["status"] is None
     assert line["bytes_out"] == 0
+
+
+class Silent:
+    """A Liner that never answers."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        del scope, receive, send
+        self.reached.set()
+        await anyio.sleep_forever()
+
+
+def test_a_client_that_leaves_during_its_question_has_cancelled_it(lines: Lines) -> None:
+    liner = Silent()
+    with serving(liner) as origin:
+        with connected(origin) as sock:
+            sock.sendall(raw(call("list_call_records", call_id=7003900)))
+            assert liner.reached.wait(PATIENCE)
+        audit, request = lines.next("audit"), lines.next("request")
+    assert (audit["outcome"], audit["asked"]) == ("cancelled", {"call_id": 7003900})
+    assert audit["request_id"] == request["request_id"]
+    assert (request["name"], request["bytes_out"]) == ("list_call_records", 0)
 
 
 def test_a_prefix_is_not_part_of_the_path(liner: DemoLiner, lines: Lines) -> None:
