@@ -10,9 +10,9 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
 import anyio
@@ -118,7 +118,9 @@ class Entry:
 class Watcher(Observer, Protocol):
     """Who watches a server: the requests to Liner, and each call and read when it is over."""
 
-    def over(self, entry: Entry) -> None: ...
+    def over(self, entry: Entry) -> None:
+        """A call or a read is over, with an answer or without one."""
+        ...
 
 
 @dataclass(slots=True)
@@ -126,7 +128,6 @@ class Audit:
     """Writes the lines. `watcher` sees every entry, whether lines are written or not."""
 
     watcher: Watcher | None = None
-    timer: Callable[[], float] = field(default=time.perf_counter)
 
     @contextmanager
     def call(self, name: str, arguments: Mapping[str, Any], context: Context[Any, Any] | None) -> Generator[Entry]:
@@ -156,14 +157,14 @@ class Audit:
         with spending() as spent:
             caller_name = who.name if who else None
             entry = Entry(kind, name, caller_name, _request_id(context), asked, spent, wanted=self._wanted)
-            begun = self.timer()
+            begun = time.perf_counter()
             try:
                 yield entry
             except BaseException as error:
                 entry.ended(error)
                 raise
             finally:
-                entry.seconds = self.timer() - begun
+                entry.seconds = time.perf_counter() - begun
                 if _logger.isEnabledFor(logging.INFO):
                     _logger.info("audit", extra={"line": entry.line()})
                 if self.watcher is not None:
