@@ -23,6 +23,8 @@ from liner_mcp.settings import Settings, read_settings
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
+    from liner_mcp.telemetry import Telemetry
+
 SHOWN_CHARACTERS = 1_200  # of an answer in the tour: the beginning and the end of a long one
 
 
@@ -108,8 +110,27 @@ def _serve(options: argparse.Namespace) -> int:
             "For a first look: liner-mcp demo. To stop: Ctrl-C.",
             file=sys.stderr,
         )
-    anyio.run(create_server(_settings(options)).run_stdio_async)
+    settings = _settings(options)
+    if isinstance(settings, Settings) and settings.mcp_log is not None:
+        from liner_mcp.log_lines import write_log
+
+        write_log(settings.mcp_log)
+    telemetry = _telemetry()
+    try:
+        anyio.run(create_server(settings, watcher=telemetry).run_stdio_async)
+    finally:
+        if telemetry is not None:
+            telemetry.close()
     return 0
+
+
+def _telemetry() -> Telemetry | None:
+    if not any(name.startswith("OTEL_") for name in os.environ):
+        return None  # a start over stdio is awaited by a host: not even the question costs it an import
+
+    from liner_mcp.telemetry import begin
+
+    return begin(os.environ)
 
 
 def _serve_http(options: argparse.Namespace) -> int:

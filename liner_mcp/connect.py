@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from liner_mcp.liner.audio import AudioClient
 from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.watching import Observer
 from liner_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,11 +18,16 @@ if TYPE_CHECKING:
 
 
 def open_clients(
-    settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None, shared: bool = False
+    settings: Settings,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    shared: bool = False,
+    observer: Observer | None = None,
 ) -> tuple[LinerClient, AudioClient]:
     """Clients for these settings; neither connects before it is asked. `transport` replaces the network for both.
 
     `shared`: several people wait for these clients, so a Liner that is down is not tried anew for each of them.
+    `observer` watches the requests to Liner's API.
 
     Raises: SettingsError when host or token is missing.
     """
@@ -40,6 +46,7 @@ def open_clients(
         requests_per_second=settings.requests_per_second,
         transport=transport,
         breaks=shared,
+        observer=observer,
     )
     # Plain http is allowed for a loopback Liner only, whose files then are on loopback too.
     audio = AudioClient(max_bytes=settings.max_audio_bytes, loopback=origin.startswith("http://"), transport=transport)

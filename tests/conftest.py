@@ -31,7 +31,7 @@ def anyio_backend() -> str:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own settings must not decide what a test finds."""
     for name in os.environ:
-        if name.startswith("LINER_"):
+        if name.startswith(("LINER_", "OTEL_")):
             monkeypatch.delenv(name)
 
 

@@ -10,16 +10,19 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from liner_mcp import __version__
 from liner_mcp.install import HOSTS, host_file
 from liner_mcp.liner.restricted import Access
+from liner_mcp.liner.watching import Spent
 from liner_mcp.server.access import Rule, read_rules
+from liner_mcp.server.audit import Entry, Outcome
 from liner_mcp.settings import Settings
 from tests import snapshots
+from tests.web.test_request_log import KEYS as REQUEST_KEYS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -89,6 +92,19 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
         shown = {None: "–", False: "false", True: "true"}.get(default, str(default))
         if name not in ("timezone", "max_answer_bytes"):  # told in words: they depend on the machine and the host
             assert rows[f"LINER_{name.upper()}"] == shown
+
+
+def test_the_readmes_log_lines_have_the_members_of_real_ones() -> None:
+    shown = README.split("<!-- lines -->", 1)[1].split("```jsonl\n", 1)[1].split("```", 1)[0]
+    audit, request = map(json.loads, shown.splitlines())
+    entry = Entry("tool", "find_calls", "anna", "1", {}, Spent())
+    assert list(audit) == ["time", *entry.line()]
+    assert list(request) == REQUEST_KEYS
+    assert audit["request_id"] == request["request_id"]
+
+
+def test_the_readme_explains_every_outcome_of_a_call() -> None:
+    assert [row[0] for row in table("Watching it")] == list(get_args(Outcome))
 
 
 def test_the_readme_explains_every_summary_state() -> None:

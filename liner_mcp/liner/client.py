@@ -41,6 +41,7 @@ from liner_mcp.liner.paging import Listing, PageWalk, read_twice
 from liner_mcp.liner.protocol import CallFilter, ListPage, Query
 from liner_mcp.liner.raw import Allowance, RawReader
 from liner_mcp.liner.text import clean
+from liner_mcp.liner.watching import Observer
 from liner_mcp.liner.wire import FULL_JITTER, Traffic, Wire, time_left
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class LinerClient:
         jitter: Callable[[float], float] = FULL_JITTER,
         breaks: bool = False,
         kept: Kept | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.origin = origin
         self.concurrency = concurrency
@@ -110,6 +112,7 @@ class LinerClient:
             transport=transport,
             jitter=jitter,
             breaks=breaks,
+            observer=observer,
         )
         self._kept = kept or Kept()
         self._dictionary_paths: dict[tuple[str, str], str] = {}

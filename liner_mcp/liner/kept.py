@@ -14,6 +14,7 @@ from cachetools import TLRUCache
 
 from liner_mcp.liner.models import Call, CallRecord, Lead
 from liner_mcp.liner.paging import Listing
+from liner_mcp.liner.watching import answered_from_kept
 
 Detail = Call | CallRecord | Lead | Listing[CallRecord]
 
@@ -45,7 +46,9 @@ class Kept:
     def get(self, target: str) -> Detail | None:
         """What was asked for by `target`, if it is still kept."""
         detail = self._details.get(target)
-        self.hits += detail is not None
+        if detail is not None:
+            self.hits += 1
+            answered_from_kept()
         return detail
 
     def put(self, target: str, detail: Detail) -> None:

@@ -25,6 +25,7 @@ from liner_mcp.liner.bodies import ACCEPTED, Body
 from liner_mcp.liner.pressure import Pressure
 from liner_mcp.liner.protocol import Query
 from liner_mcp.liner.retries import RetryPolicy, moment_of, seconds_to_wait
+from liner_mcp.liner.watching import Attempt, Observer, attempted, watched
 
 # httpx and stamina cost 60 ms together; they are imported when the first request is made, so that a host that only
 # lists the tools does not wait for them.
@@ -90,6 +91,7 @@ class Wire:
         transport: httpx.AsyncBaseTransport | None,
         jitter: Callable[[float], float],
         breaks: bool,
+        observer: Observer | None = None,
     ) -> None:
         self.traffic = Traffic()
         self._origin = origin
@@ -99,6 +101,7 @@ class Wire:
         self._transport = transport
         self._policy = RetryPolicy(jitter)
         self._pressure = Pressure(concurrency, breaks=breaks)
+        self._observer = observer
         self._pool: _Pool | None = None
 
     def __repr__(self) -> str:
@@ -124,8 +127,9 @@ class Wire:
             with attempt:
                 attempt_number = attempt.num
                 self.traffic.retries += attempt_number > 1
-                self._pressure.check(anyio.current_time(), time_left())
-                return await self._shared(query.target)
+                with watched(self._observer, Attempt(self._origin, query.path, attempt_number)):
+                    self._pressure.check(anyio.current_time(), time_left())
+                    return await self._shared(query.target)
         raise AssertionError("stamina gives a result or raises")
 
     async def _shared(self, target: str) -> object:
@@ -134,6 +138,7 @@ class Wire:
         The last asker who leaves does. Attempts are shared and not retries: how long to try is each asker's deadline.
         """
         self.traffic.attempts += 1
+        attempted().asked = True
         return await self._opened().in_flight(target)
 
     async def ask_once(self, target: str) -> tuple[int, Mapping[str, str], bytes]:
@@ -148,6 +153,9 @@ class Wire:
     async def _once(self, target: str) -> object:
         pool = self._opened()
         self.traffic.made += 1
+        attempt = attempted()  # of the asker who began this: a task is made with its maker's context
+        attempt.made = True
+        begun = anyio.current_time()
         try:
             async with pool.slots:
                 # Asked for in the slot: while Liner wants peace, those who wait for a slot need not wake up.
@@ -156,6 +164,7 @@ class Wire:
                     await anyio.sleep(pause)
                 if pool.rate is not None:
                     await pool.rate.acquire()
+                attempt.waited_seconds = anyio.current_time() - begun
                 try:
                     data = await self._answer(pool.http, target)
                 except LinerMcpError as error:
@@ -166,6 +175,9 @@ class Wire:
         finally:
             # What is answered is not under way: who asks from now on asks anew, or a second reading would read nothing.
             pool.in_flight.cache_invalidate(target)
+            attempt.seconds = anyio.current_time() - begun - attempt.waited_seconds
+            if self._observer is not None and attempt.requests:
+                self._observer.sent(attempt)
 
     def _learn(self, pool: _Pool, outcome: LinerMcpError | None) -> None:
         self._pressure.learn(anyio.current_time(), outcome)
@@ -200,11 +212,15 @@ class Wire:
 
     async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[int, httpx.Headers, bytes]:
         self.traffic.requests += 1
+        attempt = attempted()
+        attempt.sends()
         with _translated():
             async with http.stream("GET", target) as response:
+                attempt.status = response.status_code
                 body = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
                 async for piece in response.aiter_raw():
                     self.traffic.received_bytes += len(piece)
+                    attempt.receives(len(piece))
                     body.add(piece)
                 return response.status_code, response.headers, body.whole()
 

@@ -38,13 +38,15 @@ from mcp.types import (
 from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
-from liner_mcp.errors import LinerMcpError, RequestError, SettingsError
+from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, SettingsError
 from liner_mcp.liner.text import clean
 from liner_mcp.review.table import Answer, FullRecord
 from liner_mcp.server import prompts, resources
 from liner_mcp.server.arguments import refusal, unknown_arguments
+from liner_mcp.server.audit import Audit, Entry, Watcher, told_by_resource, told_by_tool
 from liner_mcp.server.callers import asked_by
 from liner_mcp.server.completions import Completions
+from liner_mcp.server.noted import noting
 from liner_mcp.server.office import Office
 from liner_mcp.server.schemas import tool
 from liner_mcp.server.tools import Tools
@@ -77,7 +79,7 @@ _PRIVATE_MINUTE = CacheHint(ttl_ms=60_000, scope="private")
 class LinerServer(MCPServer[None]):
     """The MCP server. `office` holds what was built from the settings."""
 
-    def __init__(self, office: Office, *, completions: bool) -> None:
+    def __init__(self, office: Office, *, completions: bool, watcher: Watcher | None = None) -> None:
         tools = Tools(office)
         super().__init__(
             "liner-mcp",
@@ -88,6 +90,7 @@ class LinerServer(MCPServer[None]):
             log_level="WARNING",
             subscriptions=False,
             lifespan=_closing(office),
+            middleware=[noting],
             cache_hints={
                 "server/discover": _PUBLIC_HOUR,
                 "tools/list": _PUBLIC_HOUR,
@@ -107,6 +110,7 @@ class LinerServer(MCPServer[None]):
             ],
         )
         self.office = office
+        self._audit = Audit(watcher)
         resources.register(self, resources.Resources(office), audio=office.gives_audio)
         prompts.register(self)
         if completions:
@@ -119,25 +123,39 @@ class LinerServer(MCPServer[None]):
 
         Raises: MCPError for an unknown tool, which is a fault of the protocol and not of the question.
         """
+        with asked_by(context), self._audit.call(name, arguments, context) as entry:
+            result = await self._called(name, arguments, context, entry)
+            told_by_tool(entry, result)
+            return result
+
+    async def _called(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, entry: Entry
+    ) -> CallToolResult | InputRequiredResult:
         parameters = self._tool_input_schema(name)
         if parameters is None:
             names = ", ".join(listed.name for listed in await self.list_tools())
+            entry.ended(InvalidArgument())
             raise _invalid(f"Unknown tool: {name[:60]}. There are {names}.")
         unknown = [given for given in arguments if given not in parameters["properties"]]
         if unknown:
+            entry.ended(InvalidArgument())
             return _failed(unknown_arguments(name, unknown, parameters["properties"]))
         deadline = self.office.deadline_seconds()
         try:
-            with asked_by(context), anyio.fail_after(deadline):
+            with anyio.fail_after(deadline):
                 return await super().call_tool(name, arguments, context)
-        except TimeoutError:
+        except TimeoutError as error:
+            entry.ended(error)
             return _failed(_too_late(deadline))
         except ToolError as error:
             cause = error.__cause__
             if isinstance(cause, ValidationError) and not isinstance(error, UnexpectedToolError):
+                entry.ended(cause)
                 return _failed(refusal(cause))
             if isinstance(cause, LinerMcpError):
+                entry.ended(cause)
                 return _failed(_told(cause))
+            entry.crashed(cause or error)
             return _failed(_crashed(f"Tool {name}", cause or error))
 
     async def get_prompt(
@@ -172,18 +190,28 @@ class LinerServer(MCPServer[None]):
 
         Raises: ResourceNotFoundError for what does not exist, ResourceError with a sentence for all else.
         """
+        with asked_by(context), self._audit.read(str(uri), context) as entry:
+            contents = await self._read(uri, context, entry)
+            told_by_resource(entry, contents)
+            return contents
+
+    async def _read(
+        self, uri: AnyUrl | str, context: Context[None, Any] | None, entry: Entry
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         deadline = self.office.deadline_seconds()
         try:
-            with asked_by(context), anyio.fail_after(deadline):
+            with anyio.fail_after(deadline):
                 return await super().read_resource(uri, context)
-        except TimeoutError:
+        except TimeoutError as error:
+            entry.ended(error)
             raise ResourceError(_too_late(deadline)) from None
         except UnexpectedResourceError as error:
             cause = error.__cause__
-            if isinstance(cause, RequestError):
-                raise ResourceNotFoundError(_told(cause)) from None
             if isinstance(cause, LinerMcpError):
-                raise ResourceError(_told(cause)) from None
+                entry.ended(cause)
+                told = _told(cause)
+                raise (ResourceNotFoundError if isinstance(cause, RequestError) else ResourceError)(told) from None
+            entry.crashed(cause or error)
             raise ResourceError(_crashed("A resource", cause or error)) from None
 
 
@@ -213,18 +241,20 @@ def create_server(
     transport: httpx.AsyncBaseTransport | None = None,
     now: Callable[[], datetime] | None = None,
     shared: bool = False,
+    watcher: Watcher | None = None,
 ) -> LinerServer:
     """The server for these settings; it opens no connection before the first question.
 
     Given a SettingsError instead, the server still starts and lists its tools, and every call answers with that error:
     hosts show a server that crashed at start as nothing at all. `transport` replaces the network and `now` the clock.
     `shared`: several people ask this server, so it offers nobody the ids that others listed, and while Liner is down it
-    says so at once.
+    says so at once. `watcher` sees every request to Liner, and every call and read when it is over.
     """
     # The SDK and its HTTP library log addresses and refusals below that.
     for noisy in ("mcp", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    return LinerServer(Office(settings, transport=transport, now=now, shared=shared), completions=not shared)
+    office = Office(settings, transport=transport, now=now, shared=shared, observer=watcher)
+    return LinerServer(office, completions=not shared, watcher=watcher)
 
 
 def _closing(office: Office) -> Any:

@@ -70,11 +70,7 @@ def _id(value: object) -> int:
 
 
 def _ids(value: object) -> list[int]:
-    if isinstance(value, str):
-        value = [part for part in value.replace(";", ",").replace("[", "").replace("]", "").split(",") if part.strip()]
-    elif not isinstance(value, (list, tuple)):
-        value = [value]
-    items = list(cast("Iterable[object]", value))
+    items = separated(value)
     if not items:
         raise _refused("it is empty; name at least one call, for example [7000123].")
     if len(items) > MAX_CALL_IDS:
@@ -83,6 +79,14 @@ def _ids(value: object) -> list[int]:
             "then the rest."
         )
     return [_id(item) for item in items]
+
+
+def separated(value: object) -> list[object]:
+    """A list from a list, from one thing, or from a text with commas or semicolons, in brackets or without."""
+    if isinstance(value, str):
+        parts = value.replace(";", ",").replace("[", "").replace("]", "").split(",")
+        return [part for part in parts if part.strip()]
+    return list(cast("Iterable[object]", value)) if isinstance(value, (list, tuple)) else [value]
 
 
 def _between(low: int, high: int, default: int | None) -> BeforeValidator:
@@ -105,7 +109,7 @@ def _cursor(value: object) -> str | None:
     return value
 
 
-def _listed(value: object) -> list[object]:
+def listed(value: object) -> list[object]:
     """A list from a list, from one thing, or from ids with commas between; nothing for nothing."""
     if value is None or value == "":
         return []
@@ -115,7 +119,7 @@ def _listed(value: object) -> list[object]:
 
 
 def _lead_ids(value: object) -> tuple[int, ...]:
-    items = _listed(value)
+    items = listed(value)
     if len(items) > MAX_NAMES:
         raise _refused(f"it holds {len(items)} ids; at most {MAX_NAMES} can be asked at once.")
     return tuple(_id(item) for item in items)
@@ -124,7 +128,7 @@ def _lead_ids(value: object) -> tuple[int, ...]:
 def _names(value: object) -> tuple[int | str, ...]:
     """Ids and names; all-digit text is an id."""
     found: list[int | str] = []
-    items = _listed(value)
+    items = listed(value)
     if len(items) > MAX_NAMES:
         raise _refused(f"it holds {len(items)} entries; at most {MAX_NAMES} can be asked at once.")
     for item in items:
@@ -179,7 +183,7 @@ def _seconds(value: object) -> int | None:
 
 def _words(value: object) -> list[object]:
     """The words of a list, however it was sent; what is no text stays as it is, to be refused by its name."""
-    parts = [part for one in _listed(value) for part in (one.split(",") if isinstance(one, str) else [one])]
+    parts = [part for one in listed(value) for part in (one.split(",") if isinstance(one, str) else [one])]
     return [part.strip() if isinstance(part, str) else part for part in parts]
 
 

@@ -15,6 +15,7 @@ from liner_mcp.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
+    from liner_mcp.liner.watching import Observer
     from liner_mcp.review.desk import Desk
     from liner_mcp.server.access import AccessRules, Rule
     from liner_mcp.watched_file import WatchedFile
@@ -29,7 +30,7 @@ class Office:
     """Settings and what is built from them. A server that is not set up still lists its tools; asking says what to set.
 
     `transport` replaces the network and `now` the clock of day words, for tests and the demo. `shared`: several people
-    ask at this office.
+    ask at this office. `observer` watches the requests to Liner.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Office:
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], datetime] | None = None,
         shared: bool = False,
+        observer: Observer | None = None,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._now = now
         self._shared = shared
+        self._observer = observer
         self._desk: Desk | None = None
         self._access_file: WatchedFile[AccessRules] | None = None
         self._rules: AccessRules | None = None
@@ -95,7 +98,9 @@ class Office:
             from liner_mcp.review.windows import Zone
 
             settings = self.settings
-            liner, audio = open_clients(settings, transport=self._transport, shared=self._shared)
+            liner, audio = open_clients(
+                settings, transport=self._transport, shared=self._shared, observer=self._observer
+            )
             self._desk = Desk(
                 liner,
                 Directory(liner),

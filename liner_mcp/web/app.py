@@ -17,6 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.server.app import LinerServer, create_server
+from liner_mcp.server.audit import Watcher
 from liner_mcp.settings import Settings
 from liner_mcp.web.answers import refusal
 from liner_mcp.web.authentication import Authentication, authenticator_from
@@ -26,6 +27,7 @@ from liner_mcp.web.names import AllowedNames, Cors
 from liner_mcp.web.outside import Prefixed, Sealed
 from liner_mcp.web.probes import Probes
 from liner_mcp.web.rates import Crowd, RateLimit
+from liner_mcp.web.request_log import CallerNoted, RequestLog
 
 if TYPE_CHECKING:
     import httpx
@@ -59,10 +61,12 @@ def create_web_app(
     now: Callable[[], datetime] | None = None,
     authenticator: Wrapper | None = None,
     limits: Limits = LIMITS,
+    watcher: Watcher | None = None,
 ) -> WebApp:
     """The application for these settings. `transport` replaces the network to Liner and `now` the clock.
 
     `authenticator` wraps what only known callers may reach; the settings say who knows them, unless it is given.
+    `watcher` sees every request to Liner, and every call and read when it is over.
     Raises: SettingsError when the file of tokens or of access cannot be used, and for a file of access where callers
     have no names.
     """
@@ -73,7 +77,7 @@ def create_web_app(
             "or LINER_MCP_OAUTH_ISSUER too."
         )
     # Ids that this process listed may be another caller's: none are offered.
-    server = create_server(settings, transport=transport, now=now, shared=True)
+    server = create_server(settings, transport=transport, now=now, shared=True, watcher=watcher)
     server.office.check_access_file()
     app: ASGIApp = Endpoint(server, limits)
     # From the inside out. What is cheap and needs no trust refuses first; a place among the running requests is taken
@@ -81,6 +85,7 @@ def create_web_app(
     app = Crowd(app, limits)
     app = WholeBodies(app, limits)
     app = RateLimit(app, settings.mcp_requests_per_minute, limits)
+    app = CallerNoted(app)
     if authenticator is not None:
         app = authenticator(app)
     app = Cors(app, settings)
@@ -92,6 +97,7 @@ def create_web_app(
         inner: Any = app
         app = cast("ASGIApp", ProxyHeadersMiddleware(inner, list(settings.mcp_trusted_proxies)))
     app = sealed = Sealed(app)
+    app = RequestLog(app, mcp_path=PATH, prefix=settings.mcp_path_prefix)
     return WebApp(app, sealed, probes)
 
 

@@ -26,8 +26,9 @@ _ASKED_HEADERS = (
     "Mcp-Session-Id",
     "Traceparent",
     "Tracestate",
+    "X-Request-Id",
 )
-_ANSWERED_HEADERS = ("Mcp-Protocol-Version", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate")
+_ANSWERED_HEADERS = ("Mcp-Protocol-Version", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
 class AllowedNames:

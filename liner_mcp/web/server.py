@@ -17,7 +17,9 @@ from types import FrameType
 import uvicorn
 from sse_starlette.sse import AppStatus
 
+from liner_mcp.log_lines import write_log
 from liner_mcp.settings import Settings
+from liner_mcp.telemetry import begin
 from liner_mcp.web.app import WebApp, create_web_app
 from liner_mcp.web.connection import Connection
 from liner_mcp.web.limits import LIMITS
@@ -25,11 +27,13 @@ from liner_mcp.web.limits import LIMITS
 
 def run(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], parent: int | None = None) -> None:
     """Serve in this process. `parent` is the process that started this one as a worker, if one did."""
+    write_log(settings.mcp_log or "json")
     # Else every stream would be cut at the first signal. Without sessions each ends by itself, with its answer.
     AppStatus.disable_automatic_graceful_drain()
     # What callers do wrong is told to them, and is not worth a line each.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    app = create_web_app(settings)
+    telemetry = begin(os.environ)
+    app = create_web_app(settings, watcher=telemetry)
     config = uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType] - uvicorn's own ASGI types
         http=Connection,
@@ -44,7 +48,11 @@ def run(settings: Settings, listener: socket.socket, *, ready: Callable[[], None
         timeout_keep_alive=LIMITS.idle_seconds,
         timeout_graceful_shutdown=math.ceil(LIMITS.stop_seconds(settings.deadline_seconds)),
     )
-    Server(config, app, ready=ready, parent=parent).run(sockets=[listener])
+    try:
+        Server(config, app, ready=ready, parent=parent).run(sockets=[listener])
+    finally:
+        if telemetry is not None:
+            telemetry.close()
 
 
 class Server(uvicorn.Server):

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from liner_mcp.errors import SetupError
+from liner_mcp.log_lines import write_log
 from liner_mcp.settings import Settings
 from liner_mcp.web.limits import LIMITS
 
@@ -56,6 +57,7 @@ def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int) -
 
 def supervise(settings: Settings, listener: socket.socket, *, count: int, announce: Callable[[], None]) -> int:
     """Keep `count` workers running until told to stop; the exit code. A worker that never gets ready ends them all."""
+    write_log(settings.mcp_log or "json")
     told: list[signal.Signals] = []
 
     def hear(sig: int, _: FrameType | None) -> None:

@@ -1,0 +1,55 @@
+"""Which telemetry the environment asks for: the standard OTEL_ variables, read without any of OpenTelemetry's code.
+
+Source: OpenTelemetry specification, "Environment Variable Specification". One thing is stricter than there: without any
+of these variables nothing is exported, while the specification would send to a collector on this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+EXPORTERS = ("otlp", "console")
+PROTOCOL = "http/protobuf"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The exporters of each signal, the service's name unless the environment has one, and what could not be used."""
+
+    traces: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    service_name: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.traces or self.metrics)
+
+
+def choose(environment: Mapping[str, str]) -> Choice:
+    """What these variables ask for. An empty value counts as unset."""
+    given = {name: text for name, value in environment.items() if (text := value.strip())}
+    if given.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return Choice()
+    warnings: list[str] = []
+    traces = _exporters("TRACES", given, warnings)
+    metrics = _exporters("METRICS", given, warnings)
+    named = "OTEL_SERVICE_NAME" in given or "service.name=" in given.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    return Choice(traces, metrics, None if named else "liner-mcp", tuple(dict.fromkeys(warnings)))
+
+
+def _exporters(signal: str, given: Mapping[str, str], warnings: list[str]) -> tuple[str, ...]:
+    variable = f"OTEL_{signal}_EXPORTER"
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
+    usual = "otlp" if any(name in given for name in endpoints) else "none"
+    asked = {word for part in given.get(variable, usual).split(",") if (word := part.strip().lower())} - {"none"}
+    if asked - set(EXPORTERS):
+        warnings.append(f"{variable}: liner-mcp exports to {', '.join(EXPORTERS)} or none; anything else is left out.")
+    if "otlp" in asked:
+        own = f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"
+        name = own if own in given else "OTEL_EXPORTER_OTLP_PROTOCOL"
+        if given.get(name, PROTOCOL) != PROTOCOL:
+            warnings.append(f"{name}: liner-mcp speaks {PROTOCOL} only (port 4318); nothing is exported otherwise.")
+            asked.remove("otlp")
+    return tuple(exporter for exporter in EXPORTERS if exporter in asked)

@@ -1,0 +1,113 @@
+"""What is measured, in the words of OpenTelemetry's semantic conventions: HTTP client spans, counters, one histogram.
+
+No id, no query and no text stands in any of it: a path is told by its template, an error by its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from opentelemetry.metrics import Meter
+from opentelemetry.trace import SpanKind, StatusCode, Tracer
+
+from liner_mcp.errors import CircuitOpen
+from liner_mcp.liner.watching import Attempt
+from liner_mcp.server.audit import Entry
+
+# Boundaries that the conventions advise for HTTP durations, in seconds.
+_DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+_ERROR_STATUS = 400
+
+Attributes = dict[str, str | int | float | bool]
+
+
+class Instruments:
+    """Watches a server: one span per attempt at Liner, and counts of everything."""
+
+    def __init__(self, tracer: Tracer, meter: Meter) -> None:
+        self._tracer = tracer
+        self._duration = meter.create_histogram(
+            "http.client.request.duration",
+            "s",
+            "Time that Liner took to answer a request",
+            explicit_bucket_boundaries_advisory=_DURATIONS,
+        )
+        self._requests = meter.create_counter("liner_mcp.liner.requests", "{request}", "Requests sent to Liner")
+        self._retries = meter.create_counter("liner_mcp.liner.retries", "{attempt}", "Attempts after the first")
+        self._shared = meter.create_counter(
+            "liner_mcp.liner.shared", "{attempt}", "Attempts that another caller's request answered"
+        )
+        self._kept = meter.create_counter("liner_mcp.liner.kept", "{read}", "Reads answered from what was kept")
+        self._breaker = meter.create_counter(
+            "liner_mcp.liner.breaker_open", "{attempt}", "Attempts refused because Liner had failed too often"
+        )
+        self._received = meter.create_counter("liner_mcp.liner.received", "By", "Bodies received from Liner, unpacked")
+        self._calls = meter.create_counter("liner_mcp.calls", "{call}", "Tool calls and resource reads by outcome")
+        self._rows = meter.create_counter("liner_mcp.answer.rows", "{row}", "Rows given in answers")
+        self._given = meter.create_counter("liner_mcp.answer.size", "By", "Text or audio given in answers")
+
+    @contextmanager
+    def attempting(self, attempt: Attempt) -> Generator[None]:
+        """One client span per attempt of each asker; one that shares another's request says so and has no status."""
+        known = {**_known(attempt.origin), "url.template": attempt.template}
+        with self._tracer.start_as_current_span(
+            f"GET {attempt.template}",
+            kind=SpanKind.CLIENT,
+            attributes=known,
+            record_exception=False,  # its text may quote Liner
+            set_status_on_exception=False,
+        ) as span:
+            if attempt.number > 1:
+                self._retries.add(1)
+                span.set_attribute("http.request.resend_count", attempt.number - 1)
+            try:
+                yield
+            except BaseException as error:
+                if isinstance(error, CircuitOpen):
+                    self._breaker.add(1)
+                span.set_attribute("error.type", _error_type(attempt) or type(error).__name__)
+                span.set_status(StatusCode.ERROR)
+                raise
+            finally:
+                span.set_attribute("liner_mcp.shared", attempt.shared)
+                if attempt.shared:
+                    self._shared.add(1)
+                if attempt.made:
+                    span.set_attribute("liner_mcp.waited_seconds", round(attempt.waited_seconds, 4))
+                if attempt.status is not None:
+                    span.set_attribute("http.response.status_code", attempt.status)
+
+    def sent(self, attempt: Attempt) -> None:
+        known: Attributes = {**_known(attempt.origin), "url.template": attempt.template}
+        if attempt.status is not None:
+            known["http.response.status_code"] = attempt.status
+        error = _error_type(attempt)
+        if error is not None:
+            known["error.type"] = error
+        self._duration.record(attempt.seconds, known)
+        self._requests.add(attempt.requests)
+        self._received.add(attempt.received_bytes)
+
+    def over(self, entry: Entry) -> None:
+        known = {"kind": entry.kind, "name": entry.name}
+        self._calls.add(1, {**known, "outcome": entry.outcome or "failed"})
+        self._kept.add(entry.spent.kept)
+        if entry.rows is not None:
+            self._rows.add(entry.rows, known)
+        if entry.answer_bytes is not None:
+            self._given.add(entry.answer_bytes, known)
+
+
+def _error_type(attempt: Attempt) -> str | None:
+    """The status as text, as the conventions want it for an answer that is an error."""
+    return str(attempt.status) if attempt.status is not None and attempt.status >= _ERROR_STATUS else None
+
+
+@lru_cache(maxsize=4)  # a process asks one Liner
+def _known(origin: str) -> Attributes:
+    parts = urlsplit(origin)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return {"http.request.method": "GET", "server.address": parts.hostname or "", "server.port": port}

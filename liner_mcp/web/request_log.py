@@ -1,0 +1,119 @@
+"""One line for each HTTP request, and an id by which both sides can speak of it.
+
+The address of the client is left out: it is personal data, and the caller's name says who asked. So are the query, the
+body, and every word of the client's that is not one of ours or of the protocol's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import time
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from liner_mcp.log_lines import REQUESTS
+from liner_mcp.server.callers import SCOPE_KEY, Caller
+from liner_mcp.server.known import OTHER, protocol_version
+from liner_mcp.server.noted import NOTED_KEY, Noted
+from liner_mcp.web.bearer import WELL_KNOWN
+from liner_mcp.web.probes import HEALTH, READY
+
+HEADER = "X-Request-Id"
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_logger = logging.getLogger(REQUESTS)
+
+
+class RequestLog:
+    """The outermost wrapper: it sees every answer as it leaves, refusals and crashes too, and puts the id on it.
+
+    `mcp_path` is where MCP is served, `prefix` the path under which a proxy shows us.
+    """
+
+    def __init__(self, app: ASGIApp, *, mcp_path: str, prefix: str | None) -> None:
+        self._app = app
+        self._known = frozenset({mcp_path, HEALTH, READY})
+        self._prefix = prefix or ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        noted = Noted(_request_id(headers), protocol=protocol_version(headers.get("mcp-protocol-version")))
+        status: int | None = None
+        bytes_in = bytes_out = 0
+
+        async def received() -> Message:
+            nonlocal bytes_in
+            message = await receive()
+            bytes_in += len(message.get("body", b""))
+            return message
+
+        async def sent(message: Message) -> None:
+            nonlocal status, bytes_out
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                named = MutableHeaders(raw=list(message.get("headers", ())))
+                named[HEADER] = noted.request_id
+                message = {**message, "headers": named.raw}
+            bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        begun = time.perf_counter()
+        try:
+            await self._app({**scope, NOTED_KEY: noted}, received, sent)
+        finally:
+            path = self._shown(scope["path"])
+            level = logging.DEBUG if path in (HEALTH, READY) else logging.INFO
+            if _logger.isEnabledFor(level):
+                line: dict[str, Any] = {
+                    "event": "request",
+                    "request_id": noted.request_id,
+                    "caller": noted.caller,
+                    "verb": scope["method"] if scope["method"] in _VERBS else OTHER,
+                    "path": path,
+                    "status": status,  # null: the client went away before there was one
+                    "seconds": round(time.perf_counter() - begun, 3),
+                    "bytes_in": bytes_in,
+                    "bytes_out": bytes_out,
+                    "protocol": noted.protocol,
+                    "method": noted.method,
+                    "name": noted.name,
+                    "client": noted.client,
+                    "pid": os.getpid(),
+                }
+                _logger.log(level, "request", extra={"line": line})
+
+    def _shown(self, path: str) -> str:
+        if self._prefix and path.startswith(f"{self._prefix}/"):
+            path = path[len(self._prefix) :]
+        if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
+            return WELL_KNOWN
+        return path if path in self._known else OTHER
+
+
+class CallerNoted:
+    """Stands behind the door and notes who came in, for the line."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        noted, who = scope.get(NOTED_KEY), scope.get(SCOPE_KEY)
+        if isinstance(noted, Noted) and isinstance(who, Caller):
+            noted.caller = who.name
+        await self._app(scope, receive, send)
+
+
+def _request_id(headers: Headers) -> str:
+    """The one that came with the request, if it is short and plain, else a new one."""
+    given = headers.getlist(HEADER)
+    return given[0] if len(given) == 1 and _PLAIN_ID.fullmatch(given[0]) else secrets.token_hex(8)

@@ -1,0 +1,1 @@
+"""Tests of the telemetry: which is chosen, what is measured, what leaves."""
