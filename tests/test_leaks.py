@@ -132,6 +132,7 @@ async def test_no_fault_of_liner_brings_a_secret_out(
     fault: str, loud: bool, heard: Heard, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("liner_mcp.liner.wire.RetryPolicy", in_no_time)
+    monkeypatch.setattr("liner_mcp.liner.pressure.FIRST_CEILING", 0.0)  # the pause after a 429 that names none
     for faulty in ("^/v2/", "^/v2/call-record", "^/v2/(user|order|call-status|agent-group)"):
         liner = Leaking()
         liner.fault, liner.faulty = fault, faulty

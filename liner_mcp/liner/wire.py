@@ -78,6 +78,10 @@ class Traffic:
         return self.attempts - self.made
 
 
+class _Paused(Exception):
+    """Nothing was sent: Liner asked for peace meanwhile."""
+
+
 class Wire:
     """GET requests with the limits, retries and redirects that all of them share."""
 
@@ -128,18 +132,27 @@ class Wire:
                 attempt_number = attempt.num
                 self.traffic.retries += attempt_number > 1
                 with watched(self._observer, Attempt(self._origin, query.path, attempt_number)):
-                    self._pressure.check(anyio.current_time(), time_left())
                     return await self._shared(query.target)
         raise AssertionError("stamina gives a result or raises")
 
     async def _shared(self, target: str) -> object:
         """One attempt; whoever asks the same meanwhile gets the same answer, and whoever leaves does not end it.
 
-        The last asker who leaves does. Attempts are shared and not retries: how long to try is each asker's deadline.
+        The last asker who leaves does. Attempts are shared and not retries: how long to try is each asker's deadline,
+        and so is how long to wait while Liner wants peace.
         """
-        self.traffic.attempts += 1
-        attempted().asked = True
-        return await self._opened().in_flight(target)
+        while True:
+            self._pressure.check(anyio.current_time(), time_left())
+            pause = self._pressure.pace.pause(anyio.current_time())
+            if pause:
+                await anyio.sleep(pause)
+                continue
+            self.traffic.attempts += 1
+            attempted().asked = True
+            try:
+                return await self._opened().in_flight(target)
+            except _Paused:
+                self.traffic.attempts -= 1  # it was none: nothing was sent
 
     async def ask_once(self, target: str) -> tuple[int, Mapping[str, str], bytes]:
         """One answer as it came, be it a redirect or a failure: nothing is followed, retried or decoded."""
@@ -147,7 +160,8 @@ class Wire:
         async with pool.slots:
             if pool.rate is not None:
                 await pool.rate.acquire()
-            status, headers, body = await self._send(pool.http, target)
+            with watched(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
+                status, headers, body = await self._send(pool.http, target)
             return status, {name.lower(): value for name, value in headers.items()}, body
 
     async def _once(self, target: str) -> object:
@@ -158,10 +172,9 @@ class Wire:
         begun = anyio.current_time()
         try:
             async with pool.slots:
-                # Asked for in the slot: while Liner wants peace, those who wait for a slot need not wake up.
-                # Not a poll, as the linter thinks: another answer may lengthen the pause.
-                while pause := self._pressure.pace.pause(anyio.current_time()):  # noqa: ASYNC110
-                    await anyio.sleep(pause)
+                if self._pressure.pace.pause(anyio.current_time()):
+                    self.traffic.made -= 1
+                    raise _Paused  # by another answer, while this one waited for its slot
                 if pool.rate is not None:
                     await pool.rate.acquire()
                 attempt.waited_seconds = anyio.current_time() - begun
@@ -217,6 +230,10 @@ class Wire:
         with _translated():
             async with http.stream("GET", target) as response:
                 attempt.status = response.status_code
+                if response.is_stream_consumed:  # a transport has looked into it, and so unpacked it
+                    body = Body("", MAX_BODY_BYTES)
+                    body.add(response.content)
+                    return response.status_code, response.headers, body.whole()
                 body = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
                 async for piece in response.aiter_raw():
                     self.traffic.received_bytes += len(piece)

@@ -9,6 +9,7 @@ import stamina
 
 from liner_mcp.demo import FAULTS, DemoLiner, Fault, First
 from liner_mcp.demo.faults import OfLists
+from liner_mcp.liner import pressure
 from tests.fire.asking import ask, asking, in_process
 from tests.fire.cases import CASES, HEALTHY, Case
 from tests.fire.scene import NAMED_BY_TWO, Question, Scene, make_scene
@@ -31,8 +32,9 @@ async def scene() -> Scene:
 
 
 @pytest.fixture(autouse=True)
-def no_waits() -> Generator[None]:
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     """Retries happen, the waits between them do not: what is asked here is what comes out, not when."""
+    monkeypatch.setattr(pressure, "FIRST_CEILING", 0.0)  # the pause after a 429 that names none
     with stamina.set_testing(True, attempts=4, cap=True):
         yield
 
