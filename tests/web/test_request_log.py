@@ -266,7 +266,7 @@ def test_a_keep_alive_connection_has_a_line_per_request(liner: DemoLiner, lines:
 
 @pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
 def test_served_over_http_every_line_on_stderr_is_json_unless_it_is_switched_off(options: tuple[str, ...]) -> None:
-    with started("--demo", *options) as (process, url):
+    with started("--demo", *options, LINER_MCP_LOG="") as (process, url):
         assert httpx.post(url, **call("list_directory", kind="orders"), timeout=PATIENCE).status_code == 200
         httpx.get(url.replace("/mcp", "/health"))
         process.terminate()

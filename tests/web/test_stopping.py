@@ -42,10 +42,10 @@ class Held(DemoLiner):
 
 @contextmanager
 def started(*options: str, address: str = "127.0.0.1:0", **settings: str) -> Generator[tuple[Any, str]]:
-    """The process and the URL it told."""
+    """The process and the URL it told. It writes no lines of requests, unless the settings say so."""
     process = subprocess.Popen(
         [*COMMAND, address, *options],
-        env={**os.environ, **settings},
+        env={**os.environ, "LINER_MCP_LOG": "off", **settings},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
