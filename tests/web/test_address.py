@@ -97,7 +97,7 @@ def test_workers_that_cannot_start_end_it_all_with_one_sentence_each(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     handlers = {sig: signal.getsignal(sig) for sig in (signal.SIGTERM, signal.SIGINT)}
-    settings = Settings(mcp_demo=True, mcp_tokens_file=Path("no such file"))
+    settings = Settings(mcp_demo=True, mcp_tokens_file=Path("no such file"), mcp_log="off")
     try:
         with listen("127.0.0.1:0", settings) as listener:
             assert supervise(settings, listener, count=1, announce=lambda: pytest.fail("it serves")) == 1
