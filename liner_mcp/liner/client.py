@@ -138,6 +138,10 @@ class LinerClient:
     ) -> None:
         await self.aclose()
 
+    def open(self) -> None:
+        """Load what the first request needs, which takes a third of a second. Raises: SettingsError."""
+        self._wire.open()
+
     async def aclose(self) -> None:
         """Close the pool. A later request opens a new one."""
         await self._wire.aclose()

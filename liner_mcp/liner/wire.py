@@ -111,6 +111,15 @@ class Wire:
     def __repr__(self) -> str:
         return f"Wire({self._origin!r})"
 
+    def open(self) -> None:
+        """Get everything ready for the first request, without making one. Inside the event loop that will make it.
+
+        Raises: SettingsError when connections cannot be set up.
+        """
+        import stamina  # noqa: F401  # pyright: ignore[reportUnusedImport] - it is only to be there already
+
+        self._opened()
+
     async def aclose(self) -> None:
         """Close the connections. A later request opens new ones."""
         pool, self._pool = self._pool, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,6 +77,11 @@ class Office:
         if rule not in self._restricted:
             self._restricted[rule] = _restricted(whole, rule)
         return self._restricted[rule]
+
+    def open(self) -> None:
+        """Load what the first question needs, so that nobody waits for it; what is not set up is told when asked."""
+        with suppress(SettingsError):
+            self._whole_desk().liner.open()
 
     def check_access_file(self) -> None:
         """Read the file of access now, if there is one. Raises: SettingsError when it cannot be used."""

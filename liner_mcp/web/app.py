@@ -18,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from liner_mcp.errors import SettingsError
 from liner_mcp.server.app import LinerServer, create_server
 from liner_mcp.server.audit import Watcher
+from liner_mcp.server.office import Office
 from liner_mcp.settings import Settings
 from liner_mcp.web.answers import refusal
 from liner_mcp.web.authentication import Authentication, authenticator_from
@@ -41,13 +42,18 @@ Wrapper = Callable[[ASGIApp], ASGIApp]
 class WebApp:
     """The whole application. `drain` is called when the process is told to stop, before it listens no more."""
 
-    def __init__(self, app: ASGIApp, sealed: Sealed, probes: Probes) -> None:
+    def __init__(self, app: ASGIApp, office: Office, sealed: Sealed, probes: Probes) -> None:
         self._app = app
+        self._office = office
         self._sealed = sealed
         self._probes = probes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
+
+    def warm(self) -> None:
+        """Load what the first question needs."""
+        self._office.open()
 
     def drain(self) -> None:
         """From now on /ready says no, and every answer is the last on its connection."""
@@ -98,7 +104,7 @@ def create_web_app(
         app = cast("ASGIApp", ProxyHeadersMiddleware(inner, list(settings.mcp_trusted_proxies)))
     app = sealed = Sealed(app)
     app = RequestLog(app, mcp_path=PATH, prefix=settings.mcp_path_prefix)
-    return WebApp(app, sealed, probes)
+    return WebApp(app, server.office, sealed, probes)
 
 
 def _authentication(settings: Settings) -> Wrapper | None:

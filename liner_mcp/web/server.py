@@ -67,6 +67,8 @@ class Server(uvicorn.Server):
         self._parent = parent
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # Before it listens: the first question of each process waited for this, and stalled all others with it.
+        self._app.warm()
         await super().startup(sockets)
         self._ready()
 

@@ -982,3 +982,10 @@ async def test_two_reads_together_give_a_result_and_an_error_each_in_its_place(l
     assert not isinstance(orders, LinerMcpError)
     assert orders.complete
     assert [isinstance(one, NotFound) for one in swapped] == [False, True]
+
+
+async def test_opening_makes_no_request_and_loads_what_the_first_one_needs(liner: DemoLiner) -> None:
+    async with client_of(liner) as client:
+        client.open()
+        assert liner.requests == []
+        assert (await client.call_statuses())[0].id

@@ -15,9 +15,7 @@ Person = tuple[str, bool, str]
 
 
 async def _agent_ours(liner: Tables) -> Person:
-    """The query searches names, not ids: the whole list is short."""
-    rows = await liner.rows("list_directory", kind="agents")
-    (row,) = [row for row in rows if row["id"] == AGENT]
+    (row,) = await liner.rows("list_directory", kind="agents", query=str(AGENT))
     return row["name"], bool(row["active"]), row["groups"]
 
 
