@@ -72,14 +72,13 @@ class Probe:
     ) -> None:
         if isinstance(settings, SettingsError):
             raise settings
-        origin, token = settings.host_and_token()
+        origin, _ = settings.host_and_token()
         self._origin = origin
         self._audio_allowed = settings.audio != "off"
         self._liner, self._audio = open_clients(settings, transport=transport)
         self._now = now
         self.allowance = Allowance(MOST_REQUESTS)
-        host = urlsplit(origin).hostname or origin
-        self.evidence = Evidence(never_quoted=(token.get_secret_value(), host))
+        self.evidence = Evidence()
         self._stopped = ""
 
     async def run(self) -> None:

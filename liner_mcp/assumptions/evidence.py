@@ -9,11 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from liner_mcp.liner import protocol
 from liner_mcp.liner.models import Identified
 from liner_mcp.liner.raw import RawAnswer
-from liner_mcp.liner.text import clean
-from liner_mcp.review.privacy import mask_phones
 
 Step = Literal[
     "orders", "orders_bare", "active_orders", "singular", "plural", "calls", "calls_over", "last_page", "start", "end",
@@ -23,9 +20,7 @@ Step = Literal[
 
 Outcome = Literal["as assumed", "differs", "could not be told"]
 
-QUOTED_CHARACTERS = 60  # of Liner's own words: enough to know a message again
-_ADDRESS = re.compile(r"\S+@\S+|\b[a-z]+://\S+|\b[\w-]+(\.[\w-]+)+\b(:\d+)?\S*", re.IGNORECASE)
-_NUMBER = re.compile(r"\d{3,}")
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,6 @@ class Evidence:
     no_boundary: str = "no call was seen"
     file: FileLook | None = None
     no_file: str = "no recording with a link was seen"
-    never_quoted: tuple[str, ...] = ()
 
     def page(self, step: Step) -> RawPage | None:
         """The list that a step brought, if it did."""
@@ -90,15 +84,14 @@ class Evidence:
             return self.silent.get(step, "it was not asked")
         return f"the answer was {outcome(answer)}" + (" without a list" if succeeded(answer) else "")
 
-    def quoted(self, answer: RawAnswer) -> str:
-        """Liner's message without numbers, phones and addresses, shortened; a secret one is not shown."""
-        message = envelope(answer).get("message")
-        if not isinstance(message, str) or not message.strip():
-            return "no message"
-        if any(secret in message for secret in self.never_quoted):
-            return "a message"
-        plain = _NUMBER.sub("#", _ADDRESS.sub("…", mask_phones(clean(message[:1_000])))).replace("|", "/")
-        return f"the message {protocol.quoted(plain[:QUOTED_CHARACTERS])}"
+
+def message_of(answer: RawAnswer) -> str:
+    """That there is a message by Liner, and how long; what it says may name somebody, however it is masked."""
+    message = envelope(answer).get("message")
+    if not isinstance(message, str) or not message.strip():
+        return "no message"
+    script = "Cyrillic" if _CYRILLIC.search(message) else "Latin"
+    return f"a message of {len(message.strip())} characters in {script} letters"
 
 
 @dataclass(frozen=True, slots=True)

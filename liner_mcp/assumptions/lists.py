@@ -18,6 +18,7 @@ from liner_mcp.assumptions.evidence import (
     fields_of,
     holds,
     ids,
+    message_of,
     number,
     outcome,
     page_of,
@@ -212,7 +213,7 @@ def long_window(evidence: Evidence) -> Judged:
         return holds(f"{YEAR_DAYS} days are accepted")
     if answer is not None and refused(answer) and succeeded(evidence.answers.get("calls")):
         return differs(
-            f"{YEAR_DAYS} days are refused ({outcome(answer)}, {evidence.quoted(answer)})",
+            f"{YEAR_DAYS} days are refused ({outcome(answer)}, {message_of(answer)})",
             "questions about so long a time fail; ask for shorter ones",
         )
     return untold(evidence.why("long_window"))

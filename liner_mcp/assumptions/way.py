@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
 
 from liner_mcp.assumptions.evidence import (
@@ -12,6 +13,7 @@ from liner_mcp.assumptions.evidence import (
     envelope,
     fields_of,
     holds,
+    message_of,
     outcome,
     refused,
     succeeded,
@@ -66,6 +68,10 @@ def _clock_difference(answer: RawAnswer) -> float | None:
         return None
 
 
+_LIMIT = re.compile(r"(x-)?rate-?limit(-(limit|remaining|reset|policy|used))?")
+_COUNT = re.compile(r"[0-9]{1,6}")
+
+
 def rate_headers(evidence: Evidence) -> Judged:
     if not evidence.answers:
         return untold("there was no answer")
@@ -75,7 +81,10 @@ def rate_headers(evidence: Evidence) -> Judged:
     waits = any("retry-after" in answer.headers for answer in evidence.answers.values())
     if not limits:
         return holds("Retry-After is sent" if waits else "none sent")
-    shown = sorted(f"{name} {value}" if value.isascii() and value.isdigit() else name for name, value in limits.items())
+    # Only what is surely a limit: another header of that kind may say whose it is.
+    sure = {name: value for name, value in limits.items() if _LIMIT.fullmatch(name) and _COUNT.fullmatch(value)}
+    shown = sorted(f"{name} {value}" for name, value in sure.items())
+    shown += [f"{len(limits) - len(shown)} others"] if len(shown) < len(limits) else []
     return differs(
         ", ".join(one[:60] for one in shown[:4]), "they are not read: keep LINER_REQUESTS_PER_SECOND below the limit"
     )
@@ -143,7 +152,7 @@ def refusals(evidence: Evidence) -> Judged:
     seen = [answer for step in steps if (answer := evidence.answers.get(step)) and refused(answer)]
     if not seen:
         return untold("nothing was refused")
-    found = "; ".join(dict.fromkeys(f"{outcome(answer)}, {evidence.quoted(answer)}" for answer in seen))
+    found = "; ".join(dict.fromkeys(f"{outcome(answer)}, {message_of(answer)}" for answer in seen))
     read = [answer for answer in seen if answer.status != 404]  # of which the status says everything
     if all(isinstance(envelope(answer).get("message"), str) for answer in read):
         return holds(found)

@@ -51,6 +51,12 @@ class Kept:
             answered_from_kept()
         return detail
 
+    def seen_by(self, may_see: Callable[[Detail], bool]) -> Kept:
+        """The same details for whom `may_see` allows only some: what is hidden is not kept there, so that asking for it
+        costs and tells what asking for nothing does.
+        """
+        return _Seen(self, may_see)
+
     def put(self, target: str, detail: Detail) -> None:
         """Keep a detail, if it is settled and not larger than everything that may be kept."""
         if self._is_settled(detail) and _bytes_of(detail) <= KEPT_BYTES:
@@ -74,3 +80,16 @@ def _bytes_of(detail: Detail) -> int:
         return sum(map(_bytes_of, detail.items)) + _ENTITY_BYTES
     text = (detail.record_summary or "") + (detail.file_url or "") if isinstance(detail, CallRecord) else ""
     return _ENTITY_BYTES + _CHARACTER_BYTES * len(text)
+
+
+class _Seen(Kept):
+    def __init__(self, whole: Kept, may_see: Callable[[Detail], bool]) -> None:
+        super().__init__(now=whole._now)  # noqa: SLF001
+        self._details = whole._details  # noqa: SLF001
+        self._may_see = may_see
+
+    def get(self, target: str) -> Detail | None:
+        detail = self._details.get(target)
+        if detail is None or not self._may_see(detail):
+            return None
+        return super().get(target)

@@ -150,8 +150,13 @@ class PageWalk(Generic[I]):
             for item in page.items:
                 found.setdefault(item.id, item)
         ended = not self.capped and not self.wanted()
-        complete = ended if self._total is None else len(found) >= self._total and not self._moved
-        return Listing(tuple(found.values()), complete, self._total, self._moved or rows > len(found), ended)
+        # A row that came twice stands where another one should: without a count that fits exactly, one is missing.
+        repeated = rows > len(found)
+        if self._total is None:
+            complete = ended and not repeated
+        else:
+            complete = len(found) >= self._total and not self._moved and not (repeated and len(found) > self._total)
+        return Listing(tuple(found.values()), complete, self._total, self._moved or repeated, ended)
 
 
 def read_twice(first: PageWalk[I], second: PageWalk[I]) -> Listing[I]:

@@ -7,15 +7,18 @@ is led through one that says `NOTHING_THERE`. What belongs to no order that is k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeVar
 
 from cachetools import TTLCache
 
-from liner_mcp.errors import LinerRejected, NotFound
+from liner_mcp.errors import AccessRefused, LinerRejected, NotFound, UnreadableAnswer
 from liner_mcp.liner import protocol
 from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.kept import Detail
 from liner_mcp.liner.models import AgentGroup, Call, CallRecord, Identified, Lead, Order, User
 from liner_mcp.liner.paging import Listing
 from liner_mcp.liner.protocol import CallFilter, ListPage
@@ -24,6 +27,8 @@ I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 SEEN_CALLS = 50_000  # ids of calls that lists have shown: a month of a large order, two megabytes
 SEEN_SECONDS = 300.0  # as long as details and names are kept
+# Between a call's beginning and its record's: an hour of waiting and talking at most, and a clock's little difference.
+LONGEST_CALL, LATEST = timedelta(hours=6), timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +65,20 @@ class RestrictedClient(LinerClient):
         self.access = access
         # The connections, their pace and what is kept are everybody's; only what comes back differs.
         self._wire = whole._wire  # noqa: SLF001
-        self._kept = whole._kept  # noqa: SLF001
+        self._kept = whole._kept.seen_by(self._may_see_kept)  # noqa: SLF001
         self._dictionary_paths = whole._dictionary_paths  # noqa: SLF001
         self._seen = TTLCache[int, bool, float](SEEN_CALLS, SEEN_SECONDS)
+        self._seen_records = TTLCache[int, bool, float](SEEN_CALLS, SEEN_SECONDS)
 
     def __repr__(self) -> str:
         return f"RestrictedClient({self.origin!r})"
 
     async def call(self, call_id: int) -> Call:
         """One call. Raises NotFound for an unknown id and for a call that may not be seen."""
-        try:
+        with _told_alike():
             call = await super().call(call_id)
-        except LinerRejected:  # what an unknown id gives is undocumented; here it may not differ from a hidden one
-            raise NotFound(protocol.NOTHING_THERE) from None
         if not self.access.call(call):
+            self._seen.pop(call_id, None)
             raise NotFound(protocol.NOTHING_THERE)
         return call
 
@@ -82,13 +87,17 @@ class RestrictedClient(LinerClient):
         allowed = await self._allowed(which)
         if allowed is None:
             return Listing((), complete=True, total=0, changed=False)
+        if allowed.lead_ids and self.access.orders is not None:
+            at_most = None  # a lead has few calls, and Liner's count of them would count those of other orders too
         listing = await super().calls(allowed, at_most=at_most)
         shown = self._shown(listing.items)
         if len(shown) == len(listing.items):
             return listing
-        # Liner listed more than it was asked for, or leads have calls elsewhere. Of a list that was not read whole the
-        # count stays, which then counts hidden calls too: without it the rest of the window could not be read.
-        return replace(listing, items=shown, total=len(shown) if listing.complete else listing.total)
+        if not listing.ended and at_most is not None:
+            # Liner lists more than it was asked for. Read whole, its count need not be told, which counts hidden calls.
+            listing = await super().calls(allowed)
+            shown = self._shown(listing.items)
+        return replace(listing, items=shown, total=len(shown) if listing.complete else None)
 
     async def calls_page(
         self, which: CallFilter, *, offset: int = 0, limit: int = protocol.PAGE_LIMIT
@@ -102,35 +111,51 @@ class RestrictedClient(LinerClient):
         return page if len(shown) == len(page.items) else ListPage(shown, page.next, None)
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
-        """One call record whose lead's order and whose agent may be seen. Raises NotFound for all others."""
-        try:
+        """One record of a call that may be seen. Raises NotFound for all others.
+
+        A record does not name its call, so the calls of its lead around its time are looked through.
+        """
+        with _told_alike():
             record = await super().call_record(record_id, fresh=fresh)
-        except LinerRejected:
-            raise NotFound(protocol.NOTHING_THERE) from None
-        # A record does not name its call; its order is known through its lead alone.
-        if self.access.orders is not None:
-            if record.lead_id is None:
+            if record_id not in self._seen_records and not await self._is_of_a_call(record):
                 raise NotFound(protocol.NOTHING_THERE)
-            await self.lead(record.lead_id)
-        if not self.access.agent(record.user_id):
-            raise NotFound(protocol.NOTHING_THERE)
         return record
+
+    async def _is_of_a_call(self, record: CallRecord) -> bool:
+        if record.lead_id is None or record.created_at is None:
+            return False
+        around = CallFilter(record.created_at - LONGEST_CALL, record.created_at + LATEST, lead_ids=(record.lead_id,))
+        for call in (await self.calls(around)).items:
+            if call.has_records is not False:
+                await self.call_records(call.id)
+                if record.id in self._seen_records:
+                    return True
+        return False
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
         """All records of a call that may be seen. Raises NotFound for an unknown call too, unlike Liner perhaps."""
         if call_id not in self._seen:
             await self.call(call_id)
-        return await super().call_records(call_id)
+        listing = await super().call_records(call_id)
+        for record in listing.items:
+            self._seen_records[record.id] = True
+        return listing
 
     async def lead(self, lead_id: int) -> Lead:
         """One lead of an order that may be seen. Raises NotFound for all others."""
-        try:
+        with _told_alike():
             lead = await super().lead(lead_id)
-        except LinerRejected:
-            raise NotFound(protocol.NOTHING_THERE) from None
         if not self.access.order(lead.order_id):
             raise NotFound(protocol.NOTHING_THERE)
         return lead
+
+    def _may_see_kept(self, detail: Detail) -> bool:
+        if isinstance(detail, Call):
+            return self.access.call(detail)
+        if isinstance(detail, Lead):
+            return self.access.order(detail.order_id)
+        # A list is asked for only after its call.
+        return isinstance(detail, Listing) or detail.id in self._seen_records
 
     async def orders(self) -> Listing[Order]:
         """The orders that may be seen."""
@@ -183,6 +208,18 @@ class RestrictedClient(LinerClient):
         for call in shown:
             self._seen[call.id] = True
         return shown
+
+
+@contextmanager
+def _told_alike() -> Generator[None]:
+    """What Liner says to an id that it does not know is undocumented: whatever it is, a hidden one is told the same.
+
+    Failures that pass (429, 5xx, the network) stay what they are: they strike both alike.
+    """
+    try:
+        yield
+    except (LinerRejected, UnreadableAnswer, AccessRefused):
+        raise NotFound(protocol.NOTHING_THERE) from None
 
 
 def _only(listing: Listing[I], may_see: Callable[[I], bool]) -> Listing[I]:

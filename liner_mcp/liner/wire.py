@@ -181,18 +181,21 @@ class Wire:
         begun = anyio.current_time()
         try:
             async with pool.slots:
-                if self._pressure.pace.pause(anyio.current_time()):
-                    self.traffic.made -= 1
-                    raise _Paused  # by another answer, while this one waited for its slot
                 if pool.rate is not None:
                     await pool.rate.acquire()
+                # Last of all: other answers came in while this one waited for its turn.
+                if self._pressure.pace.pause(anyio.current_time()):
+                    self.traffic.made -= 1
+                    raise _Paused
+                sent = anyio.current_time()
+                self._pressure.claim(sent)
                 attempt.waited_seconds = anyio.current_time() - begun
                 try:
                     data = await self._answer(pool.http, target)
                 except LinerMcpError as error:
-                    self._learn(pool, error)
+                    self._learn(pool, error, sent)
                     raise
-                self._learn(pool, None)
+                self._learn(pool, None, sent)
                 return data
         finally:
             # What is answered is not under way: who asks from now on asks anew, or a second reading would read nothing.
@@ -201,8 +204,8 @@ class Wire:
             if self._observer is not None and attempt.requests:
                 self._observer.sent(attempt)
 
-    def _learn(self, pool: _Pool, outcome: LinerMcpError | None) -> None:
-        self._pressure.learn(anyio.current_time(), outcome)
+    def _learn(self, pool: _Pool, outcome: LinerMcpError | None, sent: float) -> None:
+        self._pressure.learn(anyio.current_time(), outcome, sent=sent)
         if pool.slots.total_tokens != self._pressure.pace.at_once:
             pool.slots.total_tokens = self._pressure.pace.at_once
 

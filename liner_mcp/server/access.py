@@ -19,7 +19,7 @@ from liner_mcp.watched_file import BrokenFile
 
 VARIABLE = "LINER_MCP_ACCESS_FILE"
 # All of them travel in each request to Liner, whose line must not grow over what servers take.
-MOST_AGENTS = 200
+MOST_AGENTS = 50
 
 Id = Annotated[int, Field(strict=True, gt=0, le=2**53 - 1)]
 
@@ -40,7 +40,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     orders: Annotated[list[Id], Field(max_length=10_000)] | Literal["all"]
-    agents: Annotated[list[Id], Field(max_length=MOST_AGENTS)] | Literal["all"] = "all"
+    agents: Annotated[list[Id], Field(max_length=MOST_AGENTS)] | Literal["all"]
     phones: Annotated[bool, Field(strict=True)] | None = None
     audio: Annotated[bool, Field(strict=True)] = True
 
@@ -115,7 +115,7 @@ def _complaint(error: ValidationError) -> str:
     key = place[-1]
     where = ".".join(place)[:120]
     if row["type"] == "missing":
-        return f'{where} is missing: list the ids of the orders that may be seen, or write "all"'
+        return f'{where} is missing: list the ids that may be seen, or write "all"'
     if row["type"] == "extra_forbidden":
         return f"{where} is unknown; a caller has orders, agents, phones and audio"
     if key in ("orders", "agents"):

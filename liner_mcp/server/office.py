@@ -83,6 +83,10 @@ class Office:
         with suppress(SettingsError):
             self._whole_desk().liner.open()
 
+    async def look(self) -> None:
+        """Ask whether Liner answers; nobody in particular asks. Raises: what the Liner client raises, SettingsError."""
+        await self._whole_desk().liner.health()
+
     def check_access_file(self) -> None:
         """Read the file of access now, if there is one. Raises: SettingsError when it cannot be used."""
         if self.settings.mcp_access_file is not None:

@@ -30,6 +30,7 @@ TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})  # others are tokens 
 LEEWAY_SECONDS = 60  # by which clocks may differ
 LONGEST_NAME = 64
 _HASHED = "sha256:"  # no name that an issuer gives may begin like this: it could be made to equal another's hash
+_PROGRAM = "client:"
 
 EXPIRED = Refusal(401, "invalid_token", "The access token has expired.")
 
@@ -138,14 +139,21 @@ def scopes_in(claims: dict[str, Any]) -> set[str]:
 
 
 def name_in(claims: dict[str, Any]) -> str | None:
-    """Whom the token speaks for: `sub`, or else the program that got it, `client_id` or `azp`.
+    """Whom the token speaks for: `sub`, or else `client:` and the program that got it, `client_id` or `azp`.
 
-    The name is the claim itself, or a hash of it when it is long or holds what cannot be shown. A hash, because names
-    decide who may see what: cleaning could make two callers one.
+    Whoever may name a program must not be able to name it like a person. The name is the claim itself, or a hash of it
+    when it is long or holds what cannot be shown. A hash, because names decide who may see what: cleaning could make
+    two callers one.
     """
-    given = next((claims[claim] for claim in ("sub", "client_id", "azp") if claims.get(claim)), None)
-    if not isinstance(given, str):
+    claim = next((claim for claim in ("sub", "client_id", "azp") if claims.get(claim) is not None), None)
+    given = None if claim is None else claims[claim]
+    if not isinstance(given, str) or not given:
         return None
-    if len(given) <= LONGEST_NAME and given.isprintable() and given == given.strip() and not given.startswith(_HASHED):
+    usual = len(given) <= LONGEST_NAME and given.isprintable() and given == given.strip()
+    if claim != "sub":
+        given = _PROGRAM + given
+    elif given.startswith((_HASHED, _PROGRAM)):
+        usual = False
+    if usual:
         return given
     return _HASHED + hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:32]

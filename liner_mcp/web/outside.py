@@ -11,6 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liner_mcp.web.answers import SAFE_HEADERS, refusal
+from liner_mcp.web.probes import HEALTH, READY
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ class Sealed:
                 headers = MutableHeaders(raw=list(message.get("headers", ())))
                 for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
-                if self.draining:
+                # Whoever was not let in, or only looked whether we live, shall not hold a connection idle.
+                if self.draining or message["status"] in (401, 403, 421) or scope["path"] in (HEALTH, READY):
                     headers["connection"] = "close"
                 message = {**message, "headers": headers.raw}
             await send(message)

@@ -45,7 +45,7 @@ class Probes:
         """What stands in the way of an answer: `settings`, `liner` or nothing."""
         try:
             with anyio.fail_after(self._seconds):
-                await self._office.desk().liner.health()
+                await self._office.look()
         except SetupError:
             return "settings"  # something is not set, or Liner does not accept the token
         except (LinerMcpError, TimeoutError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 from aiolimiter import AsyncLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -60,12 +60,14 @@ def _who(scope: Scope) -> str:
 
 
 class Crowd:
-    """Answers 503 when as many requests run as this process bears."""
+    """Answers 503 when as many requests run as this process bears, and 429 when too many are one caller's."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
         self._most = limits.requests_at_once
+        self._most_of_one = limits.requests_at_once_of_one
         self._running = 0
+        self._of: Counter[Caller | None] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,8 +77,18 @@ class Crowd:
             sentence = "The server answers as many questions as it can. Ask again after a few seconds."
             await refusal(503, sentence, retry_after="2")(scope, receive, send)
             return
+        # Without names every program of this machine would count as one.
+        who = scope.get(SCOPE_KEY)
+        if who is not None and self._of[who] >= self._most_of_one:
+            sentence = f"{self._most_of_one} of your questions are being answered. Ask again when one of them is."
+            await refusal(429, sentence, retry_after="2")(scope, receive, send)
+            return
         self._running += 1
+        self._of[who] += 1
         try:
             await self._app(scope, receive, send)
         finally:
             self._running -= 1
+            self._of[who] -= 1
+            if not self._of[who]:
+                del self._of[who]  # else it would grow with every name

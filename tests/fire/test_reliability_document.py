@@ -11,7 +11,7 @@ import pytest
 
 from liner_mcp.demo import FAULTS
 from liner_mcp.liner.kept import KEPT_BYTES, KEPT_SECONDS, SETTLED
-from liner_mcp.liner.pressure import FAILURES_TO_OPEN, LONGEST_PAUSE, OPEN_SECONDS
+from liner_mcp.liner.pressure import FAILING_SECONDS, FAILURES_TO_OPEN, LONGEST_PAUSE, OPEN_SECONDS
 from liner_mcp.liner.retries import RetryPolicy
 from liner_mcp.liner.wire import MAX_BODY_BYTES, MAX_REDIRECTS, REQUEST_SECONDS
 from liner_mcp.review.directory import FRESH_SECONDS
@@ -80,7 +80,8 @@ def test_the_limits_are_those_of_the_code() -> None:
 def test_the_rules_of_pressure_are_those_of_the_code() -> None:
     told = {row[0]: row[1] for row in table("Pressure")}
     assert LONGEST_PAUSE == 60  # "a minute at most"
-    assert f"after {FAILURES_TO_OPEN} failures in a row" in told["Liner is down, over HTTP"]
+    opens = f"after {FAILURES_TO_OPEN} failures in a row that go on for {FAILING_SECONDS:.0f} s"
+    assert opens in told["Liner is down, over HTTP"]
     assert f"left alone for {OPEN_SECONDS:.0f} s" in told["Liner is down, over HTTP"]
     kept = told["the same call or record again"]
     assert timedelta(hours=1) == SETTLED  # "over an hour old"

@@ -454,3 +454,15 @@ def test_a_second_reading_cut_before_its_first_page_keeps_what_the_first_one_kne
     listing = read_twice(first, PageWalk())
     assert ids_of(listing) == from_one(100)
     assert (listing.complete, listing.total, listing.changed) == (False, 200, True)
+
+
+@pytest.mark.parametrize("total", [None, 50])
+def test_rows_that_repeat_leave_room_for_missing_ones_unless_the_count_fits(total: int | None) -> None:
+    """The offset is ignored: the second page is the first one again, and what stands behind it never comes."""
+    rows = tuple(Order(id=one) for one in range(1, 101))
+    walk: PageWalk[Order] = PageWalk()
+    walk.take(0, ListPage(rows, next=100, total=total))
+    while offsets := walk.wanted():
+        walk.take(offsets[0], ListPage(rows, next=None, total=total))
+    listing = walk.listing()
+    assert (len(listing.items), listing.complete, listing.changed) == (100, False, True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from hypothesis import strategies as st
 from mcp import MCPError
 from mcp.types import BlobResourceContents, TextResourceContents
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import DemoLiner, Fault, World
+from liner_mcp.demo.faults import Status
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
@@ -35,6 +38,7 @@ AGENTS = (101, 102)
 FILE = f"""
 [callers.anna]
 orders = [{ORDER}]
+agents = "all"
 
 [callers.boris]
 orders = [{ORDER}]
@@ -44,6 +48,7 @@ audio = false
 
 [callers.vera]
 orders = "all"
+agents = "all"
 """
 
 ConnectAs = Callable[..., AbstractAsyncContextManager[Session]]
@@ -302,6 +307,67 @@ async def test_a_record_whose_order_cannot_be_established_is_not_shown(connect_a
         assert (await session.answer("get_call_record", record_id=record.id))["record"]["record_id"] == record.id
 
 
+async def test_a_record_of_a_hidden_call_is_hidden_though_its_lead_is_not(connect_as: ConnectAs) -> None:
+    world = World.generate(now=NOW)
+    call = next(one for one in world.calls.values() if one.order_id == HIDDEN_ORDER and world.records_of(one.id))
+    mine = next(lead for lead in world.leads.values() if lead.order_id == ORDER)
+    world.calls[call.id] = replace(call, lead_id=mine.id)
+    record = world.records_of(call.id)[0]
+    world.records[record.id] = replace(record, lead_id=mine.id)
+    async with connect_as("anna", app=DemoLiner(world)) as session:
+        assert "Liner has no call record" in await session.refusal("get_call_record", record_id=record.id)
+        for part in ("", "/summary", "/audio"):
+            assert "Liner has no call record" in await read(session, f"liner://call-records/{record.id}{part}")
+    async with connect_as("vera", app=DemoLiner(world)) as session:
+        assert (await session.answer("get_call_record", record_id=record.id))["record"]["record_id"] == record.id
+
+
+@pytest.mark.parametrize("caller", ["anna", "boris"])
+async def test_a_record_read_by_its_id_agrees_with_the_list_it_stands_in(connect_as: ConnectAs, caller: str) -> None:
+    world = World.generate(now=NOW)
+    call = next(
+        one
+        for one in world.calls.values()
+        if one.order_id == ORDER and one.user_id in AGENTS and world.records_of(one.id)
+    )
+    record = world.records_of(call.id)[0]
+    world.records[record.id] = replace(record, user_id=104)  # somebody else's voice in a call of theirs
+    async with connect_as(caller, app=DemoLiner(world)) as session:
+        alone = await session.answer("get_call_record", record_id=record.id)
+        listed = await session.answer("list_call_records", call_id=call.id)
+    assert alone["record"]["agent_id"] == 104
+    assert record.id in {row["record_id"] for row in rows(listed)}
+
+
+async def test_what_others_looked_at_tells_nothing_when_liner_fails(connect_as: ConnectAs, world: World) -> None:
+    ids = hidden(world)
+    liner = DemoLiner(world)
+    async with connect_as("vera", app=liner) as session:
+        for who in ("vera", "anna"):
+            liner.faults = [] if who == "vera" else [Fault(Status(500), "^/v2/")]
+            with asking(Caller(who)):
+                for tool, kind, arguments in TOOLS[:4]:
+                    answers = [await session.ask(tool, **arguments(one)) for one in ids[kind]]
+                    seen, unseen = (
+                        str(answer).replace(str(one), "ID") for answer, one in zip(answers, ids[kind], strict=True)
+                    )
+                    assert (seen == unseen) == (who == "anna"), (who, tool)
+
+
+async def test_counts_of_hidden_calls_of_a_lead_are_not_told(connect_as: ConnectAs) -> None:
+    world = World.generate(now=NOW)
+    lead = next(one for one in world.leads.values() if one.order_id == ORDER)
+    for n in range(130):
+        order_id = ORDER if n % 20 == 0 else HIDDEN_ORDER
+        made = world.add_call(created_at=NOW - timedelta(hours=1, minutes=n))
+        world.calls[made.id] = replace(made, lead_id=lead.id, order_id=order_id)
+    async with connect_as("anna", app=DemoLiner(world)) as session:
+        answer = await session.answer("find_calls", leads=[lead.id], since="yesterday", limit=2)
+        relaxed = await session.answer("find_calls", leads=[lead.id], since="-10h", min_talk_seconds=5_000)
+    told = json.dumps([answer["page"], answer.get("notes"), relaxed["page"], relaxed.get("notes")])
+    assert not re.search(r"\b1[2-4][0-9]\b", told), told
+
+
 def test_a_call_of_no_order_or_no_agent_is_nobodys_but_theirs_who_see_all() -> None:
     stray = Call(id=1, order_id=None, user_id=None)
     assert not Access(orders=frozenset({ORDER})).call(stray)
@@ -364,7 +430,7 @@ async def test_who_is_not_named_sees_nothing_and_is_told_whom_to_ask(connect_as:
 
 
 async def test_the_default_covers_who_is_not_named(connect_as: ConnectAs, rules: Path) -> None:
-    rules.write_text(f"{FILE}\n[default]\norders = [{HIDDEN_ORDER}]\n", encoding="utf-8")
+    rules.write_text(f"{FILE}\n[default]\norders = [{HIDDEN_ORDER}]\nagents = 'all'\n", encoding="utf-8")
     async with connect_as("gleb") as session:
         assert [row["id"] for row in rows(await session.answer("list_directory", kind="orders"))] == [HIDDEN_ORDER]
     async with connect_as("anna") as session:
@@ -385,7 +451,7 @@ async def test_without_a_file_every_caller_sees_everything(connect_as: ConnectAs
 async def test_a_change_of_the_file_holds_for_the_next_question(connect_as: ConnectAs, rules: Path) -> None:
     async with connect_as("anna") as session:
         assert [row["id"] for row in rows(await session.answer("list_directory", kind="orders"))] == [ORDER]
-        rules.write_text(f"[callers.anna]\norders = [{HIDDEN_ORDER}, {ORDER}]\n", encoding="utf-8")
+        rules.write_text(f"[callers.anna]\norders = [{HIDDEN_ORDER}, {ORDER}]\nagents = 'all'\n", encoding="utf-8")
         shown = {row["id"] for row in rows(await session.answer("list_directory", kind="orders"))}
         assert shown == {ORDER, HIDDEN_ORDER}
 
@@ -395,7 +461,7 @@ async def test_a_file_that_breaks_while_serving_keeps_the_last_good_rules_and_sa
 ) -> None:
     async with connect_as("anna") as session:
         await session.answer("list_directory", kind="orders")
-        rules.write_text("[callers.anna]\norders = 'every one of them'\n", encoding="utf-8")
+        rules.write_text("[callers.anna]\norders = 'every one of them'\nagents = 'all'\n", encoding="utf-8")
         with caplog.at_level(logging.WARNING):
             for _ in range(3):
                 answer = await session.answer("list_directory", kind="orders")
@@ -424,13 +490,14 @@ async def test_a_file_that_cannot_be_used_at_the_start_is_told_with_its_place(
     [
         (b"\xff", "it is not UTF-8 text"),
         (b"[callers.anna]\nagents = [1]", "callers.anna.orders is missing: list the ids"),
-        (b"[callers.anna]\norders = [0]", 'callers.anna.orders must be a list of ids, or "all"'),
-        (b"[callers.anna]\norders = [true]", 'callers.anna.orders must be a list of ids, or "all"'),
-        (b"[callers.anna]\norders = ['201']", 'callers.anna.orders must be a list of ids, or "all"'),
-        (b"[callers.anna]\norders = 'ALL'", 'callers.anna.orders must be a list of ids, or "all"'),
-        (b"[callers.anna]\norders = 'all'\nphones = 'yes'", "callers.anna.phones must be true or false"),
-        (b"[callers.anna]\norders = 'all'\norder = 1", "callers.anna.order is unknown; a caller has"),
-        (b"[default]\norders = 'all'\naudio = 1", "default.audio must be true or false"),
+        (b"[callers.anna]\norders = [1]", "callers.anna.agents is missing: list the ids"),
+        (b"[callers.anna]\nagents = 'all'\norders = [0]", 'callers.anna.orders must be a list of ids, or "all"'),
+        (b"[callers.anna]\nagents = 'all'\norders = [true]", 'callers.anna.orders must be a list of ids, or "all"'),
+        (b"[callers.anna]\nagents = 'all'\norders = ['201']", 'callers.anna.orders must be a list of ids, or "all"'),
+        (b"[callers.anna]\nagents = 'all'\norders = 'ALL'", 'callers.anna.orders must be a list of ids, or "all"'),
+        (b"[callers.anna]\nagents = 'all'\norders = 'all'\nphones = 'y'", "callers.anna.phones must be true or false"),
+        (b"[callers.anna]\nagents = 'all'\norders = 'all'\norder = 1", "callers.anna.order is unknown; a caller has"),
+        (b"[default]\nagents = 'all'\norders = 'all'\naudio = 1", "default.audio must be true or false"),
         (b"[anna]\norders = 'all'", "anna is unknown"),
         (b"callers = 5", "callers must be a table"),
         (b"[callers]\nanna = 5", "callers.anna must be a table"),

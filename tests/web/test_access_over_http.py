@@ -27,7 +27,10 @@ Ask = Any
 def ask(world: World, tmp_path: Path) -> Generator[Ask]:
     """Ask a tool as one of two callers, in one era; gives the result."""
     tokens, access = tmp_path / "tokens", tmp_path / "access.toml"
-    access.write_text(f"[callers.anna]\norders = [{ORDER}]\n[callers.boris]\norders = [{OTHER}]\n", encoding="utf-8")
+    access.write_text(
+        f"[callers.anna]\norders = [{ORDER}]\nagents = 'all'\n[callers.boris]\norders = [{OTHER}]\nagents = 'all'\n",
+        encoding="utf-8",
+    )
     known: dict[str, str] = {}
     for name in ("anna", "boris", "gleb"):
         known[name], line = make(name)
@@ -98,9 +101,20 @@ def test_a_caller_whom_the_file_does_not_name_sees_nothing(ask: Ask, era: str) -
 
 def test_rules_for_callers_without_names_are_refused_at_the_start(tmp_path: Path) -> None:
     file = tmp_path / "access.toml"
-    file.write_text("[default]\norders = 'all'\n", encoding="utf-8")
+    file.write_text("[default]\norders = 'all'\nagents = 'all'\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="callers have no names: set LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH"):
         create_web_app(read_settings(mcp_demo=True, mcp_access_file=file))
+
+
+def test_a_server_with_rules_for_callers_is_ready(world: World, tmp_path: Path) -> None:
+    tokens, access = tmp_path / "tokens", tmp_path / "access.toml"
+    add(tokens, make("anna")[1], rotate=False)
+    access.write_text("[callers.anna]\norders = 'all'\nagents = 'all'\n", encoding="utf-8")
+    settings: dict[str, Any] = {"mcp_tokens_file": tokens, "mcp_access_file": access}
+    with serving(DemoLiner(world), **settings) as origin:
+        response = httpx.get(f"{origin}/ready", timeout=PATIENCE)
+    assert (response.status_code, response.json()) == (200, {"ready": True})
+    assert response.headers["connection"] == "close"  # whoever only looks shall not hold a connection
 
 
 def test_rules_that_cannot_be_read_are_refused_at_the_start(tmp_path: Path) -> None:

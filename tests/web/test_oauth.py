@@ -149,8 +149,9 @@ async def test_a_new_key_of_the_issuer_counts_as_soon_as_it_is_published(monkeyp
     ("found", "name"),
     [
         ({"sub": "anna", "client_id": "c", "azp": "a"}, "anna"),
-        ({"client_id": "c", "azp": "a"}, "c"),
-        ({"sub": "", "azp": "a"}, "a"),
+        ({"client_id": "c", "azp": "a"}, "client:c"),
+        ({"sub": "", "azp": "a"}, None),
+        ({"azp": "a"}, "client:a"),
         ({"sub": "Анна Петрова"}, "Анна Петрова"),
         ({"sub": "auth0|5f7c8ec7c33c6c004bbafe82"}, "auth0|5f7c8ec7c33c6c004bbafe82"),
         ({"sub": "s" * 64}, "s" * 64),
