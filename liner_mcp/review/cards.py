@@ -13,7 +13,7 @@ from itertools import accumulate
 _DIGIT = "[0-9\uff10-\uff19\u0660-\u0669\u06f0-\u06f9]"
 # At most three characters between groups are ` - `. Digits and what stands between them do not overlap, so this pattern
 # has one way to read a text.
-_RUN = re.compile(rf"{_DIGIT}(?:[ \n.\-\u2010-\u2015\u2212\uff0d]{{0,3}}{_DIGIT}){{12,}}")
+_RUN = re.compile(rf"{_DIGIT}(?:[ \n./_\-\u2010-\u2015\u2212\uff0d]{{0,3}}{_DIGIT}){{12,}}")
 _GROUP = re.compile(r"\d+")
 # Two dates in a row look like the pairs of a card.
 _DATE = re.compile(r"(?<!\d)\d\d([-.])\d\d\1(?:19|20)\d\d(?!\d)|(?<!\d)(?:19|20)\d\d([-.])[01]\d\2[0-3]\d(?!\d)")

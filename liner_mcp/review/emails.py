@@ -31,10 +31,11 @@ _SPELLED_DOMAIN = rf"(?:{_LABEL} (?:dot|point) ){{1,4}}{_SAID_ENDING}"
 
 _WRITTEN = re.compile(rf" ?(?:[@＠﹫]|%40) ?(?={_DOMAIN}|{_SAID_DOMAIN})", re.IGNORECASE)
 _BRACKETED = re.compile(
-    rf" ?[(\[{{<] ?(?:at|собака|собачка|dog) ?[)\]}}>] ?(?={_DOMAIN}|{_SAID_DOMAIN})", re.IGNORECASE
+    rf" ?[(\[{{<] ?(?:at|@|собака|собачка|dog) ?[)\]}}>] ?(?={_DOMAIN}|{_SAID_DOMAIN})", re.IGNORECASE
 )
 _SAID = re.compile(rf" (?:(?:собака|собачка|dog) (?={_SAID_DOMAIN})|at (?={_SPELLED_DOMAIN}))", re.IGNORECASE)
 
+_FRAMED_AT = ("(@", "[@", "{@", "<@", "( @", "[ @", "{ @", "< @")
 _BESIDE_AT = (" dot ", " point ", "(at", "[at", "{at", "<at", "( at", "[ at", "{ at", "< at")
 
 # A name said aloud: words with the names of signs between them and numbers behind, or letters one by one.
@@ -56,7 +57,12 @@ def mask_emails(text: str) -> str:
     if "@" in text or "%40" in text or "＠" in text or "﹫" in text:
         text = _hidden(text, _WRITTEN)
     lower = text.lower()
-    if "соба" in lower or "dog" in lower or ("at" in lower and any(sign in lower for sign in _BESIDE_AT)):
+    if (
+        "соба" in lower
+        or "dog" in lower
+        or any(sign in lower for sign in _FRAMED_AT)
+        or ("at" in lower and any(sign in lower for sign in _BESIDE_AT))
+    ):
         text = _hidden(text, _BRACKETED)
         text = _hidden(text, _SAID)
     return text

@@ -81,3 +81,8 @@ def test_masking_twice_is_masking_once_and_shows_no_card_of_sixteen_digits(text:
     once = mask_cards(text)
     assert mask_cards(once) == once
     assert not re.search(r"4111 ?1111 ?1111 ?1111", once)
+
+
+@pytest.mark.parametrize("parted", ["4111/1111/1111/1111", "4111_1111_1111_1111"])
+def test_a_card_is_hidden_whatever_parts_its_groups(parted: str) -> None:
+    assert mask_cards(f"Карта {parted}, клиент согласен") == "Карта **** 1111, клиент согласен"

@@ -82,3 +82,10 @@ def test_no_address_keeps_the_end_of_its_name(address: str, around: str) -> None
 def test_masking_twice_is_masking_once(pieces: list[str], glue: str) -> None:
     once = mask_emails(glue.join(pieces))
     assert mask_emails(once) == once
+
+
+@pytest.mark.parametrize("written", ["ivan[@]mail.ru", "ivan (@) mail.ru", "ivan{@}mail.ru"])
+def test_a_framed_sign_hides_no_name(written: str) -> None:
+    masked = mask_emails(f"Пишите {written} вечером")
+    assert "ivan" not in masked
+    assert masked.endswith("mail.ru вечером")
