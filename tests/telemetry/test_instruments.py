@@ -163,7 +163,8 @@ async def test_a_retry_is_a_span_of_its_own_that_says_so(seen: Seen) -> None:
     assert len(failures) == 1
 
 
-async def test_an_open_breaker_is_counted(seen: Seen) -> None:
+async def test_an_open_breaker_is_counted(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("liner_mcp.liner.pressure.FAILING_SECONDS", 0.0)  # as if it had gone on for so long
     liner = connected(seen, Failing(500), shared=True, deadline_seconds=1)
     async with liner as client, anyio.create_task_group() as group:
         for number in range(FAILURES_TO_OPEN + 1):
