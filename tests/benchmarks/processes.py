@@ -56,7 +56,12 @@ def _started(
 ) -> Generator[subprocess.Popen[str]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LINER_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", *command], env={**environment, **settings}, stderr=stderr, stdout=stdout, text=True
+        [sys.executable, "-m", *command],
+        # Nobody reads its lines here, and a full pipe would stop it.
+        env={**environment, "LINER_MCP_LOG": "off", **settings},
+        stderr=stderr,
+        stdout=stdout,
+        text=True,
     )
     with process:
         try:
