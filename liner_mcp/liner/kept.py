@@ -62,10 +62,6 @@ class Kept:
         if self._is_settled(detail) and _bytes_of(detail) <= KEPT_BYTES:
             self._details[target] = detail
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._details.clear()
-
     def _is_settled(self, detail: Detail) -> bool:
         if isinstance(detail, Listing):
             # No record at all may be a record that is late.

@@ -35,7 +35,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 def authentication_is_set(settings: Settings) -> bool:
     """Whether callers must say who they are."""
-    return any(getattr(settings, name, None) is not None for name in ("mcp_tokens_file", "mcp_oauth_issuer"))
+    return settings.mcp_tokens_file is not None or settings.mcp_oauth_issuer is not None
 
 
 def listen(address: str, settings: Settings) -> socket.socket:

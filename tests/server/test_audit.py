@@ -26,6 +26,7 @@ from liner_mcp.server.audit import asked_ids
 from liner_mcp.server.known import RESOURCES, TOOLS
 from liner_mcp.settings import Settings
 from tests.conftest import NOW, Connect
+from tests.gate import Gate
 from tests.lines import Lines, caught, numbers_of, words_of
 
 pytestmark = pytest.mark.anyio
@@ -249,20 +250,6 @@ async def test_a_read_fails_and_is_too_late_as_a_call_does(connect: Connect, lin
 
 
 # what it cost --------------------------------------------------------------------------------------------------------
-
-
-class Gate(DemoLiner):
-    """A Liner that answers when it is let go; `reached` tells that it was asked."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self.reached = anyio.Event()
-        self.free = anyio.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.reached.set()
-        await self.free.wait()
-        await super().__call__(scope, receive, send)
 
 
 async def test_of_two_who_ask_the_same_at_once_one_pays_and_the_other_shares(

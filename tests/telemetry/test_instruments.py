@@ -24,6 +24,7 @@ from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from liner_mcp.telemetry.export import Discreet, Telemetry
 from tests.conftest import NOW
+from tests.gate import Gate
 
 pytestmark = pytest.mark.anyio
 
@@ -173,18 +174,6 @@ async def test_an_open_breaker_is_counted(seen: Seen, monkeypatch: pytest.Monkey
     refused = [span for span in seen.spans() if (span.attributes or {}).get("error.type") == "CircuitOpen"]
     assert len(refused) == seen.total("liner_mcp.liner.breaker_open")
     assert not any("http.response.status_code" in (span.attributes or {}) for span in refused)
-
-
-class Gate(DemoLiner):
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self.reached = anyio.Event()
-        self.free = anyio.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.reached.set()
-        await self.free.wait()
-        await super().__call__(scope, receive, send)
 
 
 async def test_a_shared_request_is_one_request_and_a_span_for_each_asker(seen: Seen, world: World) -> None:
