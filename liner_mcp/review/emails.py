@@ -88,9 +88,8 @@ def _beginning(text: str, after: int, sign: re.Match[str]) -> int:
         spoken = _SPOKEN_NAME.search(text[near:end])
         return end if spoken is None else near + spoken.start()
     written = _NAME_BACKWARDS.match(text[after:end][::-1])
-    start = end - (written.end() if written else 0)
-    while start < end and text[start] in _NOT_ITS_BEGINNING:
-        start += 1
+    name = text[end - (written.end() if written else 0) : end]
+    start = end - len(name.lstrip(_NOT_ITS_BEGINNING) or name)
     if _NUMBER.fullmatch(text, start, end) and (before := _DIGITS_BEFORE.search(text[max(after, start - 32) : start])):
         start -= len(before[0])
     return start

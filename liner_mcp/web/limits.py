@@ -16,6 +16,9 @@ class Limits:
     body_seconds: float = 15
     """A body of that size needs 140 kbit/s; a slower one is not worth a place."""
 
+    rest_seconds: float = 2
+    """What may still come of a refused question, before its connection closes: nobody waits for what comes later."""
+
     requests_at_once_of_one: int = 20
     """Of them; a fifth, so that one caller's questions leave room for others'."""
 

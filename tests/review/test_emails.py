@@ -20,6 +20,7 @@ HIDDEN = [
     ("почта:ivan@mail.ru, ждёт", "почта:***@mail.ru, ждёт"),
     ("ivan@mail.ru/anna@mail.ru", "***@mail.ru/***@mail.ru"),
     ("ivan@mail.ru@mail.com", "***@***@mail.com"),
+    ("-@mail.ru", "***@mail.ru"),
     ("89161234567@mail.ru", "***@mail.ru"),
     ("8 916 123-45-67@mail.ru", "***@mail.ru"),
     ("https://anna:secret@example.com/x", "https://anna:***@example.com/x"),

@@ -91,6 +91,20 @@ def test_a_body_that_drips_ends_as_well(liner: DemoLiner) -> None:
         assert got.startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.parametrize("sent", [0, 1, 2_000_000])
+def test_who_is_refused_while_sending_reads_the_answer_whole_and_then_the_end(liner: DemoLiner, sent: int) -> None:
+    """No reset: whoever is still sending would lose the answer to it."""
+    asked = raw(question("tools/list"), **{"content-length": "2000000", "host": "elsewhere.example"})
+    with serving(liner, limits=replace(LIMITS, rest_seconds=0.5)) as origin, connected(origin) as sock:
+        sock.sendall(asked.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        answer = until(sock, b"}}")
+        assert answer.startswith(b"HTTP/1.1 421 ")
+        assert b"connection: close" in answer
+        sock.sendall(b" " * sent)
+        assert sock.recv(1) == b""
+    assert liner.requests == []
+
+
 # Connections ---------------------------------------------------------------------------------------------------------
 
 
