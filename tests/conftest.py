@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
@@ -20,6 +21,12 @@ from liner_mcp.settings import Settings
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 """When the make-believe calls end: every test sees the same forty days."""
+
+# The same examples for everybody and every time: a failure comes from a change. `--hypothesis-profile search` looks for
+# examples that nobody has seen, ten times as many. Neither is given a time, for machines differ.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", max_examples=1_000, deadline=None)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture
