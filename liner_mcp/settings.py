@@ -317,7 +317,7 @@ def _is_host(name: str) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Whether `host` can only be this machine."""
-    if host == "localhost":
+    if host in ("localhost", "127.0.0.1", "::1"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -55,6 +55,7 @@ async def test_every_tool_refuses_unknown_arguments_and_publishes_no_null_branch
         assert schema["additionalProperties"] is False
         for node in _nodes(schema["properties"]):
             assert "title" not in node
+            assert "x-mcp-header" not in node, "then the server must give the SDK its schemas to compare, see app.py"
             assert "anyOf" not in node
             assert node.get("type") != "null"
 

@@ -18,6 +18,7 @@ from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Identified
 from liner_mcp.liner.paging import Listing
+from liner_mcp.review.matching import folded
 from liner_mcp.review.privacy import cut, shown
 from liner_mcp.review.table import Cell
 
@@ -46,6 +47,11 @@ class Entry:
     code: str | None = None
     members: tuple[int, ...] = ()
     told: tuple[Cell, ...] = ()
+
+
+def by_name(entry: Entry) -> tuple[str, int]:
+    """Where an entry stands among others."""
+    return (folded(entry.name), entry.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ class Directory:
         }
 
     async def entries(self, kind: Kind) -> tuple[Entry, ...]:
-        """All entries of a dictionary, in Liner's order. Raises what the Liner client raises."""
+        """All entries of a dictionary, by name. Raises what the Liner client raises."""
         return await self._readers[kind]()
 
     def whole(self, kind: Kind) -> bool:
@@ -187,7 +193,7 @@ def _in_time(read: Callable[[], Awaitable[list[Entry]]]) -> Callable[[], Corouti
         # The shared read outlives the call that began it, so it needs a deadline of its own.
         try:
             with anyio.fail_after(READ_SECONDS):
-                return tuple(await read())
+                return tuple(sorted(await read(), key=by_name))
         except TimeoutError:
             raise DeadlinePassed(f"A dictionary could not be read from Liner within {READ_SECONDS:.0f} s.") from None
 

@@ -8,7 +8,7 @@ from typing import Any
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
-from liner_mcp.review.directory import Entry, Kind
+from liner_mcp.review.directory import Entry, Kind, by_name
 from liner_mcp.review.matching import contains, folded
 from liner_mcp.review.table import Draft, Row, Shown, Written, write
 
@@ -40,8 +40,7 @@ async def list_directory(
         for entry in entries
         if not wanted or wanted == str(entry.id) or any(contains(wanted, text) for text in _texts(entry))
     ]
-    found.sort(key=_order)
-    left = [entry for entry in found if after is None or _order(entry) > after]
+    left = [entry for entry in found if after is None or by_name(entry) > after]
     whole = desk.directory.whole(kind)
     rows = [_row(entry, kind, groups) for entry in left[:PAGE_ENTRIES]]
 
@@ -53,7 +52,7 @@ async def list_directory(
         if more:
             last = left[shown.blocks - 1]
             members["next_cursor"] = encode_cursor(
-                LIST_DIRECTORY, {"kind": kind, "query": query, "after": _order(last)}
+                LIST_DIRECTORY, {"kind": kind, "query": query, "after": by_name(last)}
             )
         return members
 
@@ -102,10 +101,6 @@ def _place(kind: Kind | None, query: str | None, cursor: str | None) -> tuple[Ki
 
 def _texts(entry: Entry) -> list[str]:
     return [folded(text) for text in (entry.name, *entry.also) if text]
-
-
-def _order(entry: Entry) -> tuple[str, int]:
-    return (folded(entry.name), entry.id)
 
 
 def _row(entry: Entry, kind: Kind, groups: Sequence[Entry] | None) -> Row:

@@ -22,6 +22,9 @@ Block = Sequence[Row]
 NEVER_HOISTED = frozenset({"call_id", "record_id", "summary"})
 """What a row is about and what it says stays in the row, even when all rows agree."""
 
+# One for all: json.dumps makes a new one at every call that is not of the default kind.
+_MINIFIED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 MAX_NOTES = 3  # advice is read when there is little of it
 
 
@@ -133,7 +136,7 @@ class Written:
 
 def minified(structure: Mapping[str, Any]) -> str:
     """JSON without spaces and without ASCII escapes: escaped Cyrillic costs seven times the tokens."""
-    return json.dumps(structure, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _MINIFIED.encode(structure)
 
 
 def write(draft: Draft, budget: int) -> Written:

@@ -80,7 +80,16 @@ class LinerServer(MCPServer[None]):
     """The MCP server. `office` holds what was built from the settings."""
 
     def __init__(self, office: Office, *, completions: bool, watcher: Watcher | None = None) -> None:
-        tools = Tools(office)
+        asked = Tools(office)
+        # The menu, in the order in which hosts show it.
+        tools = [
+            tool(asked.find_calls, "Find calls", Answer),
+            tool(asked.call_stats, "Call statistics", Answer),
+            tool(asked.list_call_records, "Recordings of one call", Answer),
+            tool(asked.get_call_summaries, "Summaries of many calls", Answer),
+            tool(asked.get_call_record, "One call record in full", FullRecord),
+            tool(asked.list_directory, "Names and ids", Answer),
+        ]
         super().__init__(
             "liner-mcp",
             title="Liner call recordings",
@@ -99,17 +108,10 @@ class LinerServer(MCPServer[None]):
                 "resources/templates/list": _PUBLIC_HOUR,
                 "resources/read": _PRIVATE_MINUTE,
             },
-            # The menu, in the order in which hosts show it.
-            tools=[
-                tool(tools.find_calls, "Find calls", Answer),
-                tool(tools.call_stats, "Call statistics", Answer),
-                tool(tools.list_call_records, "Recordings of one call", Answer),
-                tool(tools.get_call_summaries, "Summaries of many calls", Answer),
-                tool(tools.get_call_record, "One call record in full", FullRecord),
-                tool(tools.list_directory, "Names and ids", Answer),
-            ],
+            tools=tools,
         )
         self.office = office
+        self._arguments = {one.name: one.parameters["properties"] for one in tools}
         self._audit = Audit(watcher)
         resources.register(self, resources.Resources(office), audio=office.gives_audio)
         prompts.register(self)
@@ -128,18 +130,21 @@ class LinerServer(MCPServer[None]):
             told_by_tool(entry, result)
             return result
 
+    def _tool_input_schema(self, name: str) -> dict[str, Any] | None:  # noqa: ARG002 - the signature is the SDK's
+        # The SDK looks through it, at every call over HTTP, for arguments that also travel as a header: ours do not.
+        return None
+
     async def _called(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, entry: Entry
     ) -> CallToolResult | InputRequiredResult:
-        parameters = self._tool_input_schema(name)
-        if parameters is None:
-            names = ", ".join(listed.name for listed in await self.list_tools())
+        known = self._arguments.get(name)
+        if known is None:
             entry.ended(InvalidArgument())
-            raise _invalid(f"Unknown tool: {name[:60]}. There are {names}.")
-        unknown = [given for given in arguments if given not in parameters["properties"]]
+            raise _invalid(f"Unknown tool: {name[:60]}. There are {', '.join(self._arguments)}.")
+        unknown = [given for given in arguments if given not in known]
         if unknown:
             entry.ended(InvalidArgument())
-            return _failed(unknown_arguments(name, unknown, parameters["properties"]))
+            return _failed(unknown_arguments(name, unknown, known))
         deadline = self.office.deadline_seconds()
         try:
             with anyio.fail_after(deadline):

@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
@@ -129,20 +129,18 @@ class Audit:
 
     watcher: Watcher | None = None
 
-    @contextmanager
-    def call(self, name: str, arguments: Mapping[str, Any], context: Context[Any, Any] | None) -> Generator[Entry]:
+    def call(
+        self, name: str, arguments: Mapping[str, Any], context: Context[Any, Any] | None
+    ) -> AbstractContextManager[Entry]:
         """Around one tool call."""
         asked = asked_ids(arguments) if self._wanted else {}
-        with self._watch("tool", name if name in TOOLS else OTHER, asked, context) as entry:
-            yield entry
+        return self._watch("tool", name if name in TOOLS else OTHER, asked, context)
 
-    @contextmanager
-    def read(self, uri: str, context: Context[Any, Any] | None) -> Generator[Entry]:
+    def read(self, uri: str, context: Context[Any, Any] | None) -> AbstractContextManager[Entry]:
         """Around one read of a resource."""
         name, identified = resource_of(uri)
         asked = {} if identified is None else {"id": _shown_id(identified)}
-        with self._watch("resource", name, asked, context) as entry:
-            yield entry
+        return self._watch("resource", name, asked, context)
 
     @property
     def _wanted(self) -> bool:

@@ -7,7 +7,7 @@ may run a request in a task of its own, where context variables of the web serve
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -43,12 +43,7 @@ def asking(who: Caller | None) -> Generator[None]:
         _asking.reset(token)
 
 
-@contextmanager
-def asked_by(context: Context[None, Any] | None) -> Generator[None]:
+def asked_by(context: Context[None, Any] | None) -> AbstractContextManager[None]:
     """While the block runs, `caller()` is whoever sent the HTTP request of this context, if there is one."""
     request = None if context is None else context.request_context.request
-    if request is None:
-        yield
-        return
-    with asking(request.scope.get(SCOPE_KEY)):
-        yield
+    return nullcontext() if request is None else asking(request.scope.get(SCOPE_KEY))

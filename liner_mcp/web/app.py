@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.streamable_http import check_accept_headers
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import httpx
 
 PATH = "/mcp"
+_ACCEPT = "application/json, text/event-stream"
 
 Wrapper = Callable[[ASGIApp], ASGIApp]
 """An ASGI middleware that is ready to be put around an application."""
@@ -90,14 +92,15 @@ def create_web_app(
     # last, by a request that is known, allowed and whole.
     app = Crowd(app, limits)
     app = WholeBodies(app, limits)
-    app = RateLimit(app, settings.mcp_requests_per_minute, limits)
-    app = CallerNoted(app)
+    if settings.mcp_requests_per_minute:
+        app = RateLimit(app, settings.mcp_requests_per_minute, limits)
     if authenticator is not None:
-        app = authenticator(app)
+        app = authenticator(CallerNoted(app))
     app = Cors(app, settings)
     app = AllowedNames(app, settings)
     app = probes = Probes(app, server.office, limits)
-    app = Prefixed(app, settings.mcp_path_prefix)
+    if settings.mcp_path_prefix:
+        app = Prefixed(app, settings.mcp_path_prefix)
     if settings.mcp_trusted_proxies:
         # The types are uvicorn's own for the same thing.
         inner: Any = app
@@ -130,18 +133,19 @@ class Endpoint:
         if scope["type"] == "lifespan":
             await self._served(scope, receive, send)
         elif scope["type"] == "http":
-            answer = self._refused(Request(scope)) or self._manager.handle_request
+            answer = self._refused(scope) or self._manager.handle_request
             await answer(scope, receive, send)
 
     @staticmethod
-    def _refused(request: Request) -> ASGIApp | None:
-        if request.scope["path"] != PATH:
-            return refusal(404, f"There is nothing here. MCP is at {request.scope.get('root_path', '')}{PATH}.")
-        if request.method != "POST":
+    def _refused(scope: Scope) -> ASGIApp | None:
+        if scope["path"] != PATH:
+            return refusal(404, f"There is nothing here. MCP is at {scope.get('root_path', '')}{PATH}.")
+        if scope["method"] != "POST":
             # In the older protocol GET opens a stream that never ends, and DELETE ends a session: there are none.
             return refusal(405, "Send MCP requests with POST. This server keeps no sessions or streams.", allow="POST")
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        headers = Headers(scope=scope)
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return refusal(415, "Send the request as Content-Type: application/json.")
-        if not all(check_accept_headers(request)):
-            return refusal(406, "Send Accept: application/json, text/event-stream. An answer may be either.")
+        if headers.get("accept") != _ACCEPT and not all(check_accept_headers(Request(scope))):
+            return refusal(406, f"Send Accept: {_ACCEPT}. An answer may be either.")
         return None

@@ -5,7 +5,9 @@ One that is refused before may still be on its way. Its rest is taken in and thr
 
 from __future__ import annotations
 
-import anyio
+import asyncio
+from contextlib import suppress
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,7 +35,7 @@ class WholeBodies:
             await self._app(scope, receive, send)
             return
         try:
-            with anyio.fail_after(self._limits.body_seconds):
+            async with asyncio.timeout(self._limits.body_seconds):
                 body = await self._read(scope, receive)
         except TooLarge:
             sentence = f"The request is larger than {self._limits.body_bytes // 1024} KB. No question needs as much."
@@ -98,9 +100,10 @@ class RestOfBodies:
 
         await self._app(scope, received, sent)
         if ended:
-            with anyio.move_on_after(self._limits.rest_seconds):
-                while not whole:
-                    await received()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.rest_seconds):
+                    while not whole:
+                        await received()
             await send({"type": "http.response.body"})
 
 

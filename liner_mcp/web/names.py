@@ -68,6 +68,13 @@ class Cors(CORSMiddleware):
         )
         self._allowed = settings.mcp_allowed_origins
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Most clients are no pages. Starlette would tell caches that the answer to them varies, but none keeps it.
+        if scope["type"] == "http" and all(name != b"origin" for name, _ in scope["headers"]):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
     def is_allowed_origin(self, origin: str) -> bool:
         return allows_origin(origin, self._allowed)
 

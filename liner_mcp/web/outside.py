@@ -7,11 +7,12 @@ import traceback
 from pathlib import Path
 from typing import cast
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liner_mcp.web.answers import SAFE_HEADERS, refusal
 from liner_mcp.web.probes import HEALTH, READY
+
+_SAFE = [(name.encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +34,13 @@ class Sealed:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                headers = MutableHeaders(raw=list(message.get("headers", ())))
-                for name, value in SAFE_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = list(message.get("headers", ()))
+                said = {name for name, _ in headers}
+                headers += [pair for pair in _SAFE if pair[0] not in said]
                 # Whoever was not let in, or only looked whether we live, shall not hold a connection idle.
                 if self.draining or message["status"] in (401, 403, 421) or scope["path"] in (HEALTH, READY):
-                    headers["connection"] = "close"
-                message = {**message, "headers": headers.raw}
+                    headers = [*(pair for pair in headers if pair[0] != b"connection"), (b"connection", b"close")]
+                message = {**message, "headers": headers}
             await send(message)
 
         try:
@@ -66,12 +67,12 @@ class Prefixed:
     A path without it is served as well: some proxies take it off themselves, and probes ask us directly.
     """
 
-    def __init__(self, app: ASGIApp, prefix: str | None) -> None:
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
-        self._prefix = prefix or ""
+        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._prefix:
+        if scope["type"] == "http":
             prefix, path = self._prefix, scope["path"]
             scope = {**scope, "root_path": prefix}
             if path.startswith(f"{prefix}/"):

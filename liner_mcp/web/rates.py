@@ -24,7 +24,7 @@ class RateLimit:
         self._buckets: OrderedDict[str, AsyncLimiter] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._per_minute:
+        if scope["type"] == "http":
             bucket = self._bucket(_who(scope))
             if not bucket.has_capacity():
                 # The bucket leaks evenly: the next place is free after one such interval.

@@ -13,7 +13,7 @@ import secrets
 import time
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liner_mcp.log_lines import REQUESTS
@@ -61,9 +61,9 @@ class RequestLog:
             nonlocal status, bytes_out
             if message["type"] == "http.response.start":
                 status = message["status"]
-                named = MutableHeaders(raw=list(message.get("headers", ())))
-                named[HEADER] = noted.request_id
-                message = {**message, "headers": named.raw}
+                # Nothing behind this sets it.
+                named = (b"x-request-id", noted.request_id.encode())
+                message = {**message, "headers": [*message.get("headers", ()), named]}
             bytes_out += len(message.get("body", b""))
             await send(message)
 
@@ -71,9 +71,8 @@ class RequestLog:
         try:
             await self._app({**scope, NOTED_KEY: noted}, received, sent)
         finally:
-            path = self._shown(scope["path"])
-            level = logging.DEBUG if path in (HEALTH, READY) else logging.INFO
-            if _logger.isEnabledFor(level):
+            if _logger.isEnabledFor(logging.INFO):
+                path = self._shown(scope["path"])
                 line: dict[str, Any] = {
                     "event": "request",
                     "request_id": noted.request_id,
@@ -90,7 +89,7 @@ class RequestLog:
                     "client": noted.client,
                     "pid": os.getpid(),
                 }
-                _logger.log(level, "request", extra={"line": line})
+                _logger.log(logging.DEBUG if path in (HEALTH, READY) else logging.INFO, "request", extra={"line": line})
 
     def _shown(self, path: str) -> str:
         if self._prefix and path.startswith(f"{self._prefix}/"):

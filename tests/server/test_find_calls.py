@@ -250,16 +250,15 @@ async def test_what_a_host_leaves_blank_does_not_narrow(connect: Connect) -> Non
         (
             {"orders": "СЕВЕР"},
             (
-                'orders: "СЕВЕР" fits 2: ЖК Северный Берег (#202), ЖК Северная Гавань (#203). '
+                'orders: "СЕВЕР" fits 2: ЖК Северная Гавань (#203), ЖК Северный Берег (#202). '
                 "Send the id, or all of the ids, or more of the name."
             ),
         ),
         (
             {"orders": "Луна"},
             (
-                'orders: nothing is called "Луна". There are Лесной квартал (#205), Sunrise Park (#201), '
-                "ЖК Северный Берег (#202), Marina Heights Dubai (#204), ЖК Северная Гавань (#203), "
-                "Riverside Loft (#206)."
+                'orders: nothing is called "Луна". There are Marina Heights Dubai (#204), Riverside Loft (#206), '
+                "Sunrise Park (#201), ЖК Северная Гавань (#203), ЖК Северный Берег (#202), Лесной квартал (#205)."
             ),
         ),
         ({"limit": 0}, "limit: it must be a whole number from 1 to 200; 0 is not."),
