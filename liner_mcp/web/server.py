@@ -21,6 +21,7 @@ from sse_starlette.sse import AppStatus
 from liner_mcp.log_lines import write_log
 from liner_mcp.settings import Settings
 from liner_mcp.telemetry import begin
+from liner_mcp.web.address import BACKLOG
 from liner_mcp.web.app import WebApp, create_web_app
 from liner_mcp.web.connection import Connection
 from liner_mcp.web.limits import LIMITS
@@ -46,6 +47,7 @@ def run(settings: Settings, listener: socket.socket, *, ready: Callable[[], None
         access_log=False,
         proxy_headers=False,  # uvicorn would trust every program on this machine; app.py trusts whom the settings name
         server_header=False,
+        backlog=1,  # asyncio takes so many connections at a time: more, and one worker had all of a burst
         timeout_keep_alive=LIMITS.idle_seconds,
         timeout_graceful_shutdown=math.ceil(LIMITS.stop_seconds(settings.deadline_seconds)),
     )
@@ -75,6 +77,8 @@ class Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)  # how many may wait is another matter
         self._ready()
 
     async def on_tick(self, counter: int) -> bool:

@@ -5,7 +5,8 @@ python -m tests.benchmarks.over_http [--quick] [--json FILE]
 `list_directory` is the call to compare by: after the first time it is answered from memory, so that serving is measured
 and not the make-believe Liner, which stands in our own process. `list_call_records` of one call asks that Liner twice
 each time, as real questions do. Callers run on the same machine; rounds alternate between the servers, and the best
-round counts, because what disturbs a shared machine only ever slows.
+round counts, because what disturbs a shared machine only ever slows. The bar is for one process: how many connections
+each of several workers gets is chance, and on few cores they share them with the callers.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        return self.what != DIRECTORY or self.to_bare >= BAR
+        return self.workers > 1 or self.what != DIRECTORY or self.to_bare >= BAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ def main() -> None:
         }
         asked.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     missed = [row for row in rows if not row.holds]
-    print(f"bar: {DIRECTORY} has at least {BAR:g} of the bare server's throughput: {'MISSED' if missed else 'held'}")
+    verdict = "MISSED" if missed else "held"
+    print(f"bar: {DIRECTORY}, one worker, has at least {BAR:g} of the bare server's throughput: {verdict}")
     sys.exit(bool(missed))
 
 

@@ -111,9 +111,10 @@ async def test_dictionaries_are_read_once_for_many_questions_at_once(liner: Demo
         ),
         (
             {"orders": ("Луна",)},
-            'orders: nothing is called "Луна". There are Marina Heights Dubai (#204), '
-            "Riverside Loft (#206), Sunrise Park (#201), ЖК Северная Гавань (#203), ЖК Северный Берег (#202), Лесной "
-            "квартал (#205).",
+            (
+                'orders: nothing is called "Луна". There are Marina Heights Dubai (#204), Riverside Loft (#206), '
+                "Sunrise Park (#201), ЖК Северная Гавань (#203), ЖК Северный Берег (#202), Лесной квартал (#205)."
+            ),
         ),
         ({"agents": ("Борис Годунов",)}, 'agents: nothing is called "Борис Годунов". '),
         ({"statuses": ("Ушёл в отпуск",)}, 'statuses: nothing is called "Ушёл в отпуск". '),
