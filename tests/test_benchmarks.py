@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 import pytest
 
 from liner_mcp.demo import DemoLiner, World
-from tests.benchmarks import gates, prices, results, tables
+from tests.benchmarks import gates, prices, race, results, tables
 from tests.benchmarks.contestants import CONTESTANTS, OURS, PASSING, Contestant
 from tests.benchmarks.questions import QUESTIONS, Question
-from tests.benchmarks.reading import Reader, Refused
+from tests.benchmarks.questions.asking import THIS_MONTH
+from tests.benchmarks.raw_reading import RawLiner, days
+from tests.benchmarks.reading import WINDOW, Reader, Refused
+from tests.benchmarks.table_reading import Tables
 
 pytestmark = pytest.mark.anyio
 
@@ -54,9 +58,7 @@ async def test_a_question_takes_no_other_answer_for_right(question: Question, wo
     async with PASSING.opened(DemoLiner(world), 0) as client:
         reader = Reader(client)
         answer: Any = Refused("no such call")
-        if question.name == "hung up early":  # more than fits a context
-            answer = {call.id for call in world.calls.values() if 0 < call.talk_time_duration_seconds < 20}
-        elif question.name != "unknown call":
+        if question.name != "unknown call":
             answer = await PASSING.ask(question, reader)
             assert question.right(world, answer)
     for other in _spoilt(answer):
@@ -213,7 +215,58 @@ def test_what_is_newer_than_the_times_is_shown_without_them() -> None:
     first, second, *_ = tables.questions(newer).splitlines()[2:]
     assert ", 0.25 s |" in first
     assert " s |" not in second
-    assert "not timed" in tables.totals(newer)
+
+
+def test_the_seconds_of_all_are_added_up_over_the_same_questions() -> None:
+    newer = copy.deepcopy(KEPT)
+    seconds = {one["name"]: {"one call": [0.25, 0.2, 0.3]} for one in newer["contestants"]}
+    seconds[OURS.name]["thirty calls"] = [9.0, 9.0, 9.0]
+    newer["times"] = {**newer["times"], "seconds": seconds}
+    assert "seconds in tool calls, of the 1 questions that were timed | 0.25 | 0.25 | 0.25 |" in tables.totals(newer)
+
+
+def test_times_of_a_question_that_is_asked_in_another_way_now_are_not_kept() -> None:
+    old, new = copy.deepcopy(KEPT), copy.deepcopy(KEPT)
+    old["times"] = {**old["times"], "seconds": {OURS.name: {"one call": [1.0] * 3, "thirty calls": [2.0] * 3}}}
+    _ours(new)["outcomes"]["one call"]["requests"] += 1
+    times = results.still_true(old, new)
+    assert times is not None
+    assert times["seconds"] == {OURS.name: {"thirty calls": [2.0] * 3}}
+
+
+async def test_whoever_must_read_more_than_a_context_holds_has_failed(world: World) -> None:
+    async def everything(liner: RawLiner) -> Any:
+        return await liner.calls(days(*THIS_MONTH))
+
+    (hung_up,) = [question for question in QUESTIONS if question.name == "hung up early"]
+    (outcome,) = (await race.run(PASSING, world, [replace(hung_up, raw=everything)])).values()
+    assert outcome.failed == "too much to read"
+    assert WINDOW < outcome.read < WINDOW + 15_000
+
+
+async def test_an_answer_that_is_only_a_part_has_failed(world: World) -> None:
+    async def a_part(liner: Tables) -> Any:
+        return {row["call_id"] for row in (await liner.rows("find_calls", since="yesterday", limit=200))[:-1]}
+
+    (unrecorded,) = [question for question in QUESTIONS if question.name == "not recorded"]
+    (outcome,) = (await race.run(OURS, world, [replace(unrecorded, ours=a_part)])).values()
+    assert outcome.failed == "wrong"
+
+
+@pytest.mark.parametrize("contestant", TAKING_PART, ids=lambda contestant: contestant.name)
+async def test_a_host_that_reads_structured_content_reads_the_same(contestant: Contestant, world: World) -> None:
+    async with contestant.opened(DemoLiner(world), 0) as client:
+        for tool, arguments in (
+            ("list_call_records", {"call_id": 7003900}),
+            ("list_call_records", {"callId": 7003900}),
+        ):
+            answer: Any = await client.call_tool(tool, arguments)
+            if answer.is_error:  # the other spelling
+                continue
+            (block,) = answer.content
+            assert answer.structured_content in (None, json.loads(block.text))
+            return
+    raise AssertionError
 
 
 def test_a_contestant_that_is_not_installed_is_left_out_and_said_to_be() -> None:
