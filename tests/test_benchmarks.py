@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from liner_mcp.demo import DemoLiner, World
-from tests.benchmarks import gates, prices, race, results, tables
+from tests.benchmarks import gates, many_calls, prices, race, results, sizes, tables
 from tests.benchmarks.contestants import CONTESTANTS, OURS, PASSING, Contestant
 from tests.benchmarks.questions import QUESTIONS, Question
 from tests.benchmarks.questions.asking import THIS_MONTH
@@ -51,6 +51,11 @@ async def test_the_price_list_is_what_answers_cost() -> None:
     now: dict[str, Any] = {"contestants": []}
     now["prices"] = {"rows": prices.ROWS, "list": [asdict(price) for price in await prices.prices()]}
     assert gates.passed(now, KEPT) == [], REFRESH
+
+
+async def test_figures_that_are_the_same_everywhere_are_the_kept_ones() -> None:
+    figures = [*await sizes.figures(), *await many_calls.exact_figures()]
+    assert gates.passed({"contestants": [], "figures": [asdict(figure) for figure in figures]}, KEPT) == [], REFRESH
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
