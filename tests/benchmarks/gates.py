@@ -54,7 +54,7 @@ def _figures(new: Results, old: Results) -> Iterator[str]:
         return
     now, before = ({figure["what"]: figure for figure in results.get("figures", ())} for results in (new, old))
     yield from _unmatched("figure", now, before)
-    for what in now.keys() & before.keys():
+    for what in (what for what in now if what in before):
         value, was = now[what]["value"], before[what]["value"]
         if value > was * MORE_TOKENS:
             yield f"{what}: {value:.4g}, {was:.4g} before."
@@ -71,7 +71,7 @@ def _questions(new: Results, old: Results) -> Iterator[str]:
         if now is None:
             continue
         yield from _unmatched(f"question of {name}", now, before)
-        for question in now.keys() & before.keys():
+        for question in (question for question in now if question in before):
             outcome, was = now[question], before[question]
             if outcome["failed"] != was["failed"]:
                 yield f"{name}, {question!r}: {outcome['failed'] or 'right'}, {was['failed'] or 'right'} before."
@@ -115,7 +115,7 @@ def _prices(new: Results, old: Results) -> Iterator[str]:
         return
     now, before = _by_answer(new), _by_answer(old)
     yield from _unmatched("price of", now, before)
-    for what in now.keys() & before.keys():
+    for what in (what for what in now if what in before):
         (ours, bare), (was, bare_was) = now[what], before[what]
         yield from _grown(what, ours, was)
         if _moved(bare, bare_was):
