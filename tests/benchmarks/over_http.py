@@ -3,10 +3,11 @@
 python -m tests.benchmarks.over_http [--quick] [--json FILE]
 
 `list_directory` is the call to compare by: after the first time it is answered from memory, so that serving is measured
-and not the make-believe Liner, which stands in our own process. `list_call_records` of one call asks that Liner twice
-each time, as real questions do. Callers run on the same machine; rounds alternate between the servers, and the best
-round counts, because what disturbs a shared machine only ever slows. The bar is for one process: how many connections
-each of several workers gets is chance, and on few cores they share them with the callers.
+and not the make-believe Liner, which stands in our own process. `list_call_records` asks that Liner once each time: its
+call is remembered, its records are not, since one lacks its summary. Callers run on the same machine; rounds alternate
+between the servers, and the best round counts, because what disturbs a shared machine only ever slows. The bar is for
+one process: how many connections each of several workers gets is chance, and on few cores they share them with the
+callers.
 """
 
 from __future__ import annotations

@@ -153,7 +153,8 @@ def _people(language: Language, count: int) -> tuple[Agent, ...]:
 
 async def _find_calls(shop: _Shop, liner: Tables, rows: int) -> None:
     since, until = (moment.isoformat() for moment in shop.window)
-    await liner.answer("find_calls", since=since, until=until, orders=[shop.language.order], limit=rows)
+    answer = await liner.answer("find_calls", since=since, until=until, orders=[shop.language.order], limit=rows)
+    assert len(answer["rows"]) == rows
 
 
 async def _list_calls(shop: _Shop, liner: RawLiner, rows: int) -> None:

@@ -16,6 +16,8 @@ from tests.tokens import tokens
 
 LATENCY = 0.05
 """Seconds that the make-believe Liner takes for each answer, as a near and healthy service would."""
+SHOWN = ("name", "title", "description", "inputSchema")
+"""What hosts show a model of a tool; of output schemas and annotations they make their own use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +34,23 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """What a model reads of a server before any question, in tokens."""
+    """What a model reads of a server before any question, in tokens; `listed` is tools/list whole."""
 
     tools: int
     instructions: int
+    listed: int
 
 
 async def definitions(contestant: Contestant, world: World) -> Definitions:
     async with contestant.opened(DemoLiner(world), None) as client:
         listed = (await client.list_tools()).tools
         shown = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
-        return Definitions(sum(map(_price, shown)), tokens(client.instructions or ""))
+        seen = [{name: tool[name] for name in SHOWN if name in tool} for tool in shown]
+        return Definitions(_price(seen), tokens(client.instructions or ""), _price(shown))
 
 
-def _price(tool: dict[str, Any]) -> int:
-    seen = {name: tool[name] for name in ("name", "title", "description", "inputSchema") if name in tool}
-    return tokens(json.dumps(seen, ensure_ascii=False, separators=(",", ":")))
+def _price(tools: list[dict[str, Any]]) -> int:
+    return sum(tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in tools)
 
 
 async def run(

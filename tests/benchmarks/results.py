@@ -42,10 +42,8 @@ def write(results: Results) -> None:
 async def measured(old: Results, *, timing: bool) -> Results:
     """New results. Without `timing` the times of `old` stay, with the day and the machine that they were taken on."""
     # Times first, while this process holds no large world.
-    timed = {name: old.get(name) for name in ("times", "timed_figures")}
-    if timing:
-        timed = {"times": await _times(), "timed_figures": await _timed_figures()}
-    return {
+    timed = {"times": await _times(), "timed_figures": await _timed_figures()} if timing else {}
+    new = {
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {name: version(name) for name in _packages()},
         "questions": {question.name: question.text for question in QUESTIONS},
@@ -54,8 +52,34 @@ async def measured(old: Results, *, timing: bool) -> Results:
         "contestants": [await contestant_results(contestant) for contestant in CONTESTANTS],
         "figures": [asdict(figure) for figure in [*await sizes.figures(), *await many_calls.exact_figures()]],
         "prices": {"rows": prices.ROWS, "list": [asdict(price) for price in await prices.prices()]},
-        **timed,
     }
+    return new | (timed or {"times": still_true(old, new), "timed_figures": old.get("timed_figures")})
+
+
+def still_true(old: Results, new: Results) -> Results | None:
+    """The times of `old` without those of a question that costs other tool calls or requests now: that was another."""
+    times: Results | None = old.get("times")
+    if not times:
+        return times
+    was, now = _costs(old), _costs(new)
+    kept = {
+        name: {
+            question: seconds
+            for question, seconds in of.items()
+            if was.get((name, question)) == now.get((name, question))
+        }
+        for name, of in times["seconds"].items()
+    }
+    return times | {"seconds": kept}
+
+
+def _costs(results: Results) -> dict[tuple[str, str], tuple[int, int]]:
+    """Of each contestant's question: tool calls and requests."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for one in results["contestants"]:
+        outcomes: Outcomes = one["outcomes"] or {}
+        found |= {(one["name"], name): (outcome["calls"], outcome["requests"]) for name, outcome in outcomes.items()}
+    return found
 
 
 async def contestant_results(contestant: Contestant, world: World | None = None) -> Results:

@@ -66,8 +66,10 @@ def roomy(liner: DemoLiner) -> Client:
 async def definitions() -> list[Figure]:
     world = World.generate(now=NOW, calls=10, days=2)
     ours, bare = [await race.definitions(contestant, world) for contestant in (OURS, PASSING)]
+    everything = "all that tools/list says, with output schemas and annotations, which hosts rarely show a model"
     return [
         Figure("definitions of all tools", ours.tools, 1_500, "tokens", bare=bare.tools, exact=True),
+        Figure(everything, ours.listed, None, "tokens", bare=bare.listed, exact=True),
         Figure("instructions", ours.instructions, None, "tokens", bare=bare.instructions, exact=True),
     ]
 

@@ -43,21 +43,27 @@ def totals(results: Results) -> str:
     def total(key: str) -> Callable[[Results], str]:
         return lambda contestant: number(sum(one[key] for one in contestant["outcomes"].values()))
 
+    def shown(contestant: Results) -> int:
+        return contestant["definitions"]["tools"] + contestant["definitions"]["instructions"]
+
     def read(contestant: Results) -> str:
-        before = sum(contestant["definitions"].values())
-        return number(before + sum(one["read"] for one in contestant["outcomes"].values()))
+        return number(shown(contestant) + sum(one["read"] for one in contestant["outcomes"].values()))
 
     rows = [
         row(f"right answers, of {len(results['questions'])}", lambda one: str(_right(one))),
         row("tool calls", total("calls")),
-        row("tokens read, definitions and instructions included", read),
-        row("of these, definitions and instructions", lambda one: number(sum(one["definitions"].values()))),
+        row("tokens read, definitions and instructions counted once", read),
+        row("of these, definitions and instructions", lambda one: number(shown(one))),
         row("tokens written, as arguments", total("written")),
         row("requests to Liner", total("requests")),
     ]
     if results["times"]:
-        sums = {name: _seconds(sum(of[0] for of in one.values())) for name, one in results["times"]["seconds"].items()}
-        rows.append(row("seconds in tool calls", lambda one: sums.get(one["name"], "not timed")))
+        seconds: dict[str, dict[str, list[float]]] = results["times"]["seconds"]
+        common = set(results["questions"]).intersection(*(seconds.get(name, {}) for name in present))
+        what = "seconds in tool calls"
+        if len(common) < len(results["questions"]):  # some are newer than the times: then the rest, alike for all
+            what += f", of the {len(common)} questions that were timed"
+        rows.append(row(what, lambda one: _seconds(sum(seconds[one["name"]][name][0] for name in common))))
     return _table(["", *names], rows)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from datetime import datetime, timedelta
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
 
 from liner_mcp.demo import Call, World
 from tests.benchmarks.questions.asking import (
     LAST_WEEK,
     THIS_MONTH,
-    TODAY,
     YESTERDAY,
     Question,
     calls_of,
@@ -54,18 +52,16 @@ async def _fifty_ours(liner: Tables) -> list[int]:
 
 
 async def _fifty_raw(liner: RawLiner) -> list[int]:
-    """The list has no order: read today whole, and the days before until there are fifty."""
-    found: list[Item] = []
-    day = TODAY
-    while len(found) < 50:
-        found += await liner.calls(days(day, day))
-        day -= timedelta(days=1)
-    return _newest(found)[:50]
+    """The list has no order: read the last hours, as many as a count says hold fifty."""
+    hours = 3
+    while await liner.count((NOW - timedelta(hours=hours), NOW)) < 50:
+        hours *= 2
+    return _newest(await liner.calls((NOW - timedelta(hours=hours), NOW)))[:50]
 
 
 async def _longest_ours(liner: Tables) -> list[int]:
-    """No tool sorts by length: a floor that leaves enough, lowered until it does."""
-    least = 480
+    """No tool sorts by length: a floor, ten minutes at first, lowered until it leaves enough."""
+    least = 600
     rows: list[Row] = []
     while len(rows) < LONGEST:
         rows = await liner.rows("find_calls", since="last_week", min_talk_seconds=least, limit=200)
@@ -74,7 +70,7 @@ async def _longest_ours(liner: Tables) -> list[int]:
 
 
 async def _longest_raw(liner: RawLiner) -> list[int]:
-    calls = await liner.calls(days(*LAST_WEEK))
+    calls = await liner.reached(days(*LAST_WEEK))
     return [call["id"] for call in sorted(calls, key=lambda call: -call["talkTimeDurationSeconds"])[:LONGEST]]
 
 
@@ -108,7 +104,7 @@ async def _hung_up_ours(liner: Tables) -> set[int]:
 
 
 async def _hung_up_raw(liner: RawLiner) -> set[int]:
-    calls = await liner.calls(days(*THIS_MONTH))
+    calls = await liner.reached(days(*THIS_MONTH))
     short = [call for call in calls if 0 < call["talkTimeDurationSeconds"] < 20]
     return {call["id"] for call in short if call["finishInitiator"] == "operator"}
 
@@ -124,9 +120,7 @@ async def _lead_ours(liner: Tables) -> list[tuple[int, str]]:
 
 
 async def _lead_raw(liner: RawLiner) -> list[tuple[int, str]]:
-    lead = await liner.lead(LEAD)
-    since = datetime.fromisoformat(lead["createdAt"])
-    calls = await liner.calls((since, NOW), lead_ids=[LEAD])
+    calls = await liner.calls((datetime(2000, 1, 1, tzinfo=UTC), NOW), lead_ids=[LEAD])
     statuses = {call["id"]: call["statusCode"] for call in calls}
     return [(call_id, statuses[call_id]) for call_id in _newest(calls)]
 
@@ -142,25 +136,34 @@ async def _sample_ours(liner: Tables) -> list[int]:
 
 
 async def _sample_raw(liner: RawLiner) -> list[int]:
-    """In rounds over the agents, each agent's calls shuffled by a seed that can be told."""
-    of_agent: dict[Any, list[int]] = defaultdict(list)
-    for call in sorted(await liner.calls(days(*LAST_WEEK)), key=lambda call: call["id"]):
-        if call["hasRecords"]:
-            of_agent[call["userId"]].append(call["id"])
-    for ids in of_agent.values():
-        Random("calibration").shuffle(ids)
+    """In rounds over the agents, each draw a place in the list of that agent's calls, by a seed that can be told.
+
+    Some forty calls of one row each instead of a week to read; a call that was not recorded is drawn again.
+    """
+    week, chance = days(*LAST_WEEK), Random("calibration")
+    agents = sorted({agent for order in await liner.orders() for agent in order["agentUserIds"]})
+    counts = {agent: await liner.count(week, user_ids=[agent]) for agent in agents}
+    left = {agent: chance.sample(range(count), count) for agent, count in counts.items()}
     drawn: list[int] = []
     while len(drawn) < SAMPLE:
-        drawn += [ids.pop() for ids in of_agent.values() if ids]
-    return drawn[:SAMPLE]
+        for agent, places in left.items():
+            while places and len(drawn) < SAMPLE:
+                call = await liner.nth(week, places.pop(), user_ids=[agent])
+                if call["hasRecords"]:
+                    drawn.append(call["id"])
+                    break
+    return drawn
 
 
 def _sample_right(world: World, ids: list[int]) -> bool:
-    """Twenty different recorded calls of the week, no agent more than one ahead of another who has calls left."""
+    """Twenty different recorded calls of the week, no agent more than one behind another while there are calls left.
+
+    Calls without an agent are nobody's share: there may be none, or as many as of an agent.
+    """
     recorded: list[Call] = [call for call in calls_of(world, *LAST_WEEK) if call.has_records]
     if len(set(ids)) != SAMPLE or not set(ids) <= {call.id for call in recorded}:
         return False
-    available = Counter(call.user_id for call in recorded)
+    available = Counter(call.user_id for call in recorded if call.user_id is not None)
     drawn = Counter(world.calls[call_id].user_id for call_id in ids)
     most = max(drawn.values())
     return all(drawn[agent] >= min(most - 1, count) for agent, count in available.items())

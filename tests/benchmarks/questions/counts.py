@@ -25,9 +25,11 @@ async def _compare_ours(liner: Tables) -> Compared:
 
 
 async def _compare_raw(liner: RawLiner) -> Compared:
-    agents = await liner.group("First line")
-    calls = await liner.calls(days(*THIS_MONTH), user_ids=agents)
-    return _compared((call["userId"], call["talkTimeDurationSeconds"], call["finishInitiator"]) for call in calls)
+    """A total for each agent; the rows only of calls that reached somebody."""
+    agents, month = await liner.group("First line"), days(*THIS_MONTH)
+    calls = await liner.reached(month, user_ids=agents)
+    rows = _compared((call["userId"], call["talkTimeDurationSeconds"], call["finishInitiator"]) for call in calls)
+    return {agent: (await liner.count(month, user_ids=[agent]), *rows[agent][1:]) for agent in agents if agent in rows}
 
 
 def _compared(calls: Iterable[tuple[int | None, int, str | None]]) -> Compared:
@@ -94,7 +96,7 @@ async def _hours_ours(liner: Tables) -> dict[int, int]:
 
 
 async def _hours_raw(liner: RawLiner) -> dict[int, int]:
-    """The rows themselves: a total for each hour of each day would be 168 calls."""
+    """The rows themselves: a total for each hour of each day would be a third of the tokens, but 168 calls."""
     return dict(Counter(local(call).hour for call in await liner.calls(days(*LAST_WEEK))))
 
 
@@ -104,7 +106,10 @@ async def _shares_ours(liner: Tables) -> dict[int, tuple[int, int]]:
 
 
 async def _shares_raw(liner: RawLiner) -> dict[int, tuple[int, int]]:
-    """Whether a call is recorded cannot be asked for, only read."""
+    """Whether a call is recorded cannot be asked for, only read.
+
+    Not by the statuses that say that somebody was reached: one of the week's recorded calls has none that is known.
+    """
     calls = await liner.calls(days(*LAST_WEEK))
     return _shares((call["orderId"], call["hasRecords"]) for call in calls)
 

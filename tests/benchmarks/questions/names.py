@@ -36,8 +36,8 @@ async def _called_ours(liner: Tables) -> set[int]:
 
 
 async def _called_raw(liner: RawLiner) -> set[int]:
-    users = await liner.users()
-    return {user["id"] for user in users if FRAGMENT in f"{user['name']} {user['lastName']}".lower()}
+    agents = await liner.agents()
+    return {user["id"] for user in agents if FRAGMENT in f"{user['name']} {user['lastName']}".lower()}
 
 
 NAMES = (

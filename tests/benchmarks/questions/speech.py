@@ -112,7 +112,10 @@ async def _transfers_ours(liner: Tables) -> Told:
 
 
 async def _transfers_raw(liner: RawLiner) -> Told:
-    """By the status that means it: to ask for the records of each of the week's calls would be hundreds of calls."""
+    """By the status that means it: to ask for the records of each of the week's calls would be hundreds of calls.
+
+    It trusts that no call of another status has one.
+    """
     statuses = [status["id"] for status in await liner.call_statuses() if status["code"] == "transferred_to_sales"]
     told: Told = {}
     for call in await liner.calls(days(*LAST_WEEK), status_ids=statuses):
