@@ -25,6 +25,7 @@ from liner_mcp.liner.bodies import ACCEPTED, Body
 from liner_mcp.liner.pressure import Pressure
 from liner_mcp.liner.protocol import Query
 from liner_mcp.liner.retries import RetryPolicy, moment_of, seconds_to_wait
+from liner_mcp.liner.sharing import Sharing
 from liner_mcp.liner.watching import Attempt, Observer, attempted, watched
 
 # httpx and stamina cost 60 ms together; they are imported when the first request is made, so that a host that only
@@ -32,7 +33,6 @@ from liner_mcp.liner.watching import Attempt, Observer, attempted, watched
 if TYPE_CHECKING:
     import httpx
     from aiolimiter import AsyncLimiter
-    from async_lru import _LRUCacheWrapper  # pyright: ignore[reportPrivateUsage] - the type of what alru_cache gives
 
 REQUEST_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
 CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down
@@ -54,7 +54,7 @@ class _Pool:
     http: httpx.AsyncClient
     slots: anyio.CapacityLimiter
     rate: AsyncLimiter | None
-    in_flight: _LRUCacheWrapper[object]
+    in_flight: Sharing
 
 
 @dataclass(slots=True)
@@ -145,10 +145,10 @@ class Wire:
         raise AssertionError("stamina gives a result or raises")
 
     async def _shared(self, target: str) -> object:
-        """One attempt; whoever asks the same meanwhile gets the same answer, and whoever leaves does not end it.
+        """One attempt, shared with whoever asks the same meanwhile.
 
-        The last asker who leaves does. Attempts are shared and not retries: how long to try is each asker's deadline,
-        and so is how long to wait while Liner wants peace.
+        Attempts are shared and not retries: how long to try is each asker's deadline, and so is how long to wait while
+        Liner wants peace.
         """
         while True:
             self._pressure.check(anyio.current_time(), time_left())
@@ -159,7 +159,7 @@ class Wire:
             self.traffic.attempts += 1
             attempted().asked = True
             try:
-                return await self._opened().in_flight(target)
+                return await self._opened().in_flight.ask(target)
             except _Paused:
                 self.traffic.attempts -= 1  # it was none: nothing was sent
 
@@ -198,8 +198,6 @@ class Wire:
                 self._learn(pool, None, sent)
                 return data
         finally:
-            # What is answered is not under way: who asks from now on asks anew, or a second reading would read nothing.
-            pool.in_flight.cache_invalidate(target)
             attempt.seconds = anyio.current_time() - begun - attempt.waited_seconds
             if self._observer is not None and attempt.requests:
                 self._observer.sent(attempt)
@@ -257,7 +255,6 @@ class Wire:
         if self._pool is None:
             import httpx
             from aiolimiter import AsyncLimiter
-            from async_lru import alru_cache
 
             try:
                 http = httpx.AsyncClient(
@@ -285,8 +282,7 @@ class Wire:
             seconds = max(BURST_SECONDS, 1 / rate) if rate else 0.0
             # At least one: rate x (1 / rate) may come out a hair below, and then no request would ever fit.
             limiter = AsyncLimiter(max(1.0, rate * seconds), seconds) if rate else None
-            in_flight = alru_cache(maxsize=None)(self._once)
-            self._pool = _Pool(http, anyio.CapacityLimiter(self._concurrency), limiter, in_flight)
+            self._pool = _Pool(http, anyio.CapacityLimiter(self._concurrency), limiter, Sharing(self._once))
         return self._pool
 
 
