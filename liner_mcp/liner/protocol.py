@@ -26,6 +26,7 @@ from pydantic.alias_generators import to_camel
 
 from liner_mcp.errors import (
     AccessRefused,
+    ConnectionClosed,
     LinerMcpError,
     LinerRejected,
     LinerUnavailable,
@@ -333,5 +334,8 @@ def not_connected(error: BaseException) -> Unreachable:
 
 
 def is_hopeless(error: LinerMcpError) -> bool:
-    """Whether asking for other ids would fail the same way, so that a whole run should end at once."""
-    return isinstance(error, SetupError)
+    """Whether asking for other ids would fail the same way, so that a whole run should end at once.
+
+    After a close they would open the connections anew.
+    """
+    return isinstance(error, (SetupError, ConnectionClosed))

@@ -1,4 +1,4 @@
-"""Requests under way: each is made once, for all who ask the same meanwhile.
+"""Requests under way: each is made once, for all who ask the same meanwhile, and none outlives the connections.
 
 Whoever leaves, leaves alone; the last one who leaves ends the request. Nothing is kept: what is answered is over.
 """
@@ -6,9 +6,16 @@ Whoever leaves, leaves alone; the last one who leaves ends the request. Nothing 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+import anyio
+
+from liner_mcp.errors import ConnectionClosed
+
+ENDING_SECONDS = 1.0  # a dropped request lets go of its connection far sooner; one that does not is left behind
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +35,35 @@ class Sharing:
         self._under_way: dict[str, _Request] = {}
         # Also those that were left and are not at their end yet: a loop holds its tasks weakly.
         self._tasks: set[asyncio.Task[object]] = set()
+        self._askers: set[anyio.CancelScope] = set()
+        self._none_left: anyio.Event | None = None
+
+    @contextmanager
+    def asking(self) -> Generator[None]:
+        """Whoever asks does so inside, from the first attempt to the last. Raises: ConnectionClosed, on `end`."""
+        with anyio.CancelScope() as scope:
+            self._askers.add(scope)
+            try:
+                yield
+            finally:
+                self._askers.discard(scope)
+                self._left()
+        if scope.cancelled_caught:
+            raise ConnectionClosed("The connection to Liner was closed before the answer was there. Ask again.")
+
+    async def end(self) -> None:
+        """Tell everybody who asks that it is over, wherever they wait, and wait until nothing is under way."""
+        for scope in self._askers:
+            scope.cancel()
+        # Shielded: connections that are closed under a request would fail it in their own words.
+        with anyio.move_on_after(ENDING_SECONDS, shield=True):
+            self._none_left = anyio.Event()
+            self._left()
+            await self._none_left.wait()
+
+    def _left(self) -> None:
+        if self._none_left is not None and not self._askers and not self._tasks:
+            self._none_left.set()
 
     async def ask(self, target: str) -> object:
         """What `make` gives for this target, or raises."""
@@ -63,5 +99,6 @@ class Sharing:
 
     def _over(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
+        self._left()
         if not task.cancelled():
             task.exception()  # one that was left may fail while it ends; else the loop would log that nobody heard

@@ -121,13 +121,17 @@ class Wire:
         self._opened()
 
     async def aclose(self) -> None:
-        """Close the connections. A later request opens new ones."""
+        """Close the connections; whoever waits for an answer is told so at once. A later request opens new ones."""
         pool, self._pool = self._pool, None
         if pool is not None:
+            await pool.in_flight.end()
             await pool.http.aclose()
 
     async def get(self, query: Query) -> object:
-        """The `data` of one answer, after as many attempts as the policy and the deadline allow."""
+        """The `data` of one answer, after as many attempts as the policy and the deadline allow.
+
+        Raises: besides what an answer may mean, ConnectionClosed, see `aclose`; SettingsError.
+        """
         import stamina
 
         attempt_number = 0
@@ -136,15 +140,17 @@ class Wire:
             wait = self._policy.delay(error, attempt_number, time_left())
             return False if wait is None else wait
 
-        async for attempt in stamina.retry_context(on=delay, attempts=self._policy.attempts, timeout=None):
-            with attempt:
-                attempt_number = attempt.num
-                self.traffic.retries += attempt_number > 1
-                with watched(self._observer, Attempt(self._origin, query.path, attempt_number)):
-                    return await self._shared(query.target)
+        pool = self._opened()
+        with pool.in_flight.asking():
+            async for attempt in stamina.retry_context(on=delay, attempts=self._policy.attempts, timeout=None):
+                with attempt:
+                    attempt_number = attempt.num
+                    self.traffic.retries += attempt_number > 1
+                    with watched(self._observer, Attempt(self._origin, query.path, attempt_number)):
+                        return await self._shared(pool, query.target)
         raise AssertionError("stamina gives a result or raises")
 
-    async def _shared(self, target: str) -> object:
+    async def _shared(self, pool: _Pool, target: str) -> object:
         """One attempt, shared with whoever asks the same meanwhile.
 
         Attempts are shared and not retries: how long to try is each asker's deadline, and so is how long to wait while
@@ -159,22 +165,22 @@ class Wire:
             self.traffic.attempts += 1
             attempted().asked = True
             try:
-                return await self._opened().in_flight.ask(target)
+                return await pool.in_flight.ask(target)
             except _Paused:
                 self.traffic.attempts -= 1  # it was none: nothing was sent
 
     async def ask_once(self, target: str) -> tuple[int, Mapping[str, str], bytes]:
         """One answer as it came, be it a redirect or a failure: nothing is followed, retried or decoded."""
         pool = self._opened()
-        async with pool.slots:
-            if pool.rate is not None:
-                await pool.rate.acquire()
-            with watched(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
-                status, headers, body = await self._send(pool.http, target)
-            return status, {name.lower(): value for name, value in headers.items()}, body
+        with pool.in_flight.asking():
+            async with pool.slots:
+                if pool.rate is not None:
+                    await pool.rate.acquire()
+                with watched(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
+                    status, headers, body = await self._send(pool.http, target)
+        return status, {name.lower(): value for name, value in headers.items()}, body
 
-    async def _once(self, target: str) -> object:
-        pool = self._opened()
+    async def _once(self, pool: _Pool, target: str) -> object:
         self.traffic.made += 1
         attempt = attempted()  # of the asker who began this: a task is made with its maker's context
         attempt.made = True
@@ -282,7 +288,8 @@ class Wire:
             seconds = max(BURST_SECONDS, 1 / rate) if rate else 0.0
             # At least one: rate x (1 / rate) may come out a hair below, and then no request would ever fit.
             limiter = AsyncLimiter(max(1.0, rate * seconds), seconds) if rate else None
-            self._pool = _Pool(http, anyio.CapacityLimiter(self._concurrency), limiter, Sharing(self._once))
+            in_flight = Sharing(lambda target: self._once(pool, target))
+            self._pool = pool = _Pool(http, anyio.CapacityLimiter(self._concurrency), limiter, in_flight)
         return self._pool
 
 
