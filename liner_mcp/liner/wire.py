@@ -8,12 +8,12 @@ only GET. The token travels in one header to one host. Time is the caller's: who
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from pydantic import SecretStr
@@ -33,6 +33,8 @@ from liner_mcp.liner.watching import Attempt, Observer, attempted, watched
 if TYPE_CHECKING:
     import httpx
     from aiolimiter import AsyncLimiter
+
+T = TypeVar("T")
 
 REQUEST_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
 CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down
@@ -80,6 +82,13 @@ class Traffic:
 
 class _Paused(Exception):
     """Nothing was sent: Liner asked for peace meanwhile."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What became of a request that was sent, where it does not raise it."""
+
+    failure: LinerMcpError | None = None
 
 
 class Wire:
@@ -153,31 +162,38 @@ class Wire:
     async def _shared(self, pool: _Pool, target: str) -> object:
         """One attempt, shared with whoever asks the same meanwhile.
 
-        Attempts are shared and not retries: how long to try is each asker's deadline, and so is how long to wait while
-        Liner wants peace.
+        Attempts are shared and not retries: how long to try is each asker's deadline.
         """
-        while True:
-            self._pressure.check(anyio.current_time(), time_left())
-            pause = self._pressure.pace.pause(anyio.current_time())
-            if pause:
-                await anyio.sleep(pause)
-                continue
+
+        async def ask() -> object:
             self.traffic.attempts += 1
             attempted().asked = True
             try:
                 return await pool.in_flight.ask(target)
             except _Paused:
                 self.traffic.attempts -= 1  # it was none: nothing was sent
+                raise
+
+        return await self._in_peace(ask)
 
     async def ask_once(self, target: str) -> tuple[int, Mapping[str, str], bytes]:
-        """One answer as it came, be it a redirect or a failure: nothing is followed, retried or decoded."""
+        """One answer as it came, be it a redirect or a failure: nothing is followed, retried or decoded.
+
+        It waits its turn like every request, and what it meets is heeded by all. Raises: RateLimited, when a pause that
+        Liner asked for does not end in time; CircuitOpen, Unreachable, UnreadableAnswer, SettingsError,
+        ConnectionClosed.
+        """
         pool = self._opened()
-        with pool.in_flight.asking():
-            async with pool.slots:
-                if pool.rate is not None:
-                    await pool.rate.acquire()
+
+        async def ask() -> tuple[int, httpx.Headers, bytes]:
+            async with self._turn(pool) as turn:
                 with watched(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
                     status, headers, body = await self._send(pool.http, target)
+                turn.failure = protocol.failure(status, _wait_asked(headers))
+                return status, headers, body
+
+        with pool.in_flight.asking():
+            status, headers, body = await self._in_peace(ask)
         return status, {name.lower(): value for name, value in headers.items()}, body
 
     async def _once(self, pool: _Pool, target: str) -> object:
@@ -186,30 +202,55 @@ class Wire:
         attempt.made = True
         begun = anyio.current_time()
         try:
-            async with pool.slots:
-                if pool.rate is not None:
-                    await pool.rate.acquire()
-                # Last of all: other answers came in while this one waited for its turn.
-                if self._pressure.pace.pause(anyio.current_time()):
-                    self.traffic.made -= 1
-                    raise _Paused
-                sent = anyio.current_time()
-                self._pressure.claim(sent)
+            async with self._turn(pool):
                 attempt.waited_seconds = anyio.current_time() - begun
-                try:
-                    data = await self._answer(pool.http, target)
-                except LinerMcpError as error:
-                    self._learn(pool, error, sent)
-                    raise
-                self._learn(pool, None, sent)
-                return data
+                return await self._answer(pool.http, target)
+        except _Paused:
+            self.traffic.made -= 1
+            raise
         finally:
             attempt.seconds = anyio.current_time() - begun - attempt.waited_seconds
             if self._observer is not None and attempt.requests:
                 self._observer.sent(attempt)
 
-    def _learn(self, pool: _Pool, outcome: LinerMcpError | None, sent: float) -> None:
-        self._pressure.learn(anyio.current_time(), outcome, sent=sent)
+    async def _in_peace(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask when Liner does not want peace. How long to wait for that is each asker's deadline.
+
+        Raises: RateLimited, CircuitOpen, when asking is of no use.
+        """
+        while True:
+            self._pressure.check(anyio.current_time(), time_left())
+            pause = self._pressure.pace.pause(anyio.current_time())
+            if pause:
+                await anyio.sleep(pause)
+                continue
+            with suppress(_Paused):
+                return await ask()
+
+    @asynccontextmanager
+    async def _turn(self, pool: _Pool) -> AsyncGenerator[_Turn]:
+        """The one place where a request gets its slot and the pace lets it go; what becomes of it is learnt.
+
+        Raises: _Paused, CircuitOpen.
+        """
+        async with pool.slots:
+            if pool.rate is not None:
+                await pool.rate.acquire()
+            # Last of all: other answers came in while this one waited for its turn.
+            if self._pressure.pace.pause(anyio.current_time()):
+                raise _Paused
+            sent = anyio.current_time()
+            self._pressure.claim(sent)
+            turn = _Turn()
+            try:
+                yield turn
+            except LinerMcpError as error:
+                self._learn(pool, error, sent)
+                raise
+            self._learn(pool, turn.failure, sent)
+
+    def _learn(self, pool: _Pool, failure: LinerMcpError | None, sent: float) -> None:
+        self._pressure.learn(anyio.current_time(), failure, sent=sent)
         if pool.slots.total_tokens != self._pressure.pace.at_once:
             pool.slots.total_tokens = self._pressure.pace.at_once
 
