@@ -21,6 +21,7 @@ length.
     │   └── AudioRefused          a recording's file is not one that we fetch or pass on
     └── RoadError               the way to Liner
         ├── Unreachable           no connection, or it broke, or it was too slow
+        ├── ConnectionClosed      we closed it ourselves meanwhile
         └── DeadlinePassed        the time of one tool call is used up
 """
 
@@ -105,6 +106,10 @@ class Unreachable(RoadError):
     def __init__(self, message: str, *, passing: bool = True) -> None:
         super().__init__(message)
         self.passing = passing
+
+
+class ConnectionClosed(RoadError):
+    """The connections to Liner were closed here while something was asked: the server is ending."""
 
 
 class DeadlinePassed(RoadError):

@@ -62,7 +62,7 @@ ONLY_IN: dict[str, set[str]] = {
     },
     "jwt": {"web/oauth.py"},
     "stamina": {"liner/wire.py"},
-    "async_lru": {"liner/wire.py", "review/directory.py", "web/probes.py"},
+    "async_lru": {"review/directory.py", "web/probes.py"},
     "cachetools": {"liner/kept.py", "liner/restricted.py"},
     "aiolimiter": {"liner/wire.py", "web/rates.py"},
     "mcp": {"server/", "web/app.py", "checkup.py", "tour.py"},

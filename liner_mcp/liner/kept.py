@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import copy
 from datetime import UTC, datetime, timedelta
 
 from cachetools import TLRUCache
@@ -41,21 +42,26 @@ class Kept:
         self._details: TLRUCache[str, Detail] = TLRUCache(
             KEPT_BYTES, ttu=lambda _target, _detail, moment: moment + KEPT_SECONDS, timer=timer, getsizeof=_bytes_of
         )
+        self._may_see: Callable[[Detail], bool] | None = None
         self.hits = 0
 
     def get(self, target: str) -> Detail | None:
         """What was asked for by `target`, if it is still kept."""
         detail = self._details.get(target)
-        if detail is not None:
-            self.hits += 1
-            answered_from_kept()
+        if detail is None or (self._may_see is not None and not self._may_see(detail)):
+            return None
+        self.hits += 1
+        answered_from_kept()
         return detail
 
     def seen_by(self, may_see: Callable[[Detail], bool]) -> Kept:
         """The same details for whom `may_see` allows only some: what is hidden is not kept there, so that asking for it
         costs and tells what asking for nothing does.
         """
-        return _Seen(self, may_see)
+        seen = copy(self)  # the details themselves are everybody's
+        seen._may_see = may_see  # noqa: SLF001 - our own copy
+        seen.hits = 0
+        return seen
 
     def put(self, target: str, detail: Detail) -> None:
         """Keep a detail, if it is settled and not larger than everything that may be kept."""
@@ -76,16 +82,3 @@ def _bytes_of(detail: Detail) -> int:
         return sum(map(_bytes_of, detail.items)) + _ENTITY_BYTES
     text = (detail.record_summary or "") + (detail.file_url or "") if isinstance(detail, CallRecord) else ""
     return _ENTITY_BYTES + _CHARACTER_BYTES * len(text)
-
-
-class _Seen(Kept):
-    def __init__(self, whole: Kept, may_see: Callable[[Detail], bool]) -> None:
-        super().__init__(now=whole._now)  # noqa: SLF001
-        self._details = whole._details  # noqa: SLF001
-        self._may_see = may_see
-
-    def get(self, target: str) -> Detail | None:
-        detail = self._details.get(target)
-        if detail is None or not self._may_see(detail):
-            return None
-        return super().get(target)

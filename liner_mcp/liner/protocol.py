@@ -26,6 +26,7 @@ from pydantic.alias_generators import to_camel
 
 from liner_mcp.errors import (
     AccessRefused,
+    ConnectionClosed,
     LinerMcpError,
     LinerRejected,
     LinerUnavailable,
@@ -142,13 +143,8 @@ def decode(status: int, body: bytes, retry_after: float | None, *, token: str = 
         )
     if status == 404:
         raise NotFound(NOTHING_THERE)
-    if status == 429:
-        wait = "" if retry_after is None else f" It asks to wait {math.ceil(retry_after)} s before the next request."
-        raise RateLimited(f"Liner asks to slow down (HTTP 429).{wait} Ask again after that.", retry_after=retry_after)
-    if status >= 500:
-        raise LinerUnavailable(
-            f"Liner failed to answer (HTTP {status}). Ask again in a minute.", retry_after=retry_after
-        )
+    if (failed := failure(status, retry_after)) is not None:
+        raise failed
     envelope = _envelope(status, body)
     if status < 300 and envelope.get("success") in (True, 1, "1", "true"):
         if "data" not in envelope:
@@ -158,6 +154,18 @@ def decode(status: int, body: bytes, retry_after: float | None, *, token: str = 
     if shows(said, token):
         raise LinerRejected(f"Liner refused the request (HTTP {status}).")
     raise LinerRejected(f"Liner refused the request (HTTP {status})" + (f": {said}." if said else " without a reason."))
+
+
+def failure(status: int, retry_after: float | None) -> RateLimited | LinerUnavailable | None:
+    """What an answer with this status says about Liner itself; None where it is about what was asked."""
+    if status == 429:
+        wait = "" if retry_after is None else f" It asks to wait {math.ceil(retry_after)} s before the next request."
+        return RateLimited(f"Liner asks to slow down (HTTP 429).{wait} Ask again after that.", retry_after=retry_after)
+    if status >= 500:
+        return LinerUnavailable(
+            f"Liner failed to answer (HTTP {status}). Ask again in a minute.", retry_after=retry_after
+        )
+    return None
 
 
 def _envelope(status: int, body: bytes) -> dict[str, Any]:
@@ -333,5 +341,8 @@ def not_connected(error: BaseException) -> Unreachable:
 
 
 def is_hopeless(error: LinerMcpError) -> bool:
-    """Whether asking for other ids would fail the same way, so that a whole run should end at once."""
-    return isinstance(error, SetupError)
+    """Whether asking for other ids would fail the same way, so that a whole run should end at once.
+
+    After a close they would open the connections anew.
+    """
+    return isinstance(error, (SetupError, ConnectionClosed))

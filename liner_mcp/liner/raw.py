@@ -67,7 +67,8 @@ class RawReader:
     async def get(self, query: Query, *, follow: bool = True) -> RawAnswer:
         """Whatever comes back, failures and web pages included; `follow` redirects on the same host.
 
-        Raises: RequestError when the allowance is used up; Unreachable; UnreadableAnswer for a body beyond the cap;
+        Raises: RequestError when the allowance is used up; UnreadableAnswer for a body beyond the cap; RateLimited when
+        a pause that an earlier answer asked for does not end in time; CircuitOpen, Unreachable, ConnectionClosed,
         SettingsError.
         """
         target, hops = query.target, list[str]()

@@ -8,12 +8,12 @@ only GET. The token travels in one header to one host. Time is the caller's: who
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from pydantic import SecretStr
@@ -25,6 +25,7 @@ from liner_mcp.liner.bodies import ACCEPTED, Body
 from liner_mcp.liner.pressure import Pressure
 from liner_mcp.liner.protocol import Query
 from liner_mcp.liner.retries import RetryPolicy, moment_of, seconds_to_wait
+from liner_mcp.liner.sharing import Sharing
 from liner_mcp.liner.watching import Attempt, Observer, attempted, watched
 
 # httpx and stamina cost 60 ms together; they are imported when the first request is made, so that a host that only
@@ -32,7 +33,8 @@ from liner_mcp.liner.watching import Attempt, Observer, attempted, watched
 if TYPE_CHECKING:
     import httpx
     from aiolimiter import AsyncLimiter
-    from async_lru import _LRUCacheWrapper  # pyright: ignore[reportPrivateUsage] - the type of what alru_cache gives
+
+T = TypeVar("T")
 
 REQUEST_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
 CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down
@@ -54,7 +56,7 @@ class _Pool:
     http: httpx.AsyncClient
     slots: anyio.CapacityLimiter
     rate: AsyncLimiter | None
-    in_flight: _LRUCacheWrapper[object]
+    in_flight: Sharing
 
 
 @dataclass(slots=True)
@@ -80,6 +82,13 @@ class Traffic:
 
 class _Paused(Exception):
     """Nothing was sent: Liner asked for peace meanwhile."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What became of a request that was sent, where it does not raise it."""
+
+    failure: LinerMcpError | None = None
 
 
 class Wire:
@@ -121,13 +130,17 @@ class Wire:
         self._opened()
 
     async def aclose(self) -> None:
-        """Close the connections. A later request opens new ones."""
+        """Close the connections; whoever waits for an answer is told so at once. A later request opens new ones."""
         pool, self._pool = self._pool, None
         if pool is not None:
+            await pool.in_flight.end()
             await pool.http.aclose()
 
     async def get(self, query: Query) -> object:
-        """The `data` of one answer, after as many attempts as the policy and the deadline allow."""
+        """The `data` of one answer, after as many attempts as the policy and the deadline allow.
+
+        Raises: besides what an answer may mean, ConnectionClosed, see `aclose`; SettingsError.
+        """
         import stamina
 
         attempt_number = 0
@@ -136,19 +149,74 @@ class Wire:
             wait = self._policy.delay(error, attempt_number, time_left())
             return False if wait is None else wait
 
-        async for attempt in stamina.retry_context(on=delay, attempts=self._policy.attempts, timeout=None):
-            with attempt:
-                attempt_number = attempt.num
-                self.traffic.retries += attempt_number > 1
-                with watched(self._observer, Attempt(self._origin, query.path, attempt_number)):
-                    return await self._shared(query.target)
+        pool = self._opened()
+        with pool.in_flight.asking():
+            async for attempt in stamina.retry_context(on=delay, attempts=self._policy.attempts, timeout=None):
+                with attempt:
+                    attempt_number = attempt.num
+                    self.traffic.retries += attempt_number > 1
+                    with watched(self._observer, Attempt(self._origin, query.path, attempt_number)):
+                        return await self._shared(pool, query.target)
         raise AssertionError("stamina gives a result or raises")
 
-    async def _shared(self, target: str) -> object:
-        """One attempt; whoever asks the same meanwhile gets the same answer, and whoever leaves does not end it.
+    async def _shared(self, pool: _Pool, target: str) -> object:
+        """One attempt, shared with whoever asks the same meanwhile.
 
-        The last asker who leaves does. Attempts are shared and not retries: how long to try is each asker's deadline,
-        and so is how long to wait while Liner wants peace.
+        Attempts are shared and not retries: how long to try is each asker's deadline.
+        """
+
+        async def ask() -> object:
+            self.traffic.attempts += 1
+            attempted().asked = True
+            try:
+                return await pool.in_flight.ask(target)
+            except _Paused:
+                self.traffic.attempts -= 1  # it was none: nothing was sent
+                raise
+
+        return await self._in_peace(ask)
+
+    async def ask_once(self, target: str) -> tuple[int, Mapping[str, str], bytes]:
+        """One answer as it came, be it a redirect or a failure: nothing is followed, retried or decoded.
+
+        It waits its turn like every request, and what it meets is heeded by all. Raises: RateLimited, when a pause that
+        Liner asked for does not end in time; CircuitOpen, Unreachable, UnreadableAnswer, SettingsError,
+        ConnectionClosed.
+        """
+        pool = self._opened()
+
+        async def ask() -> tuple[int, httpx.Headers, bytes]:
+            async with self._turn(pool) as turn:
+                with watched(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
+                    status, headers, body = await self._send(pool.http, target)
+                turn.failure = protocol.failure(status, _wait_asked(headers))
+                return status, headers, body
+
+        with pool.in_flight.asking():
+            status, headers, body = await self._in_peace(ask)
+        return status, {name.lower(): value for name, value in headers.items()}, body
+
+    async def _once(self, pool: _Pool, target: str) -> object:
+        self.traffic.made += 1
+        attempt = attempted()  # of the asker who began this: a task is made with its maker's context
+        attempt.made = True
+        begun = anyio.current_time()
+        try:
+            async with self._turn(pool):
+                attempt.waited_seconds = anyio.current_time() - begun
+                return await self._answer(pool.http, target)
+        except _Paused:
+            self.traffic.made -= 1
+            raise
+        finally:
+            attempt.seconds = anyio.current_time() - begun - attempt.waited_seconds
+            if self._observer is not None and attempt.requests:
+                self._observer.sent(attempt)
+
+    async def _in_peace(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask when Liner does not want peace. How long to wait for that is each asker's deadline.
+
+        Raises: RateLimited, CircuitOpen, when asking is of no use.
         """
         while True:
             self._pressure.check(anyio.current_time(), time_left())
@@ -156,56 +224,33 @@ class Wire:
             if pause:
                 await anyio.sleep(pause)
                 continue
-            self.traffic.attempts += 1
-            attempted().asked = True
-            try:
-                return await self._opened().in_flight(target)
-            except _Paused:
-                self.traffic.attempts -= 1  # it was none: nothing was sent
+            with suppress(_Paused):
+                return await ask()
 
-    async def ask_once(self, target: str) -> tuple[int, Mapping[str, str], bytes]:
-        """One answer as it came, be it a redirect or a failure: nothing is followed, retried or decoded."""
-        pool = self._opened()
+    @asynccontextmanager
+    async def _turn(self, pool: _Pool) -> AsyncGenerator[_Turn]:
+        """The one place where a request gets its slot and the pace lets it go; what becomes of it is learnt.
+
+        Raises: _Paused, CircuitOpen.
+        """
         async with pool.slots:
             if pool.rate is not None:
                 await pool.rate.acquire()
-            with watched(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
-                status, headers, body = await self._send(pool.http, target)
-            return status, {name.lower(): value for name, value in headers.items()}, body
+            # Last of all: other answers came in while this one waited for its turn.
+            if self._pressure.pace.pause(anyio.current_time()):
+                raise _Paused
+            sent = anyio.current_time()
+            self._pressure.claim(sent)
+            turn = _Turn()
+            try:
+                yield turn
+            except LinerMcpError as error:
+                self._learn(pool, error, sent)
+                raise
+            self._learn(pool, turn.failure, sent)
 
-    async def _once(self, target: str) -> object:
-        pool = self._opened()
-        self.traffic.made += 1
-        attempt = attempted()  # of the asker who began this: a task is made with its maker's context
-        attempt.made = True
-        begun = anyio.current_time()
-        try:
-            async with pool.slots:
-                if pool.rate is not None:
-                    await pool.rate.acquire()
-                # Last of all: other answers came in while this one waited for its turn.
-                if self._pressure.pace.pause(anyio.current_time()):
-                    self.traffic.made -= 1
-                    raise _Paused
-                sent = anyio.current_time()
-                self._pressure.claim(sent)
-                attempt.waited_seconds = anyio.current_time() - begun
-                try:
-                    data = await self._answer(pool.http, target)
-                except LinerMcpError as error:
-                    self._learn(pool, error, sent)
-                    raise
-                self._learn(pool, None, sent)
-                return data
-        finally:
-            # What is answered is not under way: who asks from now on asks anew, or a second reading would read nothing.
-            pool.in_flight.cache_invalidate(target)
-            attempt.seconds = anyio.current_time() - begun - attempt.waited_seconds
-            if self._observer is not None and attempt.requests:
-                self._observer.sent(attempt)
-
-    def _learn(self, pool: _Pool, outcome: LinerMcpError | None, sent: float) -> None:
-        self._pressure.learn(anyio.current_time(), outcome, sent=sent)
+    def _learn(self, pool: _Pool, failure: LinerMcpError | None, sent: float) -> None:
+        self._pressure.learn(anyio.current_time(), failure, sent=sent)
         if pool.slots.total_tokens != self._pressure.pace.at_once:
             pool.slots.total_tokens = self._pressure.pace.at_once
 
@@ -257,7 +302,6 @@ class Wire:
         if self._pool is None:
             import httpx
             from aiolimiter import AsyncLimiter
-            from async_lru import alru_cache
 
             try:
                 http = httpx.AsyncClient(
@@ -285,8 +329,8 @@ class Wire:
             seconds = max(BURST_SECONDS, 1 / rate) if rate else 0.0
             # At least one: rate x (1 / rate) may come out a hair below, and then no request would ever fit.
             limiter = AsyncLimiter(max(1.0, rate * seconds), seconds) if rate else None
-            in_flight = alru_cache(maxsize=None)(self._once)
-            self._pool = _Pool(http, anyio.CapacityLimiter(self._concurrency), limiter, in_flight)
+            in_flight = Sharing(lambda target: self._once(pool, target))
+            self._pool = pool = _Pool(http, anyio.CapacityLimiter(self._concurrency), limiter, in_flight)
         return self._pool
 
 

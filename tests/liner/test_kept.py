@@ -116,6 +116,28 @@ def test_what_is_larger_than_everything_is_not_kept_and_drives_nothing_out() -> 
     assert details.get("/b") is None
 
 
+def test_who_may_see_a_part_has_that_part_of_what_everybody_keeps() -> None:
+    details = kept()
+    mine = details.seen_by(lambda detail: isinstance(detail, Call))
+    details.put("/a", Call(id=7, created_at=OLD))
+    mine.put("/b", record())
+    assert [mine.get(target) for target in ("/a", "/b")] == [Call(id=7, created_at=OLD), None]
+    assert [details.get(target) for target in ("/a", "/b")] == [Call(id=7, created_at=OLD), record()]
+    assert (mine.hits, details.hits) == (1, 2)
+
+
+def test_what_may_be_seen_is_given_as_it_was_looked_at_and_not_looked_up_again() -> None:
+    clock = Clock()
+    details = kept(clock)
+
+    def may_see(_: object) -> bool:
+        clock.seconds = KEPT_SECONDS  # its time is up in this moment
+        return True
+
+    details.put("/a", record())
+    assert details.seen_by(may_see).get("/a") == record()
+
+
 async def test_a_client_asks_for_a_settled_record_once(liner: DemoLiner) -> None:
     told = next(one.id for one in liner.world.records.values() if one.summary)
     mute = next(one.id for one in liner.world.records.values() if not one.summary)

@@ -10,11 +10,13 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from liner_mcp.errors import RequestError, Unreachable, UnreadableAnswer
+from liner_mcp.errors import RateLimited, RequestError, Unreachable, UnreadableAnswer
 from liner_mcp.liner import raw, wire
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.protocol import Query
 from liner_mcp.liner.raw import Allowance, RawReader
+from tests.liner.test_client import client_of
+from tests.liner.test_pressure import Scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -86,6 +88,33 @@ async def test_a_circle_of_redirects_ends() -> None:
     async with reading(lambda _: httpx.Response(307, headers={"location": "/x/"})) as (reader, asked):
         found = await reader.get(Query("/x/"))
     assert (found.leads, len(asked)) == ("on", 1 + wire.MAX_REDIRECTS)
+
+
+async def test_a_pause_that_liner_asked_of_anybody_holds_for_raw_answers_too() -> None:
+    async with reading(lambda _: httpx.Response(429, headers={"Retry-After": "40"})) as (reader, asked):
+        assert (await reader.get(Query("/x/"))).status == 429
+        with pytest.raises(RateLimited, match="the pause is not over"):
+            await reader.get(Query("/y/"))
+    assert len(asked) == 1
+
+
+async def test_a_429_that_a_raw_answer_met_pauses_everybody() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(429, headers={"Retry-After": "40"}))
+    async with LinerClient(ORIGIN, SecretStr("t0ken"), requests_per_second=0, transport=transport) as client:
+        await client.raw(Allowance(20)).get(Query("/x/"))
+        with pytest.raises(RateLimited, match="the pause is not over"), anyio.fail_after(20):
+            await client.call(7)
+        assert client.traffic.requests == 1
+
+
+async def test_who_waits_for_a_raw_answers_turn_heeds_the_pause_that_the_first_one_met() -> None:
+    for retry_after, outcomes in (("0.1", [429, 200]), ("40", [429, RateLimited])):
+        app = Scripted(429, retry_after=retry_after)
+        async with client_of(app, concurrency=1) as client:
+            reader = client.raw(Allowance(20))
+            answers = await client.each([lambda reader=reader: reader.get(Query("/x/"))] * 2)
+        assert [getattr(answer, "status", type(answer)) for answer in answers] == outcomes
+        assert len(app.arrivals) == outcomes.count(429) + outcomes.count(200)
 
 
 async def test_a_request_beyond_the_allowance_is_never_sent() -> None:

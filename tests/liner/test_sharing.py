@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -24,10 +25,12 @@ class Held:
     def __init__(self, status: int = 200) -> None:
         self.status = status
         self.asked = 0
-        self.ended = 0
         self.arrived = anyio.Event()
         self.go = anyio.Event()
         self.dropped = anyio.Event()
+        self.let_go = anyio.Event()
+        """What a dropped request waits for before it ends."""
+        self.let_go.set()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         del scope, receive
@@ -37,6 +40,8 @@ class Held:
             await self.go.wait()
         except anyio.get_cancelled_exc_class():
             self.dropped.set()
+            with anyio.CancelScope(shield=True):
+                await self.let_go.wait()
             raise
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": b'{"success":true,"data":{"id":7}}'})
@@ -118,3 +123,51 @@ async def test_the_last_one_who_leaves_ends_the_request() -> None:
             app.go.set()
             assert (await client.call(1)).id == 7  # the slot is free, and nothing of the dropped request is left
     assert app.asked == 2
+
+
+async def test_those_who_ask_while_a_dropped_request_ends_share_one() -> None:
+    app = Held()
+    app.let_go = anyio.Event()
+    answers: list[int] = []
+    async with client_of(app) as client:
+
+        async def ask() -> None:
+            answers.append((await client.call(1)).id)
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await app.arrived.wait()
+                group.cancel_scope.cancel()
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await anyio.wait_all_tasks_blocked()
+                assert app.asked == 2  # what is dropped cannot be taken up again
+                app.let_go.set()
+                await anyio.wait_all_tasks_blocked()
+                group.start_soon(ask)
+                await anyio.wait_all_tasks_blocked()
+                app.go.set()
+    assert answers == [7, 7]
+    assert app.asked == 2
+
+
+async def test_a_request_that_fails_while_it_is_dropped_is_nobodys_failure(caplog: pytest.LogCaptureFixture) -> None:
+    async def failing(scope: object, receive: object, send: object) -> None:
+        del scope, receive, send
+        arrived.set()
+        try:
+            await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class():
+            raise OSError from None
+
+    arrived = anyio.Event()
+    async with client_of(failing) as client:
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.call, 1)
+                await arrived.wait()
+                group.cancel_scope.cancel()
+            await anyio.wait_all_tasks_blocked()
+    gc.collect()
+    assert caplog.records == []

@@ -1,0 +1,180 @@
+"""Closing while something is asked: whoever waits is told so in one sentence, and nothing is sent after it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import anyio
+import pytest
+
+from liner_mcp.errors import ConnectionClosed, LinerMcpError
+from liner_mcp.liner import sharing
+from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.protocol import Query
+from liner_mcp.liner.raw import Allowance
+from tests.liner.test_client import client_at, client_of, listening
+from tests.liner.test_pressure import Scripted
+from tests.liner.test_sharing import Held
+
+pytestmark = pytest.mark.anyio
+
+
+def ten_seconds(_ceiling: float) -> float:
+    return 10.0
+
+
+async def closed_while(client: LinerClient, *asks: Callable[[], Awaitable[object]]) -> list[LinerMcpError]:
+    """What those who ask are told when the client is closed as soon as all of them wait."""
+    told: list[LinerMcpError] = []
+
+    async def ask(one: Callable[[], Awaitable[object]]) -> None:
+        with pytest.raises(LinerMcpError) as caught:
+            await one()
+        told.append(caught.value)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            for one in asks:
+                group.start_soon(ask, one)
+            await anyio.wait_all_tasks_blocked()
+            await client.aclose()
+    return told
+
+
+def assert_told_of_the_close(told: list[LinerMcpError], askers: int) -> None:
+    assert [type(error) for error in told] == [ConnectionClosed] * askers
+    assert {str(error) for error in told} == {
+        "The connection to Liner was closed before the answer was there. Ask again."
+    }
+
+
+async def test_whoever_waits_for_an_answer_a_place_or_the_pace_is_told() -> None:
+    for options in ({"concurrency": 1}, {"concurrency": 8}, {"concurrency": 8, "requests_per_second": 0.1}):
+        app = Held()
+        client = client_of(app, **options)
+        told = await closed_while(client, *[partial(client.call, one) for one in (1, 1, 2, 3, 4)])
+        assert_told_of_the_close(told, 5)
+        sent = 4 if options == {"concurrency": 8} else 1
+        app.go.set()
+        await anyio.wait_all_tasks_blocked()
+        assert app.asked == sent
+
+
+async def test_whoever_waits_while_liner_wants_peace_or_for_another_attempt_is_told() -> None:
+    slowing, failing = Scripted(429, retry_after="10"), Scripted(503)
+    client = client_of(slowing, concurrency=1)  # one waits to try again, the other for the pause to end
+    assert_told_of_the_close(await closed_while(client, partial(client.call, 1), partial(client.call, 2)), 2)
+    client = client_of(failing, jitter=ten_seconds)
+    assert_told_of_the_close(await closed_while(client, partial(client.call, 1)), 1)
+    assert len(slowing.arrivals) == len(failing.arrivals) == 1
+
+
+async def test_whoever_reads_a_raw_answer_is_told() -> None:
+    app = Held()
+    client = client_of(app, concurrency=1)
+    reader = client.raw(Allowance(20))
+    told = await closed_while(client, *[partial(reader.get, Query(f"/{one}/")) for one in "ab"])
+    assert_told_of_the_close(told, 2)
+    assert app.asked == 1
+
+
+async def test_a_run_of_many_is_over_and_opens_nothing_anew() -> None:
+    app = Held()
+    client = client_of(app, concurrency=2)
+    told = await closed_while(client, lambda: client.each([partial(client.call, one) for one in range(50)]))
+    assert_told_of_the_close(told, 1)
+    app.go.set()
+    await anyio.wait_all_tasks_blocked()
+    assert app.asked == 2
+
+
+async def test_real_connections_are_closed_under_those_who_wait() -> None:
+    first_heard = anyio.Event()
+    async with listening(b"", first_heard=first_heard) as heard:
+        client = client_at(heard.origin, concurrency=1)
+        told: list[LinerMcpError] = []
+
+        async def ask(one: int) -> None:
+            with pytest.raises(LinerMcpError) as caught:
+                await client.call(one)
+            told.append(caught.value)
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                for one in (1, 2, 3):
+                    group.start_soon(ask, one)
+                await first_heard.wait()
+                await client.aclose()
+    assert_told_of_the_close(told, 3)
+    assert len(heard.heads) == 1
+
+
+async def test_a_request_that_does_not_end_keeps_nobody_from_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "ENDING_SECONDS", 0.05)
+    app = Held()
+    app.let_go = anyio.Event()
+    client = client_of(app)
+    assert_told_of_the_close(await closed_while(client, partial(client.call, 1)), 1)
+    app.let_go.set()
+
+
+async def test_who_asks_after_the_close_is_answered() -> None:
+    async with client_of(Held()) as client:
+        await closed_while(client, partial(client.call, 1))
+    app = Held()
+    async with client_of(app) as client:
+        await closed_while(client, partial(client.call, 1))
+        app.go.set()
+        with anyio.fail_after(10):
+            assert (await client.call(1)).id == 7
+
+
+async def test_who_is_cancelled_in_the_same_moment_is_cancelled() -> None:
+    app = Held()
+    client = client_of(app)
+    outcome: list[str] = []
+
+    async def ask() -> None:
+        try:
+            await client.call(1)
+        except anyio.get_cancelled_exc_class():
+            outcome.append("cancelled")
+            raise
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await app.arrived.wait()
+            group.cancel_scope.cancel()
+            await client.aclose()
+    assert outcome == ["cancelled"]
+
+
+async def test_closing_waits_for_what_it_dropped_even_when_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "ENDING_SECONDS", 10.0)
+    app = Held()
+    app.let_go = anyio.Event()
+    client = client_of(app)
+    closed = anyio.Event()
+
+    async def ask() -> None:
+        with pytest.raises(ConnectionClosed):
+            await client.call(1)
+
+    async def close() -> None:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await client.aclose()
+        closed.set()
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await app.arrived.wait()
+            group.start_soon(close)
+            await app.dropped.wait()
+            await anyio.wait_all_tasks_blocked()
+            assert not closed.is_set()
+            app.let_go.set()
+            await closed.wait()
