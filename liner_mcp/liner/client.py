@@ -308,10 +308,13 @@ class LinerClient:
                             scope.cancel()
                             return
 
-            async with anyio.create_task_group() as group:
-                # Twice the slots: a job may need several requests, and one that computes must not idle a slot.
-                for _ in range(min(len(jobs), 2 * self.concurrency)):
-                    group.start_soon(work)
+            if len(jobs) == 1:  # most lists have one page: nothing to wait for beside it
+                await work()
+            else:
+                async with anyio.create_task_group() as group:
+                    # Twice the slots: a job may need several requests, and one that computes must not idle a slot.
+                    for _ in range(min(len(jobs), 2 * self.concurrency)):
+                        group.start_soon(work)
         if hopeless:
             raise hopeless[0]
         return outcomes
