@@ -353,5 +353,5 @@ def _translated() -> Generator[None]:
         raise protocol.not_connected(error) from None
     except (httpx.InvalidURL, UnicodeError):
         raise SettingsError("LINER_API_HOST cannot be used: it is no host name. Check its spelling.") from None
-    except (httpx.HTTPError, httpx.StreamError):
+    except (httpx.HTTPError, httpx.StreamError, OSError):  # ssl.SSLError is one, and comes through as it is
         raise Unreachable("The connection to Liner broke before the answer was complete. Ask again.") from None
