@@ -31,7 +31,7 @@ class Body:
         self._begun = True
         if self._unpacker is None:
             self._body += piece
-        else:
+        elif not self._unpacker.eof:  # what follows the end is no part of the body, and zlib would hold all of it
             try:
                 # One byte more than there is room for tells a full body from one that is too large.
                 self._body += self._unpacker.decompress(piece, self._most + 1 - len(self._body))

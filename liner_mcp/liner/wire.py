@@ -172,6 +172,7 @@ class Wire:
                 return await pool.in_flight.ask(target)
             except _Paused:
                 self.traffic.attempts -= 1  # it was none: nothing was sent
+                attempted().asked = False
                 raise
 
         return await self._in_peace(ask)
@@ -207,6 +208,7 @@ class Wire:
                 return await self._answer(pool.http, target)
         except _Paused:
             self.traffic.made -= 1
+            attempt.made = False
             raise
         finally:
             attempt.seconds = anyio.current_time() - begun - attempt.waited_seconds
@@ -329,7 +331,8 @@ class Wire:
             # At least one: rate x (1 / rate) may come out a hair below, and then no request would ever fit.
             limiter = AsyncLimiter(max(1.0, rate * seconds), seconds) if rate else None
             in_flight = Sharing(lambda target: self._once(pool, target))
-            self._pool = pool = _Pool(http, anyio.CapacityLimiter(self._concurrency), limiter, in_flight)
+            slots = anyio.CapacityLimiter(self._pressure.pace.at_once)
+            self._pool = pool = _Pool(http, slots, limiter, in_flight)
         return self._pool
 
 
@@ -369,5 +372,5 @@ def _translated() -> Generator[None]:
         raise protocol.not_connected(error) from None
     except (httpx.InvalidURL, UnicodeError):
         raise SettingsError("LINER_API_HOST cannot be used: it is no host name. Check its spelling.") from None
-    except (httpx.HTTPError, httpx.StreamError):
+    except (httpx.HTTPError, httpx.StreamError, OSError):  # ssl.SSLError is one, and comes through as it is
         raise Unreachable("The connection to Liner broke before the answer was complete. Ask again.") from None

@@ -69,3 +69,17 @@ def test_a_bomb_costs_no_more_memory_than_the_largest_body() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4 * MOST
+
+
+def test_what_follows_the_end_of_a_packed_body_is_left_out_and_held_by_nobody() -> None:
+    body = Body("gzip", MOST)
+    tracemalloc.start()
+    try:
+        body.add(gzip.compress(b"{}") + b"first")
+        for _ in range(100):
+            body.add(bytes(MOST // 10))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert body.whole() == b"{}"
+    assert held < MOST

@@ -12,16 +12,19 @@ import socket
 import ssl
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.abc
 import httpx
 import pytest
 import respx
+from anyio.streams.tls import TLSListener, TLSStream
 from pydantic import SecretStr
 
 from liner_mcp.demo import DemoLiner, DictionaryPaths, LastPage, World
@@ -41,6 +44,7 @@ from liner_mcp.liner import wire as wire_module
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.protocol import CallFilter
 from tests.conftest import NOW
+from tests.liner.test_audio import certificate
 
 pytestmark = pytest.mark.anyio
 
@@ -496,6 +500,7 @@ FAILURES: list[Any] = [
     httpx.WriteError("reset"),
     httpx.ProxyError("proxy"),
     httpx.RemoteProtocolError("disconnected"),
+    ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC] decryption failed"),
 ]
 
 
@@ -633,6 +638,32 @@ async def test_a_failed_connection_says_what_failed_and_which_setting_to_check(
     assert "LINER_API_HOST" in str(error)
     assert "Errno" not in str(error)
     assert len(tried) == asked
+
+
+async def test_an_answer_that_cannot_be_decrypted_is_a_broken_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate(tmp_path, "localhost"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+
+    async def answer(stream: TLSStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.transport_stream.send(b"\x17\x03\x03\x00\x20" + bytes(32))  # a record, of no key
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                await stream.transport_stream.receive()
+
+    told: list[LinerMcpError] = []
+    socket = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = socket.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's attributes, not Django's SQL
+    async with TLSListener(socket, context, standard_compatible=False) as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, answer)
+        async with client_at(f"https://localhost:{port}") as client:
+            told.append(await error_of(client.call(7)))
+        tasks.cancel_scope.cancel()
+    assert [type(error) for error in told] == [Unreachable]
+    assert str(told[0]) == "The connection to Liner broke before the answer was complete. Ask again."
 
 
 async def test_a_closed_port_cannot_be_reached() -> None:

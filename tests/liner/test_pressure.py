@@ -19,7 +19,8 @@ from liner_mcp.errors import (
 from liner_mcp.liner import pressure
 from liner_mcp.liner.pressure import FAILING_SECONDS, FAILURES_TO_OPEN, LONGEST_PAUSE, OPEN_SECONDS, Pressure
 from liner_mcp.liner.retries import LAST_CEILING
-from tests.liner.test_client import client_of
+from liner_mcp.liner.watching import spending
+from tests.liner.test_client import an_hour, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -217,6 +218,32 @@ async def test_after_a_429_the_next_requests_go_out_one_then_two_at_a_time() -> 
     assert app.arrivals[1] == 1
     assert app.arrivals[2:4] == [1, 2]
     assert max(app.arrivals) == 4
+
+
+async def test_what_a_pause_kept_from_being_sent_was_shared_by_nobody() -> None:
+    app = Scripted(429, retry_after="40")
+
+    async def ask(call_id: int) -> None:
+        with pytest.raises(RateLimited):
+            await client.call(call_id)
+
+    async with client_of(app, concurrency=1) as client:
+        with spending() as spent, anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                for call_id in (1, 2, 2):
+                    group.start_soon(ask, call_id)
+        assert (spent.requests, spent.shared) == (1, 0)
+        assert (client.traffic.attempts, client.traffic.made) == (1, 1)
+
+
+async def test_connections_opened_anew_after_a_429_begin_with_one_request() -> None:
+    app = Scripted(429, retry_after="0")
+    async with client_of(app, jitter=an_hour) as client:
+        with anyio.fail_after(20):
+            await client.each([lambda: client.call(1)])
+            await client.aclose()
+            await client.each([lambda one=one: client.call(one) for one in range(2, 12)])
+    assert app.arrivals[:4] == [1, 1, 1, 2]
 
 
 async def test_a_shared_server_answers_at_once_while_liner_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
