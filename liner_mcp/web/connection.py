@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from liner_mcp.web.answers import raw_refusal
@@ -51,7 +52,10 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the signature is uvicorn's
-        self._close_with(400, "That is not an HTTP request that can be understood.")
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._close_with(400, "That is not an HTTP request that can be understood.")
+        else:
+            self.transport.close()  # a second answer to a refused question would read as one to the next
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -105,6 +105,31 @@ def test_who_is_refused_while_sending_reads_the_answer_whole_and_then_the_end(li
     assert liner.requests == []
 
 
+@pytest.mark.parametrize("said", [b"connection: close", b"Connection: Keep-Alive, Close", b"HTTP/1.0"])
+def test_who_wants_one_answer_alone_may_finish_sending_too(liner: DemoLiner, said: bytes) -> None:
+    """A proxy that does not reuse connections says so in each request, or speaks HTTP/1.0."""
+    head = raw(question("tools/list"), **{"content-length": "2000000"}).partition(b"\r\n\r\n")[0]
+    head = head.replace(b"HTTP/1.1", said) if said.startswith(b"HTTP") else head + b"\r\n" + said
+    with serving(liner, limits=replace(LIMITS, rest_seconds=PATIENCE)) as origin, connected(origin) as sock:
+        sock.sendall(head + b"\r\n\r\n")
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 413 ")
+        sock.sendall(b" " * 2_000_000)
+        assert sock.recv(1) == b""
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", b"413"), ("elsewhere.example", b"421")])
+def test_a_refused_question_is_answered_once_though_its_rest_is_broken(
+    liner: DemoLiner, host: str, status: bytes
+) -> None:
+    head = raw(question("tools/list"), host=host).partition(b"\r\n\r\n")[0]
+    head = head.replace(b"content-length", b"x-length") + b"\r\ntransfer-encoding: chunked\r\n\r\n"
+    with serving(liner) as origin, connected(origin) as sock:
+        sock.sendall(head + b"%x\r\n" % 300_000 + b" " * 300_000)
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 " + status)
+        sock.sendall(b"\r\nnot the length of a chunk\r\n")
+        assert read_all(sock) == b""
+
+
 # Connections ---------------------------------------------------------------------------------------------------------
 
 
