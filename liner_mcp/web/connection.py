@@ -42,6 +42,13 @@ class Connection(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison] - None before the first request
             self._stop(self._head_timer)
             self._head_timer = None
+        elif self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            # The rest of a question that was refused before it was whole: from here on the connection is idle.
+            self._stop(self._head_timer)
+            self._head_timer = None
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         elif self._head_timer is None and not self.transport.is_closing():
             # Not prolonged by more bytes: a head that drips must end as well.
             self._head_timer = self.loop.call_later(self.limits.head_seconds, self._no_head)

@@ -160,6 +160,19 @@ def test_an_idle_connection_is_kept_for_a_while_and_then_closed(liner: DemoLiner
         assert read_all(sock) == b""
 
 
+def test_a_connection_is_kept_when_the_rest_of_a_refused_question_has_come(liner: DemoLiner) -> None:
+    head = raw(question("tools/list"), **{"content-length": "300000"}).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    with serving(liner, limits=replace(HASTY, idle_seconds=600)) as origin, connected(origin) as sock:
+        sock.sendall(head)
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 413 ")
+        sock.sendall(b" " * 300_000)
+        with connected(origin) as later:  # the time for a head begins later here, and passes
+            later.sendall(b"GET /nowh")
+            assert read_all(later).startswith(b"HTTP/1.1 408 ")
+        sock.sendall(b"GET /nowhere HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 404 ")
+
+
 def test_what_is_not_http_is_told_so(liner: DemoLiner) -> None:
     with serving(liner) as origin, connected(origin) as sock:
         sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
