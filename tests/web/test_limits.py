@@ -13,7 +13,11 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from liner_mcp.demo import DemoLiner
+from liner_mcp.settings import read_settings
+from liner_mcp.web.app import create_web_app
 from liner_mcp.web.limits import LIMITS
+from tests.lines import caught
+from tests.serving import served
 from tests.web.support import (
     ACCEPT,
     LEGACY,
@@ -89,6 +93,23 @@ def test_a_body_that_drips_ends_as_well(liner: DemoLiner) -> None:
             if got:
                 break
         assert got.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_does_not_come_before_the_server_has_stopped_is_told_so(liner: DemoLiner) -> None:
+    app = create_web_app(read_settings(mcp_demo=True), transport=httpx.ASGITransport(app=liner))
+    asked = raw(question("tools/list"), expect="100-continue").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    with caught() as lines:
+        with ExitStack() as held, served(app, timeout_graceful_shutdown=1) as origin:
+            sock = held.enter_context(connected(origin))
+            sock.sendall(asked)
+            until(sock, b"100 Continue\r\n\r\n")
+            leaving = held.pop_all()
+        with leaving:
+            answer = read_all(sock)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"The server is stopping." in answer
+        assert b"nosniff" in answer
+        assert lines.next("request")["status"] == 503
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2_000_000])
