@@ -6,6 +6,7 @@ One that is refused before may still be on its way. Its rest is taken in and thr
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 
 from starlette.datastructures import Headers
@@ -93,7 +94,7 @@ class RestOfBodies:
         async def sent(message: Message) -> None:
             nonlocal last, ended
             if message["type"] == "http.response.start":
-                last = (b"connection", b"close") in message["headers"]
+                last = not whole and _is_last(scope, message["headers"])
             elif last and not whole and not message.get("more_body", False):
                 ended, message = True, {**message, "more_body": True}
             await send(message)
@@ -105,6 +106,14 @@ class RestOfBodies:
                     while not whole:
                         await received()
             await send({"type": "http.response.body"})
+
+
+def _is_last(scope: Scope, answered: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether the connection ends with this answer: by our word or by the client's (RFC 9112 section 9.3)."""
+    if scope["http_version"] < "1.1":
+        return True
+    said = (value for headers in (answered, scope["headers"]) for name, value in headers if name == b"connection")
+    return any(word.strip().lower() == b"close" for value in said for word in value.split(b","))
 
 
 def _told_again(body: bytes, receive: Receive) -> Receive:

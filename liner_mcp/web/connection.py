@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from liner_mcp.web.answers import raw_refusal
@@ -41,6 +42,13 @@ class Connection(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison] - None before the first request
             self._stop(self._head_timer)
             self._head_timer = None
+        elif self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            # The rest of a question that was refused before it was whole: from here on the connection is idle.
+            self._stop(self._head_timer)
+            self._head_timer = None
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         elif self._head_timer is None and not self.transport.is_closing():
             # Not prolonged by more bytes: a head that drips must end as well.
             self._head_timer = self.loop.call_later(self.limits.head_seconds, self._no_head)
@@ -51,7 +59,10 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the signature is uvicorn's
-        self._close_with(400, "That is not an HTTP request that can be understood.")
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._close_with(400, "That is not an HTTP request that can be understood.")
+        else:
+            self.transport.close()  # a second answer to a refused question would read as one to the next
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from pathlib import Path
@@ -45,6 +46,11 @@ class Sealed:
 
         try:
             await self._app(scope, receive, sealed)
+        except asyncio.CancelledError:
+            # A server whose time for stopping is over does this, to a question that never came whole for one.
+            if not begun:
+                await refusal(503, "The server is stopping. Ask again.", retry_after="2")(scope, receive, sealed)
+            raise
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is told without its text
             _log(error)
             if not begun:  # else the web server sees an answer without an end, and closes the connection

@@ -54,6 +54,8 @@ def _who(scope: Scope) -> str:
     except ValueError:
         return "unknown"  # a proxy's word that is no address must not make a bucket of its own
     if address.version == 6:
+        if address.ipv4_mapped is not None:  # a proxy that listens for both writes IPv4 so: all of it is one /64
+            return str(address.ipv4_mapped)
         # One subscriber has a whole /64 to choose from.
         return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
     return str(address)

@@ -13,7 +13,11 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from liner_mcp.demo import DemoLiner
+from liner_mcp.settings import read_settings
+from liner_mcp.web.app import create_web_app
 from liner_mcp.web.limits import LIMITS
+from tests.lines import caught
+from tests.serving import served
 from tests.web.support import (
     ACCEPT,
     LEGACY,
@@ -91,6 +95,23 @@ def test_a_body_that_drips_ends_as_well(liner: DemoLiner) -> None:
         assert got.startswith(b"HTTP/1.1 408 ")
 
 
+def test_a_body_that_does_not_come_before_the_server_has_stopped_is_told_so(liner: DemoLiner) -> None:
+    app = create_web_app(read_settings(mcp_demo=True), transport=httpx.ASGITransport(app=liner))
+    asked = raw(question("tools/list"), expect="100-continue").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    with caught() as lines:
+        with ExitStack() as held, served(app, timeout_graceful_shutdown=1) as origin:
+            sock = held.enter_context(connected(origin))
+            sock.sendall(asked)
+            until(sock, b"100 Continue\r\n\r\n")
+            leaving = held.pop_all()
+        with leaving:
+            answer = read_all(sock)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"The server is stopping." in answer
+        assert b"nosniff" in answer
+        assert lines.next("request")["status"] == 503
+
+
 @pytest.mark.parametrize("sent", [0, 1, 2_000_000])
 def test_who_is_refused_while_sending_reads_the_answer_whole_and_then_the_end(liner: DemoLiner, sent: int) -> None:
     """No reset: whoever is still sending would lose the answer to it."""
@@ -103,6 +124,31 @@ def test_who_is_refused_while_sending_reads_the_answer_whole_and_then_the_end(li
         sock.sendall(b" " * sent)
         assert sock.recv(1) == b""
     assert liner.requests == []
+
+
+@pytest.mark.parametrize("said", [b"connection: close", b"Connection: Keep-Alive, Close", b"HTTP/1.0"])
+def test_who_wants_one_answer_alone_may_finish_sending_too(liner: DemoLiner, said: bytes) -> None:
+    """A proxy that does not reuse connections says so in each request, or speaks HTTP/1.0."""
+    head = raw(question("tools/list"), **{"content-length": "2000000"}).partition(b"\r\n\r\n")[0]
+    head = head.replace(b"HTTP/1.1", said) if said.startswith(b"HTTP") else head + b"\r\n" + said
+    with serving(liner, limits=replace(LIMITS, rest_seconds=PATIENCE)) as origin, connected(origin) as sock:
+        sock.sendall(head + b"\r\n\r\n")
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 413 ")
+        sock.sendall(b" " * 2_000_000)
+        assert sock.recv(1) == b""
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", b"413"), ("elsewhere.example", b"421")])
+def test_a_refused_question_is_answered_once_though_its_rest_is_broken(
+    liner: DemoLiner, host: str, status: bytes
+) -> None:
+    head = raw(question("tools/list"), host=host).partition(b"\r\n\r\n")[0]
+    head = head.replace(b"content-length", b"x-length") + b"\r\ntransfer-encoding: chunked\r\n\r\n"
+    with serving(liner) as origin, connected(origin) as sock:
+        sock.sendall(head + b"%x\r\n" % 300_000 + b" " * 300_000)
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 " + status)
+        sock.sendall(b"\r\nnot the length of a chunk\r\n")
+        assert read_all(sock) == b""
 
 
 # Connections ---------------------------------------------------------------------------------------------------------
@@ -133,6 +179,19 @@ def test_an_idle_connection_is_kept_for_a_while_and_then_closed(liner: DemoLiner
             sock.sendall(b"GET /nowhere HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
             until(sock, b"}}")
         assert read_all(sock) == b""
+
+
+def test_a_connection_is_kept_when_the_rest_of_a_refused_question_has_come(liner: DemoLiner) -> None:
+    head = raw(question("tools/list"), **{"content-length": "300000"}).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    with serving(liner, limits=replace(HASTY, idle_seconds=600)) as origin, connected(origin) as sock:
+        sock.sendall(head)
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 413 ")
+        sock.sendall(b" " * 300_000)
+        with connected(origin) as later:  # the time for a head begins later here, and passes
+            later.sendall(b"GET /nowh")
+            assert read_all(later).startswith(b"HTTP/1.1 408 ")
+        sock.sendall(b"GET /nowhere HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 404 ")
 
 
 def test_what_is_not_http_is_told_so(liner: DemoLiner) -> None:
@@ -272,12 +331,14 @@ def test_an_unknown_caller_is_refused_before_the_body_is_read_and_probes_need_no
 def test_a_question_too_many_at_once_is_told_to_come_again(liner: DemoLiner) -> None:
     slow = Watched(liner)
     limits = replace(LIMITS, requests_at_once=2)
-    with serving(slow, limits=limits, mcp_requests_per_minute=0) as origin:
+    with serving(slow, limits=limits, mcp_requests_per_minute=0, concurrency=16) as origin:
         with connected(origin) as one, connected(origin) as other:
-            for sock in (one, other):
-                slow.reached.clear()
-                sock.sendall(raw(call("list_call_records", call_id=7003900)))
-                assert slow.reached.wait(PATIENCE)
+            # Two calls and places for all they ask of Liner: what waits or is shared would not be seen coming.
+            for sock, call_id in ((one, 7003900), (other, 7003901)):
+                sock.sendall(raw(call("list_call_records", call_id=call_id)))
+                for _ in in_time():
+                    if any(str(call_id) in asked for asked in slow.requests):
+                        break
             refused = post(origin, question("tools/list"))
             assert refused.headers["retry-after"] == "2"
             told(refused, 503)

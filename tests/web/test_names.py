@@ -132,3 +132,10 @@ def test_a_forwarded_address_is_believed_only_from_a_trusted_proxy(
         other = ask(origin, **{"x-forwarded-for": "203.0.113.8"})
         assert other.status_code == (200 if apart else 429)
         assert ask(origin, **{"x-forwarded-for": "1.2.3.4, 203.0.113.7"}).status_code == 429
+
+
+def test_an_ipv4_address_written_as_ipv6_has_a_rate_of_its_own(liner: DemoLiner) -> None:
+    with serving(liner, mcp_requests_per_minute=1, mcp_trusted_proxies="127.0.0.1") as origin:
+        assert ask(origin, **{"x-forwarded-for": "::ffff:203.0.113.7"}).status_code == 200
+        assert ask(origin, **{"x-forwarded-for": "::ffff:203.0.113.8"}).status_code == 200
+        assert ask(origin, **{"x-forwarded-for": "203.0.113.7"}).status_code == 429
