@@ -6,7 +6,7 @@ them; a *window* is some neighbouring groups of it. What a window means belongs 
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ SHORTEST = 7  # the digits of `123-45-67`
 _NEXT = rf"(?:[{_BETWEEN}]{{0,4}}\d)"
 _RUN = re.compile(rf"\d{_NEXT}{{{SHORTEST - 1}}}(?:({_NEXT}{{3,}})|{_NEXT}{{0,2}})")
 _SHORT = re.compile(r"\d{3}[^\d\s/.]\d\d[^\d\s/.]\d\d|0\d\D{1,4}\d{3}\D")
+_USUAL = re.compile(rf"[{_BETWEEN}]{{0,4}}")
 _GROUP = re.compile(r"\d+")
 _BRACKETED = re.compile(rf"[{OPEN}][^{OPEN}{CLOSE}]*[{CLOSE}]")
 
@@ -36,6 +37,15 @@ NO_PHONE = re.compile(
 )
 
 DIALLED_ABROAD = ("00", "810")  # by most of the world, and by Russia
+
+
+# Neither letters nor digits, nor the signs that make a sum, a share, a reference or an address of a number; and the
+# words that people say for a dash.
+PARTING = r"(?:[^\w#№%$€£₽+＋=&@]|_|&nbsp;|дефис|тире|пробел|dash|hyphen)"
+MOST_PARTINGS = 6  # a dash in bold type with its spaces
+_STRETCH = re.compile(rf"\d(?:{PARTING}{{0,{MOST_PARTINGS}}}\d){{{SHORTEST - 1},}}")
+
+Stretch = tuple[int, int]
 
 
 class Run(NamedTuple):
@@ -89,6 +99,11 @@ class Window(NamedTuple):
         return self.run.text[slice(*self.span)]
 
     @property
+    def gaps(self) -> list[str]:
+        """What parts its groups."""
+        return [self.run.gap(group) for group in range(self.first, self.last)]
+
+    @property
     def has_brackets(self) -> bool:
         """Whether a part of it, such as the area code, is in brackets, the first of which may stand in front."""
         start, end = self.span
@@ -111,8 +126,20 @@ class Window(NamedTuple):
         return True
 
 
-def runs_of(text: str) -> Iterator[Run]:
-    for match in _RUN.finditer(text):
+def stretches_of(text: str) -> list[Stretch]:
+    """Where there are digits enough for a phone, however they are parted: all rules look there, and nowhere else."""
+    return [match.span() for match in _STRETCH.finditer(text)]
+
+
+def found_in(pattern: re.Pattern[str], text: str, stretches: Iterable[Stretch]) -> Iterator[re.Match[str]]:
+    """What a pattern finds there."""
+    for start, end in stretches:
+        yield from pattern.finditer(text, start, end)
+
+
+def runs_of(text: str, stretches: Iterable[Stretch]) -> Iterator[Run]:
+    """The runs whose digits phone punctuation parts, as far as they may be phones."""
+    for match in found_in(_RUN, text, stretches):
         start, end = match.span()
         if match[1] is None and not _SHORT.search(match[0]) and plus_before(text, start) is None:
             continue
@@ -145,3 +172,14 @@ def plain(text: str) -> str:
     if text.isascii():
         return "".join(_GROUP.findall(text))
     return "".join(str(unicodedata.decimal(digit)) for group in _GROUP.findall(text) for digit in group)
+
+
+def is_usual(gaps: list[str]) -> bool:
+    """Whether nothing but phone punctuation parts the groups."""
+    return all(_USUAL.fullmatch(gap) for gap in gaps)
+
+
+def hidden(country: str, digits: str) -> str:
+    """What stands for a phone; `country` is empty when it cannot be told."""
+    prefix = f"+{country} " if country else ""
+    return f"{prefix}*** ***-**-{digits[-2:]}"

@@ -10,9 +10,11 @@ behind a word such as "contract" and before a currency. In doubt a number is mas
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from liner_mcp.review.announced import mask_announced
+from liner_mcp.review.dictated import SAID, mask_dictated
 from liner_mcp.review.digit_runs import (
     CLOSE,
     DASHES,
@@ -21,9 +23,12 @@ from liner_mcp.review.digit_runs import (
     PLUS,
     SHORTEST,
     Run,
+    Stretch,
     Window,
+    hidden,
     plain,
     runs_of,
+    stretches_of,
 )
 from liner_mcp.review.numbering import (
     RUSSIA,
@@ -34,24 +39,13 @@ from liner_mcp.review.numbering import (
     rank,
     whole_number,
 )
+from liner_mcp.review.surroundings import is_reference_or_sum
 
 _MASK = re.compile(r"(?:\+\d{1,3} )?\*{3} \*{3}-\*\*-\d\d|\*{3}\d{0,2}")
 
-# Behind these words a number is a reference, and before these units it is a sum. Word endings are spelled out,
-# or "заказал (ordered) 495 ..." would hide a phone from us.
-_REFERENCE = re.compile(
-    r"(?:[№#$€£₽]|\b(?:(?:договор|контракт|заказ|счёт|счет)(?:а|у|ом|е)?|заявк[аиеу]|инн|кпп|огрн|огрнип|бик|снилс"
-    r"|паспорт|id|inn|contract|order|invoice|ticket|case|agreement))"
-    r"(?:\s?(?:№|#|no\.?|number|номер))?[\s:.,\-–—\"«(]{0,3}$",
-    re.IGNORECASE,
-)
-_REFERENCE_REACH = 32  # characters before a number in which the longest phrase above fits
-_UNIT = re.compile(
-    r"\s?(?:[₽$€£%]|руб|р\.|тыс|млн|млрд|долл|евро|дирх|тенге|м²|кв\.?\s?м|(?:aed|usd|eur|rub|kzt)\b)", re.IGNORECASE
-)
-
 _CAPITAL_CODES = ("495", "498", "499", "812")  # Moscow and St Petersburg: known by heart, so written without a country
 _CITY_SHAPES = {(3, 7), (4, 2, 2, 2), (5, 1, 2, 2)}
+_MOBILE_SHAPES = {(11,), (1, 10), (1,) * 11, *((1, 3, *seven) for seven in SAID), *((4, *seven) for seven in SAID)}
 _NEIGHBOURS = ("971", "375", "380", "374", "992", "994", "995", "996", "998")  # countries often written without a plus
 
 
@@ -60,11 +54,16 @@ def mask_phones(text: str) -> str:
 
     Cards, contracts, sums, dates and ids stay. Masking a masked text changes nothing.
     """
-    while True:
-        masked = _mask_once(text)
-        if masked == text:
-            return text
-        text = masked  # a mask may free its neighbours to be read anew; each round hides digits, so rounds end
+    stretches = stretches_of(text)
+    while stretches:
+        masked = mask_dictated(text, stretches)
+        masked = _mask_once(masked, stretches if masked is text else stretches_of(masked))
+        masked = mask_announced(masked, stretches if masked is text else stretches_of(masked))
+        if masked is text:
+            break
+        # A mask may free its neighbours to be read anew; each round hides digits, so rounds end.
+        text, stretches = masked, stretches_of(masked)
+    return text
 
 
 def mask_phone(value: str | None) -> str | None:
@@ -73,7 +72,7 @@ def mask_phone(value: str | None) -> str | None:
         return value
     digits = plain(value)
     number = whole_number(digits, has_plus=value.lstrip().startswith(tuple(PLUS)))
-    return f"***{digits[-2:]}" if number is None else _mask(country_of(number), number)
+    return f"***{digits[-2:]}" if number is None else hidden(country_of(number), number)
 
 
 class _Phone(NamedTuple):
@@ -82,10 +81,10 @@ class _Phone(NamedTuple):
     certain: bool  # whether it is masked whatever stands around it
 
 
-def _mask_once(text: str) -> str:
+def _mask_once(text: str, stretches: Iterable[Stretch]) -> str:
     pieces: list[str] = []
     done = 0
-    for run in runs_of(text):
+    for run in runs_of(text, stretches):
         group = 0
         while len(run.digits) - run.offsets[group] >= SHORTEST:
             phone = _phone_at(run, group)
@@ -93,7 +92,7 @@ def _mask_once(text: str) -> str:
                 group += 1
                 continue
             start, end = _span(phone, done)
-            pieces += text[done:start], _mask(phone.country, phone.window.digits)
+            pieces += text[done:start], hidden(phone.country, phone.window.digits)
             done, group = end, phone.window.last + 1
     return "".join((*pieces, text[done:])) if pieces else text
 
@@ -123,16 +122,11 @@ def _phone_at(run: Run, first: int) -> _Phone | None:
             continue
         for rule in rules:
             phone = rule(window)
-            if phone is not None and not window.is_sums() and (phone.certain or not _is_reference_or_sum(window)):
+            if phone is None or window.is_sums() or _hides_mobile(window):
+                continue
+            if phone.certain or not is_reference_or_sum(window):
                 return phone
     return None
-
-
-def _is_reference_or_sum(window: Window) -> bool:
-    text = window.run.text
-    start, end = window.span
-    before = text[max(start - _REFERENCE_REACH, 0) : start]
-    return _REFERENCE.search(before) is not None or _UNIT.match(text, end) is not None
 
 
 def _after_plus(run: Run) -> _Phone | None:
@@ -159,6 +153,24 @@ def _hides_another(window: Window) -> bool:
         if other is not None and other.last > window.last and _russian(other) is not None and not other.is_sums():
             return True
     return False
+
+
+def _hides_mobile(window: Window) -> bool:
+    """Whether digits before a Russian mobile look like a phone with its beginning: `79 8-932-481-82-70`."""
+    if _is_mobile(window):
+        return False
+    for group in range(window.first + 1, window.last + 1):
+        if window.run.digits[window.run.offsets[group]] in "78":
+            other = window.run.window(group, 11)
+            if other is not None and other.last > window.last and _is_mobile(other) and not other.is_sums():
+                return True
+    return False
+
+
+def _is_mobile(window: Window) -> bool:
+    """Whether it is a Russian mobile in the groups that people use."""
+    digits, shape = window.digits, window.shape
+    return len(digits) == 11 and digits[0] in "78" and digits[1] == "9" and shape in _MOBILE_SHAPES
 
 
 def _russian(window: Window) -> _Phone | None:
@@ -242,8 +254,3 @@ _RULES: tuple[tuple[int, tuple[Callable[[Window], _Phone | None], ...]], ...] = 
 )
 # A country's number of ten to fifteen digits behind its prefix of two or three.
 _RULES_ABROAD = (*((length, (_abroad_without_plus,)) for length in range(18, 11, -1)), *_RULES)
-
-
-def _mask(country: str, digits: str) -> str:
-    prefix = f"+{country} " if country else ""
-    return f"{prefix}*** ***-**-{digits[-2:]}"
