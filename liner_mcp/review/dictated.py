@@ -112,7 +112,7 @@ def _russian(run: Run, before: str) -> Window | None:
 def _stands_alone(window: Window, gaps: list[str], before: str) -> bool:
     """Whether single digits are eleven, parted by the same sign, and no more: scores come in any number."""
     gap, (start, end) = gaps[-1], window.span
-    if {one.strip(_FRAMES) for one in gaps} != {gap} or (not gap.strip() and is_usual(gaps)):
+    if len({one.strip(_FRAMES) for one in gaps}) > 1 or (not gap.strip() and is_usual(gaps)):
         return False
     text, behind = window.run.text, end + len(gap)
     goes_on = text.startswith(gap, end) and text[behind : behind + 1].isdigit()
