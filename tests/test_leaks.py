@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import traceback
@@ -371,3 +372,45 @@ async def _first_answer() -> str:
     liner = Leaking()
     async with session(liner, "auto") as client:
         return text_of(await client.call_tool(*liner.questions[0]))  # pyright: ignore[reportArgumentType] - never asks back
+
+
+# What a client sends -------------------------------------------------------------------------------------------------
+
+SENT = [
+    *("8 916 765-43-21", "8, 916, 765, 43, 21", "8_916_765_43_21", "8\u200b916\u200b7654321", "тел. 7654321"),
+    *(f"{'x' * padding} 8 916 765-43-21" for padding in range(20, 45, 3)),
+]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("sent", SENT)
+async def test_no_refusal_shows_back_the_phone_that_was_sent(mode: Any, sent: str, heard: Heard) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = [
+        *(
+            ("find_calls", {name: sent})
+            for name in ("since", "until", "cursor", "seed", "sample", "include", "transferred")
+        ),
+        *(("find_calls", {name: [sent]}) for name in ("orders", "agents", "leads", "include")),
+        *(("find_calls", {name: sent}) for name in ("min_talk_seconds", "limit", sent)),
+        ("call_stats", {"group_by": [sent]}),
+        ("list_directory", {"kind": sent}),
+        ("list_call_records", {"call_id": sent}),
+        ("get_call_summaries", {"call_ids": [sent]}),
+        ("get_call_record", {"record_id": sent}),
+        (sent, {}),
+    ]
+    told: list[str] = []
+    async with session(Leaking(), mode) as client:
+        for tool, arguments in asked:
+            try:
+                told.append((await client.call_tool(tool, arguments)).model_dump_json())
+            except MCPError as error:
+                told.append(repr(error))
+        for name, arguments in ((sent, {}), ("review_call", {sent: "1"})):
+            try:
+                told.append((await client.get_prompt(name, arguments)).model_dump_json())
+            except MCPError as error:
+                told.append(repr(error))
+    stumps = [one for one in told if re.search(r"916\D{0,3}765|765\D{0,2}43\D{0,2}21", one)]
+    assert not stumps
+    assert not [one for one in heard.said if "916" in one and "765" in one]

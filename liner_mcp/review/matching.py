@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from liner_mcp.errors import InvalidArgument
+from liner_mcp.liner.text import clean
 from liner_mcp.review.privacy import cut, shown
 
 LISTED = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
@@ -60,10 +61,16 @@ def resolve_name(argument: str, name: str, candidates: Sequence[Candidate]) -> C
             return fitting[0]
         if fitting:
             raise InvalidArgument(
-                f'{argument}: "{cut(shown(name), ECHOED)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or '
+                f'{argument}: "{_echoed(name)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or '
                 "all of the ids, or more of the name."
             )
-    raise InvalidArgument(f'{argument}: nothing is called "{cut(shown(name), ECHOED)}". {_near(wanted, candidates)}')
+    raise InvalidArgument(
+        f'{argument}: nothing is called "{cut(shown(clean(name)), ECHOED)}". {_near(wanted, candidates)}'
+    )
+
+
+def _echoed(name: str) -> str:
+    return cut(shown(clean(name)), ECHOED)
 
 
 def folded(text: str) -> str:

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from liner_mcp.errors import InvalidArgument
+from liner_mcp.liner.text import clean
+from liner_mcp.review.privacy import cut, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Zone:
 
 # Windows ------------------------------------------------------------------------------------------------------------
 
+ECHOED = 40  # characters of a time that is shown back
 DEFAULT_SPAN = timedelta(days=7)  # a week answers most questions and costs one small read; it is told as a guess
 FORMS = (
     "today, yesterday, this_week, last_week, this_month, last_month, a month (2026-11), a date (2026-11-20), "
@@ -196,8 +199,7 @@ def _moment(argument: str, word: str, zone: Zone) -> _Meant:
     except ValueError:
         moment = None
     if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        shown = word if len(word) <= 40 else f"{word[:39]}…"
-        raise InvalidArgument(f'{argument}: "{shown}" is not a time. It can be {FORMS}.')
+        raise InvalidArgument(f'{argument}: "{cut(shown(clean(word)), ECHOED)}" is not a time. It can be {FORMS}.')
     by_zone = moment.tzinfo is None
     exact = (moment.replace(tzinfo=zone.info) if by_zone else moment).astimezone(UTC)
     return _Meant(exact, exact, by_zone=by_zone)

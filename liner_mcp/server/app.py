@@ -42,7 +42,7 @@ from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, Setti
 from liner_mcp.liner.text import clean
 from liner_mcp.review.table import Answer, FullRecord
 from liner_mcp.server import prompts, resources
-from liner_mcp.server.arguments import refusal, unknown_arguments
+from liner_mcp.server.arguments import in_short, refusal, unknown_arguments
 from liner_mcp.server.audit import Audit, Entry, Watcher, told_by_resource, told_by_tool
 from liner_mcp.server.callers import asked_by
 from liner_mcp.server.completions import Completions
@@ -140,7 +140,7 @@ class LinerServer(MCPServer[None]):
         known = self._arguments.get(name)
         if known is None:
             entry.ended(InvalidArgument())
-            raise _invalid(f"Unknown tool: {name[:60]}. There are {', '.join(self._arguments)}.")
+            raise _invalid(f"Unknown tool: {in_short(name)}. There are {', '.join(self._arguments)}.")
         unknown = [given for given in arguments if given not in known]
         if unknown:
             entry.ended(InvalidArgument())
@@ -172,11 +172,11 @@ class LinerServer(MCPServer[None]):
         """
         listed = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in listed:
-            raise _invalid(f"Unknown prompt: {name[:60]}. There are {', '.join(listed)}.")
+            raise _invalid(f"Unknown prompt: {in_short(name)}. There are {', '.join(listed)}.")
         known = {argument.name: argument.required for argument in listed[name].arguments or ()}
         for given in arguments or {}:
             if given not in known:
-                raise _invalid(f"{name} has no argument {given[:60]}. It takes {', '.join(known)}.")
+                raise _invalid(f"{name} has no argument {in_short(given)}. It takes {', '.join(known)}.")
         for argument, required in known.items():
             if required and not str((arguments or {}).get(argument, "")).strip():
                 raise _invalid(f"{argument} is missing: {name} cannot be written without it.")
@@ -186,7 +186,7 @@ class LinerServer(MCPServer[None]):
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, LinerMcpError):
                 cause = cause.__cause__  # the SDK wraps what a prompt raises, twice
-            raise _invalid(str(cause) if cause else f"{name} could not be written from these arguments.") from None
+            raise _invalid(_told(cause) if cause else f"{name} could not be written from these arguments.") from None
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[None, Any] | None = None
@@ -283,7 +283,7 @@ def _told(error: LinerMcpError) -> str:
     """The sentence of an error; Liner's own words may be quoted in it."""
     from liner_mcp.review.privacy import shown  # see tools.py
 
-    return clean(shown(str(error)))
+    return shown(clean(str(error)))
 
 
 def _crashed(what: str, error: BaseException) -> str:

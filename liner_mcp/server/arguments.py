@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from liner_mcp.liner.text import clean
 from liner_mcp.review.columns import GROUPINGS, INCLUDABLE
 
 MAX_ID = 2**53 - 1  # the largest whole number every JSON reader keeps exact
@@ -24,6 +25,7 @@ MAX_SAMPLE = 100  # more is no sample a person would hear
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
 MAX_SECONDS = 10_000_000  # a third of a year of talk
 KINDS = ("orders", "agents", "agent_groups", "call_statuses", "lead_statuses")
+ECHO_READ = 1_000  # characters that are looked through for phones: far more than are shown
 ECHOED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
 
 
@@ -39,7 +41,14 @@ def _echo(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= ECHOED_CHARACTERS else text[: ECHOED_CHARACTERS - 1] + "…"
+    return in_short(text)
+
+
+def in_short(text: str) -> str:
+    """What a client sent, to be shown back: a phone in it is masked before it is cut, for no rule knows a stump."""
+    from liner_mcp.review.privacy import cut, shown  # see tools.py
+
+    return cut(shown(clean(text[:ECHO_READ])), ECHOED_CHARACTERS)
 
 
 def _whole(value: object) -> int | None:

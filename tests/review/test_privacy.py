@@ -74,7 +74,9 @@ def test_a_cut_shows_nothing_that_the_mask_hid(parts: list[str], limit: int) -> 
 @pytest.mark.parametrize(
     "piece",
     ["@", "a@", "a@b.ru@", "@a.a.", "а собака ", " at dot", " at a dot", "a dot ", "4", "42 ", "4111 1111 1111 1111 ",
-     "4111111111111111", "a@b.ru ", "%40", "![", "<img"],
+     "4111111111111111", "a@b.ru ", "%40", "![", "<img", "8 916 123-45-67 ", "8, 916, 123, 45, 67, ",
+     "8_916_123_45_67_", "8, 9, ", "1_", "тел 1234567 ", "тел 1234567, ", "1234567, ", "тел. ", "дефис 8 ",
+     "+971, 50, ", "+7 ", "номер ", "тел *** ***-**-67, ", "12 500 000, ", "79 8-916-12-345-67 ", "20.11.2026 "],
 )  # fmt: skip
 def test_no_repetition_is_read_more_than_a_few_times(piece: str) -> None:
     """A hundred kilobytes of anything take well under a second: a reading that blew up would never end."""
