@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from liner_mcp.liner.models import Call
 from liner_mcp.review.desk import Desk
@@ -14,6 +14,7 @@ from liner_mcp.review.table import Cell, Row
 
 COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
 PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none
+MOST_UNLISTED = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
 MOST_NAMED = 50  # of the agents or orders asked for: the names of more would leave no room for calls
 
 
@@ -60,3 +61,21 @@ def call_legend(
         "orders": names.legend("orders", [*cells("order_id"), *orders]),
         "statuses": names.legend("statuses", [*cells("status"), *filters.codes]),
     }
+
+
+def unlisted_notes(
+    names: Names, filters: Filters, *, orders: Container[Cell] = (), agents: Container[Cell] = ()
+) -> list[str]:
+    """Advice when ids were asked for that no dictionary has and no call found has either (`orders`, `agents`).
+
+    An agent's id among orders finds nothing, which looks like an order without calls. An archived order may be missing
+    from the dictionary too: so it is advice and no refusal, and silent where there are calls.
+    """
+    asked = (("order", () if filters.every_order else filters.orders, orders), ("agent", filters.agents, agents))
+    told: list[str] = []
+    for word, ids, found in asked:
+        unlisted = [str(one) for one in names.unlisted(f"{word}s", ids) if one not in found]
+        if unlisted:
+            more = f" and {len(unlisted) - MOST_UNLISTED} more" if len(unlisted) > MOST_UNLISTED else ""
+            told.append(f"no {word} {', '.join(unlisted[:MOST_UNLISTED])}{more}")
+    return [f"list_directory has {' and '.join(told)}; check that these are ids of that kind."] if told else []

@@ -9,12 +9,12 @@ from typing import Any
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.review import stats
-from liner_mcp.review.call_rows import call_legend
+from liner_mcp.review.call_rows import call_legend, unlisted_notes
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.questions import CallQuestion, Understood, understand
 from liner_mcp.review.slices import LEAKED
-from liner_mcp.review.table import Draft, Row, Shown, Written, write
+from liner_mcp.review.table import Cell, Draft, Row, Shown, Written, write
 from liner_mcp.review.transfers import passing
 from liner_mcp.review.whole import Progress, WholeRead, read_all
 
@@ -131,11 +131,26 @@ class _Comparison:
         notes += self.understood.gaps
         if self.read.leaked:
             notes.append(LEAKED)
+        notes += self._unlisted()
         if not self.groups and self._complete:
-            notes.append("No call of this window passes the filters; try an earlier since, or fewer filters.")
+            narrowed = "No call of this window passes the filters; try an earlier since, or fewer filters."
+            plain = "Liner has no call in this window; try another."
+            notes.append(narrowed if self.understood.filters.asked() else plain)
         if not self.knows_verdicts:
             notes.append("Which statuses qualify a lead could not be read from Liner, so qualified is unknown.")
         if shown.blocks < len(self.groups):
             left = len(self.groups) - shown.blocks
             notes.append(f"{left} smaller groups did not fit; totals.other_groups sums them.")
         return [*notes, *self.understood.notes, *self.names.notes()]
+
+    def _unlisted(self) -> list[str]:
+        """Advice on ids that no dictionary has, where it can be told that no call has them either."""
+        filters = self.understood.filters
+
+        def with_calls(name: str, asked: Sequence[int]) -> set[Cell]:
+            if name in self.group_by:
+                return {key[self.group_by.index(name)] for key in self.groups}
+            return set(asked) if self.groups else set()  # groups of another kind do not tell whose calls they hold
+
+        orders, agents = with_calls("order", filters.orders), with_calls("agent", filters.agents)
+        return unlisted_notes(self.names, filters, orders=orders, agents=agents)

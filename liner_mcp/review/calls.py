@@ -12,7 +12,7 @@ from typing import Any
 from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.paging import Listing
-from liner_mcp.review.call_rows import call_columns, call_legend, call_row
+from liner_mcp.review.call_rows import call_columns, call_legend, call_row, unlisted_notes
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.places import Place, cursor_of, read_place
@@ -231,6 +231,9 @@ class _Page:
             notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
         if gathered.leaked:
             notes.append(LEAKED)
+        if self.place.after is None:
+            orders, agents = {call.order_id for call in gathered.calls}, {call.user_id for call in gathered.calls}
+            notes += unlisted_notes(self.names, self.place.filters, orders=orders, agents=agents)
         if self.hint:
             notes.append(self.hint)
         return [*notes, *self.place.notes, *self.names.notes()]
@@ -257,9 +260,10 @@ async def _hint(desk: Desk, place: Place, gathered: _Gathered) -> str:
     except LinerMcpError:
         listing = None
     if listing is None:
-        return f"{nothing}; try an earlier since, or fewer filters."
+        return f"{nothing}; try an earlier since{', or fewer filters' if filters.asked() else ''}."
     if not listing.items:
-        return f"{nothing}, nor in the {days} days before it; fewer filters may find some."
+        advice = "fewer filters may find some" if filters.asked() else "try another window"
+        return f"{nothing}, nor in the {days} days before it; {advice}."
     newest = max((call for call in listing.items if filters.passes(call)), key=key_of, default=None)
     if listing.complete and newest is not None and newest.created_at is not None:
         one = "one" if filters.transferred is None else "candidate"

@@ -56,7 +56,7 @@ def by_name(entry: Entry) -> tuple[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What is called how: for each kind, names by id (statuses by code).
+    """What is called how: for each kind, names by id (statuses by code); what has no name is there with an empty one.
 
     `missing` are kinds that could not be read, `partial` those of which Liner counts more than it lists.
     """
@@ -69,10 +69,16 @@ class Names:
         """The names of those of `ids` that have one, keyed as JSON keys; an unknown id stays a bare id."""
         known = self.known.get(kind, {})
         wanted = dict.fromkeys(ids)
-        found = {str(one): known[one] for one in wanted if one is not None and one in known}
+        found = {str(one): known[one] for one in wanted if one is not None and known.get(one)}
         if kind == "agents" and None in wanted:
             found["null"] = "no agent"
         return found
+
+    def unlisted(self, kind: str, ids: Iterable[int]) -> list[int]:
+        """Those of `ids` that a dictionary read whole does not have; none of them where it was not."""
+        if kind not in self.known or kind in self.partial:
+            return []
+        return [one for one in ids if one not in self.known[kind]]
 
     def notes(self) -> list[str]:
         """What a reader should know about names that are not there."""
@@ -117,7 +123,7 @@ class Directory:
         for kind, outcome in zip(kinds, outcomes, strict=True):
             if isinstance(outcome, tuple):
                 by_code = kind == "statuses"
-                known[kind] = {entry.code if by_code else entry.id: entry.name for entry in outcome if entry.name}
+                known[kind] = {entry.code if by_code else entry.id: entry.name for entry in outcome}
             else:
                 missing.append(kind)
         partial = tuple(kind for kind in known if not self.whole(_LEGENDS[kind]))

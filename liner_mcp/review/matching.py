@@ -114,7 +114,7 @@ def _near(wanted: str, candidates: Sequence[Candidate]) -> str:
     close = difflib.get_close_matches(wanted, by_text, n=LISTED, cutoff=0.5)
     near = list({id(by_text[text]): by_text[text] for text in close}.values())
     if near:
-        return f"Did you mean {_listed(near)}?"
+        return f"Did you mean {_listed(near)}? If not, list_directory lists all."
     return (
         f"Of {len(candidates)} there are, for example, {_listed(candidates[:LISTED])}; list_directory lists them all."
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from liner_mcp.errors import DeadlinePassed, InvalidArgument
 from liner_mcp.liner.models import Call
-from liner_mcp.review.call_rows import call_columns, call_legend, call_row
+from liner_mcp.review.call_rows import call_columns, call_legend, call_row, unlisted_notes
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.questions import CallQuestion, Understood, understand
@@ -113,5 +113,6 @@ class _Sample:
         if self.leaked:
             notes.append(LEAKED)
         if not self.calls:
+            notes += unlisted_notes(self.names, self.understood.filters)
             notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
         return [*notes, *self.understood.notes, *self.names.notes()]

@@ -169,7 +169,6 @@ def _summaries_notes(desk: Desk, done: Done, shown: Shown, out_of_time: bool) ->
         notes.append("Time was up before all calls were read; ask for page.next_call_ids to go on.")
     missing = [one for one, outcome in given if isinstance(outcome, CallRecords) and outcome.state == "not_found"]
     if missing:
-        notes.append(
-            f"Liner knows no call {', '.join(map(str, missing[:3]))}{' and others' if len(missing) > 3 else ''}."
-        )
+        told = ", ".join(map(str, missing[:3])) + (" and others" if len(missing) > 3 else "")
+        notes.append(f"Liner knows no call {told}; ids of records and leads are other numbers.")
     return notes

@@ -360,7 +360,9 @@ async def test_so_many_agents_that_liner_cannot_be_asked_by_them_are_checked_her
         "scanned": len(truth(world, YESTERDAY, TODAY)),
         "local_filters": ["agents"],
     }
-    assert "notes" not in answer.structure
+    assert notes_of(answer) == (
+        "list_directory has no agent 100000, 100001, 100002 and 97 more; check that these are ids of that kind."
+    )
     assert not any("userIds" in target for target in demo.requests)
 
 
@@ -402,6 +404,7 @@ async def test_a_liner_that_ignores_a_filter_still_gets_a_whole_sentence_when_no
     scanned = len(truth(world, YESTERDAY, TODAY))
     assert notes_of(answer) == (
         "Liner sent calls that the filters exclude; they were left out here. "
+        "list_directory has no agent 999; check that these are ids of that kind. "
         f"{scanned} calls of this window were read and none passed agents; relax one of these."
     )
 
@@ -730,12 +733,15 @@ async def test_many_earlier_calls_are_counted_and_not_read() -> None:
     assert lists_asked(demo) == 4
 
 
+UNLISTED = "list_directory has no order 999; check that these are ids of that kind."
+
+
 async def test_an_order_without_any_call_says_how_far_was_looked(liner: DemoLiner) -> None:
     async with desk_at(liner) as desk:
         answer = await found(desk, since="yesterday", orders=(999,))
     assert page_of(answer) == {"returned": 0, "complete": True, "total": 0}
     assert notes_of(answer) == (
-        "Liner has no such call in this window, nor in the 31 days before it; fewer filters may find some."
+        f"{UNLISTED} Liner has no such call in this window, nor in the 31 days before it; fewer filters may find some."
     )
 
 
@@ -747,7 +753,7 @@ async def test_a_hint_that_would_cost_more_than_a_request_is_left_out(world: Wor
         answer = await found(desk, since="yesterday", orders=tuple(range(1_001, 1_301)))
     chunks = len(demo.requests) - asked
     assert 2 <= chunks <= 5
-    assert notes_of(answer) == "Liner has no such call in this window; try an earlier since, or fewer filters."
+    assert notes_of(answer).endswith("Liner has no such call in this window; try an earlier since, or fewer filters.")
 
 
 async def test_a_hint_that_cannot_be_had_costs_nothing(world: World) -> None:
@@ -762,7 +768,8 @@ async def test_a_hint_that_cannot_be_had_costs_nothing(world: World) -> None:
 
     async with desk_at(failing) as desk:
         answer = await found(desk, since="yesterday", orders=(999,))
-    assert notes_of(answer) == "Liner has no such call in this window; try an earlier since, or fewer filters."
+    tried = "Liner has no such call in this window; try an earlier since, or fewer filters."
+    assert notes_of(answer) == f"{UNLISTED} {tried}"
 
 
 async def test_when_calls_were_read_and_none_passed_the_filters_to_relax_are_named(world: World) -> None:

@@ -94,6 +94,7 @@ def test_of_many_the_near_ones_are_offered() -> None:
     assert "#102" in near
     assert "#103" in near
     assert "Order" not in near
+    assert near.endswith("? If not, list_directory lists all."), "the near ones may all be somebody else"
     sentence = refusal("Борис", many)
     assert "Of 47 there are, for example, Anna Petrova (#101)" in sentence
     assert "list_directory lists them all" in sentence

@@ -387,8 +387,18 @@ async def test_unknown_calls_are_named_and_are_an_answer(own: World) -> None:
     (known,) = plain_calls(own, 1)
     async with desk_over(DemoLiner(own)) as desk:
         answer = await ask(desk, [known, UNKNOWN, 3, 2, 1])
-    assert answer.structure["notes"] == [f"Liner knows no call {UNKNOWN}, 3, 2 and others."]
+    assert answer.structure["notes"] == [
+        f"Liner knows no call {UNKNOWN}, 3, 2 and others; ids of records and leads are other numbers."
+    ]
     assert answer.structure["page"] == {"returned": 5, "complete": True}
+
+
+async def test_a_record_asked_for_as_a_call_is_told_to_be_another_number(own: World) -> None:
+    (known,) = plain_calls(own, 1)
+    record = own.records_of(known)[0].id
+    async with desk_over(DemoLiner(own)) as desk:
+        answer = await ask(desk, [record])
+    assert answer.structure["notes"] == [f"Liner knows no call {record}; ids of records and leads are other numbers."]
 
 
 async def test_a_count_that_is_never_reached_is_told(own: World) -> None:

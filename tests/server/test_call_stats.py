@@ -239,9 +239,25 @@ async def test_a_window_without_calls_says_what_to_try(connect: Connect) -> None
             "find_calls", since="2026-11-20T03:00+03:00", until="2026-11-20T04:00+03:00", sample=5, seed=1
         )
     assert (stats["rows"], stats["totals"]["calls"], stats["page"]["complete"]) == ([], 0, True)
-    assert stats["notes"] == ["No call of this window passes the filters; try an earlier since, or fewer filters."]
+    assert stats["notes"] == ["Liner has no call in this window; try another."]
     assert (sample["rows"], sample["page"]["population"], sample["page"]["complete"]) == ([], 0, True)
     assert sample["notes"] == ["No call of this window can be drawn; try an earlier since, or fewer filters."]
+
+
+async def test_counts_and_samples_name_ids_of_another_kind(connect: Connect) -> None:
+    async with connect() as session:
+        nobody = await session.answer("call_stats", since="yesterday", agents=[201])
+        partly = await session.answer("call_stats", since="yesterday", agents=[101, 201])
+        by_day = await session.answer("call_stats", since="yesterday", agents=[101, 201], group_by=["day"])
+        sample = await session.answer("find_calls", since="yesterday", orders=[101], sample=5, seed=1)
+    unlisted = "list_directory has no agent 201; check that these are ids of that kind."
+    assert nobody["notes"] == [
+        unlisted,
+        "No call of this window passes the filters; try an earlier since, or fewer filters.",
+    ]
+    assert (partly["notes"], partly["page"]["returned"]) == ([unlisted], 1)
+    assert "notes" not in by_day, "the calls counted may be of either"
+    assert sample["notes"][0] == "list_directory has no order 101; check that these are ids of that kind."
 
 
 @pytest.mark.parametrize("group_by", ["agent,day", ["agent", "day"], '["agent", "day"]', [" agent ", "day"]])

@@ -28,6 +28,7 @@ from liner_mcp.review.windows import FORMS
 from liner_mcp.settings import read_settings
 from tests.conftest import NOW, Connect
 from tests.review.finding import desk_at, found, ids_of, lists_asked, newest_first, notes_of, page_of, truth
+from tests.review.support import ORDERS, USERS, Spoilt
 
 pytestmark = pytest.mark.anyio
 
@@ -178,7 +179,60 @@ async def test_an_order_without_calls_is_an_empty_answer_with_advice(connect: Co
     assert answer["page"] == {"returned": 0, "complete": True, "total": 0}
     assert answer["asked"] == {"orders": [999]}
     assert answer["notes"] == [
-        "Liner has no such call in this window, nor in the 31 days before it; fewer filters may find some."
+        "list_directory has no order 999; check that these are ids of that kind.",
+        "Liner has no such call in this window, nor in the 31 days before it; fewer filters may find some.",
+    ]
+
+
+async def test_ids_of_another_kind_are_named_and_not_told_as_people_and_projects_without_calls(
+    connect: Connect, world: World
+) -> None:
+    async with connect() as session:
+        swapped = await session.answer("find_calls", since="yesterday", orders=[101], agents=[201])
+        partly = await session.answer("find_calls", since="yesterday", agents=[101, 7003900])
+        known = await session.answer("find_calls", since="yesterday", agents=[113], orders=[201, 206])
+        mistaken = "list_directory has no order 101 and no agent 201; check that these are ids of that kind."
+        assert swapped["notes"][0] == mistaken
+        assert ids(rows(partly)) == truth(world, YESTERDAY, TODAY, lambda call: call.user_id == 101) != []
+        assert partly["notes"] == ["list_directory has no agent 7003900; check that these are ids of that kind."]
+        assert (known["rows"], len(known["notes"])) == ([], 1)
+        assert "list_directory" not in known["notes"][0]
+
+
+async def test_only_the_first_page_tells_of_ids_of_another_kind(connect: Connect) -> None:
+    async with connect() as session:
+        first = await session.answer("find_calls", since="yesterday", agents=[101, 201], limit=1)
+        second = await session.answer("find_calls", cursor=first["page"]["next_cursor"], limit=1)
+    assert first["notes"] == ["list_directory has no agent 201; check that these are ids of that kind."]
+    assert "notes" not in second
+
+
+async def test_an_order_that_is_not_listed_but_has_calls_is_not_doubted(connect: Connect, world: World) -> None:
+    def archived(data: Any) -> Any:
+        return {**data, "list": [order for order in data["list"] if order["id"] != 204], "total": data["total"] - 1}
+
+    async with connect(app=Spoilt(DemoLiner(world), changed={ORDERS: archived})) as session:
+        found = await session.answer("find_calls", since="yesterday", orders=[204], limit=200)
+        counted = await session.answer("call_stats", since="yesterday", orders=[204])
+    expected = truth(world, YESTERDAY, TODAY, lambda call: call.order_id == 204)
+    assert ids(rows(found)) == expected
+    assert counted["totals"]["calls"] == len(expected)
+    assert "notes" not in found
+    assert "notes" not in counted
+
+
+async def test_a_dictionary_that_cannot_be_read_calls_no_id_a_mistake(connect: Connect, world: World) -> None:
+    async with connect(app=Spoilt(DemoLiner(world), refused={USERS: 403})) as session:
+        answer = await session.answer("find_calls", since="yesterday", agents=[201])
+    assert answer["rows"] == []
+    assert not any("list_directory" in note for note in answer["notes"])
+
+
+async def test_a_window_before_all_calls_is_told_apart_from_filters_that_are_too_narrow(connect: Connect) -> None:
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="2026-08-01", until="2026-08-02")
+    assert answer["notes"] == [
+        "Liner has no such call in this window, nor in the 31 days before it; try another window."
     ]
 
 
@@ -524,7 +578,10 @@ async def walk(case: Case) -> None:
     assert (last["complete"], last["total"]) == (True, len(expected))
     assert all(answer.size <= case.budget for answer in answers)
     assert not any("stopped" in notes_of(answer) for answer in answers)
-    assert not expected or "notes" not in answers[-1].structure, "nothing to relax after something was found"
+    told = [*answers[0].structure.get("notes", []), *answers[-1].structure.get("notes", [])]
+    unlisted = "list_directory has no order 999; check that these are ids of that kind."
+    assert (unlisted in told) == (999 in case.question.get("orders", ()))
+    assert not expected or {*told} <= {unlisted}, "nothing to relax after something was found"
     spans = [datetime.fromisoformat(page_of(answer)["covered"]["since"]) for answer in answers[:-1]]
     assert spans == sorted(spans, reverse=True)
 
