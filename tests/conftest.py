@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +41,16 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("LINER_", "OTEL_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def nameless_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name is known, and that is said at once: a real network may take seconds."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
 
 
 @pytest.fixture(scope="session")

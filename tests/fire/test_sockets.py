@@ -58,6 +58,7 @@ async def test_a_refused_connection_is_one_sentence(asked: Asked) -> None:
 
 
 @every_question
+@pytest.mark.usefixtures("nameless_network")
 async def test_an_unknown_name_is_one_sentence(asked: Asked) -> None:
     assert "cannot be found (DNS)" in await sentence_from("https://liner.invalid", asked)
 

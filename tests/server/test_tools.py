@@ -204,6 +204,7 @@ async def test_a_wrong_token_is_told_with_the_variable_to_check(connect: Connect
             assert sentence.startswith("Liner does not accept the token (HTTP 401). Check LINER_API_TOKEN")
 
 
+@pytest.mark.usefixtures("nameless_network")
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_host_that_does_not_resolve_is_told_with_the_variable_to_check(mode: Any) -> None:
     settings = read_settings(api_host="liner.invalid", api_token="demo", deadline_seconds=10)
