@@ -463,7 +463,7 @@ async def test_a_list_cut_by_the_deadline_is_given_as_far_as_it_came() -> None:
             await anyio.sleep_forever()
 
     async with client_of(half_silent) as client:
-        with anyio.fail_after(0.1):
+        with anyio.fail_after(1):  # long enough for a first request on a busy machine
             listing = await client.orders()
     assert (len(listing.items), listing.complete, listing.total) == (100, False, 250)
 
