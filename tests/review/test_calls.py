@@ -562,7 +562,7 @@ async def test_a_deadline_in_the_middle_gives_what_was_read_and_where_to_go_on(w
     gate = Gate(DemoLiner(world), older)
     async with desk_at(gate) as desk:
         await desk.directory.names("agents", "orders", "statuses")
-        with anyio.fail_after(0.6):
+        with anyio.fail_after(1.2):
             first = await found(desk, since="-30d", min_talk_seconds=150, recorded=True, limit=200)
         gate.closed = False
         rest = await pages_after(first, lambda cursor: found(desk, cursor=cursor, limit=200))
@@ -592,7 +592,7 @@ async def test_an_empty_page_with_a_cursor_goes_on_when_time_was_up_before_anyth
     gate = Gate(DemoLiner(world), older)
     async with desk_at(gate) as desk:
         await desk.directory.names("agents", "orders", "statuses")
-        with anyio.fail_after(0.6):
+        with anyio.fail_after(1.2):
             first = await found(desk, since="-30d", min_talk_seconds=longest)
         gate.closed = False
         rest = await pages_after(first, lambda cursor: found(desk, cursor=cursor))
@@ -608,7 +608,7 @@ async def test_a_deadline_among_the_records_gives_the_transfers_seen_so_far(worl
     gate = Gate(DemoLiner(world), lambda target: f"callId={recorded[30]}&" in f"{target}&")
     async with desk_at(gate) as desk:
         await desk.directory.names("agents", "orders", "statuses")
-        with anyio.fail_after(0.6):
+        with anyio.fail_after(1.2):
             first = await found(desk, since="yesterday", transferred=True, limit=200)
         gate.closed = False
         rest = await pages_after(first, lambda cursor: found(desk, cursor=cursor, limit=200))
@@ -630,7 +630,7 @@ async def test_records_that_never_come_do_not_stop_the_walk_for_ever(world: Worl
             asked: dict[str, Any] = (
                 {"cursor": page_of(answers[-1])["next_cursor"]} if answers else {"since": "yesterday"}
             )
-            with anyio.fail_after(0.6):
+            with anyio.fail_after(1.2):
                 answers.append(await found(desk, transferred=True, limit=200, **asked))
     expected = truth(world, YESTERDAY, TODAY, test=is_transferred(world))
     assert ids_of(answers) == [one for one in expected if one != recorded[10]]

@@ -142,7 +142,7 @@ async def test_statuses_are_found_at_either_documented_path() -> None:
 
 async def test_a_dictionary_that_does_not_answer_is_left_out_before_the_deadline(demo: DemoLiner) -> None:
     async with desk_over(Spoilt(demo, held=USERS)) as desk:
-        with anyio.fail_after(0.5):
+        with anyio.fail_after(1.0):
             names = await desk.directory.names("agents", "orders")
     assert names.missing == ("agents",)
     assert names.legend("orders", [201]) == {"201": "Sunrise Park"}

@@ -260,7 +260,7 @@ async def test_a_deadline_in_the_middle_is_no_smaller_sample(world: World) -> No
     async with desk_at(Gate(DemoLiner(world), ends_before(15))) as desk:
         with (
             pytest.raises(DeadlinePassed, match=r"The part since=2026-11-.*, until=.* could be"),
-            anyio.fail_after(0.7),
+            anyio.fail_after(1.4),
         ):
             await drawn(desk, since="-40d")
 
