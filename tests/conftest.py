@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,11 +12,14 @@ from typing import Any
 
 import httpx
 import hypothesis
+import jsonschema
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
+from pydantic import TypeAdapter
 
 from liner_mcp.demo import DemoLiner, World
+from liner_mcp.review.table import Answer
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 
@@ -41,6 +44,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("LINER_", "OTEL_")):
             monkeypatch.delenv(name)
+
+
+def fits(structure: Any, published: Mapping[str, Any] | None, answer: type = Answer) -> None:
+    """The structure of a result fits the schema that its tool publishes, and the closer one that we hold it to."""
+    assert published is not None
+    jsonschema.validate(structure, published)
+    TypeAdapter(answer).validate_python(structure, strict=True)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapp
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -201,17 +202,17 @@ class Wire:
         self.traffic.made += 1
         attempt = attempted()  # of the asker who began this: a task is made with its maker's context
         attempt.made = True
-        begun = anyio.current_time()
+        begun = monotonic()
         try:
             async with self._turn(pool):
-                attempt.waited_seconds = anyio.current_time() - begun
+                attempt.waited_seconds = monotonic() - begun
                 return await self._answer(pool.http, target)
         except _Paused:
             self.traffic.made -= 1
             attempt.made = False
             raise
         finally:
-            attempt.seconds = anyio.current_time() - begun - attempt.waited_seconds
+            attempt.seconds = monotonic() - begun - attempt.waited_seconds
             if self._observer is not None and attempt.requests:
                 self._observer.sent(attempt)
 
@@ -221,8 +222,8 @@ class Wire:
         Raises: RateLimited, CircuitOpen, when asking is of no use.
         """
         while True:
-            self._pressure.check(anyio.current_time(), time_left())
-            pause = self._pressure.pace.pause(anyio.current_time())
+            self._pressure.check(monotonic(), time_left())
+            pause = self._pressure.pace.pause(monotonic())
             if pause:
                 await anyio.sleep(pause)
                 continue
@@ -239,9 +240,9 @@ class Wire:
             if pool.rate is not None:
                 await pool.rate.acquire()
             # Last of all: other answers came in while this one waited for its turn.
-            if self._pressure.pace.pause(anyio.current_time()):
+            if self._pressure.pace.pause(monotonic()):
                 raise _Paused
-            sent = anyio.current_time()
+            sent = monotonic()
             self._pressure.claim(sent)
             turn = _Turn()
             try:
@@ -252,7 +253,7 @@ class Wire:
             self._learn(pool, turn.failure, sent)
 
     def _learn(self, pool: _Pool, failure: LinerMcpError | None, sent: float) -> None:
-        self._pressure.learn(anyio.current_time(), failure, sent=sent)
+        self._pressure.learn(monotonic(), failure, sent=sent)
         if pool.slots.total_tokens != self._pressure.pace.at_once:
             pool.slots.total_tokens = self._pressure.pace.at_once
 
@@ -306,7 +307,7 @@ class Wire:
             from aiolimiter import AsyncLimiter
 
             try:
-                http = httpx.AsyncClient(
+                http = _client_without_cookies()(
                     headers={
                         "X-Api-Key": self._token.get_secret_value(),
                         "Accept": "application/json",
@@ -334,6 +335,23 @@ class Wire:
             slots = anyio.CapacityLimiter(self._pressure.pace.at_once)
             self._pool = pool = _Pool(http, slots, limiter, in_flight)
         return self._pool
+
+
+@cache  # one class, made when httpx is there
+def _client_without_cookies() -> type[httpx.AsyncClient]:
+    """A client that keeps no cookies: Liner knows us by the token, and looking for them takes a tenth of a request."""
+    import httpx
+
+    class Cookieless(httpx.Cookies):
+        def extract_cookies(self, response: httpx.Response) -> None: ...
+
+    class Client(httpx.AsyncClient):
+        @property
+        def cookies(self) -> httpx.Cookies:  # pyright: ignore[reportIncompatibleMethodOverride] - nobody sets them
+            return none
+
+    none = Cookieless()
+    return Client
 
 
 @asynccontextmanager

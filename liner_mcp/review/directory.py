@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import anyio
-from async_lru import alru_cache
+from async_lru import _LRUCacheWrapper, alru_cache  # pyright: ignore[reportPrivateUsage] - the type has no other name
 
 from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.client import LinerClient
@@ -96,6 +96,7 @@ class Directory:
     def __init__(self, liner: LinerClient) -> None:
         self._liner = liner
         self._partial: set[Kind] = set()
+        self._read: dict[Kind, tuple[Entry, ...]] = {}
         readers: dict[Kind, Callable[[], Awaitable[list[Entry]]]] = {
             "agents": self._agents,
             "orders": self._orders,
@@ -103,8 +104,8 @@ class Directory:
             "call_statuses": self._call_statuses,
             "lead_statuses": self._lead_statuses,
         }
-        self._readers: dict[Kind, Callable[[], Awaitable[tuple[Entry, ...]]]] = {
-            kind: alru_cache(maxsize=1, ttl=FRESH_SECONDS)(_in_time(read)) for kind, read in readers.items()
+        self._readers: dict[Kind, _LRUCacheWrapper[tuple[Entry, ...]]] = {
+            kind: alru_cache(maxsize=1, ttl=FRESH_SECONDS)(self._in_time(kind, read)) for kind, read in readers.items()
         }
 
     async def entries(self, kind: Kind) -> tuple[Entry, ...]:
@@ -117,7 +118,11 @@ class Directory:
 
     async def names(self, *kinds: str) -> Names:
         """The names of `kinds` ("agents", "orders", "statuses"); raises nothing, see `Names.missing`."""
-        outcomes = await self._liner.each([_settled(self._readers[_LEGENDS[kind]]) for kind in kinds])
+        wanted: list[Kind] = [_LEGENDS[kind] for kind in kinds]
+        if all(map(self._is_fresh, wanted)):  # mostly, and then there is nothing to wait for
+            outcomes = [self._read[one] for one in wanted]
+        else:
+            outcomes = list(await self._liner.each([_settled(self._readers[one]) for one in wanted]))
         known: dict[str, Mapping[Cell, str]] = {}
         missing: list[str] = []
         for kind, outcome in zip(kinds, outcomes, strict=True):
@@ -128,6 +133,27 @@ class Directory:
                 missing.append(kind)
         partial = tuple(kind for kind in known if not self.whole(_LEGENDS[kind]))
         return Names(known, tuple(missing), partial)
+
+    def _is_fresh(self, kind: Kind) -> bool:
+        return kind in self._read and self._readers[kind].cache_contains()
+
+    def _in_time(
+        self, kind: Kind, read: Callable[[], Awaitable[list[Entry]]]
+    ) -> Callable[[], Coroutine[Any, Any, tuple[Entry, ...]]]:
+        async def bounded() -> tuple[Entry, ...]:
+            self._read.pop(kind, None)  # what is being read anew has run out
+            # The shared read outlives the call that began it, so it needs a deadline of its own.
+            try:
+                with anyio.fail_after(READ_SECONDS):
+                    entries = tuple(sorted(await read(), key=by_name))
+            except TimeoutError:
+                raise DeadlinePassed(
+                    f"A dictionary could not be read from Liner within {READ_SECONDS:.0f} s."
+                ) from None
+            self._read[kind] = entries
+            return entries
+
+        return bounded
 
     def _listed(self, kind: Kind, listing: Listing[I]) -> tuple[I, ...]:
         (self._partial.discard if listing.complete else self._partial.add)(kind)
@@ -192,18 +218,6 @@ class Directory:
             )
             for status in statuses
         ]
-
-
-def _in_time(read: Callable[[], Awaitable[list[Entry]]]) -> Callable[[], Coroutine[Any, Any, tuple[Entry, ...]]]:
-    async def bounded() -> tuple[Entry, ...]:
-        # The shared read outlives the call that began it, so it needs a deadline of its own.
-        try:
-            with anyio.fail_after(READ_SECONDS):
-                return tuple(sorted(await read(), key=by_name))
-        except TimeoutError:
-            raise DeadlinePassed(f"A dictionary could not be read from Liner within {READ_SECONDS:.0f} s.") from None
-
-    return bounded
 
 
 def _settled(read: Callable[[], Awaitable[tuple[Entry, ...]]]) -> Callable[[], Awaitable[tuple[Entry, ...] | None]]:

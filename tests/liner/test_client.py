@@ -255,6 +255,17 @@ async def test_services_are_told_by_name(liner: DemoLiner) -> None:
     assert services["linerMonolithPhpGateway"].success is True
 
 
+async def test_a_cookie_is_not_kept_and_not_sent(web: respx.MockRouter) -> None:
+    route = web.get(path="/v2/call/detail/1/").respond(
+        json=envelope({"id": 1}), headers={"Set-Cookie": "seen=1; Path=/"}
+    )
+    async with client_at("https://liner.example") as client:
+        for _ in range(2):
+            await client.call(1)
+    assert route.call_count == 2
+    assert all("cookie" not in call.request.headers for call in route.calls)
+
+
 @pytest.mark.parametrize("data", [None, [], "up", 5])
 async def test_a_health_check_that_is_not_an_object_is_unreadable(web: respx.MockRouter, data: object) -> None:
     web.get(f"{ORIGIN}/v1/health/check/").mock(ok(data))

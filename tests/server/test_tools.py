@@ -14,9 +14,10 @@ from mcp.types import INVALID_PARAMS, Implementation
 
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.errors import SettingsError
+from liner_mcp.review.table import FullRecord
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
-from tests.conftest import NOW, Connect, Session, text_of
+from tests.conftest import NOW, Connect, Session, fits, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -33,17 +34,16 @@ async def test_both_channels_say_the_same_in_one_compact_text(connect: Connect) 
 
 
 async def test_the_structure_fits_the_published_output_schema(connect: Connect) -> None:
-    import jsonschema
-
     async with connect() as session:
         tools = {tool.name: tool for tool in (await session.client.list_tools()).tools}
         for name, arguments in (
             ("list_call_records", {"call_id": 7003900}),
             ("get_call_summaries", {"call_ids": [7003900, 7003897, 12], "summary_chars": 50}),
+            ("list_directory", {"kind": "agents"}),
         ):
-            schema = tools[name].output_schema
-            assert schema is not None
-            jsonschema.validate(await session.answer(name, **arguments), schema)
+            fits(await session.answer(name, **arguments), tools[name].output_schema)
+        record = await session.answer("get_call_record", record_id=9002362)
+        fits(record, tools["get_call_record"].output_schema, FullRecord)
 
 
 @pytest.mark.parametrize(
