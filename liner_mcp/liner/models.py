@@ -29,12 +29,14 @@ def _clean_text(value: Any) -> Any:
 
 def _clean_code(value: Any) -> Any:
     # Codes are open sets, so a reader is shown whatever comes: no documented one has half this length.
-    return _clean_text(value)[:CODE_CHARACTERS] if isinstance(value, str) else value
+    if not isinstance(value, str) or (len(value) <= CODE_CHARACTERS and value.isascii() and value.isprintable()):
+        return value
+    return clean(value)[:CODE_CHARACTERS]
 
 
 def _nothing_if_blank(value: Any) -> Any:
     # PHP back ends send "" where a number, a flag or a date is null, and MySQL has a date of zeros.
-    return None if value == "" or (isinstance(value, str) and value.startswith("0000-00-00")) else value
+    return None if isinstance(value, str) and (value == "" or value.startswith("0000-00-00")) else value
 
 
 def _whole(value: Any) -> Any:
