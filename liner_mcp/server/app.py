@@ -80,16 +80,7 @@ class LinerServer(MCPServer[None]):
     """The MCP server. `office` holds what was built from the settings."""
 
     def __init__(self, office: Office, *, completions: bool, watcher: Watcher | None = None) -> None:
-        asked = Tools(office)
-        # The menu, in the order in which hosts show it.
-        tools = [
-            tool(asked.find_calls, "Find calls", Answer),
-            tool(asked.call_stats, "Call statistics", Answer),
-            tool(asked.list_call_records, "Recordings of one call", Answer),
-            tool(asked.get_call_summaries, "Summaries of many calls", Answer),
-            tool(asked.get_call_record, "One call record in full", FullRecord),
-            tool(asked.list_directory, "Names and ids", Answer),
-        ]
+        tools = Tools(office)
         super().__init__(
             "liner-mcp",
             title="Liner call recordings",
@@ -108,10 +99,17 @@ class LinerServer(MCPServer[None]):
                 "resources/templates/list": _PUBLIC_HOUR,
                 "resources/read": _PRIVATE_MINUTE,
             },
-            tools=tools,
+            # The menu, in the order in which hosts show it.
+            tools=[
+                tool(tools.find_calls, "Find calls", Answer),
+                tool(tools.call_stats, "Call statistics", Answer),
+                tool(tools.list_call_records, "Recordings of one call", Answer),
+                tool(tools.get_call_summaries, "Summaries of many calls", Answer),
+                tool(tools.get_call_record, "One call record in full", FullRecord),
+                tool(tools.list_directory, "Names and ids", Answer),
+            ],
         )
         self.office = office
-        self._arguments = {one.name: one.parameters["properties"] for one in tools}
         self._audit = Audit(watcher)
         resources.register(self, resources.Resources(office), audio=office.gives_audio)
         prompts.register(self)
@@ -137,14 +135,15 @@ class LinerServer(MCPServer[None]):
     async def _called(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, entry: Entry
     ) -> CallToolResult | InputRequiredResult:
-        known = self._arguments.get(name)
-        if known is None:
+        parameters = super()._tool_input_schema(name)
+        if parameters is None:
+            names = ", ".join(listed.name for listed in await self.list_tools())
             entry.ended(InvalidArgument())
-            raise _invalid(f"Unknown tool: {in_short(name)}. There are {', '.join(self._arguments)}.")
-        unknown = [given for given in arguments if given not in known]
+            raise _invalid(f"Unknown tool: {in_short(name)}. There are {names}.")
+        unknown = [given for given in arguments if given not in parameters["properties"]]
         if unknown:
             entry.ended(InvalidArgument())
-            return _failed(unknown_arguments(name, unknown, known))
+            return _failed(unknown_arguments(name, unknown, parameters["properties"]))
         deadline = self.office.deadline_seconds()
         try:
             with anyio.fail_after(deadline):
