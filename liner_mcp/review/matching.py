@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.liner.text import clean
-from liner_mcp.review.privacy import cut, shown
+from liner_mcp.review.privacy import echoed
 
 LISTED = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
 ECHOED = 40  # characters of a name that is shown back
@@ -61,16 +60,10 @@ def resolve_name(argument: str, name: str, candidates: Sequence[Candidate]) -> C
             return fitting[0]
         if fitting:
             raise InvalidArgument(
-                f'{argument}: "{_echoed(name)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or '
+                f'{argument}: "{echoed(name, ECHOED)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or '
                 "all of the ids, or more of the name."
             )
-    raise InvalidArgument(
-        f'{argument}: nothing is called "{cut(shown(clean(name)), ECHOED)}". {_near(wanted, candidates)}'
-    )
-
-
-def _echoed(name: str) -> str:
-    return cut(shown(clean(name)), ECHOED)
+    raise InvalidArgument(f'{argument}: nothing is called "{echoed(name, ECHOED)}". {_near(wanted, candidates)}')
 
 
 def folded(text: str) -> str:

@@ -16,12 +16,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.liner.text import clean
 from liner_mcp.review.columns import INCLUDABLE
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.filters import Filters
-from liner_mcp.review.privacy import cut, shown
+from liner_mcp.review.privacy import echoed
 from liner_mcp.review.questions import CallQuestion, gaps_of, understand, with_every_order
 from liner_mcp.review.slices import Key
 from liner_mcp.review.table import minified
@@ -194,4 +193,4 @@ def _digest(question: CallQuestion) -> str:
 
 def _said(value: object) -> str:
     text = "not given" if value in (None, ()) else minified({"": value})[4:-1]
-    return cut(shown(clean(text)), 60)  # a crafted cursor may say anything
+    return echoed(text, 60)  # a crafted cursor may say anything

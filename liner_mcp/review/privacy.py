@@ -7,6 +7,7 @@ stump that no rule recognises. This module may not know where a text comes from.
 import re
 import unicodedata
 
+from liner_mcp.liner.text import clean
 from liner_mcp.review.cards import mask_cards
 from liner_mcp.review.emails import mask_emails
 from liner_mcp.review.phones import mask_phones
@@ -30,6 +31,11 @@ def shown(text: str, *, show_phones: bool = False) -> str:
         if masked == text:
             return text
         text = masked  # a mask may free its neighbours to be read anew; each round hides something, so rounds end
+
+
+def echoed(text: str, limit: int) -> str:
+    """What a client sent, to be shown back: a phone in it is masked before it is cut, for no rule knows a stump."""
+    return cut(shown(clean(text)), limit)
 
 
 def cut(text: str, limit: int) -> str:

@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.liner.text import clean
-from liner_mcp.review.privacy import cut, shown
+from liner_mcp.review.privacy import echoed
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ def _moment(argument: str, word: str, zone: Zone) -> _Meant:
     except ValueError:
         moment = None
     if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise InvalidArgument(f'{argument}: "{cut(shown(clean(word)), ECHOED)}" is not a time. It can be {FORMS}.')
+        raise InvalidArgument(f'{argument}: "{echoed(word, ECHOED)}" is not a time. It can be {FORMS}.')
     by_zone = moment.tzinfo is None
     exact = (moment.replace(tzinfo=zone.info) if by_zone else moment).astimezone(UTC)
     return _Meant(exact, exact, by_zone=by_zone)

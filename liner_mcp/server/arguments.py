@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from liner_mcp.liner.text import clean
 from liner_mcp.review.columns import GROUPINGS, INCLUDABLE
 
 MAX_ID = 2**53 - 1  # the largest whole number every JSON reader keeps exact
@@ -45,10 +44,10 @@ def _echo(value: object) -> str:
 
 
 def in_short(text: str) -> str:
-    """What a client sent, to be shown back: a phone in it is masked before it is cut, for no rule knows a stump."""
-    from liner_mcp.review.privacy import cut, shown  # see tools.py
+    """What a client sent, to be shown back."""
+    from liner_mcp.review.privacy import echoed  # see tools.py
 
-    return cut(shown(clean(text[:ECHO_READ])), ECHOED_CHARACTERS)
+    return echoed(text[:ECHO_READ], ECHOED_CHARACTERS)
 
 
 def _whole(value: object) -> int | None:

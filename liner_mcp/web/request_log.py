@@ -24,6 +24,7 @@ from liner_mcp.web.bearer import WELL_KNOWN
 from liner_mcp.web.probes import HEALTH, READY
 
 HEADER = "X-Request-Id"
+_RAW_HEADER = HEADER.lower().encode()  # as ASGI writes it
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -62,7 +63,7 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 # Nothing behind this sets it.
-                named = (b"x-request-id", noted.request_id.encode())
+                named = (_RAW_HEADER, noted.request_id.encode())
                 message = {**message, "headers": [*message.get("headers", ()), named]}
             bytes_out += len(message.get("body", b""))
             await send(message)
