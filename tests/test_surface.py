@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from liner_mcp.demo import World
+from liner_mcp.server.tools import Tools
 from tests import snapshots
 from tests.benchmarks import sizes
 from tests.tokens import tokens
@@ -56,6 +58,17 @@ async def test_every_schema_is_in_the_dialect_that_every_function_calling_api_ta
             assert outside_the_dialect(tool[which], which) == [], tool["name"]
         for name, schema in tool["inputSchema"]["properties"].items():
             assert schema["type"] != "array" or "items" in schema, name
+
+
+async def test_descriptions_tell_the_defaults_that_count() -> None:
+    """Not every API takes `default`, so it stands in words; 0, nothing and an empty list need none."""
+    for tool in (await snapshots.surface())["tools"]:
+        parameters = inspect.signature(getattr(Tools, tool["name"])).parameters
+        for name, schema in tool["inputSchema"]["properties"].items():
+            default: Any = parameters[name].default
+            counts = default not in (inspect.Parameter.empty, None, (), 0)
+            expected = [default[0] if default == ("agent",) else str(default)] if counts else []
+            assert re.findall(r"default (\w+)", schema.get("description", "")) == expected, name
 
 
 async def test_no_parameter_is_sent_as_a_header_too() -> None:
