@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from liner_mcp.demo import World
+from liner_mcp.server.tools import Tools
 from tests import snapshots
 from tests.benchmarks import sizes
 from tests.tokens import tokens
@@ -49,15 +51,50 @@ async def test_every_tool_says_that_it_only_reads() -> None:
         }
 
 
-async def test_every_tool_refuses_unknown_arguments_and_publishes_no_null_branch_or_generated_title() -> None:
+async def test_every_schema_is_in_the_dialect_that_every_function_calling_api_takes() -> None:
     for tool in (await snapshots.surface())["tools"]:
-        schema = tool["inputSchema"]
-        assert schema["additionalProperties"] is False
-        for node in _nodes(schema["properties"]):
-            assert "title" not in node
-            assert "x-mcp-header" not in node, "then the server must give the SDK its schemas to compare, see app.py"
-            assert "anyOf" not in node
-            assert node.get("type") != "null"
+        for which in ("inputSchema", "outputSchema"):
+            assert tool[which]["type"] == "object"
+            assert outside_the_dialect(tool[which], which) == [], tool["name"]
+        for name, schema in tool["inputSchema"]["properties"].items():
+            assert schema["type"] != "array" or "items" in schema, name
+
+
+async def test_descriptions_tell_the_defaults_that_count() -> None:
+    """Not every API takes `default`, so it stands in words; 0, nothing and an empty list need none."""
+    for tool in (await snapshots.surface())["tools"]:
+        parameters = inspect.signature(getattr(Tools, tool["name"])).parameters
+        for name, schema in tool["inputSchema"]["properties"].items():
+            default: Any = parameters[name].default
+            counts = default not in (inspect.Parameter.empty, None, (), 0)
+            expected = [default[0] if default == ("agent",) else str(default)] if counts else []
+            assert re.findall(r"default (\w+)", schema.get("description", "")) == expected, name
+
+
+async def test_no_parameter_is_sent_as_a_header_too() -> None:
+    """Then the server would have to give the SDK its schemas to compare, see `app.py`."""
+    assert "x-mcp-header" not in json.dumps((await snapshots.surface())["tools"])
+
+
+@pytest.mark.parametrize(
+    ("schema", "fault"),
+    [
+        ({"enum": ["a"]}, "seed: type None"),
+        ({"type": ["integer", "string"]}, "seed: type ['integer', 'string']"),
+        ({"type": "null"}, "seed: type null"),
+        ({"type": "integer", "enum": [1]}, "seed: an enum of integer"),
+        ({"type": "string", "default": None}, "seed: default"),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}], "type": "string"}, "seed: anyOf"),
+        ({"$ref": "#/$defs/Seed", "type": "object"}, "seed: $ref"),
+        ({"type": "object", "additionalProperties": False}, "seed: additionalProperties"),
+        ({"type": "array", "items": {"enum": ["a"]}}, "seed[]: type None"),
+        ({"type": "object", "properties": {"a": {}}}, "seed.a: type None"),
+        ({"type": "object", "properties": {}, "required": ["a"]}, "seed: a is required and not published"),
+    ],
+    ids=str,
+)
+def test_a_schema_outside_the_dialect_is_noticed(schema: dict[str, Any], fault: str) -> None:
+    assert outside_the_dialect(schema, "seed") == [fault]
 
 
 async def test_tool_names_are_unique_and_short_and_titles_stand() -> None:
@@ -81,10 +118,33 @@ async def test_nothing_on_the_surface_shouts_or_orders() -> None:
     assert not re.search(r"\b(MUST|NEVER|ALWAYS|IMPORTANT|DO NOT|CRITICAL)\b", text)
 
 
-def _nodes(node: Any) -> list[dict[str, Any]]:
-    if isinstance(node, list):
-        return [found for part in node for found in _nodes(part)]  # pyright: ignore[reportUnknownVariableType] - JSON
-    if not isinstance(node, dict):
-        return []
-    inner = [found for part in node.values() for found in _nodes(part)]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - JSON
-    return [node, *inner]  # pyright: ignore[reportUnknownVariableType] - JSON
+# What the converters of `tests/converters` keep, and nothing else.
+KEYWORDS = {
+    "type",
+    "description",
+    "enum",
+    "minimum",
+    "maximum",
+    "items",
+    "minItems",
+    "maxItems",
+    "properties",
+    "required",
+}
+TYPES = ("string", "integer", "boolean", "array", "object")
+
+
+def outside_the_dialect(schema: dict[str, Any], path: str) -> list[str]:
+    """What in a schema some API does not take, each with its place."""
+    kind, properties = schema.get("type"), schema.get("properties", {})
+    found = [f"{path}: {key}" for key in schema if key not in KEYWORDS]
+    if kind not in TYPES:
+        found.append(f"{path}: type {kind}")
+    elif "enum" in schema and kind != "string":
+        found.append(f"{path}: an enum of {kind}")
+    found += [
+        f"{path}: {name} is required and not published" for name in schema.get("required", ()) if name not in properties
+    ]
+    for name, part in properties.items():
+        found += outside_the_dialect(part, f"{path}.{name}")
+    return found + (outside_the_dialect(schema["items"], f"{path}[]") if "items" in schema else [])

@@ -27,7 +27,7 @@ async def sample_calls(
     *,
     include: tuple[str, ...],
     sample: int,
-    seed: int | str | None,
+    seed: str | None,
     cursor: str | None,
     budget: int,
     progress: Progress | None = None,
@@ -42,7 +42,7 @@ async def sample_calls(
     question = question if question.recorded is not None else replace(question, recorded=True)
     understood = await understand(desk, question)
     told = new_seed() if seed is None else seed
-    draw = Draw(str(told), sample)
+    draw = Draw(told, sample)
 
     async def fold(calls: Sequence[Call]) -> None:
         draw.add(await passing(desk, understood.filters, calls))
@@ -74,7 +74,7 @@ class _Sample:
     calls: Sequence[Call]
     sample: int
     population: int
-    seed: int | str
+    seed: str
     names: Names
     whole: bool
     leaked: bool

@@ -43,7 +43,7 @@ class Page(TypedDict):
     examined: NotRequired[int]
     changed: NotRequired[bool]
     population: NotRequired[int]
-    seed: NotRequired[int | str]
+    seed: NotRequired[str]
     sampling: NotRequired[str]
     partial_call: NotRequired[dict[str, int]]
 

@@ -7,7 +7,7 @@ that JSON readers round (above 2^53-1).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
@@ -23,6 +23,8 @@ MAX_NAMES = (
 MAX_SAMPLE = 100  # more is no sample a person would hear
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
 MAX_SECONDS = 10_000_000  # a third of a year of talk
+DIRECTIONS = ("incoming", "outgoing")
+HUNG_UP_BY = ("client", "operator", "system")
 KINDS = ("orders", "agents", "agent_groups", "call_statuses", "lead_statuses")
 ECHO_READ = 1_000  # characters that are looked through for phones: far more than are shown
 ECHOED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
@@ -204,12 +206,17 @@ def _include(value: object) -> tuple[str, ...]:
     return tuple(name for name in INCLUDABLE if name in found)
 
 
-def _seed(value: object) -> int | str | None:
+def _seed(value: object) -> str | None:
+    """A seed as text: 7, 7.0 and "7" draw the same calls."""
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, str)) or len(str(value)) > MAX_SEED:
-        raise _refused(f"it is a number or a short text, up to {MAX_SEED} characters; {_echo(value)} is not.")
-    return value.strip() if isinstance(value, str) else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        text = str(value).strip()
+        if len(text) <= MAX_SEED:
+            return text or None
+    raise _refused(f"it is a number or a short text, up to {MAX_SEED} characters; {_echo(value)} is not.")
 
 
 def _group_by(value: object) -> tuple[str, ...]:
@@ -229,12 +236,22 @@ def _optional_id(value: object) -> int | None:
     return None if value is None else _id(value)
 
 
+def _enum(words: Iterable[str]) -> dict[str, Any]:
+    # Several clients turn an enum without a type into an object, or into a parameter that takes anything.
+    return {"type": "string", "enum": list(words)}
+
+
+def _summary_chars(default: int) -> dict[str, Any]:
+    told = f"Characters of each summary, default {default}; 0: only whether there is one"
+    return {"type": "integer", "minimum": 0, "maximum": 4000, "description": told}
+
+
 CallId = Annotated[int | None, BeforeValidator(_optional_id), WithJsonSchema({"type": "integer", "minimum": 1})]
 RecordId = Annotated[int, BeforeValidator(_id), WithJsonSchema({"type": "integer", "minimum": 1})]
 Start = Annotated[
     int,
     _between(0, MAX_ID, 0),
-    WithJsonSchema({"type": "integer", "minimum": 0, "default": 0, "description": "summary.next_start"}),
+    WithJsonSchema({"type": "integer", "minimum": 0, "description": "summary.next_start"}),
 ]
 CallIds = Annotated[
     list[int],
@@ -251,7 +268,7 @@ LeadIds = Annotated[
 Names = Annotated[
     tuple[int | str, ...],
     BeforeValidator(_names),
-    WithJsonSchema({"type": "array", "items": {"type": ["integer", "string"]}}),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
 ]
 When = Annotated[str | None, BeforeValidator(_when), WithJsonSchema({"type": "string"})]
 Query = Annotated[str | None, BeforeValidator(_when), WithJsonSchema({"type": "string"})]
@@ -260,45 +277,47 @@ Seconds = Annotated[int | None, BeforeValidator(_seconds), WithJsonSchema({"type
 Include = Annotated[
     tuple[str, ...],
     BeforeValidator(_include),
-    WithJsonSchema({"type": "array", "items": {"enum": list(INCLUDABLE)}, "description": "more columns"}),
+    WithJsonSchema({"type": "array", "items": _enum(INCLUDABLE), "description": "more columns"}),
 ]
 Sample = Annotated[
     int | None, _between(1, MAX_SAMPLE, None), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100})
 ]
-Seed = Annotated[int | str | None, BeforeValidator(_seed), WithJsonSchema({"type": ["integer", "string"]})]
+Seed = Annotated[str | None, BeforeValidator(_seed), WithJsonSchema({"type": "string"})]
 GroupBy = Annotated[
     tuple[str, ...],
     BeforeValidator(_group_by),
     WithJsonSchema(
-        {"type": "array", "items": {"enum": list(GROUPINGS)}, "minItems": 1, "maxItems": 2, "default": ["agent"]}
+        {
+            "type": "array",
+            "items": _enum(GROUPINGS),
+            "minItems": 1,
+            "maxItems": 2,
+            "description": "one or two, default agent",
+        }
     ),
 ]
-Direction = Annotated[str | None, _one_of("incoming", "outgoing"), WithJsonSchema({"enum": ["incoming", "outgoing"]})]
-HungUpBy = Annotated[
-    str | None, _one_of("client", "operator", "system"), WithJsonSchema({"enum": ["client", "operator", "system"]})
-]
+Direction = Annotated[str | None, _one_of(*DIRECTIONS), WithJsonSchema(_enum(DIRECTIONS))]
+HungUpBy = Annotated[str | None, _one_of(*HUNG_UP_BY), WithJsonSchema(_enum(HUNG_UP_BY))]
 DirectoryKind = Annotated[
     Literal["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"] | None,
     _one_of(*KINDS),
-    WithJsonSchema({"enum": list(KINDS)}),
+    WithJsonSchema(_enum(KINDS)),
 ]
 CallsLimit = Annotated[
-    int, _between(1, 200, 50), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 200, "default": 50})
+    int,
+    _between(1, 200, 50),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 200, "description": "default 50"}),
 ]
 RecordsLimit = Annotated[
-    int, _between(1, 100, 25), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100, "default": 25})
+    int,
+    _between(1, 100, 25),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100, "description": "default 25"}),
 ]
 Cursor = Annotated[
     str | None, BeforeValidator(_cursor), WithJsonSchema({"type": "string", "description": "page.next_cursor"})
 ]
-SUMMARY_CHARS: Mapping[str, Any] = {
-    "type": "integer",
-    "minimum": 0,
-    "maximum": 4000,
-    "description": "Characters of each summary; 0: only whether there is one",
-}
-PreviewChars = Annotated[int, _between(0, 4000, 160), WithJsonSchema({**SUMMARY_CHARS, "default": 160})]
-SummaryChars = Annotated[int, _between(0, 4000, 600), WithJsonSchema({**SUMMARY_CHARS, "default": 600})]
+PreviewChars = Annotated[int, _between(0, 4000, 160), WithJsonSchema(_summary_chars(160))]
+SummaryChars = Annotated[int, _between(0, 4000, 600), WithJsonSchema(_summary_chars(600))]
 
 
 def unknown_arguments(tool: str, unknown: Iterable[str], known: Iterable[str]) -> str:

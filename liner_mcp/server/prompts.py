@@ -70,7 +70,7 @@ def review_agent(agent: Agent, period: Period = "this_week", rubric: Rubric = ""
         f"Review the work of agent {who} in the period {when}.",
         [
             f"call_stats with {window}: the agent's calls, medians, hang-ups and qualified, beside the team.",
-            f"find_calls with agents=[{who}], {window}, sample=10, seed=1: ten recorded calls to judge.",
+            f'find_calls with agents=[{who}], {window}, sample=10, seed="1": ten recorded calls to judge.',
             "get_call_summaries with these call_ids.",
             "get_call_record only for a cut summary that decides a criterion.",
             "Judge each criterion over the sample: how often met, not met, cannot tell; two strengths, two to coach.",
@@ -90,7 +90,7 @@ def daily_digest(period: Period = "yesterday", order: OrderName = "", language: 
         [
             f"call_stats with {window}{of}, group_by=[order], then group_by=[agent].",
             f"find_calls with {window}{of}, transferred=true: the transfers.",
-            f"find_calls with {window}{of}, recorded=true, sample=15, seed=1: a look at the rest.",
+            f'find_calls with {window}{of}, recorded=true, sample=15, seed="1": a look at the rest.',
             "get_call_summaries with the call_ids of both.",
             "Write: the numbers in one small table; a line for each transfer; up to five calls to hear and why; what "
             + "is missing (calls without a summary, parts that could not be read).",

@@ -1,11 +1,15 @@
-"""Schemas as a model reads them: strict, without generated titles and without null branches.
+"""Schemas as a model reads them: plain and short.
 
 Every host sends every definition to its model with every request, so each word in them is paid for again and again.
+Before that, many hosts convert a schema to what the API of their model takes. The part of JSON Schema that all of them
+keep is small: each parameter has one type and, if need be, a description, an enum or bounds. So there are no lists of
+types, no null branches, no references, no `additionalProperties` and no defaults (a description tells the default).
+`tests/converters` runs the real code of such hosts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -21,20 +25,21 @@ def tool(function: Callable[..., Awaitable[Any]], title: str, answer: type) -> T
     """A tool with a compact schema, whose structured result is an `answer` (a TypedDict).
 
     The SDK would ignore unknown arguments; a mistyped optional argument would then get a confident answer to another
-    question. Here the schema forbids them, and the boundary in `app.py` refuses them by name. The result is written as
-    it is sent, so it is checked by tests and not once more at run time.
+    question. So the boundary in `app.py` refuses them by name. The schema does not say so: some clients cannot convert
+    `additionalProperties`. The result is written as it is sent, so it is checked by tests and not again at run time.
     """
     made = Tool.from_function(
         function, title=title, description=_unwrapped(function.__doc__ or ""), structured_output=False
     )
     made.fn_metadata.output_schema = _answer_schema(answer)
-    schema = {"type": "object", "additionalProperties": False, **compact(made.parameters)}
+    schema = {"type": "object", **compact(made.parameters)}
     return made.model_copy(update={"parameters": schema, "annotations": READ_ONLY})
 
 
 @cache  # most tools give the same answer
 def _answer_schema(answer: type) -> dict[str, Any]:
-    return _outlined(compact(TypeAdapter(answer).json_schema()))
+    schema = TypeAdapter(answer).json_schema()
+    return _outlined(compact(schema, schema.pop("$defs", {})))
 
 
 def _outlined(schema: Any) -> Any:
@@ -47,7 +52,7 @@ def _outlined(schema: Any) -> Any:
         return schema
     kept: dict[str, Any] = {}
     for key, value in cast("dict[str, Any]", schema).items():
-        if key in ("properties", "$defs"):
+        if key == "properties":
             kept[key] = {name: _outlined(part) for name, part in value.items()}
         elif key == "items":
             kept[key] = {name: part for name, part in value.items() if name != "items"}
@@ -56,23 +61,22 @@ def _outlined(schema: Any) -> Any:
     return kept
 
 
-def compact(schema: Any) -> Any:
-    """The schema without generated titles, class docstrings of ours aside, and null branches of optional members."""
+def compact(schema: Any, definitions: Mapping[str, Any] | None = None) -> Any:
+    """The schema without generated titles, defaults and null branches, and with its definitions where they are used."""
     if isinstance(schema, list):
-        return [compact(part) for part in cast("list[Any]", schema)]
+        return [compact(part, definitions) for part in cast("list[Any]", schema)]
     if not isinstance(schema, dict):
         return schema
     kept: dict[str, Any] = {}
     for key, value in cast("dict[str, Any]", schema).items():
-        if key in ("properties", "$defs"):
-            kept[key] = {name: compact(part) for name, part in value.items()}
+        if key == "properties":
+            kept[key] = {name: compact(part, definitions) for name, part in value.items()}
+        elif key == "$ref":
+            kept |= compact((definitions or {})[value.rpartition("/")[2]], definitions)
         elif key == "anyOf" and (only := _but_null(value)) is not None:
-            kept |= compact(only)
-        elif key == "anyOf" and all(branch.keys() == {"type"} for branch in value):
-            # Sorted, because Python remembers a union in whichever order it met it first.
-            kept["type"] = sorted(branch["type"] for branch in value)
-        elif not (key == "title" and isinstance(value, str)) and not (key == "default" and value in (None, [])):
-            kept[key] = compact(value)
+            kept |= compact(only, definitions)
+        elif not (key == "title" and isinstance(value, str)) and key != "default":
+            kept[key] = compact(value, definitions)
     return kept
 
 

@@ -33,7 +33,7 @@ async def stats(desk: Desk, **asked: Any) -> Written:
 
 async def sample(desk: Desk, **asked: Any) -> Written:
     question = CallQuestion(**asked)
-    return await sample_calls(desk, question, include=(), sample=5, seed=1, cursor=None, budget=ROOMY)
+    return await sample_calls(desk, question, include=(), sample=5, seed="1", cursor=None, budget=ROOMY)
 
 
 Ask = Callable[..., Awaitable[Written]]

@@ -266,17 +266,27 @@ async def test_groupings_are_understood_in_every_harmless_form(connect: Connect,
     assert answer["columns"][:2] == ["agent_id", "day"]
 
 
-@pytest.mark.parametrize("seed", [1, "1", " 1 "])
+@pytest.mark.parametrize("seed", [1, 1.0, "1", " 1 "])
 async def test_a_seed_is_the_same_as_number_and_as_text(connect: Connect, seed: Any) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="yesterday", sample="3", seed=seed)
-        plain = await session.answer("find_calls", since="yesterday", sample=3, seed=1)
-    assert answer["rows"] == plain["rows"]
+        plain = await session.answer("find_calls", since="yesterday", sample=3, seed="1")
+    assert answer == plain
+    assert answer["page"]["seed"] == "1", "the schema promises text"
 
 
-async def test_an_empty_seed_is_none(connect: Connect) -> None:
+@pytest.mark.parametrize("seed", [0, -7, 2.5, 2**63, 1e30, "2026-11-20", "Петрова"])
+async def test_a_seed_in_an_answer_draws_the_same_again(connect: Connect, seed: Any) -> None:
     async with connect() as session:
-        answer = await session.answer("find_calls", since="yesterday", sample=3, seed="")
+        first = await session.answer("find_calls", since="yesterday", sample=3, seed=seed)
+        again = await session.answer("find_calls", since="yesterday", sample=3, seed=first["page"]["seed"])
+    assert again == first
+
+
+@pytest.mark.parametrize("seed", ["", "  ", None])
+async def test_an_empty_seed_is_none(connect: Connect, seed: Any) -> None:
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="yesterday", sample=3, seed=seed)
     assert answer["page"]["seed"]
 
 
@@ -323,6 +333,8 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
     ("find_calls", {"sample": True}, f"{NOT_A_SAMPLE}true is not."),
     ("find_calls", {"sample": "all"}, f'{NOT_A_SAMPLE}"all" is not.'),
     ("find_calls", {"sample": 5, "seed": True}, f"{NOT_A_SEED}true is not."),
+    ("find_calls", {"sample": 5, "seed": [1]}, f"{NOT_A_SEED}[1] is not."),
+    ("find_calls", {"sample": 5, "seed": 10**40}, f"{NOT_A_SEED}1{'0' * 39}… is not."),
     ("find_calls", {"sample": 5, "seed": "s" * 41}, f'{NOT_A_SEED}"{"s" * 38}… is not.'),
     (
         "find_calls",

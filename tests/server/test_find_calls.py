@@ -274,6 +274,27 @@ async def test_what_a_host_leaves_blank_does_not_narrow(connect: Connect) -> Non
     assert answer["asked"] == {}
 
 
+def _in_a_list(one: int) -> list[Any]:
+    return [one]
+
+
+def _as_text_and_number(one: int) -> list[Any]:
+    return [str(one), one]
+
+
+@pytest.mark.parametrize("form", [int, float, str, _in_a_list, _as_text_and_number])
+@pytest.mark.parametrize("tool", ["find_calls", "call_stats"])
+async def test_an_id_is_understood_as_text_as_published_and_as_a_number(
+    connect: Connect, tool: str, form: Callable[[int], Any]
+) -> None:
+    ids = {"orders": 201, "agents": 101, "statuses": 53}
+    async with connect() as session:
+        schema = {one.name: one.input_schema for one in (await session.client.list_tools()).tools}[tool]
+        answer = await session.answer(tool, since="-7d", **{name: form(one) for name, one in ids.items()})
+    assert {name: schema["properties"][name]["items"]["type"] for name in ids} == dict.fromkeys(ids, "string")
+    assert answer["asked"] == {"orders": [201], "agents": [101], "statuses": ["no_answer"]}
+
+
 # What is refused -----------------------------------------------------------------------------------------------------
 
 
@@ -318,7 +339,11 @@ async def test_what_a_host_leaves_blank_does_not_narrow(connect: Connect) -> Non
         ({"statuses": 999}, "statuses: Liner has no call status 999. list_directory(call_statuses) lists them."),
         ({"leads": 1}, "leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]."),
         ({"leads": "x"}, 'leads: an id is a positive whole number such as 7000123; "x" is not one.'),
+        ({"orders": True}, "orders: it takes ids (positive whole numbers) and names; true is neither."),
         ({"agents": True}, "agents: it takes ids (positive whole numbers) and names; true is neither."),
+        ({"agents": ["101", False]}, "agents: it takes ids (positive whole numbers) and names; false is neither."),
+        ({"statuses": [True]}, "statuses: it takes ids (positive whole numbers) and names; true is neither."),
+        ({"agents": [1.5]}, "agents: it takes ids (positive whole numbers) and names; 1.5 is neither."),
         ({"orders": [2**53]}, f"orders: it takes ids (positive whole numbers) and names; {2**53} is neither."),
         ({"recorded": "maybe"}, 'recorded: it must be true or false; "maybe" is neither.'),
         ({"min_talk_seconds": -1}, "min_talk_seconds: it must be a whole number of seconds, 0 or more; -1 is not."),

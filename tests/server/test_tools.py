@@ -171,6 +171,20 @@ async def test_bad_arguments_get_one_sentence_with_the_next_step(
         assert await session.refusal("list_call_records", **arguments) == sentence
 
 
+@pytest.mark.parametrize("value", [1, "x", "", None, {"a": 1}, []], ids=str)
+async def test_every_tool_refuses_arguments_that_it_does_not_publish(connect: Connect, value: Any) -> None:
+    """The schemas do not say so, for some clients cannot convert `additionalProperties`."""
+    async with connect() as session:
+        for tool in (await session.client.list_tools()).tools:
+            known = list(tool.input_schema["properties"])
+            needed = {"call_ids": [7003900], "record_id": 9002362}
+            arguments = {name: needed[name] for name in tool.input_schema.get("required", ())}
+            sentence = await session.refusal(tool.name, **arguments, surprise=value)
+            assert sentence == f'{tool.name} has no argument "surprise". It takes {", ".join(known)}.'
+            sentence = await session.refusal(tool.name, **arguments, **{f"{known[0]}x": value})
+            assert f"Did you mean {known[0]}?" in sentence
+
+
 @pytest.mark.parametrize("cursor", ["garbage", "AAAA", "é", "x" * 10_000, "AAAAAAAAAAAAAAAAAAAAAAAA"])
 async def test_a_garbage_cursor_is_refused_with_the_way_back(connect: Connect, cursor: str) -> None:
     async with connect() as session:
