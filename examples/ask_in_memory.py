@@ -4,6 +4,8 @@ LINER_MCP_DEMO=true python examples/ask_in_memory.py 7000102
 """
 
 import sys
+from io import TextIOWrapper
+from typing import cast
 
 import anyio
 from mcp import Client
@@ -14,7 +16,10 @@ from liner_mcp.settings import read_settings
 
 
 async def main(call_id: int) -> None:
-    async with Client(create_server(read_settings())) as client:
+    settings = read_settings()
+    if settings.demo_notice:
+        print(settings.demo_notice, file=sys.stderr)
+    async with Client(create_server(settings)) as client:
         for tool in (await client.list_tools()).tools:
             print(f"{tool.name}: {(tool.description or '').splitlines()[0]}")
         result = await client.call_tool("list_call_records", {"call_id": call_id})
@@ -27,6 +32,7 @@ async def main(call_id: int) -> None:
 
 
 if __name__ == "__main__":
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     anyio.run(main, int(sys.argv[1]))

@@ -27,7 +27,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio
@@ -97,6 +97,11 @@ class Part:
 
     def everything(self) -> list[Answer]:
         return [answer for answers in self.answers.values() for answer in answers]
+
+    @property
+    def demo(self) -> bool:
+        """Whether the server said that its data is invented."""
+        return any("demo" in answer for answer in self.everything())
 
     def calls(self, kind: str) -> dict[int, dict[str, Any]]:
         return {call["call_id"]: call for answer in self.answers[kind] for call in records(answer)}
@@ -261,7 +266,7 @@ def markdown(part: Part, refusals: list[str]) -> str:
     ]
     notes = dict.fromkeys(note for answer in part.everything() for note in answer.get("notes", []))
     told = [*(f"Refused: {plain(refusal)}" for refusal in refusals), *(f"Note: {plain(note)}" for note in notes)]
-    made_up = " (make-believe Liner)" if asked["demo"] or asked["LINER_MCP_DEMO"] else ""
+    made_up = " (DEMO: invented data)" if part.demo else ""
     sections = [
         f"# Call review of {asked['day']}{made_up}",
         bullets(facts),
@@ -295,14 +300,16 @@ def spreadsheet(part: Part) -> str:
 
     text = io.StringIO()
     every = rows(part, "transfer") + rows(part, "sample")
-    csv.writer(text).writerows([COLUMNS, *([harmless(row.get(name)) for name in COLUMNS] for row in every)])
+    columns = ["demo", *COLUMNS] if part.demo else COLUMNS
+    every = [{"demo": "invented data", **row} for row in every]
+    csv.writer(text).writerows([columns, *([harmless(row.get(name)) for name in columns] for row in every)])
     return text.getvalue()
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, encoding: str = "utf-8") -> None:
     """Beside its place first, so that a broken run never leaves half a file under the real name."""
     beside = path.with_name(f"{path.name}.tmp")
-    beside.write_text(text, encoding="utf-8", newline="")
+    beside.write_text(text, encoding=encoding, newline="")
     beside.replace(path)
 
 
@@ -315,7 +322,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seed", help="of the draw (default: the day, so that the same day draws the same)")
     parser.add_argument("--orders", nargs="+", default=[], metavar="NAME", help="names or ids (default: all)")
     parser.add_argument("--again", action="store_true", help="ask for everything anew")
-    parser.add_argument("--demo", action="store_true", help="the make-believe Liner; no account needed")
+    parser.add_argument("--demo", action="store_true", help="invented data; no account needed")
     options = parser.parse_args()
     zone = os.environ.get("LINER_TIMEZONE", "").strip()
     try:
@@ -355,9 +362,10 @@ def review(options: argparse.Namespace) -> int:
     if not (part.answers["transfer"] or part.answers["sample"]):
         print(refusals[0], file=sys.stderr)
         return 1
-    write(outputs[1], spreadsheet(part))
+    write(outputs[1], spreadsheet(part), "utf-8-sig")  # Excel takes a file without the mark for another encoding
     write(outputs[0], markdown(part, refusals))
     told = f"{outputs[0]} and .csv: {len(part.calls('transfer'))} transfers, {len(part.calls('sample'))} sampled calls"
+    told = f"DEMO, invented data: {told}" if part.demo else told
     if gaps(part):
         print(f"{told}; incomplete: run again to ask for the rest.")
         return 3
@@ -367,6 +375,7 @@ def review(options: argparse.Namespace) -> int:
 
 
 def main() -> int:
+    cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # a path may have any letter
     options, code = parsed(), 1
     try:
         code = review(options)

@@ -4,6 +4,8 @@ LINER_MCP_DEMO=true python examples/read_recordings.py 7000102
 """
 
 import sys
+from io import TextIOWrapper
+from typing import cast
 
 import anyio
 
@@ -13,7 +15,10 @@ from liner_mcp.settings import read_settings
 
 
 async def main(call_id: int) -> None:
-    liner, _ = open_clients(read_settings())
+    settings = read_settings()
+    if settings.demo_notice:
+        print(settings.demo_notice, file=sys.stderr)
+    liner, _ = open_clients(settings)
     async with liner:
         call = await liner.call(call_id)
         print(f"Call {call.id}: {call.status_code}, {call.talk_time_duration_seconds} s of talk")
@@ -27,6 +32,7 @@ async def main(call_id: int) -> None:
 
 
 if __name__ == "__main__":
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     try:

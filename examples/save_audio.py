@@ -5,7 +5,9 @@ LINER_MCP_DEMO=true python examples/save_audio.py 9000055 recording.mp3
 
 import base64
 import sys
+from io import TextIOWrapper
 from pathlib import Path
+from typing import cast
 
 import anyio
 from mcp import Client, MCPError
@@ -16,9 +18,12 @@ from liner_mcp.settings import read_settings
 
 
 async def main(record_id: int, file: Path) -> None:
+    settings = read_settings()
+    if settings.demo_notice:
+        print(settings.demo_notice, file=sys.stderr)
     refusal = ""
     content = None
-    async with Client(create_server(read_settings())) as client:
+    async with Client(create_server(settings)) as client:
         try:
             (content,) = (await client.read_resource(f"liner://call-records/{record_id}/audio")).contents
         except MCPError as error:
@@ -34,6 +39,7 @@ async def main(record_id: int, file: Path) -> None:
 
 
 if __name__ == "__main__":
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     anyio.run(main, int(sys.argv[1]), Path(sys.argv[2]))

@@ -5,7 +5,8 @@ LINER_MCP_DEMO=true python examples/summarise_over_stdio.py 7000101 7000102 7000
 
 import os
 import sys
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, cast
 
 import anyio
 from mcp import Client, StdioServerParameters
@@ -27,6 +28,8 @@ async def main(call_ids: list[int]) -> None:
             if result.is_error or result.structured_content is None:
                 sys.exit(str(result.content))
             answer = result.structured_content
+            if "demo" in answer:
+                print(f"DEMO: {answer['demo']}", file=sys.stderr)
             agents = answer.get("names", {}).get("agents", {})
             for record in records(answer):
                 agent = agents.get(str(record["agent_id"]), record["agent_id"])
@@ -36,6 +39,7 @@ async def main(call_ids: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     anyio.run(main, [int(argument) for argument in sys.argv[1:]])

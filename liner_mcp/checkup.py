@@ -60,9 +60,11 @@ async def check_up(settings: Settings | SettingsError) -> AsyncGenerator[Finding
 
 
 def _settings_text(settings: Settings, origin: str, zone: Zone) -> str:
-    where = "the built-in make-believe Liner" if settings.mcp_demo else origin
     whose = "from LINER_TIMEZONE" if zone.configured else "this machine's; set LINER_TIMEZONE to be sure"
-    return f"{where}, token from {settings.token_source}, times in {zone.name} ({whose})"
+    if settings.demo:
+        return f"{settings.demo_notice} Times are in {zone.name} ({whose})"
+    text = f"{origin}, token from {settings.token_source}, times in {zone.name} ({whose})"
+    return f"{text}. {settings.demo_notice}" if settings.demo_notice else text
 
 
 async def _liner(liner: LinerClient) -> AsyncGenerator[Finding]:

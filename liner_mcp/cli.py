@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from liner_mcp import __version__
 from liner_mcp.errors import SettingsError, SetupError
-from liner_mcp.install import HOSTS, change, entry, host_file, launch, read, write
-from liner_mcp.settings import Settings, read_settings
+from liner_mcp.install import DEMO_NAME, HOSTS, NAME, change, entry, holds, host_file, launch, read, write
+from liner_mcp.settings import DEMO_NOTICE, Settings, read_settings
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process with 0 when all is well, 1 when something must be mended."""
     # The SDK's stdio server holds Ctrl-C back until stdin closes; the default handler ends every command at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # A terminal may use an encoding without the letters of a name or a path: they are shown as escapes. The protocol is
+    # not affected, because the SDK writes UTF-8 past this stream. stderr does the same by default.
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "serve": _serve,
@@ -51,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         "Settings are environment variables; the README lists them.",
     )
     parser.add_argument("--version", action="version", version=f"liner-mcp {__version__}")
-    parser.add_argument("--demo", action="store_true", help="use the built-in make-believe Liner; no account needed")
+    parser.add_argument(
+        "--demo", action="store_true", help="use the built-in demo server with invented data; no account needed"
+    )
     commands = parser.add_subparsers(dest="command", metavar="command")
     serve = commands.add_parser("serve", help="serve MCP over stdio (the default), or over HTTP for a team")
     serve.add_argument(
@@ -76,15 +81,17 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--rotate", action="store_true", help="with --add: let a second token of that name stand")
     for command in (serve, check, install):
         # Not to overwrite what stood before the command.
-        command.add_argument(
-            "--demo", action="store_true", default=argparse.SUPPRESS, help="use the make-believe Liner"
-        )
+        command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")
     return parser
+
+
+def _read_settings(options: argparse.Namespace) -> Settings:
+    return Settings.of_demo_option() if options.demo else read_settings()
 
 
 def _settings(options: argparse.Namespace) -> Settings | SettingsError:
     try:
-        return read_settings(**({"mcp_demo": True} if options.demo else {}))
+        return _read_settings(options)
     except SettingsError as error:
         return error
 
@@ -104,17 +111,20 @@ def _serve(options: argparse.Namespace) -> int:
 
     from liner_mcp.server.app import create_server
 
+    settings = _settings(options)
+    demo_notice = settings.demo_notice if isinstance(settings, Settings) else ""
     if sys.stdin.isatty():
         print(
             "liner-mcp is waiting for an MCP client on stdin; assistants start it themselves. "
             "For a first look: liner-mcp demo. To stop: Ctrl-C.",
+            *filter(None, [demo_notice]),
+            sep="\n",
             file=sys.stderr,
         )
-    settings = _settings(options)
     if isinstance(settings, Settings) and settings.mcp_log is not None:
         from liner_mcp.log_lines import write_log
 
-        write_log(settings.mcp_log)
+        write_log(settings.mcp_log, demo_notice)
     telemetry = _telemetry()
     try:
         anyio.run(create_server(settings, watcher=telemetry).run_stdio_async)
@@ -136,11 +146,13 @@ def _telemetry() -> Telemetry | None:
 def _serve_http(options: argparse.Namespace) -> int:
     from liner_mcp.web.run import serve_http
 
-    def announce(url: str) -> None:
-        print(f"liner-mcp serves MCP at {url}", file=sys.stderr, flush=True)
-
     try:
-        settings = read_settings(**({"mcp_demo": True} if options.demo else {}))
+        settings = _read_settings(options)
+
+        def announce(url: str) -> None:
+            notice = f" ({settings.demo_notice})" if settings.demo_notice else ""
+            print(f"liner-mcp serves MCP at {url}{notice}", file=sys.stderr, flush=True)
+
         workers = 1 if options.workers is None else options.workers
         return serve_http(settings, options.http, workers=workers, announce=announce)
     except SetupError as error:
@@ -188,6 +200,9 @@ async def _print_findings(settings: Settings | SettingsError) -> int:
     async for finding in check_up(settings):
         works = works and finding.works
         print(f"{'ok  ' if finding.works else 'FIX '} {finding.step:<9} {finding.text}", flush=True)
+    if isinstance(settings, Settings) and settings.demo and works:
+        print("The demo works. Your Liner was not asked: run liner-mcp check without the demo for that.")
+        return 0
     print("Everything works." if works else "Mend what is marked FIX, then run liner-mcp check again.")
     return 0 if works else 1
 
@@ -203,7 +218,8 @@ def _demo(_: argparse.Namespace) -> int:
     from liner_mcp.tour import tokenizer, tour
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print("A make-believe Liner with forty days of calls, this server, and an MCP client between them.\n")
+    console.print(DEMO_NOTICE)
+    console.print("A demo server with forty days of calls, this MCP server, and an MCP client that asks it.\n")
     stops = anyio.run(tour)
     exact = tokenizer()[1]
     unit = "tokens" if exact else "tokens (estimated: install rs-bpe for an exact count)"
@@ -222,7 +238,8 @@ def _demo(_: argparse.Namespace) -> int:
     console.print("Try it in Claude Desktop: add this to claude_desktop_config.json and restart it.")
     console.print(Text(json.dumps(_desktop_entry(), indent=2, ensure_ascii=False)))
     console.print(
-        "Then ask: What was said on call 7000102? With your own Liner: see the README, or run liner-mcp check."
+        "Then ask: What was said on call 7000102? The data is invented there too. "
+        "With your own Liner: see the README, or run liner-mcp check."
     )
     return 0
 
@@ -248,12 +265,12 @@ def _desktop_entry() -> dict[str, Any]:
 
 
 def _install(options: argparse.Namespace) -> int:
-    # A path may hold what the terminal cannot show.
-    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     try:
-        settings = read_settings(**({"mcp_demo": True} if options.demo else {}))
+        settings = _read_settings(options)
         settings.host_and_token()
-        return _add_to_host(options, demo=settings.mcp_demo)
+        if settings.demo_notice:
+            print(settings.demo_notice)
+        return _add_to_host(options, demo=settings.demo)
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
@@ -262,7 +279,13 @@ def _install(options: argparse.Namespace) -> int:
 def _add_to_host(options: argparse.Namespace, *, demo: bool) -> int:
     host, path = HOSTS[options.host], _place(options)
     name, made = entry(sys.argv[0], os.environ, demo=demo, host=host)
-    planned = change(path, read(path), host, name, made)
+    before = read(path)
+    remove = None
+    if demo and holds(path, before, host, NAME):
+        print(f"{path} holds {NAME} too: the assistant will have both, with the same tools.")
+    elif not demo and holds(path, before, host, DEMO_NAME) and _removes_demo(options, path):
+        remove = DEMO_NAME
+    planned = change(path, before, host, name, made, remove=remove)
     if planned is None:
         print(f"Nothing to change: {path} holds {name} already.")
         return 0
@@ -272,7 +295,7 @@ def _add_to_host(options: argparse.Namespace, *, demo: bool) -> int:
     if options.dry_run:
         print("A dry run: nothing was written.")
         return 0
-    if not options.yes and not _agreed():
+    if not options.yes and not _agreed("Write it?"):
         print("Nothing was written.")
         return 1
     backup = write(planned, datetime.now().astimezone())
@@ -280,6 +303,15 @@ def _add_to_host(options: argparse.Namespace, *, demo: bool) -> int:
     check = " ".join(f'"{word}"' if " " in word else word for word in launch(sys.argv[0]))
     print(f"To see whether the server works: {check} check{' --demo' if demo else ''}")
     return 0
+
+
+def _removes_demo(options: argparse.Namespace, path: Path) -> bool:
+    """Whether the entry of the demo goes when the real server is added; a person at a terminal decides."""
+    print(f"{path} holds {DEMO_NAME} too, which answers with invented data under the same names of tools.")
+    if options.dry_run or options.yes or not _has_terminal():
+        print(f"{DEMO_NAME} will be removed.")
+        return True
+    return _agreed(f"Remove {DEMO_NAME}?")
 
 
 def _place(options: argparse.Namespace) -> Path:
@@ -291,14 +323,18 @@ def _place(options: argparse.Namespace) -> Path:
         raise SetupError("Your home folder cannot be found. Name the configuration file in full with --file.") from None
 
 
-def _agreed() -> bool:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _agreed(question: str) -> bool:
+    if not _has_terminal():
         raise SetupError(
             "Nothing was written, because there is no terminal to ask on. "
             "Add --yes to write it, or --dry-run to see it only."
         )
     try:
-        return input("Write it? [y/N] ").strip().lower() in ("y", "yes")
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 

@@ -37,7 +37,7 @@ def open_clients(
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # A retry that helped is nobody's concern; one that did not is told in the answer.
     logging.getLogger("stamina").setLevel(logging.ERROR)
-    if settings.mcp_demo and transport is None:
+    if settings.demo and transport is None:
         transport = _demo_transport()
     liner = LinerClient(
         origin,

@@ -26,11 +26,12 @@ from typing import Any, NoReturn, cast, get_args
 from pydantic import SecretStr
 
 from liner_mcp.errors import SetupError
-from liner_mcp.settings import PREFIX, Settings
+from liner_mcp.settings import ACCOUNT, PREFIX, Settings
 
 Json = dict[str, Any]
 
 MASK = "•••"
+NAME, DEMO_NAME = "liner", "liner-demo"  # of our entries in a host's file
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ _SECRET = {name for name, info in _SETTINGS.items() if SecretStr in (info.annota
 _TOKEN_FILE = "LINER_API_TOKEN_FILE"  # noqa: S105 - the name of a variable
 _TOKENS = {"LINER_API_TOKEN", _TOKEN_FILE}
 _ARGUMENTS = ("-m", "liner_mcp", "serve", "--demo")  # all that we ever write
-_NOT_IN_DEMO = {"LINER_API_HOST", *_TOKENS, "LINER_MCP_DEMO"}
+_ACCOUNT = {f"{PREFIX}{field.upper()}" for field in ACCOUNT}
+_DEMO = "LINER_MCP_DEMO"  # never written: the arguments of an entry say whether it is the demo
 
 
 # where --------------------------------------------------------------------------------------------------------------
@@ -119,13 +121,14 @@ def entry(program: str, environment: Mapping[str, str], *, demo: bool, host: Hos
     made |= {"command": command, "args": [*before, "serve", *(["--demo"] if demo else [])]}
     if found := variables(environment, demo=demo):
         made["env"] = found
-    return ("liner-demo" if demo else "liner"), made
+    return (DEMO_NAME if demo else NAME), made
 
 
 def variables(environment: Mapping[str, str], *, demo: bool) -> dict[str, str]:
     """Our settings that are set, by their full names; the demo needs no host and no token."""
     given = {name.upper(): value.strip() for name, value in environment.items()}  # names in any case, as Settings does
-    found = {name: given[name] for name in _SETTINGS if given.get(name) and not (demo and name in _NOT_IN_DEMO)}
+    left_out = {_DEMO, *_ACCOUNT} if demo else {_DEMO}
+    found = {name: given[name] for name in _SETTINGS if given.get(name) and name not in left_out}
     if _TOKEN_FILE in found:  # the host starts us in another folder, perhaps without a HOME
         found[_TOKEN_FILE] = str(Path(found[_TOKEN_FILE]).expanduser().absolute())
     return found
@@ -141,19 +144,31 @@ class Change:
     diff: list[str]  # for a person to read: without secrets and without what is not ours
 
 
-def change(path: Path, before: bytes | None, host: Host, name: str, made: Json) -> Change | None:
-    """Put the entry into the file's content; None when it stands there already.
+def change(
+    path: Path, before: bytes | None, host: Host, name: str, made: Json, *, remove: str | None = None
+) -> Change | None:
+    """Put the entry into the file's content and take out the entry `remove`; None when there is nothing to do.
 
     Raises: SetupError when the content is not what the host documents.
     """
     old = None if before is None else _document(path, before)
     new = _merged(path, old or {}, host, name, made)
+    new[host.key] = {key: value for key, value in new[host.key].items() if key != remove}
     if new == old:
         return None
+    names = [name] if remove is None else [name, remove]
     diff = difflib.unified_diff(
-        _picture(old, host, name), _picture(new, host, name, old), str(path), str(path), lineterm="", n=99
+        _picture(old, host, names), _picture(new, host, names, old), str(path), str(path), lineterm="", n=99
     )
     return Change(path, before, _encoded(new, before or b""), list(diff))
+
+
+def holds(path: Path, content: bytes | None, host: Host, name: str) -> bool:
+    """Whether the file has an entry of this name.
+
+    Raises: SetupError when the content is not what the host documents.
+    """
+    return content is not None and name in _object(path, _document(path, content), host.key)
 
 
 def _document(path: Path, content: bytes) -> Json:
@@ -201,7 +216,7 @@ def _merged(path: Path, document: Json, host: Host, name: str, made: Json) -> Js
     old = _object(path, servers, name)
     ours: dict[str, str] = made.get("env", {})
     # A token in the other variable would make two, which the server refuses.
-    stale: set[str] = _TOKENS if _TOKENS & set(ours) else set()
+    stale = {_DEMO, *_TOKENS} if _TOKENS & set(ours) else {_DEMO}
     kept = {key: value for key, value in _object(path, old, "env").items() if key not in stale}
     new = {**old, **made}
     if "env" in new:
@@ -228,15 +243,15 @@ def _encoded(document: Json, before: bytes) -> bytes:
 # shown --------------------------------------------------------------------------------------------------------------
 
 
-def _picture(document: Json | None, host: Host, name: str, old: Json | None = None) -> list[str]:
+def _picture(document: Json | None, host: Host, names: list[str], old: Json | None = None) -> list[str]:
     """The lines of the file that are ours; the rest is only counted. With `old`, a changed secret says so."""
     if document is None:
         return []
     lines = ["{", *_rest("  ", len(set(document) - {host.key}), "setting")]
     if host.key in document:
         servers: Json = document[host.key]
-        lines += [f'  "{host.key}": {{', *_rest("    ", len(set(servers) - {name}), "server")]
-        if name in servers:
+        lines += [f'  "{host.key}": {{', *_rest("    ", len(set(servers) - set(names)), "server")]
+        for name in filter(servers.__contains__, names):
             earlier: Json = (old or {}).get(host.key, {}).get(name, {})
             shown = json.dumps({name: _masked(servers[name], earlier)}, ensure_ascii=False, indent=2)
             lines += [f"  {line}" for line in shown.splitlines()[1:-1]]

@@ -34,10 +34,11 @@ class JsonLine(logging.Formatter):
         return json.dumps({"time": moment.replace("+00:00", "Z"), **line})
 
 
-def write_log(log: Log) -> None:
+def write_log(log: Log, first: str = "") -> None:
     """Write every log of this process as JSON lines: requests, audit and warnings; with `debug` also probes.
 
     Called before anything else configures logging; `off` leaves all as it is, which is warnings as plain text.
+    `first` is a warning with which the log begins.
     """
     if log == "off":
         return
@@ -46,3 +47,5 @@ def write_log(log: Log) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in (REQUESTS, AUDIT):
         logging.getLogger(name).setLevel(logging.DEBUG if log == "debug" else logging.INFO)
+    if first:
+        logging.getLogger("liner_mcp").warning("%s", first)

@@ -74,6 +74,7 @@ class Probe:
             raise settings
         origin, _ = settings.host_and_token()
         self._origin = origin
+        self._demo_notice = settings.demo_notice
         self._audio_allowed = settings.audio != "off"
         self._liner, self._audio = open_clients(settings, transport=transport)
         self._now = now
@@ -98,7 +99,8 @@ class Probe:
     def report(self, *, interrupted: bool = False) -> Report:
         """One line per assumption between a line that says who asks and a line that counts the requests."""
         judged = [(one, one.judge(self.evidence)) for one in ASSUMPTIONS]
-        lines = [f"liner-mcp {__version__}, Python {platform.python_version()}, {self._now().astimezone(UTC):%Y-%m-%d}"]
+        first = f"liner-mcp {__version__}, Python {platform.python_version()}, {self._now().astimezone(UTC):%Y-%m-%d}"
+        lines = [f"{first}. {self._demo_notice}" if self._demo_notice else first]
         for one, verdict in judged:
             text = verdict.outcome + (f": {verdict.text}" if verdict.text else "")
             lines.append(f"{one.key:<17} | {verdict.found or '-'} | assumed: {one.assumed} | {text}")

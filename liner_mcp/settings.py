@@ -7,18 +7,23 @@ field the user left blank.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from liner_mcp.errors import SettingsError
 
 PREFIX = "LINER_"
+# The fields that say which Liner is asked and with which token.
+ACCOUNT = ("api_host", "api_token", "api_token_file")
+DEMO_NOTICE = "DEMO: all data is invented; no Liner account is used."
 # Where the in-process make-believe Liner is "reached". Loopback, so that the rules for plain http hold for it too.
 DEMO_HOST = "http://127.0.0.1"
 DEMO_TOKEN = "demo"  # noqa: S105 - the make-believe Liner's only token, a public word
@@ -61,6 +66,9 @@ class Settings(BaseSettings):
     mcp_oauth_audience: str | None = None
     mcp_oauth_scope: str = "calls:read"
     mcp_access_file: Path | None = None
+
+    # The variables of a real account that `--demo` on the command line put aside.
+    _not_used: tuple[str, ...] = PrivateAttr(default=())
 
     @classmethod
     def settings_customise_sources(
@@ -172,18 +180,55 @@ class Settings(BaseSettings):
             raise ValueError("LINER_API_TOKEN and LINER_API_TOKEN_FILE are both set; set one of the two")
         return self
 
+    @classmethod
+    def of_demo_option(cls, **overrides: Any) -> Settings:
+        """`read_settings` for `--demo`: host and token are not read, not even to see whether they are usable."""
+        settings = read_settings(mcp_demo=True, **dict.fromkeys(ACCOUNT), **overrides)
+        found = {name.upper() for name, value in os.environ.items() if value.strip()}
+        not_used = (name for field in ACCOUNT if (name := f"{PREFIX}{field.upper()}") in found)
+        settings._not_used = tuple(not_used)  # noqa: SLF001 - an object of this class
+        return settings
+
+    @property
+    def demo(self) -> bool:
+        """Whether answers come from the demo server. Everything that must know it asks here.
+
+        A real account wins over LINER_MCP_DEMO. `--demo` wins over both, because no account is read then.
+        """
+        return self.mcp_demo and not self._account()
+
+    @property
+    def demo_notice(self) -> str:
+        """What people and models must know about the demo; empty when no demo was asked for."""
+        if self.demo:
+            given = f" --demo is given, so {_listed(self._not_used)} not used." if self._not_used else ""
+            return DEMO_NOTICE + given
+        account = self._account()
+        return f"LINER_MCP_DEMO is set but ignored, because {_listed(account)} set." if self.mcp_demo else ""
+
+    def _account(self) -> list[str]:
+        """The variables of a real account that are set."""
+        return [f"{PREFIX}{field.upper()}" for field in ACCOUNT if getattr(self, field) is not None]
+
     def host_and_token(self) -> tuple[str, SecretStr]:
         """The origin of Liner's API and the token, or a sentence that says which variable to set.
 
         Raises: SettingsError.
         """
-        if self.mcp_demo:
+        if self.demo:
             return DEMO_HOST, SecretStr(DEMO_TOKEN)
         missing: list[str] = []
         if self.api_host is None:
             missing.append("LINER_API_HOST (the address of your Liner API, such as https://api.example.com)")
         if self.api_token is None and self.api_token_file is None:
             missing.append("LINER_API_TOKEN or LINER_API_TOKEN_FILE (the integration token made in Liner)")
+        if missing and self.mcp_demo:
+            # Half of an account: an operator who forgot the other half must not get invented data.
+            (found,) = self._account()
+            raise SettingsError(
+                f"LINER_MCP_DEMO and {found} are both set, so it is unclear which data is wanted. For your Liner, set "
+                f"{missing[0]} too; for the demo, unset {found} or start the server with --demo."
+            )
         if missing:
             raise SettingsError(
                 f"Not set up yet: set {' and '.join(missing)} in the environment of this server and restart it, "
@@ -213,7 +258,7 @@ class Settings(BaseSettings):
     @property
     def token_source(self) -> str:
         """Which variable the token comes from, for `check`; never the token."""
-        if self.mcp_demo:
+        if self.demo:
             return "the demo"
         return "LINER_API_TOKEN" if self.api_token is not None else "LINER_API_TOKEN_FILE"
 
@@ -227,6 +272,11 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise SettingsError(" ".join(_sentence(row) for row in error.errors(include_url=False))) from None
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as the subject of a sentence, with its verb."""
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def liner_origin(host: str) -> str:

@@ -17,7 +17,7 @@ from mcp.types import CallToolResult, TextContent
 
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
-from liner_mcp.settings import read_settings
+from liner_mcp.settings import Settings
 
 MANY_CALLS = 40  # the size of a question that is tiresome by hand and ordinary here
 
@@ -63,7 +63,7 @@ async def tour() -> list[Stop]:
     count, _ = tokenizer()
     liner = DemoLiner()
     scales = _Scales(liner)
-    settings = read_settings(mcp_demo=True, requests_per_second=0)
+    settings = Settings.of_demo_option(requests_per_second=0)
     stops: list[Stop] = []
     async with Client(create_server(settings, transport=scales)) as client:
         for question in questions(liner.world):

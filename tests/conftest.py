@@ -22,6 +22,7 @@ from liner_mcp.demo import DemoLiner, World
 from liner_mcp.review.table import Answer
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 """When the make-believe calls end: every test sees the same forty days."""
@@ -116,7 +117,7 @@ def connect(request: pytest.FixtureRequest, liner: DemoLiner) -> Connect:
 
     @asynccontextmanager
     async def opened(app: Any = liner, **settings: Any) -> AsyncGenerator[Session]:
-        fields: dict[str, Any] = {"mcp_demo": True, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
+        fields: dict[str, Any] = {**ACCOUNT, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
         server = create_server(Settings(**fields), transport=httpx.ASGITransport(app=app), now=lambda: NOW)
         async with Client(server, mode=request.param, raise_exceptions=True) as client:
             yield Session(client)

@@ -19,6 +19,7 @@ from mcp.types import CallToolResult
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 from tests.conftest import NOW
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -38,7 +39,7 @@ def pretty(thing: Any) -> str:
 
 
 def demo_client(world: World) -> Client:
-    settings = Settings(mcp_demo=True, timezone="Europe/Moscow", requests_per_second=0)
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0)
     return Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)), now=lambda: NOW))
 
 

@@ -81,7 +81,9 @@ def test_check_says_what_works_and_ends_with_0() -> None:
     steps = [line.split()[1] for line in done.stdout.splitlines()[:-1]]
     assert steps == ["Settings", "Liner", "Orders", "Calls", "Records", "Tools"]
     assert "6 orders" in done.stdout
-    assert done.stdout.splitlines()[-1] == "Everything works."
+    first, *_, last = done.stdout.splitlines()
+    assert first.split(maxsplit=2)[2].startswith("DEMO: all data is invented; no Liner account is used. Times are in")
+    assert last.startswith("The demo works. Your Liner was not asked")
     assert done.stderr == ""
 
 
@@ -116,11 +118,85 @@ def test_check_with_a_host_that_is_not_there_says_so() -> None:
     assert "LINER_API_HOST cannot be found (DNS)" in done.stdout or "did not answer in time" in done.stdout
 
 
+BOTH = {"LINER_MCP_DEMO": "true", "LINER_API_TOKEN": "demo"}
+IGNORED = "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are set."
+NOT_USED = (
+    "DEMO: all data is invented; no Liner account is used. "
+    "--demo is given, so LINER_API_HOST and LINER_API_TOKEN are not used."
+)
+
+
+def test_check_and_its_probe_ask_the_real_liner_though_the_demos_variable_is_set(liner: DemoLiner) -> None:
+    with served(liner) as origin:
+        check = run("check", LINER_API_HOST=origin, **BOTH)
+        asked = len(liner.requests)
+        probe = run("check", "--probe", LINER_API_HOST=origin, **BOTH)
+    assert 0 < asked < len(liner.requests)
+    assert IGNORED in check.stdout.splitlines()[0]
+    assert check.stdout.splitlines()[-1] == "Everything works."
+    assert probe.stdout.splitlines()[0].endswith(IGNORED)
+
+
+def test_check_and_its_probe_with_the_option_ask_the_demo_though_an_account_is_set(liner: DemoLiner) -> None:
+    with served(liner) as origin:
+        check = run("check", "--demo", LINER_API_HOST=origin, **BOTH)
+        probe = run("check", "--probe", "--demo", LINER_API_HOST=origin, **BOTH)
+    assert liner.requests == []
+    assert NOT_USED in check.stdout.splitlines()[0]
+    assert probe.stdout.splitlines()[0].endswith(NOT_USED)
+
+
+@pytest.mark.parametrize("command", [("check",), ("check", "--probe"), ("install", "cursor", "--dry-run")])
+def test_half_an_account_beside_the_demos_variable_is_refused(command: tuple[str, ...]) -> None:
+    done = run(*command, LINER_MCP_DEMO="true", LINER_API_HOST="liner.example")
+    assert done.returncode == 1
+    assert "LINER_MCP_DEMO and LINER_API_HOST are both set" in done.stdout + done.stderr
+    assert "unset LINER_API_HOST or start the server with --demo" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "notice"),
+    [
+        (("--demo",), {}, "DEMO: all data is invented; no Liner account is used."),
+        (("--demo",), {"LINER_API_HOST": "liner.example", **BOTH}, NOT_USED),
+        ((), {"LINER_API_HOST": "liner.example", **BOTH}, IGNORED),
+    ],
+)
+def test_the_log_over_stdio_begins_with_what_is_said_about_the_demo(
+    options: tuple[str, ...], settings: dict[str, str], notice: str
+) -> None:
+    done = run("serve", *options, stdin=LIST_TOOLS, LINER_MCP_LOG="json", **settings)
+    first = json.loads(done.stderr.splitlines()[0])
+    assert (first["event"], first["level"], first["text"]) == ("message", "WARNING", notice)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
+def test_serve_on_a_terminal_says_that_it_is_the_demo() -> None:
+    import pty
+
+    ours, its = pty.openpty()
+    done = subprocess.Popen(
+        [sys.executable, "-m", "liner_mcp", "serve", "--demo"],
+        stdin=its,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with done:
+        assert done.stderr
+        lines = [done.stderr.readline().decode() for _ in range(2)]
+        done.kill()
+    os.close(ours)
+    os.close(its)
+    assert lines[0].startswith("liner-mcp is waiting for an MCP client")
+    assert lines[1] == "DEMO: all data is invented; no Liner account is used.\n"
+
+
 def test_demo_shows_three_questions_with_their_answers_and_sizes() -> None:
     done = run("demo")
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^\d\. ", done.stdout, re.MULTILINE)) == 3
-    assert done.stdout.count('{"asked":') == 3
+    assert done.stdout.startswith("DEMO: all data is invented; no Liner account is used.\n")
+    assert done.stdout.count('{"demo":"invented data","asked":') == 3
     sizes = re.findall(r"answer ([\d,]+) bytes, ([\d,]+) tokens.*?answers ([\d,]+) bytes, ([\d,]+) tokens", done.stdout)
     assert len(sizes) == 3
     for answer_bytes, answer_tokens, raw_bytes, raw_tokens in (

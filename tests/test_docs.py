@@ -15,6 +15,7 @@ from typing import Any, get_args
 import pytest
 
 from liner_mcp import __version__
+from liner_mcp.errors import SettingsError
 from liner_mcp.install import HOSTS, host_file
 from liner_mcp.liner.restricted import Access
 from liner_mcp.liner.watching import Spent
@@ -92,6 +93,35 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
         shown = {None: "–", False: "false", True: "true"}.get(default, str(default))
         if name not in ("timezone", "max_answer_bytes"):  # told in words: they depend on the machine and the host
             assert rows[f"LINER_{name.upper()}"] == shown
+
+
+def test_no_line_of_the_readme_exports_the_demo_for_the_commands_after_it() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines() if "LINER_MCP_DEMO" in line]
+    assert lines
+    assert not [line for line in lines if not line.startswith("LINER_MCP_DEMO=true .venv/bin/")]
+
+
+def test_the_readme_says_which_data_is_used_when_the_demo_is_asked_for_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = README.split("Which data is used", 1)[1].split("\n\n", 2)[1].splitlines()[2:]
+    told = [[cell.strip().partition(":")[0] for cell in line.strip("|").split("|")] for line in section]
+    account = {"LINER_API_HOST": "liner.example", "LINER_API_TOKEN": "x"}
+    sets = [{}, account, {"LINER_API_HOST": "liner.example"}]
+    for (_, option, variable, neither), variables in zip(told, sets, strict=True):
+        with monkeypatch.context() as environment:
+            for name, value in variables.items():
+                environment.setenv(name, value)
+            assert data_used(Settings.of_demo_option()) == option
+            assert data_used(Settings()) == neither
+            environment.setenv("LINER_MCP_DEMO", "true")
+            assert data_used(Settings()) == variable
+
+
+def data_used(settings: Settings) -> str:
+    try:
+        settings.host_and_token()
+    except SettingsError:
+        return "nothing"
+    return "the demo" if settings.demo else "your Liner"
 
 
 def test_the_readmes_log_lines_have_the_members_of_real_ones() -> None:

@@ -32,6 +32,17 @@ def test_the_first_examples_are_under_sixty_lines(name: str) -> None:
     assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 60
 
 
+def test_each_example_says_on_stderr_that_its_data_is_invented_and_leaves_stdout_to_the_data(tmp_path: Path) -> None:
+    listed = run("read_recordings.py", "7000102")
+    (record_id, *_) = re.findall(r"record (\d+):", listed.stdout)
+    saved = run("save_audio.py", record_id, str(tmp_path / "x.mp3"))
+    for done in (listed, run("ask_in_memory.py", "7000102"), run("summarise_over_stdio.py", "7000102"), saved):
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.startswith("DEMO: ")
+        assert "invented" in done.stderr
+        assert "DEMO" not in done.stdout
+
+
 def test_a_calls_recordings_are_read_with_the_client_alone() -> None:
     done = run("read_recordings.py", "7000102")
     assert done.returncode == 0, done.stderr
@@ -42,14 +53,14 @@ def test_a_calls_recordings_are_read_with_the_client_alone() -> None:
 def test_a_call_that_is_not_there_ends_with_a_sentence() -> None:
     done = run("read_recordings.py", "12")
     assert done.returncode == 1
-    assert done.stderr.startswith("Liner knows nothing under this id")
+    assert done.stderr.splitlines()[1].startswith("Liner knows nothing under this id")
 
 
 def test_the_server_is_asked_in_memory() -> None:
     done = run("ask_in_memory.py", "7000102")
     assert done.returncode == 0, done.stderr
     assert "list_call_records: What was said on one call" in done.stdout
-    assert '{"asked":{"call_id":7000102}' in done.stdout
+    assert '{"demo":"invented data","asked":{"call_id":7000102}' in done.stdout
 
 
 def test_ten_calls_are_summarised_over_stdio_with_names_and_shared_columns() -> None:

@@ -529,7 +529,8 @@ def test_a_second_run_has_nothing_to_change(tmp_path: Path) -> None:
     before = sorted(path.name for path in (tmp_path / ".cursor").iterdir())
     done = install(tmp_path, "cursor", "--demo")
     assert done.returncode == 0
-    assert done.stdout.startswith("Nothing to change: ")
+    assert done.stdout.splitlines()[0] == "DEMO: all data is invented; no Liner account is used."
+    assert done.stdout.splitlines()[1].startswith("Nothing to change: ")
     assert sorted(path.name for path in (tmp_path / ".cursor").iterdir()) == before
 
 
@@ -578,6 +579,84 @@ def test_the_demo_by_its_variable_is_the_demo(tmp_path: Path) -> None:
     assert made["args"] == ["serve", "--demo"]
 
 
+REAL = {"LINER_API_HOST": "api.example.com", "LINER_API_TOKEN": TOKEN}
+WITH_DEMO = encoded({"mcpServers": {"zeta": {}, "liner-demo": {"command": "x", "env": {"KEY": "0ther-secret"}}}})
+
+
+def test_the_variable_of_the_demo_is_ignored_beside_an_account_and_never_written(tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    file.write_bytes(encoded({"mcpServers": {"liner": {"command": "old", "env": {"LINER_MCP_DEMO": "true"}}}}))
+    done = install(tmp_path, "cursor", "--yes", "--file", str(file), LINER_MCP_DEMO="true", **REAL)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are")
+    assert json.loads(file.read_bytes())["mcpServers"]["liner"]["env"] == REAL
+
+
+def test_the_option_installs_the_demo_though_an_account_is_set_and_writes_none_of_it(tmp_path: Path) -> None:
+    done = install(tmp_path, "cursor", "--demo", "--yes", **REAL)
+    assert "--demo is given, so LINER_API_HOST and LINER_API_TOKEN are not used." in done.stdout.splitlines()[0]
+    (made,) = json.loads((tmp_path / ".cursor" / "mcp.json").read_bytes())["mcpServers"].items()
+    assert made[0] == "liner-demo"
+    assert "env" not in made[1]
+
+
+@pytest.mark.parametrize("host", list(HOSTS))
+def test_yes_takes_the_demo_out_when_the_real_server_is_added_and_says_so(host: str, tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    file.write_bytes(WITH_DEMO.replace(b"mcpServers", HOSTS[host].key.encode()))
+    done = install(tmp_path, host, "--yes", "--file", str(file), **REAL)
+    assert done.returncode == 0, done.stderr
+    assert list(json.loads(file.read_bytes())[HOSTS[host].key]) == ["zeta", "liner"]
+    assert "liner-demo will be removed." in done.stdout
+    assert '-    "liner-demo": {' in done.stdout
+    assert "0ther-secret" not in done.stdout
+
+
+@pytest.mark.parametrize(("option", "code"), [(("--dry-run",), 0), ((), 1)])
+def test_without_being_told_the_demo_is_shown_as_removed_and_stays(
+    option: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "mcp.json"
+    file.write_bytes(WITH_DEMO)
+    done = install(tmp_path, "cursor", *option, "--file", str(file), **REAL)
+    assert done.returncode == code
+    assert '-    "liner-demo": {' in done.stdout
+    assert file.read_bytes() == WITH_DEMO
+
+
+def test_the_demo_is_taken_out_though_the_real_entry_is_there_already(tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    install(tmp_path, "cursor", "--yes", "--file", str(file), **REAL)
+    beside = install(tmp_path, "cursor", "--yes", "--demo", "--file", str(file))
+    assert f"{file} holds liner too: the assistant will have both, with the same tools." in beside.stdout
+    assert list(json.loads(file.read_bytes())["mcpServers"]) == ["liner", "liner-demo"]
+    done = install(tmp_path, "cursor", "--yes", "--file", str(file), **REAL)
+    assert "Written." in done.stdout
+    assert list(json.loads(file.read_bytes())["mcpServers"]) == ["liner"]
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("answers", "names", "code"),
+    [
+        (("y", "y"), ["zeta", "liner"], 0),
+        (("n", "y"), ["zeta", "liner-demo", "liner"], 0),
+        (("", "y"), ["zeta", "liner-demo", "liner"], 0),
+        (("y", "n"), ["zeta", "liner-demo"], 1),
+    ],
+)
+def test_on_a_terminal_a_person_decides_about_the_demo(
+    answers: tuple[str, str], names: list[str], code: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "mcp.json"
+    file.write_bytes(WITH_DEMO)
+    questions = (b"Remove liner-demo? [y/N]", b"Write it? [y/N]")
+    done, shown = on_a_terminal(tmp_path, ["--file", str(file)], list(zip(questions, answers, strict=True)), **REAL)
+    assert done == code
+    assert list(json.loads(file.read_bytes())["mcpServers"]) == names
+    assert (b'-    "liner-demo": {' in shown) is (answers[0] == "y")
+
+
 def test_a_broken_file_is_named_and_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "mcp.json"
     file.write_bytes(b'{\n  // mine\n  "mcpServers": {}\n}\n')
@@ -597,23 +676,34 @@ def test_an_unknown_host_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 @POSIX
 @pytest.mark.parametrize(("answer", "written", "code"), [("y", True, 0), ("n", False, 1), ("", False, 1)])
 def test_on_a_terminal_it_asks_first(answer: str, written: bool, code: int, tmp_path: Path) -> None:
+    done, shown = on_a_terminal(tmp_path, ["--demo"], [(b"Write it? [y/N]", answer)])
+    assert done == code
+    assert b'"liner-demo"' in shown
+    assert (tmp_path / ".cursor" / "mcp.json").exists() is written
+
+
+def on_a_terminal(
+    home: Path, options: list[str], answers: list[tuple[bytes, str]], **settings: str
+) -> tuple[int, bytes]:
+    """Run `install cursor` on a pseudo-terminal and answer each question as it comes: the exit code and the output."""
     import pty
 
     ours, its = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "liner_mcp", "install", "cursor", "--demo"],
-        env=environment(tmp_path),
+        [sys.executable, "-m", "liner_mcp", "install", "cursor", *options],
+        env=environment(home, **settings),
         stdin=its,
         stdout=its,
         stderr=its,
     ) as process:
         os.close(its)
+        before = {path: path.read_bytes() for path in home.iterdir()}
         shown = b""
-        while b"Write it? [y/N]" not in shown:
-            shown += os.read(ours, 1_000)
-        assert not list(tmp_path.iterdir())
-        os.write(ours, f"{answer}\n".encode())
-        assert process.wait(60) == code
+        for question, answer in answers:
+            while question not in shown:
+                shown += os.read(ours, 1_000)
+            assert {path: path.read_bytes() for path in home.iterdir()} == before
+            os.write(ours, f"{answer}\n".encode())
+        code = process.wait(60)
     os.close(ours)
-    assert b'"liner-demo"' in shown
-    assert (tmp_path / ".cursor" / "mcp.json").exists() is written
+    return code, shown

@@ -185,7 +185,7 @@ class Job:
         return self.path("md").read_text(encoding="utf-8")
 
     def rows(self, kind: str) -> list[dict[str, str]]:
-        with self.path("csv").open(encoding="utf-8", newline="") as file:
+        with self.path("csv").open(encoding="utf-8-sig", newline="") as file:
             return [row for row in csv.DictReader(file) if row["kind"] == kind]
 
 
@@ -207,6 +207,33 @@ def assert_whole(done: Job, world: World, sampled: int) -> None:
     assert done.files == {done.path("md").name, done.path("csv").name}
 
 
+# Invented data ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"), [(("--demo",), {"LINER_API_HOST": "liner.example"}), ((), {"LINER_MCP_DEMO": "true"})]
+)
+def test_a_review_of_the_demo_says_so_in_every_file_and_line(
+    arguments: tuple[str, ...], settings: dict[str, str], tmp_path: Path
+) -> None:
+    review = Job(tmp_path, {"LINER_TIMEZONE": "Europe/Moscow", **settings})
+    code, out, _ = review.run("--sample", "2", *arguments)
+    assert code in (0, 3)
+    assert out.startswith(f"DEMO, invented data: {review.path('md')} and .csv: ")
+    assert review.markdown().startswith(f"# Call review of {yesterday()} (DEMO: invented data)\n")
+    sampled = review.rows("sample")
+    assert sampled
+    assert {row["demo"] for row in sampled} == {"invented data"}
+
+
+def test_a_review_with_an_account_ignores_the_variable_of_the_demo(tmp_path: Path) -> None:
+    with job(DemoLiner(call_centre()), tmp_path, LINER_MCP_DEMO="true") as review:
+        code, out, _ = review.run("--sample", "2")
+        assert code == 0
+        assert out.startswith(f"{review.path('md')} and .csv: 10 transfers")
+        assert "demo" not in review.rows("sample")[0]
+
+
 # A day --------------------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +245,10 @@ def test_a_day_is_reviewed_whole_once_and_anew_only_when_asked(tmp_path: Path) -
         assert (code, errors) == (0, "")
         assert out == f"{review.path('md')} and .csv: 10 transfers, 30 sampled calls; complete.\n"
         assert_whole(review, world, 30)
-        assert review.path("csv").read_text(encoding="utf-8").splitlines()[0] == ",".join(COLUMNS)
+        assert review.path("csv").read_text(encoding="utf-8-sig").splitlines()[0] == ",".join(COLUMNS)
+        # The mark by which Excel knows UTF-8.
+        assert review.path("csv").read_bytes().startswith(b"\xef\xbb\xbf")
+        assert not review.path("md").read_bytes().startswith(b"\xef\xbb\xbf")
         text = review.markdown()
         assert text.startswith(f"# Call review of {yesterday()}\n\n- Window: {yesterday()}T00:00+03:00 to ")
         assert "- Transfers: 10 calls, found among 40 recorded ones." in text
@@ -249,7 +279,7 @@ def test_a_day_without_calls_is_complete_and_says_what_was_looked_for(tmp_path: 
         assert "- Orders: Sunrise Park." in text
         assert text.count("\nNone.\n") == 2
         assert "## What is missing\n\n- Nothing.\n\n- Note: Liner has no such call in this window" in text
-        assert review.path("csv").read_text(encoding="utf-8").splitlines() == [",".join(COLUMNS)]
+        assert review.path("csv").read_text(encoding="utf-8-sig").splitlines() == [",".join(COLUMNS)]
 
 
 def test_strangers_words_become_neither_a_formula_nor_markup(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,8 @@ def test_switches_are_read_as_people_write_them(text: str, value: bool, monkeypa
 def test_the_command_line_goes_before_the_environment(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("LINER_MCP_DEMO", "false")
     assert read_settings(mcp_demo=True).mcp_demo is True
+    environment.setenv("LINER_MCP_DEMO", "hush")
+    assert Settings.of_demo_option().demo
 
 
 def test_other_variables_with_the_prefix_are_nobodys_business(environment: pytest.MonkeyPatch) -> None:
@@ -383,12 +386,95 @@ def test_what_is_missing_is_told_when_it_is_needed_and_not_before(fields: dict[s
     assert TOKEN not in said
 
 
-@pytest.mark.parametrize("fields", [{}, {"api_host": "liner.example", "api_token": TOKEN}])
-def test_the_demo_needs_nothing_and_uses_nothing_of_the_real_account(fields: dict[str, str]) -> None:
-    settings = read_settings(mcp_demo=True, **fields)
-    host, token = settings.host_and_token()
-    assert (host, token.get_secret_value()) == ("http://127.0.0.1", "demo")
-    assert settings.token_source == "the demo"
+# The demo --------------------------------------------------------------------------------------------------------
+
+HOST_SET, TOKEN_SET = {"LINER_API_HOST": "liner.example"}, {"LINER_API_TOKEN": TOKEN}
+FILE_SET, DEMO_SET = {"LINER_API_TOKEN_FILE": "token.txt"}, {"LINER_MCP_DEMO": "true"}
+DEMO_ALONE = "DEMO: all data is invented; no Liner account is used."
+
+
+@pytest.mark.parametrize(
+    ("option", "variables", "demo", "notice"),
+    [
+        (False, {}, False, ""),
+        (False, HOST_SET | TOKEN_SET, False, ""),
+        (False, DEMO_SET, True, DEMO_ALONE),
+        (False, DEMO_SET | {"LINER_API_HOST": " ", "LINER_API_TOKEN": ""}, True, DEMO_ALONE),
+        (
+            False,
+            DEMO_SET | HOST_SET | TOKEN_SET,
+            False,
+            "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are set.",
+        ),
+        (
+            False,
+            DEMO_SET | HOST_SET | FILE_SET,
+            False,
+            "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN_FILE are set.",
+        ),
+        (False, {"LINER_MCP_DEMO": "false"} | HOST_SET | TOKEN_SET, False, ""),
+        (True, {}, True, DEMO_ALONE),
+        (True, DEMO_SET, True, DEMO_ALONE),
+        (True, {"LINER_MCP_DEMO": "false"}, True, DEMO_ALONE),
+        (
+            True,
+            HOST_SET | TOKEN_SET,
+            True,
+            f"{DEMO_ALONE} --demo is given, so LINER_API_HOST and LINER_API_TOKEN are not used.",
+        ),
+        (True, DEMO_SET | HOST_SET, True, f"{DEMO_ALONE} --demo is given, so LINER_API_HOST is not used."),
+        (
+            True,
+            {"LINER_API_HOST": "http://not usable"},
+            True,
+            f"{DEMO_ALONE} --demo is given, so LINER_API_HOST is not used.",
+        ),
+        (
+            True,
+            {"liner_api_token_file": "t"},
+            True,
+            f"{DEMO_ALONE} --demo is given, so LINER_API_TOKEN_FILE is not used.",
+        ),
+    ],
+)
+def test_a_real_account_wins_over_the_variable_and_the_option_wins_over_both(
+    option: bool, variables: dict[str, str], demo: bool, notice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.of_demo_option() if option else read_settings()
+    assert (settings.demo, settings.demo_notice) == (demo, notice)
+    assert pickle.loads(pickle.dumps(settings)).demo_notice == notice  # noqa: S301 - workers get it so
+    if demo:
+        host, token = settings.host_and_token()
+        assert (host, token.get_secret_value()) == ("http://127.0.0.1", "demo")
+        assert settings.token_source == "the demo"
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted", "unset"),
+    [
+        (HOST_SET, "set LINER_API_TOKEN or LINER_API_TOKEN_FILE", "unset LINER_API_HOST"),
+        (TOKEN_SET, "set LINER_API_HOST", "unset LINER_API_TOKEN or"),
+        (FILE_SET, "set LINER_API_HOST", "unset LINER_API_TOKEN_FILE or"),
+    ],
+)
+def test_half_an_account_beside_the_variable_is_neither_the_demo_nor_a_guess(
+    variables: dict[str, str], wanted: str, unset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (DEMO_SET | variables).items():
+        monkeypatch.setenv(name, value)
+    settings = read_settings()
+    assert not settings.demo
+    with pytest.raises(SettingsError) as caught:
+        settings.host_and_token()
+    said = str(caught.value)
+    assert "LINER_MCP_DEMO" in said
+    assert wanted in said
+    assert unset in said
+    assert "--demo" in said
+    assert is_a_readable_line(said)
+    assert TOKEN not in said
 
 
 def test_the_source_of_the_token_is_named() -> None:

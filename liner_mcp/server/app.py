@@ -46,6 +46,7 @@ from liner_mcp.server.arguments import in_short, refusal, unknown_arguments
 from liner_mcp.server.audit import Audit, Entry, Watcher, told_by_resource, told_by_tool
 from liner_mcp.server.callers import asked_by
 from liner_mcp.server.completions import Completions
+from liner_mcp.server.demo_marks import LINE, marked_contents, marked_prompt, marked_result
 from liner_mcp.server.noted import noting
 from liner_mcp.server.office import Office
 from liner_mcp.server.schemas import tool
@@ -81,11 +82,12 @@ class LinerServer(MCPServer[None]):
 
     def __init__(self, office: Office, *, completions: bool, watcher: Watcher | None = None) -> None:
         tools = Tools(office)
+        title, description = "Liner call recordings", "Review call-centre recordings kept in Liner (linerapp.io)."
         super().__init__(
             "liner-mcp",
-            title="Liner call recordings",
-            description="Review call-centre recordings kept in Liner (linerapp.io). Read-only.",
-            instructions=INSTRUCTIONS,
+            title=f"DEMO: {title} (invented data)" if office.demo else title,
+            description=f"{LINE} {description} Read-only." if office.demo else f"{description} Read-only.",
+            instructions="\n".join(filter(None, (office.demo_notice, INSTRUCTIONS))),
             version=__version__,
             log_level="WARNING",
             subscriptions=False,
@@ -125,6 +127,8 @@ class LinerServer(MCPServer[None]):
         """
         with asked_by(context), self._audit.call(name, arguments, context) as entry:
             result = await self._called(name, arguments, context, entry)
+            if self.office.demo and isinstance(result, CallToolResult):
+                result = marked_result(result)
             told_by_tool(entry, result)
             return result
 
@@ -180,12 +184,13 @@ class LinerServer(MCPServer[None]):
             if required and not str((arguments or {}).get(argument, "")).strip():
                 raise _invalid(f"{argument} is missing: {name} cannot be written without it.")
         try:
-            return await super().get_prompt(name, arguments, context)
+            written = await super().get_prompt(name, arguments, context)
         except ValueError as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, LinerMcpError):
                 cause = cause.__cause__  # the SDK wraps what a prompt raises, twice
             raise _invalid(_told(cause) if cause else f"{name} could not be written from these arguments.") from None
+        return marked_prompt(written) if self.office.demo and isinstance(written, GetPromptResult) else written
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[None, Any] | None = None
@@ -195,7 +200,14 @@ class LinerServer(MCPServer[None]):
         Raises: ResourceNotFoundError for what does not exist, ResourceError with a sentence for all else.
         """
         with asked_by(context), self._audit.read(str(uri), context) as entry:
-            contents = await self._read(uri, context, entry)
+            try:
+                contents = await self._read(uri, context, entry)
+            except ResourceError as error:
+                if not self.office.demo:
+                    raise
+                raise type(error)(f"{LINE} {error}") from None
+            if self.office.demo and not isinstance(contents, InputRequiredResult):
+                contents = marked_contents(contents)
             told_by_resource(entry, contents)
             return contents
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.server.callers import caller
+from liner_mcp.server.demo_marks import MARK_BYTES
 from liner_mcp.settings import Settings
 
 # See tools.py: what answers is imported when it is first asked.
@@ -131,16 +132,27 @@ class Office:
         return None if isinstance(self._settings, SettingsError) else self._settings.deadline_seconds
 
     @property
+    def demo(self) -> bool:
+        """Whether all data is invented; settings that cannot be read give no data at all."""
+        return isinstance(self._settings, Settings) and self._settings.demo
+
+    @property
+    def demo_notice(self) -> str:
+        """What the settings say about the demo, for a model and a person."""
+        return self._settings.demo_notice if isinstance(self._settings, Settings) else ""
+
+    @property
     def gives_audio(self) -> bool:
         """Whether recordings are given out as files; unreadable settings promise nothing less than the default."""
         return isinstance(self._settings, SettingsError) or self._settings.audio != "off"
 
     def budget(self, client_name: str | None) -> int:
         """Bytes that an answer may have for the host that announces itself as `client_name`."""
+        room = -MARK_BYTES if self.demo else 0
         if self.settings.max_answer_bytes is not None:
-            return self.settings.max_answer_bytes
+            return self.settings.max_answer_bytes + room
         name = (client_name or "").lower()
-        return SMALL_ANSWER_BYTES if any(part in name for part in SMALL_HOSTS) else ANSWER_BYTES
+        return (SMALL_ANSWER_BYTES if any(part in name for part in SMALL_HOSTS) else ANSWER_BYTES) + room
 
     async def aclose(self) -> None:
         """Close the connections; a later question opens new ones."""

@@ -1,6 +1,7 @@
 """/health and /ready, for whatever starts, stops and chooses processes.
 
-They are asked by address, without a name or a token, so they hold nothing: not the host, not what Liner said.
+They are asked by address, without a name or a token, so they hold nothing: not the host, not what Liner said. /ready
+says `demo` where the data is invented, so that monitoring notices a demo that was started by mistake.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Probes:
             await JSONResponse({"alive": True})(scope, receive, send)
         else:
             obstacle = "stopping" if self.draining else await self._obstacle()
-            told = {"ready": True} if obstacle is None else {"ready": False, "because": obstacle}
+            told: dict[str, bool | str] = {"ready": True} if obstacle is None else {"ready": False, "because": obstacle}
+            if self._office.demo:
+                told["demo"] = True
             await JSONResponse(told, 200 if obstacle is None else 503)(scope, receive, send)
 
     async def _look(self) -> str | None:

@@ -29,7 +29,8 @@ from liner_mcp.web.limits import LIMITS
 
 def run(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], parent: int | None = None) -> None:
     """Serve in this process. `parent` is the process that started this one as a worker, if one did."""
-    write_log(settings.mcp_log or "json")
+    # Of several processes only the parent says it.
+    write_log(settings.mcp_log or "json", settings.demo_notice if parent is None else "")
     # Else every stream would be cut at the first signal. Without sessions each ends by itself, with its answer.
     AppStatus.disable_automatic_graceful_drain()
     # What callers do wrong is told to them, and is not worth a line each.

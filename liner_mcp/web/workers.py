@@ -57,7 +57,7 @@ def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int) -
 
 def supervise(settings: Settings, listener: socket.socket, *, count: int, announce: Callable[[], None]) -> int:
     """Keep `count` workers running until told to stop; the exit code. A worker that never gets ready ends them all."""
-    write_log(settings.mcp_log or "json")
+    write_log(settings.mcp_log or "json", settings.demo_notice)
     told: list[signal.Signals] = []
 
     def hear(sig: int, _: FrameType | None) -> None:

@@ -15,6 +15,7 @@ from mcp.server import MCPServer
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 from tests.benchmarks.bare_server import bare_server
 from tests.benchmarks.contestants import KEY, ORIGIN
 from tests.benchmarks.figures import RUNS, Figure, timed
@@ -37,7 +38,7 @@ async def _fan_out(world: World) -> Figure:
     ideal = math.ceil(CALLS / CONCURRENCY) * LATENCY
     times: list[float] = []
     for _ in range(RUNS):
-        settings = Settings(mcp_demo=True, requests_per_second=0, concurrency=CONCURRENCY, max_answer_bytes=60_000)
+        settings = Settings(**ACCOUNT, requests_per_second=0, concurrency=CONCURRENCY, max_answer_bytes=60_000)
         server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world, latency=LATENCY)))
         async with Client(server) as client:
             await client.list_tools()
@@ -62,7 +63,7 @@ async def _overhead(world: World) -> list[Figure]:
     # Another call each time: what was asked for before would be answered from memory, without a request.
     ids = [call.id for call in world.calls.values() if world.records_of(call.id)][: RUNS * (WARM + SAMPLES)]
     canned = _Canned(DemoLiner(world))
-    settings = Settings(mcp_demo=True, requests_per_second=0)
+    settings = Settings(**ACCOUNT, requests_per_second=0)
     runs: list[tuple[list[float], list[float], list[float]]] = []
     async with (
         httpx.AsyncClient(transport=canned, base_url=ORIGIN, headers=KEY) as http,

@@ -16,6 +16,7 @@ from mcp import Client
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 from tests.benchmarks.bare_server import bare_server
 from tests.benchmarks.liner_openapi import LINER
 from tests.benchmarks.questions import Question
@@ -47,7 +48,7 @@ class Contestant:
 
 @asynccontextmanager
 async def _ours(liner: DemoLiner, limit: Limit) -> AsyncGenerator[Client]:
-    settings = Settings(mcp_demo=True, timezone="Europe/Moscow")
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow")
     if limit is not None:
         settings = settings.model_copy(update={"requests_per_second": limit})
     async with Client(create_server(settings, transport=httpx.ASGITransport(app=liner), now=lambda: NOW)) as client:

@@ -18,6 +18,7 @@ from mcp import Client
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
+from tests.account import ACCOUNT
 from tests.benchmarks.figures import RUNS, Figure, timed
 from tests.benchmarks.liner_process import liner_process
 from tests.benchmarks.sizes import text_of
@@ -115,7 +116,7 @@ async def _counted(origin: str, *, rate: float) -> _Counted:
 
 
 def _client(liner: DemoLiner, **settings: Any) -> Client:
-    fields: dict[str, Any] = {"mcp_demo": True, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
+    fields: dict[str, Any] = {**ACCOUNT, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
     return Client(create_server(Settings(**fields), transport=httpx.ASGITransport(app=liner), now=lambda: NOW))
 
 

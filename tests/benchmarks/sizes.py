@@ -13,6 +13,7 @@ from mcp.types import CallToolResult, TextContent
 from liner_mcp.demo import Call, DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 from tests.benchmarks import race
 from tests.benchmarks.contestants import OURS, PASSING
 from tests.benchmarks.figures import Figure
@@ -59,7 +60,7 @@ async def text_of(client: Client, tool: str, **arguments: Any) -> str:
 
 def roomy(liner: DemoLiner) -> Client:
     """A session whose answers hold a hundred rows with their summaries."""
-    settings = Settings(mcp_demo=True, timezone="Europe/Moscow", requests_per_second=0, max_answer_bytes=60_000)
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0, max_answer_bytes=60_000)
     return Client(create_server(settings, transport=httpx.ASGITransport(app=liner), now=lambda: NOW))
 
 

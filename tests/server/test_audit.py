@@ -25,6 +25,7 @@ from liner_mcp.server.app import create_server
 from liner_mcp.server.audit import asked_ids
 from liner_mcp.server.known import RESOURCES, TOOLS
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 from tests.conftest import NOW, Connect
 from tests.gate import Gate
 from tests.lines import Lines, caught, numbers_of, words_of
@@ -384,7 +385,7 @@ def test_over_stdio_no_line_is_written_unless_it_is_asked_for() -> None:
         "io.modelcontextprotocol/clientCapabilities": {},
     }
     asked: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {**call, "_meta": meta}}
-    for log, events in (("", []), ("off", []), ("json", ["audit"])):
+    for log, events in (("", []), ("off", []), ("json", ["message", "audit"])):
         process = subprocess.Popen(
             [sys.executable, "-m", "liner_mcp", "serve", "--demo"],
             env={"LINER_MCP_LOG": log, **_environment()},
@@ -411,6 +412,6 @@ def _environment() -> dict[str, str]:
 
 async def test_without_a_reader_nothing_is_made() -> None:
     with caught(logging.WARNING) as lines:
-        server = create_server(Settings(mcp_demo=True), transport=httpx.ASGITransport(app=DemoLiner()))
+        server = create_server(Settings(**ACCOUNT), transport=httpx.ASGITransport(app=DemoLiner()))
         await server.call_tool("list_directory", {"kind": "orders"})
     assert lines.texts == []

@@ -20,6 +20,7 @@ from liner_mcp.demo import Call, DemoLiner, World
 from liner_mcp.review import whole
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 from tests.conftest import NOW, Connect, Session, fits, text_of
 from tests.review.counting import METRICS, MOSCOW, agentless_hangups_unknown, counted, grouped_by, groups_of, summed
 from tests.review.finding import Gate
@@ -405,7 +406,7 @@ async def test_progress_is_told_only_to_a_host_that_asks(world: World) -> None:
     async def heard(message: Any) -> None:
         messages.append(message)
 
-    settings = Settings(mcp_demo=True, requests_per_second=0)
+    settings = Settings(**ACCOUNT, requests_per_second=0)
     server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)), now=lambda: NOW)
     async with Client(server, mode="legacy", message_handler=heard) as client:
         await Session(client).answer("call_stats", since="-40d")

@@ -25,6 +25,7 @@ from liner_mcp.review.directory import NAME_CHARACTERS
 from liner_mcp.review.privacy import cut, shown
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 from tests.conftest import NOW, Connect, Session, text_of
 from tests.review.support import Spoilt
 from tests.server.hostile import FAKE_CURSOR, HARMLESS, REAL_CURSOR, TEXTS, Scene, replaced
@@ -84,7 +85,7 @@ def expected_row(harmless: dict[str, Any], text: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def session(app: Any, mode: Any = "auto", **fields: Any) -> AsyncGenerator[Session]:
-    made = Settings(mcp_demo=True, timezone="Europe/Moscow", requests_per_second=0, max_answer_bytes=60_000, **fields)
+    made = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0, max_answer_bytes=60_000, **fields)
     server = create_server(made, transport=httpx.ASGITransport(app=app), now=lambda: NOW)
     async with Client(server, mode=mode, raise_exceptions=True) as client:
         yield Session(client)

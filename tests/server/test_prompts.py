@@ -17,6 +17,7 @@ from mcp.types import INVALID_PARAMS, PromptReference, TextContent
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 from tests.conftest import NOW, Session
 from tests.review.support import Spoilt
 
@@ -48,7 +49,7 @@ def most_of(argument: str) -> int:
 
 @pytest.fixture(params=["auto", "legacy"])
 async def client(request: pytest.FixtureRequest, liner: DemoLiner) -> AsyncGenerator[Client]:
-    settings = Settings(mcp_demo=True, timezone="Europe/Moscow", requests_per_second=0)
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0)
     server = create_server(settings, transport=httpx.ASGITransport(app=liner), now=lambda: NOW)
     async with Client(server, mode=request.param) as connected:
         yield connected
@@ -450,7 +451,7 @@ async def test_free_text_is_not_completed(client: Client) -> None:
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_nothing_is_completed_when_liner_fails(world: World, mode: Any) -> None:
     spoilt = Spoilt(DemoLiner(world), refused={"^/v2/(user|order|agent-group)": 422})
-    for settings, app in ((Settings(mcp_demo=True, requests_per_second=0), spoilt), (Settings(), spoilt)):
+    for settings, app in ((Settings(**ACCOUNT, requests_per_second=0), spoilt), (Settings(), spoilt)):
         server = create_server(settings, transport=httpx.ASGITransport(app=cast("Any", app)), now=lambda: NOW)
         async with Client(server, mode=mode) as failing:
             assert await completed(failing, "review_agent", "agent", "a") == []

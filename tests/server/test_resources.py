@@ -15,6 +15,7 @@ from mcp.types import INVALID_PARAMS, BlobResourceContents, ResourceTemplateRefe
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +30,7 @@ TEMPLATES = [
 
 @pytest.fixture(params=["auto", "legacy"])
 async def client(request: pytest.FixtureRequest, world: World) -> AsyncGenerator[Client]:
-    settings = Settings(mcp_demo=True, timezone="Europe/Moscow", requests_per_second=0)
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0)
     server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)))
     async with Client(server, mode=request.param) as connected:
         yield connected
@@ -149,7 +150,7 @@ async def test_ids_listed_recently_complete_what_is_begun(client: Client) -> Non
 
 
 async def test_a_server_that_several_share_offers_no_ids(world: World) -> None:
-    settings = Settings(mcp_demo=True, requests_per_second=0)
+    settings = Settings(**ACCOUNT, requests_per_second=0)
     server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)), shared=True)
     async with Client(server) as client:
         assert client.server_capabilities.completions is None

@@ -17,6 +17,7 @@ from liner_mcp.errors import SettingsError
 from liner_mcp.review.table import FullRecord
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
+from tests.account import ACCOUNT
 from tests.conftest import NOW, Connect, Session, fits, text_of
 
 pytestmark = pytest.mark.anyio
@@ -68,7 +69,7 @@ async def test_a_cursor_alone_goes_on_and_the_pages_together_are_the_whole() -> 
     world = World.generate(now=NOW, days=2, calls=40)
     call = world.add_call()
     ids = [world.add_record(call.id, summary=f"Part {number}").id for number in range(7)]
-    settings = Settings(mcp_demo=True, requests_per_second=0)
+    settings = Settings(**ACCOUNT, requests_per_second=0)
     async with Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)))) as client:
         session = Session(client)
         answer = await session.answer("list_call_records", call_id=call.id, limit=3)
@@ -93,7 +94,7 @@ async def test_an_empty_cursor_counts_as_none(connect: Connect) -> None:
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_hosts_that_cut_at_10_kb_get_smaller_pages(world: World, client: str, small: bool, mode: Any) -> None:
     ids = [call.id for call in world.calls.values() if any(r.summary for r in world.records_of(call.id))][:90]
-    settings = Settings(mcp_demo=True, requests_per_second=0)
+    settings = Settings(**ACCOUNT, requests_per_second=0)
     server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)))
     async with Client(server, mode=mode, client_info=Implementation(name=client, version="1")) as connected:
         size = len(text_of(await Session(connected).ask("get_call_summaries", call_ids=ids)).encode())

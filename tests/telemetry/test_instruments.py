@@ -23,6 +23,7 @@ from liner_mcp.liner.pressure import FAILURES_TO_OPEN
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from liner_mcp.telemetry.export import Discreet, Telemetry
+from tests.account import ACCOUNT
 from tests.conftest import NOW
 from tests.gate import Gate
 
@@ -70,7 +71,7 @@ def seen() -> Generator[Seen]:
 
 @asynccontextmanager
 async def connected(seen: Seen, liner: Any, *, shared: bool = False, **settings: Any) -> AsyncGenerator[Client]:
-    fields: dict[str, Any] = {"mcp_demo": True, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
+    fields: dict[str, Any] = {**ACCOUNT, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
     server = create_server(
         Settings(**fields),
         transport=httpx.ASGITransport(app=liner),

@@ -22,6 +22,7 @@ from liner_mcp.settings import read_settings
 from liner_mcp.web.app import Wrapper, create_web_app
 from liner_mcp.web.connection import Connection
 from liner_mcp.web.limits import LIMITS, Limits
+from tests.account import ACCOUNT
 from tests.conftest import NOW
 from tests.serving import served
 
@@ -40,7 +41,7 @@ def serving(
 ) -> Generator[str]:
     """The origin of our server, which asks `liner`."""
     app = create_web_app(
-        read_settings(**{"mcp_demo": True, "requests_per_second": 0, "timezone": "UTC", **settings}),
+        read_settings(**{**ACCOUNT, "requests_per_second": 0, "timezone": "UTC", **settings}),
         transport=httpx.ASGITransport(app=liner),
         now=lambda: NOW,
         authenticator=authenticator,

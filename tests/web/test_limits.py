@@ -16,6 +16,7 @@ from liner_mcp.demo import DemoLiner
 from liner_mcp.settings import read_settings
 from liner_mcp.web.app import create_web_app
 from liner_mcp.web.limits import LIMITS
+from tests.account import ACCOUNT
 from tests.lines import caught
 from tests.serving import served
 from tests.web.support import (
@@ -96,7 +97,7 @@ def test_a_body_that_drips_ends_as_well(liner: DemoLiner) -> None:
 
 
 def test_a_body_that_does_not_come_before_the_server_has_stopped_is_told_so(liner: DemoLiner) -> None:
-    app = create_web_app(read_settings(mcp_demo=True), transport=httpx.ASGITransport(app=liner))
+    app = create_web_app(read_settings(**ACCOUNT), transport=httpx.ASGITransport(app=liner))
     asked = raw(question("tools/list"), expect="100-continue").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
     with caught() as lines:
         with ExitStack() as held, served(app, timeout_graceful_shutdown=1) as origin:

@@ -13,6 +13,7 @@ from liner_mcp.demo import DemoLiner
 from liner_mcp.settings import read_settings
 from liner_mcp.web.app import create_web_app
 from liner_mcp.web.limits import LIMITS
+from tests.account import ACCOUNT
 from tests.serving import served
 from tests.web.support import in_time, names_of, serving
 
@@ -75,7 +76,7 @@ def test_a_refused_token_and_a_liner_that_hangs_are_told_apart(liner: DemoLiner)
 
 
 def test_while_stopping_it_is_alive_and_not_ready(liner: DemoLiner) -> None:
-    app = create_web_app(read_settings(mcp_demo=True), transport=httpx.ASGITransport(app=liner))
+    app = create_web_app(read_settings(**ACCOUNT), transport=httpx.ASGITransport(app=liner))
     with served(app) as origin:
         assert httpx.get(f"{origin}/ready").status_code == 200
         app.drain()
@@ -84,6 +85,13 @@ def test_while_stopping_it_is_alive_and_not_ready(liner: DemoLiner) -> None:
         assert answer.json() == {"ready": False, "because": "stopping"}
         assert answer.headers["connection"] == "close"
         assert httpx.get(f"{origin}/health").status_code == 200
+
+
+def test_ready_says_that_the_data_is_invented(liner: DemoLiner) -> None:
+    app = create_web_app(read_settings(mcp_demo=True), transport=httpx.ASGITransport(app=liner))
+    with served(app) as origin:
+        assert httpx.get(f"{origin}/ready").json() == {"ready": True, "demo": True}
+        assert httpx.get(f"{origin}/health").json() == {"alive": True}
 
 
 def test_probes_are_only_read(liner: DemoLiner) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
+import subprocess
 import threading
 from collections.abc import Generator
 from pathlib import Path
@@ -29,7 +31,7 @@ from tests.web.support import (
     serving,
     until,
 )
-from tests.web.test_stopping import ended, started
+from tests.web.test_stopping import COMMAND, ended, started
 
 KEYS = [
     "time",
@@ -275,6 +277,38 @@ def test_served_over_http_every_line_on_stderr_is_json_unless_it_is_switched_off
     told = [json.loads(line) for line in errors.splitlines()]
     assert [line["event"] for line in told] == ["audit", "request"]
     assert told[0]["request_id"] == told[1]["request_id"]
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
+@pytest.mark.parametrize(
+    ("demo", "account", "notice"),
+    [
+        (("--demo",), {}, "DEMO: all data is invented; no Liner account is used."),
+        (
+            (),
+            {"LINER_MCP_DEMO": "true", "LINER_API_HOST": "liner.example", "LINER_API_TOKEN": "demo"},
+            "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are set.",
+        ),
+    ],
+    ids=["the demo", "ignored"],
+)
+def test_the_log_over_http_begins_with_what_is_said_about_the_demo_once(
+    options: tuple[str, ...], demo: tuple[str, ...], account: dict[str, str], notice: str
+) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "127.0.0.1:0", *demo, *options], env={**os.environ, **account}, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            assert process.stderr
+            first, announced = process.stderr.readline(), process.stderr.readline()
+            process.terminate()
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
+    assert json.loads(first)["text"] == notice
+    assert announced.startswith("liner-mcp serves MCP at http://")
+    assert announced.endswith(f" ({notice})\n")
 
 
 def test_the_log_can_be_switched_off() -> None:

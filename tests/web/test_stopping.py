@@ -55,8 +55,10 @@ def started(*options: str, address: str = "127.0.0.1:0", **settings: str) -> Gen
         try:
             assert process.stderr
             line = process.stderr.readline()
+            if line.startswith("{"):  # the log begins before it
+                line = process.stderr.readline()
             assert line.startswith("liner-mcp serves MCP at http://"), line
-            yield process, line.split()[-1]
+            yield process, line.split()[4]
         finally:
             process.kill()
 
