@@ -21,11 +21,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liner_mcp import __version__
-from liner_mcp.assumptions.table import ASSUMPTIONS
 from liner_mcp.demo import DemoLiner, Habits, LastPage, World
+from liner_mcp.diagnostics.assumptions.table import ASSUMPTIONS
+from liner_mcp.diagnostics.probe import MOST_REQUESTS, Probe, Report
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.protocol import PAGE_LIMIT
-from liner_mcp.probe import MOST_REQUESTS, Probe, Report
 from liner_mcp.settings import Settings
 from tests.conftest import NOW
 from tests.review.support import Spoilt
@@ -44,7 +44,7 @@ class Probed:
 
     def __init__(self, probe: Probe, report: Report) -> None:
         self.report = report
-        self.requests = probe.allowance.used
+        self.requests = probe.budget.used
         self.text = "\n".join(report.lines)
         rows = [line.split(" | ") for line in report.lines if line.count(" | ") == 3]
         self.found = {row[0].strip(): row[1] for row in rows}
