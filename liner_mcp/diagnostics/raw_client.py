@@ -7,9 +7,11 @@ request is counted against a budget before it is sent, redirects included.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Literal, cast
 
 import anyio
@@ -99,6 +101,25 @@ class RawAnswer:
         if 200 <= self.status < 300:
             return "success" in self.envelope and not self.succeeded
         return 400 <= self.status < 500 and self.status not in (401, 403, 429)
+
+    @property
+    def message_length(self) -> str:
+        """Only the length of Liner's message: its content may name a person, however it is masked."""
+        message = self.envelope.get("message")
+        if not isinstance(message, str) or not message.strip():
+            return "no message"
+        script = "Cyrillic" if re.search("[\u0400-\u04ff]", message) else "Latin"
+        return f"a message of {len(message.strip())} characters in {script} letters"
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """By how many seconds Liner's clock is ahead of ours; None without a Date header."""
+        try:
+            moment = parsedate_to_datetime(self.headers["date"])
+            middle = self.sent_at + (self.received_at - self.sent_at) / 2
+            return (moment - middle).total_seconds() + 0.5  # a Date has whole seconds: on average half of one is lost
+        except (KeyError, ValueError, TypeError, OverflowError):
+            return None
 
     @property
     def data(self) -> object:

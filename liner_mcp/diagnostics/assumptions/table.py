@@ -12,12 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple, cast
 
 from liner_mcp.diagnostics.assumptions import requests as sent
 from liner_mcp.diagnostics.assumptions.requests import Answers, Request, Undecided
-from liner_mcp.diagnostics.raw_client import ABSENT, RawAnswer, number
+from liner_mcp.diagnostics.raw_client import ABSENT, number
 from liner_mcp.errors import UnreadableAnswer
 from liner_mcp.liner import protocol
 from liner_mcp.liner.models import Call, CallRecord, Identified, Order
@@ -73,7 +72,7 @@ def _trailing_slash(answers: Answers) -> Finding:
 
 
 def _clock(answers: Answers) -> Finding:
-    measured = [found for answer in answers.received.values() if (found := _seconds_ahead(answer)) is not None]
+    measured = [found for answer in answers.received.values() if (found := answer.clock_ahead) is not None]
     if not measured:
         raise Undecided("no Date header was sent")
     seconds = min(measured, key=abs)  # the slower the answer, the further its Date is from now
@@ -81,15 +80,6 @@ def _clock(answers: Answers) -> Finding:
     if abs(seconds) <= CLOCKS_AGREE_SECONDS:
         return "agrees within 2 s" if abs(seconds) <= 2 else found
     return found, "windows that end now, and words such as -1h, are off by as much; set this machine's clock"
-
-
-def _seconds_ahead(answer: RawAnswer) -> float | None:
-    try:
-        moment = parsedate_to_datetime(answer.headers["date"])
-        middle = answer.sent_at + (answer.received_at - answer.sent_at) / 2
-        return (moment - middle).total_seconds() + 0.5  # the header has whole seconds: on average half of one is lost
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
 
 
 def _rate_headers(answers: Answers) -> Finding:
@@ -264,7 +254,7 @@ def _window_start(answers: Answers) -> Finding:
 def _long_window(answers: Answers) -> Finding:
     answer, month = answers.answer(sent.LONG_WINDOW), answers.received.get(sent.CALLS)
     if answer.refused and month is not None and month.succeeded:
-        found = f"{sent.YEAR_DAYS} days are refused ({answer}, {_length_of_message(answer)})"
+        found = f"{sent.YEAR_DAYS} days are refused ({answer}, {answer.message_length})"
         return found, "questions about so long a time fail; ask for shorter ones"
     answers.page(sent.LONG_WINDOW)
     return f"{sent.YEAR_DAYS} days are accepted"
@@ -304,20 +294,11 @@ def _refusals(answers: Answers) -> Finding:
     seen = [answer for answer in map(answers.received.get, requests) if answer is not None and answer.refused]
     if not seen:
         raise Undecided("nothing was refused")
-    found = "; ".join(dict.fromkeys(f"{answer}, {_length_of_message(answer)}" for answer in seen))
+    found = "; ".join(dict.fromkeys(f"{answer}, {answer.message_length}" for answer in seen))
     # Of a 404 the status says everything.
     if all(isinstance(answer.envelope.get("message"), str) for answer in seen if answer.status != 404):
         return found
     return found, "Liner's reason for a refusal is not told"
-
-
-def _length_of_message(answer: RawAnswer) -> str:
-    """Only the length of Liner's message: its content may name a person, however it is masked."""
-    message = answer.envelope.get("message")
-    if not isinstance(message, str) or not message.strip():
-        return "no message"
-    script = "Cyrillic" if re.search("[\u0400-\u04ff]", message) else "Latin"
-    return f"a message of {len(message.strip())} characters in {script} letters"
 
 
 def _record_list(answers: Answers) -> Finding:
