@@ -174,7 +174,7 @@ def _check(options: argparse.Namespace) -> int:
 def _probe(settings: Settings | SettingsError) -> int:
     import anyio
 
-    from liner_mcp.probe import Probe
+    from liner_mcp.diagnostics.probe import Probe
 
     try:
         probe = Probe(settings)

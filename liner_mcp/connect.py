@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from liner_mcp.liner.audio import AudioClient
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.watching import Observer
+from liner_mcp.liner.wire import FULL_JITTER, Wire
 from liner_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,13 +33,7 @@ def open_clients(
     Raises: SettingsError when host or token is missing.
     """
     origin, token = settings.host_and_token()
-    # The HTTP library logs URLs, which hold ids, and at DEBUG the headers of answers, which may hold anything.
-    for noisy in ("httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    # A retry that helped is nobody's concern; one that did not is told in the answer.
-    logging.getLogger("stamina").setLevel(logging.ERROR)
-    if settings.demo and transport is None:
-        transport = _demo_transport()
+    transport = _prepare(settings, transport)
     liner = LinerClient(
         origin,
         token,
@@ -48,9 +43,40 @@ def open_clients(
         breaks=shared,
         observer=observer,
     )
+    return liner, _open_audio(settings, origin, transport)
+
+
+def open_connections(
+    settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None
+) -> tuple[Wire, AudioClient]:
+    """The same as `open_clients` without the client of the API: to examine Liner's answers as they were sent."""
+    origin, token = settings.host_and_token()
+    transport = _prepare(settings, transport)
+    wire = Wire(
+        origin,
+        token,
+        concurrency=settings.concurrency,
+        requests_per_second=settings.requests_per_second,
+        transport=transport,
+        jitter=FULL_JITTER,
+        breaks=False,
+    )
+    return wire, _open_audio(settings, origin, transport)
+
+
+def _prepare(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncBaseTransport | None:
+    """Silence the HTTP libraries, and choose what replaces the network, if anything does."""
+    # The HTTP library logs URLs, which hold ids, and at DEBUG the headers of answers, which may hold anything.
+    for noisy in ("httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # A retry that helped is nobody's concern; one that did not is told in the answer.
+    logging.getLogger("stamina").setLevel(logging.ERROR)
+    return _demo_transport() if settings.demo and transport is None else transport
+
+
+def _open_audio(settings: Settings, origin: str, transport: httpx.AsyncBaseTransport | None) -> AudioClient:
     # Plain http is allowed for a loopback Liner only, whose files then are on loopback too.
-    audio = AudioClient(max_bytes=settings.max_audio_bytes, loopback=origin.startswith("http://"), transport=transport)
-    return liner, audio
+    return AudioClient(max_bytes=settings.max_audio_bytes, loopback=origin.startswith("http://"), transport=transport)
 
 
 def _demo_transport() -> httpx.AsyncBaseTransport:

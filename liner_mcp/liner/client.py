@@ -39,7 +39,6 @@ from liner_mcp.liner.models import (
 )
 from liner_mcp.liner.paging import Listing, PageWalk, read_twice
 from liner_mcp.liner.protocol import CallFilter, ListPage, Query
-from liner_mcp.liner.raw import Allowance, RawReader
 from liner_mcp.liner.text import clean
 from liner_mcp.liner.watching import Observer
 from liner_mcp.liner.wire import FULL_JITTER, Traffic, Wire, time_left
@@ -145,10 +144,6 @@ class LinerClient:
     async def aclose(self) -> None:
         """Close the pool. A later request opens a new one."""
         await self._wire.aclose()
-
-    def raw(self, allowance: Allowance) -> RawReader:
-        """The same connection for answers as they come, counted and never retried: to examine Liner itself."""
-        return RawReader(self._wire, self.origin, allowance)
 
     # What Liner can be asked ------------------------------------------------------------------------------------
 

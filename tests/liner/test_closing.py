@@ -11,8 +11,6 @@ import pytest
 from liner_mcp.errors import ConnectionClosed, LinerMcpError
 from liner_mcp.liner import sharing
 from liner_mcp.liner.client import LinerClient
-from liner_mcp.liner.protocol import Query
-from liner_mcp.liner.raw import Allowance
 from tests.liner.test_client import client_at, client_of, listening
 from tests.liner.test_pressure import Scripted
 from tests.liner.test_sharing import Held
@@ -68,15 +66,6 @@ async def test_whoever_waits_while_liner_wants_peace_or_for_another_attempt_is_t
     client = client_of(failing, jitter=ten_seconds)
     assert_told_of_the_close(await closed_while(client, partial(client.call, 1)), 1)
     assert len(slowing.arrivals) == len(failing.arrivals) == 1
-
-
-async def test_whoever_reads_a_raw_answer_is_told() -> None:
-    app = Held()
-    client = client_of(app, concurrency=1)
-    reader = client.raw(Allowance(20))
-    told = await closed_while(client, *[partial(reader.get, Query(f"/{one}/")) for one in "ab"])
-    assert_told_of_the_close(told, 2)
-    assert app.asked == 1
 
 
 async def test_a_run_of_many_is_over_and_opens_nothing_anew() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from liner_mcp.assumptions.table import ASSUMPTIONS
+from liner_mcp.diagnostics.assumptions.table import ASSUMPTIONS
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "assumptions.md"
 ROWS = [

@@ -1,22 +1,24 @@
-"""Raw answers: as they came, counted before they are asked for, and never asked for twice."""
+"""Raw answers: as they came, counted before they are sent, and never asked for twice."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from liner_mcp.errors import RateLimited, RequestError, Unreachable, UnreadableAnswer
-from liner_mcp.liner import raw, wire
-from liner_mcp.liner.client import LinerClient
+from liner_mcp.diagnostics import raw_client
+from liner_mcp.diagnostics.raw_client import RawAnswer, RawClient, RequestBudget
+from liner_mcp.errors import ConnectionClosed, LinerMcpError, RateLimited, RequestError, Unreachable, UnreadableAnswer
+from liner_mcp.liner import wire
 from liner_mcp.liner.protocol import Query
-from liner_mcp.liner.raw import Allowance, RawReader
-from tests.liner.test_client import client_of
+from liner_mcp.liner.wire import FULL_JITTER, Wire
 from tests.liner.test_pressure import Scripted
+from tests.liner.test_sharing import Held
 
 pytestmark = pytest.mark.anyio
 
@@ -24,9 +26,29 @@ ORIGIN = "https://liner.example.com"
 
 
 @asynccontextmanager
+async def connected(
+    transport: httpx.AsyncBaseTransport, *, most: int = 20, concurrency: int = 4
+) -> AsyncGenerator[tuple[RawClient, Wire]]:
+    """A client on a connection that others may use too."""
+    connection = Wire(
+        ORIGIN,
+        SecretStr("t0ken"),
+        concurrency=concurrency,
+        requests_per_second=0,
+        transport=transport,
+        jitter=FULL_JITTER,
+        breaks=False,
+    )
+    try:
+        yield RawClient(connection, ORIGIN, RequestBudget(most)), connection
+    finally:
+        await connection.aclose()
+
+
+@asynccontextmanager
 async def reading(
     answer: Callable[[httpx.Request], httpx.Response], most: int = 20
-) -> AsyncGenerator[tuple[RawReader, list[str]]]:
+) -> AsyncGenerator[tuple[RawClient, list[str]]]:
     asked: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -34,9 +56,25 @@ async def reading(
         assert request.headers["x-api-key"] == "t0ken"
         return answer(request)
 
-    transport = httpx.MockTransport(handler)
-    async with LinerClient(ORIGIN, SecretStr("t0ken"), requests_per_second=0, transport=transport) as client:
-        yield client.raw(Allowance(most)), asked
+    async with connected(httpx.MockTransport(handler), most=most) as (client, _):
+        yield client, asked
+
+
+async def both(client: RawClient) -> list[RawAnswer | LinerMcpError]:
+    """What becomes of two requests at once."""
+    results: list[RawAnswer | LinerMcpError] = []
+
+    async def get(path: str) -> None:
+        try:
+            results.append(await client.get(Query(path)))
+        except LinerMcpError as error:
+            results.append(error)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(get, "/a/")
+            group.start_soon(get, "/b/")
+    return results
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 429, 500, 503])
@@ -48,8 +86,8 @@ async def test_any_status_comes_back_as_it_is_and_nothing_is_retried(status: int
         answer = await reader.get(Query("/x/"))
     assert (answer.status, answer.body, answer.json) == (status, "json", {"a": 1})
     assert answer.headers["retry-after"] == "1"
-    assert answer.sent_at <= answer.got_at
-    assert len(asked) == reader.allowance.used == 1
+    assert answer.sent_at <= answer.received_at
+    assert len(asked) == reader.budget.used == 1
 
 
 @pytest.mark.parametrize(
@@ -69,10 +107,10 @@ async def test_a_redirect_on_the_host_is_followed_and_counted() -> None:
 
     async with reading(answer) as (reader, asked):
         found = await reader.get(Query("/x/", (("a", "1"),)))
-        assert (found.status, found.hops, found.leads) == (200, ("/x?a=1",), None)
-        assert reader.allowance.used == len(asked) == 2
+        assert (found.status, found.redirects, found.unfollowed) == (200, ("/x?a=1",), None)
+        assert reader.budget.used == len(asked) == 2
         found = await reader.get(Query("/x/"), follow=False)
-        assert (found.status, found.hops, found.leads) == (301, (), "on")
+        assert (found.status, found.redirects, found.unfollowed) == (301, (), "same host")
 
 
 async def test_a_redirect_away_is_never_followed() -> None:
@@ -81,13 +119,13 @@ async def test_a_redirect_away_is_never_followed() -> None:
         asked,
     ):
         found = await reader.get(Query("/x/"))
-    assert (found.leads, len(asked)) == ("away", 1)
+    assert (found.unfollowed, len(asked)) == ("another host", 1)
 
 
 async def test_a_circle_of_redirects_ends() -> None:
     async with reading(lambda _: httpx.Response(307, headers={"location": "/x/"})) as (reader, asked):
         found = await reader.get(Query("/x/"))
-    assert (found.leads, len(asked)) == ("on", 1 + wire.MAX_REDIRECTS)
+    assert (found.unfollowed, len(asked)) == ("same host", 1 + wire.MAX_REDIRECTS)
 
 
 async def test_a_pause_that_liner_asked_of_anybody_holds_for_raw_answers_too() -> None:
@@ -99,22 +137,45 @@ async def test_a_pause_that_liner_asked_of_anybody_holds_for_raw_answers_too() -
 
 
 async def test_a_429_that_a_raw_answer_met_pauses_everybody() -> None:
-    transport = httpx.MockTransport(lambda _: httpx.Response(429, headers={"Retry-After": "40"}))
-    async with LinerClient(ORIGIN, SecretStr("t0ken"), requests_per_second=0, transport=transport) as client:
-        await client.raw(Allowance(20)).get(Query("/x/"))
+    asked: list[str] = []
+
+    def refusing(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(429, headers={"Retry-After": "40"})
+
+    async with connected(httpx.MockTransport(refusing)) as (client, connection):
+        await client.get(Query("/x/"))
         with pytest.raises(RateLimited, match="the pause is not over"), anyio.fail_after(20):
-            await client.call(7)
-        assert client.traffic.requests == 1
+            await connection.get(Query("/y/"))
+    assert asked == ["/x/"]
 
 
 async def test_who_waits_for_a_raw_answers_turn_heeds_the_pause_that_the_first_one_met() -> None:
     for retry_after, outcomes in (("0.1", [429, 200]), ("40", [429, RateLimited])):
         app = Scripted(429, retry_after=retry_after)
-        async with client_of(app, concurrency=1) as client:
-            reader = client.raw(Allowance(20))
-            answers = await client.each([lambda reader=reader: reader.get(Query("/x/"))] * 2)
+        async with connected(httpx.ASGITransport(app=app), concurrency=1) as (client, _):
+            answers = await both(client)
         assert [getattr(answer, "status", type(answer)) for answer in answers] == outcomes
         assert len(app.arrivals) == outcomes.count(429) + outcomes.count(200)
+
+
+async def test_whoever_reads_a_raw_answer_while_the_connection_is_closed_is_told() -> None:
+    app = Held()
+    async with connected(httpx.ASGITransport(app=app), concurrency=1) as (client, connection):
+        told: list[Any] = []
+
+        async def read_both() -> None:
+            told.extend(await both(client))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(read_both)
+            await anyio.wait_all_tasks_blocked()
+            await connection.aclose()
+    assert [type(error) for error in told] == [ConnectionClosed, ConnectionClosed]
+    assert {str(error) for error in told} == {
+        "The connection to Liner was closed before the answer was there. Ask again."
+    }
+    assert app.asked == 1
 
 
 async def test_a_request_beyond_the_allowance_is_never_sent() -> None:
@@ -123,7 +184,7 @@ async def test_a_request_beyond_the_allowance_is_never_sent() -> None:
             await reader.get(Query("/x/"))
         with pytest.raises(RequestError):
             await reader.get(Query("/x/"))
-    assert len(asked) == reader.allowance.used == 2
+    assert len(asked) == reader.budget.used == 2
 
 
 async def test_a_body_beyond_the_cap_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,13 +195,13 @@ async def test_a_body_beyond_the_cap_is_not_read(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_an_answer_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(raw_client, "REQUEST_SECONDS", 0.05)
 
     class Silent(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             await anyio.Event().wait()
             return httpx.Response(200, request=request)
 
-    async with LinerClient(ORIGIN, SecretStr("t0ken"), requests_per_second=0, transport=Silent()) as client:
+    async with connected(Silent()) as (client, _):
         with pytest.raises(Unreachable):
-            await client.raw(Allowance(20)).get(Query("/x/"))
+            await client.get(Query("/x/"))

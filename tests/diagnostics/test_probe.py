@@ -15,17 +15,18 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liner_mcp import __version__
-from liner_mcp.assumptions.table import ASSUMPTIONS
 from liner_mcp.demo import DemoLiner, Habits, LastPage, World
+from liner_mcp.diagnostics.assumptions.table import ASSUMPTIONS
+from liner_mcp.diagnostics.probe import MOST_REQUESTS, Probe, Report
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.protocol import PAGE_LIMIT
-from liner_mcp.probe import MOST_REQUESTS, Probe, Report
 from liner_mcp.settings import Settings
 from tests.conftest import NOW
 from tests.review.support import Spoilt
@@ -44,7 +45,7 @@ class Probed:
 
     def __init__(self, probe: Probe, report: Report) -> None:
         self.report = report
-        self.requests = probe.allowance.used
+        self.requests = probe.budget.used
         self.text = "\n".join(report.lines)
         rows = [line.split(" | ") for line in report.lines if line.count(" | ") == 3]
         self.found = {row[0].strip(): row[1] for row in rows}
@@ -399,6 +400,39 @@ async def test_a_road_that_breaks_twice_is_left(world: World) -> None:
     assert "could not be told: Liner did not answer in time" in found.outcome["dictionary_paths"]
 
 
+class Stalling(httpx.ASGITransport):
+    """A Liner that never answers where `part` is in the target."""
+
+    def __init__(self, app: Any, part: str) -> None:
+        super().__init__(app=app)
+        self.part = part
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.part in str(request.url):
+            await anyio.Event().wait()
+        return await super().handle_async_request(request)
+
+
+async def test_a_probe_whose_time_is_over_says_so_and_claims_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liner_mcp.diagnostics.probe.PROBE_SECONDS", 0.05)
+    found = await probed(None, transport=Stalling(demo(world), "/v2/order"))
+    assert all(outcome.startswith("could not be told") for outcome in found.outcome.values())
+    assert found.outcome["call_fields"] == found.outcome["file_link"] == "could not be told: it was not asked"
+    assert "1 requests made; ended early: the probe's 0 s are over." in found.text
+    assert found.report.exit_code == 1
+
+
+async def test_a_file_that_never_begins_is_left_and_the_rest_is_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liner_mcp.diagnostics.probe.FILE_SECONDS", 0.05)
+    found = await probed(None, transport=Stalling(demo(world), "/audio/"))
+    assert found.outcome["file_link"] == "could not be told: the file did not begin within 0 s"
+    assert found.outcome["long_window"] == "as assumed"
+
+
 # Failing steps -------------------------------------------------------------------------------------------------------
 
 
@@ -598,7 +632,8 @@ def test_ctrl_c_prints_what_is_known_by_then(world: World) -> None:
     assert process.returncode == 130
     assert stderr == ""
     assert "as assumed" in next(line for line in stdout.splitlines() if line.startswith("dictionary_paths"))
-    assert "could not be told: it was not asked" in stdout
+    for key in ("limit", "window_start", "file_link"):  # nothing is claimed of what was not looked at
+        assert next(line for line in stdout.splitlines() if line.startswith(key)).endswith("it was not asked")
     assert stdout.rstrip().endswith("ended early: interrupted.")
 
 

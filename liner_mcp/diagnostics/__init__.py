@@ -1,0 +1,1 @@
+"""What `liner-mcp check --probe` runs: it examines a live Liner and compares it with what the code assumes."""

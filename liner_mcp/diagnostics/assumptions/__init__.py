@@ -1,0 +1,1 @@
+"""What the code assumes of Liner beyond its documentation, and how a probe tests it."""

@@ -1,0 +1,379 @@
+"""What the code assumes where Liner's documentation is silent: the table at the end has one row per assumption.
+
+A row's judgement names the requests that it needs. It returns what was found, and where that differs from what the code
+needs, also what a user notices. It raises Undecided where the answers decide nothing. An assumption holds when the code
+is right without a detour. docs/assumptions.md explains each row, and the assumptions that no probe can test.
+
+A report is made of these texts and may be published: they hold no name, id, phone, summary or address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, cast
+
+from liner_mcp.diagnostics.assumptions import requests as sent
+from liner_mcp.diagnostics.assumptions.requests import Answers, Request, Undecided
+from liner_mcp.diagnostics.raw_client import ABSENT, number
+from liner_mcp.errors import UnreadableAnswer
+from liner_mcp.liner import protocol
+from liner_mcp.liner.models import Call, CallRecord, Identified, Order
+from liner_mcp.liner.protocol import PAGE_LIMIT
+
+Finding = str | tuple[str, str]
+
+CLOCKS_AGREE_SECONDS = 60.0  # windows are asked in minutes and hours; a recording takes longer to be listed
+ROWS_IN_ORDER = 3  # two rows are always in some order
+
+_LIMIT_HEADER = re.compile(r"(x-)?rate-?limit(-(limit|remaining|reset|policy|used))?")
+
+
+class Verdict(NamedTuple):
+    """What is known of one assumption. `text` says what a user notices, or why nothing could be told."""
+
+    outcome: Literal["as assumed", "differs", "could not be told"]
+    found: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """One row of the table."""
+
+    key: str
+    assumed: str
+    judge: Callable[[Answers], Finding]
+
+    def verdict(self, answers: Answers) -> Verdict:
+        """What the answers say about this assumption."""
+        try:
+            finding = self.judge(answers)
+        except Undecided as reason:
+            return Verdict("could not be told", "-", str(reason))
+        return Verdict("as assumed", finding, "") if isinstance(finding, str) else Verdict("differs", *finding)
+
+
+def _trailing_slash(answers: Answers) -> Finding:
+    first, bare = answers.answer(sent.ORDERS), answers.received.get(sent.ORDERS_WITHOUT_SLASH)
+    other = "not asked" if bare is None else "answers" if bare.succeeded else str(bare)
+    if first.unfollowed == "another host":
+        return "with a slash: a redirect to another host", "nothing is read: the token is not sent there"
+    if first.unfollowed:
+        return "with a slash: redirects without end", "nothing is read"
+    if first.succeeded and first.redirects:
+        return f"with a slash: a redirect; without: {other}", "every request to Liner costs two"
+    if first.succeeded:
+        return f"with a slash: answers; without: {other}"
+    if other == "answers":
+        return f"with a slash: {first}; without: answers", "nothing is read"
+    raise answers.undecided(sent.ORDERS)
+
+
+def _clock(answers: Answers) -> Finding:
+    measured = [found for answer in answers.received.values() if (found := answer.clock_ahead) is not None]
+    if not measured:
+        raise Undecided("no Date header was sent")
+    seconds = min(measured, key=abs)  # the slower the answer, the further its Date is from now
+    found = f"Liner's is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
+    if abs(seconds) <= CLOCKS_AGREE_SECONDS:
+        return "agrees within 2 s" if abs(seconds) <= 2 else found
+    return found, "windows that end now, and words such as -1h, are off by as much; set this machine's clock"
+
+
+def _rate_headers(answers: Answers) -> Finding:
+    if not answers.received:
+        raise Undecided("there was no answer")
+    headers = {name: value for answer in answers.received.values() for name, value in answer.headers.items()}
+    limits = {name: value for name, value in headers.items() if "ratelimit" in name.replace("-", "")}
+    if not limits:
+        return "Retry-After is sent" if "retry-after" in headers else "none sent"
+    # Only what is surely a limit: another header of that kind may name a person.
+    shown = [
+        f"{name} {value}"[:60]
+        for name, value in sorted(limits.items())
+        if _LIMIT_HEADER.fullmatch(name) and re.fullmatch("[0-9]{1,6}", value)
+    ]
+    shown += [f"{len(limits) - len(shown)} others"] if len(shown) < len(limits) else []
+    return ", ".join(shown[:4]), "they are not read: keep LINER_REQUESTS_PER_SECOND below the limit"
+
+
+def _values(answers: Answers) -> Finding:
+    models = {sent.ORDERS: Order, sent.CALLS: Call, sent.RECORDS: CallRecord}
+    as_text, seen = set[str](), False
+    for request, model in models.items():
+        page = answers.find_page(request)
+        if page is None or not page.rows:
+            continue
+        seen = True
+        try:
+            protocol.read_list(answers.answer(request).data, model)
+        except UnreadableAnswer as error:
+            return str(error).removeprefix("Liner's answer could not be read: "), "such lists cannot be read"
+        numeric = {name for name in _fields(model) if name == "id" or name.endswith(("Id", "Seconds"))}
+        as_text |= {name for row in page.rows for name in numeric if isinstance(row.get(name), str)}
+    if not seen:
+        raise Undecided("no list with rows was seen")
+    return f"as text: {', '.join(sorted(as_text))}" if as_text else "numbers are numbers"
+
+
+def _dictionary_paths(answers: Answers) -> Finding:
+    singular, plural = answers.answer(sent.STATUSES_SINGULAR), answers.received.get(sent.STATUSES_PLURAL)
+    plural_exists = plural is not None and plural.succeeded
+    if singular.succeeded:
+        return "singular, and plural" if plural_exists else "singular"
+    if singular.refused and plural_exists:
+        return "plural only", "each dictionary costs one request more, once"
+    if singular.refused and plural is not None and plural.refused:
+        return "neither", "statuses have no names, and cannot be asked for"
+    raise answers.undecided(sent.STATUSES_PLURAL if singular.refused else sent.STATUSES_SINGULAR)
+
+
+def _archived_orders(answers: Answers) -> Finding:
+    every, active = answers.page(sent.ORDERS), answers.page(sent.ACTIVE_ORDERS)
+    if every.total is None:
+        raise Undecided("the list has no total")
+    known = len(active.rows) if active.total is None else active.total
+    if every.total == known:
+        raise Undecided("as many orders are listed as are active: none is archived, or archived ones are left out")
+    if every.total > known:
+        return "more orders are listed than the list of active ones has"
+    return "fewer orders are listed than are active", "calls of the others are found by naming the order's id"
+
+
+def _call_fields(answers: Answers) -> Finding:
+    if not (rows := answers.page(sent.CALLS).rows):
+        raise Undecided("no call was seen")
+    if missing := _missing_fields(Call, rows):
+        return f"missing: {missing}", "they stay empty, and filters on them let nothing pass"
+    return f"all {len(_fields(Call))} that are read"
+
+
+def _times(answers: Answers) -> Finding:
+    texts = [text for row in answers.page(sent.CALLS).rows if isinstance(text := row.get("createdAt"), str)]
+    if not texts:
+        raise Undecided("no call with a time was seen")
+    if all(text.endswith(("Z", "+00:00")) for text in texts):
+        return "UTC"
+    if all(re.search(r"(Z|[+-]\d\d:?\d\d)$", text) for text in texts):
+        return "with an offset"
+    return "without a zone", "they are read as UTC"
+
+
+def _call_order(answers: Answers) -> Finding:
+    rows = answers.page(sent.CALLS).rows
+    moments = [moment for row in rows if (moment := sent.moment_of(row)) is not None]
+    if len(moments) < ROWS_IN_ORDER:
+        raise Undecided("too few calls were seen")
+    if moments == sorted(moments):
+        return "oldest first, so far as seen"
+    return "newest first, so far as seen" if moments == sorted(moments, reverse=True) else "by no time"
+
+
+def _same_order_twice(answers: Answers) -> Finding:
+    first, again = answers.page(sent.CALLS), answers.page(sent.CALLS_OVER_LIMIT)
+    rows = min(len(first.rows), len(again.rows))
+    if rows < ROWS_IN_ORDER:
+        raise Undecided("too few calls were seen")
+    if first.ids[:rows] == again.ids[:rows]:
+        return "the same rows in the same order"
+    if first.total != again.total:
+        raise Undecided("the list changed meanwhile")
+    return "another order at each request", "long lists are read twice, and may be told as incomplete"
+
+
+def _next_page(answers: Answers) -> Finding:
+    for page in map(answers.find_page, (sent.CALLS, sent.ORDERS_WITHOUT_SLASH)):
+        if page is None or not page.rows or page.total is None or page.total <= len(page.rows):
+            continue
+        following = number(page.next)
+        if following == len(page.rows):
+            return "offset plus rows"
+        if following is None or following <= 0:
+            return _next_is(page.next, 0), "only the first page of a long list is read; answers say so"
+        return "another offset than that of the next row", "rows between pages are missed; answers say so"
+    raise Undecided("no list longer than one page was seen")
+
+
+def _last_page(answers: Answers) -> Finding:
+    page, offset = answers.page(sent.LAST_PAGE), sent.last_row(answers)[1]
+    found = f"next is {_next_is(page.next, offset)}"
+    if page.total is None and (number(page.next) or 0) > offset:
+        return f"{found}, and there is no total", "every list costs one more request, for an empty page"
+    return found
+
+
+def _next_is(following: object, offset: int) -> str:
+    if following is ABSENT or following is None:
+        return "null" if following is None else "absent"
+    there = number(following)
+    if there is None or there == 0:
+        return "no number" if there is None else "zero"
+    return "repeated" if there == offset else "past the end" if there > offset else "back"
+
+
+def _total(answers: Answers) -> Finding:
+    page = answers.page(sent.LAST_PAGE)
+    if page.total is None:
+        return "none sent", "pages are asked one after another, and answers lack a total"
+    if not page.rows:
+        return "more than are listed", "answers say that they are incomplete"
+    return "the count of all rows" if len(page.rows) == 1 else ("fewer than are listed", "rows are missed")
+
+
+def _limit(answers: Answers) -> Finding:
+    first, over, more = answers.page(sent.CALLS), answers.answer(sent.CALLS_OVER_LIMIT), PAGE_LIMIT + 1
+    if first.total is not None and len(first.rows) < min(PAGE_LIMIT, first.total):
+        return f"{len(first.rows)} rows where {PAGE_LIMIT} were asked for", "long lists cost more requests"
+    if over.refused:
+        return f"{more} refused ({over})"
+    rows = len(answers.page(sent.CALLS_OVER_LIMIT).rows)
+    if rows > PAGE_LIMIT:
+        return f"{more} honoured", "long lists cost more requests than they need to"
+    if (first.total or 0) <= PAGE_LIMIT:
+        raise Undecided(f"{more} is not refused, but there were no more than {PAGE_LIMIT} calls to give")
+    return f"{more} clamped to {rows}"
+
+
+def _at_boundary(answers: Answers, request: Request, otherwise: Finding) -> Finding:
+    """Whether a window lists the call that was made at its first or last second."""
+    page = answers.page(request)
+    if sent.boundary_call(answers)[0] in page.ids:
+        return "inside"
+    if (page.total or 0) > len(page.rows):
+        raise Undecided("too many calls in one second")
+    return otherwise
+
+
+def _window_start(answers: Answers) -> Finding:
+    outside = ("outside", "calls of the second in which a window begins are missed")
+    return _at_boundary(answers, sent.WINDOW_START, outside)
+
+
+def _long_window(answers: Answers) -> Finding:
+    answer, month = answers.answer(sent.LONG_WINDOW), answers.received.get(sent.CALLS)
+    if answer.refused and month is not None and month.succeeded:
+        found = f"{sent.YEAR_DAYS} days are refused ({answer}, {answer.message_length})"
+        return found, "questions about so long a time fail; ask for shorter ones"
+    answers.page(sent.LONG_WINDOW)
+    return f"{sent.YEAR_DAYS} days are accepted"
+
+
+def _listed_without(answers: Answers, request: Request, name: str, listed: Finding) -> Finding:
+    """Whether Liner lists anything where the parameter called `name` is not sent."""
+    if (answer := answers.answer(request)).refused:
+        return f"refused without {name} ({answer})"
+    return listed if answers.page(request).rows else f"an empty list without {name}"
+
+
+def _calls_need_ids(answers: Answers) -> Finding:
+    listed = ("calls are listed without them", "orders are asked by id all the same")
+    return _listed_without(answers, sent.CALLS_WITHOUT_IDS, "them", listed)
+
+
+def _records_need_call(answers: Answers) -> Finding:
+    return _listed_without(answers, sent.RECORDS_OF_ALL, "a call", "records are listed without a call too")
+
+
+def _unknown_id(answers: Answers) -> Finding:
+    answer = answers.answer(sent.UNKNOWN_CALL)
+    if answer.unfollowed or answer.status in (401, 403, 429):
+        raise answers.undecided(sent.UNKNOWN_CALL)
+    if answer.status == 404:
+        return str(answer)
+    if answer.data:
+        raise Undecided("there is such an id, or something is told of it all the same")
+    found = "an empty success" if answer.succeeded else str(answer)
+    return found, "ids that Liner does not know are told as failed, not as not_found"
+
+
+def _refusals(answers: Answers) -> Finding:
+    requests = (sent.CALLS_WITHOUT_IDS, sent.UNKNOWN_CALL, sent.CALLS_OVER_LIMIT, sent.RECORDS_OF_ALL)
+    # A missing right or a failure of Liner is no refusal of a request, and its message may name a person.
+    seen = [answer for answer in map(answers.received.get, requests) if answer is not None and answer.refused]
+    if not seen:
+        raise Undecided("nothing was refused")
+    found = "; ".join(dict.fromkeys(f"{answer}, {answer.message_length}" for answer in seen))
+    # Of a 404 the status says everything.
+    if all(isinstance(answer.envelope.get("message"), str) for answer in seen if answer.status != 404):
+        return found
+    return found, "Liner's reason for a refusal is not told"
+
+
+def _record_list(answers: Answers) -> Finding:
+    if not (pages := sent.record_pages(answers)):
+        raise Undecided(answers.missing.get(sent.RECORDS, "no record was seen"))
+    return _record_fields(pages[0].rows, "each record costs one more request, for its summary")
+
+
+def _record_detail(answers: Answers) -> Finding:
+    if not isinstance(data := answers.answer(sent.RECORD_DETAIL).data, dict):
+        raise answers.undecided(sent.RECORD_DETAIL)
+    return _record_fields([cast("dict[str, object]", data)], "no summary is ever told")
+
+
+def _record_fields(rows: Iterable[dict[str, object]], without_summary: str) -> Finding:
+    if missing := _missing_fields(CallRecord, rows):
+        return f"missing: {missing}", without_summary if "recordSummary" in missing else "they stay empty"
+    return f"all {len(_fields(CallRecord))}"
+
+
+def _is_amd(answers: Answers) -> Finding:
+    if (answer := answers.answer(sent.ANSWERING_MACHINES)).refused:
+        return f"refused ({answer})"
+    amd, of_all = answers.page(sent.ANSWERING_MACHINES), answers.find_page(sent.RECORDS_OF_ALL)
+    of_one_call = of_all is None or not of_all.rows
+    every = answers.find_page(sent.RECORDS) if of_one_call else of_all
+    if every is None or not every.total or amd.total is None:
+        raise Undecided("no record was seen, or no total")
+    if amd.total < every.total:
+        return "honoured: fewer records with it than without"
+    if of_one_call:
+        raise Undecided("all records of one call come with it too, which proves nothing")
+    return "ignored: as many records with it as without"
+
+
+def _file_link(answers: Answers) -> Finding:
+    if (file := answers.file) is None:
+        raise answers.undecided(sent.FILE)
+    where, problem = file
+    return (f"{where}, {problem}", "recordings are not given out") if problem else f"{where}, opens, MPEG audio"
+
+
+def _fields(model: type[Identified]) -> set[str]:
+    """The fields of one of our models, as Liner spells them."""
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def _missing_fields(model: type[Identified], rows: Iterable[dict[str, object]]) -> str:
+    return ", ".join(sorted(_fields(model) - {name for row in rows for name in row}))
+
+
+ASSUMPTIONS = (
+    Assumption("trailing_slash", "a path with a slash at its end answers", _trailing_slash),
+    Assumption("clock", "Liner's clock agrees with ours within a minute", _clock),
+    Assumption("rate_headers", "no limit is told but by HTTP 429 and Retry-After", _rate_headers),
+    Assumption("values", "numbers may come as text, and all values can be read", _values),
+    Assumption("dictionary_paths", "the singular exists", _dictionary_paths),
+    Assumption("archived_orders", "archived orders are listed", _archived_orders),
+    Assumption("call_fields", "listed calls have every field that is read", _call_fields),
+    Assumption("times", "they carry their zone", _times),
+    Assumption("call_order", "none is needed", _call_order),
+    Assumption("same_order_twice", "a list that does not change keeps its order", _same_order_twice),
+    Assumption("next_page", "next is the offset of the next row", _next_page),
+    Assumption("last_page", "any next will do where there is a total", _last_page),
+    Assumption("total", "the count of all rows", _total),
+    Assumption("limit", f"{PAGE_LIMIT} rows is the most", _limit),
+    Assumption("window_start", "inside", _window_start),
+    Assumption("window_end", "inside or outside", lambda answers: _at_boundary(answers, sent.WINDOW_END, "outside")),
+    Assumption("long_window", "a window may be of any length", _long_window),
+    Assumption("calls_need_ids", "calls are not listed without order or lead ids", _calls_need_ids),
+    Assumption("unknown_id", "HTTP 404", _unknown_id),
+    Assumption("refusals", "JSON with a message", _refusals),
+    Assumption("record_fields", "listed records have all eight, the summary among them", _record_list),
+    Assumption("record_detail", "a record's detail has all eight", _record_detail),
+    Assumption("records_need_call", "either: a call is always named", _records_need_call),
+    Assumption("is_amd", "honoured or not: it is never sent", _is_amd),
+    Assumption("file_link", "opens without a token, over https, MPEG audio", _file_link),
+)

@@ -1,0 +1,198 @@
+"""Answers as Liner sent them, to examine Liner itself: status, headers and JSON.
+
+The requests use the connection of `liner/wire.py`, with its token, size cap and limits. Nothing is retried. Every
+request is counted against a budget before it is sent, redirects included.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Literal, cast
+
+import anyio
+
+from liner_mcp.errors import RequestError, Unreachable
+from liner_mcp.liner import protocol
+from liner_mcp.liner.protocol import Query
+from liner_mcp.liner.wire import MAX_REDIRECTS, REQUEST_SECONDS, Wire
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+ABSENT = object()
+"""The `next` of a list that has none."""
+
+
+class RequestBudget:
+    """How many requests may still be sent."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def take(self) -> None:
+        """Count one request that is about to be sent. Raises: RequestError when none is left."""
+        if self.used >= self.limit:
+            raise RequestError(f"The {self.limit} requests that were allowed are used up.")
+        self.used += 1
+
+
+@dataclass(frozen=True, slots=True)
+class RawPage:
+    """A list as it was sent. `bare` is an array without `next` and `total`."""
+
+    rows: tuple[dict[str, object], ...]
+    next: object
+    total: int | None
+    bare: bool
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the rows, in their order."""
+        return [found for row in self.rows if (found := number(row.get("id"))) is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """One answer. Header names are in lower case; `json` is valid only where `body` is "json".
+
+    `redirects` are the targets that were followed. `unfollowed` is set when the answer itself is a redirect: the token
+    is never sent to another host.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: Literal["json", "a web page", "empty", "not JSON"]
+    json: object
+    redirects: tuple[str, ...]
+    unfollowed: Literal["same host", "another host"] | None
+    sent_at: datetime
+    received_at: datetime
+
+    def __str__(self) -> str:
+        """What kind of answer it is, without its content."""
+        if self.unfollowed is not None:
+            return f"a redirect (HTTP {self.status})" + (
+                " to another host" if self.unfollowed == "another host" else ""
+            )
+        if self.body != "json":
+            return f"HTTP {self.status}, {self.body}"
+        failed = 200 <= self.status < 300 and not self.succeeded
+        return f"HTTP {self.status}" + (" with success false or without data" if failed else "")
+
+    @property
+    def envelope(self) -> dict[str, object]:
+        """The JSON object, or an empty one."""
+        sent = self.json
+        return cast("dict[str, object]", sent) if isinstance(sent, dict) else {}
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether Liner carried out the request, by its status and by `success`."""
+        good = self.envelope.get("success") in (True, 1, "1", "true") and "data" in self.envelope
+        return 200 <= self.status < 300 and good
+
+    @property
+    def refused(self) -> bool:
+        """Whether Liner understood the request and refused it: not for a missing right, and not by a failure."""
+        if 200 <= self.status < 300:
+            return "success" in self.envelope and not self.succeeded
+        return 400 <= self.status < 500 and self.status not in (401, 403, 429)
+
+    @property
+    def message_length(self) -> str:
+        """Only the length of Liner's message: its content may name a person, however it is masked."""
+        message = self.envelope.get("message")
+        if not isinstance(message, str) or not message.strip():
+            return "no message"
+        script = "Cyrillic" if re.search("[\u0400-\u04ff]", message) else "Latin"
+        return f"a message of {len(message.strip())} characters in {script} letters"
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """By how many seconds Liner's clock is ahead of ours; None without a Date header."""
+        try:
+            moment = parsedate_to_datetime(self.headers["date"])
+            middle = self.sent_at + (self.received_at - self.sent_at) / 2
+            return (moment - middle).total_seconds() + 0.5  # a Date has whole seconds: on average half of one is lost
+        except (KeyError, ValueError, TypeError, OverflowError):
+            return None
+
+    @property
+    def data(self) -> object:
+        """What a successful answer holds; None for all others."""
+        return self.envelope["data"] if self.succeeded else None
+
+    @property
+    def page(self) -> RawPage | None:
+        """The list in a successful answer: a page, or a bare array."""
+        data = self.data
+        if isinstance(data, list):
+            rows = _objects(cast("list[object]", data))
+            return RawPage(rows, ABSENT, len(rows), bare=True)
+        page = cast("dict[str, object]", data) if isinstance(data, dict) else {}
+        rows = page.get("list")
+        if not isinstance(rows, list):
+            return None
+        total = number(page.get("total"))
+        return RawPage(_objects(cast("list[object]", rows)), page.get("next", ABSENT), total, bare=False)
+
+
+class RawClient:
+    """GET requests on one connection and out of one budget."""
+
+    def __init__(self, wire: Wire, origin: str, budget: RequestBudget) -> None:
+        self._wire = wire
+        self._origin = origin
+        self.budget = budget
+
+    async def get(self, query: Query, *, follow: bool = True) -> RawAnswer:
+        """The answer, failures and web pages included; `follow` redirects on the same host.
+
+        Raises: RequestError when the budget is used up; UnreadableAnswer for a body beyond the size cap; RateLimited
+        when a pause that an earlier answer asked for does not end in time; CircuitOpen, Unreachable, ConnectionClosed,
+        SettingsError.
+        """
+        target, followed = query.target, list[str]()
+        try:
+            with anyio.fail_after(REQUEST_SECONDS):
+                while True:
+                    self.budget.take()
+                    sent_at = datetime.now(UTC)
+                    status, headers, body = await self._wire.ask_once(target)
+                    received_at = datetime.now(UTC)
+                    location = headers.get("location") if status in REDIRECTS else None
+                    there = None if location is None else protocol.same_host(self._origin, target, location)
+                    if there is None or not follow or len(followed) == MAX_REDIRECTS:
+                        unfollowed = None if location is None else "same host" if there else "another host"
+                        sent = (status, headers, *_decoded(body))
+                        return RawAnswer(*sent, tuple(followed), unfollowed, sent_at, received_at)
+                    followed.append(there)
+                    target = there
+        except TimeoutError:
+            raise Unreachable(f"Liner did not answer within {REQUEST_SECONDS:.0f} s.") from None
+
+
+def number(value: object) -> int | None:
+    """A whole number, which may be written as text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if abs(value) < 10**15 else None
+
+
+def _objects(rows: list[object]) -> tuple[dict[str, object], ...]:
+    return tuple(cast("dict[str, object]", row) for row in rows if isinstance(row, dict))
+
+
+def _decoded(body: bytes) -> tuple[Literal["json", "a web page", "empty", "not JSON"], object]:
+    if not body.strip():
+        return "empty", None
+    try:
+        return "json", json.loads(body)
+    except (ValueError, RecursionError):
+        return ("a web page" if body.lstrip()[:1] == b"<" else "not JSON"), None

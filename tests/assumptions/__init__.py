@@ -1,1 +1,0 @@
-"""Tests of what is assumed of Liner."""

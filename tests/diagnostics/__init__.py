@@ -1,0 +1,1 @@
+"""Tests of the probe and of what is assumed of Liner."""
