@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks import sizes
 from liner_mcp.demo import World
 from tests import snapshots
-from tests.benchmarks import sizes
 from tests.tokens import tokens
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.benchmarks.contestants import GENERATED
-from tests.benchmarks.figures import Figure, timed
+from benchmarks.contestants import GENERATED
+from benchmarks.figures import Figure, timed
 
 RUNS = 9
 BARE = '''
@@ -26,7 +26,7 @@ mcp.run("stdio")
 FASTMCP = """
 import httpx2
 from fastmcp import FastMCP
-from tests.benchmarks.liner_openapi import LINER
+from benchmarks.liner_openapi import LINER
 FastMCP.from_openapi(LINER, httpx2.AsyncClient(base_url="http://127.0.0.1")).run(show_banner=False)
 """
 META: dict[str, Any] = {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from liner_mcp.demo import World
-from tests.benchmarks.questions.asking import (
+from benchmarks.questions.asking import (
     LAST_WEEK,
     YESTERDAY,
     Question,
@@ -15,9 +14,10 @@ from tests.benchmarks.questions.asking import (
     says,
     told_right,
 )
-from tests.benchmarks.raw_reading import Item, RawLiner, days
-from tests.benchmarks.reading import Refused
-from tests.benchmarks.table_reading import READY, Row, Tables
+from benchmarks.raw_reading import Item, RawLiner, days
+from benchmarks.reading import Refused
+from benchmarks.table_reading import READY, Row, Tables
+from liner_mcp.demo import World
 
 ONE = 7003900
 # Yesterday's last thirty calls with a recording, but for one that has none.

@@ -13,15 +13,15 @@ from typing import Any
 import httpx
 from mcp import Client
 
+from benchmarks.bare_server import bare_server
+from benchmarks.liner_openapi import LINER
+from benchmarks.questions import Question
+from benchmarks.raw_reading import BARE, WIRE, RawLiner, Spelling
+from benchmarks.reading import Reader
+from benchmarks.table_reading import Tables
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.benchmarks.bare_server import bare_server
-from tests.benchmarks.liner_openapi import LINER
-from tests.benchmarks.questions import Question
-from tests.benchmarks.raw_reading import BARE, WIRE, RawLiner, Spelling
-from tests.benchmarks.reading import Reader
-from tests.benchmarks.table_reading import Tables
 from tests.conftest import NOW
 
 Limit = float | None

@@ -1,6 +1,6 @@
 """Tool calls over HTTP beside a bare SDK server with one trivial tool, in the same run; and memory per 100 clients.
 
-python -m tests.benchmarks.over_http [--quick] [--json FILE]
+python -m benchmarks.over_http [--quick] [--json FILE]
 
 `list_directory` is the call to compare by: after the first time it is answered from memory, so that serving is measured
 and not the make-believe Liner, which stands in our own process. `list_call_records` asks that Liner once each time: its
@@ -28,11 +28,11 @@ from typing import Any
 
 import anyio
 
+from benchmarks.bare_process import TOOL
+from benchmarks.load import LEGACY, MODERN, Load, call, connect, press, succeeded
+from benchmarks.processes import Running, bare, ours
 from liner_mcp.web.limits import LIMITS
 from liner_mcp.web.tokens import make
-from tests.benchmarks.bare_process import TOOL
-from tests.benchmarks.load import LEGACY, MODERN, Load, call, connect, press, succeeded
-from tests.benchmarks.processes import Running, bare, ours
 
 BAR = 0.7
 """Of the bare server's throughput, for a call that asks Liner nothing."""

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 from mcp import Client
 
+from benchmarks.figures import RUNS, Figure, timed
+from benchmarks.liner_process import liner_process
+from benchmarks.sizes import text_of
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
-from tests.benchmarks.figures import RUNS, Figure, timed
-from tests.benchmarks.liner_process import liner_process
-from tests.benchmarks.sizes import text_of
 from tests.conftest import NOW
 from tests.tokens import tokens
 

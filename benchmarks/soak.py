@@ -1,4 +1,4 @@
-"""Many mixed questions at once against a Liner a tenth of whose answers is spoilt: `python -m tests.benchmarks.soak`.
+"""Many mixed questions at once against a Liner a tenth of whose answers is spoilt: `python -m benchmarks.soak`.
 
 Each answer is compared with the world. With `--write` the figures are kept in `soak.json`, from which
 `docs/reliability.md` has its table.

@@ -17,11 +17,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import calls, cold_start, many_calls, memory, prices, race, sizes
+from benchmarks.contestants import CONTESTANTS, Contestant
+from benchmarks.questions import QUESTIONS
+from benchmarks.reading import WINDOW
 from liner_mcp.demo import World
-from tests.benchmarks import calls, cold_start, many_calls, memory, prices, race, sizes
-from tests.benchmarks.contestants import CONTESTANTS, Contestant
-from tests.benchmarks.questions import QUESTIONS
-from tests.benchmarks.reading import WINDOW
 from tests.conftest import NOW
 
 FILE = Path(__file__).with_name("results.json")

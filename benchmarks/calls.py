@@ -12,12 +12,12 @@ import httpx
 from mcp import Client
 from mcp.server import MCPServer
 
+from benchmarks.bare_server import bare_server
+from benchmarks.contestants import KEY, ORIGIN
+from benchmarks.figures import RUNS, Figure, timed
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.benchmarks.bare_server import bare_server
-from tests.benchmarks.contestants import KEY, ORIGIN
-from tests.benchmarks.figures import RUNS, Figure, timed
 from tests.conftest import NOW
 
 LATENCY = 0.1  # seconds per request of the make-believe Liner

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.benchmarks.reading import Reader
+from benchmarks.reading import Reader
 
 Row = dict[str, Any]
 

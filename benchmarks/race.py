@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.contestants import Contestant
+from benchmarks.questions import QUESTIONS, Question
+from benchmarks.reading import Reader, Refused, TooMuch
+from benchmarks.table_reading import Incomplete
 from liner_mcp.demo import DemoLiner, World
-from tests.benchmarks.contestants import Contestant
-from tests.benchmarks.questions import QUESTIONS, Question
-from tests.benchmarks.reading import Reader, Refused, TooMuch
-from tests.benchmarks.table_reading import Incomplete
 from tests.tokens import tokens
 
 LATENCY = 0.05

@@ -1,4 +1,4 @@
-"""A thousand calls through nginx to two replicas, one of which goes away half-way: python -m tests.benchmarks.replicas
+"""A thousand calls through nginx to two replicas, one of which goes away half-way: python -m benchmarks.replicas
 
 nginx is set up as docs/nginx.conf says. A caller asks again once when its connection broke or the answer was 502 to
 504; what fails then too is lost, and one lost call makes the exit code 1.
@@ -21,9 +21,9 @@ from pathlib import Path
 
 import anyio
 
+from benchmarks.load import LEGACY, MODERN, Caller, call, connect, succeeded
+from benchmarks.processes import Running, ours
 from tests.balancing import MISSING, NGINX, balanced
-from tests.benchmarks.load import LEGACY, MODERN, Caller, call, connect, succeeded
-from tests.benchmarks.processes import Running, ours
 
 CALLS = 1_000
 CALLERS = 8

@@ -1,6 +1,6 @@
 """A make-believe Liner in a process of its own, as the real one is: its work must not be counted as ours.
 
-python -m tests.benchmarks.liner_process DAYS CALLS LATENCY
+python -m benchmarks.liner_process DAYS CALLS LATENCY
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.conftest import NOW
 @contextmanager
 def liner_process(*, days: int, calls: int, latency: float) -> Generator[str]:
     """Its address, while the block runs."""
-    command = [sys.executable, "-m", "tests.benchmarks.liner_process", str(days), str(calls), str(latency)]
+    command = [sys.executable, "-m", "benchmarks.liner_process", str(days), str(calls), str(latency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

@@ -6,8 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from liner_mcp.demo import Call, World
-from tests.benchmarks.questions.asking import (
+from benchmarks.questions.asking import (
     LAST_WEEK,
     THIS_MONTH,
     YESTERDAY,
@@ -15,8 +14,9 @@ from tests.benchmarks.questions.asking import (
     calls_of,
     newest_first,
 )
-from tests.benchmarks.raw_reading import Item, RawLiner, days
-from tests.benchmarks.table_reading import Row, Tables
+from benchmarks.raw_reading import Item, RawLiner, days
+from benchmarks.table_reading import Row, Tables
+from liner_mcp.demo import Call, World
 from tests.conftest import NOW
 
 LEAD = 5000004  # called eight times

@@ -10,12 +10,12 @@ import httpx
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
+from benchmarks import race
+from benchmarks.contestants import OURS, PASSING
+from benchmarks.figures import Figure
 from liner_mcp.demo import Call, DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.benchmarks import race
-from tests.benchmarks.contestants import OURS, PASSING
-from tests.benchmarks.figures import Figure
 from tests.conftest import NOW
 from tests.tokens import tokens
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from benchmarks.raw_reading import MOSCOW, RawLiner
+from benchmarks.table_reading import Tables
 from liner_mcp.demo import Call, World
-from tests.benchmarks.raw_reading import MOSCOW, RawLiner
-from tests.benchmarks.table_reading import Tables
 
 # The make-believe calls end on Friday, 20 November 2026, 18:00 in Moscow (tests.conftest.NOW).
 TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)

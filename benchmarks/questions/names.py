@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from benchmarks.questions.asking import Question
+from benchmarks.raw_reading import RawLiner
+from benchmarks.table_reading import Tables
 from liner_mcp.demo import World
-from tests.benchmarks.questions.asking import Question
-from tests.benchmarks.raw_reading import RawLiner
-from tests.benchmarks.table_reading import Tables
 
 AGENT = 104
 FRAGMENT = "анна"

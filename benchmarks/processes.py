@@ -45,7 +45,7 @@ def ours(*options: str, workers: int = 1, **settings: str) -> Generator[Running]
 
 @contextmanager
 def bare(*, workers: int = 1) -> Generator[Running]:
-    with _started(["tests.benchmarks.bare_process", str(workers)], {}, None, subprocess.PIPE) as process:
+    with _started(["benchmarks.bare_process", str(workers)], {}, None, subprocess.PIPE) as process:
         assert process.stdout
         yield Running(process.stdout.readline().strip(), process.pid)
 

@@ -1,6 +1,6 @@
 """The SDK's own server with one trivial tool, in processes of its own: what serving over HTTP costs without us.
 
-python -m tests.benchmarks.bare_process WORKERS; it tells its URL in the first line.
+python -m benchmarks.bare_process WORKERS; it tells its URL in the first line.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(workers: int) -> None:
     # Our own listening socket, parser and loop, so that only what is above them is compared.
     listener = listen("127.0.0.1:0", Settings())
     config = uvicorn.Config(
-        "tests.benchmarks.bare_process:app",
+        "benchmarks.bare_process:app",
         factory=True,
         http="h11",
         ws="none",

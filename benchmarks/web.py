@@ -1,4 +1,4 @@
-"""What a request over HTTP takes, with one process and with two: `python -m tests.benchmarks.web`.
+"""What a request over HTTP takes, with one process and with two: `python -m benchmarks.web`.
 
 Several workers must not be slower than one for a single caller: a listening socket that forgets it is TCP costs 40 ms
 per request on the stock event loop.
@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from tests.benchmarks.figures import Figure
+from benchmarks.figures import Figure
 
 REQUESTS = 300
 WARM = 50

@@ -1,6 +1,6 @@
 """Whether a server grows with what it is asked: a thousand tool calls of all kinds, in a process of its own.
 
-python -m tests.benchmarks.memory
+python -m benchmarks.memory
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import anyio
 
+from benchmarks.contestants import OURS, PASSING
+from benchmarks.figures import Figure, timed
 from liner_mcp.demo import DemoLiner, World
-from tests.benchmarks.contestants import OURS, PASSING
-from tests.benchmarks.figures import Figure, timed
 from tests.conftest import NOW
 
 RUNS = 3  # of the whole, in a process each: the figure is a difference of resident pages, not a time
@@ -23,7 +23,7 @@ WARM = 200  # what is imported and remembered at first is no growth
 
 
 def figures() -> list[Figure]:
-    command = [sys.executable, "-m", "tests.benchmarks.memory"]
+    command = [sys.executable, "-m", "benchmarks.memory"]
     runs: list[list[float]] = []
     for _ in range(RUNS):
         done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+from benchmarks.questions.asking import LAST_WEEK, THIS_MONTH, Question, calls_of, made
+from benchmarks.raw_reading import MOSCOW, RawLiner, days, local
+from benchmarks.table_reading import Tables
 from liner_mcp.demo import World
-from tests.benchmarks.questions.asking import LAST_WEEK, THIS_MONTH, Question, calls_of, made
-from tests.benchmarks.raw_reading import MOSCOW, RawLiner, days, local
-from tests.benchmarks.table_reading import Tables
 
 Compared = dict[int, tuple[int, int, float, int]]
 """Of each agent: calls, answered, median seconds of talk, hang-ups by the agent."""

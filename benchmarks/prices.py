@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from benchmarks.contestants import OURS, PASSING
+from benchmarks.raw_reading import BARE, RawLiner
+from benchmarks.reading import Reader
+from benchmarks.sizes import texts_of
+from benchmarks.table_reading import Tables
 from liner_mcp.demo import Agent, DemoLiner, World
-from tests.benchmarks.contestants import OURS, PASSING
-from tests.benchmarks.raw_reading import BARE, RawLiner
-from tests.benchmarks.reading import Reader
-from tests.benchmarks.sizes import texts_of
-from tests.benchmarks.table_reading import Tables
 from tests.conftest import NOW
 
 ROWS = (1, 10, 100)

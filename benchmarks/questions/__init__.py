@@ -4,11 +4,11 @@ Each is put to every contestant by a script that does what a careful model must 
 answer is checked against the make-believe world itself.
 """
 
-from tests.benchmarks.questions.asking import Question
-from tests.benchmarks.questions.calls import CALLS
-from tests.benchmarks.questions.counts import COUNTS
-from tests.benchmarks.questions.names import NAMES
-from tests.benchmarks.questions.speech import SPEECH
+from benchmarks.questions.asking import Question
+from benchmarks.questions.calls import CALLS
+from benchmarks.questions.counts import COUNTS
+from benchmarks.questions.names import NAMES
+from benchmarks.questions.speech import SPEECH
 
 QUESTIONS = (*SPEECH, *CALLS, *COUNTS, *NAMES)
 

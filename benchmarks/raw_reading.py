@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.benchmarks.reading import Reader
+from benchmarks.reading import Reader
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 PAGE = 100
