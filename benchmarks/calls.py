@@ -19,6 +19,7 @@ from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 
 LATENCY = 0.1  # seconds per request of the make-believe Liner
 CALLS = 100
@@ -38,7 +39,7 @@ async def _fan_out(world: World) -> Figure:
     times: list[float] = []
     for _ in range(RUNS):
         settings = Settings(mcp_demo=True, requests_per_second=0, concurrency=CONCURRENCY, max_answer_bytes=60_000)
-        server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world, latency=LATENCY)))
+        server = create_server(settings, transport=httpx.ASGITransport(app=FakeLiner(world, latency=LATENCY)))
         async with Client(server) as client:
             await client.list_tools()
             started = time.perf_counter()

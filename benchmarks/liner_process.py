@@ -13,8 +13,9 @@ from typing import Any
 
 import uvicorn
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import World
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 
 
 @contextmanager
@@ -36,7 +37,7 @@ class _Announcing(uvicorn.Server):
 
 
 def main(days: int, calls: int, latency: float) -> None:
-    liner = DemoLiner(World.generate(now=NOW, days=days, calls=calls), latency=latency)
+    liner = FakeLiner(World.generate(now=NOW, days=days, calls=calls), latency=latency)
     _Announcing(uvicorn.Config(liner, host="127.0.0.1", port=0, log_level="error", ws="none")).run()
 
 

@@ -22,6 +22,7 @@ from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.tokens import tokens
 
 YEAR_CALLS, WEEK_CALLS = 50_000, 10_000
@@ -40,7 +41,7 @@ async def exact_figures() -> list[Figure]:
 
 
 async def _year() -> list[Figure]:
-    liner = DemoLiner(World.generate(now=NOW, days=365, calls=YEAR_CALLS))
+    liner = FakeLiner(World.generate(now=NOW, days=365, calls=YEAR_CALLS))
     async with _client(liner) as client:
         await client.call_tool("list_directory", {"kind": "orders"})
         liner.requests.clear()
@@ -60,7 +61,7 @@ async def _year() -> list[Figure]:
 
 async def _walk() -> Figure:
     """All pages of a busy week under a filter of ours that keeps about a seventh."""
-    liner = DemoLiner(World.generate(now=NOW, days=7, calls=WEEK_CALLS))
+    liner = FakeLiner(World.generate(now=NOW, days=7, calls=WEEK_CALLS))
     async with _client(liner) as client:
         asked: dict[str, Any] = {"since": "-7d", "min_talk_seconds": 180}
         rows = 0

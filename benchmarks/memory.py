@@ -14,8 +14,9 @@ import anyio
 
 from benchmarks.contestants import OURS, PASSING
 from benchmarks.figures import Figure, timed
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import World
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 
 RUNS = 3  # of the whole, in a process each: the figure is a difference of resident pages, not a time
 CALLS = 1_000
@@ -39,7 +40,7 @@ def resident() -> float:
 
 
 async def _ours(world: World, calls: int) -> None:
-    liner = DemoLiner(world)
+    liner = FakeLiner(world)
     ids = list(world.calls)
     async with OURS.opened(liner, 0) as client:
         before = 0.0
@@ -63,7 +64,7 @@ def _question(number: int, ids: list[int]) -> tuple[str, dict[str, Any]]:
 
 
 async def _passing(world: World, calls: int) -> None:
-    liner = DemoLiner(world)
+    liner = FakeLiner(world)
     ids = list(world.calls)
     async with PASSING.opened(liner, 0) as client:
         before = 0.0

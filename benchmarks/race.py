@@ -12,6 +12,7 @@ from benchmarks.questions import QUESTIONS, Question
 from benchmarks.reading import Reader, Refused, TooMuch
 from benchmarks.table_reading import Incomplete
 from liner_mcp.demo import DemoLiner, World
+from tests.fakes import FakeLiner
 from tests.tokens import tokens
 
 LATENCY = 0.05
@@ -62,7 +63,7 @@ async def run(
     """
     found: dict[str, Outcome] = {}
     for question in questions:
-        liner = DemoLiner(world, latency=LATENCY if timing else 0)
+        liner = FakeLiner(world, latency=LATENCY if timing else 0)
         async with contestant.opened(liner, None if timing else 0) as client:
             await client.list_tools()
             reader = Reader(client)

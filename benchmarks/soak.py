@@ -24,9 +24,9 @@ from typing import Any
 import anyio
 from mcp import Client
 
-from liner_mcp.demo import FAULTS, DemoLiner, Fault, Share
-from liner_mcp.demo.faults import Bomb, Grows, Huge, Latency, Shrinks, Slow, What, strikes
 from liner_mcp.server.app import LinerServer
+from tests.fakes import FAULTS, FakeLiner, Fault, Share
+from tests.fakes.faults import Bomb, Grows, Huge, Latency, Shrinks, Slow, What, occurs
 from tests.fire.asking import ask, asking, in_process, serving
 from tests.fire.scene import Question, Scene, make_scene
 from tests.fire.truth import Wrong, judged
@@ -62,7 +62,7 @@ def mixed_faults(seed: int = SEED) -> list[Fault]:
 async def run() -> dict[str, Any]:
     """Ask everything, and count."""
     scene = await make_scene()
-    liner = DemoLiner(scene.world, faults=mixed_faults())
+    liner = FakeLiner(scene.world, faults=mixed_faults())
     draw = Random(SEED)
     questions = [draw.choice(scene.questions) for _ in range(CALLS)]
     verdicts: Counter[str] = Counter()
@@ -130,17 +130,17 @@ async def _asker(client: Client, batch: Iterator[Question], verdicts: Counter[st
 async def _warm(scene: Scene) -> None:
     """Several questions at once under every kind of fault, so that the largest bodies that are ever held were held."""
     for what in FAULTS.values():
-        liner = DemoLiner(scene.world, faults=[Fault(what)])
+        liner = FakeLiner(scene.world, faults=[Fault(what)])
         server = asking(liner, transport=in_process(liner), deadline_seconds=1)
         async with server as client, anyio.create_task_group() as group:
             for question in scene.questions[:AT_ONCE]:
                 group.start_soon(ask, client, question.asked)
 
 
-def _spoilt(liner: DemoLiner) -> int:
+def _spoilt(liner: FakeLiner) -> int:
     """How many requests were struck: each kind draws by the number of the request alone."""
     faults = list(liner.faults)
-    return sum(any(strikes(fault.often, n) for fault in faults) for n in range(1, len(liner.requests) + 1))
+    return sum(any(occurs(fault.often, n) for fault in faults) for n in range(1, len(liner.requests) + 1))
 
 
 def _resident_mb() -> float:

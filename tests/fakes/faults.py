@@ -1,6 +1,6 @@
 """What can go wrong with Liner, as parameters: what happens, to which requests, and how often. Pure rules.
 
-What each kind does to an answer is in `spoiling`. `FAULTS` names each kind, with ordinary parameters.
+What each kind does to an answer is in `fault_injection`. `FAULTS` names each kind, with ordinary parameters.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class First:
 Often = Every | Share | First
 
 
-def strikes(often: Often, number: int) -> bool:
-    """Whether a fault strikes the request of this number, counted from 1 among those that it could strike."""
+def occurs(often: Often, number: int) -> bool:
+    """Whether a fault occurs at the request of this number, counted from 1 among those that it fits."""
     if isinstance(often, First):
         return number <= often.count
     if isinstance(often, Share):
-        return Random(f"{often.seed} {number}").random() < often.share  # noqa: S311 - a dice, not a key
+        return Random(f"{often.seed} {number}").random() < often.share  # noqa: S311 - chance, not a secret
     return number % often.nth == 0
 
 
@@ -204,7 +204,7 @@ class Fault:
     where: str = ""
     often: Often = Every()
 
-    def could_strike(self, target: str) -> bool:
+    def fits(self, target: str) -> bool:
         return re.search(self.where, target) is not None
 
 

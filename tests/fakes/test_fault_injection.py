@@ -14,8 +14,10 @@ import anyio
 import httpx
 import pytest
 
-from liner_mcp.demo import FAULTS, DemoLiner, Every, Fault, First, Share
-from liner_mcp.demo.faults import (
+from liner_mcp.demo import DemoLiner
+from tests.demo.support import data_of, default_world, get, whole_list
+from tests.fakes import FAULTS, Every, FakeLiner, Fault, First, Share
+from tests.fakes.faults import (
     Bomb,
     Grows,
     Huge,
@@ -29,16 +31,15 @@ from liner_mcp.demo.faults import (
     Status,
     Total,
     What,
-    strikes,
+    occurs,
 )
-from tests.demo.support import data_of, default_world, get, whole_list
 from tests.serving import served
 from tests.streaming import StreamingTransport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liner_mcp.demo.faults import Often
+    from tests.fakes.faults import Often
 
 pytestmark = pytest.mark.anyio
 
@@ -49,11 +50,11 @@ CALLS = "/v2/call/?orderIds[]=201&orderIds[]=202&createdAt[0]=2026-11-10T00:00:0
 ALWAYS = Every()
 
 
-def faulty(what: What, where: str = "", often: Often = ALWAYS) -> DemoLiner:
-    return DemoLiner(default_world(), faults=[Fault(what, where, often)])
+def faulty(what: What, where: str = "", often: Often = ALWAYS) -> FakeLiner:
+    return FakeLiner(default_world(), faults=[Fault(what, where, often)])
 
 
-def named(name: str) -> DemoLiner:
+def named(name: str) -> FakeLiner:
     return faulty(FAULTS[name])
 
 
@@ -81,12 +82,12 @@ def test_every_kind_has_a_name() -> None:
     ],
 )
 def test_how_often_a_fault_strikes(often: Often, struck: list[int]) -> None:
-    assert [number for number in range(1, 7) if strikes(often, number)] == struck
+    assert [number for number in range(1, 7) if occurs(often, number)] == struck
 
 
 def test_a_share_is_about_that_share_and_the_same_for_one_seed() -> None:
     def struck(seed: int) -> list[int]:
-        return [number for number in range(1, 10_001) if strikes(Share(0.1, seed), number)]
+        return [number for number in range(1, 10_001) if occurs(Share(0.1, seed), number)]
 
     assert 900 < len(struck(1)) < 1_100
     assert struck(1) == struck(1)
@@ -111,11 +112,11 @@ async def test_faults_may_be_changed_between_two_requests_and_then_count_anew() 
 
 
 async def test_several_faults_strike_one_answer_in_order() -> None:
-    demo = DemoLiner(
-        default_world(), faults=[Fault(Total(2.0)), Fault(Slow(0.0)), Fault(Refused("нет"), where="/lead")]
+    demo = FakeLiner(
+        default_world(), faults=[Fault(Total(2.0)), Fault(Slow(0.0)), Fault(Refused("нет"), where="/v2/user")]
     )
     assert json.loads(b"".join(await streamed(demo)))["data"]["total"] == 12
-    assert (await get(demo, "/v2/lead/")).json()["message"] == "нет"
+    assert (await get(demo, "/v2/user/list/")).json()["message"] == "нет"
 
 
 async def test_a_late_answer_waits_and_an_infinitely_late_one_never_comes() -> None:
@@ -194,7 +195,7 @@ async def test_a_number_may_be_none_and_json_too_deep() -> None:
 
 @pytest.mark.parametrize("what", [Slow(0.0), Slow(0.0, ends=False)])
 async def test_a_slow_body_drips_and_may_never_end(what: Slow) -> None:
-    whole = (await get(DemoLiner(default_world()), ORDERS)).content
+    whole = (await get(FakeLiner(default_world()), ORDERS)).content
     pieces: list[bytes] = []
     client = httpx.AsyncClient(
         transport=StreamingTransport(faulty(what)), base_url="http://127.0.0.1", headers={"X-Api-Key": "demo"}
