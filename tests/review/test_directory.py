@@ -16,8 +16,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def demo() -> DemoLiner:
-    return DemoLiner(small_world())
+def demo() -> FakeLiner:
+    return FakeLiner(small_world())
 
 
 class Gate:
