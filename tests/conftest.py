@@ -18,11 +18,12 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 from pydantic import TypeAdapter
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import World
 from liner_mcp.review.table import Answer
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.account import ACCOUNT
+from tests.fakes import FakeLiner
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 """When the make-believe calls end: every test sees the same forty days."""
@@ -71,9 +72,9 @@ def world() -> World:
 
 
 @pytest.fixture
-def liner(world: World) -> DemoLiner:
+def liner(world: World) -> FakeLiner:
     """A make-believe Liner over the shared world; its options may be changed."""
-    return DemoLiner(world)
+    return FakeLiner(world)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ Connect = Callable[..., AbstractAsyncContextManager[Session]]
 
 
 @pytest.fixture(params=["auto", "legacy"])
-def connect(request: pytest.FixtureRequest, liner: DemoLiner) -> Connect:
+def connect(request: pytest.FixtureRequest, liner: FakeLiner) -> Connect:
     """Open a session with our server in one protocol era; `settings` are fields of `Settings`, `app` another Liner."""
 
     @asynccontextmanager

@@ -6,10 +6,11 @@ from typing import Any
 
 import anyio
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import World
+from tests.fakes import FakeLiner
 
 
-class Gate(DemoLiner):
+class Gate(FakeLiner):
     """A Liner that answers when it is let go; `reached` tells that it was asked."""
 
     def __init__(self, world: World) -> None:

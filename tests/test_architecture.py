@@ -116,6 +116,13 @@ def test_each_outside_package_has_its_place(path: Path) -> None:
     assert not trespassed
 
 
+def test_the_package_needs_neither_the_tests_nor_the_benchmarks() -> None:
+    needing = {
+        name_of(path) for path in modules() if {"tests", "benchmarks"} & {n.split(".")[0] for n in imports_of(path)}
+    }
+    assert needing == set()
+
+
 def test_only_the_command_line_prints() -> None:
     printing = {
         name_of(path)

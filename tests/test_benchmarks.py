@@ -11,18 +11,18 @@ from typing import Any, cast
 
 import pytest
 
+from benchmarks import gates, many_calls, prices, race, results, sizes, tables
+from benchmarks.contestants import CONTESTANTS, OURS, PASSING, Contestant
+from benchmarks.questions import QUESTIONS, Question
+from benchmarks.questions.asking import THIS_MONTH
+from benchmarks.raw_reading import RawLiner, days
+from benchmarks.reading import WINDOW, Reader, Refused
+from benchmarks.table_reading import Tables
 from liner_mcp.demo import DemoLiner, World
-from tests.benchmarks import gates, many_calls, prices, race, results, sizes, tables
-from tests.benchmarks.contestants import CONTESTANTS, OURS, PASSING, Contestant
-from tests.benchmarks.questions import QUESTIONS, Question
-from tests.benchmarks.questions.asking import THIS_MONTH
-from tests.benchmarks.raw_reading import RawLiner, days
-from tests.benchmarks.reading import WINDOW, Reader, Refused
-from tests.benchmarks.table_reading import Tables
 
 pytestmark = pytest.mark.anyio
 
-REFRESH = "If this is meant: python -m tests.benchmarks --exact --write, and read the difference as a user would."
+REFRESH = "If this is meant: python -m benchmarks --exact --write, and read the difference as a user would."
 KEPT = results.committed()
 TAKING_PART = [contestant for contestant in CONTESTANTS if contestant.takes_part]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from liner_mcp import __version__
-from liner_mcp.demo import DemoLiner, World
+from tests.fakes import FakeLiner, World
 from tests.serving import served
 
 META: dict[str, Any] = {
@@ -104,7 +104,7 @@ def test_check_with_an_unusable_setting_names_it_and_still_lists_the_tools() -> 
 
 
 def test_check_with_a_wrong_token_says_so_and_never_shows_it(world: World) -> None:
-    with served(DemoLiner(world)) as origin:
+    with served(FakeLiner(world)) as origin:
         done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
     assert done.returncode == 1
     assert "does not accept the token (HTTP 401)" in done.stdout
@@ -126,7 +126,7 @@ NOT_USED = (
 )
 
 
-def test_check_and_its_probe_ask_the_real_liner_though_the_demos_variable_is_set(liner: DemoLiner) -> None:
+def test_check_and_its_probe_ask_the_real_liner_though_the_demos_variable_is_set(liner: FakeLiner) -> None:
     with served(liner) as origin:
         check = run("check", LINER_API_HOST=origin, **BOTH)
         asked = len(liner.requests)
@@ -137,7 +137,7 @@ def test_check_and_its_probe_ask_the_real_liner_though_the_demos_variable_is_set
     assert probe.stdout.splitlines()[0].endswith(IGNORED)
 
 
-def test_check_and_its_probe_with_the_option_ask_the_demo_though_an_account_is_set(liner: DemoLiner) -> None:
+def test_check_and_its_probe_with_the_option_ask_the_demo_though_an_account_is_set(liner: FakeLiner) -> None:
     with served(liner) as origin:
         check = run("check", "--demo", LINER_API_HOST=origin, **BOTH)
         probe = run("check", "--probe", "--demo", LINER_API_HOST=origin, **BOTH)

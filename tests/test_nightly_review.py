@@ -24,6 +24,7 @@ from markdown_it import MarkdownIt
 
 from liner_mcp.demo import Call, DemoLiner, World
 from liner_mcp.review.privacy import shown as shown_to_readers
+from tests.fakes import FakeLiner
 from tests.serving import served
 
 PROGRAM = Path(__file__).parent.parent / "examples" / "nightly_review.py"
@@ -116,7 +117,7 @@ class Moody:
     """A make-believe Liner that counts how often each call's records are asked, and can refuse or stall them."""
 
     def __init__(self, world: World) -> None:
-        self.liner = DemoLiner(world)
+        self.liner = FakeLiner(world)
         self.asked: Counter[int] = Counter()
         self.refuses: Callable[[int, int], bool] = never
         """Whether the records of this call, asked so many times, are refused."""
@@ -239,7 +240,7 @@ def test_a_review_with_an_account_ignores_the_variable_of_the_demo(tmp_path: Pat
 
 def test_a_day_is_reviewed_whole_once_and_anew_only_when_asked(tmp_path: Path) -> None:
     world = call_centre()
-    liner = DemoLiner(world)
+    liner = FakeLiner(world)
     with job(liner, tmp_path / "new" / "reviews") as review:
         code, out, errors = review.run()
         assert (code, errors) == (0, "")

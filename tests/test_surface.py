@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks import sizes
 from liner_mcp.demo import World
 from liner_mcp.server.tools import Tools
 from tests import snapshots
-from tests.benchmarks import sizes
 from tests.tokens import tokens
 
 pytestmark = pytest.mark.anyio

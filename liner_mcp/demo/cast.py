@@ -11,10 +11,8 @@ from liner_mcp.demo.entities import (
     Agent,
     AgentGroup,
     CallStatus,
-    CustomField,
     LeadStatus,
     Order,
-    SipEndpoint,
 )
 
 FOUNDED = datetime(2023, 9, 4, 6, 0, tzinfo=UTC)
@@ -87,20 +85,9 @@ LEAD_STATUSES = (
     LeadStatus(75, "rejected", "Отказ", "disqualified", 50, "#e74c3c"),
 )
 
-SIP_ENDPOINTS = (
-    SipEndpoint(401, "Основной номер", None, "+79000000401", is_default=True),
-    *(SipEndpoint(401 + i, f"Номер {order.title}", order.id, order.call_center_phone)
-      for i, order in enumerate(ORDERS, start=1)),
-)  # fmt: skip
-
-CUSTOM_FIELDS = (
-    CustomField(
-        501, "Источник", "select", "leads", 10,
-        (("yandex", "Яндекс Директ"), ("telegram", "Telegram Ads"), ("portal", "Портал недвижимости")),
-    ),
-    CustomField(502, "Комнат", "int", "leads", 20),
-    CustomField(503, "Город проекта", "string", "orders", 10),
-)  # fmt: skip
+DEFAULT_SIP_ENDPOINT_ID = 401
+SIP_ENDPOINT_IDS = {order.id: DEFAULT_SIP_ENDPOINT_ID + i for i, order in enumerate(ORDERS, start=1)}
+"""The number that each order calls from."""
 
 # Two people are called Анна Смирнова: a name alone must never be taken for an identity.
 _AGENT_NAMES = (

@@ -96,25 +96,6 @@ class LeadStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class SipEndpoint:
-    id: int
-    title: str
-    order_id: int | None
-    phone: str
-    is_default: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CustomField:
-    id: int
-    title: str
-    type: str
-    essence: str
-    sort: int
-    options: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Lead:
     """One client's request."""
 

@@ -120,7 +120,6 @@ class _Imagination:
         self._next_lead_id = FIRST_LEAD_ID
         self._next_record_id = FIRST_RECORD_ID
         self._left = {agent.id for agent in cast.users(now) if not agent.is_active}
-        self._sips = {endpoint.order_id: endpoint.id for endpoint in cast.SIP_ENDPOINTS}
         self._lead_status_of = {status.code: status.lead_status_code for status in cast.CALL_STATUSES}
 
     def call(self, at: datetime) -> None:
@@ -145,7 +144,7 @@ class _Imagination:
             status_code=cast.UNKNOWN_STATUS_CODE if removed else outcome.status_code,
             created_at=at,
             client_phone=lead.person.phone,
-            sip_endpoint_id=self._sips[order.id],
+            sip_endpoint_id=cast.SIP_ENDPOINT_IDS[order.id],
             direction="outgoing" if outgoing else "incoming",
             finish_initiator=finisher,
             total_duration_seconds=wait + talk,

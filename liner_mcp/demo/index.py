@@ -1,6 +1,6 @@
-"""Finding dated things fast, and giving them in an order on which nobody can rely.
+"""Finding calls fast, and giving lists in an order that has no meaning.
 
-Liner promises no order, so the make-believe one shuffles by a hash of the id: always the same, never by time.
+Liner promises no order, so the demo shuffles by a hash of the id: always the same, never by time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
+    from liner_mcp.demo.entities import Call
+
 _SORT_AT_MOST = 1500
 """Up to here sorting all matches costs about a millisecond; beyond, walking the shuffled whole is cheaper."""
 
@@ -23,15 +25,7 @@ class Identified(Protocol):
     def id(self) -> int: ...
 
 
-class Dated(Identified, Protocol):
-    @property
-    def order_id(self) -> int: ...
-    @property
-    def created_at(self) -> datetime: ...
-
-
 T = TypeVar("T", bound=Identified)
-D = TypeVar("D", bound=Dated)
 
 
 def scramble(thing: Identified) -> int:
@@ -61,25 +55,25 @@ class Listing(Generic[T]):
         return self._found[offset : offset + limit]
 
 
-class Timeline(Generic[D]):
-    """Dated things of many orders; each order's are kept sorted by time, and all of them shuffled."""
+class Timeline:
+    """The calls of many orders; each order's are kept sorted by time, and all of them shuffled."""
 
-    def __init__(self, things: Iterable[D]) -> None:
+    def __init__(self, things: Iterable[Call]) -> None:
         self._by_time = attrgetter("created_at", "id")
         self._shuffled = shuffled(things)
-        self._of_order: dict[int, list[D]] = {}
+        self._of_order: dict[int, list[Call]] = {}
         for thing in sorted(self._shuffled, key=self._by_time):
             self._of_order.setdefault(thing.order_id, []).append(thing)
 
-    def of_order(self, order_id: int) -> list[D]:
+    def of_order(self, order_id: int) -> list[Call]:
         return list(self._of_order.get(order_id, ()))
 
-    def add(self, thing: D) -> None:
+    def add(self, thing: Call) -> None:
         insort(self._shuffled, thing, key=scramble)
         insort(self._of_order.setdefault(thing.order_id, []), thing, key=self._by_time)
 
-    def replace(self, old: D, new: D) -> None:
-        """The same thing with other facts; its id, order and moment stay."""
+    def replace(self, old: Call, new: Call) -> None:
+        """The same call with other facts; its id, order and moment stay."""
         self._shuffled[bisect_left(self._shuffled, scramble(old), key=scramble)] = new
         in_order = self._of_order[old.order_id]
         in_order[bisect_left(in_order, self._by_time(old), key=self._by_time)] = new
@@ -89,8 +83,8 @@ class Timeline(Generic[D]):
         order_ids: frozenset[int] | None,
         since: datetime | None,
         until: datetime | None,
-        test: Callable[[D], bool] | None = None,
-    ) -> Listing[D]:
+        test: Callable[[Call], bool] | None = None,
+    ) -> Listing[Call]:
         """What lies in these orders (all: None) and between these moments, both included, and passes the test."""
         spans = [self._span(self._of_order[order], since, until) for order in self._orders(order_ids)]
         total = sum(len(span) for span in spans)
@@ -106,14 +100,14 @@ class Timeline(Generic[D]):
         return self._of_order if order_ids is None else order_ids & self._of_order.keys()
 
     @staticmethod
-    def _span(things: list[D], since: datetime | None, until: datetime | None) -> list[D]:
+    def _span(things: list[Call], since: datetime | None, until: datetime | None) -> list[Call]:
         moment = attrgetter("created_at")
         first = 0 if since is None else bisect_left(things, since, key=moment)
         last = len(things) if until is None else bisect_right(things, until, key=moment)
         return things[first:last]
 
 
-def within(thing: Dated, order_ids: frozenset[int] | None, since: datetime | None, until: datetime | None) -> bool:
+def within(thing: Call, order_ids: frozenset[int] | None, since: datetime | None, until: datetime | None) -> bool:
     return (
         (order_ids is None or thing.order_id in order_ids)
         and (since is None or since <= thing.created_at)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
@@ -38,13 +38,9 @@ def identifier(text: str, name: str) -> int:
 
 
 class Query:
-    """The parameters of one request; every reader answers a valid value or raises `Refusal`.
+    """The parameters of one request; every reader answers a valid value or raises `Refusal`."""
 
-    `ignored` parameters are checked like any other, and then read as if they had not been sent.
-    """
-
-    def __init__(self, query_string: bytes, ignored: frozenset[str] = frozenset()) -> None:
-        self._ignored = ignored
+    def __init__(self, query_string: bytes) -> None:
         self._values: dict[str, str] = {}
         self._lists: dict[str, dict[str, str]] = {}
         for pair in query_string.decode("latin-1").split("&"):
@@ -52,36 +48,26 @@ class Query:
                 name, _, value = pair.partition("=")
                 self._put(unquote_plus(name), unquote_plus(value))
 
-    def page(self, over_limit: Literal["clamped", "refused", "honoured"] = "clamped") -> tuple[int, int]:
-        """Offset and limit; more than a hundred at once is most likely not given, whatever is asked."""
+    def page(self) -> tuple[int, int]:
+        """Offset and limit. More than a hundred at once is most likely not given, whatever is asked."""
         offset = self._number("offset", 0)
         limit = self._number("limit", DEFAULT_LIMIT)
         if offset < 0:
             raise Refusal(422, "The offset must be at least 0.")
         if limit < 1:
             raise Refusal(422, "The limit must be at least 1.")
-        if limit > MAX_LIMIT and over_limit == "refused":
-            raise Refusal(422, f"The limit must not be greater than {MAX_LIMIT}.")
-        offset = 0 if "offset" in self._ignored else offset
-        limit = DEFAULT_LIMIT if "limit" in self._ignored else limit
-        return offset, limit if over_limit == "honoured" else min(limit, MAX_LIMIT)
-
-    def has(self, name: str) -> bool:
-        """Whether the parameter was sent, ignored or not."""
-        return name in self._values or name in self._lists
+        return offset, min(limit, MAX_LIMIT)
 
     def id(self, name: str) -> int | None:
         text = self._scalar(name)
-        one = None if text is None else identifier(text, name)
-        return None if name in self._ignored else one
+        return None if text is None else identifier(text, name)
 
     def ids(self, name: str) -> frozenset[int] | None:
         if name in self._values:
             raise Refusal(422, f"The {name} must be an array.")
         if name not in self._lists:
             return None
-        found = frozenset(identifier(text, name) for text in self._lists[name].values())
-        return None if name in self._ignored else found
+        return frozenset(identifier(text, name) for text in self._lists[name].values())
 
     def flag(self, name: str) -> bool | None:
         text = self._scalar(name)
@@ -102,8 +88,7 @@ class Query:
         if "createdAt" in self._values:
             raise Refusal(422, "The createdAt must be an array.")
         ends = self._lists.get("createdAt", {})
-        window = self._moment(ends.get("0"), "createdAt[0]"), self._moment(ends.get("1"), "createdAt[1]")
-        return (None, None) if "createdAt" in self._ignored else window
+        return self._moment(ends.get("0"), "createdAt[0]"), self._moment(ends.get("1"), "createdAt[1]")
 
     def _put(self, name: str, value: str) -> None:
         in_brackets = _NAME.fullmatch(name)

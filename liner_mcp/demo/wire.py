@@ -17,12 +17,10 @@ if TYPE_CHECKING:
         AgentGroup,
         Call,
         CallStatus,
-        CustomField,
         Lead,
         LeadStatus,
         Order,
         Record,
-        SipEndpoint,
     )
 
 _SOURCE_FIELD = "501"
@@ -66,17 +64,6 @@ def record(item: Record, origin: str) -> dict[str, object]:
         "durationSeconds": item.duration_seconds,
         "fileUrl": _file_url(item, origin),
         "recordSummary": item.summary,
-        "createdAt": moment(item.created_at),
-    }
-
-
-def short_record(item: Record, origin: str) -> dict[str, object]:
-    """The list's item in the other published version of its page."""
-    return {
-        "id": item.id,
-        "isTransfer": item.is_transfer,
-        "durationSeconds": item.duration_seconds,
-        "fileUrl": _file_url(item, origin),
         "createdAt": moment(item.created_at),
     }
 
@@ -218,34 +205,6 @@ def lead_status(item: LeadStatus) -> dict[str, object]:
         "sort": item.sort,
         "color": item.color,
         "isSystem": item.is_system,
-    }
-
-
-def sip_endpoint(item: SipEndpoint) -> dict[str, object]:
-    return {
-        "id": item.id,
-        "title": item.title,
-        "orderId": item.order_id,
-        "connectionType": "pstn",
-        "params": {"phone": item.phone},
-        "isDefault": item.is_default,
-        "outgoing": True,
-        "incoming": True,
-        "channels": 10,
-    }
-
-
-def custom_field(item: CustomField) -> dict[str, object]:
-    return {
-        "id": item.id,
-        "title": item.title,
-        "type": item.type,
-        "essence": item.essence,
-        "params": [
-            {"code": code, "sort": 10 * place, "title": title}
-            for place, (code, title) in enumerate(item.options, start=1)
-        ],
-        "sort": item.sort,
     }
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from liner_mcp.demo import cast
 from liner_mcp.demo.entities import Agent, Call, Lead, Order, Record
 from liner_mcp.demo.generation import FIRST_CALL_ID, FIRST_LEAD_ID, FIRST_RECORD_ID, Past, imagine
-from liner_mcp.demo.index import Listing, Timeline, shuffled, within
+from liner_mcp.demo.index import Listing, Timeline, scramble, shuffled, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,14 +29,6 @@ class CallFilter:
     order_ids: frozenset[int] | None = None
     lead_ids: frozenset[int] | None = None
     user_ids: frozenset[int] | None = None
-    status_ids: frozenset[int] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeadFilter:
-    order_ids: frozenset[int] | None = None
     status_ids: frozenset[int] | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -82,8 +74,6 @@ class World:
     agent_groups = cast.AGENT_GROUPS
     call_statuses = cast.CALL_STATUSES
     lead_statuses = cast.LEAD_STATUSES
-    sip_endpoints = cast.SIP_ENDPOINTS
-    custom_fields = cast.CUSTOM_FIELDS
 
     def __init__(self, now: datetime, past: Past) -> None:
         self.now = now
@@ -95,7 +85,8 @@ class World:
         self.hostile = past.hostile
         """Which record holds which kind of unpleasant text."""
         self._calls_in_time = Timeline(past.calls.values())
-        self._leads_in_time = Timeline(past.leads.values())
+        self._lead_of_order: dict[int, Lead] = {}
+        """Whom a call that is added without a lead goes to."""
         self._calls_of_lead: dict[int, list[int]] = {}
         for call in past.calls.values():
             self._calls_of_lead.setdefault(call.lead_id, []).append(call.id)
@@ -128,9 +119,6 @@ class World:
     def find_calls(self, wanted: CallFilter) -> Listing[Call]:
         return self._remembered(wanted, lambda: self._find_calls(wanted))
 
-    def find_leads(self, wanted: LeadFilter) -> Listing[Lead]:
-        return self._remembered(wanted, lambda: self._find_leads(wanted))
-
     def find_records(self, call_id: int | None, *, amd_only: bool) -> Listing[Record]:
         if call_id is None:
             return self._remembered(("records", amd_only), lambda: self._find_records(self.records.values(), amd_only))
@@ -152,7 +140,7 @@ class World:
             status_code=changes.get("status_code", "conversation_completed"),
             created_at=changes.get("created_at", self.now).astimezone(UTC),
             client_phone=changes.get("client_phone", lead.phone),
-            sip_endpoint_id=changes.get("sip_endpoint_id", self.sip_endpoints[0].id),
+            sip_endpoint_id=changes.get("sip_endpoint_id", cast.DEFAULT_SIP_ENDPOINT_ID),
             direction=changes.get("direction", "outgoing"),
             finish_initiator=changes.get("finish_initiator", "client"),
             total_duration_seconds=changes.get("total_duration_seconds", wait + talk),
@@ -213,16 +201,6 @@ class World:
         narrowed = users is not None or codes is not None
         return self._calls_in_time.select(wanted.order_ids, wanted.since, wanted.until, test if narrowed else None)
 
-    def _find_leads(self, wanted: LeadFilter) -> Listing[Lead]:
-        statuses = wanted.status_ids
-
-        def test(lead: Lead) -> bool:
-            return statuses is None or lead.status_id in statuses
-
-        return self._leads_in_time.select(
-            wanted.order_ids, wanted.since, wanted.until, None if statuses is None else test
-        )
-
     def _find_records(self, records: Iterable[Record], amd_only: bool) -> Listing[Record]:
         matches = shuffled(record for record in records if record.is_amd or not amd_only)
         return Listing(matches, len(matches))
@@ -241,8 +219,10 @@ class World:
         if lead_id is not None:
             return self.leads[lead_id]
         wanted = self.orders[0].id if order_id is None else order_id
-        known = self._leads_in_time.select(frozenset({wanted}), None, None).page(0, 1)
-        return known[0] if known else self._add_lead(wanted)
+        if wanted not in self._lead_of_order:
+            known = [lead for lead in self.leads.values() if lead.order_id == wanted]
+            self._lead_of_order[wanted] = min(known, key=scramble) if known else self._add_lead(wanted)
+        return self._lead_of_order[wanted]
 
     def _add_lead(self, order_id: int) -> Lead:
         lead = Lead(
@@ -255,7 +235,6 @@ class World:
             updated_at=self.now - timedelta(hours=1),
         )
         self.leads[lead.id] = lead
-        self._leads_in_time.add(lead)
         return lead
 
 

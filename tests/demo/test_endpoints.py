@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.demo import DemoLiner, LastPage
+from liner_mcp.demo import DemoLiner
 from tests.demo.support import NOW, data_of, default_world, get, small_world, whole_list
 
 pytestmark = pytest.mark.anyio
@@ -21,25 +21,6 @@ def _z(moment: datetime) -> str:
 
 def _ids(items: list[Any]) -> list[int]:
     return [item["id"] for item in items]
-
-
-@pytest.mark.parametrize(
-    ("last_page", "expected"),
-    [
-        ("null", {"next": None}),
-        ("absent", {}),
-        ("zero", {"next": 0}),
-        ("repeated", {"next": 4}),
-        ("past_end", {"next": 6}),
-    ],
-)
-async def test_the_last_page_looks_as_chosen(last_page: LastPage, expected: dict[str, int | None]) -> None:
-    demo = DemoLiner(default_world(), last_page=last_page)
-    first = await data_of(demo, "/v2/order/?offset=0&limit=2")
-    last = await data_of(demo, "/v2/order/?offset=4&limit=2")
-    assert (first["next"], first["total"]) == (2, 6)
-    assert {key: value for key, value in last.items() if key == "next"} == expected
-    assert (len(last["list"]), last["total"]) == (2, 6)
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition() -> None:
@@ -149,8 +130,7 @@ async def test_calls_are_narrowed_by_agent_status_and_lead_together() -> None:
         "/v2/call-record/?isAmd=true",
         "/v2/user/list/?accessGroup=boss",
         "/v2/user/list/?isActive=yes",
-        "/v2/custom-field/?essence=calls",
-        "/v2/lead/?statusIds[]=new",
+        "/v2/agent-group/?agentId=none",
     ],
 )
 async def test_bad_parameters_are_refused_with_a_text(target: str) -> None:
@@ -159,17 +139,6 @@ async def test_bad_parameters_are_refused_with_a_text(target: str) -> None:
     assert response.json()["success"] is False
     assert response.json()["data"] is None
     assert response.json()["message"]
-
-
-@pytest.mark.parametrize("version", ["full", "short"])
-async def test_the_record_list_comes_in_both_published_versions_and_the_detail_is_always_full(version: Any) -> None:
-    demo = DemoLiner(default_world(), record_list=version)
-    record = next(iter(default_world().records.values()))
-    listed = await data_of(demo, f"/v2/call-record/?callId={record.call_id}")
-    short = ["id", "isTransfer", "durationSeconds", "fileUrl", "createdAt"]
-    full = ["id", "userId", "leadId", "isTransfer", "durationSeconds", "fileUrl", "recordSummary", "createdAt"]
-    assert list(listed["list"][0]) == (short if version == "short" else full)
-    assert list(await data_of(demo, f"/v2/call-record/detail/{record.id}/")) == full
 
 
 async def test_records_are_listed_for_one_call_or_for_all_or_with_a_machine_only() -> None:
@@ -185,17 +154,18 @@ async def test_records_are_listed_for_one_call_or_for_all_or_with_a_machine_only
     assert (await data_of(demo, "/v2/call-record/?callId=1"))["list"] == []
 
 
-async def test_leads_are_listed_by_order_status_and_creation_and_read_one_by_one() -> None:
-    demo, world = DemoLiner(default_world()), default_world()
-    since = NOW - timedelta(days=3)
-    found = await whole_list(demo, f"/v2/lead/?orderIds[]=202&statusIds[]=72&createdAt[0]={_z(since)}")
-    assert sorted(_ids(found)) == sorted(
-        lead.id
-        for lead in world.leads.values()
-        if lead.order_id == 202 and lead.status_id == 72 and lead.created_at >= since
-    )
-    assert await data_of(demo, f"/v2/lead/detail/{found[0]['id']}/") == found[0]
-    assert (await data_of(demo, "/v2/lead/"))["total"] == len(world.leads)
+async def test_a_lead_is_read_by_its_id() -> None:
+    lead = next(iter(default_world().leads.values()))
+    data = await data_of(DemoLiner(default_world()), f"/v2/lead/detail/{lead.id}/")
+    assert (data["id"], data["phone"], data["orderId"]) == (lead.id, lead.phone, lead.order_id)
+
+
+async def test_the_last_page_names_no_next() -> None:
+    demo = DemoLiner(default_world())
+    first = await data_of(demo, "/v2/order/?offset=0&limit=2")
+    last = await data_of(demo, "/v2/order/?offset=4&limit=2")
+    assert (first["next"], first["total"]) == (2, 6)
+    assert (len(last["list"]), last["next"], last["total"]) == (2, None, 6)
 
 
 async def test_orders_are_paged_in_the_second_version_and_bare_in_the_first() -> None:
@@ -221,7 +191,6 @@ async def test_agent_groups_are_listed_whole_or_for_one_agent() -> None:
     assert (await data_of(demo, "/v2/agent-group/"))["total"] == 3
     of_agent = (await data_of(demo, "/v2/agent-group/?agentId=106"))["list"]
     assert _ids(of_agent) == [32]
-    assert await data_of(demo, "/v2/agent-group/32/") == of_agent[0]
     assert of_agent[0]["names"].keys() == {"ru", "gb"}
 
 
@@ -231,8 +200,6 @@ async def test_dictionaries_and_health_have_their_documented_shapes() -> None:
     assert len(statuses) == 9
     assert statuses[0].keys() >= {"id", "code", "title", "leadStatusCode", "isSystem"}
     assert (await data_of(demo, "/v2/lead-status/"))[0].keys() >= {"id", "code", "title", "category", "color"}
-    assert (await data_of(demo, "/v2/sip-endpoint/"))[0]["params"].keys() == {"phone"}
-    assert len(await data_of(demo, "/v2/custom-field/?essence=orders")) == 1
     health = await data_of(demo, "/v1/health/check/")
     assert all(service["success"] for service in health.values())
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -22,13 +21,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liner_mcp import __version__
-from liner_mcp.demo import DemoLiner, Habits, LastPage, World
+from liner_mcp.demo import World
 from liner_mcp.diagnostics.assumptions.table import ASSUMPTIONS
 from liner_mcp.diagnostics.probe import MOST_REQUESTS, Probe, Report
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.protocol import PAGE_LIMIT
 from liner_mcp.settings import Settings
 from tests.conftest import NOW
+from tests.fakes import FakeLiner, LastPage
 from tests.review.support import Spoilt
 from tests.serving import served
 from tests.test_cli import run
@@ -59,8 +59,8 @@ async def probed(app: Any, *, transport: httpx.AsyncBaseTransport | None = None,
     return Probed(probe, probe.report())
 
 
-def demo(world: World, **options: Any) -> DemoLiner:
-    return DemoLiner(world, token=TOKEN, **options)
+def demo(world: World, **options: Any) -> FakeLiner:
+    return FakeLiner(world, token=TOKEN, **options)
 
 
 class Adding:
@@ -164,19 +164,11 @@ VARIANTS: list[tuple[dict[str, Any], str, str, str]] = [
 ]  # fmt: skip
 
 
-def of_options(world: World, options: dict[str, Any]) -> DemoLiner:
-    """A demo with these options, its habits among them."""
-    direct = {
-        name: value for name, value in options.items() if name in ("last_page", "record_list", "dictionary_paths")
-    }
-    return demo(world, **direct, habits=replace(Habits(), **{k: v for k, v in options.items() if k not in direct}))
-
-
 @pytest.mark.parametrize(("options", "key", "outcome", "words"), VARIANTS)
 async def test_each_way_of_liner_is_told_from_the_others(
     world: World, options: dict[str, Any], key: str, outcome: str, words: str
 ) -> None:
-    liner = of_options(world, options)
+    liner = demo(world, **options)
     found = await probed(liner)
     assert found.outcome[key].startswith(outcome)
     assert words in found.found[key]
@@ -193,7 +185,7 @@ async def test_a_strange_last_page_makes_nothing_else_differ(world: World, last_
 
 @pytest.mark.parametrize("slashes", ["redirect", "without"])
 async def test_the_form_of_paths_is_learnt_so_that_the_rest_can_be_asked(world: World, slashes: Any) -> None:
-    found = await probed(demo(world, habits=Habits(slashes=slashes)))
+    found = await probed(demo(world, slashes=slashes))
     told = {key for key, outcome in found.outcome.items() if not outcome.startswith("could not")}
     assert told == set(KEYS) - {"clock", "archived_orders"}
     assert found.requests <= 19
@@ -250,7 +242,7 @@ async def test_a_call_whose_records_are_not_listed_yet_is_followed_by_another(wo
         first.append("")
         return {"list": [], "next": None, "total": 0} if len(first) == 1 else data
 
-    liner = demo(world, habits=Habits(call_ids="required"))
+    liner = demo(world, call_ids="required")
     found = await probed(Spoilt(liner, changed={"callId=[0-9]+&offset": empty_at_first}))
     assert found.found["record_fields"] == "all 8"
     assert found.outcome["file_link"] == "as assumed"
@@ -258,7 +250,11 @@ async def test_a_call_whose_records_are_not_listed_yet_is_followed_by_another(wo
 
 
 async def test_all_oddities_at_once_are_still_told_within_the_allowance(world: World) -> None:
-    odd = Habits(
+    odd = demo(
+        world,
+        record_list="short",
+        dictionary_paths="plural",
+        last_page="zero",
         slashes="redirect",
         over_limit="honoured",
         window_ends="start_outside",
@@ -268,7 +264,7 @@ async def test_all_oddities_at_once_are_still_told_within_the_allowance(world: W
         numbers="text",
         longest_window=timedelta(days=31),
     )
-    found = await probed(demo(world, record_list="short", dictionary_paths="plural", last_page="zero", habits=odd))
+    found = await probed(odd)
     differing = {key for key, outcome in found.outcome.items() if outcome.startswith("differs")}
     assert differing == {
         *("trailing_slash", "limit", "window_start", "calls_need_ids", "unknown_id", "long_window", "record_fields"),
@@ -352,7 +348,7 @@ async def test_redirects_of_the_file_count_too(world: World) -> None:
 
 
 async def test_a_refused_token_is_sent_once_only(world: World) -> None:
-    liner = DemoLiner(world, token="another")
+    liner = FakeLiner(world, token="another")
     found = await probed(liner)
     assert found.report.exit_code == 1
     assert len(liner.requests) == 1

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from liner_mcp.demo import FAULTS, DemoLiner, Every, Fault, World
-from liner_mcp.demo.faults import Grows, Latency, OfLists, Shrinks, Slow
+from liner_mcp.demo import World
+from tests.fakes import FAULTS, Every, FakeLiner, Fault
+from tests.fakes.faults import Grows, Latency, OfLists, Shrinks, Slow
 
 Outcome = Literal["right", "a sentence", "right or told"]
 """What all answers under a fault are. `right or told`: each is right, or partial and says so, or a sentence."""
@@ -60,9 +61,9 @@ class Case:
     deadline: float = DEADLINE_SECONDS
     slack: int = 0
 
-    def liner(self, world: World) -> DemoLiner:
+    def liner(self, world: World) -> FakeLiner:
         options: dict[str, Any] = dict(self.options)
-        return DemoLiner(world, faults=self.faults, **options)
+        return FakeLiner(world, faults=self.faults, **options)
 
 
 def _case(name: str, *, sometimes: bool = False) -> Case:

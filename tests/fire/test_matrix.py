@@ -7,9 +7,10 @@ from collections.abc import Generator
 import pytest
 import stamina
 
-from liner_mcp.demo import FAULTS, DemoLiner, Fault, First
-from liner_mcp.demo.faults import OfLists
+from liner_mcp.demo import DemoLiner
 from liner_mcp.liner import pressure
+from tests.fakes import FAULTS, FakeLiner, Fault, First
+from tests.fakes.faults import OfLists
 from tests.fire.asking import ask, asking, in_process
 from tests.fire.cases import CASES, HEALTHY, Case
 from tests.fire.scene import NAMED_BY_TWO, Question, Scene, make_scene
@@ -82,7 +83,7 @@ async def test_no_answer_is_wrong_in_the_older_era_either(case: Case, scene: Sce
 @pytest.mark.parametrize("name", [name for name, what in FAULTS.items() if not isinstance(what, OfLists)])
 async def test_a_recording_whose_host_fails_is_whole_or_a_sentence(name: str, scene: Scene) -> None:
     (case,) = [case for case in CASES if case.name == name]
-    liner = DemoLiner(scene.world, faults=[Fault(FAULTS[name], "^/audio/")])
+    liner = FakeLiner(scene.world, faults=[Fault(FAULTS[name], "^/audio/")])
     found = await verdict_on(case, scene["the resource of a recording"], liner)
     assert found == ("right" if case.outcome == "right" or name in JSON_ONLY else "sentence")
 
@@ -90,6 +91,6 @@ async def test_a_recording_whose_host_fails_is_whole_or_a_sentence(name: str, sc
 @pytest.mark.parametrize("name", ["429, no word on waiting", "500", "503", "a reset connection"])
 async def test_what_fails_once_and_is_well_again_is_never_noticed(name: str, scene: Scene) -> None:
     for question in scene.questions:
-        liner = DemoLiner(scene.world, faults=[Fault(FAULTS[name], often=First(1))])
+        liner = FakeLiner(scene.world, faults=[Fault(FAULTS[name], often=First(1))])
         wanted = "sentence" if question.name == NAMED_BY_TWO else "right"
         assert await verdict_on(HEALTHY, question, liner) == wanted, question.name

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.demo import FAULTS
+from benchmarks.soak import KEPT
 from liner_mcp.liner.kept import KEPT_BYTES, KEPT_SECONDS, SETTLED
 from liner_mcp.liner.pressure import FAILING_SECONDS, FAILURES_TO_OPEN, LONGEST_PAUSE, OPEN_SECONDS
 from liner_mcp.liner.retries import RetryPolicy
 from liner_mcp.liner.wire import MAX_BODY_BYTES, MAX_REDIRECTS, REQUEST_SECONDS
 from liner_mcp.review.directory import FRESH_SECONDS
 from liner_mcp.settings import Settings
-from tests.benchmarks.soak import KEPT
+from tests.fakes import FAULTS
 from tests.fire.cases import ALWAYS, CASES, OPEN, OPTIONS
 from tests.fire.scene import make_scene
 

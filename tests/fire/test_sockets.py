@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 import pytest
 import stamina
 
-from liner_mcp.demo import FAULTS, DemoLiner, Fault
+from liner_mcp.demo import DemoLiner
+from tests.fakes import FAULTS, FakeLiner, Fault
 from tests.fire.asking import Asked, ask, asking
 from tests.fire.scene import fire_world
 from tests.fire.truth import a_clear_sentence
@@ -65,7 +66,7 @@ async def test_an_unknown_name_is_one_sentence(asked: Asked) -> None:
 
 @every_question
 async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(asked: Asked) -> None:
-    liner = DemoLiner(fire_world(), token="", faults=[Fault(FAULTS["a reset connection"])])
+    liner = FakeLiner(fire_world(), token="", faults=[Fault(FAULTS["a reset connection"])])
     with served(liner) as origin:
         async with asking(liner, origin=origin, deadline_seconds=20) as client:
             came = await ask(client, asked)

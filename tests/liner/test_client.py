@@ -27,7 +27,7 @@ import respx
 from anyio.streams.tls import TLSListener, TLSStream
 from pydantic import SecretStr
 
-from liner_mcp.demo import DemoLiner, DictionaryPaths, LastPage, World
+from liner_mcp.demo import DemoLiner, World
 from liner_mcp.errors import (
     AccessRefused,
     DeadlinePassed,
@@ -44,6 +44,7 @@ from liner_mcp.liner import wire as wire_module
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.protocol import CallFilter
 from tests.conftest import NOW
+from tests.fakes import DictionaryPaths, FakeLiner, LastPage
 from tests.liner.test_audio import certificate
 
 pytestmark = pytest.mark.anyio
@@ -299,7 +300,7 @@ async def test_an_unknown_id_is_not_found(liner: DemoLiner) -> None:
         assert isinstance(await error_of(client.call_record(1)), NotFound)
 
 
-async def test_a_wrong_token_is_refused_once(liner: DemoLiner) -> None:
+async def test_a_wrong_token_is_refused_once(liner: FakeLiner) -> None:
     async with client_of(liner, token="wrong") as client:
         assert isinstance(await error_of(client.orders()), AccessRefused)
     assert len(liner.requests) == 1
@@ -311,7 +312,7 @@ async def test_every_list_is_whole_however_its_last_page_looks(own_world: World,
     while len(own_world.records_of(call.id)) < 250:
         own_world.add_record(call.id)
     window = CallFilter(NOW - timedelta(days=365), NOW, order_ids=tuple(order.id for order in own_world.orders))
-    async with client_of(DemoLiner(own_world, last_page=last_page)) as client:
+    async with client_of(FakeLiner(own_world, last_page=last_page)) as client:
         orders, users, groups = await client.orders(), await client.users(), await client.agent_groups()
         records, calls = await client.call_records(call.id), await client.calls(window)
     assert {order.id for order in orders.items} == {order.id for order in own_world.orders}
@@ -333,9 +334,9 @@ async def test_one_page_of_calls_brings_liners_count(liner: DemoLiner) -> None:
 
 @pytest.mark.parametrize(("version", "sent"), [("full", True), ("short", False)])
 async def test_both_versions_of_the_record_list_are_read_and_told_apart(
-    liner: DemoLiner, version: Any, sent: bool
+    liner: FakeLiner, version: Any, sent: bool
 ) -> None:
-    liner.record_list = version
+    liner.variant.record_list = version
     call_id = next(iter(liner.world.records.values())).call_id
     async with client_of(liner) as client:
         listing = await client.call_records(call_id)
@@ -360,9 +361,9 @@ async def test_a_call_without_records_has_an_empty_complete_list(own_world: Worl
     ],
 )
 async def test_statuses_are_found_at_either_address_which_is_then_remembered(
-    liner: DemoLiner, paths: DictionaryPaths, first: list[str], later: list[str]
+    liner: FakeLiner, paths: DictionaryPaths, first: list[str], later: list[str]
 ) -> None:
-    liner.dictionary_paths = paths
+    liner.variant.dictionary_paths = paths
     async with client_of(liner) as client:
         statuses = await client.call_statuses()
         assert liner.requests == first
@@ -371,8 +372,8 @@ async def test_statuses_are_found_at_either_address_which_is_then_remembered(
     assert liner.requests == first + later
 
 
-async def test_each_dictionary_remembers_its_own_address(liner: DemoLiner) -> None:
-    liner.dictionary_paths = "plural"
+async def test_each_dictionary_remembers_its_own_address(liner: FakeLiner) -> None:
+    liner.variant.dictionary_paths = "plural"
     async with client_of(liner) as client:
         await client.call_statuses()
         statuses = await client.lead_statuses()
@@ -382,11 +383,11 @@ async def test_each_dictionary_remembers_its_own_address(liner: DemoLiner) -> No
     assert liner.requests[2:] == ["/v2/lead-status/", "/v2/lead-statuses/"]
 
 
-async def test_a_remembered_address_that_fails_is_told(liner: DemoLiner) -> None:
-    liner.dictionary_paths = "plural"
+async def test_a_remembered_address_that_fails_is_told(liner: FakeLiner) -> None:
+    liner.variant.dictionary_paths = "plural"
     async with client_of(liner) as client:
         await client.call_statuses()
-        liner.dictionary_paths = "singular"
+        liner.variant.dictionary_paths = "singular"
         assert isinstance(await error_of(client.call_statuses()), NotFound)
 
 
@@ -399,7 +400,7 @@ async def test_a_lead_is_read_as_the_world_has_it(liner: DemoLiner) -> None:
 
 @pytest.mark.parametrize(("at_most", "asked"), [(99, 1), (4000, 40)])
 async def test_a_list_longer_than_wanted_is_left_after_its_first_page(
-    liner: DemoLiner, at_most: int, asked: int
+    liner: FakeLiner, at_most: int, asked: int
 ) -> None:
     window = CallFilter(NOW - timedelta(days=365), NOW, order_ids=tuple(order.id for order in liner.world.orders))
     async with client_of(liner) as client:
@@ -850,7 +851,7 @@ async def test_redirects_in_a_circle_end(web: respx.MockRouter) -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-async def test_no_more_requests_are_under_way_than_allowed_and_no_fewer(liner: DemoLiner, concurrency: int) -> None:
+async def test_no_more_requests_are_under_way_than_allowed_and_no_fewer(liner: FakeLiner, concurrency: int) -> None:
     call_ids = list(liner.world.calls)[:40]
     async with client_of(liner, concurrency=concurrency) as client:
         outcomes = await client.each([partial(client.call, one) for one in call_ids])
@@ -858,7 +859,7 @@ async def test_no_more_requests_are_under_way_than_allowed_and_no_fewer(liner: D
     assert liner.peak_in_flight == concurrency
 
 
-async def test_pages_of_one_list_are_asked_at_once(liner: DemoLiner) -> None:
+async def test_pages_of_one_list_are_asked_at_once(liner: FakeLiner) -> None:
     window = CallFilter(NOW - timedelta(days=365), NOW, order_ids=tuple(order.id for order in liner.world.orders))
     async with client_of(liner, concurrency=4) as client:
         assert (await client.calls(window)).complete
@@ -1029,7 +1030,7 @@ async def test_two_reads_together_give_a_result_and_an_error_each_in_its_place(l
     assert [isinstance(one, NotFound) for one in swapped] == [False, True]
 
 
-async def test_opening_makes_no_request_and_loads_what_the_first_one_needs(liner: DemoLiner) -> None:
+async def test_opening_makes_no_request_and_loads_what_the_first_one_needs(liner: FakeLiner) -> None:
     async with client_of(liner) as client:
         client.open()
         assert liner.requests == []

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import World
 from liner_mcp.liner.kept import KEPT_BYTES, KEPT_SECONDS, SETTLED, Kept
 from liner_mcp.liner.models import Call, CallRecord, Lead
 from liner_mcp.liner.paging import Listing
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.liner.test_client import client_of
 
 pytestmark = pytest.mark.anyio
@@ -138,7 +139,7 @@ def test_what_may_be_seen_is_given_as_it_was_looked_at_and_not_looked_up_again()
     assert details.seen_by(may_see).get("/a") == record()
 
 
-async def test_a_client_asks_for_a_settled_record_once(liner: DemoLiner) -> None:
+async def test_a_client_asks_for_a_settled_record_once(liner: FakeLiner) -> None:
     told = next(one.id for one in liner.world.records.values() if one.summary)
     mute = next(one.id for one in liner.world.records.values() if not one.summary)
     async with client_of(liner, kept=Kept(now=lambda: NOW + timedelta(days=1))) as client:
@@ -151,7 +152,7 @@ async def test_a_client_asks_for_a_settled_record_once(liner: DemoLiner) -> None
 
 
 async def test_a_client_asks_for_calls_and_their_lists_of_settled_records_once(world: World) -> None:
-    liner = DemoLiner(world)
+    liner = FakeLiner(world)
     call_id = next(
         one for one in world.calls if world.records_of(one) and all(record.summary for record in world.records_of(one))
     )

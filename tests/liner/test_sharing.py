@@ -11,6 +11,7 @@ import pytest
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.errors import LinerUnavailable
+from tests.fakes import FakeLiner
 from tests.liner.test_client import client_of
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +48,7 @@ class Held:
         await send({"type": "http.response.body", "body": b'{"success":true,"data":{"id":7}}'})
 
 
-async def test_many_who_ask_the_same_at_once_make_one_request(liner: DemoLiner) -> None:
+async def test_many_who_ask_the_same_at_once_make_one_request(liner: FakeLiner) -> None:
     call_id = next(iter(liner.world.calls))
     async with client_of(liner) as client:
         answers = await client.each([lambda: client.call(call_id)] * 8)
@@ -56,7 +57,7 @@ async def test_many_who_ask_the_same_at_once_make_one_request(liner: DemoLiner) 
     assert len(liner.requests) == 1
 
 
-async def test_who_asks_after_the_answer_asks_anew(liner: DemoLiner) -> None:
+async def test_who_asks_after_the_answer_asks_anew(liner: FakeLiner) -> None:
     async with client_of(liner) as client:
         await client.call_statuses()
         await client.call_statuses()

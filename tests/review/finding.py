@@ -16,6 +16,7 @@ from liner_mcp.review.desk import Desk
 from liner_mcp.review.questions import CallQuestion
 from liner_mcp.review.table import Written
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.review.support import ROOMY, desk_over, rows_of
 
 MANY = 2_000  # pages; a walk that is longer never ends
@@ -87,7 +88,7 @@ def truth(
     return newest_first(call for call in world.calls.values() if since <= call.created_at < until and test(call))
 
 
-def lists_asked(demo: DemoLiner) -> int:
+def lists_asked(demo: FakeLiner) -> int:
     """How often lists of calls were asked for."""
     return sum(target.startswith("/v2/call/?") for target in demo.requests)
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import anyio
 import httpx
@@ -21,6 +21,8 @@ from liner_mcp.review.windows import Zone
 from tests.conftest import NOW
 
 ROOMY = 60_000  # the largest budget that can be set
+L = TypeVar("L", bound=DemoLiner)
+
 USERS, ORDERS, STATUSES = "/v2/user/list", "/v2/order", "/v2/call-status"
 
 
@@ -59,7 +61,7 @@ async def desk_over(
         yield Desk(client, Directory(client), Zone.of(zone), show_phones)
 
 
-class Spoilt:
+class Spoilt(Generic[L]):
     """A make-believe Liner that fails, waits or lies where a pattern fits the target.
 
     `refused`: the HTTP status to answer with. `held`: what is never answered. `changed`: another envelope's `data`,
@@ -68,7 +70,7 @@ class Spoilt:
 
     def __init__(
         self,
-        demo: DemoLiner,
+        demo: L,
         *,
         refused: Mapping[str, int] | None = None,
         held: str | None = None,

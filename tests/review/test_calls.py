@@ -16,6 +16,7 @@ import pytest
 from liner_mcp.demo import Call, DemoLiner, World
 from liner_mcp.errors import AccessRefused, InvalidArgument, LinerUnavailable
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.review.finding import (
     Deaf,
     Gate,
@@ -137,7 +138,7 @@ async def test_dictionaries_that_cannot_be_read_cost_the_names_and_not_the_answe
 
 
 async def test_each_dictionary_is_read_once_however_many_questions_run_at_once(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk, anyio.create_task_group() as group:
         for _ in range(8):
             group.start_soon(lambda: found(desk, since="today", orders=("Sunrise",), statuses=("Недозвон",)))
@@ -202,7 +203,7 @@ async def test_limit_and_columns_may_change_from_page_to_page(liner: DemoLiner, 
 
 
 async def test_three_hundred_orders_are_paged_by_sending_them_again_beside_the_cursor(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     many = (*(7_919 * number * number % 8_999_993 + 1_000 for number in range(1, 298)), 201, 203, 206)
     asked: dict[str, Any] = {"since": "-3d", "orders": many, "recorded": True}
     async with desk_at(demo) as desk:
@@ -224,7 +225,7 @@ async def test_a_thousand_calls_within_one_second_are_paged_by_id() -> None:
         world.add_call(created_at=NOW - timedelta(hours=2), talk_time_duration_seconds=number)
     world.add_call(created_at=NOW - timedelta(hours=1))
     world.add_call(created_at=NOW - timedelta(hours=3))
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         answers = await pages(desk, since="today", limit=200)
     assert ids_of(answers) == truth(world, TODAY)
@@ -347,7 +348,7 @@ async def test_a_page_that_ends_within_a_second_does_not_claim_that_second() -> 
 
 
 async def test_so_many_agents_that_liner_cannot_be_asked_by_them_are_checked_here_and_said_so(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     many = (*range(101, 108), *range(100_000, 100_100))
     async with desk_at(demo) as desk:
         answer = await found(desk, since="yesterday", agents=many, limit=200)
@@ -471,7 +472,7 @@ async def test_a_liner_without_orders_gives_an_end_and_not_an_endless_cursor(wor
 async def test_transfers_are_told_by_the_records_at_one_request_per_recorded_call(
     world: World, transferred: bool
 ) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         answer = await found(desk, since="yesterday", transferred=transferred, limit=200)
     moved = is_transferred(world)
@@ -484,7 +485,7 @@ async def test_transfers_are_told_by_the_records_at_one_request_per_recorded_cal
 
 
 async def test_transfers_are_looked_for_only_until_the_page_is_full(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         first = await found(desk, since="-7d", transferred=True, limit=2)
         asked = sum(target.startswith(RECORDS) for target in demo.requests)
@@ -680,7 +681,7 @@ async def test_when_nothing_of_a_page_could_be_read_the_reason_is_the_answer_and
 
 
 async def test_an_empty_window_names_the_nearest_earlier_call_in_one_request(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         await desk.directory.names("agents", "orders", "statuses")
         before_asking = len(demo.requests)
@@ -722,7 +723,7 @@ async def test_the_nearest_earlier_call_passes_the_filters_that_are_ours() -> No
 
 async def test_many_earlier_calls_are_counted_and_not_read() -> None:
     world = World.generate(now=NOW - DAY, days=7, calls=400)
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         plain = await found(desk, since="-2h")
         ours = await found(desk, since="-2h", recorded=True)
@@ -746,7 +747,7 @@ async def test_an_order_without_any_call_says_how_far_was_looked(liner: DemoLine
 
 
 async def test_a_hint_that_would_cost_more_than_a_request_is_left_out(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         await desk.directory.names("agents", "orders", "statuses")
         asked = len(demo.requests)
@@ -797,7 +798,7 @@ async def test_when_calls_were_read_and_none_passed_the_filters_to_relax_are_nam
 )
 async def test_the_newest_fifty_of_a_year_cost_at_most_six_requests(asked: dict[str, Any]) -> None:
     world = big_year()
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         await desk.directory.names("agents", "orders", "statuses")
         before_asking = len(demo.requests)
@@ -810,7 +811,7 @@ async def test_the_newest_fifty_of_a_year_cost_at_most_six_requests(asked: dict[
 
 
 async def test_yesterday_costs_at_most_one_request_more_than_its_full_pages(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         await desk.directory.names("agents", "orders", "statuses")
         before_asking = len(demo.requests)
@@ -823,7 +824,7 @@ async def test_yesterday_costs_at_most_one_request_more_than_its_full_pages(worl
 
 async def test_walking_a_busy_week_with_a_filter_of_ours_reads_it_about_twice() -> None:
     world = busy_week()
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         await desk.directory.names("agents", "orders", "statuses")
         before_asking = len(demo.requests)

@@ -9,14 +9,15 @@ import pytest
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.review.directory import NAME_CHARACTERS, Names
+from tests.fakes import FakeLiner
 from tests.review.support import ORDERS, STATUSES, USERS, Spoilt, desk_over, small_world
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def demo() -> DemoLiner:
-    return DemoLiner(small_world())
+def demo() -> FakeLiner:
+    return FakeLiner(small_world())
 
 
 class Gate:
@@ -33,7 +34,7 @@ class Gate:
         await self.demo(scope, receive, send)
 
 
-def asked(demo: DemoLiner, path: str) -> int:
+def asked(demo: FakeLiner, path: str) -> int:
     return sum(target.partition("?")[0].rstrip("/") == path for target in demo.requests)
 
 
@@ -51,7 +52,7 @@ async def agents_called(demo: DemoLiner, **names: Any) -> dict[str, str]:
     return found.legend("agents", [int(key[1:]) for key in names])
 
 
-async def test_each_dictionary_is_fetched_once_however_many_ask_at_once(demo: DemoLiner) -> None:
+async def test_each_dictionary_is_fetched_once_however_many_ask_at_once(demo: FakeLiner) -> None:
     found: list[Names] = []
 
     async with desk_over(demo) as desk:
@@ -109,7 +110,7 @@ async def test_an_unknown_id_stays_bare_and_no_agent_is_said_in_words(demo: Demo
     assert names.legend("agents", [999]) == {}
 
 
-async def test_a_dictionary_that_fails_costs_its_names_only_and_is_asked_again_next_time(demo: DemoLiner) -> None:
+async def test_a_dictionary_that_fails_costs_its_names_only_and_is_asked_again_next_time(demo: FakeLiner) -> None:
     spoilt = Spoilt(demo, refused={USERS: 500})
     async with desk_over(spoilt) as desk:
         first = await desk.directory.names("agents", "orders")
@@ -135,7 +136,7 @@ async def test_a_token_without_a_right_to_the_names_is_no_error(demo: DemoLiner,
 
 
 async def test_statuses_are_found_at_either_documented_path() -> None:
-    async with desk_over(DemoLiner(small_world(), dictionary_paths="plural")) as desk:
+    async with desk_over(FakeLiner(small_world(), dictionary_paths="plural")) as desk:
         names = await desk.directory.names("statuses")
     assert names.legend("statuses", ["qualified"]) == {"qualified": "Квалифицирован"}
 
@@ -148,7 +149,7 @@ async def test_a_dictionary_that_does_not_answer_is_left_out_before_the_deadline
     assert names.legend("orders", [201]) == {"201": "Sunrise Park"}
 
 
-async def test_one_who_stops_waiting_does_not_take_the_names_from_the_others(demo: DemoLiner) -> None:
+async def test_one_who_stops_waiting_does_not_take_the_names_from_the_others(demo: FakeLiner) -> None:
     gate, impatient = Gate(demo), anyio.CancelScope()
     found: list[dict[str, str]] = []
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.demo import DemoLiner, Fault, World
-from liner_mcp.demo.faults import Ignores
+from liner_mcp.demo import DemoLiner, World
 from liner_mcp.errors import UnreadableAnswer
 from liner_mcp.review.call_stats import call_stats
 from liner_mcp.review.desk import Desk
@@ -18,6 +17,8 @@ from liner_mcp.review.records import list_call_records
 from liner_mcp.review.sampled_calls import sample_calls
 from liner_mcp.review.summaries import get_call_summaries
 from liner_mcp.review.table import Written
+from tests.fakes import FakeLiner, Fault
+from tests.fakes.faults import Ignores
 from tests.review.finding import desk_at, found, notes_of, page_of, pages
 from tests.review.support import ORDERS, ROOMY, USERS, Spoilt, counting, rows_of, small_world
 
@@ -106,9 +107,9 @@ async def test_a_name_looked_up_in_half_a_dictionary_may_fit_others_too(liner: D
 async def test_calls_that_liner_was_asked_to_leave_out_are_left_out_and_told(
     world: World, ask: Ask, ignored: str
 ) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
+    async with desk_at(FakeLiner(world)) as desk:
         expected = await ask(desk, since="yesterday", orders=(201,))
-    async with desk_at(DemoLiner(world, faults=[Fault(Ignores((ignored,)))])) as desk:
+    async with desk_at(FakeLiner(world, faults=[Fault(Ignores((ignored,)))])) as desk:
         answer = await ask(desk, since="yesterday", orders=(201,))
     assert rows_of(answer) == rows_of(expected)
     assert page_of(answer)["complete"] is page_of(expected)["complete"] is True
@@ -118,8 +119,8 @@ async def test_calls_that_liner_was_asked_to_leave_out_are_left_out_and_told(
 # Records of other calls -----------------------------------------------------------------------------------------------
 
 
-def deaf_to_calls(world: World, record_list: Any) -> DemoLiner:
-    return DemoLiner(world, record_list=record_list, faults=[Fault(Ignores(("callId",)))])
+def deaf_to_calls(world: World, record_list: Any) -> FakeLiner:
+    return FakeLiner(world, record_list=record_list, faults=[Fault(Ignores(("callId",)))])
 
 
 @pytest.mark.parametrize("record_list", ["full", "short"])

@@ -14,6 +14,7 @@ from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerUnavailable
 from liner_mcp.review.questions import CallQuestion, Understood, understand
 from liner_mcp.review.windows import Zone
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.review.finding import desk_at
 from tests.review.support import STATUSES, Spoilt
 
@@ -75,12 +76,12 @@ async def test_nothing_named_means_every_order_that_liner_lists(liner: DemoLiner
     assert found.filters.every_order
 
 
-async def test_ids_need_no_dictionary(liner: DemoLiner) -> None:
+async def test_ids_need_no_dictionary(liner: FakeLiner) -> None:
     await understood(liner, since="today", orders=(201,), agents=(101,))
     assert liner.requests == []
 
 
-async def test_dictionaries_are_read_once_for_many_questions_at_once(liner: DemoLiner) -> None:
+async def test_dictionaries_are_read_once_for_many_questions_at_once(liner: FakeLiner) -> None:
     question = CallQuestion(since="today", orders=("Sunrise",), agents=("Anna P",), statuses=("Недозвон",))
     async with desk_at(liner) as desk, anyio.create_task_group() as group:
         for _ in range(10):
@@ -185,7 +186,7 @@ async def test_leads_without_a_time_begin_with_the_first_of_them(liner: DemoLine
     assert found.notes == ()
 
 
-async def test_leads_with_a_time_are_not_looked_up(liner: DemoLiner) -> None:
+async def test_leads_with_a_time_are_not_looked_up(liner: FakeLiner) -> None:
     found = await understood(liner, leads=(5000001, 5000002), since="yesterday")
     assert liner.requests == []
     assert found.window.until < NOW

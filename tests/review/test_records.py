@@ -17,6 +17,7 @@ from liner_mcp.review.desk import Desk
 from liner_mcp.review.privacy import shown
 from liner_mcp.review.records import list_call_records
 from liner_mcp.review.table import Written
+from tests.fakes import FakeLiner
 from tests.review.support import ORDERS, ROOMY, STATUSES, USERS, Spoilt, counting, desk_over, rows_of, small_world
 
 pytestmark = pytest.mark.anyio
@@ -81,7 +82,7 @@ async def test_every_record_of_every_call_is_told_as_the_world_holds_it(world: W
     newest = sorted(world.calls.values(), key=lambda call: call.created_at)[-60:]
     recorded = [call.id for call in newest if world.records_of(call.id)]
     assert len(recorded) > 20
-    async with desk_over(DemoLiner(world, record_list=version)) as desk:
+    async with desk_over(FakeLiner(world, record_list=version)) as desk:
         for call_id in recorded:
             records = world.records_of(call_id)
             answer = await ask(desk, call_id, summary_chars=chars)
@@ -206,7 +207,7 @@ async def test_a_cursor_of_another_call_is_refused_and_both_calls_are_named(own:
 
 
 async def test_neither_call_nor_cursor_is_refused_and_nothing_is_asked(own: World) -> None:
-    demo = DemoLiner(own)
+    demo = FakeLiner(own)
     async with desk_over(demo) as desk:
         with pytest.raises(InvalidArgument, match="call_id is missing"):
             await ask(desk)
@@ -229,7 +230,7 @@ async def test_neither_call_nor_cursor_is_refused_and_nothing_is_asked(own: Worl
     ids=str,
 )
 async def test_a_cursor_that_holds_something_else_is_refused(own: World, state: dict[str, Any]) -> None:
-    demo = DemoLiner(own)
+    demo = FakeLiner(own)
     async with desk_over(demo) as desk:
         with pytest.raises(InvalidArgument, match="cursor cannot be read"):
             await ask(desk, cursor=encode_cursor("list_call_records", state))
@@ -340,7 +341,7 @@ async def test_no_status_dictionary_leaves_the_code_which_says_enough(own: World
 async def test_a_record_whose_detail_fails_is_marked_and_told_only_on_its_own_page(own: World) -> None:
     call_id = long_call(own, 4)
     *others, last = by_age(own.records_of(call_id))
-    spoilt = Spoilt(DemoLiner(own, record_list="short"), refused={f"{DETAIL}/{last}/": 500})
+    spoilt = Spoilt(FakeLiner(own, record_list="short"), refused={f"{DETAIL}/{last}/": 500})
     async with desk_over(spoilt) as desk:
         whole = await ask(desk, call_id)
         smallest = await ask(desk, call_id, limit=4, budget=whole.size - 1)
@@ -363,7 +364,7 @@ async def test_a_detail_that_tells_no_summary_either_is_none_and_not_a_failure(o
         del data["recordSummary"]
         return data
 
-    async with desk_over(Spoilt(DemoLiner(own, record_list="short"), changed={DETAIL: without})) as desk:
+    async with desk_over(Spoilt(FakeLiner(own, record_list="short"), changed={DETAIL: without})) as desk:
         answer = await ask(desk, call_id)
     assert [row["summary_state"] for row in rows_of(answer)] == ["none"]
     assert answer.structure["page"]["complete"] is True
@@ -380,7 +381,7 @@ async def test_no_agent_is_said_of_a_call_that_had_none(own: World) -> None:
 
 async def test_no_agent_is_not_said_where_the_agent_could_not_be_read(own: World) -> None:
     call_id = long_call(own, 1)
-    async with desk_over(Spoilt(DemoLiner(own, record_list="short"), refused={CALL: 500, DETAIL: 500})) as desk:
+    async with desk_over(Spoilt(FakeLiner(own, record_list="short"), refused={CALL: 500, DETAIL: 500})) as desk:
         answer = await ask(desk, call_id)
     assert [(row["agent_id"], row["summary_state"]) for row in rows_of(answer)] == [(None, "failed")]
     assert "names" not in answer.structure
@@ -420,5 +421,5 @@ async def test_a_list_that_time_did_not_suffice_for_says_that_a_cursor_may_miss_
 async def test_the_address_of_the_audio_never_leaves(own: World) -> None:
     call_id = long_call(own, 3)
     for version in ("full", "short"):
-        async with desk_over(DemoLiner(own, record_list=version)) as desk:
+        async with desk_over(FakeLiner(own, record_list=version)) as desk:
             assert ".mp3" not in (await ask(desk, call_id)).text

@@ -18,6 +18,7 @@ from liner_mcp.review.questions import CallQuestion
 from liner_mcp.review.sampled_calls import sample_calls
 from liner_mcp.review.table import Written
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.review.counting import Progress, within
 from tests.review.finding import Gate, blank_world, desk_at, ids_of, newest_first, notes_of, page_of
 from tests.review.support import ROOMY, USERS, Spoilt, counting, rows_of
@@ -104,7 +105,7 @@ async def test_rows_are_those_of_find_calls(world: World) -> None:
 
 
 async def test_the_same_seed_draws_the_same_and_another_another(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk, desk_at(DemoLiner(world, last_page="past_end")) as other:
+    async with desk_at(FakeLiner(world)) as desk, desk_at(FakeLiner(world, last_page="past_end")) as other:
         first = await drawn(desk, seed="7")
         assert ids_of(await drawn(other, seed="7")) == ids_of(first)
         assert ids_of(await drawn(desk, seed="8")) != ids_of(first)

@@ -18,6 +18,7 @@ from liner_mcp.review.filters import Filters
 from liner_mcp.review.slices import MOST_SLICE_CALLS, NewestFirst, Slice, key_of
 from liner_mcp.review.windows import Window
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.review.finding import Gate, blank_world, desk_at, lists_asked, truth
 from tests.review.support import Spoilt, counting
 
@@ -67,7 +68,7 @@ async def test_slices_follow_each_other_without_gap_from_the_end_to_the_beginnin
 
 
 async def test_a_small_window_is_one_slice_and_no_more_requests_than_its_pages(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     window = Window(NOW - timedelta(days=1), NOW)
     found = await slices(demo, window)
     expected = truth(world, window.since)
@@ -88,7 +89,7 @@ async def test_a_year_with_a_few_calls_costs_a_few_requests() -> None:
     world = blank_world()
     for days in (0.1, 40, 41, 200, 364):
         world.add_call(created_at=NOW - timedelta(days=days))
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     window = Window(NOW - timedelta(days=365), NOW)
     assert ids(await slices(demo, window)) == truth(world, window.since)
     assert lists_asked(demo) == 1
@@ -99,7 +100,7 @@ async def test_a_long_silence_between_busy_days_does_not_cost_a_request_per_slic
     for days in (1, 350):
         for seconds in range(400):
             world.add_call(created_at=NOW - timedelta(days=days, seconds=seconds * 20))
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     window = Window(NOW - timedelta(days=365), NOW)
     assert ids(await slices(demo, window)) == truth(world, window.since)
     assert lists_asked(demo) < 60
@@ -140,7 +141,7 @@ async def test_chunks_of_orders_are_merged_in_time_and_counted_together(world: W
 
 async def test_a_call_that_several_chunks_bring_comes_once() -> None:
     world = World.generate(now=NOW, days=2, calls=90)
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
 
     async def careless(scope: Any, receive: Any, send: Any) -> None:
         """Whatever orders are asked for, all calls are given."""
@@ -162,7 +163,7 @@ async def test_no_request_means_exhausted_from_the_start() -> None:
 
 
 async def test_the_pace_that_a_page_learned_spares_the_next_one_the_first_count(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     async with desk_at(demo) as desk:
         first = NewestFirst(desk.liner, ORDERS, Window(NOW - timedelta(days=30), NOW))
         await first.next()
@@ -208,7 +209,7 @@ async def test_calls_that_turn_up_inside_the_window_while_it_is_read_are_told() 
 
 async def test_more_counted_than_listed_on_one_page_is_taken_and_said_not_to_be_whole() -> None:
     world = World.generate(now=NOW, days=1, calls=60)
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     (part,) = await slices(Spoilt(demo, changed={CALLS: counting(64)}), Window(NOW - timedelta(days=1), NOW))
     assert ids([part]) == truth(world, NOW - timedelta(days=1))
     assert not part.whole
@@ -233,7 +234,7 @@ async def test_more_counted_than_listed_on_several_pages_is_split_until_it_comes
 
 async def test_a_liner_that_always_counts_too_many_is_read_to_the_end_within_reason() -> None:
     world = World.generate(now=NOW, days=7, calls=600)
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
 
     def exaggerating(data: Any) -> Any:
         return {**data, "total": data["total"] + 3}

@@ -17,6 +17,7 @@ from liner_mcp.review.desk import Desk
 from liner_mcp.review.privacy import shown
 from liner_mcp.review.summaries import get_call_summaries
 from liner_mcp.review.table import Written
+from tests.fakes import FakeLiner
 from tests.review.support import ROOMY, USERS, Spoilt, counting, desk_over, plain_calls, rows_of, small_world
 
 pytestmark = pytest.mark.anyio
@@ -89,7 +90,7 @@ async def test_every_call_is_told_as_the_world_holds_it(world: World, version: A
     newest = [call.id for call in sorted(world.calls.values(), key=lambda call: call.created_at)[-99:]]
     unlisted = next(call.id for call in world.calls.values() if call.has_records and not world.records_of(call.id))
     ids = [*newest[50:], UNKNOWN, *newest[:50], unlisted][-100:]
-    async with desk_over(DemoLiner(world, record_list=version)) as desk:
+    async with desk_over(FakeLiner(world, record_list=version)) as desk:
         written = await pages(desk, ids, summary_chars=chars, budget=24_000)
     told = [tuple(row.get(name) for name in ("call_id", *TOLD)) for page in written for row in rows_of(page)]
     assert told == [(one, *row) for one in ids for row in expected_rows(world, one, chars)]
@@ -150,12 +151,12 @@ async def test_a_call_without_a_recording_still_says_whose_it_was(own: World) ->
 
 async def test_no_agent_is_not_said_of_calls_that_nobody_could_read(own: World) -> None:
     known, failing, spoilt = plain_calls(own, 3, agent=106)
-    app = Spoilt(DemoLiner(own, record_list="short"), refused={of(failing): 500, rf"{DETAIL}/\d+": 500})
+    app = Spoilt(FakeLiner(own, record_list="short"), refused={of(failing): 500, rf"{DETAIL}/\d+": 500})
     async with desk_over(app) as desk:
         answer = await ask(desk, [failing, UNKNOWN, spoilt])
     assert [row["agent_id"] for row in rows_of(answer)] == [None] * 3
     assert "names" not in answer.structure
-    async with desk_over(Spoilt(DemoLiner(own), refused={of(failing): 500})) as desk:
+    async with desk_over(Spoilt(FakeLiner(own), refused={of(failing): 500})) as desk:
         answer = await ask(desk, [failing, UNKNOWN, known])
     assert answer.structure["names"] == {"agents": {"106": "Omar Haddad"}}
 
@@ -212,7 +213,7 @@ async def test_rows_keep_the_order_asked_and_a_calls_records_are_oldest_first(ow
 
 
 async def test_repeated_ids_are_read_once_and_told(own: World) -> None:
-    demo = DemoLiner(own)
+    demo = FakeLiner(own)
     first, second = plain_calls(own, 2)
     async with desk_over(demo) as desk:
         answer = await ask(desk, [second, first, second, second])
@@ -242,7 +243,7 @@ async def test_pages_together_are_all_calls_in_the_order_asked(own: World, budge
 
 
 async def test_a_full_page_stops_the_reading(own: World) -> None:
-    demo = DemoLiner(own)
+    demo = FakeLiner(own)
     ids = plain_calls(own, 100)
     async with desk_over(demo) as desk:
         answer = await ask(desk, ids, budget=5_000)
@@ -331,7 +332,7 @@ async def test_a_call_whose_own_detail_fails_is_failed_and_not_said_to_have_no_r
 async def test_a_record_whose_detail_fails_is_marked_and_its_call_is_to_be_asked_again(own: World) -> None:
     first, second = plain_calls(own, 2)
     (record,) = own.records_of(second)
-    spoilt = Spoilt(DemoLiner(own, record_list="short"), refused={f"{DETAIL}/{record.id}/": 500})
+    spoilt = Spoilt(FakeLiner(own, record_list="short"), refused={f"{DETAIL}/{record.id}/": 500})
     async with desk_over(spoilt) as desk:
         answer = await ask(desk, [first, second])
     assert [row["summary_state"] for row in rows_of(answer)] == ["ready", "failed"]
@@ -366,7 +367,7 @@ async def test_a_record_list_that_knows_no_path_is_told_by_the_calls(own: World)
 
 @pytest.mark.parametrize("version", ["full", "short"])
 async def test_a_refused_token_ends_the_whole_run_at_once(own: World, version: Any) -> None:
-    demo = DemoLiner(own, token="other", record_list=version)
+    demo = FakeLiner(own, token="other", record_list=version)
     async with desk_over(demo) as desk:
         with pytest.raises(AccessRefused):
             await ask(desk, plain_calls(own, 100))
@@ -453,7 +454,7 @@ async def test_nothing_arrived_before_the_deadline_is_an_error(own: World) -> No
 async def test_a_summary_that_did_not_come_in_time_is_marked_in_its_row(own: World) -> None:
     first, second = plain_calls(own, 2)
     (record,) = own.records_of(second)
-    spoilt = Spoilt(DemoLiner(own, record_list="short"), held=f"{DETAIL}/{record.id}/")
+    spoilt = Spoilt(FakeLiner(own, record_list="short"), held=f"{DETAIL}/{record.id}/")
     async with desk_over(spoilt) as desk:
         with anyio.fail_after(1.0):
             answer = await ask(desk, [first, second])

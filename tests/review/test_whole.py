@@ -21,6 +21,7 @@ from liner_mcp.review.filters import Filters
 from liner_mcp.review.whole import WholeRead, read_all
 from liner_mcp.review.windows import Window
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.review.finding import Gate, blank_world, desk_at, truth
 from tests.review.support import Spoilt, counting
 
@@ -86,7 +87,7 @@ def ids_of(found: WholeRead[list[int]]) -> list[int]:
     return [one for part in found.folded for one in part]
 
 
-def windows_asked(demo: DemoLiner) -> list[tuple[datetime, datetime]]:
+def windows_asked(demo: FakeLiner) -> list[tuple[datetime, datetime]]:
     """The windows of the lists that were asked for, each once, in the order asked."""
     return list(dict.fromkeys(map(window_of, filter(re.compile(CALLS).match, demo.requests))))
 
@@ -117,7 +118,7 @@ async def test_a_small_window_is_one_fold_newest_first(world: World) -> None:
 
 
 async def test_a_large_window_is_read_in_slices_and_each_call_comes_once(world: World) -> None:
-    demo, fold = DemoLiner(world), Folding()
+    demo, fold = FakeLiner(world), Folding()
     found = await read(demo, fold=fold)
     assert ids_of(found) == truth(world, MONTH.since), "newest slice first, each slice newest first"
     assert (found.reached, found.stopped, found.whole, found.changed) == (MONTH.since, None, True, False)
@@ -127,7 +128,7 @@ async def test_a_large_window_is_read_in_slices_and_each_call_comes_once(world: 
 
 
 async def test_slices_meet_without_a_gap_or_an_overlap(world: World) -> None:
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     await read(demo)
     whole_window, *slices = windows_asked(demo)
     assert whole_window == (MONTH.since, MONTH.until)
@@ -141,7 +142,7 @@ async def test_a_call_on_the_edge_of_two_slices_counts_once() -> None:
     for hour in range(1, 48):
         for _ in range(30):  # 1410 calls: three slices of 16 hours, and calls on both edges
             world.add_call(created_at=NOW - timedelta(hours=hour))
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     found = await read(demo, window)
     edges = [until for _, until in windows_asked(demo)][2:]
     assert {call.created_at for call in world.calls.values()} > set(edges)
@@ -161,7 +162,7 @@ async def test_no_slice_is_longer_than_liner_documents() -> None:
     world = blank_world()
     for day in range(400):
         world.add_call(created_at=NOW - day * DAY - timedelta(hours=1))
-    demo = DemoLiner(world)
+    demo = FakeLiner(world)
     window = Window(NOW - 400 * DAY, NOW)
     found = await read(demo, window)
     assert ids_of(found) == truth(world, window.since)
@@ -186,7 +187,7 @@ async def test_a_second_that_holds_more_is_read_all_the_same(monkeypatch: pytest
 
 
 async def test_without_orders_there_is_nothing_to_ask(world: World) -> None:
-    demo, fold = DemoLiner(world), Folding()
+    demo, fold = FakeLiner(world), Folding()
     found = await read(demo, fold=fold, orders=())
     assert (found.folded, found.reached, found.stopped, found.counted) == ((), MONTH.since, None, 0)
     assert (demo.requests, fold.slices) == ([], [])
@@ -194,7 +195,7 @@ async def test_without_orders_there_is_nothing_to_ask(world: World) -> None:
 
 @pytest.mark.parametrize("last_page", ["null", "absent", "zero", "repeated", "past_end"])
 async def test_however_liners_last_page_looks_everything_is_read(world: World, last_page: Any) -> None:
-    found = await read(DemoLiner(world, last_page=last_page))
+    found = await read(FakeLiner(world, last_page=last_page))
     assert (len(ids_of(found)), found.whole) == (len(world.calls), True)
 
 
@@ -331,7 +332,7 @@ async def test_a_token_that_is_refused_in_the_middle_is_the_answer(world: World)
 
 
 async def test_slices_are_read_at_once_but_folded_one_at_a_time(world: World) -> None:
-    demo, fold = DemoLiner(world), Folding()
+    demo, fold = FakeLiner(world), Folding()
     await read(demo, fold=fold)
     assert demo.peak_in_flight == 4
     assert fold.most_at_once == 1

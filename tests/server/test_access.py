@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from mcp import MCPError
 from mcp.types import BlobResourceContents, TextResourceContents
 
-from liner_mcp.demo import DemoLiner, Fault, World
-from liner_mcp.demo.faults import Status
+from liner_mcp.demo import DemoLiner, World
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
@@ -29,6 +28,8 @@ from liner_mcp.server.access import MOST_AGENTS, read_rules
 from liner_mcp.server.callers import Caller, asking
 from liner_mcp.watched_file import BrokenFile
 from tests.conftest import NOW, Connect, Session
+from tests.fakes import FakeLiner, Fault
+from tests.fakes.faults import Status
 
 # ruff: noqa: ASYNC240 - the tests write the file while the server runs; nobody else waits for the disk
 pytestmark = pytest.mark.anyio
@@ -341,7 +342,7 @@ async def test_a_record_read_by_its_id_agrees_with_the_list_it_stands_in(connect
 
 async def test_what_others_looked_at_tells_nothing_when_liner_fails(connect_as: ConnectAs, world: World) -> None:
     ids = hidden(world)
-    liner = DemoLiner(world)
+    liner = FakeLiner(world)
     async with connect_as("vera", app=liner) as session:
         for who in ("vera", "anna"):
             liner.faults = [] if who == "vera" else [Fault(Status(500), "^/v2/")]

@@ -27,6 +27,7 @@ from liner_mcp.server.known import RESOURCES, TOOLS
 from liner_mcp.settings import Settings
 from tests.account import ACCOUNT
 from tests.conftest import NOW, Connect
+from tests.fakes import FakeLiner
 from tests.gate import Gate
 from tests.lines import Lines, caught, numbers_of, words_of
 
@@ -286,7 +287,7 @@ async def test_the_same_record_of_two_askers_is_one_request_and_one_share(
         assert (line["liner_requests"], line["liner_shared"], line["liner_kept"]) == (1, 0, 1)  # a name
 
 
-async def test_the_requests_of_calls_that_run_at_once_add_up(connect: Connect, lines: Lines, liner: DemoLiner) -> None:
+async def test_the_requests_of_calls_that_run_at_once_add_up(connect: Connect, lines: Lines, liner: FakeLiner) -> None:
     before = len(liner.requests)
     async with connect() as session:
         async with anyio.create_task_group() as group:

@@ -26,6 +26,7 @@ from liner_mcp.review.cursors import encode_cursor
 from liner_mcp.review.windows import FORMS
 from liner_mcp.settings import read_settings
 from tests.conftest import NOW, Connect, fits
+from tests.fakes import FakeLiner
 from tests.review.finding import desk_at, found, ids_of, lists_asked, newest_first, notes_of, page_of, truth
 from tests.review.support import ORDERS, USERS, Spoilt
 
@@ -242,7 +243,7 @@ async def test_a_status_the_dictionary_does_not_know_is_found_by_its_code(connec
     assert answer["notes"] == ["Liner's dictionary has no status sales_queue_overflow; calls were compared by code."]
 
 
-async def test_three_hundred_orders_are_asked_in_chunks(connect: Connect, world: World, liner: DemoLiner) -> None:
+async def test_three_hundred_orders_are_asked_in_chunks(connect: Connect, world: World, liner: FakeLiner) -> None:
     many = [*range(1_001, 1_297), 201, 202, 203, 204]
     async with connect() as session:
         answer = await session.answer("find_calls", since="yesterday", orders=many, limit=200)

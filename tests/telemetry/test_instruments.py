@@ -25,6 +25,7 @@ from liner_mcp.settings import Settings
 from liner_mcp.telemetry.export import Discreet, Telemetry
 from tests.account import ACCOUNT
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.gate import Gate
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +84,7 @@ async def connected(seen: Seen, liner: Any, *, shared: bool = False, **settings:
         yield client
 
 
-async def test_each_request_to_liner_is_a_client_span_by_the_conventions(seen: Seen, liner: DemoLiner) -> None:
+async def test_each_request_to_liner_is_a_client_span_by_the_conventions(seen: Seen, liner: FakeLiner) -> None:
     before = len(liner.requests)
     async with connected(seen, liner) as client:
         await client.call_tool("list_call_records", {"call_id": 7003900})

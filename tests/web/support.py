@@ -16,7 +16,6 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from liner_mcp.demo import DemoLiner
 from liner_mcp.server.callers import SCOPE_KEY, Caller
 from liner_mcp.settings import read_settings
 from liner_mcp.web.app import Wrapper, create_web_app
@@ -24,6 +23,7 @@ from liner_mcp.web.connection import Connection
 from liner_mcp.web.limits import LIMITS, Limits
 from tests.account import ACCOUNT
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.serving import served
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
@@ -138,15 +138,15 @@ def in_time() -> Generator[None]:
     pytest.fail("it did not happen in time")
 
 
-def names_of(liner: DemoLiner) -> list[str]:
+def names_of(liner: FakeLiner) -> list[str]:
     """What Liner was asked, without queries."""
     return [target.partition("?")[0] for target in liner.requests]
 
 
-class Watched(DemoLiner):
+class Watched(FakeLiner):
     """A Liner that answers after ever, and says when a request reached it and when none is left."""
 
-    def __init__(self, liner: DemoLiner) -> None:
+    def __init__(self, liner: FakeLiner) -> None:
         super().__init__(liner.world, latency=600)
         self.reached = threading.Event()
         self.left = threading.Event()

@@ -17,6 +17,7 @@ from liner_mcp.settings import read_settings
 from liner_mcp.web.app import create_web_app
 from liner_mcp.web.limits import LIMITS
 from tests.account import ACCOUNT
+from tests.fakes import FakeLiner
 from tests.lines import caught
 from tests.serving import served
 from tests.web.support import (
@@ -51,7 +52,7 @@ def post(origin: str, asked: dict[str, Any], **headers: str) -> httpx.Response:
 
 @pytest.mark.parametrize("era", [MODERN, LEGACY])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_of_5_mb_is_refused_and_the_connection_lives_on(liner: DemoLiner, era: str, chunked: bool) -> None:
+def test_a_body_of_5_mb_is_refused_and_the_connection_lives_on(liner: FakeLiner, era: str, chunked: bool) -> None:
     body = b" " * 5_000_000
     headers = {**ACCEPT, "mcp-protocol-version": era}
     with serving(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
@@ -114,7 +115,7 @@ def test_a_body_that_does_not_come_before_the_server_has_stopped_is_told_so(line
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2_000_000])
-def test_who_is_refused_while_sending_reads_the_answer_whole_and_then_the_end(liner: DemoLiner, sent: int) -> None:
+def test_who_is_refused_while_sending_reads_the_answer_whole_and_then_the_end(liner: FakeLiner, sent: int) -> None:
     """No reset: whoever is still sending would lose the answer to it."""
     asked = raw(question("tools/list"), **{"content-length": "2000000", "host": "elsewhere.example"})
     with serving(liner, limits=replace(LIMITS, rest_seconds=0.5)) as origin, connected(origin) as sock:
@@ -329,7 +330,7 @@ def test_an_unknown_caller_is_refused_before_the_body_is_read_and_probes_need_no
         assert httpx.get(f"{origin}/ready").status_code == 200
 
 
-def test_a_question_too_many_at_once_is_told_to_come_again(liner: DemoLiner) -> None:
+def test_a_question_too_many_at_once_is_told_to_come_again(liner: FakeLiner) -> None:
     slow = Watched(liner)
     limits = replace(LIMITS, requests_at_once=2)
     with serving(slow, limits=limits, mcp_requests_per_minute=0, concurrency=16) as origin:

@@ -17,6 +17,7 @@ from mcp.types import CallToolResult
 
 from liner_mcp.demo import DemoLiner, World
 from tests.balancing import MISSING, NGINX, balanced
+from tests.fakes import FakeLiner
 from tests.serving import served
 from tests.web.support import LEGACY, MODERN, PATIENCE, call, result, serving, told
 from tests.web.test_stopping import Held, started
@@ -29,9 +30,9 @@ RECORD: dict[str, Any] = {"call_id": 7003900}
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_client_is_served_by_both_replicas_without_noticing(
-    liner: DemoLiner, tmp_path: Path, mode: Any
+    liner: FakeLiner, tmp_path: Path, mode: Any
 ) -> None:
-    other = DemoLiner(liner.world)
+    other = FakeLiner(liner.world)
     with serving(liner) as one, serving(other) as two, balanced(tmp_path, [one, two]) as origin:
         async with Client(f"{origin}/mcp", mode=mode) as client:
             for _ in range(4):

@@ -14,20 +14,21 @@ from liner_mcp.settings import read_settings
 from liner_mcp.web.app import create_web_app
 from liner_mcp.web.limits import LIMITS
 from tests.account import ACCOUNT
+from tests.fakes import FakeLiner
 from tests.serving import served
 from tests.web.support import in_time, names_of, serving
 
 HEALTH_CHECK = "/v1/health/check/"
 
 
-def test_health_asks_liner_nothing(liner: DemoLiner) -> None:
+def test_health_asks_liner_nothing(liner: FakeLiner) -> None:
     with serving(liner) as origin:
         assert httpx.get(f"{origin}/health").json() == {"alive": True}
         assert httpx.head(f"{origin}/health").status_code == 200
     assert liner.requests == []
 
 
-def test_many_probes_are_one_look_at_liner(liner: DemoLiner) -> None:
+def test_many_probes_are_one_look_at_liner(liner: FakeLiner) -> None:
     liner.latency = 0.2
     limits = replace(LIMITS, ready_seconds=600)
     with serving(liner, limits=limits) as origin, ThreadPoolExecutor(8) as pool:
@@ -36,7 +37,7 @@ def test_many_probes_are_one_look_at_liner(liner: DemoLiner) -> None:
     assert names_of(liner) == [HEALTH_CHECK]
 
 
-def test_a_bad_answer_is_kept_for_a_while_too_and_then_looked_at_again(liner: DemoLiner) -> None:
+def test_a_bad_answer_is_kept_for_a_while_too_and_then_looked_at_again(liner: FakeLiner) -> None:
     liner.token = "another"
     with serving(liner, limits=replace(LIMITS, ready_seconds=600)) as origin:
         for _ in range(3):
@@ -66,7 +67,7 @@ def test_what_stands_in_the_way_is_told_in_one_word(settings: dict[str, Any], be
         assert httpx.get(f"{origin}/health").status_code == 200
 
 
-def test_a_refused_token_and_a_liner_that_hangs_are_told_apart(liner: DemoLiner) -> None:
+def test_a_refused_token_and_a_liner_that_hangs_are_told_apart(liner: FakeLiner) -> None:
     liner.token = "another"
     with serving(liner) as origin:
         assert httpx.get(f"{origin}/ready").json() == {"ready": False, "because": "settings"}
@@ -87,14 +88,14 @@ def test_while_stopping_it_is_alive_and_not_ready(liner: DemoLiner) -> None:
         assert httpx.get(f"{origin}/health").status_code == 200
 
 
-def test_ready_says_that_the_data_is_invented(liner: DemoLiner) -> None:
+def test_ready_says_that_the_data_is_invented(liner: FakeLiner) -> None:
     app = create_web_app(read_settings(mcp_demo=True), transport=httpx.ASGITransport(app=liner))
     with served(app) as origin:
         assert httpx.get(f"{origin}/ready").json() == {"ready": True, "demo": True}
         assert httpx.get(f"{origin}/health").json() == {"alive": True}
 
 
-def test_probes_are_only_read(liner: DemoLiner) -> None:
+def test_probes_are_only_read(liner: FakeLiner) -> None:
     with serving(liner) as origin:
         answer = httpx.post(f"{origin}/ready")
         assert answer.status_code == 405

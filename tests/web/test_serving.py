@@ -15,6 +15,7 @@ from mcp.types import CallToolResult
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.callers import caller
 from tests.conftest import text_of
+from tests.fakes import FakeLiner
 from tests.web.support import LEGACY, MODERN, PATIENCE, Named, Watched, call, connected, question, raw, result, serving
 
 pytestmark = pytest.mark.anyio
@@ -77,7 +78,7 @@ def under_way(liner: Watched, era: str) -> Generator[Any]:
 
 
 @ERAS
-def test_closing_the_stream_stops_our_requests_to_liner(liner: DemoLiner, era: str) -> None:
+def test_closing_the_stream_stops_our_requests_to_liner(liner: FakeLiner, era: str) -> None:
     slow = Watched(liner)
     with under_way(slow, era) as sock:
         sock.close()
@@ -86,7 +87,7 @@ def test_closing_the_stream_stops_our_requests_to_liner(liner: DemoLiner, era: s
 
 
 @ERAS
-async def test_a_client_that_gives_up_stops_them_too(liner: DemoLiner, era: str) -> None:
+async def test_a_client_that_gives_up_stops_them_too(liner: FakeLiner, era: str) -> None:
     slow = Watched(liner)
     with serving(slow) as origin:
         async with httpx.AsyncClient() as client:

@@ -1,0 +1,43 @@
+"""Measure this server against what a user would have instead, and against its own bars.
+
+    python -m benchmarks            measure everything and print it; several minutes
+    python -m benchmarks --exact    only what is the same on every machine; seconds
+    ... --write                           keep the figures and refresh the tables in README.md and docs/benchmarks.md
+    ... --check                           exit with 1 when a figure is above its bar or worse than the kept one
+
+Needs the extra `dev`; with the extra `bench` FastMCP takes part too. Everything timed is told beside a bare SDK server
+in the same run, so that a slow machine does not look like a slow server. The soak under faults is a command of its own:
+`python -m benchmarks.soak`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+
+import anyio
+
+from benchmarks import gates, results, tables
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--exact", action="store_true", help="leave out what is timed")
+    parser.add_argument("--write", action="store_true", help="keep the figures and refresh the documents' tables")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a gate is passed")
+    options = parser.parse_args()
+    old = results.committed()
+    new = anyio.run(partial(results.measured, old, timing=not options.exact))
+    print(tables.everything(new))
+    passed = gates.passed(new, old)
+    for sentence in passed:
+        print(f"PASSED A GATE: {sentence}")
+    if options.write:
+        results.write(new)
+        tables.refresh(new)
+    sys.exit(bool(options.check and passed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""How fast a tool call is: many calls against the ideal, and our overhead over a bare SDK tool."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+from mcp import Client
+from mcp.server import MCPServer
+
+from benchmarks.bare_server import bare_server
+from benchmarks.contestants import KEY, ORIGIN
+from benchmarks.figures import RUNS, Figure, timed
+from liner_mcp.demo import DemoLiner, World
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
+from tests.conftest import NOW
+from tests.fakes import FakeLiner
+
+LATENCY = 0.1  # seconds per request of the make-believe Liner
+CALLS = 100
+CONCURRENCY = 4
+WARM = 20
+SAMPLES = 100  # of each run: enough for a 95th percentile
+
+
+async def figures() -> list[Figure]:
+    world = World.generate(now=NOW)
+    return [await _fan_out(world), *await _overhead(world)]
+
+
+async def _fan_out(world: World) -> Figure:
+    ids = [call.id for call in world.calls.values() if world.records_of(call.id)][:CALLS]
+    ideal = math.ceil(CALLS / CONCURRENCY) * LATENCY
+    times: list[float] = []
+    for _ in range(RUNS):
+        settings = Settings(**ACCOUNT, requests_per_second=0, concurrency=CONCURRENCY, max_answer_bytes=60_000)
+        server = create_server(settings, transport=httpx.ASGITransport(app=FakeLiner(world, latency=LATENCY)))
+        async with Client(server) as client:
+            await client.list_tools()
+            started = time.perf_counter()
+            result: Any = await client.call_tool("get_call_summaries", {"call_ids": ids, "summary_chars": 0})
+            times.append(time.perf_counter() - started)
+            assert result.structured_content["page"]["complete"]
+    note = f"{statistics.median(times):.2f} s, ideal {ideal:.2f} s, cold caches"
+    what = f"get_call_summaries of {CALLS} calls to the ideal"
+    return timed(what, [seconds / ideal for seconds in times], 1.15, "", note)
+
+
+async def _overhead(world: World) -> list[Figure]:
+    """Our tool with Liner's answers at hand, beside a bare tool that says ok and beside one that passes Liner on."""
+    constant = MCPServer("bare", version="0.1.0", log_level="WARNING")
+
+    @constant.tool(structured_output=False)
+    async def check() -> str:  # pyright: ignore[reportUnusedFunction] - the decorator uses it
+        """Say ok."""
+        return "ok"
+
+    # Another call each time: what was asked for before would be answered from memory, without a request.
+    ids = [call.id for call in world.calls.values() if world.records_of(call.id)][: RUNS * (WARM + SAMPLES)]
+    canned = _Canned(DemoLiner(world))
+    settings = Settings(**ACCOUNT, requests_per_second=0)
+    runs: list[tuple[list[float], list[float], list[float]]] = []
+    async with (
+        httpx.AsyncClient(transport=canned, base_url=ORIGIN, headers=KEY) as http,
+        Client(constant) as saying,
+        Client(bare_server(http)) as passing,
+        Client(create_server(settings, transport=canned)) as forgotten,
+        Client(create_server(settings, transport=canned)) as ours,
+    ):
+        for call_id in ids:  # so that every answer is canned
+            for client in (passing, forgotten):
+                await client.call_tool("list_call_records", {"call_id": call_id})
+        for first in range(0, len(ids), WARM + SAMPLES):
+            # One after another, so that a busy moment of the machine strikes all alike.
+            asked = [{"call_id": call_id} for call_id in ids[first : first + WARM + SAMPLES]]
+            said = await _timed(saying, "check", [dict[str, Any]()] * len(asked))
+            passed = await _timed(passing, "list_call_records", asked)
+            canned.asked = 0
+            runs.append((said, passed, await _timed(ours, "list_call_records", asked)))
+            assert canned.asked >= 2 * len(asked), "answered from memory"
+    note = f"{SAMPLES} calls a run, two requests each (the bare SDK one), Liner's answers canned"
+    found: list[Figure] = []
+    for name, cut, bar in (("p50", 0.50, 3), ("p95", 0.95, 8)):
+        over = [(_at(full, cut) - _at(said, cut)) * 1_000 for said, _, full in runs]
+        handed = statistics.median((_at(passed, cut) - _at(said, cut)) * 1_000 for said, passed, _ in runs)
+        figure = timed(f"overhead of a tool call, {name}", over, bar, "ms", note)
+        found.append(Figure(figure.what, figure.value, bar, "ms", note, bare=handed, spread=figure.spread))
+    return found
+
+
+class _Canned(httpx.AsyncBaseTransport):
+    """Answers each request as it was answered the first time: the cost of the make-believe Liner is not ours."""
+
+    def __init__(self, app: DemoLiner) -> None:
+        self._inner = httpx.ASGITransport(app=app)
+        self._known: dict[str, bytes] = {}
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        target = request.url.raw_path.decode()
+        if target not in self._known:
+            response = await self._inner.handle_async_request(request)
+            self._known[target] = await response.aread()
+        return httpx.Response(200, content=self._known[target])
+
+
+async def _timed(client: Client, tool: str, asked: Sequence[dict[str, Any]]) -> list[float]:
+    times: list[float] = []
+    for number, arguments in enumerate(asked):
+        started = time.perf_counter()
+        await client.call_tool(tool, arguments)
+        if number >= WARM:
+            times.append(time.perf_counter() - started)
+    return sorted(times)
+
+
+def _at(times: Sequence[float], cut: float) -> float:
+    return times[min(len(times) - 1, int(len(times) * cut))]

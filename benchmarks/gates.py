@@ -1,0 +1,154 @@
+"""What is held: where new results are worse than they may be, a sentence each.
+
+Bars are absolute. Against the committed results, figures that are the same everywhere may grow a little (a word in a
+note, not a column), times only in relation to the bare SDK on the same machine, and by much: machines are noisy. What
+was kept and is not measured any more, or the other way round, is told too: a gate nobody comes to holds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from benchmarks.contestants import OURS, PASSING
+
+MORE_TOKENS = 1.02
+MORE_REQUESTS = 1.01
+"""None more where there are few; of hundreds made at once, some may overtake others."""
+SLOWER = 1.5
+
+Results = dict[str, Any]
+
+
+def passed(new: Results, old: Results) -> list[str]:
+    """The gates that `new` has passed, worst kind first; none means that all is well."""
+    return [
+        *_wrong_answers(new),
+        *_bars(new, old),
+        *_figures(new, old),
+        *_questions(new, old),
+        *_prices(new, old),
+        *_times(new, old),
+    ]
+
+
+def _wrong_answers(new: Results) -> Iterator[str]:
+    for name, outcome in _outcomes(new, OURS.name).items():
+        if outcome["failed"]:
+            yield f"{OURS.name} fails the question {name!r}: {outcome['failed']}."
+
+
+def _bars(new: Results, old: Results) -> Iterator[str]:
+    figures = list(new.get("figures", ()))
+    if new.get("timed_figures") != old.get("timed_figures"):  # else they were kept, not measured
+        figures += new.get("timed_figures") or ()
+    for figure in figures:
+        if figure["bar"] is not None and figure["value"] > figure["bar"]:
+            value = f"{figure['value']:.4g} {figure['unit']}".rstrip()
+            yield f"{figure['what']}: {value} is above its bar of {figure['bar']:g}."
+
+
+def _figures(new: Results, old: Results) -> Iterator[str]:
+    """What is the same on every machine may not creep up to its bar, nor grow without one."""
+    if "figures" not in new:
+        return
+    now, before = ({figure["what"]: figure for figure in results.get("figures", ())} for results in (new, old))
+    yield from _unmatched("figure", now, before)
+    for what in (what for what in now if what in before):
+        value, was = now[what]["value"], before[what]["value"]
+        if value > was * MORE_TOKENS:
+            yield f"{what}: {value:.4g}, {was:.4g} before."
+        if _moved(now[what]["bare"] or 0, before[what]["bare"] or 0):
+            yield f"{what}, {PASSING.name}: {now[what]['bare']}, {before[what]['bare']} before."
+
+
+def _questions(new: Results, old: Results) -> Iterator[str]:
+    """Our own may not cost more; a baseline may not move unseen in either direction."""
+    for contestant in new["contestants"]:
+        name = contestant["name"]
+        before = _outcomes(old, name)
+        now = contestant["outcomes"]
+        if now is None:
+            continue
+        yield from _unmatched(f"question of {name}", now, before)
+        for question in (question for question in now if question in before):
+            outcome, was = now[question], before[question]
+            if outcome["failed"] != was["failed"]:
+                yield f"{name}, {question!r}: {outcome['failed'] or 'right'}, {was['failed'] or 'right'} before."
+            yield from _compared(f"{name}, {question!r}", outcome, was)
+            if name != OURS.name:
+                yield from _compared(f"{name}, {question!r}, the other way", was, outcome)
+        tokens: dict[str, int] = contestant["definitions"]
+        for part, was in (_of(old, name).get("definitions") or tokens).items():
+            yield from _grown(f"{name}, definitions: {part}", tokens[part], was)
+            if name != OURS.name:
+                yield from _grown(f"{name}, definitions: {part}, the other way", was, tokens[part])
+
+
+def _compared(what: str, now: Results, before: Results) -> Iterator[str]:
+    if now["calls"] > before["calls"]:
+        yield f"{what}: {now['calls']} tool calls, {before['calls']} before."
+    if now["requests"] > before["requests"] * MORE_REQUESTS:
+        yield f"{what}: {now['requests']} requests to Liner, {before['requests']} before."
+    yield from _grown(f"{what}, read", now["read"], before["read"])
+    yield from _grown(f"{what}, written", now["written"], before["written"])
+
+
+def _grown(what: str, now: int, before: int) -> Iterator[str]:
+    # A few tokens of a small answer are no news, whatever share they are.
+    if now > max(before * MORE_TOKENS, before + 3):
+        yield f"{what}: {now:,} tokens, {before:,} before."
+
+
+def _moved(now: float, before: float) -> bool:
+    return max(now, before) > min(now, before) * MORE_TOKENS
+
+
+def _unmatched(kind: str, now: Iterable[str], before: Iterable[str]) -> Iterator[str]:
+    for what in sorted(set(now) ^ set(before)):
+        where = "kept results" if what in set(now) else "new results"
+        yield f"the {kind} {what!r} is not among the {where}."
+
+
+def _prices(new: Results, old: Results) -> Iterator[str]:
+    if "prices" not in new:
+        return
+    now, before = _by_answer(new), _by_answer(old)
+    yield from _unmatched("price of", now, before)
+    for what in (what for what in now if what in before):
+        (ours, bare), (was, bare_was) = now[what], before[what]
+        yield from _grown(what, ours, was)
+        if _moved(bare, bare_was):
+            yield f"{what}, {PASSING.name}: {bare:,} tokens, {bare_was:,} before."
+
+
+def _by_answer(results: Results) -> dict[str, tuple[int, int]]:
+    """Of each tool, number of rows and language: tokens, and the bare SDK's."""
+    prices = results.get("prices") or {"rows": (), "list": ()}
+    return {
+        f"{price['tool']}, {rows} rows, {price['language']}": (ours, bare)
+        for price in prices["list"]
+        for rows, ours, bare in zip(prices["rows"], price["tokens"], price["bare"], strict=False)  # one thing: one row
+    }
+
+
+def _times(new: Results, old: Results) -> Iterator[str]:
+    now, before = new.get("times"), old.get("times")
+    if not now or not before or now == before:
+        return
+    # A question that is newer than the kept times, or has none of one contestant, says nothing of the rest.
+    seconds = [times["seconds"][name] for times in (now, before) for name in (OURS.name, PASSING.name)]
+    common = set[str].intersection(*map(set, seconds))
+    ours, bare, ours_before, bare_before = (sum(of[question][0] for question in common) for of in seconds)
+    if common and ours / bare > ours_before / bare_before * SLOWER:
+        ratio, was = ours / bare, ours_before / bare_before
+        yield f"time for all questions to the bare SDK's: {ratio:.2f}, {was:.2f} before."
+
+
+def _of(results: Results, name: str) -> Results:
+    found: list[Results] = [one for one in results.get("contestants", ()) if one["name"] == name]
+    return found[0] if found else {}
+
+
+def _outcomes(results: Results, name: str) -> Results:
+    return _of(results, name).get("outcomes") or {}

@@ -1,0 +1,58 @@
+"""Questions about who and what: people, projects, groups."""
+
+from __future__ import annotations
+
+from benchmarks.questions.asking import Question
+from benchmarks.raw_reading import RawLiner
+from benchmarks.table_reading import Tables
+from liner_mcp.demo import World
+
+AGENT = 104
+FRAGMENT = "анна"
+
+Person = tuple[str, bool, str]
+"""Full name, whether active, the Russian name of the group."""
+
+
+async def _agent_ours(liner: Tables) -> Person:
+    (row,) = await liner.rows("list_directory", kind="agents", query=str(AGENT))
+    return row["name"], bool(row["active"]), row["groups"]
+
+
+async def _agent_raw(liner: RawLiner) -> Person:
+    user = await liner.user(AGENT)
+    (group,) = await liner.agent_groups(agent_id=AGENT)
+    return f"{user['name']} {user['lastName']}", user["isActive"], group["names"]["ru"]
+
+
+def _agent(world: World) -> Person:
+    (agent,) = [agent for agent in world.agents if agent.id == AGENT]
+    (group,) = [group for group in world.agent_groups if AGENT in group.agent_ids]
+    return agent.full_name, agent.is_active, group.name_ru
+
+
+async def _called_ours(liner: Tables) -> set[int]:
+    return {row["id"] for row in await liner.rows("list_directory", kind="agents", query=FRAGMENT)}
+
+
+async def _called_raw(liner: RawLiner) -> set[int]:
+    agents = await liner.agents()
+    return {user["id"] for user in agents if FRAGMENT in f"{user['name']} {user['lastName']}".lower()}
+
+
+NAMES = (
+    Question(
+        "who is it",
+        f"Who is agent {AGENT}, and in which group?",
+        _agent_ours,
+        _agent_raw,
+        lambda world, person: person == _agent(world),
+    ),
+    Question(
+        "by a fragment",
+        f"Which agents are called «{FRAGMENT.title()}»?",
+        _called_ours,
+        _called_raw,
+        lambda world, found: found == {agent.id for agent in world.users if FRAGMENT in agent.full_name.lower()},
+    ),
+)

@@ -1,0 +1,208 @@
+"""Questions about what was said: records, summaries, transfers, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.questions.asking import (
+    LAST_WEEK,
+    YESTERDAY,
+    Question,
+    Told,
+    calls_of,
+    records_of,
+    says,
+    told_right,
+)
+from benchmarks.raw_reading import Item, RawLiner, days
+from benchmarks.reading import Refused
+from benchmarks.table_reading import READY, Row, Tables
+from liner_mcp.demo import World
+
+ONE = 7003900
+# Yesterday's last thirty calls with a recording, but for one that has none.
+THIRTY = [
+    7003846, 7003848, 7003849, 7003850, 7003852, 7003853, 7003855, 7003856, 7003857, 7003858,
+    7003862, 7003864, 7003869, 7003870, 7003871, 7003873, 7003874, 7003875, 7003880, 7003881,
+    7003882, 7003886, 7003889, 7003893, 7003894, 7003897, 7003898, 7003899, 7003900, 7003901,
+]  # fmt: skip
+NOBODY = 7999999
+RECORD = 9002362
+
+
+def _from_rows(rows: list[Row], call_ids: list[int]) -> Told:
+    told: Told = {call_id: {} for call_id in call_ids}
+    for row in rows:
+        if row["record_id"] is not None:
+            told[row["call_id"]][row["record_id"]] = row["summary"] if row["summary_state"] in READY else None
+    return told
+
+
+def _from_records(records: list[Item]) -> dict[int, str | None]:
+    return {record["id"]: record["recordSummary"] for record in records}
+
+
+async def _one_ours(liner: Tables) -> Told:
+    rows = await liner.rows("list_call_records", call_id=ONE, summary_chars=600)
+    return _from_rows([{"call_id": ONE, **row} for row in rows], [ONE])
+
+
+async def _one_raw(liner: RawLiner) -> Told:
+    return {ONE: _from_records(await liner.records(ONE))}
+
+
+async def _thirty_ours(liner: Tables) -> Told:
+    return _from_rows(await liner.summaries(THIRTY), THIRTY)
+
+
+async def _thirty_raw(liner: RawLiner) -> Told:
+    return {call_id: _from_records(await liner.records(call_id)) for call_id in THIRTY}
+
+
+async def _unknown_ours(liner: Tables) -> str:
+    return await liner.reader.ask("list_call_records", call_id=NOBODY)
+
+
+async def _unknown_raw(liner: RawLiner) -> list[Item]:
+    """An empty list may also be a call without recordings; only the call itself tells them apart."""
+    return await liner.records(NOBODY) or [await liner.call(NOBODY)]
+
+
+async def _record_ours(liner: Tables) -> dict[str, Any]:
+    answer = await liner.answer("get_call_record", record_id=RECORD)
+    record = answer["record"]
+    return {
+        "text": answer["summary"]["text"] if "next_start" not in answer["summary"] else await liner.text(RECORD),
+        "seconds": record["record_seconds"],
+        "agent": answer["names"]["agents"][str(record["agent_id"])],
+        "transfer": bool(record["transfer"]),
+        "audio": record["audio"] == "listed",
+    }
+
+
+async def _record_raw(liner: RawLiner) -> dict[str, Any]:
+    record = await liner.record(RECORD)
+    user = await liner.user(record["userId"])
+    return {
+        "text": record["recordSummary"],
+        "seconds": record["durationSeconds"],
+        "agent": f"{user['name']} {user['lastName']}",
+        "transfer": record["isTransfer"],
+        "audio": bool(record["fileUrl"]),
+    }
+
+
+def _record_right(world: World, answer: dict[str, Any]) -> bool:
+    record = world.records[RECORD]
+    agents = {agent.id: agent.full_name for agent in world.agents}
+    return says(world, RECORD, answer["text"]) and answer == {
+        "text": answer["text"],
+        "seconds": record.duration_seconds,
+        "agent": agents[record.user_id or 0],
+        "transfer": record.is_transfer,
+        "audio": record.has_file,
+    }
+
+
+async def _transfers_ours(liner: Tables) -> Told:
+    calls = await liner.rows("find_calls", since="last_week", transferred=True, limit=200)
+    ids = [call["call_id"] for call in calls]
+    rows = [row for row in await liner.summaries(ids) if row["transfer"] == 1]
+    return _from_rows(rows, ids)
+
+
+async def _transfers_raw(liner: RawLiner) -> Told:
+    """By the status that means it: to ask for the records of each of the week's calls would be hundreds of calls.
+
+    It trusts that no call of another status has one.
+    """
+    statuses = [status["id"] for status in await liner.call_statuses() if status["code"] == "transferred_to_sales"]
+    told: Told = {}
+    for call in await liner.calls(days(*LAST_WEEK), status_ids=statuses):
+        transfers = [record for record in await liner.records(call["id"]) if record["isTransfer"]]
+        if transfers:
+            told[call["id"]] = _from_records(transfers)
+    return told
+
+
+def _transfers_right(world: World, told: Told) -> bool:
+    wanted: dict[int, list[int]] = {}
+    for call in calls_of(world, *LAST_WEEK):
+        transfers = sorted(record.id for record in world.records_of(call.id) if record.is_transfer)
+        if transfers:
+            wanted[call.id] = transfers
+    return told_right(world, told, wanted)
+
+
+async def _unsummarised_ours(liner: Tables) -> set[int]:
+    calls = await liner.rows("find_calls", since="yesterday", orders=["Marina Heights Dubai"], recorded=True, limit=200)
+    ids = [call["call_id"] for call in calls]
+    rows = await liner.rows("get_call_summaries", call_ids=ids, summary_chars=0)
+    return set(ids) - {row["call_id"] for row in rows if row["summary_state"] in READY}
+
+
+async def _unsummarised_raw(liner: RawLiner) -> set[int]:
+    order = await liner.order_id("Marina Heights Dubai")
+    found: set[int] = set()
+    for call in await liner.calls(days(YESTERDAY, YESTERDAY), order_ids=[order]):
+        if call["hasRecords"]:
+            records = await liner.records(call["id"])
+            if not any((record["recordSummary"] or "").strip() for record in records):
+                found.add(call["id"])
+    return found
+
+
+def _unsummarised(world: World) -> set[int]:
+    return {
+        call.id
+        for call in calls_of(world, YESTERDAY, YESTERDAY)
+        if call.order_id == 204
+        and call.has_records
+        and not any((record.summary or "").strip() for record in world.records_of(call.id))
+    }
+
+
+SPEECH = (
+    Question(
+        "one call",
+        f"What was said on call {ONE}?",
+        _one_ours,
+        _one_raw,
+        lambda world, told: told_right(world, told, records_of(world, [ONE])),
+    ),
+    Question(
+        "thirty calls",
+        "What was said on these 30 calls?",
+        _thirty_ours,
+        _thirty_raw,
+        lambda world, told: told_right(world, told, records_of(world, THIRTY)),
+    ),
+    Question(
+        "one record",
+        f"Everything about record {RECORD}: who, how long, what was said, can I hear it?",
+        _record_ours,
+        _record_raw,
+        _record_right,
+    ),
+    Question(
+        "transfers",
+        "All of last week's transfers, with the evidence for each.",
+        _transfers_ours,
+        _transfers_raw,
+        _transfers_right,
+    ),
+    Question(
+        "no summary",
+        "Which of yesterday's recorded calls on Marina Heights Dubai have no summary?",
+        _unsummarised_ours,
+        _unsummarised_raw,
+        lambda world, found: found == _unsummarised(world),
+    ),
+    Question(
+        "unknown call",
+        f"What was said on call {NOBODY}? (There is no such call.)",
+        _unknown_ours,
+        _unknown_raw,
+        lambda world, answer: NOBODY not in world.calls and isinstance(answer, Refused),
+    ),
+)

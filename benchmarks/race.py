@@ -1,0 +1,87 @@
+"""The twenty questions, put to every contestant: what each reads, writes, asks of Liner, takes, and gets right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.contestants import Contestant
+from benchmarks.questions import QUESTIONS, Question
+from benchmarks.reading import Reader, Refused, TooMuch
+from benchmarks.table_reading import Incomplete
+from liner_mcp.demo import DemoLiner, World
+from tests.fakes import FakeLiner
+from tests.tokens import tokens
+
+LATENCY = 0.05
+"""Seconds that the make-believe Liner takes for each answer, as a near and healthy service would."""
+SHOWN = ("name", "title", "description", "inputSchema")
+"""What hosts show a model of a tool; of output schemas and annotations they make their own use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One question, one contestant. `failed` says why there is no right answer; empty when it is right."""
+
+    calls: int
+    read: int
+    written: int
+    requests: int
+    seconds: float
+    failed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """What a model reads of a server before any question, in tokens; `listed` is tools/list whole."""
+
+    tools: int
+    instructions: int
+    listed: int
+
+
+async def definitions(contestant: Contestant, world: World) -> Definitions:
+    async with contestant.opened(DemoLiner(world), None) as client:
+        listed = (await client.list_tools()).tools
+        shown = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
+        seen = [{name: tool[name] for name in SHOWN if name in tool} for tool in shown]
+        return Definitions(_price(seen), tokens(client.instructions or ""), _price(shown))
+
+
+def _price(tools: list[dict[str, Any]]) -> int:
+    return sum(tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in tools)
+
+
+async def run(
+    contestant: Contestant, world: World, questions: Sequence[Question] = QUESTIONS, *, timing: bool = False
+) -> dict[str, Outcome]:
+    """Each question in a session of its own: nothing is remembered from the one before.
+
+    With `timing`, Liner takes LATENCY for an answer and each server keeps its own limits; else nobody waits.
+    """
+    found: dict[str, Outcome] = {}
+    for question in questions:
+        liner = FakeLiner(world, latency=LATENCY if timing else 0)
+        async with contestant.opened(liner, None if timing else 0) as client:
+            await client.list_tools()
+            reader = Reader(client)
+            failed = await _failure(contestant, question, reader, world)
+            found[question.name] = Outcome(
+                reader.calls, reader.read, reader.written, len(liner.requests), reader.seconds, failed
+            )
+    return found
+
+
+async def _failure(contestant: Contestant, question: Question, reader: Reader, world: World) -> str:
+    answer: Any
+    try:
+        answer = await contestant.ask(question, reader)
+    except TooMuch:
+        return "too much to read"
+    except Incomplete:
+        return "incomplete"
+    except Refused as refused:
+        answer = refused
+    return "" if question.right(world, answer) else "wrong"

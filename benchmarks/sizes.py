@@ -1,0 +1,117 @@
+"""What our definitions and rows cost a model, in o200k tokens, beside what the bare SDK's cost."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from mcp import Client
+from mcp.types import CallToolResult, TextContent
+
+from benchmarks import race
+from benchmarks.contestants import OURS, PASSING
+from benchmarks.figures import Figure
+from liner_mcp.demo import Call, DemoLiner, World
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import Settings
+from tests.account import ACCOUNT
+from tests.conftest import NOW
+from tests.tokens import tokens
+
+ROWS = 100
+
+
+def compact(thing: Any) -> str:
+    return json.dumps(thing, ensure_ascii=False, separators=(",", ":"))
+
+
+def texts_of(world: World, *, russian: bool) -> list[str]:
+    """Ordinary summaries of this world in one language, 20 to 90 words long."""
+    texts = [record.summary for record in world.records.values() if record.id not in world.hostile.values()]
+    told = [text for text in texts if text and text.strip()]
+    return [text for text in told if (sum("а" <= letter <= "я" for letter in text) > 200) is russian]
+
+
+def recorded_call(world: World, *, days: float, told: float) -> Call:
+    """A call with 100 records spread over `days`; `told` of them have a Russian summary."""
+    texts = texts_of(world, russian=True)
+    call = world.add_call(created_at=NOW - timedelta(days=days + 1))
+    for number in range(ROWS):
+        world.add_record(
+            call.id,
+            summary=texts[number] if number % 10 < told * 10 else None,
+            created_at=call.created_at + timedelta(days=days) * number / ROWS,
+            duration_seconds=30 + 3 * number,
+            user_id=101 + number % 12,
+        )
+    return call
+
+
+async def text_of(client: Client, tool: str, **arguments: Any) -> str:
+    result = await client.call_tool(tool, arguments)
+    assert isinstance(result, CallToolResult)
+    assert not result.is_error
+    (block,) = result.content
+    assert isinstance(block, TextContent)
+    return block.text
+
+
+def roomy(liner: DemoLiner) -> Client:
+    """A session whose answers hold a hundred rows with their summaries."""
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0, max_answer_bytes=60_000)
+    return Client(create_server(settings, transport=httpx.ASGITransport(app=liner), now=lambda: NOW))
+
+
+async def definitions() -> list[Figure]:
+    world = World.generate(now=NOW, calls=10, days=2)
+    ours, bare = [await race.definitions(contestant, world) for contestant in (OURS, PASSING)]
+    everything = "all that tools/list says, with output schemas and annotations, which hosts rarely show a model"
+    return [
+        Figure("definitions of all tools", ours.tools, 1_500, "tokens", bare=bare.tools, exact=True),
+        Figure(everything, ours.listed, None, "tokens", bare=bare.listed, exact=True),
+        Figure("instructions", ours.instructions, None, "tokens", bare=bare.instructions, exact=True),
+    ]
+
+
+async def found_calls() -> list[Figure]:
+    """Found calls: the rows themselves, and the whole answer with names, window and cursor."""
+    found: list[Figure] = []
+    liner = DemoLiner(World.generate(now=NOW))
+    async with roomy(liner) as client, PASSING.opened(liner, 0) as bare:
+        window = {"created_from": "2026-11-18T21:00:00Z", "created_to": "2026-11-19T20:59:59Z"}
+        orders = [order.id for order in liner.world.orders]
+        raw = tokens(await text_of(bare, "list_calls", **window, order_ids=orders, limit=ROWS)) / ROWS
+        for name, since, bar in (("one day", "yesterday", 22), ("many days", "-10d", 30)):
+            answer = json.loads(await text_of(client, "find_calls", since=since, limit=ROWS))
+            whole = tokens(compact(answer)) / ROWS
+            value = tokens(compact(answer["rows"])) / ROWS
+            note = f"the whole answer, its names and cursor included: {whole:.1f}"
+            found.append(Figure(f"a found call, {name}", value, bar, "tokens", note, bare=raw, exact=True))
+    return found
+
+
+async def listed_records() -> list[Figure]:
+    """The records of one call, with summaries and without."""
+    world = World.generate(now=NOW)
+    many_days, one_day = recorded_call(world, days=30, told=1), recorded_call(world, days=0.3, told=0.7)
+    liner = DemoLiner(world)
+    found: list[Figure] = []
+    async with roomy(liner) as client, PASSING.opened(liner, 0) as bare:
+        for name, call, bar in (("many days", many_days, 30), ("one day", one_day, 22)):
+            page = await text_of(client, "list_call_records", call_id=call.id, limit=ROWS, summary_chars=0)
+            raw = tokens(await text_of(bare, "list_call_records", call_id=call.id, limit=ROWS))
+            what = f"a listed record without summary, {name}"
+            found.append(Figure(what, tokens(page) / ROWS, bar, "tokens", bare=raw / ROWS, exact=True))
+        beside = tokens(await text_of(bare, "list_call_records", call_id=many_days.id, limit=ROWS))
+        for chars, bar in ((160, 0.45), (0, 0.20)):
+            page = await text_of(client, "list_call_records", call_id=many_days.id, limit=ROWS, summary_chars=chars)
+            what = f"a page of {ROWS} records, summary_chars={chars}, to Liner's page"
+            note = f"{tokens(page):,} to {beside:,} tokens"
+            found.append(Figure(what, tokens(page) / beside, bar, "", note, exact=True))
+    return found
+
+
+async def figures() -> list[Figure]:
+    return [*await definitions(), *await found_calls(), *await listed_records()]

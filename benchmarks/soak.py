@@ -1,0 +1,166 @@
+"""Many mixed questions at once against a Liner a tenth of whose answers is spoilt: `python -m benchmarks.soak`.
+
+Each answer is compared with the world. With `--write` the figures are kept in `soak.json`, from which
+`docs/reliability.md` has its table.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from ctypes import CDLL
+from importlib.metadata import version
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+from mcp import Client
+
+from liner_mcp.server.app import LinerServer
+from tests.fakes import FAULTS, FakeLiner, Fault, Share
+from tests.fakes.faults import Bomb, Grows, Huge, Latency, Shrinks, Slow, What, occurs
+from tests.fire.asking import ask, asking, in_process, serving
+from tests.fire.scene import Question, Scene, make_scene
+from tests.fire.truth import Wrong, judged
+
+KEPT = Path(__file__).parent / "soak.json"
+CALLS = 2_000
+AT_ONCE = 8
+SHARE = 0.1  # of Liner's answers
+SEED = 1
+DEADLINE_SECONDS = 5.0
+REFRESH = 250  # questions to one server: the next one knows no names yet, as after five minutes
+# Those that last until the deadline, and those of a hundred megabytes, are rare in life too.
+_RARE = (Latency, Slow, Huge, Bomb)
+# These make everybody wait for a minute, which would leave little to ask in the rest of a batch.
+_PAUSES = ("429, wait an hour",)
+# A list that changes is judged by how much it changed, which eight questions at once cannot know of each other.
+_LEFT_OUT = (Grows, Shrinks)
+
+
+def mixed_faults(seed: int = SEED) -> list[Fault]:
+    """All kinds, together about `SHARE` of the requests; each kind draws for itself."""
+    kinds: list[What] = [
+        what for name, what in FAULTS.items() if name not in _PAUSES and not isinstance(what, _LEFT_OUT)
+    ]
+    weights = [0.1 if isinstance(what, _RARE) else 1.0 for what in kinds]
+    share = SHARE / sum(weights)
+    return [
+        Fault(what, "", Share(share * weight, seed + n))
+        for n, (what, weight) in enumerate(zip(kinds, weights, strict=True))
+    ]
+
+
+async def run() -> dict[str, Any]:
+    """Ask everything, and count."""
+    scene = await make_scene()
+    liner = FakeLiner(scene.world, faults=mixed_faults())
+    draw = Random(SEED)
+    questions = [draw.choice(scene.questions) for _ in range(CALLS)]
+    verdicts: Counter[str] = Counter()
+    wrong: list[str] = []
+    await _warm(scene)
+    resident = [_resident_mb()]
+    traffic: list[tuple[int, int, int]] = []
+    started = time.perf_counter()
+    for first in range(0, CALLS, REFRESH):
+        batch = iter(questions[first : first + REFRESH])
+        server = serving(liner, transport=in_process(liner), deadline_seconds=DEADLINE_SECONDS)
+        async with Client(server, raise_exceptions=True) as client:
+            async with anyio.create_task_group() as group:
+                for _ in range(AT_ONCE):
+                    group.start_soon(_asker, client, batch, verdicts, wrong)
+            traffic.append(_saved(server))
+        resident.append(_resident_mb())
+    seconds = time.perf_counter() - started
+    spoilt = _spoilt(liner)
+    for reason in wrong[:20]:
+        print("WRONG:", reason)
+    return {
+        "calls": CALLS,
+        "at_once": AT_ONCE,
+        "seed": SEED,
+        "right": verdicts["right"],
+        "partial": verdicts["partial"],
+        "sentence": verdicts["sentence"],
+        "wrong": verdicts["wrong"],
+        "hangs": verdicts["hangs"],
+        "liner_requests": len(liner.requests),
+        "spoilt_requests": spoilt,
+        "retries": sum(retries for retries, _, _ in traffic),
+        "saved_by_sharing": sum(shared for _, shared, _ in traffic),
+        "saved_by_keeping": sum(kept for _, _, kept in traffic),
+        "seconds": round(seconds, 1),
+        "memory_warm_mb": round(resident[0], 1),
+        "memory_end_mb": round(resident[-1], 1),
+        "memory_grown_mb": round(resident[-1] - resident[0], 1),
+        "python": platform.python_version(),
+        "mcp": version("mcp"),
+        "httpx": version("httpx"),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def _saved(server: LinerServer) -> tuple[int, int, int]:
+    """Retries, and the requests that were not made because another one or what is kept answered."""
+    liner = server.office.desk().liner
+    return liner.traffic.retries, liner.traffic.shared, liner.answered_from_kept
+
+
+async def _asker(client: Client, batch: Iterator[Question], verdicts: Counter[str], wrong: list[str]) -> None:
+    for question in batch:
+        try:
+            verdict = judged(await ask(client, question.asked), question.judge_for(0))
+        except Wrong as error:
+            verdict = "wrong"
+            wrong.append(f"{question.name}: {error}"[:300])
+        except TimeoutError:
+            verdict = "hangs"
+        verdicts[verdict] += 1
+
+
+async def _warm(scene: Scene) -> None:
+    """Several questions at once under every kind of fault, so that the largest bodies that are ever held were held."""
+    for what in FAULTS.values():
+        liner = FakeLiner(scene.world, faults=[Fault(what)])
+        server = asking(liner, transport=in_process(liner), deadline_seconds=1)
+        async with server as client, anyio.create_task_group() as group:
+            for question in scene.questions[:AT_ONCE]:
+                group.start_soon(ask, client, question.asked)
+
+
+def _spoilt(liner: FakeLiner) -> int:
+    """How many requests were struck: each kind draws by the number of the request alone."""
+    faults = list(liner.faults)
+    return sum(any(occurs(fault.often, n) for fault in faults) for n in range(1, len(liner.requests) + 1))
+
+
+def _resident_mb() -> float:
+    """Resident memory of this process (Linux), what is free given back: glibc may keep one body of the largest size."""
+    gc.collect()
+    with suppress(AttributeError, OSError):
+        CDLL(None).malloc_trim(0)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def main() -> None:
+    found = anyio.run(run)
+    width = max(map(len, found))
+    for name, value in found.items():
+        print(f"{name:<{width}}  {value:,}" if isinstance(value, (int, float)) else f"{name:<{width}}  {value}")
+    if "--write" in sys.argv:
+        KEPT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    sys.exit(found["wrong"] > 0 or found["hangs"] > 0 or found["memory_grown_mb"] > 10)
+
+
+if __name__ == "__main__":
+    main()

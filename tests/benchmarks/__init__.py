@@ -1,1 +1,0 @@
-"""Measurements against baselines, run on purpose and never as tests: `python -m tests.benchmarks`."""
