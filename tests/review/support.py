@@ -59,11 +59,14 @@ async def desk_over(
         yield Desk(client, Directory(client), Zone.of(zone), show_phones)
 
 
+REFUSAL = b'{"success":false,"message":"","data":null}'
+
+
 class Spoilt:
     """A make-believe Liner that fails, waits or lies where a pattern fits the target.
 
-    `refused`: the HTTP status to answer with. `held`: what is never answered. `changed`: another envelope's `data`,
-    made of the true one; a text in its place becomes the message of a refusal under HTTP 200.
+    `refused`: the HTTP status to answer with, in Liner's own JSON. `held`: what is never answered. `changed`: another
+    envelope's `data`, made of the true one; a text in its place becomes the message of a refusal under HTTP 200.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class Spoilt:
         start, body = sent
         for pattern, status in self.refused.items():
             if re.search(pattern, target):
-                start["status"], body["body"] = status, b"{}"
+                start["status"], body["body"] = status, REFUSAL
         for pattern, change in self.changed.items():
             if start["status"] == 200 and re.search(pattern, target):
                 data = change(json.loads(body["body"])["data"])
