@@ -68,7 +68,10 @@ def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
         text = entry.strip()
         if text == "*":
             return True
-        name = (text.partition("://")[2] or text).removeprefix("*").lstrip(".")
+        scheme, mark, rest = text.partition("://")
+        if mark and scheme not in ("https", "all"):
+            continue
+        name = (rest.partition("/")[0] if mark else text).removeprefix("*").lstrip(".")
         spellings = (host, f"{host}:{port}", f"[{host}]:{port}")
         if name and (name in spellings or any(one.endswith(f".{name}") for one in spellings) or _is_in(host, name)):
             return True

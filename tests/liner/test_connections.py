@@ -70,6 +70,8 @@ def test_the_proxy_for_https_counts_before_the_one_for_all_and_lower_case_before
         (ORIGIN, "example", True),
         (ORIGIN, "liner.example:443", True),
         (ORIGIN, "https://liner.example", True),
+        (ORIGIN, "all://liner.example/", True),
+        (ORIGIN, "http://liner.example", False),
         (ORIGIN, "liner.example:8443", False),
         (ORIGIN, "ner.example", False),
         (ORIGIN, "", False),
