@@ -13,7 +13,16 @@ from typing import TypeVar
 
 import anyio
 
-from liner_mcp.errors import DeadlinePassed, LinerMcpError, RoadError, SettingsError, SetupError
+from liner_mcp.errors import (
+    DeadlinePassed,
+    LinerMcpError,
+    NotFound,
+    RoadError,
+    SettingsError,
+    SetupError,
+    UnreadableAnswer,
+    WrongAddress,
+)
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.protocol import CallFilter
@@ -69,11 +78,18 @@ def _settings_text(settings: Settings, origin: str, zone: Zone) -> str:
 
 async def _liner(liner: LinerClient) -> AsyncGenerator[Finding]:
     finding, failure = await _step("Liner", lambda: _health(liner))
-    yield finding
-    if isinstance(failure, (SetupError, RoadError)):
-        return  # the token is refused, or nobody is there: everything else would say the same
-    finding, order_ids = await _step("Orders", lambda: _orders(liner))
-    yield finding
+    lacks_health_check = isinstance(failure, WrongAddress)
+    if not lacks_health_check:
+        yield finding
+        if isinstance(failure, (SetupError, RoadError)):
+            return  # the token is refused, or nothing answers: everything else would say the same
+    orders, order_ids = await _step("Orders", lambda: _orders(liner))
+    if lacks_health_check and not isinstance(order_ids, tuple):
+        yield finding
+        return
+    if lacks_health_check:  # no question needs it
+        yield Finding("Liner", works=True, text="answers; this address has no health check")
+    yield orders
     if not isinstance(order_ids, tuple) or not order_ids:
         return
     finding, call = await _step("Calls", lambda: _a_call(liner, order_ids))
@@ -123,9 +139,19 @@ async def _a_call(liner: LinerClient, order_ids: tuple[int, ...]) -> tuple[str, 
     if not page.items:
         return f"no call within {RECENT.days} days in the first {min(len(order_ids), ORDERS_ASKED)} orders", None
     recorded = [call for call in page.items if call.has_records]
-    call = await liner.call((recorded or page.items)[0].id)
+    call = await _detail(liner, (recorded or page.items)[0].id)
     count = page.total if page.total is not None else len(page.items)
     return f"{count} calls within {RECENT.days} days; call {call.id} can be read", call
+
+
+async def _detail(liner: LinerClient, call_id: int) -> Call:
+    try:
+        return await liner.call(call_id)
+    except NotFound:
+        raise UnreadableAnswer(
+            f"Liner lists call {call_id} and then says that there is no such call. Check that LINER_API_HOST is the "
+            "API's host, and which proxy or gateway answers there."
+        ) from None
 
 
 async def _records(liner: LinerClient, call: Call) -> tuple[str, None]:

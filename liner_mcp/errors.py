@@ -7,10 +7,11 @@ length.
     LinerMcpError
     ├── RequestError            whoever asked can mend it
     │   ├── InvalidArgument       an argument, a cursor, a name
-    │   └── NotFound              Liner knows no such id (or path)
+    │   └── NotFound              Liner knows no such id
     ├── SetupError              whoever installed the server can mend it
     │   ├── SettingsError         a missing or unusable setting
-    │   └── AccessRefused         Liner does not accept the token
+    │   ├── WrongAddress          what answers at LINER_API_HOST is not Liner's API
+    │   └── AccessRefused         Liner refuses the token, or a gateway in front of it refuses this machine
     ├── LinerError              Liner itself
     │   ├── LinerRejected         Liner understood and refused
     │   ├── LinerUnavailable      Liner failed (5xx)
@@ -41,7 +42,7 @@ class InvalidArgument(RequestError):
 
 
 class NotFound(RequestError):
-    """Liner knows nothing under this id or path (HTTP 404)."""
+    """Liner itself says that it has nothing under this id (its own JSON with HTTP 404 or 410, or an empty success)."""
 
 
 class SetupError(LinerMcpError):
@@ -52,8 +53,12 @@ class SettingsError(SetupError):
     """A setting is missing or unusable; the message names the variable."""
 
 
+class WrongAddress(SetupError):
+    """LINER_API_HOST does not lead to Liner's API: a documented path does not exist there, or redirects elsewhere."""
+
+
 class AccessRefused(SetupError):
-    """Liner does not accept the token (HTTP 401 or 403)."""
+    """Liner refuses the token (HTTP 401 or 403), or something in front of Liner refuses this machine."""
 
 
 class LinerError(LinerMcpError):

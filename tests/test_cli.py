@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from liner_mcp import __version__
-from tests.fakes import FakeLiner, World
+from liner_mcp.demo import World
+from tests.fakes import FakeLiner
+from tests.review.support import Spoilt
 from tests.serving import served
 
 META: dict[str, Any] = {
@@ -109,6 +111,84 @@ def test_check_with_a_wrong_token_says_so_and_never_shows_it(world: World) -> No
     assert done.returncode == 1
     assert "does not accept the token (HTTP 401)" in done.stdout
     assert "s3cr3t-t0ken" not in done.stdout + done.stderr
+
+
+OF_ADDRESS = b'{"success":false,"message":"IP 203.0.113.77 is not in the allow list","data":null}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "location", "said"),
+    [
+        (404, b"<html>404 Not Found", "", ["LINER_API_HOST does not lead to Liner's API: HTTP 404 with a web page"]),
+        (404, b'{"success":false,"message":"No route"}', "", ['(HTTP 404): "No route"', "LINER_API_HOST"]),
+        (200, b"<html>Welcome", "", ["a web page instead of JSON (HTTP 200)", "LINER_API_HOST"]),
+        (200, b"", "", ["an empty body (HTTP 200)", "LINER_API_HOST"]),
+        (200, b'{"status":"ok"}', "", ["not the documented envelope (HTTP 200)", "LINER_API_HOST"]),
+        (403, b"<html>Just a moment...", "", ["in front of Liner", "HTTP 403", "LINER_API_HOST"]),
+        (403, OF_ADDRESS, "", ['"IP *** is not in the allow list"']),
+        (
+            302,
+            b"",
+            "https://login.example.com/?next=s3cr3t",
+            ["LINER_API_HOST redirects to another host (login.example"],
+        ),
+        (302, b"", "/", ["LINER_API_HOST redirects in a circle"]),
+    ],
+)
+def test_check_names_what_answers_in_place_of_liner(status: int, body: bytes, location: str, said: list[str]) -> None:
+    async def elsewhere(_: Any, __: Any, send: Any) -> None:
+        headers = [(b"location", location.encode())] if location else []
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    with served(elsewhere, lifespan="off") as origin:
+        done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
+        probe = run("check", "--probe", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
+    assert done.returncode == 1
+    assert "s3cr3t" not in done.stdout + done.stderr
+    to_fix = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
+    assert to_fix
+    for line in to_fix:
+        assert [one for one in said if one not in line] == []
+    assert probe.returncode != 0
+    assert "run liner-mcp check" in probe.stdout
+
+
+def test_check_of_a_liner_without_a_health_check_goes_on(world: World) -> None:
+    with served(Spoilt(FakeLiner(world), refused={"/v1/health/": 404}), lifespan="off") as origin:
+        done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="demo")
+    assert done.returncode == 0, done.stdout
+    assert "this address has no health check" in done.stdout
+
+
+def test_check_of_a_liner_that_lists_calls_and_denies_them_does_not_blame_the_id(world: World) -> None:
+    with served(Spoilt(FakeLiner(world), refused={"/v2/call/detail/": 404}), lifespan="off") as origin:
+        done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="demo")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
+    assert "and then says that there is no such call" in line or "no call within" in done.stdout
+    assert "LINER_API_HOST" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"HTTPS_PROXY": "http://name:s3cr3t@[::1"}, "The proxy in HTTPS_PROXY cannot be used"),
+        ({"ALL_PROXY": "gopher://s3cr3t.example"}, "The proxy in ALL_PROXY cannot be used"),
+        ({"HTTPS_PROXY": "http://name:s3cr3t@127.0.0.1:1"}, "The proxy in HTTPS_PROXY cannot be reached"),
+        ({"SSL_CERT_FILE": "/no/such/s3cr3t.pem"}, "SSL_CERT_FILE"),
+    ],
+)
+def test_check_names_the_variable_of_the_proxy_or_the_certificates(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str
+) -> None:
+    for name in ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    settings = {"NO_PROXY": "fe80::/10,[::1]", **settings}
+    done = run("check", LINER_API_HOST="liner.invalid", LINER_API_TOKEN="t0ken-t0ken", **settings)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
+    assert said in line
+    assert "s3cr3t" not in done.stdout + done.stderr
 
 
 def test_check_with_a_host_that_is_not_there_says_so() -> None:

@@ -22,6 +22,7 @@ from liner_mcp.errors import (
     LinerRejected,
     NotFound,
     UnreadableAnswer,
+    WrongAddress,
 )
 from liner_mcp.liner import protocol
 from liner_mcp.liner.kept import Kept
@@ -237,7 +238,7 @@ class LinerClient:
         for path in [known] if known else paths[:-1]:
             try:
                 return await self._dictionary_at(path, paths, model)
-            except (NotFound, LinerRejected):
+            except (WrongAddress, LinerRejected):
                 if known:
                     raise
         return await self._dictionary_at(paths[-1], paths, model)

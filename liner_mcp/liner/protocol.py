@@ -11,12 +11,10 @@ from __future__ import annotations
 import json
 import math
 import re
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from socket import gaierror
 from types import GenericAlias
 from typing import Any, Generic, NoReturn, TypeVar, cast
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
@@ -25,7 +23,6 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from liner_mcp.errors import (
-    AccessRefused,
     ConnectionClosed,
     LinerMcpError,
     LinerRejected,
@@ -33,10 +30,11 @@ from liner_mcp.errors import (
     NotFound,
     RateLimited,
     SetupError,
-    Unreachable,
     UnreadableAnswer,
+    WrongAddress,
 )
 from liner_mcp.liner.models import CallRecord
+from liner_mcp.liner.refusals import CHECK_HOST, NO_JSON, WEB_PAGE, access_refused, nothing_at
 from liner_mcp.liner.text import clean
 
 M = TypeVar("M", bound=BaseModel)
@@ -46,6 +44,7 @@ OTHER_CALLS = "it lists recordings of other calls too, as if no call had been as
 QUOTED_CHARACTERS = 120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
 
 NOTHING_THERE = "Liner knows nothing under this id."
+OTHER_ACCOUNT = "LINER_API_HOST or the token may belong to another account"  # said where no id is found
 TELLING_CHARACTERS = 8  # of a token: fewer may stand in a sentence by chance, and are no use to anybody
 # Nine digits or more, which no id of Liner has and a phone or a card does; what stands before an @. Read on short text.
 _CONTACT = re.compile(r"\+?\d(?:[^\w+]{0,3}\d){8,}|[^\s@]+(?=@)")
@@ -63,19 +62,24 @@ CALL_STATUSES = ("/v2/call-status/", "/v2/call-statuses/")
 LEAD_STATUSES = ("/v2/lead-status/", "/v2/lead-statuses/")
 
 
+# Requests about one id. The list of a call's records names its call, so Liner may say there that it has no such call.
+_CALL, _LEAD, _CALL_RECORD = "/v2/call/detail/", "/v2/lead/detail/", "/v2/call-record/detail/"
+_NAMING_AN_ID = (_CALL, _LEAD, _CALL_RECORD, f"{CALL_RECORDS}?callId=")
+
+
 def call_detail(call_id: int) -> str:
     """/devs/api/v2/call/detail/"""
-    return f"/v2/call/detail/{call_id:d}/"
+    return f"{_CALL}{call_id:d}/"
 
 
 def lead_detail(lead_id: int) -> str:
     """/devs/api/v2/lead/detail/"""
-    return f"/v2/lead/detail/{lead_id:d}/"
+    return f"{_LEAD}{lead_id:d}/"
 
 
 def call_record_detail(record_id: int) -> str:
     """/devs/api/v2/call-record/detail/"""
-    return f"/v2/call-record/detail/{record_id:d}/"
+    return f"{_CALL_RECORD}{record_id:d}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,60 +132,77 @@ class ListPage(Generic[M]):
     total: int | None
 
 
-def decode(status: int, body: bytes, retry_after: float | None, *, token: str = "") -> object:
+def decode(status: int, body: bytes, retry_after: float | None, *, target: str = "", token: str = "") -> object:
     """The `data` of an answer, or the error that it is.
 
-    `retry_after` is the wait in seconds that the answer's headers ask for, see `seconds_to_wait`. A message in which a
-    part of `token` shows is not quoted: a refusal may repeat what it refuses.
+    `retry_after` is the wait in seconds that the answer's headers ask for, see `seconds_to_wait`. `target` is what was
+    asked: only where it names an id can a missing page be about that id. A message in which a part of `token` shows is
+    not quoted: a refusal may repeat what it refuses.
 
-    Raises: AccessRefused, NotFound, RateLimited, LinerUnavailable, LinerRejected, UnreadableAnswer.
+    Raises: AccessRefused, NotFound, WrongAddress, RateLimited, LinerUnavailable, LinerRejected, UnreadableAnswer.
     """
-    if status in (401, 403):
-        raise AccessRefused(
-            f"Liner does not accept the token (HTTP {status}). Check LINER_API_TOKEN and that LINER_API_HOST is the "
-            "host this token belongs to."
-        )
-    if status == 404:
-        raise NotFound(NOTHING_THERE)
-    if (failed := failure(status, retry_after)) is not None:
+    if (failed := failure(status, retry_after, page=status >= 400 and _is_page(body))) is not None:
         raise failed
-    envelope = _envelope(status, body)
+    envelope = _envelope(body)
+    instead = envelope if isinstance(envelope, str) else None
+    if status in (401, 403) or (status in (407, 451) and instead):
+        raise access_refused(status, instead, _said(envelope, token) or "")
+    if status in (404, 410):
+        if instead is None and target.startswith(_NAMING_AN_ID):
+            raise NotFound(NOTHING_THERE)
+        raise nothing_at(target.partition("?")[0], status, instead, _said(envelope, token) or "")
+    if isinstance(envelope, str):
+        # A JSON object that breaks off is rather Liner's own, damaged on the way, than another program's answer.
+        hint = "" if envelope == NO_JSON and body.lstrip()[:1] == b"{" else f"; {CHECK_HOST}"
+        _unreadable(f"it is {envelope} (HTTP {status}){hint}")
     if status < 300 and envelope.get("success") in (True, 1, "1", "true"):
         if "data" not in envelope:
             _unreadable("it holds no data")
         return envelope["data"]
-    said = quoted(envelope.get("message"))
-    if shows(said, token):
+    said = _said(envelope, token)
+    if said is None:
         raise LinerRejected(f"Liner refused the request (HTTP {status}).")
     raise LinerRejected(f"Liner refused the request (HTTP {status})" + (f": {said}." if said else " without a reason."))
 
 
-def failure(status: int, retry_after: float | None) -> RateLimited | LinerUnavailable | None:
-    """What an answer with this status says about Liner itself; None where it is about what was asked."""
+def failure(status: int, retry_after: float | None, *, page: bool = False) -> RateLimited | LinerUnavailable | None:
+    """What an answer with this status says about Liner itself; None where it is about what was asked.
+
+    `page`: the answer is a web page. Liner sends none, so a gateway in front of it may have answered.
+    """
+    who = "Liner, or a gateway in front of it," if page else "Liner"
     if status == 429:
         wait = "" if retry_after is None else f" It asks to wait {math.ceil(retry_after)} s before the next request."
-        return RateLimited(f"Liner asks to slow down (HTTP 429).{wait} Ask again after that.", retry_after=retry_after)
+        return RateLimited(f"{who} asks to slow down (HTTP 429).{wait} Ask again after that.", retry_after=retry_after)
     if status >= 500:
+        then = "; if it stays so, look at the firewall or proxy on the way" if page else ""
         return LinerUnavailable(
-            f"Liner failed to answer (HTTP {status}). Ask again in a minute.", retry_after=retry_after
+            f"{who} failed to answer (HTTP {status}). Ask again in a minute{then}.", retry_after=retry_after
         )
     return None
 
 
-def _envelope(status: int, body: bytes) -> dict[str, Any]:
+def _said(envelope: dict[str, Any] | str, token: str) -> str | None:
+    """Liner's message, quoted; empty when there is none, None when it may not be shown because the token is in it."""
+    said = "" if isinstance(envelope, str) else quoted(envelope.get("message"))
+    return None if said and shows(said, token) else said
+
+
+def _envelope(body: bytes) -> dict[str, Any] | str:
+    """The documented JSON object, or in words what came instead."""
     if not body.strip():
-        _unreadable(f"its body is empty (HTTP {status})")
+        return "an empty body"
     try:
         envelope = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
-        if body.lstrip()[:1] == b"<":
-            _unreadable(
-                f"it is a web page instead of JSON (HTTP {status}); check that LINER_API_HOST is the API's host"
-            )
-        _unreadable(f"it is not valid JSON (HTTP {status})")
+        return WEB_PAGE if _is_page(body) else NO_JSON
     if not isinstance(envelope, dict) or "success" not in envelope:
-        _unreadable(f"it is not the documented envelope (HTTP {status})")
+        return "JSON that is not the documented envelope"
     return cast("dict[str, Any]", envelope)
+
+
+def _is_page(body: bytes) -> bool:
+    return body.lstrip()[:1] == b"<"
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -305,11 +326,12 @@ def _count(value: object) -> int | None:
 def same_host(origin: str, asked: str, location: str) -> str | None:
     """The target (path and query) of a redirect that stays on `origin`, or None when it leads away.
 
-    `asked` is the target that was redirected. The token travels in a header, so it must never follow elsewhere.
+    `asked` is the target that was redirected. The token travels in a header, so it must never follow elsewhere. A proxy
+    that ends TLS makes Liner write http:// before its own name; the target is then asked at `origin`, over https.
     """
     try:
         there = urlsplit(urljoin(f"{origin}{asked}", location))
-        same = _place(there) == _place(urlsplit(origin))
+        same = _is_same_server(urlsplit(origin), there)
     except ValueError:
         return None
     if not same or there.username is not None:
@@ -318,31 +340,29 @@ def same_host(origin: str, asked: str, location: str) -> str | None:
     return f"/{there.path.lstrip('/')}" + (f"?{there.query}" if there.query else "")
 
 
-def _place(url: SplitResult) -> tuple[str, str | None, int | None]:
-    """What decides whether two addresses are one server; a port left out is the scheme's own."""
-    port = {"https": 443, "http": 80}.get(url.scheme) if url.port is None else url.port
-    return url.scheme, url.hostname, port
+_PORTS = {"https": 443, "http": 80}
 
 
-def not_connected(error: BaseException) -> Unreachable:
-    """Say which part of connecting failed: the name, the certificate, or the port."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, gaierror):
-            return Unreachable("The host in LINER_API_HOST cannot be found (DNS). Check its spelling and the network.")
-        if isinstance(cause, ssl.SSLError):
-            return Unreachable(
-                "The host in LINER_API_HOST offers no trusted TLS certificate. Check the host, and SSL_CERT_FILE when "
-                "a company proxy stands in between.",
-                passing=False,
-            )
-        cause = cause.__cause__ or cause.__context__
-    return Unreachable("Liner cannot be reached: the connection is refused or has no route. Check LINER_API_HOST.")
+def _is_same_server(ours: SplitResult, there: SplitResult) -> bool:
+    """Whether two addresses are one server; a port left out is the scheme's own. Raises: ValueError."""
+    if there.scheme not in _PORTS or host_of(there) != host_of(ours):
+        return False
+    port, our_port = (_PORTS[url.scheme] if url.port is None else url.port for url in (there, ours))
+    if there.scheme == ours.scheme:
+        return port == our_port
+    return ours.scheme == "https" and (port == our_port or (port, our_port) == (80, 443))
+
+
+def host_of(url: SplitResult) -> str:
+    """The host's name as DNS has it, so that two spellings of one name are equal. Raises: ValueError."""
+    name = (url.hostname or "").rstrip(".")
+    return name if name.isascii() else name.encode("idna").decode()
 
 
 def is_hopeless(error: LinerMcpError) -> bool:
     """Whether asking for other ids would fail the same way, so that a whole run should end at once.
 
-    After a close they would open the connections anew.
+    After a close they would open the connections anew. A wrong address does not end it: a gateway may answer HTTP 404
+    for a moment, and what was read before stays right.
     """
-    return isinstance(error, (SetupError, ConnectionClosed))
+    return isinstance(error, (SetupError, ConnectionClosed)) and not isinstance(error, WrongAddress)

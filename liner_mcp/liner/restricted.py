@@ -7,21 +7,21 @@ is led through one that says `NOTHING_THERE`. What belongs to no order that is k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
 from cachetools import TTLCache
 
-from liner_mcp.errors import AccessRefused, LinerRejected, NotFound, UnreadableAnswer
+from liner_mcp.errors import AccessRefused, LinerRejected, NotFound, UnreadableAnswer, WrongAddress
 from liner_mcp.liner import protocol
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.kept import Detail
 from liner_mcp.liner.models import AgentGroup, Call, CallRecord, Identified, Lead, Order, User
 from liner_mcp.liner.paging import Listing
-from liner_mcp.liner.protocol import CallFilter, ListPage
+from liner_mcp.liner.protocol import CallFilter, ListPage, Query
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
@@ -75,7 +75,7 @@ class RestrictedClient(LinerClient):
 
     async def call(self, call_id: int) -> Call:
         """One call. Raises NotFound for an unknown id and for a call that may not be seen."""
-        with _told_alike():
+        async with self._told_alike():
             call = await super().call(call_id)
         if not self.access.call(call):
             self._seen.pop(call_id, None)
@@ -115,7 +115,7 @@ class RestrictedClient(LinerClient):
 
         A record does not name its call, so the calls of its lead around its time are looked through.
         """
-        with _told_alike():
+        async with self._told_alike():
             record = await super().call_record(record_id, fresh=fresh)
             if record_id not in self._seen_records and not await self._is_of_a_call(record):
                 raise NotFound(protocol.NOTHING_THERE)
@@ -143,11 +143,27 @@ class RestrictedClient(LinerClient):
 
     async def lead(self, lead_id: int) -> Lead:
         """One lead of an order that may be seen. Raises NotFound for all others."""
-        with _told_alike():
+        async with self._told_alike():
             lead = await super().lead(lead_id)
         if not self.access.order(lead.order_id):
             raise NotFound(protocol.NOTHING_THERE)
         return lead
+
+    @asynccontextmanager
+    async def _told_alike(self) -> AsyncGenerator[None]:
+        """What Liner says to an id that it does not know is undocumented: a hidden one is told the same.
+
+        Failures that pass (429, 5xx, the network) stay what they are: they strike both alike. So do a wrong address and
+        a refused token, which show in a list that is about no id.
+        """
+        try:
+            yield
+        except LinerRejected:
+            raise NotFound(protocol.NOTHING_THERE) from None
+        except (WrongAddress, AccessRefused, UnreadableAnswer):
+            with suppress(LinerRejected):  # then it is Liner that answers, and this is about the id
+                await self._wire.get(Query(protocol.ORDERS).page(0, 1))
+            raise NotFound(protocol.NOTHING_THERE) from None
 
     def _may_see_kept(self, detail: Detail) -> bool:
         if isinstance(detail, Call):
@@ -208,18 +224,6 @@ class RestrictedClient(LinerClient):
         for call in shown:
             self._seen[call.id] = True
         return shown
-
-
-@contextmanager
-def _told_alike() -> Generator[None]:
-    """What Liner says to an id that it does not know is undocumented: whatever it is, a hidden one is told the same.
-
-    Failures that pass (429, 5xx, the network) stay what they are: they strike both alike.
-    """
-    try:
-        yield
-    except (LinerRejected, UnreadableAnswer, AccessRefused):
-        raise NotFound(protocol.NOTHING_THERE) from None
 
 
 def _only(listing: Listing[I], may_see: Callable[[I], bool]) -> Listing[I]:

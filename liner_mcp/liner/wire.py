@@ -1,4 +1,4 @@
-"""One request to Liner: the only module that opens connections to it, waits, and retries.
+"""One request to Liner: the only module that asks it, waits, and retries; `http_client.py` knows the HTTP library.
 
 Requests of all callers go out at one pace, see `pressure.py`; the same request asked twice at once is made once. It can
 only GET. The token travels in one header to one host. Time is the caller's: whoever opens an `anyio` deadline
@@ -8,23 +8,25 @@ only GET. The token travels in one header to one host. Time is the caller's: who
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from pydantic import SecretStr
 
-from liner_mcp import __version__
-from liner_mcp.errors import LinerMcpError, SettingsError, Unreachable, UnreadableAnswer
+from liner_mcp.errors import LinerMcpError, Unreachable, WrongAddress
 from liner_mcp.liner import protocol
-from liner_mcp.liner.bodies import ACCEPTED, Body
+from liner_mcp.liner.bodies import Body
+from liner_mcp.liner.connections import EnvironmentProxy
+from liner_mcp.liner.http_client import REQUEST_SECONDS, asked, create_client, translated
 from liner_mcp.liner.pressure import Pressure
 from liner_mcp.liner.protocol import Query
+from liner_mcp.liner.redirects import leads_away
 from liner_mcp.liner.retries import RetryPolicy, moment_of, seconds_to_wait
 from liner_mcp.liner.sharing import Sharing
 from liner_mcp.liner.watching import Attempt, Observer, attempted, watched
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-REQUEST_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
-CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down
 BURST_SECONDS = 2.0  # requests saved up while idle: 40 at the default rate of 20 per second
 MAX_BODY_BYTES = 32_000_000  # a page of 100 records with the longest summaries seen is a third of this
 FULL_JITTER = partial(random.uniform, 0.0)  # spreads retries over the whole wait
@@ -116,6 +116,7 @@ class Wire:
         self._policy = RetryPolicy(jitter)
         self._pressure = Pressure(concurrency, breaks=breaks)
         self._observer = observer
+        self._proxy: EnvironmentProxy | None = None
         self._pool: _Pool | None = None
 
     def __repr__(self) -> str:
@@ -259,36 +260,30 @@ class Wire:
 
     async def _answer(self, http: httpx.AsyncClient, target: str) -> object:
         """What is behind a target, redirects followed."""
+        first, token = target, self._token.get_secret_value()
         try:
             with anyio.fail_after(REQUEST_SECONDS):
                 for _ in range(1 + MAX_REDIRECTS):
                     status, headers, body = await self._send(http, target)
                     location = headers.get("location")
                     if status not in (301, 302, 303, 307, 308) or location is None:
-                        token = self._token.get_secret_value()
-                        return protocol.decode(status, body, _wait_asked(headers), token=token)
-                    target = self._redirected(target, location)
+                        return protocol.decode(status, body, _wait_asked(headers), target=first, token=token)
+                    there = protocol.same_host(self._origin, target, location)
+                    if there is None:
+                        raise leads_away(self._origin, target, location, token)
+                    target = there
         except TimeoutError:
             raise Unreachable(
                 f"Liner did not answer within {REQUEST_SECONDS:.0f} s. Ask again, or for less at once."
             ) from None
-        raise UnreadableAnswer("Liner's answer could not be read: it redirects in a circle. Check LINER_API_HOST.")
-
-    def _redirected(self, target: str, location: str) -> str:
-        there = protocol.same_host(self._origin, target, location)
-        if there is None:
-            raise UnreadableAnswer(
-                "Liner's answer could not be read: it redirects to another host, where the token is not sent. "
-                "Check LINER_API_HOST."
-            )
-        return there
+        raise WrongAddress("LINER_API_HOST redirects in a circle. Check it, and which proxy or gateway answers there.")
 
     async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[int, httpx.Headers, bytes]:
         self.traffic.requests += 1
         attempt = attempted()
         attempt.sends()
-        with _translated():
-            async with _asked(http, f"{self._origin}{target}") as response:
+        with translated(self._proxy):
+            async with asked(http, f"{self._origin}{target}") as response:
                 attempt.status = response.status_code
                 if response.is_stream_consumed:  # a transport has looked into it, and so unpacked it
                     body = Body("", MAX_BODY_BYTES)
@@ -303,30 +298,11 @@ class Wire:
 
     def _opened(self) -> _Pool:
         if self._pool is None:
-            import httpx
             from aiolimiter import AsyncLimiter
 
-            try:
-                http = _client_without_cookies()(
-                    headers={
-                        "X-Api-Key": self._token.get_secret_value(),
-                        "Accept": "application/json",
-                        "Accept-Encoding": ACCEPTED,
-                        "Content-Type": "application/json",  # asked for on every request by /devs/api/request-schema
-                        "User-Agent": f"liner-mcp/{__version__}",
-                    },
-                    timeout=httpx.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS, pool=None),
-                    limits=httpx.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency),
-                    follow_redirects=False,
-                    trust_env=not self._origin.startswith("http://"),  # plain http is loopback: no proxy before it
-                    transport=self._transport,
-                )
-            except (ImportError, OSError, ValueError, httpx.InvalidURL):
-                # A SOCKS proxy without its extra package, a certificate file that is not there, a broken address.
-                raise SettingsError(
-                    "The connection to Liner cannot be set up: check LINER_API_HOST, the proxy in HTTPS_PROXY or "
-                    "ALL_PROXY (http:// and https:// ones work), and the file in SSL_CERT_FILE."
-                ) from None
+            http, self._proxy = create_client(
+                self._origin, self._token, concurrency=self._concurrency, transport=self._transport
+            )
             rate = self._requests_per_second
             seconds = max(BURST_SECONDS, 1 / rate) if rate else 0.0
             # At least one: rate x (1 / rate) may come out a hair below, and then no request would ever fit.
@@ -337,58 +313,7 @@ class Wire:
         return self._pool
 
 
-@cache  # one class, made when httpx is there
-def _client_without_cookies() -> type[httpx.AsyncClient]:
-    """A client that keeps no cookies: Liner knows us by the token, and looking for them takes a tenth of a request."""
-    import httpx
-
-    class Cookieless(httpx.Cookies):
-        def extract_cookies(self, response: httpx.Response) -> None: ...
-
-    class Client(httpx.AsyncClient):
-        @property
-        def cookies(self) -> httpx.Cookies:  # pyright: ignore[reportIncompatibleMethodOverride] - nobody sets them
-            return none
-
-    none = Cookieless()
-    return Client
-
-
-@asynccontextmanager
-async def _asked(http: httpx.AsyncClient, url: str) -> AsyncGenerator[httpx.Response]:
-    """One answer, of which the head is there and the body still to be read.
-
-    `http.stream` would take addresses, headers and cookies apart and put them together again, which takes half as long
-    as all the rest of a request. So no cookie is sent: Liner knows us by the token.
-    """
-    import httpx
-
-    request = httpx.Request("GET", url, headers=http.headers, extensions={"timeout": http.timeout.as_dict()})
-    response = await http.send(request, stream=True)
-    try:
-        yield response
-    finally:
-        await response.aclose()
-
-
 def _wait_asked(headers: httpx.Headers) -> float | None:
     """Seconds that an answer asks to wait. A date is read by the clock that wrote it, which may be off from ours."""
     asked = headers.get("retry-after")
     return seconds_to_wait(asked, moment_of(headers.get("date")) or datetime.now(UTC))
-
-
-@contextmanager
-def _translated() -> Generator[None]:
-    """Turn the HTTP library's exceptions into ours; the only place that knows them."""
-    import httpx
-
-    try:
-        yield
-    except httpx.TimeoutException:
-        raise Unreachable("Liner did not answer in time. Ask again, or for less at once.") from None
-    except httpx.ConnectError as error:
-        raise protocol.not_connected(error) from None
-    except (httpx.InvalidURL, UnicodeError):
-        raise SettingsError("LINER_API_HOST cannot be used: it is no host name. Check its spelling.") from None
-    except (httpx.HTTPError, httpx.StreamError, OSError):  # ssl.SSLError is one, and comes through as it is
-        raise Unreachable("The connection to Liner broke before the answer was complete. Ask again.") from None

@@ -8,6 +8,7 @@ from typing import Any
 # pydantic reads the published schema from these classes and needs this one before Python 3.12.
 from liner_mcp.errors import AudioUnavailable, InvalidArgument, NotFound, SettingsError
 from liner_mcp.liner.models import CallRecord
+from liner_mcp.liner.protocol import OTHER_ACCOUNT
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.table import Cell, Written, minified, most_that_fits
@@ -56,7 +57,7 @@ async def _read(desk: Desk, record_id: int, *, fresh: bool = False) -> CallRecor
     except NotFound:
         raise InvalidArgument(
             f"Liner has no call record {record_id}. Check record_id: a call's id is another number; list_call_records "
-            "gives the records of a call."
+            f"gives the records of a call. If no record is found at all, {OTHER_ACCOUNT}."
         ) from None
 
 

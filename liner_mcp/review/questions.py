@@ -15,6 +15,7 @@ from functools import partial
 
 from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.liner.models import Lead
+from liner_mcp.liner.protocol import OTHER_ACCOUNT
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Entry, Kind
 from liner_mcp.review.filters import Filters
@@ -135,7 +136,10 @@ async def _first_created(desk: Desk, leads: Sequence[int]) -> datetime | None:
         leads, await desk.liner.each([partial(desk.liner.lead, lead_id) for lead_id in leads]), strict=True
     ):
         if isinstance(outcome, NotFound):
-            raise InvalidArgument(f"leads: Liner has no lead {lead_id}. A call's lead_id is in include=[lead_id].")
+            raise InvalidArgument(
+                f"leads: Liner has no lead {lead_id}. A call's lead_id is in include=[lead_id]; "
+                f"if no lead is found at all, {OTHER_ACCOUNT}."
+            )
         if isinstance(outcome, LinerMcpError):
             raise outcome
         if not isinstance(outcome, Lead):

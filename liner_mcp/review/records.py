@@ -15,7 +15,7 @@ from typing import Any
 from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.paging import Listing
-from liner_mcp.liner.protocol import refuse_strangers
+from liner_mcp.liner.protocol import OTHER_ACCOUNT, refuse_strangers
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
@@ -74,7 +74,8 @@ def _known(
         listing = Listing((), complete=True, total=0, changed=False)  # whether there is such a call, the call tells
     if isinstance(call, NotFound) and (isinstance(listing, LinerMcpError) or not listing.items):
         raise InvalidArgument(
-            f"Liner has no call {call_id}. Check call_id: ids of records and leads are other numbers."
+            f"Liner has no call {call_id}. Check call_id: ids of records and leads are other numbers; "
+            f"if no call is found at all, {OTHER_ACCOUNT}."
         )
     if isinstance(listing, LinerMcpError):
         raise listing

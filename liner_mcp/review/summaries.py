@@ -8,6 +8,7 @@ from typing import Any
 
 from liner_mcp.errors import DeadlinePassed, LinerMcpError, NotFound
 from liner_mcp.liner.models import Call, CallRecord
+from liner_mcp.liner.protocol import OTHER_ACCOUNT
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.records import IF_ANY, RECORD_COLUMNS, age, agents_of, record_row, unread, with_details
@@ -170,5 +171,6 @@ def _summaries_notes(desk: Desk, done: Done, shown: Shown, out_of_time: bool) ->
     missing = [one for one, outcome in given if isinstance(outcome, CallRecords) and outcome.state == "not_found"]
     if missing:
         told = ", ".join(map(str, missing[:3])) + (" and others" if len(missing) > 3 else "")
-        notes.append(f"Liner knows no call {told}; ids of records and leads are other numbers.")
+        none = f" As none was found, {OTHER_ACCOUNT}." if len(missing) == len(given) else ""
+        notes.append(f"Liner knows no call {told}; ids of records and leads are other numbers.{none}")
     return notes

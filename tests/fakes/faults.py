@@ -214,6 +214,8 @@ _ERROR_PAGE = (
     "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
     "<hr><center>nginx/1.24.0</center>\r\n</body>\r\n</html>\r\n"
 )
+_MISSING_PAGE = "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>default backend</body>\r\n</html>\r\n"
+_FIREWALL_PAGE = "<!DOCTYPE html><html><head><title>Access denied</title></head><body>Just a moment...</body></html>"
 _LOGIN_PAGE = (
     '<!DOCTYPE html>\n<html lang="ru"><head><meta charset="utf-8"><title>Вход</title></head><body>'
     '<form method="post" action="/login"><input name="email"><input name="password" type="password"></form>'
@@ -240,6 +242,8 @@ FAULTS: dict[str, What] = {
     "503, wait an hour": Status(503, "3600"),
     "502 with a web page": WebPage(502, _ERROR_PAGE),
     "200 with a login page": WebPage(200, _LOGIN_PAGE),
+    "403 with a web page": WebPage(403, _FIREWALL_PAGE),
+    "404 with a web page": WebPage(404, _MISSING_PAGE),
     "200 with a refusal": Refused("Превышен лимит запросов для вашего тарифа, обратитесь в поддержку."),
     "204": Body(b"", 204),
     "truncated JSON": Truncated(),

@@ -35,6 +35,7 @@ _INTERMITTENT = {
     "429, wait an hour",
     "500",
     "200 with a login page",
+    "404 with a web page",
     "200 with a refusal",
     "JSON with NaN",
     "a gzip bomb in a gzip bomb",

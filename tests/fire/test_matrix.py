@@ -18,7 +18,15 @@ from tests.fire.truth import Verdict, Wrong, judged
 
 pytestmark = pytest.mark.anyio
 
-BOTH_ERAS = ["nothing wrong", "500", "200 with a login page", "no answer at all", "rows that repeat", "500, sometimes"]
+BOTH_ERAS = [
+    "nothing wrong",
+    "500",
+    "200 with a login page",
+    "404 with a web page",
+    "no answer at all",
+    "rows that repeat",
+    "500, sometimes",
+]
 JSON_ONLY = {"truncated JSON", "JSON with NaN", "the wrong charset"}
 
 

@@ -65,6 +65,19 @@ async def test_an_unknown_name_is_one_sentence(asked: Asked) -> None:
 
 
 @every_question
+async def test_a_proxy_that_is_not_there_is_one_sentence_about_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, asked: Asked
+) -> None:
+    monkeypatch.delenv("https_proxy", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://name:password@127.0.0.1:{a_closed_port()}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "fe80::/10,[::1")
+    sentence = await sentence_from("https://liner.invalid", asked)
+    assert "The proxy in HTTPS_PROXY cannot be reached" in sentence
+    assert "password" not in sentence
+
+
+@every_question
 async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(asked: Asked) -> None:
     liner = FakeLiner(fire_world(), token="", faults=[Fault(FAULTS["a reset connection"])])
     with served(liner) as origin:

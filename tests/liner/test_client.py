@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import importlib.util
 import inspect
 import json
 import logging
@@ -39,6 +38,7 @@ from liner_mcp.errors import (
     SettingsError,
     Unreachable,
     UnreadableAnswer,
+    WrongAddress,
 )
 from liner_mcp.liner import wire as wire_module
 from liner_mcp.liner.client import LinerClient
@@ -388,7 +388,26 @@ async def test_a_remembered_address_that_fails_is_told(liner: FakeLiner) -> None
     async with client_of(liner) as client:
         await client.call_statuses()
         liner.variant.dictionary_paths = "singular"
-        assert isinstance(await error_of(client.call_statuses()), NotFound)
+        assert isinstance(await error_of(client.call_statuses()), WrongAddress)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        httpx.Response(404, json={"success": False, "message": "Route not found.", "data": None}),
+        httpx.Response(404, html="<h1>404 Not Found</h1>"),
+        httpx.Response(404),
+        httpx.Response(405, json={"success": False, "message": "No."}),
+    ],
+    ids=["enveloped", "a web page", "empty", "refused"],
+)
+async def test_a_dictionary_is_found_at_its_second_address_however_the_first_one_is_missing(
+    web: respx.MockRouter, missing: httpx.Response
+) -> None:
+    web.get(f"{ORIGIN}/v2/call-status/").mock(missing)
+    web.get(f"{ORIGIN}/v2/call-statuses/").mock(ok([{"id": 1, "title": "A", "code": "a"}]))
+    async with client_at() as client:
+        assert [status.id for status in await client.call_statuses()] == [1]
 
 
 async def test_a_lead_is_read_as_the_world_has_it(liner: DemoLiner) -> None:
@@ -551,7 +570,9 @@ async def test_the_fourth_failure_is_the_answer(web: respx.MockRouter, failure: 
     [
         (httpx.Response(401), AccessRefused),
         (httpx.Response(403), AccessRefused),
-        (httpx.Response(404), NotFound),
+        (httpx.Response(404), WrongAddress),
+        (httpx.Response(404, html="<h1>Not Found</h1>"), WrongAddress),
+        (httpx.Response(404, json={"success": False, "message": "Call not found.", "data": None}), NotFound),
         (httpx.Response(422, json={"success": False, "message": "no"}), LinerRejected),
         (httpx.Response(200, json={"success": False, "message": "no"}), LinerRejected),
         (httpx.Response(200, text="<html>"), UnreadableAnswer),
@@ -745,44 +766,11 @@ async def test_packed_answers_are_unpacked_and_broken_packing_is_told(body: byte
     assert len(heard.heads) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("SSL_CERT_FILE", "/no/such/certificates.pem"),
-        ("HTTPS_PROXY", "http://[::1"),
-        ("ALL_PROXY", "gopher://127.0.0.1:1"),
-        pytest.param(
-            "ALL_PROXY",
-            "socks5://127.0.0.1:1",
-            marks=pytest.mark.skipif(importlib.util.find_spec("socksio") is not None, reason="SOCKS works here"),
-        ),
-    ],
-)
-async def test_an_unusable_proxy_or_certificate_file_is_the_operators_to_mend(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
-    for other in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(other, raising=False)
-    monkeypatch.setenv(name, value)
-    async with client_at() as client:
-        error = await error_of(client.call(7))
-    assert isinstance(error, SettingsError)
-    assert name in str(error)
-    assert value not in str(error)
-
-
 async def test_an_address_that_only_the_http_library_refuses_is_the_operators_to_mend() -> None:
     async with client_at("https://☃.example") as client:
         error = await error_of(client.call(7))
     assert isinstance(error, SettingsError)
     assert "LINER_API_HOST" in str(error)
-
-
-async def test_plain_http_to_this_machine_asks_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with listening(raw(ONE_CALL)) as heard, client_at(heard.origin) as client:
-        assert (await client.call(7)).id == 7
 
 
 # Redirects -------------------------------------------------------------------------------------------------------
@@ -820,7 +808,7 @@ async def test_a_redirected_list_keeps_the_question(web: respx.MockRouter) -> No
         "//evil.example/v2/call/detail/7/",
         "https://liner.example.evil.example/",
         "https://liner.example@evil.example/",
-        "http://liner.example/v2/call/detail/7/",
+        "http://liner.example:8080/v2/call/detail/7/",
         "https://liner.example:8443/v2/call/detail/7/",
         "https://someone@liner.example/v2/call/detail/7/",
     ],
@@ -831,10 +819,37 @@ async def test_a_redirect_elsewhere_is_refused_and_the_token_is_not_sent_there(l
         elsewhere = web.route().mock(ok({"id": 7}))
         async with client_at() as client:
             error = await error_of(client.call(7))
-    assert isinstance(error, UnreadableAnswer)
-    assert "another host" in str(error)
-    assert "evil" not in str(error)
+    assert isinstance(error, WrongAddress)
+    assert "where the token is not sent" in str(error)
+    assert "detail" not in str(error)
     assert not elsewhere.called
+
+
+@pytest.mark.parametrize("port", ["", ":80", ":443"])
+async def test_a_redirect_to_plain_http_on_the_same_host_is_asked_over_https(web: respx.MockRouter, port: str) -> None:
+    location = f"{ORIGIN.replace('https', 'http')}{port}/v2/call/detail/7"
+    web.get(CALL).mock(httpx.Response(301, headers={"Location": location}))
+    there = web.get(f"{ORIGIN}/v2/call/detail/7").mock(ok({"id": 7}))  # a request over plain http has no route here
+    async with client_at() as client:
+        assert (await client.call(7)).id == 7
+    assert there.call_count == 1
+
+
+async def test_a_redirect_from_https_to_itself_over_plain_http_ends(web: respx.MockRouter) -> None:
+    route = web.get(CALL).mock(httpx.Response(301, headers={"Location": CALL.replace("https", "http")}))
+    async with client_at() as client:
+        assert "circle" in str(await error_of(client.call(7)))
+    assert route.call_count == 4
+
+
+async def test_a_redirect_to_a_login_page_of_the_host_names_the_setting(web: respx.MockRouter) -> None:
+    web.get(CALL).mock(httpx.Response(302, headers={"Location": "/login"}))
+    web.get(f"{ORIGIN}/login").mock(httpx.Response(200, html="<form>"))
+    async with client_at() as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, UnreadableAnswer)
+    assert "a web page" in str(error)
+    assert "LINER_API_HOST" in str(error)
 
 
 async def test_redirects_in_a_circle_end(web: respx.MockRouter) -> None:
@@ -842,7 +857,7 @@ async def test_redirects_in_a_circle_end(web: respx.MockRouter) -> None:
     back = web.get(f"{ORIGIN}/v2/call/detail/7").mock(httpx.Response(301, headers={"Location": "/v2/call/detail/7/"}))
     async with client_at() as client:
         error = await error_of(client.call(7))
-    assert isinstance(error, UnreadableAnswer)
+    assert isinstance(error, WrongAddress)
     assert "circle" in str(error)
     assert (there.call_count, back.call_count) == (2, 2)
 

@@ -25,21 +25,26 @@ from liner_mcp.errors import (
     SettingsError,
     Unreachable,
     UnreadableAnswer,
+    WrongAddress,
 )
 from liner_mcp.liner import protocol
+from liner_mcp.liner.connections import EnvironmentProxy, not_connected
 from liner_mcp.liner.models import Order
 from liner_mcp.liner.protocol import (
     QUOTED_CHARACTERS,
     CallFilter,
     Query,
+    call_detail,
+    call_record_detail,
     decode,
     is_hopeless,
-    not_connected,
+    lead_detail,
     quoted,
     read_list,
     read_one,
     same_host,
 )
+from liner_mcp.liner.redirects import leads_away
 from liner_mcp.liner.retries import LONGEST_WAIT, RetryPolicy, seconds_to_wait
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -50,10 +55,12 @@ def envelope(**fields: object) -> bytes:
     return json.dumps(fields).encode()
 
 
-def refusal(status: int, body: bytes = b"", retry_after: float | None = None) -> LinerMcpError:
-    """The error that an answer is."""
+def refusal(
+    status: int, body: bytes = b"", retry_after: float | None = None, *, target: str = "/v2/order/"
+) -> LinerMcpError:
+    """The error that an answer to `target` is."""
     with pytest.raises(LinerMcpError) as caught:
-        decode(status, body, retry_after)
+        decode(status, body, retry_after, target=target)
     return caught.value
 
 
@@ -146,9 +153,12 @@ def test_a_byte_order_mark_before_the_envelope_is_no_obstacle() -> None:
         (400, LinerRejected),
         (401, AccessRefused),
         (403, AccessRefused),
-        (404, NotFound),
+        (404, WrongAddress),
         (405, LinerRejected),
+        (407, LinerRejected),
+        (410, WrongAddress),
         (422, LinerRejected),
+        (451, LinerRejected),
         (429, RateLimited),
         (500, LinerUnavailable),
         (502, LinerUnavailable),
@@ -161,7 +171,7 @@ def test_each_status_has_its_error_and_one_sentence_without_liners_own_words(
 ) -> None:
     error = refusal(status, envelope(success=False, message=LONG_MESSAGE, data=None))
     assert type(error) is kind
-    assert f"HTTP {status}" in str(error) or status == 404  # an unknown id sounds the same however Liner says it
+    assert f"HTTP {status}" in str(error)
     assert is_one_short_sentence(str(error))
 
 
@@ -178,9 +188,118 @@ def test_other_failures_with_a_web_page_are_unreadable(status: int) -> None:
     assert "LINER_API_HOST" in str(error)
 
 
-def test_a_refused_token_names_the_settings_to_look_at() -> None:
-    assert "LINER_API_TOKEN" in str(refusal(401))
-    assert "LINER_API_HOST" in str(refusal(403))
+LIST_TARGETS = ["/v2/order/?offset=0&limit=100", "/v2/call/?leadIds%5B%5D=5", "/v1/health/check/", "/v2/call-status/"]
+ID_TARGETS = [
+    *(detail(7) for detail in (call_detail, lead_detail, call_record_detail)),
+    "/v2/call-record/?callId=7&offset=0&limit=100",
+]
+OTHER_BODIES = [b"", b" ", b"<html><title>404</title></html>", b"not found", b"[]", b'{"detail":"Not Found"}', b"\xff"]
+
+
+@pytest.mark.parametrize("target", ID_TARGETS)
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("success", [True, False])
+def test_liners_own_json_about_an_id_is_an_unknown_id(target: str, status: int, success: bool) -> None:
+    error = refusal(status, envelope(success=success, message="Call not found.", data=None), target=target)
+    assert type(error) is NotFound
+
+
+@pytest.mark.parametrize("target", LIST_TARGETS)
+@pytest.mark.parametrize("status", [404, 410])
+def test_liners_own_json_about_no_id_is_a_wrong_address_and_is_quoted(target: str, status: int) -> None:
+    error = refusal(status, envelope(success=False, message="Route not found."), target=target)
+    assert type(error) is WrongAddress
+    assert f'{target.partition("?")[0]} (HTTP {status}): "Route not found."' in str(error)
+    assert "LINER_API_HOST" in str(error)
+    assert "under this id" not in str(error)
+
+
+@pytest.mark.parametrize("target", [*ID_TARGETS, *LIST_TARGETS])
+@pytest.mark.parametrize("body", OTHER_BODIES)
+def test_any_other_404_is_a_wrong_address_whatever_was_asked(target: str, body: bytes) -> None:
+    error = refusal(404, body, target=target)
+    assert type(error) is WrongAddress
+    assert "LINER_API_HOST" in str(error)
+    assert "HTTP 404" in str(error)
+    assert is_one_short_sentence(str(error))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"OK", b"[]", b'{"status":"ok"}'])
+@pytest.mark.parametrize("status", [200, 204, 400, 405])
+def test_an_answer_of_something_else_names_the_host(status: int, body: bytes) -> None:
+    error = refusal(status, body, target=call_detail(7))
+    assert type(error) is UnreadableAnswer
+    assert "LINER_API_HOST" in str(error)
+
+
+def test_json_that_breaks_off_is_not_blamed_on_the_host() -> None:
+    assert "LINER_API_HOST" not in str(refusal(200, b'{"success": true, "data": {"id": 1'))
+
+
+@pytest.mark.parametrize("status", [401, 403, 451])
+def test_a_refusal_by_a_web_page_is_of_something_in_front_of_liner_and_not_of_the_token(status: int) -> None:
+    error = refusal(status, b"<!DOCTYPE html><title>Just a moment...</title>")
+    assert type(error) is AccessRefused
+    assert "in front of Liner" in str(error)
+    assert "LINER_API_HOST" in str(error)
+    assert "token" not in str(error).lower()
+
+
+@pytest.mark.parametrize("status", [401, 403, 451])
+@pytest.mark.parametrize("body", [b"", b"Forbidden", b'{"message":"Forbidden"}', b"[]"])
+def test_a_refusal_that_is_neither_liners_nor_a_web_page_claims_no_certain_cause(status: int, body: bytes) -> None:
+    error = refusal(status, body)
+    assert type(error) is AccessRefused
+    assert "probably" in str(error)
+    assert str(error).index("LINER_API_HOST") < str(error).index("LINER_API_TOKEN")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}"])
+def test_a_proxy_that_wants_a_password_is_named(body: bytes) -> None:
+    error = refusal(407, body)
+    assert type(error) is AccessRefused
+    assert "HTTPS_PROXY" in str(error)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "message", ["", None, "Unauthorized", "Invalid API key", "The X-Api-Key header is missing", "Неверный токен"]
+)
+def test_a_refusal_without_another_reason_is_of_the_token(status: int, message: object) -> None:
+    error = refusal(status, envelope(success=False, message=message))
+    assert type(error) is AccessRefused
+    assert str(error).startswith(f"Liner does not accept the token (HTTP {status}). Check LINER_API_TOKEN")
+    assert "LINER_API_HOST" in str(error)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("IP 203.0.113.77 is not in the allow list", '"IP *** is not in the allow list"'),
+        ("Доступ с вашего адреса запрещён", '"Доступ с вашего адреса запрещён"'),
+        ("Forbidden", '"Forbidden"'),
+    ],
+)
+def test_a_refusal_with_another_reason_is_quoted(status: int, message: str, shown: str) -> None:
+    error = refusal(status, envelope(success=False, message=message))
+    assert type(error) is AccessRefused
+    assert f"(HTTP {status}): {shown}." in str(error)
+    assert is_one_short_sentence(str(error))
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_that_repeats_the_token_is_not_quoted(status: int) -> None:
+    body = envelope(success=False, message="Nobody has abcdefgh12345")
+    with pytest.raises(LinerMcpError) as raised:
+        decode(status, body, None, target="/v2/order/", token="abcdefgh12345")
+    assert "abcdefgh" not in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 511])
+def test_a_failure_with_a_web_page_may_be_of_a_gateway(status: int) -> None:
+    assert str(refusal(status, b"<html>")).startswith("Liner, or a gateway in front of it, ")
+    assert str(refusal(status, b"{}")).startswith(("Liner failed", "Liner asks"))
 
 
 @pytest.mark.parametrize(("wait", "said"), [(None, "HTTP 429). Ask"), (0.0, "0 s"), (1.2, "2 s"), (3600.0, "3600 s")])
@@ -410,6 +529,7 @@ LASTING = [
     LinerRejected("no"),
     NotFound("no"),
     AccessRefused("no"),
+    WrongAddress("no"),
     SettingsError("no"),
     InvalidArgument("no"),
     ValueError("not ours"),
@@ -510,7 +630,14 @@ def test_only_what_the_operator_must_mend_makes_a_whole_run_hopeless() -> None:
         ("https://key@liner.example/", None),
         ("https://:key@liner.example/", None),
         ("//evil.example/v2/order/", None),
-        ("http://liner.example/v2/order/", None),
+        ("http://liner.example/v2/order", "/v2/order"),
+        ("http://liner.example:80/v2/order", "/v2/order"),
+        ("http://liner.example:443/v2/order", "/v2/order"),
+        ("https://liner.example./v2/order", "/v2/order"),
+        ("http://liner.example:8080/v2/order", None),
+        ("http://liner.example:0/v2/order", None),
+        ("http://evil.example/v2/order", None),
+        ("http://key@liner.example/v2/order", None),
         ("https://liner.example:8443/v2/order/", None),
         ("https://liner.example:99999/", None),
         ("https://liner.example:port/", None),
@@ -528,7 +655,56 @@ def test_the_port_of_the_origin_counts() -> None:
     assert same_host("http://127.0.0.1:8080", "/a/", "http://127.0.0.1:8080/a") == "/a"
     assert same_host("http://127.0.0.1:8080", "/a/", "http://127.0.0.1/a") is None
     assert same_host("https://liner.example:443", "/a/", "https://liner.example/a") == "/a"
-    assert same_host("https://liner.example:80", "/a/", "http://liner.example/a") is None
+    assert same_host("https://liner.example:80", "/a/", "http://liner.example/a") == "/a"
+    assert same_host("https://liner.example:8443", "/a/", "http://liner.example/a") is None
+    assert same_host("https://liner.example:8443", "/a/", "http://liner.example:8443/a") == "/a"
+
+
+def test_plain_http_is_not_led_to_https_where_nothing_may_listen() -> None:
+    assert same_host("http://127.0.0.1", "/a/", "https://127.0.0.1/a") is None
+    assert same_host("http://127.0.0.1:8080", "/a/", "https://127.0.0.1:8080/a") is None
+
+
+@pytest.mark.parametrize("location", ["https://xn--e1aybc.xn--p1ai/a", "https://тест.рф/a", "http://ТЕСТ.рф/a"])
+@pytest.mark.parametrize("origin", ["https://тест.рф", "https://xn--e1aybc.xn--p1ai"])
+def test_a_host_is_the_same_in_either_spelling(origin: str, location: str) -> None:
+    assert same_host(origin, "/a/", location) == "/a"
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("https://login.example.com/x?token=1", "to another host (login.example.com), where"),
+        ("//login.example.com/", "to another host (login.example.com), where"),
+        ("http://10.200.130.140/", "to another host (10.200.130.140), where"),
+        ("https://[2001:db8::1]/", "to another host (2001:db8::1), where"),
+        ("https://xn--e1aybc.xn--p1ai/", "to another host (xn--e1aybc.xn--p1ai), where"),
+        ("https://тест.рф/", "to another host (xn--e1aybc.xn--p1ai), where"),
+        ("https://89161234567.example.com/", "to another host, where"),
+        ("https://abcdefgh12345.example.com/", "to another host, where"),
+        ("https://ABCDEFGH12345.example.com/", "to another host, where"),
+        (f"https://{'a.' * 31}example.com/", "to another host, where"),
+        ("https://a_b<c>.example.com/", "to another host, where"),
+        ("https://intranet/", "to another host, where"),
+        ("https://liner.example:8443/", "to another port of its host (8443), where"),
+        ("http://liner.example:8080/", "to another port of its host (8080), where"),
+        ("https://key@liner.example/", "to an address with a user name in it, where"),
+        ("ftp://liner.example/", "to something that is no web address, where"),
+        ("https://[::1", "to something that is no web address, where"),
+        ("https://liner.example:port/", "to something that is no web address, where"),
+        ("javascript:alert(1)", "to something that is no web address, where"),
+    ],
+)
+def test_a_redirect_that_is_not_followed_says_where_it_leads(location: str, said: str) -> None:
+    assert same_host("https://liner.example", "/v2/order/", location) is None
+    error = leads_away("https://liner.example", "/v2/order/", location, "AbcdEfgh12345")
+    assert str(error).startswith(f"LINER_API_HOST redirects {said} the token is not sent.")
+    assert is_one_short_sentence(str(error))
+
+
+def test_a_redirect_from_plain_http_to_https_says_how_to_write_the_host() -> None:
+    error = leads_away("http://127.0.0.1", "/v2/order/", "https://127.0.0.1/v2/order/", "t")
+    assert "Write it with https://" in str(error)
 
 
 @given(st.text())
@@ -555,6 +731,11 @@ def test_a_failed_connection_says_which_part_failed(
         error.__cause__, between.__cause__ = between, cause
     else:
         error.__context__, between.__context__ = between, cause
+    for told in (not_connected(error), not_connected(error, EnvironmentProxy("all_proxy", "http://name:password@p"))):
+        assert told.passing is passing
+        assert "token-in-a-url" not in str(told)
+        assert "password" not in str(told)
+    assert "all_proxy" in str(told)
     told = not_connected(error)
     assert said in str(told)
     assert told.passing is passing

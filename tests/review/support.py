@@ -61,11 +61,15 @@ async def desk_over(
         yield Desk(client, Directory(client), Zone.of(zone), show_phones)
 
 
+REFUSAL = b'{"success":false,"message":"","data":null}'
+
+
 class Spoilt(Generic[L]):
     """A make-believe Liner that fails, waits or lies where a pattern fits the target.
 
-    `refused`: the HTTP status to answer with. `held`: what is never answered. `changed`: another envelope's `data`,
-    made of the true one; a text in its place becomes the message of a refusal under HTTP 200.
+    `refused`: the HTTP status to answer with; 401, 403 and 404 come in Liner's own JSON, all others without it. `held`:
+    what is never answered. `changed`: another envelope's `data`, made of the true one; a text in its place becomes the
+    message of a refusal under HTTP 200.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class Spoilt(Generic[L]):
         start, body = sent
         for pattern, status in self.refused.items():
             if re.search(pattern, target):
-                start["status"], body["body"] = status, b"{}"
+                start["status"], body["body"] = status, REFUSAL if status in (401, 403, 404) else b"{}"
         for pattern, change in self.changed.items():
             if start["status"] == 200 and re.search(pattern, target):
                 data = change(json.loads(body["body"])["data"])

@@ -11,6 +11,7 @@ import pytest
 
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerUnavailable
+from liner_mcp.liner.protocol import OTHER_ACCOUNT
 from liner_mcp.review.questions import CallQuestion, Understood, understand
 from liner_mcp.review.windows import Zone
 from tests.conftest import NOW
@@ -124,7 +125,12 @@ async def test_dictionaries_are_read_once_for_many_questions_at_once(liner: Fake
             {"min_talk_seconds": 60, "max_talk_seconds": 10},
             "max_talk_seconds: 10 is less than min_talk_seconds, 60; no call can be both.",
         ),
-        ({"leads": (1,)}, "leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]."),
+        (
+            {"leads": (1,)},
+            "leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]; if no lead is found at all, "
+            + OTHER_ACCOUNT
+            + ".",
+        ),
     ],
 )
 async def test_what_means_nothing_or_too_much_is_refused_with_what_there_is(

@@ -12,12 +12,14 @@ import pytest
 
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.errors import AccessRefused, DeadlinePassed, LinerUnavailable
+from liner_mcp.liner.protocol import OTHER_ACCOUNT
 from liner_mcp.liner.text import clean
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.privacy import shown
 from liner_mcp.review.summaries import get_call_summaries
 from liner_mcp.review.table import Written
-from tests.fakes import FakeLiner
+from tests.fakes import FakeLiner, Fault
+from tests.fakes.faults import WebPage
 from tests.review.support import ROOMY, USERS, Spoilt, counting, desk_over, plain_calls, rows_of, small_world
 
 pytestmark = pytest.mark.anyio
@@ -399,7 +401,28 @@ async def test_a_record_asked_for_as_a_call_is_told_to_be_another_number(own: Wo
     record = own.records_of(known)[0].id
     async with desk_over(DemoLiner(own)) as desk:
         answer = await ask(desk, [record])
-    assert answer.structure["notes"] == [f"Liner knows no call {record}; ids of records and leads are other numbers."]
+    assert answer.structure["notes"] == [
+        f"Liner knows no call {record}; ids of records and leads are other numbers. As none was found, {OTHER_ACCOUNT}."
+    ]
+
+
+async def test_calls_of_which_none_is_found_may_be_another_accounts(own: World) -> None:
+    (known,) = plain_calls(own, 1)
+    async with desk_over(DemoLiner(own)) as desk:
+        none, some = await ask(desk, [1, 2]), await ask(desk, [1, known])
+    assert OTHER_ACCOUNT in notes_of(none)
+    assert "LINER_API_HOST" not in notes_of(some)
+
+
+async def test_a_web_page_in_place_of_one_call_is_a_failure_of_that_call_and_not_an_unknown_id(own: World) -> None:
+    first, second = plain_calls(own, 2)
+    page = Fault(WebPage(404, "<h1>Not Found</h1>"), f"callId={second}")
+    async with desk_over(FakeLiner(own, faults=[page])) as desk:
+        answer = await ask(desk, [first, second])
+    assert [row["summary_state"] for row in rows_of(answer)] == ["ready", "failed"]
+    assert answer.structure["retry"] == [second]
+    assert answer.structure["page"]["complete"] is False
+    assert "LINER_API_HOST" in notes_of(answer)
 
 
 async def test_a_count_that_is_never_reached_is_told(own: World) -> None:

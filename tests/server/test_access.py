@@ -230,9 +230,10 @@ RESOURCES = [
 class Odd:
     """A Liner that says in its own way that it knows nothing: whatever it would answer with 404 is answered so."""
 
-    def __init__(self, liner: DemoLiner, body: bytes) -> None:
+    def __init__(self, liner: DemoLiner, body: bytes, status: int = 200) -> None:
         self.liner = liner
         self.body = body
+        self.status = status
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         parts: list[MutableMapping[str, Any]] = []
@@ -243,25 +244,31 @@ class Odd:
         await self.liner(scope, receive, collect)
         if parts[0]["status"] == 404:
             parts = [
-                {"type": "http.response.start", "status": 200, "headers": []},
+                {"type": "http.response.start", "status": self.status, "headers": []},
                 {"type": "http.response.body", "body": self.body},
             ]
         for part in parts:
             await send(part)
 
 
-SAYING = {
+REFUSED = b'{"success":false,"message":"\\u041d\\u0435\\u0442 \\u0434\\u043e\\u0441\\u0442\\u0443\\u043f\\u0430"}'
+SAYING: dict[str, tuple[bytes, int] | None] = {
     "404": None,
-    "refused": b'{"success":false,"message":"\\u041d\\u0435\\u0442 \\u0434\\u043e\\u0441\\u0442\\u0443\\u043f\\u0430"}',
-    "null": b'{"success":true,"data":null}',
-    "empty": b'{"success":true,"data":[]}',
+    "404 with a web page": (b"<h1>Not Found</h1>", 404),
+    "404 without a body": (b"", 404),
+    "410": (REFUSED, 410),
+    "403": (REFUSED, 403),
+    "a web page": (b"<h1>No such call</h1>", 200),
+    "refused": (REFUSED, 200),
+    "null": (b'{"success":true,"data":null}', 200),
+    "empty": (b'{"success":true,"data":[]}', 200),
 }
 
 
 @pytest.fixture(params=SAYING)
 def odd(request: pytest.FixtureRequest, liner: DemoLiner) -> Callable[..., Awaitable[None]]:
-    body = SAYING[request.param]
-    return liner if body is None else Odd(liner, body)
+    said = SAYING[request.param]
+    return liner if said is None else Odd(liner, *said)
 
 
 @pytest.mark.parametrize("caller", ["anna", "boris"])
@@ -285,6 +292,31 @@ async def test_what_may_not_be_seen_and_what_does_not_exist_are_answered_byte_fo
             seen = (await read(session, uri.format(there))).replace(str(there), "ID")
             unseen = (await read(session, uri.format(nowhere))).replace(str(nowhere), "ID")
             assert seen == unseen, uri
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (404, b"<h1>Not Found</h1>", "LINER_API_HOST"),
+        (200, b"<form>", "LINER_API_HOST"),
+        (403, b"<title>Blocked</title>", "in front of Liner"),
+        (401, b'{"success":false,"message":"Unauthorized"}', "does not accept the token"),
+    ],
+)
+async def test_a_restricted_caller_is_told_of_a_wrong_address_and_token_too(
+    connect_as: ConnectAs, world: World, status: int, body: bytes, said: str
+) -> None:
+    async def elsewhere(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    ids = hidden(world)
+    async with connect_as("anna", app=elsewhere) as session:
+        for one in ids["call"]:
+            assert said in await session.refusal("list_call_records", call_id=one)
+        for one in ids["record"]:
+            assert said in await session.refusal("get_call_record", record_id=one)
+            assert said in await read(session, f"liner://call-records/{one}/summary")
 
 
 async def test_what_the_comparison_compares_is_there_for_who_may_see_it(connect_as: ConnectAs, world: World) -> None:

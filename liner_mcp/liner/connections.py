@@ -1,0 +1,134 @@
+"""How Liner is connected to, directly or through a proxy of the environment, and why that failed. Pure.
+
+httpx would read the environment itself, but one entry of NO_PROXY that is no URL (`fe80::/10`, `[::1]`) stops it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from socket import gaierror
+from urllib.parse import urlsplit
+
+from liner_mcp.errors import AccessRefused, LinerMcpError, SettingsError, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentProxy:
+    """A proxy, and the variable that names it. The address may hold a password, so no repr shows it."""
+
+    variable: str
+    url: str = field(repr=False)
+
+    def unusable(self) -> SettingsError:
+        """The error of an address that no connection can be made through."""
+        return SettingsError(
+            f"The proxy in {self.variable} cannot be used. Write it as http://host:port or https://host:port, or take "
+            "it out."
+        )
+
+
+def proxy_for(origin: str) -> EnvironmentProxy | None:
+    """The proxy through which the environment wants `origin` to be asked; None: directly.
+
+    Raises: SettingsError when the address of the proxy names no host.
+    """
+    ours = urlsplit(origin)
+    if ours.scheme == "http":  # plain http is loopback: no proxy before it
+        return None
+    from urllib.request import getproxies  # with its HTTP client, which the start of the server need not wait for
+
+    found = getproxies()
+    kind = next((kind for kind in ("https", "all") if found.get(kind, "").strip()), None)
+    if kind is None or _is_exempt(ours.hostname or "", ours.port or 443, found.get("no", "")):
+        return None
+    url = found[kind].strip()
+    proxy = EnvironmentProxy(_variable(kind), url if "://" in url else f"http://{url}")
+    try:
+        parts = urlsplit(proxy.url)
+        usable = bool(parts.hostname) and parts.port != 0  # reading a port that is none raises
+    except ValueError:
+        usable = False
+    if not usable:
+        raise proxy.unusable()
+    return proxy
+
+
+def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
+    """Whether NO_PROXY names the host: by name, domain, address or network. An entry that is none of these is left out.
+
+    Where there is no NO_PROXY, the exceptions of Windows and macOS count.
+    """
+    from urllib.request import proxy_bypass
+
+    for entry in no_proxy.lower().split(","):
+        text = entry.strip()
+        if text == "*":
+            return True
+        scheme, mark, rest = text.partition("://")
+        if mark and scheme not in ("https", "all"):
+            continue
+        name = (rest.partition("/")[0] if mark else text).removeprefix("*").lstrip(".")
+        spellings = (host, f"{host}:{port}", f"[{host}]:{port}")
+        if name and (name in spellings or any(one.endswith(f".{name}") for one in spellings) or _is_in(host, name)):
+            return True
+    return not no_proxy and bool(proxy_bypass(f"{host}:{port}"))
+
+
+def _is_in(host: str, network: str) -> bool:
+    """Whether both are addresses, and one is the other or in it; `[::1]` is an address too."""
+    try:
+        return ip_address(host) in ip_network(network.strip("[]"), strict=False)
+    except ValueError:
+        return False
+
+
+def _variable(kind: str) -> str:
+    """The variable that names the proxy, in the spelling that counts: the lower-case one, when both are there."""
+    names = sorted((name for name, value in os.environ.items() if value.strip()), reverse=True)
+    return next((name for name in names if name.lower() == f"{kind}_proxy"), "the system's settings")
+
+
+def not_connected(error: BaseException, proxy: EnvironmentProxy | None = None) -> Unreachable:
+    """Say which part of connecting failed: the name, the certificate, or the port; and of which of the two hosts."""
+    where = "LINER_API_HOST" if proxy is None else proxy.variable
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, gaierror):
+            what = "host" if proxy is None else "proxy"
+            return Unreachable(f"The {what} in {where} cannot be found (DNS). Check its spelling and the network.")
+        if isinstance(cause, ssl.SSLError):
+            through = "" if proxy is None else f", reached through the proxy in {where},"
+            return Unreachable(
+                f"The host in LINER_API_HOST{through} offers no trusted TLS certificate. Check the host, and "
+                "SSL_CERT_FILE when a company proxy stands in between.",
+                passing=False,
+            )
+        cause = cause.__cause__ or cause.__context__
+    if proxy is not None:
+        return Unreachable(
+            f"The proxy in {where} cannot be reached: the connection is refused or has no route. Check {where}, or "
+            "name Liner's host in NO_PROXY."
+        )
+    return Unreachable("Liner cannot be reached: the connection is refused or has no route. Check LINER_API_HOST.")
+
+
+def refused_by_proxy(told: str, proxy: EnvironmentProxy | None) -> LinerMcpError:
+    """What a proxy answered in place of a connection; `told` begins with its status, if it gave one."""
+    where = "The proxy" if proxy is None else f"The proxy in {proxy.variable}"
+    status = re.match(r"[1-5][0-9]{2}\b", told)
+    code = "" if status is None else f" (HTTP {status[0]})"
+    if status is not None and status[0] == "407":
+        return SettingsError(
+            f"{where} wants a user name and a password{code}. Write them into its address: "
+            "http://name:password@host:port."
+        )
+    if status is not None and status[0] < "500":
+        return AccessRefused(
+            f"{where} refuses to connect to Liner{code}. Have the host in LINER_API_HOST allowed there, "
+            "or name it in NO_PROXY."
+        )
+    return Unreachable(f"{where} could not connect to Liner{code}. Ask again, and look at the proxy.")

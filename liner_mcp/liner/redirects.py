@@ -1,0 +1,49 @@
+"""Why a redirect is not followed: where it leads, as far as that can be shown. Pure."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urljoin, urlsplit
+
+from liner_mcp.errors import WrongAddress
+from liner_mcp.liner.protocol import host_of, quoted, shows
+
+HOST_CHARACTERS = 60  # of a host that is named: enough to recognise it
+_HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+
+
+def leads_away(origin: str, asked: str, location: str, token: str) -> WrongAddress:
+    """The error of a redirect that `protocol.same_host` does not let pass."""
+    ours = urlsplit(origin)
+    try:
+        there = urlsplit(urljoin(f"{origin}{asked}", location))
+        host, port = host_of(there), there.port
+    except ValueError:
+        return _error("to something that is no web address")
+    if there.scheme not in ("http", "https") or not host:
+        return _error("to something that is no web address")
+    if there.username is not None:
+        return _error("to an address with a user name in it")
+    if host != host_of(ours):
+        name = _named(host, token)
+        return _error(f"to another host{f' ({name})' if name else ''}", "; a login page belongs to a gateway before it")
+    if there.scheme == "https" and ours.scheme == "http":
+        return WrongAddress("LINER_API_HOST redirects to https on the same host. Write it with https:// in front.")
+    return _error(f"to another port of its host{'' if port is None else f' ({port})'}")
+
+
+def _error(where: str, remark: str = "") -> WrongAddress:
+    return WrongAddress(
+        f"LINER_API_HOST redirects {where}, where the token is not sent. Set it to the API's own address{remark}."
+    )
+
+
+def _named(host: str, token: str) -> str:
+    """A host that may be shown; empty for one that is long, odd, or could hold something secret."""
+    try:
+        return "" if "%" in host else str(ip_address(host))  # a zone may be any text
+    except ValueError:
+        plain = len(host) <= HOST_CHARACTERS and _HOST_NAME.fullmatch(host)
+        # `quoted` masks what looks like a phone: then it is not a name to recognise.
+        return host if plain and quoted(host) == f'"{host}"' and not shows(host, token.lower()) else ""

@@ -1,0 +1,61 @@
+"""Which cause a refusal has, in sentences that name the setting to check. Pure.
+
+Liner documents that every reply is its own JSON, errors included (/devs/api/request-schema). So what comes with another
+body was sent by something else: a firewall, a proxy, a gateway, or another program at that address.
+"""
+
+from __future__ import annotations
+
+import re
+
+from liner_mcp.errors import AccessRefused, WrongAddress
+
+# What came instead of Liner's JSON, as sentences call it.
+WEB_PAGE, NO_JSON = "a web page instead of JSON", "text that is not valid JSON"
+CHECK_HOST = "check that LINER_API_HOST is the API's host"
+# A refusal that speaks of the token, in the two languages of Liner's users.
+_OF_TOKEN = re.compile(
+    r"\b(token|(x-)?api.?key|key|unauthori[sz]ed|unauthenticated)\b|токен|ключ|авториз", re.IGNORECASE
+)
+
+
+def access_refused(status: int, instead: str | None, said: str) -> AccessRefused:
+    """HTTP 401, 403, 407 or 451: Liner refuses the token or names another reason, or a gateway refuses this machine.
+
+    `instead` is what came in place of Liner's JSON, None where that came; `said` is its message, ready to be shown.
+    """
+    if status == 407:
+        return AccessRefused(
+            "A proxy on the way to Liner wants a user name and a password (HTTP 407). Write them into the address of "
+            "the proxy, in HTTPS_PROXY or ALL_PROXY."
+        )
+    if instead == WEB_PAGE:
+        return AccessRefused(
+            f"Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine: HTTP {status} with "
+            f"{instead}. Have this machine allowed there, and {CHECK_HOST}."
+        )
+    if instead is not None:
+        return AccessRefused(
+            f"HTTP {status} came with {instead}, so it is probably a firewall, a proxy or a gateway in front of Liner "
+            "that refuses this machine. Check it and LINER_API_HOST, then LINER_API_TOKEN."
+        )
+    if said and not _OF_TOKEN.search(said):
+        return AccessRefused(
+            f"Liner refuses access (HTTP {status}): {said}. Check in Liner what it names, such as the allowed "
+            "addresses or the rights of the token."
+        )
+    return AccessRefused(
+        f"Liner does not accept the token (HTTP {status}). Check LINER_API_TOKEN and that LINER_API_HOST is the "
+        "host this token belongs to."
+    )
+
+
+def nothing_at(path: str, status: int, instead: str | None, said: str) -> WrongAddress:
+    """HTTP 404 or 410 that is not about an id; the arguments are those of `access_refused`."""
+    if instead is not None:
+        return WrongAddress(
+            f"LINER_API_HOST does not lead to Liner's API: HTTP {status} with {instead} at {path}. Check its spelling "
+            "and its port, and which proxy or gateway answers there."
+        )
+    quote = f": {said}" if said else ""
+    return WrongAddress(f"Liner's API has nothing at {path} (HTTP {status}){quote}. Please {CHECK_HOST}.")

@@ -1,0 +1,114 @@
+"""What answers in place of Liner is told as what it is, by every tool and resource: no id is called unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from mcp import MCPError
+
+from tests.conftest import Connect, Session
+from tests.fire.truth import a_clear_sentence
+
+pytestmark = pytest.mark.anyio
+
+PAGE = b"<!DOCTYPE html><title>404 Not Found</title>"
+OF_ROUTE = b'{"success":false,"message":"Route not found.","data":null}'
+OF_ADDRESS = b'{"success":false,"message":"IP 203.0.113.77 is not in the allow list","data":null}'
+ASKED: list[tuple[str, dict[str, Any]]] = [
+    ("find_calls", {"since": "-2d"}),
+    ("find_calls", {"since": "-2d", "orders": [201]}),
+    ("find_calls", {"since": "-2d", "agents": ["Anna"]}),
+    ("find_calls", {"since": "-2d", "statuses": ["Missed"]}),
+    ("find_calls", {"since": "-2d", "sample": 3}),
+    ("find_calls", {"leads": [5]}),
+    ("find_calls", {"leads": [5], "since": "-2d"}),
+    ("call_stats", {"since": "-2d"}),
+    ("call_stats", {"since": "-2d", "orders": [201]}),
+    ("list_call_records", {"call_id": 7_000_001}),
+    ("get_call_summaries", {"call_ids": [7_000_001]}),
+    ("get_call_summaries", {"call_ids": list(range(7_000_001, 7_000_021))}),
+    ("get_call_record", {"record_id": 9_000_001}),
+    *(("list_directory", {"kind": kind}) for kind in ("orders", "agents", "agent_groups", "call_statuses")),
+    ("list_directory", {"kind": "lead_statuses"}),
+]
+RESOURCES = [
+    "liner://calls/7000001",
+    "liner://call-records/9000001",
+    "liner://call-records/9000001/summary",
+    "liner://call-records/9000001/audio",
+]
+
+
+class Elsewhere:
+    """Answers every path alike, as another server at the address of Liner would."""
+
+    def __init__(self, status: int, body: bytes, **headers: str) -> None:
+        self.status, self.body = status, body
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, _: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+async def sentences(session: Session) -> list[str]:
+    """What every tool and every resource says."""
+    told = [await session.refusal(tool, **arguments) for tool, arguments in ASKED]
+    for uri in RESOURCES:
+        with pytest.raises(MCPError) as raised:
+            await session.client.read_resource(uri)
+        told.append(raised.value.error.message)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "said"),
+    [
+        (Elsewhere(404, PAGE), "LINER_API_HOST does not lead to Liner's API"),
+        (Elsewhere(404, b""), "LINER_API_HOST does not lead to Liner's API"),
+        (Elsewhere(404, b'{"detail":"Not Found"}'), "LINER_API_HOST does not lead to Liner's API"),
+        (Elsewhere(410, PAGE), "LINER_API_HOST does not lead to Liner's API"),
+        (Elsewhere(405, PAGE), "LINER_API_HOST"),
+        (Elsewhere(200, PAGE), "LINER_API_HOST"),
+        (Elsewhere(200, b""), "LINER_API_HOST"),
+        (Elsewhere(200, b'{"status":"ok"}'), "LINER_API_HOST"),
+        (Elsewhere(302, b"", location="https://login.example.com/start"), "another host (login.example.com)"),
+        (Elsewhere(302, b"", location="/login"), "LINER_API_HOST redirects in a circle"),
+        (Elsewhere(403, PAGE), "Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine"),
+        (Elsewhere(401, PAGE), "Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine"),
+        (Elsewhere(403, OF_ADDRESS), '(HTTP 403): "IP *** is not in the allow list"'),
+        (Elsewhere(403, b'{"success":false,"message":""}'), "Liner does not accept the token (HTTP 403)"),
+    ],
+    ids=lambda value: f"{value.status} {value.body[:20]}" if isinstance(value, Elsewhere) else "",
+)
+async def test_every_tool_and_resource_names_the_cause(connect: Connect, elsewhere: Elsewhere, said: str) -> None:
+    async with connect(elsewhere) as session:
+        for sentence in await sentences(session):
+            a_clear_sentence(sentence)
+            assert said in sentence
+            assert "under this id" not in sentence
+            assert "has no call" not in sentence
+
+
+async def test_a_liner_that_knows_no_path_is_told_by_its_own_words_where_no_id_was_asked(connect: Connect) -> None:
+    async with connect(Elsewhere(404, OF_ROUTE)) as session:
+        for tool, arguments in ASKED:
+            if arguments.keys() & {"call_id", "call_ids", "record_id"} or arguments == {"leads": [5]}:
+                continue
+            sentence = await session.refusal(tool, **arguments)
+            assert '(HTTP 404): "Route not found."' in sentence
+            assert "LINER_API_HOST" in sentence
+
+
+async def test_where_every_id_is_unknown_the_answer_says_that_it_may_be_the_address(connect: Connect) -> None:
+    async with connect(Elsewhere(404, OF_ROUTE)) as session:
+        told = [
+            await session.refusal("list_call_records", call_id=5),
+            await session.refusal("get_call_record", record_id=5),
+            await session.refusal("find_calls", leads=[5]),
+            await session.refusal("call_stats", leads=[5]),
+            *(await session.answer("get_call_summaries", call_ids=[5, 6]))["notes"][:1],
+        ]
+    for sentence in told:
+        assert "LINER_API_HOST or the token may belong to another account" in sentence
