@@ -9,7 +9,7 @@ from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.filters import Filters
 from liner_mcp.review.phones import mask_phone
-from liner_mcp.review.privacy import cut
+from liner_mcp.review.privacy import echoed
 from liner_mcp.review.table import Cell, Row
 
 COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
@@ -40,7 +40,7 @@ def call_row(desk: Desk, call: Call, include: Sequence[str]) -> Row:
 
 def _phone(desk: Desk, value: str | None) -> str | None:
     # What stands in the field may be anything, even where phones are shown.
-    return cut(desk.shown(value), PHONE_CHARACTERS) if desk.show_phones and value else mask_phone(value)
+    return echoed(value, PHONE_CHARACTERS, show_phones=True) if desk.show_phones and value else mask_phone(value)
 
 
 def call_legend(

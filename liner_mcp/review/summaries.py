@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from liner_mcp.errors import DeadlinePassed, LinerMcpError, NotFound
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
-from liner_mcp.review.records import IF_ANY, RECORD_COLUMNS, age, agents_of, record_row, unread, with_details
+from liner_mcp.review.records import (
+    IF_ANY,
+    RECORD_COLUMNS,
+    age,
+    agents_of,
+    record_row,
+    shown_record,
+    unread,
+    with_details,
+)
 from liner_mcp.review.table import Draft, Row, Shown, Written, write
+from liner_mcp.review.turns import in_time
 
 COLUMNS = ("call_id", *RECORD_COLUMNS)
 LEAST_ROW_BYTES = 20  # `[7000123,null,null],` and no row is shorter, so a page is never thought full too early
@@ -61,7 +72,11 @@ async def get_call_summaries(desk: Desk, *, call_ids: Sequence[int], summary_cha
         raise DeadlinePassed("Liner answered for none of these calls in time. Ask again, or for fewer calls at once.")
     if all(isinstance(outcome, LinerMcpError) for _, outcome in done):
         raise next(outcome for _, outcome in done if isinstance(outcome, LinerMcpError))
-    out_of_time = len(done) < len(ids) and not filling.full
+    blocks = await in_time(done, partial(_call_rows, desk, summary_chars))
+    if not blocks:
+        raise DeadlinePassed("None of these summaries could be shown in time. Ask again, or for fewer calls at once.")
+    out_of_time = len(blocks) < len(done) or (len(done) < len(ids) and not filling.full)
+    done = done[: len(blocks)]
     for one, outcome in done:
         if isinstance(outcome, CallRecords) and outcome.state != "not_found":
             desk.recent_calls.add([one])
@@ -69,7 +84,7 @@ async def get_call_summaries(desk: Desk, *, call_ids: Sequence[int], summary_cha
     draft = Draft(
         asked={"calls": len(ids), **({"repeated": len(call_ids) - len(ids)} if len(ids) < len(call_ids) else {})},
         columns=COLUMNS,
-        blocks=[_call_rows(desk, call_id, outcome, summary_chars) for call_id, outcome in done],
+        blocks=blocks,
         page=lambda shown: _summaries_page(ids, done, shown),
         names=lambda rows: {"agents": names.legend("agents", agents_of(COLUMNS, rows))},
         timezone=desk.zone.name,
@@ -119,14 +134,16 @@ class _Filling:
         return self.full
 
 
-def _call_rows(desk: Desk, call_id: int, outcome: CallRecords | LinerMcpError, summary_chars: int) -> list[Row]:
+async def _call_rows(desk: Desk, summary_chars: int, read: tuple[int, CallRecords | LinerMcpError]) -> list[Row]:
+    call_id, outcome = read
     nothing: Row = (None,) * 4
     if isinstance(outcome, LinerMcpError):
         return [(call_id, *nothing, None, None, "failed", None, None)]
     if not outcome.records:
         agent_id = outcome.call.user_id if outcome.call else None
         return [(call_id, *nothing, agent_id, None, outcome.state, None, None)]
-    return [(call_id, *record_row(desk, record, summary_chars)) for record in outcome.records]
+    shown = [await shown_record(desk, record) for record in outcome.records]
+    return [(call_id, *record_row(desk, one, summary_chars)) for one in shown]
 
 
 def _failed(done: Done) -> list[int]:
