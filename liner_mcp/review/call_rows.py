@@ -8,6 +8,7 @@ from liner_mcp.liner.models import Call
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.filters import Filters
+from liner_mcp.review.limits import first_echoed
 from liner_mcp.review.phones import mask_phone
 from liner_mcp.review.privacy import echoed
 from liner_mcp.review.table import Cell, Row
@@ -15,7 +16,6 @@ from liner_mcp.review.table import Cell, Row
 COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
 PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none
 MOST_UNLISTED = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
-MOST_NAMED = 50  # of the agents or orders asked for: the names of more would leave no room for calls
 
 
 def call_columns(include: Sequence[str]) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def _phone(desk: Desk, value: str | None) -> str | None:
 def call_legend(
     names: Names, filters: Filters, columns: Sequence[str], rows: Sequence[Row]
 ) -> dict[str, dict[str, str]]:
-    """Names of what occurs in the rows and of what was asked for, so that an empty answer names it too."""
+    """Names of what occurs in the rows and in `asked`, so that an empty answer names what it was asked for too."""
 
     def cells(name: str) -> list[Cell]:
         if name not in columns:
@@ -54,12 +54,11 @@ def call_legend(
         index = columns.index(name)
         return [row[index] for row in rows]
 
-    orders = () if filters.every_order or len(filters.orders) > MOST_NAMED else filters.orders
-    agents = filters.agents if len(filters.agents) <= MOST_NAMED else ()
+    orders = () if filters.every_order else first_echoed(filters.orders)
     return {
-        "agents": names.legend("agents", [*cells("agent_id"), *agents]),
+        "agents": names.legend("agents", [*cells("agent_id"), *first_echoed(filters.agents)]),
         "orders": names.legend("orders", [*cells("order_id"), *orders]),
-        "statuses": names.legend("statuses", [*cells("status"), *filters.codes]),
+        "statuses": names.legend("statuses", [*cells("status"), *first_echoed(filters.codes)]),
     }
 
 

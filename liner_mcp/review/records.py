@@ -20,6 +20,7 @@ from liner_mcp.liner.protocol import refuse_strangers
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
+from liner_mcp.review.limits import MAX_ID
 from liner_mcp.review.privacy import cut
 from liner_mcp.review.table import Cell, Draft, Row, Shown, Written, write
 from liner_mcp.review.turns import in_time
@@ -199,6 +200,8 @@ def _place(call_id: int | None, cursor: str | None) -> tuple[int, tuple[datetime
     try:
         asked, moment, record_id = int(state["call_id"]), float(state["at"]), int(state["id"])
         after = (datetime.fromtimestamp(moment, UTC), record_id)
+        if not 1 <= asked <= MAX_ID:
+            raise ValueError(asked)
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
     if call_id is not None and call_id != asked:
