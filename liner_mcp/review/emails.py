@@ -48,7 +48,7 @@ _SPOKEN_NAME = re.compile(
     re.IGNORECASE,
 )
 _SPOKEN_REACH = 160  # characters before a sign in which a spoken name is looked for
-WORK_PER_SIGN = 10  # a name is found in the time in which so many characters of digits are read
+WORK_PER_SIGN = 2  # a name is found in the time in which so many characters of digits are read
 # Digits before a name of digits: more likely a phone with a sign behind it, of which half must not stay.
 _NUMBER = re.compile(r"[\d.+\-]*")
 _DIGITS_BEFORE = re.compile(r"\+?\d[\d ()\-]{0,24}\Z")

@@ -94,7 +94,7 @@ def _known(
 
 
 class ShownRecord(NamedTuple):
-    """A record with its summary as a reader may see it; empty when there is none."""
+    """A record with its summary as a reader may see it; the summary is empty when there is none."""
 
     record: CallRecord
     summary: str
@@ -170,7 +170,7 @@ class _OneCall:
         return [*notes, *self.names.notes()]
 
     def _unread(self, shown: Shown) -> list[int]:
-        return unread([one.record for one in self.records[: shown.blocks]])
+        return unread(self.records[: shown.blocks])
 
     def _why_empty(self) -> str:
         if self.call is not None and self.call.has_records:
@@ -242,9 +242,9 @@ async def with_details(desk: Desk, records: Sequence[CallRecord], call: Call | N
     ]
 
 
-def unread(records: Sequence[CallRecord]) -> list[int]:
+def unread(records: Sequence[ShownRecord]) -> list[int]:
     """Ids of the records whose summary `with_details` could not get."""
-    return [record.id for record in records if not record.was_sent("record_summary")]
+    return [one.record.id for one in records if not one.record.was_sent("record_summary")]
 
 
 def agents_of(columns: Sequence[str], rows: Sequence[Row]) -> list[Cell]:

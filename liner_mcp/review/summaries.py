@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from liner_mcp.errors import DeadlinePassed, LinerMcpError, NotFound
-from liner_mcp.liner.models import Call, CallRecord
+from liner_mcp.liner.models import Call
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.records import (
     IF_ANY,
     RECORD_COLUMNS,
+    ShownRecord,
     age,
     agents_of,
     record_row,
@@ -22,7 +22,6 @@ from liner_mcp.review.records import (
     with_details,
 )
 from liner_mcp.review.table import Draft, Row, Shown, Written, write
-from liner_mcp.review.turns import in_time
 
 COLUMNS = ("call_id", *RECORD_COLUMNS)
 LEAST_ROW_BYTES = 20  # `[7000123,null,null],` and no row is shorter, so a page is never thought full too early
@@ -32,7 +31,7 @@ LEAST_ROW_BYTES = 20  # `[7000123,null,null],` and no row is shorter, so a page 
 class CallRecords:
     """The records of one call that was answered. `call` is None where nobody had to ask for it."""
 
-    records: tuple[CallRecord, ...]
+    records: tuple[ShownRecord, ...]
     state: str = ""  # why there are no records
     call: Call | None = None
     complete: bool = True
@@ -72,19 +71,15 @@ async def get_call_summaries(desk: Desk, *, call_ids: Sequence[int], summary_cha
         raise DeadlinePassed("Liner answered for none of these calls in time. Ask again, or for fewer calls at once.")
     if all(isinstance(outcome, LinerMcpError) for _, outcome in done):
         raise next(outcome for _, outcome in done if isinstance(outcome, LinerMcpError))
-    blocks = await in_time(done, partial(_call_rows, desk, summary_chars))
-    if not blocks:
-        raise DeadlinePassed("None of these summaries could be shown in time. Ask again, or for fewer calls at once.")
-    out_of_time = len(blocks) < len(done) or (len(done) < len(ids) and not filling.full)
-    done = done[: len(blocks)]
+    out_of_time = len(done) < len(ids) and not filling.full
     for one, outcome in done:
         if isinstance(outcome, CallRecords) and outcome.state != "not_found":
             desk.recent_calls.add([one])
-            desk.recent_records.add(record.id for record in outcome.records)
+            desk.recent_records.add(one.record.id for one in outcome.records)
     draft = Draft(
         asked={"calls": len(ids), **({"repeated": len(call_ids) - len(ids)} if len(ids) < len(call_ids) else {})},
         columns=COLUMNS,
-        blocks=blocks,
+        blocks=[_call_rows(desk, call_id, outcome, summary_chars) for call_id, outcome in done],
         page=lambda shown: _summaries_page(ids, done, shown),
         names=lambda rows: {"agents": names.legend("agents", agents_of(COLUMNS, rows))},
         timezone=desk.zone.name,
@@ -104,7 +99,9 @@ def _reader(desk: Desk, call_id: int) -> Callable[[], Awaitable[CallRecords]]:
             listing = None  # an unknown call, or a path form this Liner does not know: the call itself will tell
         if listing is not None and listing.items:
             records = await with_details(desk, sorted(listing.items, key=age), None)
-            return CallRecords(tuple(records), complete=listing.complete)
+            # Masked here and not for the page, so that a deadline in the middle leaves the calls that are done.
+            shown = [await shown_record(desk, record) for record in records]
+            return CallRecords(tuple(shown), complete=listing.complete)
         try:
             call = await desk.liner.call(call_id)
         except NotFound:
@@ -129,21 +126,19 @@ class _Filling:
     def add(self, outcome: CallRecords | LinerMcpError) -> bool:
         """Whether the page is full with this call."""
         records = () if isinstance(outcome, LinerMcpError) else outcome.records
-        texts = ((record.record_summary or "").strip()[: self.summary_chars] for record in records)
+        texts = (one.summary[: self.summary_chars] for one in records)
         self.used += sum(len(text.encode()) for text in texts) + LEAST_ROW_BYTES * max(1, len(records))
         return self.full
 
 
-async def _call_rows(desk: Desk, summary_chars: int, read: tuple[int, CallRecords | LinerMcpError]) -> list[Row]:
-    call_id, outcome = read
+def _call_rows(desk: Desk, call_id: int, outcome: CallRecords | LinerMcpError, summary_chars: int) -> list[Row]:
     nothing: Row = (None,) * 4
     if isinstance(outcome, LinerMcpError):
         return [(call_id, *nothing, None, None, "failed", None, None)]
     if not outcome.records:
         agent_id = outcome.call.user_id if outcome.call else None
         return [(call_id, *nothing, agent_id, None, outcome.state, None, None)]
-    shown = [await shown_record(desk, record) for record in outcome.records]
-    return [(call_id, *record_row(desk, one, summary_chars)) for one in shown]
+    return [(call_id, *record_row(desk, one, summary_chars)) for one in outcome.records]
 
 
 def _failed(done: Done) -> list[int]:

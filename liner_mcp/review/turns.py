@@ -14,7 +14,7 @@ from liner_mcp.review.masking_steps import Steps
 
 MOST_AT_ONCE = 1_000  # characters of digits that are read between two turns: about ten milliseconds
 # Kept back from a deadline to write down what was masked in time.
-CLOSING_SECONDS, CLOSING_SHARE = 0.2, 0.05
+CLOSING_SECONDS, CLOSING_SHARE = 0.25, 0.5
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -25,15 +25,20 @@ class Turns:
 
     def __init__(self) -> None:
         self._done = 0
+        # One long text at a time: the first that was asked for is the first that is done, and has its row in time.
+        self._long = anyio.Lock()
 
     async def text(self, steps: Steps) -> str:
         """The text that the steps return; ordinary texts are read without a turn between."""
         try:
-            while True:
+            while self._done < MOST_AT_ONCE:
                 self._done += next(steps)
-                if self._done >= MOST_AT_ONCE:
+            async with self._long:
+                while True:
                     self._done = 0
                     await checkpoint()
+                    while self._done < MOST_AT_ONCE:
+                        self._done += next(steps)
         except StopIteration as end:
             text: str = end.value
             return text
