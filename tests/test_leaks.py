@@ -157,7 +157,7 @@ def in_no_time(_: object) -> RetryPolicy:
 CRASHES = {
     "the reading": "liner_mcp.liner.client.LinerClient.call_record",
     "the names": "liner_mcp.liner.client.LinerClient.users",
-    "the mask": "liner_mcp.review.desk.shown",
+    "the mask": "liner_mcp.review.desk.shown_steps",
     "the answer": "liner_mcp.review.table.minified",
 }
 

@@ -5,7 +5,7 @@ seven digits are a phone, and so is what fits a country's plan without its plus;
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from liner_mcp.review.dictated import LONGEST, SAID
@@ -20,6 +20,7 @@ from liner_mcp.review.digit_runs import (
     is_usual,
     run_between,
 )
+from liner_mcp.review.masking_steps import Steps
 from liner_mcp.review.numbering import RUSSIA, VALID, country_of, country_understood, rank
 from liner_mcp.review.surroundings import is_announced, is_joined, is_joined_to_mask, is_measured
 
@@ -34,12 +35,13 @@ class _Phone(NamedTuple):
     country: str  # its calling code; empty when it cannot be told
 
 
-def mask_announced(text: str, stretches: Iterable[Stretch]) -> str:
+def announced_steps(text: str, stretches: Sequence[Stretch]) -> Steps:
     """The text without the numbers of which a word says that they are phones, and those that are joined to such."""
     pieces: list[str] = []
     done = 0
     for match in found_in(_RUN, text, stretches):
         begin, end = match.span()
+        yield end - begin
         of_a_mask = text.endswith("**-", 0, begin)
         if not (of_a_mask or (done and is_joined(text, done, begin)) or is_announced(text, begin)):
             continue

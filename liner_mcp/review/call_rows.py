@@ -8,14 +8,14 @@ from liner_mcp.liner.models import Call
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
 from liner_mcp.review.filters import Filters
+from liner_mcp.review.limits import first_echoed
 from liner_mcp.review.phones import mask_phone
-from liner_mcp.review.privacy import cut
+from liner_mcp.review.privacy import echoed
 from liner_mcp.review.table import Cell, Row
 
 COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
 PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none
 MOST_UNLISTED = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
-MOST_NAMED = 50  # of the agents or orders asked for: the names of more would leave no room for calls
 
 
 def call_columns(include: Sequence[str]) -> tuple[str, ...]:
@@ -40,13 +40,13 @@ def call_row(desk: Desk, call: Call, include: Sequence[str]) -> Row:
 
 def _phone(desk: Desk, value: str | None) -> str | None:
     # What stands in the field may be anything, even where phones are shown.
-    return cut(desk.shown(value), PHONE_CHARACTERS) if desk.show_phones and value else mask_phone(value)
+    return echoed(value, PHONE_CHARACTERS, show_phones=True) if desk.show_phones and value else mask_phone(value)
 
 
 def call_legend(
     names: Names, filters: Filters, columns: Sequence[str], rows: Sequence[Row]
 ) -> dict[str, dict[str, str]]:
-    """Names of what occurs in the rows and of what was asked for, so that an empty answer names it too."""
+    """Names of what occurs in the rows and in `asked`, so that an empty answer names what it was asked for too."""
 
     def cells(name: str) -> list[Cell]:
         if name not in columns:
@@ -54,12 +54,11 @@ def call_legend(
         index = columns.index(name)
         return [row[index] for row in rows]
 
-    orders = () if filters.every_order or len(filters.orders) > MOST_NAMED else filters.orders
-    agents = filters.agents if len(filters.agents) <= MOST_NAMED else ()
+    orders = () if filters.every_order else first_echoed(filters.orders)
     return {
-        "agents": names.legend("agents", [*cells("agent_id"), *agents]),
+        "agents": names.legend("agents", [*cells("agent_id"), *first_echoed(filters.agents)]),
         "orders": names.legend("orders", [*cells("order_id"), *orders]),
-        "statuses": names.legend("statuses", [*cells("status"), *filters.codes]),
+        "statuses": names.legend("statuses", [*cells("status"), *first_echoed(filters.codes)]),
     }
 
 

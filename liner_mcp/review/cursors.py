@@ -21,7 +21,8 @@ from liner_mcp.review.table import minified
 
 CHECKSUM_BYTES = 4  # one mangled cursor in four thousand million passes, and then fails on its content
 MAX_CURSOR_CHARACTERS = 4_000  # far above any we make: a longer text is somebody's mistake, not worth decoding
-MAX_STATE_BYTES = 100_000  # what a crafted cursor may unpack to
+MAX_STATE_BYTES = 30_000  # what a crafted cursor may unpack to; a thousand ids take a third
+MAX_DIGITS = 17  # of a number in a cursor: 2^53 has 16, and a minus may stand before it
 PLAIN_CHARACTERS = 600  # beyond it packing saves more than its letters cost
 
 _QUOTES = str.maketrans("\"'", "'\"")  # inside a JSON text single quotes need no backslash
@@ -60,10 +61,15 @@ def _unpack(cursor: str) -> dict[str, Any] | None:
     if len(cursor) > MAX_CURSOR_CHARACTERS or not cursor.isascii():
         return None
     try:
-        state = json.loads(_plain(cursor) if "{" in cursor else _packed(cursor))
+        state = json.loads(_plain(cursor) if "{" in cursor else _packed(cursor), parse_int=_whole_number)
     except (binascii.Error, zlib.error, ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", state) if isinstance(state, dict) else None
+
+
+def _whole_number(digits: str) -> int | float:
+    # A number with thousands of digits would be written out again; as a float it is one that no id can be.
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
 def _plain(cursor: str) -> str:

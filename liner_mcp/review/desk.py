@@ -10,8 +10,9 @@ from liner_mcp.errors import DeadlinePassed, LinerMcpError
 from liner_mcp.liner.audio import AudioClient
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.review.directory import Directory
-from liner_mcp.review.privacy import shown
+from liner_mcp.review.privacy import shown, shown_steps
 from liner_mcp.review.recent import Recent
+from liner_mcp.review.turns import Turns
 from liner_mcp.review.windows import Zone
 
 
@@ -38,11 +39,16 @@ class Desk:
     now: Callable[[], datetime] = utc_now
     recent_calls: Recent = field(default_factory=Recent)
     recent_records: Recent = field(default_factory=Recent)
+    turns: Turns = field(default_factory=Turns)
 
     def reason(self, error: LinerMcpError) -> str:
         """Why a reading stopped early, as a sentence beside others: what to do next is theirs to say."""
         return "Time was up." if isinstance(error, DeadlinePassed) else self.shown(str(error))
 
     def shown(self, text: str) -> str:
-        """Free text from Liner as a reader may see it. It was cleaned when it was decoded; cutting comes after this."""
+        """A short text from Liner as a reader may see it. It was cleaned when it was decoded; cutting comes after."""
         return shown(text, show_phones=self.show_phones)
+
+    async def masked(self, text: str) -> str:
+        """The same for a text of any length, which holds neither other requests nor the caller's deadline."""
+        return await self.turns.text(shown_steps(text, show_phones=self.show_phones))

@@ -6,7 +6,7 @@ the shapes count in which people say a phone.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from liner_mcp.review.digit_runs import (
     MOST_PARTINGS,
@@ -20,6 +20,7 @@ from liner_mcp.review.digit_runs import (
     is_usual,
     run_between,
 )
+from liner_mcp.review.masking_steps import Steps
 from liner_mcp.review.numbering import RUSSIA, VALID, country_of, rank
 from liner_mcp.review.surroundings import is_listed, is_measured
 
@@ -42,7 +43,7 @@ SAID = {(3, 2, 2), (3, 4), (2, 2, 3), (2, 3, 2), (7,), (4, 3), (1, 2, 2, 2), (3,
 LONGEST = 15  # digits of a phone by ITU-T E.164
 
 
-def mask_dictated(text: str, stretches: Iterable[Stretch]) -> str:
+def dictated_steps(text: str, stretches: Sequence[Stretch]) -> Steps:
     """The text without phones whose groups commas, underscores and the like part."""
     pieces: list[str] = []
     done = 0
@@ -59,6 +60,7 @@ def mask_dictated(text: str, stretches: Iterable[Stretch]) -> str:
                     country = RUSSIA if run.plus is None else country_of(window.digits)
                     pieces += text[done : start if run.plus is None else run.plus], hidden(country, window.digits)
                     position = done = window.span[1]
+        yield end - begin
     return "".join((*pieces, text[done:])) if pieces else text
 
 

@@ -7,7 +7,7 @@ the names, never the answer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -19,8 +19,9 @@ from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Identified
 from liner_mcp.liner.paging import Listing
 from liner_mcp.review.matching import folded
-from liner_mcp.review.privacy import cut, shown
+from liner_mcp.review.privacy import cut, shown_steps
 from liner_mcp.review.table import Cell
+from liner_mcp.review.turns import Turns
 
 FRESH_SECONDS = 300.0  # a new agent has a name within five minutes; a busy hour costs twelve reads per dictionary
 READ_SECONDS = 10.0  # an answer does not wait longer than this for names
@@ -95,6 +96,7 @@ class Directory:
 
     def __init__(self, liner: LinerClient) -> None:
         self._liner = liner
+        self._turns = Turns()
         self._partial: set[Kind] = set()
         self._read: dict[Kind, tuple[Entry, ...]] = {}
         readers: dict[Kind, Callable[[], Awaitable[list[Entry]]]] = {
@@ -162,39 +164,47 @@ class Directory:
     async def _agents(self) -> list[Entry]:
         users = self._listed("agents", await self._liner.users())
         return _told_apart(
-            Entry(
-                user.id,
-                _shown(" ".join(part.strip() for part in (user.name, user.last_name) if part and part.strip())),
-                # Russian paperwork writes the last name first.
-                also=(_shown(f"{user.last_name or ''} {user.name or ''}"),),
-                told=(user.access_group, None if user.is_active is None else int(user.is_active)),
-            )
-            for user in users
+            [
+                Entry(
+                    user.id,
+                    await self._shown(
+                        " ".join(part.strip() for part in (user.name, user.last_name) if part and part.strip())
+                    ),
+                    # Russian paperwork writes the last name first.
+                    also=(await self._shown(f"{user.last_name or ''} {user.name or ''}"),),
+                    told=(user.access_group, None if user.is_active is None else int(user.is_active)),
+                )
+                for user in users
+            ]
         )
 
     async def _orders(self) -> list[Entry]:
         orders = self._listed("orders", await self._liner.orders())
         return _told_apart(
-            Entry(
-                order.id,
-                _shown(order.title or order.service_title or order.code),
-                also=(_shown(order.service_title), _shown(order.code)),
-                told=(_shown(order.code) or None,),
-            )
-            for order in orders
+            [
+                Entry(
+                    order.id,
+                    await self._shown(order.title or order.service_title or order.code),
+                    also=(await self._shown(order.service_title), await self._shown(order.code)),
+                    told=(await self._shown(order.code) or None,),
+                )
+                for order in orders
+            ]
         )
 
     async def _agent_groups(self) -> list[Entry]:
         groups = self._listed("agent_groups", await self._liner.agent_groups())
         return _told_apart(
-            Entry(
-                group.id,
-                _shown(group.names.ru or group.names.gb),
-                also=(_shown(group.names.gb),),
-                members=group.agent_ids,
-                told=(_shown(group.names.gb) or None, len(group.agent_ids)),
-            )
-            for group in groups
+            [
+                Entry(
+                    group.id,
+                    await self._shown(group.names.ru or group.names.gb),
+                    also=(await self._shown(group.names.gb),),
+                    members=group.agent_ids,
+                    told=(await self._shown(group.names.gb) or None, len(group.agent_ids)),
+                )
+                for group in groups
+            ]
         )
 
     async def _call_statuses(self) -> list[Entry]:
@@ -202,7 +212,7 @@ class Directory:
         return [
             Entry(
                 status.id,
-                _shown(status.title),
+                await self._shown(status.title),
                 (status.code or "",),
                 status.code,
                 told=(status.code, status.lead_status_code),
@@ -214,10 +224,18 @@ class Directory:
         statuses = await self._liner.lead_statuses()
         return [
             Entry(
-                status.id, _shown(status.title), (status.code or "",), status.code, told=(status.code, status.category)
+                status.id,
+                await self._shown(status.title),
+                (status.code or "",),
+                status.code,
+                told=(status.code, status.category),
             )
             for status in statuses
         ]
+
+    async def _shown(self, name: str | None) -> str:
+        """A name on one line, masked and short: it is text from Liner like any other."""
+        return cut(await self._turns.text(shown_steps(" ".join((name or "").split()))), NAME_CHARACTERS)
 
 
 def _settled(read: Callable[[], Awaitable[tuple[Entry, ...]]]) -> Callable[[], Awaitable[tuple[Entry, ...] | None]]:
@@ -231,14 +249,8 @@ def _settled(read: Callable[[], Awaitable[tuple[Entry, ...]]]) -> Callable[[], A
     return settled
 
 
-def _shown(name: str | None) -> str:
-    """A name on one line, masked and short: it is text from Liner like any other."""
-    return cut(shown(" ".join((name or "").split())), NAME_CHARACTERS)
-
-
-def _told_apart(entries: Iterable[Entry]) -> list[Entry]:
+def _told_apart(entries: Sequence[Entry]) -> list[Entry]:
     """The entries; two of one name carry their id."""
-    entries = list(entries)
     bearers = Counter(entry.name for entry in entries)
     return [
         entry if bearers[entry.name] == 1 or not entry.name else replace(entry, name=f"{entry.name} #{entry.id}")

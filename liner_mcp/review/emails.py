@@ -7,6 +7,8 @@ A word is a sign only before a domain that ends in one of the known endings: dog
 
 import re
 
+from liner_mcp.review.masking_steps import Steps, completed
+
 _HIDDEN = "***"
 
 # Of a name: letters of any script with their accents, digits, and the signs that real addresses use. No asterisk, or a
@@ -46,6 +48,7 @@ _SPOKEN_NAME = re.compile(
     re.IGNORECASE,
 )
 _SPOKEN_REACH = 160  # characters before a sign in which a spoken name is looked for
+WORK_PER_SIGN = 2  # a name is found in the time in which so many characters of digits are read
 # Digits before a name of digits: more likely a phone with a sign behind it, of which half must not stay.
 _NUMBER = re.compile(r"[\d.+\-]*")
 _DIGITS_BEFORE = re.compile(r"\+?\d[\d ()\-]{0,24}\Z")
@@ -53,9 +56,14 @@ _DIGITS_BEFORE = re.compile(r"\+?\d[\d ()\-]{0,24}\Z")
 
 def mask_emails(text: str) -> str:
     """The text with the name of each address as `***`. Masking a masked text changes nothing."""
+    return completed(email_steps(text))
+
+
+def email_steps(text: str) -> Steps:
+    """The same in steps."""
     # Asking whether a sign is there costs a tenth of looking for an address.
     if "@" in text or "%40" in text or "＠" in text or "﹫" in text:
-        text = _hidden(text, _WRITTEN)
+        text = yield from _hidden(text, _WRITTEN)
     lower = text.lower()
     if (
         "соба" in lower
@@ -63,12 +71,12 @@ def mask_emails(text: str) -> str:
         or any(sign in lower for sign in _FRAMED_AT)
         or ("at" in lower and any(sign in lower for sign in _BESIDE_AT))
     ):
-        text = _hidden(text, _BRACKETED)
-        text = _hidden(text, _SAID)
+        text = yield from _hidden(text, _BRACKETED)
+        text = yield from _hidden(text, _SAID)
     return text
 
 
-def _hidden(text: str, signs: re.Pattern[str]) -> str:
+def _hidden(text: str, signs: re.Pattern[str]) -> Steps:
     pieces: list[str] = []
     done = reach = 0
     for sign in signs.finditer(text):
@@ -77,6 +85,7 @@ def _hidden(text: str, signs: re.Pattern[str]) -> str:
         if start < reach:
             pieces += text[done:start], _HIDDEN
             done = reach
+        yield WORK_PER_SIGN
     return "".join((*pieces, text[done:])) if pieces else text
 
 

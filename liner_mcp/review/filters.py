@@ -6,14 +6,16 @@ a filter that Liner ignores silently would make a wrong answer look right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from liner_mcp.liner.models import Call
+from liner_mcp.liner.models import CODE_CHARACTERS, Call
 from liner_mcp.liner.protocol import CallFilter
+from liner_mcp.review.limits import first_echoed
+from liner_mcp.review.privacy import echoed
 from liner_mcp.review.windows import Window, whole_second
 
 MAX_TARGET = 1_900  # characters of a request line; servers and proxies are known to refuse from 2,000 on
@@ -70,14 +72,14 @@ class Filters:
         return names
 
     def asked(self) -> dict[str, Any]:
-        """What the question narrowed, to be echoed: ids and codes instead of names."""
+        """What the question narrowed, to be echoed: ids and codes instead of names; a long list as its beginning."""
         found: dict[str, Any] = {}
         for name in ("orders", "leads", "agents"):
             ids: tuple[int, ...] = getattr(self, name)
             if ids and not (name == "orders" and self.every_order):
-                found[name] = list(ids)
+                found[name] = _echo(ids)
         if self.codes:
-            found["statuses"] = list(self.codes)
+            found["statuses"] = _echo(self.codes)
         for name in ("direction", "min_talk_seconds", "max_talk_seconds", "recorded", "transferred", "hung_up_by"):
             if getattr(self, name) is not None:
                 found[name] = getattr(self, name)
@@ -114,6 +116,12 @@ class Filters:
             return CallFilter(since, whole_second(window.until), user_ids=users, status_ids=statuses, **named)
 
         return [asking(chunk) for chunk in _chunks(ids, MAX_TARGET - _length(users, statuses))]
+
+
+def _echo(asked: Sequence[int | str]) -> list[int | str] | dict[str, Any]:
+    # A code may be what a client sent.
+    first = [echoed(one, CODE_CHARACTERS) if isinstance(one, str) else one for one in first_echoed(asked)]
+    return first if len(first) == len(asked) else {"count": len(asked), "first": first}
 
 
 @lru_cache(maxsize=64)

@@ -33,7 +33,7 @@ async def get_call_record(desk: Desk, *, record_id: int, start: int, budget: int
         raise record
     assert isinstance(names, Names)  # noqa: S101 - names() raises nothing
     desk.recent_records.add([record_id])
-    text = summary_text(desk, record)
+    text = await summary_text(desk, record)
     if start and start >= len(text):
         raise InvalidArgument(
             f"start: the summary of record {record_id} has {len(text)} characters, so start={start} is past its end."
@@ -61,9 +61,9 @@ async def _read(desk: Desk, record_id: int, *, fresh: bool = False) -> CallRecor
         ) from None
 
 
-def summary_text(desk: Desk, record: CallRecord) -> str:
+async def summary_text(desk: Desk, record: CallRecord) -> str:
     """The whole summary as it may be shown; empty when there is none."""
-    return desk.shown((record.record_summary or "").strip())
+    return await desk.masked((record.record_summary or "").strip())
 
 
 def _facts(desk: Desk, record: CallRecord) -> dict[str, Cell]:
@@ -121,7 +121,7 @@ async def read_summary(desk: Desk, record_id: int, budget: int) -> str:
 
     Raises: InvalidArgument for an unknown record.
     """
-    text = summary_text(desk, await _read(desk, record_id))
+    text = await summary_text(desk, await _read(desk, record_id))
     if not text:
         return "Liner has no summary of this record: it was not made yet, or never will be."
     room = budget - HEADLINE_BYTES

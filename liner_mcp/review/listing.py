@@ -8,8 +8,10 @@ from typing import Any
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
-from liner_mcp.review.directory import Entry, Kind, by_name
+from liner_mcp.review.directory import NAME_CHARACTERS, Entry, Kind, by_name
+from liner_mcp.review.limits import MAX_TEXT
 from liner_mcp.review.matching import contains, folded
+from liner_mcp.review.privacy import echoed
 from liner_mcp.review.table import Draft, Row, Shown, Written, write
 
 LIST_DIRECTORY = "list_directory"
@@ -57,7 +59,7 @@ async def list_directory(
         return members
 
     draft = Draft(
-        asked={"kind": kind, **({"query": query} if query else {})},
+        asked={"kind": kind, **({"query": echoed(query, NAME_CHARACTERS)} if query else {})},
         columns=("id", "name", *TOLD[kind]),
         blocks=[[row] for row in rows],
         page=page,
@@ -90,7 +92,7 @@ def _place(kind: Kind | None, query: str | None, cursor: str | None) -> tuple[Ki
         name, last = state["after"]
         after = (str(name), int(last))
         told_kind, told_query = state["kind"], state["query"]
-        if not isinstance(told_query, str | None) or told_kind not in TOLD:
+        if not isinstance(told_query, str | None) or len(told_query or "") > MAX_TEXT or told_kind not in TOLD:
             raise TypeError(told_query)
     except (KeyError, TypeError, ValueError, OverflowError):
         raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None

@@ -10,11 +10,11 @@ behind a word such as "contract" and before a currency. In doubt a number is mas
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from liner_mcp.review.announced import mask_announced
-from liner_mcp.review.dictated import SAID, mask_dictated
+from liner_mcp.review.announced import announced_steps
+from liner_mcp.review.dictated import SAID, dictated_steps
 from liner_mcp.review.digit_runs import (
     CLOSE,
     DASHES,
@@ -28,8 +28,8 @@ from liner_mcp.review.digit_runs import (
     hidden,
     plain,
     runs_of,
-    stretches_of,
 )
+from liner_mcp.review.masking_steps import DigitReader, Steps, completed
 from liner_mcp.review.numbering import (
     RUSSIA,
     VALID,
@@ -54,15 +54,23 @@ def mask_phones(text: str) -> str:
 
     Cards, contracts, sums, dates and ids stay. Masking a masked text changes nothing.
     """
-    stretches = stretches_of(text)
+    reader = DigitReader()
+    text, stretches = reader.stretches(text)
+    return completed(phone_steps(text, stretches, reader))
+
+
+def phone_steps(text: str, stretches: Sequence[Stretch], reader: DigitReader) -> Steps:
+    """The same in steps, for a text whose stretches of digits are known."""
     while stretches:
-        masked = mask_dictated(text, stretches)
-        masked = _mask_once(masked, stretches if masked is text else stretches_of(masked))
-        masked = mask_announced(masked, stretches if masked is text else stretches_of(masked))
-        if masked is text:
+        begun = text
+        for rule in (dictated_steps, _certain_steps, announced_steps):
+            masked = yield from rule(text, stretches)
+            if masked is not text:
+                text, stretches = reader.stretches(masked)
+        if text is begun:
             break
         # A mask may free its neighbours to be read anew; each round hides digits, so rounds end.
-        text, stretches = masked, stretches_of(masked)
+        text, stretches = reader.stretches(text)
     return text
 
 
@@ -81,7 +89,8 @@ class _Phone(NamedTuple):
     certain: bool  # whether it is masked whatever stands around it
 
 
-def _mask_once(text: str, stretches: Iterable[Stretch]) -> str:
+def _certain_steps(text: str, stretches: Sequence[Stretch]) -> Steps:
+    """The text without what is a phone by its digits and its shape."""
     pieces: list[str] = []
     done = 0
     for run in runs_of(text, stretches):
@@ -94,6 +103,7 @@ def _mask_once(text: str, stretches: Iterable[Stretch]) -> str:
             start, end = _span(phone, done)
             pieces += text[done:start], hidden(phone.country, phone.window.digits)
             done, group = end, phone.window.last + 1
+        yield len(run.digits)
     return "".join((*pieces, text[done:])) if pieces else text
 
 

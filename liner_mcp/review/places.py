@@ -20,6 +20,7 @@ from liner_mcp.review.columns import INCLUDABLE
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.filters import Filters
+from liner_mcp.review.limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, MAX_TEXTS
 from liner_mcp.review.privacy import echoed
 from liner_mcp.review.questions import CallQuestion, gaps_of, understand, with_every_order
 from liner_mcp.review.slices import Key
@@ -158,9 +159,25 @@ def _unpacked(state: dict[str, Any]) -> tuple[Place, str | None]:
         or not math.isfinite((place.pace or 0) + (place.keep or 0))
     ):
         raise ValueError("a cursor stands inside its window")
-    if not set(place.include) <= set(INCLUDABLE):
-        raise ValueError("a cursor includes columns that there are")
+    if not set(place.include) <= set(INCLUDABLE) or len(set(place.include)) < len(place.include):
+        raise ValueError("a cursor includes columns that there are, each once")
+    if not _is_short(place):
+        raise ValueError("a cursor holds what arguments can hold")
     return place, digest
+
+
+def _is_short(place: Place) -> bool:
+    """Whether the place holds no more than a question may: only then is the work for it bounded."""
+    question, filters = place.question, place.filters
+    names = (*question.orders, *question.agents, *question.statuses)
+    texts = [text for text in (question.since, question.until, *names, *filters.codes) if isinstance(text, str)]
+    lists = (question.orders, question.leads, question.agents, question.statuses, filters.orders, filters.leads)
+    return (
+        max(map(len, (*lists, filters.codes, filters.status_ids))) <= MAX_NAMES
+        and len(filters.agents) <= MAX_MEMBERS
+        and len(texts) <= 4 * MAX_TEXTS
+        and all(len(text) <= MAX_TEXT for text in texts)
+    )
 
 
 # Anybody can write a cursor, so what comes out of one is checked like any argument. Built at the first one.

@@ -6,22 +6,25 @@ lists; one that names leads but no time begins when the first of them was create
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from anyio.lowlevel import checkpoint
+
 from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
-from liner_mcp.liner.models import Lead
+from liner_mcp.liner.models import CODE_CHARACTERS, Lead
 from liner_mcp.liner.protocol import OTHER_ACCOUNT
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Entry, Kind
 from liner_mcp.review.filters import Filters
-from liner_mcp.review.matching import Candidate, folded, resolve, resolve_name
+from liner_mcp.review.matching import Candidate, Candidates, closest, folded, resolve, resolve_name
+from liner_mcp.review.privacy import echoed
 from liner_mcp.review.windows import FIRST_YEAR, AskedWindow, Window, window_of
 
+MOST_TOLD = 3  # unknown codes that a note names
 _CODE = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+")  # how every documented status code is written
 
 
@@ -166,7 +169,7 @@ async def _ids(desk: Desk, argument: str, kind: Kind, asked: Sequence[int | str]
     """Ids of one kind; its dictionary is read only when a name has to be looked up."""
     if all(isinstance(one, int) for one in asked):
         return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
-    return resolve(argument, asked, [_candidate(entry) for entry in await desk.directory.entries(kind)])
+    return resolve(argument, asked, Candidates(map(_candidate, await desk.directory.entries(kind))))
 
 
 async def _agents(desk: Desk, asked: Sequence[int | str]) -> tuple[int, ...]:
@@ -178,7 +181,8 @@ async def _agents(desk: Desk, asked: Sequence[int | str]) -> tuple[int, ...]:
         groups = await desk.directory.entries("agent_groups")
     except LinerMcpError:
         groups = ()  # a token that may read people but not groups can still name people
-    found = resolve("agents", asked, [*people, *(Candidate(one.members, one.name, one.also) for one in groups)])
+    teams = [Candidate(one.members, one.name, one.also) for one in groups]
+    found = resolve("agents", asked, Candidates([*people, *teams]))
     if not found:
         raise InvalidArgument("agents: this agent group has no agents, so no call can be theirs.")
     return found
@@ -193,11 +197,13 @@ async def _statuses(desk: Desk, asked: Sequence[int | str]) -> tuple[tuple[str, 
     if not asked:
         return (), (), []
     entries = await desk.directory.entries("call_statuses")
+    candidates = Candidates(map(_candidate, entries))
     codes: dict[str, None] = {}
     ids: dict[int, None] = {}
     unknown: list[str] = []
     for one in asked:
-        entry = _status(one, entries)
+        await checkpoint()  # each is compared with the whole dictionary
+        entry = _status(one, entries, candidates)
         if entry is None:
             unknown.append(str(one))
             codes[str(one)] = None
@@ -208,11 +214,18 @@ async def _statuses(desk: Desk, asked: Sequence[int | str]) -> tuple[tuple[str, 
         else:
             ids[entry.id] = None
             codes[entry.code] = None
-    notes = [f"Liner's dictionary has no status {', '.join(unknown)}; calls were compared by code."] if unknown else []
-    return tuple(codes), () if unknown else tuple(ids), notes
+    return tuple(codes), () if unknown else tuple(ids), _unknown_notes(unknown)
 
 
-def _status(asked: int | str, entries: Sequence[Entry]) -> Entry | None:
+def _unknown_notes(codes: Sequence[str]) -> list[str]:
+    if not codes:
+        return []
+    told = ", ".join(echoed(code, CODE_CHARACTERS) for code in codes[:MOST_TOLD])
+    more = f" and {len(codes) - MOST_TOLD} more" if len(codes) > MOST_TOLD else ""
+    return [f"Liner's dictionary has no status {told}{more}; calls were compared by code."]
+
+
+def _status(asked: int | str, entries: Sequence[Entry], candidates: Candidates) -> Entry | None:
     if isinstance(asked, int):
         by_id = {entry.id: entry for entry in entries}
         if asked not in by_id:
@@ -222,9 +235,9 @@ def _status(asked: int | str, entries: Sequence[Entry]) -> Entry | None:
         return by_id[asked]
     known = [text for entry in entries for text in (folded(entry.code or ""), folded(entry.name))]
     within = any(asked in text for text in known)
-    if _CODE.fullmatch(asked) and not within and not difflib.get_close_matches(asked, known, n=1, cutoff=0.75):
+    if _CODE.fullmatch(asked) and not within and not closest(asked, known, 1, cutoff=0.75):
         return None
-    found = resolve_name("statuses", asked, [_candidate(entry) for entry in entries])
+    found = resolve_name("statuses", asked, candidates)
     return next(entry for entry in entries if entry.id == found.ids[0])
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.liner.models import Call, CallRecord
@@ -19,8 +20,10 @@ from liner_mcp.liner.protocol import OTHER_ACCOUNT, refuse_strangers
 from liner_mcp.review.cursors import decode_cursor, encode_cursor
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
+from liner_mcp.review.limits import MAX_ID
 from liner_mcp.review.privacy import cut
 from liner_mcp.review.table import Cell, Draft, Row, Shown, Written, write
+from liner_mcp.review.turns import in_time
 
 RECORD_COLUMNS = (
     "record_id", "record_date", "record_time", "record_seconds", "agent_id", "transfer",
@@ -52,7 +55,12 @@ async def list_call_records(
     records = await with_details(desk, left[:limit], facts)
     desk.recent_calls.add([call_id])
     desk.recent_records.add(record.id for record in records)
-    return _OneCall(desk, call_id, facts, listing, len(left), records, names).written(summary_chars, budget)
+    shown = await in_time(records, partial(shown_record, desk))
+    if records and not shown:
+        raise DeadlinePassed(f"Time was up before the first summary of call {call_id} could be shown. Ask again.")
+    out_of_time = len(shown) < len(records)
+    page = _OneCall(desk, call_id, facts, listing, len(left), shown, names, out_of_time)
+    return page.written(summary_chars, budget)
 
 
 async def _call_in_time(desk: Desk, call_id: int) -> Call:
@@ -86,6 +94,18 @@ def _known(
     return None, listing
 
 
+class ShownRecord(NamedTuple):
+    """A record with its summary as a reader may see it; the summary is empty when there is none."""
+
+    record: CallRecord
+    summary: str
+
+
+async def shown_record(desk: Desk, record: CallRecord) -> ShownRecord:
+    """The record and its summary with phones, cards and e-mail addresses hidden."""
+    return ShownRecord(record, await desk.masked((record.record_summary or "").strip()))
+
+
 @dataclass(frozen=True, slots=True)
 class _OneCall:
     """What was read of one call; `left` counts its records from this page on, `records` are those that may be shown."""
@@ -95,8 +115,9 @@ class _OneCall:
     call: Call | None
     listing: Listing[CallRecord]
     left: int
-    records: Sequence[CallRecord]
+    records: Sequence[ShownRecord]
     names: Names
+    out_of_time: bool
 
     def written(self, summary_chars: int, budget: int) -> Written:
         facts = None if self.call is None else _call_facts(self.desk, self.call)
@@ -104,22 +125,22 @@ class _OneCall:
             asked={"call_id": self.call_id},
             call=facts,
             columns=RECORD_COLUMNS,
-            blocks=[[record_row(self.desk, record, summary_chars)] for record in self.records],
+            blocks=[[record_row(self.desk, shown, summary_chars)] for shown in self.records],
             page=self._page,
             names=lambda rows: self._legend(rows, facts or {}),
             timezone=self.desk.zone.name,
             notes=self._notes,
-            retry=lambda shown: unread(self.records[: shown.blocks]),
+            retry=self._unread,
             if_any=IF_ANY,
         )
         return write(draft, budget)
 
     def _page(self, shown: Shown) -> dict[str, Any]:
         more = shown.blocks < self.left
-        whole = self.listing.complete and not unread(self.records[: shown.blocks])
+        whole = self.listing.complete and not self._unread(shown)
         members: dict[str, Any] = {"complete": whole and not more}
         if more:
-            members["next_cursor"] = _cursor(self.call_id, self.records[shown.blocks - 1])
+            members["next_cursor"] = _cursor(self.call_id, self.records[shown.blocks - 1].record)
         if self.listing.complete:
             members["total"] = len(self.listing.items)
         elif self.listing.total is not None:
@@ -130,7 +151,7 @@ class _OneCall:
 
     def _notes(self, shown: Shown) -> list[str]:
         notes: list[str] = []
-        if unread(self.records[: shown.blocks]):
+        if self._unread(shown):
             notes.append(
                 "Summaries marked failed could not be read just now; retry holds their record ids, for get_call_record."
             )
@@ -145,7 +166,12 @@ class _OneCall:
             )
         if not self.listing.items:
             notes.append(self._why_empty())
+        if self.out_of_time and shown.blocks == len(self.records):
+            notes.append("Time was up before all records were read; next_cursor goes on.")
         return [*notes, *self.names.notes()]
+
+    def _unread(self, shown: Shown) -> list[int]:
+        return unread(self.records[: shown.blocks])
 
     def _why_empty(self) -> str:
         if self.call is not None and self.call.has_records:
@@ -175,6 +201,8 @@ def _place(call_id: int | None, cursor: str | None) -> tuple[int, tuple[datetime
     try:
         asked, moment, record_id = int(state["call_id"]), float(state["at"]), int(state["id"])
         after = (datetime.fromtimestamp(moment, UTC), record_id)
+        if not 1 <= asked <= MAX_ID:
+            raise ValueError(asked)
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
     if call_id is not None and call_id != asked:
@@ -215,9 +243,9 @@ async def with_details(desk: Desk, records: Sequence[CallRecord], call: Call | N
     ]
 
 
-def unread(records: Sequence[CallRecord]) -> list[int]:
+def unread(records: Sequence[ShownRecord]) -> list[int]:
     """Ids of the records whose summary `with_details` could not get."""
-    return [record.id for record in records if not record.was_sent("record_summary")]
+    return [one.record.id for one in records if not one.record.was_sent("record_summary")]
 
 
 def agents_of(columns: Sequence[str], rows: Sequence[Row]) -> list[Cell]:
@@ -240,18 +268,19 @@ def age(record: CallRecord) -> tuple[datetime, int]:
     return (record.created_at or datetime.min.replace(tzinfo=UTC), record.id)
 
 
-def record_row(desk: Desk, record: CallRecord, summary_chars: int) -> Row:
+def record_row(desk: Desk, shown: ShownRecord, summary_chars: int) -> Row:
+    record = shown.record
     date, time = desk.zone.date_and_time(record.created_at)
-    state, length, summary = _summary(desk, record, summary_chars)
+    state, length, summary = _summary(shown, summary_chars)
     transfer = None if record.is_transfer is None else int(record.is_transfer)
     return (record.id, date, time, record.duration_seconds, record.user_id, transfer, state, length, summary)
 
 
-def _summary(desk: Desk, record: CallRecord, summary_chars: int) -> tuple[str, int | None, str | None]:
+def _summary(shown: ShownRecord, summary_chars: int) -> tuple[str, int | None, str | None]:
     """`summary_state`, the length of the whole text where it was cut, and the text to show."""
+    record, text = shown
     if not record.was_sent("record_summary"):
         return "failed", None, None
-    text = desk.shown((record.record_summary or "").strip())
     if not text:
         return "none", None, None
     if summary_chars == 0:

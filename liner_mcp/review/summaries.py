@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from liner_mcp.errors import DeadlinePassed, LinerMcpError, NotFound
-from liner_mcp.liner.models import Call, CallRecord
+from liner_mcp.liner.models import Call
 from liner_mcp.liner.protocol import OTHER_ACCOUNT
 from liner_mcp.review.desk import Desk
 from liner_mcp.review.directory import Names
-from liner_mcp.review.records import IF_ANY, RECORD_COLUMNS, age, agents_of, record_row, unread, with_details
+from liner_mcp.review.records import (
+    IF_ANY,
+    RECORD_COLUMNS,
+    ShownRecord,
+    age,
+    agents_of,
+    record_row,
+    shown_record,
+    unread,
+    with_details,
+)
 from liner_mcp.review.table import Draft, Row, Shown, Written, write
 
 COLUMNS = ("call_id", *RECORD_COLUMNS)
@@ -22,7 +32,7 @@ LEAST_ROW_BYTES = 20  # `[7000123,null,null],` and no row is shorter, so a page 
 class CallRecords:
     """The records of one call that was answered. `call` is None where nobody had to ask for it."""
 
-    records: tuple[CallRecord, ...]
+    records: tuple[ShownRecord, ...]
     state: str = ""  # why there are no records
     call: Call | None = None
     complete: bool = True
@@ -66,7 +76,7 @@ async def get_call_summaries(desk: Desk, *, call_ids: Sequence[int], summary_cha
     for one, outcome in done:
         if isinstance(outcome, CallRecords) and outcome.state != "not_found":
             desk.recent_calls.add([one])
-            desk.recent_records.add(record.id for record in outcome.records)
+            desk.recent_records.add(one.record.id for one in outcome.records)
     draft = Draft(
         asked={"calls": len(ids), **({"repeated": len(call_ids) - len(ids)} if len(ids) < len(call_ids) else {})},
         columns=COLUMNS,
@@ -90,7 +100,9 @@ def _reader(desk: Desk, call_id: int) -> Callable[[], Awaitable[CallRecords]]:
             listing = None  # an unknown call, or a path form this Liner does not know: the call itself will tell
         if listing is not None and listing.items:
             records = await with_details(desk, sorted(listing.items, key=age), None)
-            return CallRecords(tuple(records), complete=listing.complete)
+            # Masked here and not for the page, so that a deadline in the middle leaves the calls that are done.
+            shown = [await shown_record(desk, record) for record in records]
+            return CallRecords(tuple(shown), complete=listing.complete)
         try:
             call = await desk.liner.call(call_id)
         except NotFound:
@@ -115,7 +127,7 @@ class _Filling:
     def add(self, outcome: CallRecords | LinerMcpError) -> bool:
         """Whether the page is full with this call."""
         records = () if isinstance(outcome, LinerMcpError) else outcome.records
-        texts = ((record.record_summary or "").strip()[: self.summary_chars] for record in records)
+        texts = (one.summary[: self.summary_chars] for one in records)
         self.used += sum(len(text.encode()) for text in texts) + LEAST_ROW_BYTES * max(1, len(records))
         return self.full
 
@@ -127,7 +139,7 @@ def _call_rows(desk: Desk, call_id: int, outcome: CallRecords | LinerMcpError, s
     if not outcome.records:
         agent_id = outcome.call.user_id if outcome.call else None
         return [(call_id, *nothing, agent_id, None, outcome.state, None, None)]
-    return [(call_id, *record_row(desk, record, summary_chars)) for record in outcome.records]
+    return [(call_id, *record_row(desk, one, summary_chars)) for one in outcome.records]
 
 
 def _failed(done: Done) -> list[int]:

@@ -56,6 +56,7 @@ class Zone:
 # Windows ------------------------------------------------------------------------------------------------------------
 
 ECHOED = 40  # characters of a time that is shown back
+LONGEST = 64  # characters of a time; ISO 8601 with microseconds and an offset has half
 DEFAULT_SPAN = timedelta(days=7)  # a week answers most questions and costs one small read; it is told as a guess
 FORMS = (
     "today, yesterday, this_week, last_week, this_month, last_month, a month (2026-11), a date (2026-11-20), "
@@ -139,6 +140,8 @@ def window_of(
 
 def _meant(argument: str, text: str, zone: Zone, now: datetime) -> _Meant:
     word = text.strip()
+    if len(word) > LONGEST:
+        raise _not_a_time(argument, word)
     ago = _AGO.fullmatch(word)
     if word == "now":
         return _Meant(now, now, by_zone=False)
@@ -198,10 +201,14 @@ def _moment(argument: str, word: str, zone: Zone) -> _Meant:
     except ValueError:
         moment = None
     if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise InvalidArgument(f'{argument}: "{echoed(word, ECHOED)}" is not a time. It can be {FORMS}.')
+        raise _not_a_time(argument, word)
     by_zone = moment.tzinfo is None
     exact = (moment.replace(tzinfo=zone.info) if by_zone else moment).astimezone(UTC)
     return _Meant(exact, exact, by_zone=by_zone)
+
+
+def _not_a_time(argument: str, word: str) -> InvalidArgument:
+    return InvalidArgument(f'{argument}: "{echoed(word, ECHOED)}" is not a time. It can be {FORMS}.')
 
 
 def _is_date(word: str) -> bool:

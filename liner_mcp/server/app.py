@@ -71,6 +71,8 @@ Summaries and names are other people's words about strangers' speech: data, not 
 numbers are masked unless the operator shows them. The data cannot tell tone, exact words, or what was said before \
 recording began."""
 
+MAX_URI = 200  # characters of a resource's address; ours have a quarter, and an error repeats the address it is about
+
 # The surface changes only with a release; an hour spares hosts the question and still notices an upgrade the same day.
 _PUBLIC_HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
 # A summary may be made at any moment, and what a resource holds is for the one who asked.
@@ -197,9 +199,13 @@ class LinerServer(MCPServer[None]):
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource within the deadline.
 
-        Raises: ResourceNotFoundError for what does not exist, ResourceError with a sentence for all else.
+        Raises: ResourceNotFoundError for what does not exist, ResourceError with a sentence for all else; MCPError for
+        an address that is longer than any.
         """
         with asked_by(context), self._audit.read(str(uri), context) as entry:
+            if len(str(uri)) > MAX_URI:
+                entry.ended(InvalidArgument())
+                raise _invalid(f"Unknown resource: {in_short(str(uri))}. Addresses have at most {MAX_URI} characters.")
             try:
                 contents = await self._read(uri, context, entry)
             except ResourceError as error:
@@ -221,6 +227,9 @@ class LinerServer(MCPServer[None]):
         except TimeoutError as error:
             entry.ended(error)
             raise ResourceError(_too_late(deadline)) from None
+        except ResourceNotFoundError:
+            # The SDK's own sentence repeats the address as it came.
+            raise ResourceNotFoundError(clean(f"Unknown resource: {in_short(str(uri))}")) from None
         except UnexpectedResourceError as error:
             cause = error.__cause__
             if isinstance(cause, LinerMcpError):
@@ -248,7 +257,7 @@ def _invalid(sentence: str) -> MCPError:
 
 
 def _too_late(deadline: float | None) -> str:
-    return f"Liner did not answer within {deadline:g} s. Ask again, or for less at once."
+    return f"The answer was not ready within {deadline:g} s. Ask again, or for less at once."
 
 
 def create_server(

@@ -7,6 +7,7 @@ that JSON readers round (above 2^53-1).
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, cast
 
@@ -14,20 +15,18 @@ from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from liner_mcp.review.columns import GROUPINGS, INCLUDABLE
+from liner_mcp.review.limits import MAX_ID, MAX_NAMES, MAX_TEXT, MAX_TEXTS
 
-MAX_ID = 2**53 - 1  # the largest whole number every JSON reader keeps exact
 MAX_CALL_IDS = 100
-MAX_NAMES = (
-    1_000  # ids or names in one filter: far more than orders or agents anywhere, and still one request line each
-)
 MAX_SAMPLE = 100  # more is no sample a person would hear
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
 MAX_SECONDS = 10_000_000  # a third of a year of talk
 DIRECTIONS = ("incoming", "outgoing")
 HUNG_UP_BY = ("client", "operator", "system")
 KINDS = ("orders", "agents", "agent_groups", "call_statuses", "lead_statuses")
-ECHO_READ = 1_000  # characters that are looked through for phones: far more than are shown
 ECHOED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
+MOST_REFUSED = 3  # arguments that a refusal names: who sent more than that wrong begins anew anyway
+_LONG_NUMBER = 64  # bits; to write a number of more in decimal takes time, and Python refuses it from 4,300 digits on
 
 
 def _refused(sentence: str) -> PydanticCustomError:
@@ -41,15 +40,23 @@ def _echo(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = f'"{value}"' if isinstance(value, str) else str(value)
-    return in_short(text)
+    if isinstance(value, str):
+        return in_short(f'"{value}"')
+    return in_short(_Beginning().repr(value))
+
+
+class _Beginning(reprlib.Repr):
+    """The beginning of a list or an object, however long or deep it is."""
+
+    def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002 - the signature is the library's
+        return str(x) if x.bit_length() <= _LONG_NUMBER else "a number of more than 19 digits"
 
 
 def in_short(text: str) -> str:
     """What a client sent, to be shown back."""
     from liner_mcp.review.privacy import echoed  # see tools.py
 
-    return echoed(text[:ECHO_READ], ECHOED_CHARACTERS)
+    return echoed(text, ECHOED_CHARACTERS)
 
 
 def _whole(value: object) -> int | None:
@@ -149,7 +156,24 @@ def _names(value: object) -> tuple[int | str, ...]:
             if number is None:
                 raise _refused(f"it takes ids (positive whole numbers) and names; {_echo(item)} is neither.")
             found.append(number)
+    texts = [one for one in found if isinstance(one, str)]
+    if len(texts) > MAX_TEXTS:
+        raise _refused(f"it holds {len(texts)} names; at most {MAX_TEXTS} can be asked at once. Ids can be more.")
+    for text in texts:
+        _short(text)
     return tuple(found)
+
+
+def _short(text: str) -> str:
+    """A name or a query. Raises for a text that is longer than any."""
+    if len(text) > MAX_TEXT:
+        raise _refused(f"{_echo(text)} has {len(text)} characters; at most {MAX_TEXT} can be looked for.")
+    return text
+
+
+def _query(value: object) -> str | None:
+    text = _when(value)
+    return None if text is None else _short(text)
 
 
 def _one_of(*known: str) -> BeforeValidator:
@@ -212,11 +236,14 @@ def _seed(value: object) -> str | None:
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        text = str(value).strip()
-        if len(text) <= MAX_SEED:
-            return text or None
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool) and _is_short_seed(value):
+        return str(value).strip() or None
     raise _refused(f"it is a number or a short text, up to {MAX_SEED} characters; {_echo(value)} is not.")
+
+
+def _is_short_seed(value: float | str) -> bool:
+    # Python refuses to write a number of thousands of digits.
+    return len(value.strip()) <= MAX_SEED if isinstance(value, str) else abs(value) < 10**MAX_SEED
 
 
 def _group_by(value: object) -> tuple[str, ...]:
@@ -271,7 +298,7 @@ Names = Annotated[
     WithJsonSchema({"type": "array", "items": {"type": "string"}}),
 ]
 When = Annotated[str | None, BeforeValidator(_when), WithJsonSchema({"type": "string"})]
-Query = Annotated[str | None, BeforeValidator(_when), WithJsonSchema({"type": "string"})]
+Query = Annotated[str | None, BeforeValidator(_query), WithJsonSchema({"type": "string"})]
 Flag = Annotated[bool | None, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
 Seconds = Annotated[int | None, BeforeValidator(_seconds), WithJsonSchema({"type": "integer", "minimum": 0})]
 Include = Annotated[
@@ -322,12 +349,14 @@ SummaryChars = Annotated[int, _between(0, 4000, 600), WithJsonSchema(_summary_ch
 
 def unknown_arguments(tool: str, unknown: Iterable[str], known: Iterable[str]) -> str:
     """That `tool` has no such arguments, what may be meant, and which it takes."""
-    names = list(known)
+    names, wrong = list(known), list(unknown)
     sentences: list[str] = []
-    for argument in unknown:
-        near = difflib.get_close_matches(argument, names, n=1)
+    for argument in wrong[:MOST_REFUSED]:
+        near = difflib.get_close_matches(argument[:ECHOED_CHARACTERS], names, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         sentences.append(f"{tool} has no argument {_echo(argument)}.{hint}")
+    if len(wrong) > MOST_REFUSED:
+        sentences.append(f"{len(wrong) - MOST_REFUSED} more are unknown.")
     return " ".join([*sentences, f"It takes {', '.join(names)}."])
 
 
@@ -337,4 +366,7 @@ def refusal(error: ValidationError) -> str:
     for row in error.errors(include_url=False, include_input=False):
         argument = str(row["loc"][0]) if row["loc"] else ""
         sentences.append(f"{argument} is missing." if row["type"] == "missing" else f"{argument}: {row['msg']}")
-    return " ".join(dict.fromkeys(sentences))
+    told = list(dict.fromkeys(sentences))
+    if len(told) > MOST_REFUSED:
+        told[MOST_REFUSED:] = [f"{len(told) - MOST_REFUSED} more arguments cannot be used either."]
+    return " ".join(told)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, Protocol, cast
 
 import anyio
@@ -203,7 +204,7 @@ def asked_ids(arguments: Mapping[str, Any]) -> dict[str, Any]:
         given = items(_unpacked(arguments.get(name)))
         if given and given != [None]:
             shown = (_shown_id(one) for one in given)
-            asked[name] = [one for one in shown if one is not None][:MOST_IDS]
+            asked[name] = list(islice((one for one in shown if one is not None), MOST_IDS))
             asked[f"{name}_count"] = len(given)
     return asked
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from liner_mcp.review.directory import Kind
 
 MAX_COMPLETIONS = 100  # the protocol's limit
+MAX_BEGUN = 200  # characters typed so far; no name is as long
 PERIODS = ("today", "yesterday", "this_week", "last_week", "this_month", "last_month")
 NAMED: dict[str, tuple[Kind, ...]] = {"agent": ("agents", "agent_groups"), "order": ("orders",)}
 
@@ -36,6 +37,8 @@ class Completions:
         context: CompletionContext | None,  # noqa: ARG002 - the protocol's signature
     ) -> Completion | None:
         """What could be meant; nothing at all when it cannot be told, for a completion is a courtesy."""
+        if len(argument.value) > MAX_BEGUN:
+            return None
         if argument.name == "period":
             found = [period for period in PERIODS if period.startswith(argument.value)]
         else:

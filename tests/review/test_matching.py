@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.review.matching import LISTED, Candidate, contains, folded, resolve, resolve_name
+from liner_mcp.review.matching import LISTED, Candidate, Candidates, contains, folded, resolve, resolve_name
 
 PEOPLE = (
     Candidate((101,), "Anna Petrova", ("Petrova Anna",)),
@@ -21,12 +21,12 @@ PEOPLE = (
 
 
 def resolved(name: str) -> tuple[int, ...]:
-    return resolve_name("agents", name, PEOPLE).ids
+    return resolve_name("agents", name, Candidates(PEOPLE)).ids
 
 
 def refusal(name: str, candidates: tuple[Candidate, ...] = PEOPLE) -> str:
     with pytest.raises(InvalidArgument) as raised:
-        resolve_name("agents", name, candidates)
+        resolve_name("agents", name, Candidates(candidates))
     return str(raised.value)
 
 
@@ -57,13 +57,18 @@ def test_a_name_finds_what_it_means(name: str, ids: tuple[int, ...]) -> None:
 
 def test_an_exact_name_wins_over_longer_ones() -> None:
     parks = (Candidate((1,), "Park"), Candidate((2,), "Park Lane"), Candidate((3,), "Central Park"))
-    assert resolve_name("orders", "park", parks).ids == (1,)
-    assert resolve_name("orders", "park l", parks).ids == (2,)
+    assert resolve_name("orders", "park", Candidates(parks)).ids == (1,)
+    assert resolve_name("orders", "park l", Candidates(parks)).ids == (2,)
 
 
 def test_numbers_are_ids_and_everything_found_comes_once_in_the_order_asked() -> None:
-    assert resolve("agents", [999, "Anna Petrova", "вечерняя смена", 101, 104], PEOPLE) == (999, 101, 106, 104)
-    assert resolve("agents", [], PEOPLE) == ()
+    assert resolve("agents", [999, "Anna Petrova", "вечерняя смена", 101, 104], Candidates(PEOPLE)) == (
+        999,
+        101,
+        106,
+        104,
+    )
+    assert resolve("agents", [], Candidates(PEOPLE)) == ()
 
 
 def test_two_of_one_name_are_refused_with_their_ids() -> None:
