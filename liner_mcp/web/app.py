@@ -23,7 +23,7 @@ from liner_mcp.server.office import Office
 from liner_mcp.settings import Settings
 from liner_mcp.web.answers import refusal
 from liner_mcp.web.authentication import Authentication, authenticator_from
-from liner_mcp.web.bodies import RestOfBodies, WholeBodies
+from liner_mcp.web.bodies import WholeBodies
 from liner_mcp.web.limits import LIMITS, Limits
 from liner_mcp.web.names import AllowedNames, Cors
 from liner_mcp.web.outside import Prefixed, Sealed
@@ -107,7 +107,6 @@ def create_web_app(
         app = cast("ASGIApp", ProxyHeadersMiddleware(inner, list(settings.mcp_trusted_proxies)))
     app = sealed = Sealed(app)
     app = RequestLog(app, mcp_path=PATH, prefix=settings.mcp_path_prefix)
-    app = RestOfBodies(app, limits)
     return WebApp(app, server.office, sealed, probes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +38,7 @@ from tests.web.support import (
 )
 
 # Long enough for a loaded machine to serve a good request, short enough to wait for.
-HASTY = replace(LIMITS, body_seconds=0.5, head_seconds=0.5, idle_seconds=1, stalled_seconds=0.5)
+HASTY = replace(LIMITS, body_seconds=0.5, head_seconds=0.5, idle_seconds=1, closing_seconds=0.5)
 
 
 def post(origin: str, asked: dict[str, Any], **headers: str) -> httpx.Response:
@@ -112,30 +112,17 @@ def test_a_body_that_does_not_come_before_the_server_has_stopped_is_told_so(line
         assert lines.next("request")["status"] == 503
 
 
-@pytest.mark.parametrize("sent", [0, 1, 2_000_000])
-def test_who_is_refused_while_sending_reads_the_answer_whole_and_then_the_end(liner: DemoLiner, sent: int) -> None:
-    """No reset: whoever is still sending would lose the answer to it."""
-    asked = raw(question("tools/list"), **{"content-length": "2000000", "host": "elsewhere.example"})
-    with serving(liner, limits=replace(LIMITS, rest_seconds=0.5)) as origin, connected(origin) as sock:
-        sock.sendall(asked.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
-        answer = until(sock, b"}}")
-        assert answer.startswith(b"HTTP/1.1 421 ")
-        assert b"connection: close" in answer
-        sock.sendall(b" " * sent)
-        assert sock.recv(1) == b""
-    assert liner.requests == []
-
-
-@pytest.mark.parametrize("said", [b"connection: close", b"Connection: Keep-Alive, Close", b"HTTP/1.0"])
-def test_who_wants_one_answer_alone_may_finish_sending_too(liner: DemoLiner, said: bytes) -> None:
-    """A proxy that does not reuse connections says so in each request, or speaks HTTP/1.0."""
-    head = raw(question("tools/list"), **{"content-length": "2000000"}).partition(b"\r\n\r\n")[0]
-    head = head.replace(b"HTTP/1.1", said) if said.startswith(b"HTTP") else head + b"\r\n" + said
-    with serving(liner, limits=replace(LIMITS, rest_seconds=PATIENCE)) as origin, connected(origin) as sock:
+@pytest.mark.parametrize("host", ["127.0.0.1", "elsewhere.example"])
+def test_who_is_refused_while_sending_reads_the_answer_and_may_send_the_rest(liner: DemoLiner, host: str) -> None:
+    """No reset: a client that is still sending would lose the answer to it."""
+    head = raw(question("tools/list"), **{"content-length": "2000000", "host": host}).partition(b"\r\n\r\n")[0]
+    with serving(liner) as origin, connected(origin) as sock:
         sock.sendall(head + b"\r\n\r\n")
-        assert until(sock, b"}}").startswith(b"HTTP/1.1 413 ")
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 413 " if host == "127.0.0.1" else b"HTTP/1.1 421 ")
         sock.sendall(b" " * 2_000_000)
-        assert sock.recv(1) == b""
+        sock.sendall(b"GET /nowhere HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 404 ")
+    assert liner.requests == []
 
 
 @pytest.mark.parametrize(("host", "status"), [("127.0.0.1", b"413"), ("elsewhere.example", b"421")])
@@ -159,10 +146,10 @@ def test_a_connection_on_which_nothing_is_said_is_closed(liner: DemoLiner) -> No
         assert read_all(sock) == b""
 
 
-def test_a_head_that_does_not_end_is_answered_408(liner: DemoLiner) -> None:
+def test_a_head_that_does_not_end_does_not_hold_the_connection(liner: DemoLiner) -> None:
     with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
         sock.sendall(b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ")
-        assert read_all(sock).startswith(b"HTTP/1.1 408 ")
+        assert read_all(sock) == b""
 
 
 def test_a_second_head_that_drips_does_not_hold_the_connection(liner: DemoLiner) -> None:
@@ -181,26 +168,10 @@ def test_an_idle_connection_is_kept_for_a_while_and_then_closed(liner: DemoLiner
         assert read_all(sock) == b""
 
 
-def test_a_connection_is_kept_when_the_rest_of_a_refused_question_has_come(liner: DemoLiner) -> None:
-    head = raw(question("tools/list"), **{"content-length": "300000"}).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-    with serving(liner, limits=replace(HASTY, idle_seconds=600)) as origin, connected(origin) as sock:
-        sock.sendall(head)
-        assert until(sock, b"}}").startswith(b"HTTP/1.1 413 ")
-        sock.sendall(b" " * 300_000)
-        with connected(origin) as later:  # the time for a head begins later here, and passes
-            later.sendall(b"GET /nowh")
-            assert read_all(later).startswith(b"HTTP/1.1 408 ")
-        sock.sendall(b"GET /nowhere HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
-        assert until(sock, b"}}").startswith(b"HTTP/1.1 404 ")
-
-
 def test_what_is_not_http_is_told_so(liner: DemoLiner) -> None:
     with serving(liner) as origin, connected(origin) as sock:
         sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
-        answer = read_all(sock)
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"nosniff" in answer
-    assert b"not an HTTP request" in answer
+        assert read_all(sock).startswith(b"HTTP/1.1 400 ")
 
 
 def test_200_idle_connections_do_not_keep_the_server_from_answering(liner: DemoLiner) -> None:
@@ -210,15 +181,72 @@ def test_200_idle_connections_do_not_keep_the_server_from_answering(liner: DemoL
         assert not result(post(origin, call("list_call_records", call_id=7003900)))["isError"]
 
 
-def test_a_connection_too_many_is_told_to_come_again(liner: DemoLiner) -> None:
+@pytest.mark.parametrize("said", [b"", b"GET /heal", b"OPTIONS /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"])
+def test_idle_connections_at_the_limit_make_room_for_a_new_one(liner: DemoLiner, said: bytes) -> None:
     with serving(liner, limits=replace(LIMITS, connections=3)) as origin, ExitStack() as held:
-        for _ in range(3):
+        for _ in range(10):
             sock = held.enter_context(connected(origin))
-            sock.sendall(b"GET /nowhere HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
-            until(sock, b"}}")
-        answer = read_all(held.enter_context(connected(origin)))
-        assert answer.startswith(b"HTTP/1.1 503 ")
-        assert b"retry-after: 5" in answer
+            sock.sendall(said)
+        assert httpx.get(f"{origin}/health").status_code == 200
+        assert not result(post(origin, call("list_call_records", call_id=7003900)))["isError"]
+
+
+def test_a_connection_whose_request_runs_does_not_make_room(liner: DemoLiner) -> None:
+    slow = Watched(liner)
+    with serving(slow, limits=replace(LIMITS, connections=2)) as origin, connected(origin) as busy:
+        busy.sendall(raw(call("list_call_records", call_id=7003900)))
+        assert slow.reached.wait(PATIENCE)
+        for _ in range(5):
+            assert httpx.get(f"{origin}/health").status_code == 200
+        assert slow.running > 0
+
+
+def test_a_connection_too_many_is_closed_when_requests_run_on_all_others(liner: DemoLiner) -> None:
+    slow = Watched(liner)
+    with serving(slow, limits=replace(LIMITS, connections=1)) as origin:
+        with connected(origin) as busy:
+            busy.sendall(raw(call("list_call_records", call_id=7003900)))
+            assert slow.reached.wait(PATIENCE)
+            with connected(origin) as late:
+                assert read_all(late) == b""
+        assert slow.left.wait(PATIENCE)
+        for _ in in_time():
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{origin}/health").status_code == 200:
+                    break
+
+
+@pytest.mark.parametrize("era", [MODERN, LEGACY])
+def test_a_request_sent_before_the_last_answer_is_the_last_on_its_connection(liner: DemoLiner, era: str) -> None:
+    """Else a client could let requests wait in memory without end."""
+    with serving(liner) as origin, connected(origin) as sock:
+        sock.sendall(raw(question("tools/list", era)) * 3)
+        answers = read_all(sock)
+    assert answers.count(b"HTTP/1.1 200 ") == 2
+    assert answers.count(b"connection: close") == 1
+
+
+def test_a_body_in_very_small_chunks_is_not_read_to_its_end(liner: DemoLiner) -> None:
+    """Each chunk costs the parser the same, however small: this one would take it seconds."""
+    head = raw(question("tools/list"), host="elsewhere.example").partition(b"\r\n\r\n")[0]
+    head = head.replace(b"content-length", b"x-length") + b"\r\ntransfer-encoding: chunked\r\n\r\n"
+    limits = replace(LIMITS, parse_seconds=0.01)
+    with serving(liner, limits=limits) as origin, connected(origin) as sock:
+        sock.sendall(head)
+        assert until(sock, b"}}").startswith(b"HTTP/1.1 421 ")
+        with pytest.raises(OSError, match=r"reset|pipe|abort"):
+            sock.sendall(b"1\r\nx\r\n" * 10_000_000)
+
+
+def test_a_request_with_two_lengths_is_refused_and_its_connection_closed(liner: DemoLiner) -> None:
+    """A proxy in front could see another end of it than we do, and let a second request through unseen."""
+    head, _, body = raw(question("tools/list"), **{"transfer-encoding": "chunked"}).partition(b"\r\n\r\n")
+    with serving(liner) as origin, connected(origin) as sock:
+        sock.sendall(head + b"\r\n\r\n" + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n")
+        answer = read_all(sock)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"not both" in answer
+    assert answer.count(b"HTTP/1.1") == 1
 
 
 # The reading side ----------------------------------------------------------------------------------------------------
@@ -247,7 +275,7 @@ class Large:
 def test_a_client_that_stops_reading_is_let_go(liner: DemoLiner) -> None:
     large = Large()
     with (
-        serving(liner, authenticator=_only_http(large), limits=HASTY) as origin,
+        serving(liner, authenticator=_only_http(large), limits=HASTY, deadline_seconds=0.5) as origin,
         connected(origin, receive_buffer=4_096) as sock,
     ):
         sock.sendall(raw(question("tools/list")))
@@ -256,9 +284,8 @@ def test_a_client_that_stops_reading_is_let_go(liner: DemoLiner) -> None:
 
 
 def test_a_client_that_reads_slowly_gets_everything(liner: DemoLiner) -> None:
-    limits = replace(HASTY, stalled_seconds=0.05, stalled_bytes=1)
     with (
-        serving(liner, authenticator=_only_http(Large()), limits=limits) as origin,
+        serving(liner, authenticator=_only_http(Large())) as origin,
         connected(origin, receive_buffer=4_096) as sock,
     ):
         sock.sendall(raw(question("tools/list"), connection="close"))
