@@ -25,7 +25,7 @@ from liner_mcp.web.answers import refusal
 from liner_mcp.web.authentication import Authentication, authenticator_from
 from liner_mcp.web.bodies import WholeBodies
 from liner_mcp.web.limits import LIMITS, Limits
-from liner_mcp.web.names import AllowedNames, Cors
+from liner_mcp.web.names import AllowedNames, cors
 from liner_mcp.web.outside import Prefixed, Sealed
 from liner_mcp.web.probes import Probes
 from liner_mcp.web.rates import Crowd, RateLimit
@@ -96,7 +96,7 @@ def create_web_app(
         app = RateLimit(app, settings.mcp_requests_per_minute, limits)
     if authenticator is not None:
         app = authenticator(CallerNoted(app))
-    app = Cors(app, settings)
+    app = cors(app)
     app = AllowedNames(app, settings)
     app = probes = Probes(app, server.office, limits)
     if settings.mcp_path_prefix:
