@@ -29,7 +29,7 @@ from liner_mcp.web.names import AllowedNames, cors
 from liner_mcp.web.outside import Prefixed, Sealed
 from liner_mcp.web.probes import Probes
 from liner_mcp.web.rates import Crowd, RateLimit
-from liner_mcp.web.request_log import CallerNoted, RequestLog
+from liner_mcp.web.request_log import RequestLog
 
 if TYPE_CHECKING:
     import httpx
@@ -95,7 +95,7 @@ def create_web_app(
     if settings.mcp_requests_per_minute:
         app = RateLimit(app, settings.mcp_requests_per_minute, limits)
     if authenticator is not None:
-        app = authenticator(CallerNoted(app))
+        app = authenticator(app)
     app = cors(app)
     app = AllowedNames(app, settings)
     app = probes = Probes(app, server.office, limits)
