@@ -3,7 +3,7 @@
 uvicorn waits without end for the head of a request and for a client that does not read. Its `limit_concurrency` counts
 open connections and answers 503 to every request above the limit, `/health` too, so silent sockets would keep the
 server unhealthy. Here each connection always has one timer, and at the limit the one that has been idle longest is
-closed, so that a new client is always heard.
+closed, so that a new client is always served.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Connections:
         if len(self.open) > self.limits.connections:
             oldest = next(iter(self.idle))  # the newest one, when requests run on all others
             del self.idle[oldest]
+            self.open.remove(oldest)  # now, because several may come before asyncio reports the end of this one
             oldest.abort()
 
 
@@ -60,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._received = False  # something came since the last answer
         self._parse_seconds = 0.0  # of the processor, since the last request
 
-    # Told by asyncio ------------------------------------------------------------------------------------------------
+    # Called by asyncio -----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -102,7 +103,7 @@ class Connection(asyncio.Protocol):
         self._all.idle.pop(self, None)
         self._http.connection_lost(exc)
 
-    # Told by the application ----------------------------------------------------------------------------------------
+    # Called by the application ---------------------------------------------------------------------------------------
 
     def begin_request(self) -> bool:
         """Whether the request may be followed by another one.
@@ -117,7 +118,7 @@ class Connection(asyncio.Protocol):
         return alone
 
     def end_request(self) -> None:
-        """The answer is sent as far as we are concerned; the other side may still have to read it."""
+        """The answer is handed to the socket; the client may still have to read it."""
         self._busy = self._received = False
         if self in self._all.open:
             self._all.idle[self] = None

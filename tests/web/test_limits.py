@@ -127,7 +127,7 @@ def test_who_is_refused_while_sending_reads_the_answer_and_may_send_the_rest(lin
 
 @pytest.mark.parametrize(("host", "status"), [("127.0.0.1", b"413"), ("elsewhere.example", b"421")])
 def test_a_refused_question_is_answered_once_though_its_rest_is_broken(
-    liner: DemoLiner, host: str, status: bytes
+    liner: DemoLiner, host: str, status: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = raw(question("tools/list"), host=host).partition(b"\r\n\r\n")[0]
     head = head.replace(b"content-length", b"x-length") + b"\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -136,6 +136,7 @@ def test_a_refused_question_is_answered_once_though_its_rest_is_broken(
         assert until(sock, b"}}").startswith(b"HTTP/1.1 " + status)
         sock.sendall(b"\r\nnot the length of a chunk\r\n")
         assert read_all(sock) == b""
+    assert "Traceback" not in caplog.text
 
 
 # Connections ---------------------------------------------------------------------------------------------------------
@@ -150,6 +151,24 @@ def test_a_head_that_does_not_end_does_not_hold_the_connection(liner: DemoLiner)
     with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
         sock.sendall(b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ")
         assert read_all(sock) == b""
+
+
+def test_a_head_that_drips_ends_as_well(liner: DemoLiner) -> None:
+    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+        sock.sendall(b"POST /mcp HTTP/1.1\r\nx-slow: ")
+        sock.settimeout(0.05)
+        ended = False
+        for _ in in_time():
+            try:
+                sock.sendall(b"a")
+                ended = sock.recv(1_000) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+            if ended:
+                break
+        assert ended
 
 
 def test_a_second_head_that_drips_does_not_hold_the_connection(liner: DemoLiner) -> None:
@@ -183,10 +202,13 @@ def test_200_idle_connections_do_not_keep_the_server_from_answering(liner: DemoL
 
 @pytest.mark.parametrize("said", [b"", b"GET /heal", b"OPTIONS /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"])
 def test_idle_connections_at_the_limit_make_room_for_a_new_one(liner: DemoLiner, said: bytes) -> None:
-    with serving(liner, limits=replace(LIMITS, connections=3)) as origin, ExitStack() as held:
-        for _ in range(10):
-            sock = held.enter_context(connected(origin))
+    patient = replace(LIMITS, connections=3, head_seconds=600, idle_seconds=600)
+    with serving(liner, limits=patient) as origin, ExitStack() as held:
+        socks = [held.enter_context(connected(origin)) for _ in range(10)]
+        for sock in socks[-3:]:
             sock.sendall(said)
+        for sock in socks[:-3]:
+            assert read_all(sock) == b""
         assert httpx.get(f"{origin}/health").status_code == 200
         assert not result(post(origin, call("list_call_records", call_id=7003900)))["isError"]
 
@@ -196,9 +218,12 @@ def test_a_connection_whose_request_runs_does_not_make_room(liner: DemoLiner) ->
     with serving(slow, limits=replace(LIMITS, connections=2)) as origin, connected(origin) as busy:
         busy.sendall(raw(call("list_call_records", call_id=7003900)))
         assert slow.reached.wait(PATIENCE)
-        for _ in range(5):
+        with ExitStack() as held:
+            for _ in range(5):
+                held.enter_context(connected(origin))
             assert httpx.get(f"{origin}/health").status_code == 200
-        assert slow.running > 0
+        assert httpx.get(f"{origin}/health").status_code == 200
+        assert not slow.left.is_set()
 
 
 def test_a_connection_too_many_is_closed_when_requests_run_on_all_others(liner: DemoLiner) -> None:
@@ -230,7 +255,7 @@ def test_a_body_in_very_small_chunks_is_not_read_to_its_end(liner: DemoLiner) ->
     """Each chunk costs the parser the same, however small: this one would take it seconds."""
     head = raw(question("tools/list"), host="elsewhere.example").partition(b"\r\n\r\n")[0]
     head = head.replace(b"content-length", b"x-length") + b"\r\ntransfer-encoding: chunked\r\n\r\n"
-    limits = replace(LIMITS, parse_seconds=0.01)
+    limits = replace(LIMITS, parse_seconds=0.01, head_seconds=600)
     with serving(liner, limits=limits) as origin, connected(origin) as sock:
         sock.sendall(head)
         assert until(sock, b"}}").startswith(b"HTTP/1.1 421 ")
