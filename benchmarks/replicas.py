@@ -62,7 +62,7 @@ def main() -> None:
                 replicas = [stack.enter_context(ours("--demo")) for _ in range(2)]
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
                 origins = [replica.url.removesuffix("/mcp") for replica in replicas]
-                url = stack.enter_context(balanced(folder, origins)) + "/mcp"
+                url = stack.enter_context(balanced(folder, origins, requests=("100000r/s", "10000"))) + "/mcp"
                 anyio.run(_asked, run, url, replicas[0], asked.calls)
             runs.append(run)
             print(_shown(run), flush=True)

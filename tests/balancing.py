@@ -19,13 +19,22 @@ _EXAMPLES = ("server 10.0.0.11:8080;", "server 10.0.0.12:8080;")
 
 
 @contextmanager
-def balanced(folder: Path, replicas: Sequence[str], *, below_a_path: bool = False) -> Generator[str]:
-    """The origin at which nginx answers for `replicas`, which are origins; `folder` takes what it writes."""
+def balanced(
+    folder: Path, replicas: Sequence[str], *, below_a_path: bool = False, requests: tuple[str, str] = ("50r/s", "200")
+) -> Generator[str]:
+    """The origin at which nginx answers for `replicas`, which are origins; `folder` takes what it writes.
+
+    `requests` replaces the documented rate and burst of one address.
+    """
     assert NGINX
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    (folder / "nginx.conf").write_text(configuration(replicas, port, below_a_path=below_a_path), encoding="utf-8")
+    text = configuration(replicas, port, below_a_path=below_a_path)
+    for documented, chosen in zip(("rate=50r/s", "burst=200"), requests, strict=True):
+        assert documented in text
+        text = text.replace(documented, documented.partition("=")[0] + "=" + chosen)
+    (folder / "nginx.conf").write_text(text, encoding="utf-8")
     command = [NGINX, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:

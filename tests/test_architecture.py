@@ -68,6 +68,7 @@ ONLY_IN: dict[str, set[str]] = {
     "mcp": {"server/", "web/app.py", "checkup.py", "tour.py"},
     "opentelemetry": {"telemetry/export.py", "telemetry/instruments.py"},
     "uvicorn": {"web/"},
+    "h11": {"web/connection.py"},
     "starlette": {"web/"},
     "sse_starlette": {"web/server.py"},
     "phonenumbers": {"review/numbering.py"},

@@ -58,7 +58,12 @@ def test_nginx_takes_what_we_take() -> None:
 def test_the_page_tells_our_limits() -> None:
     words = " ".join(DEPLOYMENT.split())
     assert f"closed after {LIMITS.idle_seconds} s" in words
-    assert f"takes {LIMITS.requests_at_once} requests and {LIMITS.connections} connections at once" in words
+    assert f"{LIMITS.parse_seconds} s of the processor" in words
+    assert f"{LIMITS.request_seconds(0):g} s more than `LINER_DEADLINE_SECONDS`" in words
+    assert f"within {LIMITS.body_seconds} s is answered 408" in words
+    assert LIMITS.head_seconds == 10  # written in words
+    assert f"answers {LIMITS.requests_at_once} requests at once" in words
+    assert f"holds {LIMITS.connections} connections" in words
     assert f"`LINER_DEADLINE_SECONDS` and {LIMITS.closing_seconds:g} s more" in words
     fields = Settings.model_fields
     pace, at_once = fields["requests_per_second"].default, fields["concurrency"].default

@@ -22,23 +22,6 @@ SAFE_HEADERS = {
 def refusal(status: int, sentence: str, **headers: str) -> Response:
     """A refusal as an ASGI response; `retry_after="1"` becomes the header Retry-After."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(_body(status, sentence), status, named, media_type="application/json")
-
-
-def raw_refusal(status: int, sentence: str, **headers: str) -> bytes:
-    """The same as bytes, for a connection on which there is no request to answer; says that it is closed."""
-    body = _body(status, sentence)
-    named = {
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        "connection": "close",
-        **SAFE_HEADERS,
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in named.items())]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
-
-
-def _body(status: int, sentence: str) -> bytes:
     code = _INVALID_REQUEST if status < HTTPStatus.INTERNAL_SERVER_ERROR else _INTERNAL_ERROR
-    return json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": sentence}}).encode()
+    error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": sentence}}
+    return Response(json.dumps(error), status, named, media_type="application/json")

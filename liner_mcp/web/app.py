@@ -23,13 +23,13 @@ from liner_mcp.server.office import Office
 from liner_mcp.settings import Settings
 from liner_mcp.web.answers import refusal
 from liner_mcp.web.authentication import Authentication, authenticator_from
-from liner_mcp.web.bodies import RestOfBodies, WholeBodies
+from liner_mcp.web.bodies import WholeBodies
 from liner_mcp.web.limits import LIMITS, Limits
-from liner_mcp.web.names import AllowedNames, Cors
+from liner_mcp.web.names import AllowedNames, cors
 from liner_mcp.web.outside import Prefixed, Sealed
 from liner_mcp.web.probes import Probes
 from liner_mcp.web.rates import Crowd, RateLimit
-from liner_mcp.web.request_log import CallerNoted, RequestLog
+from liner_mcp.web.request_log import RequestLog
 
 if TYPE_CHECKING:
     import httpx
@@ -95,8 +95,8 @@ def create_web_app(
     if settings.mcp_requests_per_minute:
         app = RateLimit(app, settings.mcp_requests_per_minute, limits)
     if authenticator is not None:
-        app = authenticator(CallerNoted(app))
-    app = Cors(app, settings)
+        app = authenticator(app)
+    app = cors(app)
     app = AllowedNames(app, settings)
     app = probes = Probes(app, server.office, limits)
     if settings.mcp_path_prefix:
@@ -107,7 +107,6 @@ def create_web_app(
         app = cast("ASGIApp", ProxyHeadersMiddleware(inner, list(settings.mcp_trusted_proxies)))
     app = sealed = Sealed(app)
     app = RequestLog(app, mcp_path=PATH, prefix=settings.mcp_path_prefix)
-    app = RestOfBodies(app, limits)
     return WebApp(app, server.office, sealed, probes)
 
 

@@ -6,17 +6,16 @@ token, so nothing there can log it or send it on.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 
 from liner_mcp.server.callers import SCOPE_KEY, Caller
+from liner_mcp.server.noted import NOTED_KEY, Noted
 from liner_mcp.web.answers import refusal
 from liner_mcp.web.bearer import (
     WELL_KNOWN,
     Authenticator,
-    OAuthAuthenticator,
     ProtectedResource,
     Refusal,
     challenge,
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from liner_mcp.settings import Settings
-
-PUBLIC = ("/health", "/ready")
 
 _CREDENTIALS = (b"authorization", b"proxy-authorization", b"cookie")
 
@@ -56,46 +53,36 @@ def authenticator_from(settings: Settings) -> Authenticator | None:
 class Authentication:
     """Lets a request through to `app` with its `Caller` in `scope[SCOPE_KEY]`, or answers 401, 403 or 503 itself.
 
-    `mcp_path` is where MCP is served, for the metadata of an audience that is no address. Whoever answers CORS
-    preflights stands before this wrapper, for a preflight carries no token; and so does whoever takes the prefix of a
-    proxy off the path and leaves it in `root_path`.
+    `mcp_path` is where MCP is served, for the metadata of an audience that is no address. /health and /ready are
+    answered before this wrapper, and CORS preflights, which carry no token; the prefix of a proxy is in `root_path`.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        authenticator: Authenticator,
-        *,
-        public: Collection[str] = PUBLIC,
-        mcp_path: str = "/mcp",
-    ) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, *, mcp_path: str = "/mcp") -> None:
         self._app = app
         self._authenticator = authenticator
-        self._public = frozenset(public)
         self._mcp_path = mcp_path
-        self._resource = authenticator.resource if isinstance(authenticator, OAuthAuthenticator) else None
+        self._resource = authenticator.resource
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-        elif scope["type"] == "http":
+        if scope["type"] == "http":
             await self._request(scope, receive, send)
-        else:  # we serve no web socket, and one must not slip past the door
-            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        elif scope["type"] == "lifespan":  # and not a web socket: we serve none
+            await self._app(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
             await self._metadata(path, scope)(scope, receive, send)
             return
-        if path in self._public:
-            await self._app(_without_credentials(scope), receive, send)
-            return
         who = await self._identify(scope)
         if isinstance(who, Refusal):
             await self._refusal(who, scope)(scope, receive, send)
             return
-        await self._app({**_without_credentials(scope), SCOPE_KEY: who}, receive, send)
+        noted = scope.get(NOTED_KEY)
+        if isinstance(noted, Noted):
+            noted.caller = who.name
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _CREDENTIALS]
+        await self._app({**scope, "headers": headers, SCOPE_KEY: who}, receive, send)
 
     async def _identify(self, scope: Scope) -> Caller | Refusal:
         given = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
@@ -131,10 +118,3 @@ class Authentication:
         host = next((value for name, value in scope["headers"] if name.lower() == b"host"), b"localhost")
         name = "".join(c for c in host.decode("latin-1") if c.isascii() and (c.isalnum() or c in "-._:[]"))
         return f"{scope.get('scheme', 'http')}://{name}{scope.get('root_path', '')}{self._mcp_path}"
-
-
-def _without_credentials(scope: Scope) -> dict[str, Any]:
-    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _CREDENTIALS]
-    passed = {**scope, "headers": headers}
-    passed.pop(SCOPE_KEY, None)
-    return passed

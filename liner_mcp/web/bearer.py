@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from liner_mcp.server.callers import Caller
@@ -43,14 +43,6 @@ MALFORMED = Refusal(401, "invalid_token", ADVICE)
 INVALID = Refusal(401, "invalid_token", NOT_VALID)
 
 
-class Authenticator(Protocol):
-    """Who knows the callers."""
-
-    async def identify(self, authorization: str | None) -> Caller | Refusal:
-        """Whoever sent this Authorization header, or why nobody did. Never raises for what a caller can send."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class ProtectedResource:
     """What a client must know to get a token for us. `audience` is the address of the MCP endpoint, or another name."""
@@ -75,17 +67,21 @@ class ProtectedResource:
         }
 
 
+class Authenticator(Protocol):
+    """Who knows the callers. `resource` is what clients must know to get a token, when an issuer gives them out."""
+
+    @property
+    def resource(self) -> ProtectedResource | None: ...
+
+    async def identify(self, authorization: str | None) -> Caller | Refusal:
+        """Whoever sent this Authorization header, or why nobody did. Never raises for what a caller can send."""
+        ...
+
+
 def metadata_address(location: str) -> str:
     """Where the metadata of a resource stands: the well-known path before its own (RFC 9728 section 3.1)."""
     parts = urlsplit(location)
     return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
-
-
-@runtime_checkable
-class OAuthAuthenticator(Authenticator, Protocol):
-    """An authenticator whose tokens an issuer gives out, which clients look up."""
-
-    resource: ProtectedResource
 
 
 def bearer_token(authorization: str | None) -> str | Refusal:

@@ -1,108 +1,134 @@
-"""One TCP connection: uvicorn's, with an end to patience.
+"""Limits on TCP connections, around uvicorn's HTTP protocol: how many are open, and how long each may wait.
 
-uvicorn waits for ever for the head of a request, for a client that does not read, and lets connections be as many as
-come. Each of that pins a file and memory, so it is bounded here, where the socket is at hand.
+uvicorn waits without end for the head of a request and for a client that does not read. Its `limit_concurrency` counts
+open connections and answers 503 to every request above the limit, `/health` too, so silent sockets would keep the
+server unhealthy. Here each connection always has one timer, and at the limit the one that has been idle longest is
+closed, so that a new client is always served.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+import time
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from liner_mcp.web.answers import raw_refusal
-from liner_mcp.web.limits import LIMITS, Limits
+from liner_mcp.web.limits import Limits
+
+STATE_KEY = "liner_mcp.connection"
+"""Where `scope["state"]` holds the connection of a request."""
+
+_SLICE_BYTES = 16 * 1024  # the parser's time is looked at after each: one-byte chunks cost 30 ms in so many bytes
 
 
-class Connection(H11Protocol):
-    """An HTTP/1.1 connection that is closed when the other side keeps it waiting too long."""
+class Connections:
+    """The open connections of one server. A request may take `request_seconds`, from its head to its answer."""
 
-    limits: ClassVar[Limits] = LIMITS
+    def __init__(self, limits: Limits, request_seconds: float) -> None:
+        self.limits = limits
+        self.request_seconds = request_seconds
+        self.open: set[Connection] = set()
+        self.idle: dict[Connection, None] = {}  # the one that has been idle longest comes first
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._read_timer: asyncio.TimerHandle | None = None
-        self._begun = False
+    @property
+    def protocol(self) -> type[asyncio.Protocol]:
+        """For `uvicorn.Config(http=…)`, which only calls it."""
+        return cast("type[asyncio.Protocol]", self._connection)
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
-        super().connection_made(transport)
-        if len(self.connections) > self.limits.connections:
-            self._close_with(503, "The server holds as many connections as it can. Try again soon.", retry_after="5")
-            return
-        self._head_timer = self.loop.call_later(self.limits.head_seconds, self._no_head)
+    def _connection(self, **of_uvicorn: Any) -> Connection:
+        return Connection(self, **of_uvicorn)
+
+    def close_idle_above_limit(self) -> None:
+        if len(self.open) > self.limits.connections:
+            oldest = next(iter(self.idle))  # the newest one, when requests run on all others
+            del self.idle[oldest]
+            self.open.remove(oldest)  # now, because several may come before asyncio reports the end of this one
+            oldest.abort()
+
+
+class Connection(asyncio.Protocol):
+    """Passes everything on to uvicorn's protocol. It relies on nothing of that but asyncio's interface."""
+
+    def __init__(self, connections: Connections, *, app_state: dict[str, Any], _loop: Any = None, **more: Any) -> None:
+        self._all = connections
+        self._limits = connections.limits
+        self._http = H11Protocol(app_state={**app_state, STATE_KEY: self}, _loop=_loop, **more)
+        self._loop = _loop or asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._busy = False  # a request is being answered
+        self._received = False  # something came since the last answer
+        self._parse_seconds = 0.0  # of the processor, since the last request
+
+    # Called by asyncio -----------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._http.connection_made(self._transport)
+        self._all.open.add(self)
+        self._all.idle[self] = None
+        self._abort_after(self._limits.head_seconds)
+        self._all.close_idle_above_limit()
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
-            return
-        self._begun = True
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison] - None before the first request
-            self._stop(self._head_timer)
-            self._head_timer = None
-        elif self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
-            # The rest of a question that was refused before it was whole: from here on the connection is idle.
-            self._stop(self._head_timer)
-            self._head_timer = None
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-        elif self._head_timer is None and not self.transport.is_closing():
-            # Not prolonged by more bytes: a head that drips must end as well.
-            self._head_timer = self.loop.call_later(self.limits.head_seconds, self._no_head)
+        if not self._busy and not self._received:
+            self._received = True
+            self._abort_after(self._limits.head_seconds)  # more bytes do not prolong it: a head that drips ends too
+        for start in range(0, len(data), _SLICE_BYTES):
+            begun = time.thread_time()
+            try:
+                self._http.data_received(data[start : start + _SLICE_BYTES])
+            except h11.LocalProtocolError:  # uvicorn answers 400, though the request has its answer already
+                self.abort()
+            self._parse_seconds += time.thread_time() - begun
+            if self._parse_seconds > self._limits.parse_seconds:
+                self.abort()
+            if self._transport.is_closing():
+                return
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop(self._head_timer)
-        self._stop(self._read_timer)
-        super().connection_lost(exc)
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the signature is uvicorn's
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._close_with(400, "That is not an HTTP request that can be understood.")
-        else:
-            self.transport.close()  # a second answer to a refused question would read as one to the next
+    def eof_received(self) -> None:
+        self._http.eof_received()
 
     def pause_writing(self) -> None:
-        super().pause_writing()
-        self._watch_reader()
+        self._http.pause_writing()
 
     def resume_writing(self) -> None:
-        super().resume_writing()
-        self._stop(self._read_timer)
-        self._read_timer = None
+        self._http.resume_writing()
 
-    def timeout_keep_alive_handler(self) -> None:
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()  # the answer was never read: closing would wait for that
-        else:
-            super().timeout_keep_alive_handler()
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._all.open.discard(self)
+        self._all.idle.pop(self, None)
+        self._http.connection_lost(exc)
 
-    def _no_head(self) -> None:
-        if self.transport.is_closing():
-            return
-        if self._begun and self.cycle is None:  # pyright: ignore[reportUnnecessaryComparison] - None before the first request
-            self._close_with(408, "The request did not come whole in time. Send it again.")
-        else:
-            self.transport.close()
+    # Called by the application ---------------------------------------------------------------------------------------
 
-    def _watch_reader(self) -> None:
-        """Look again after a while; whoever has then not taken enough gets no more."""
-        left = self.transport.get_write_buffer_size()
-        self._read_timer = self.loop.call_later(self.limits.stalled_seconds, self._check_reader, left)
+    def begin_request(self) -> bool:
+        """Whether the request may be followed by another one.
 
-    def _check_reader(self, before: int) -> None:
-        if before - self.transport.get_write_buffer_size() < self.limits.stalled_bytes:
-            self.transport.abort()
-        else:
-            self._watch_reader()
+        It may not when it was sent before the previous answer: the rest of such a pipeline would wait in memory, and
+        uvicorn reads on while an answer is made. The client has to send the rest again (RFC 9112 section 9.3.2).
+        """
+        alone = self._received
+        self._busy, self._parse_seconds = True, 0.0
+        self._all.idle.pop(self, None)
+        self._abort_after(self._all.request_seconds)
+        return alone
 
-    def _close_with(self, status: int, sentence: str, **headers: str) -> None:
-        self.transport.write(raw_refusal(status, sentence, **headers))
-        self.transport.close()
+    def end_request(self) -> None:
+        """The answer is handed to the socket; the client may still have to read it."""
+        self._busy = self._received = False
+        if self in self._all.open:
+            self._all.idle[self] = None
+            # uvicorn closes it a little before, but waits without end until an answer has been read.
+            self._abort_after(self._limits.idle_seconds + 1)
 
-    @staticmethod
-    def _stop(timer: asyncio.TimerHandle | None) -> None:
-        if timer is not None:
-            timer.cancel()
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _abort_after(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self.abort)

@@ -30,12 +30,10 @@ logger = logging.getLogger(__name__)
 Key = dict[str, str]
 
 KEYS_SECONDS = 300.0  # a key that was withdrawn serves at most this much longer
-DISCOVERY_SECONDS = 3_600.0  # where the keys are changes with a migration, not with a rotation
 RETRY_SECONDS = 10.0  # between two attempts, whatever callers send; a rotated key is known after this at the latest
 STALE_SECONDS = 86_400.0  # how long keys serve while the issuer is down: a day to mend it
 FETCH_SECONDS = 5.0  # for all of one attempt: somebody's request is waiting
 MAX_DOCUMENT_BYTES = 500_000  # the large public issuers' documents have less than 20,000
-MAX_KEYS = 100
 
 # What of a key is public. Private parts that an issuer published by mistake are not kept.
 _PUBLIC_PARTS = ("kty", "kid", "use", "alg", "crv", "n", "e", "x", "y")
@@ -58,8 +56,6 @@ class Issuer:
         self._fetched = 0.0  # when the keys came
         self._attempted: float | None = None  # when the last attempt ended
         self._trouble: str | None = None  # why the last attempt failed
-        self._keys_address: str | None = None
-        self._discovered = 0.0
         self._turn = anyio.Lock()
 
     async def keys(self, kid: str | None) -> list[Key]:
@@ -123,7 +119,7 @@ class Issuer:
                 async with httpx.AsyncClient(
                     headers={
                         "Accept": "application/json",
-                        "Accept-Encoding": "identity",  # a compressed document could be a bomb
+                        "Accept-Encoding": "identity",
                         "User-Agent": f"liner-mcp/{__version__}",
                     },
                     timeout=FETCH_SECONDS,
@@ -131,35 +127,19 @@ class Issuer:
                     trust_env=not self._issuer.startswith("http://"),  # plain http is loopback: no proxy before it
                     transport=self._transport,
                 ) as http:
-                    return await self._keys_over(http)
+                    return keys_in(await _document(http, await self._discover(http)))
         except TimeoutError:
             raise Unreachable("It did not answer in time.") from None
 
-    async def _keys_over(self, http: httpx.AsyncClient) -> list[Key]:
-        if self._keys_address is None or self._clock() - self._discovered > DISCOVERY_SECONDS:
-            self._keys_address = await self._discover(http)
-            self._discovered = self._clock()
-        try:
-            return keys_in(await _document(http, self._keys_address))
-        except Unreachable:
-            self._keys_address = None  # it may have moved: looked up again with the next attempt
-            raise
-
     async def _discover(self, http: httpx.AsyncClient) -> str:
         """Where the keys are, as the issuer's own metadata says."""
-        reason = "It has no metadata where RFC 8414 and OpenID Connect put it."
+        reasons: list[str] = []
         for address in discovery_addresses(self._issuer):
             try:
-                document = await _document(http, address)
+                return keys_address(self._issuer, await _document(http, address))
             except Unreachable as error:
-                if error.passing:
-                    raise
-                continue  # the next address may have it
-            try:
-                return keys_address(self._issuer, document)
-            except Unreachable as error:
-                reason = str(error)
-        raise Unreachable(reason)
+                reasons.append(str(error))  # the next address may have it
+        raise Unreachable(" ".join(dict.fromkeys(reasons)))
 
 
 # documents ----------------------------------------------------------------------------------------------------------
@@ -168,7 +148,7 @@ class Issuer:
 async def _document(http: httpx.AsyncClient, address: str) -> dict[str, Any]:
     """The JSON object at an address.
 
-    Raises: Unreachable; `passing` when there was no answer at all.
+    Raises: Unreachable, with the reason.
     """
     import httpx
 
@@ -176,13 +156,11 @@ async def _document(http: httpx.AsyncClient, address: str) -> dict[str, Any]:
     try:
         async with http.stream("GET", address) as response:
             if response.status_code != 200:
-                raise Unreachable(f"It answers HTTP {response.status_code} where its keys should be.", passing=False)
-            if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise Unreachable("Its answer is compressed, though that was not asked for.", passing=False)
-            async for piece in response.aiter_raw():
+                raise Unreachable(f"It answers HTTP {response.status_code} where its metadata or keys should be.")
+            async for piece in response.aiter_raw():  # as it comes: a compressed document could be a bomb
                 body += piece
                 if len(body) > MAX_DOCUMENT_BYTES:
-                    raise Unreachable(f"Its answer has more than {MAX_DOCUMENT_BYTES:,} bytes.", passing=False)
+                    raise Unreachable(f"Its answer has more than {MAX_DOCUMENT_BYTES:,} bytes.")
     except httpx.TimeoutException:
         raise Unreachable("It did not answer in time.") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):  # ssl.SSLError is an OSError
@@ -192,7 +170,7 @@ async def _document(http: httpx.AsyncClient, address: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise Unreachable("Its answer is not a JSON object.", passing=False)
+        raise Unreachable("Its answer is not a JSON object.")
     return cast("dict[str, Any]", found)
 
 
@@ -238,7 +216,7 @@ def keys_in(document: dict[str, Any]) -> list[Key]:
     if not isinstance(listed, list):
         raise Unreachable("Where its keys should be is no key set.")
     keys: list[Key] = []
-    for one in cast("list[Any]", listed)[:MAX_KEYS]:
+    for one in cast("list[Any]", listed):
         if not isinstance(one, dict):
             continue
         entry = cast("dict[str, Any]", one)

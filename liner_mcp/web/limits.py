@@ -16,9 +16,6 @@ class Limits:
     body_seconds: float = 15
     """A body of that size needs 140 kbit/s; a slower one is not worth a place."""
 
-    rest_seconds: float = 2
-    """What may still come of a refused question, before its connection closes: nobody waits for what comes later."""
-
     requests_at_once_of_one: int = 20
     """Of them; a fifth, so that one caller's questions leave room for others'."""
 
@@ -30,16 +27,14 @@ class Limits:
     """Half of the 1024 files that a process may usually open; the other half is for Liner and for ourselves."""
 
     head_seconds: float = 10
-    """From connecting, or from the first byte of a later request, to the end of its head."""
+    """From connecting to the first byte, and from the first byte of a request to the end of its head."""
+
+    parse_seconds: float = 0.2
+    """What reading one request may take of the processor: a thousand times what the largest body takes. A body in
+    chunks of one byte takes 10 µs for each."""
 
     idle_seconds: int = 65
     """Longer than the 60 s for which proxies keep a connection to reuse it: whoever closes first must be the proxy."""
-
-    stalled_seconds: float = 20
-    """How often a client that reads slowly is looked at; it must have taken `stalled_bytes` since."""
-
-    stalled_bytes: int = 16 * 1024
-    """6.5 kbit/s: less is not a slow line but nobody reading."""
 
     callers: int = 4_096
     """Callers whose rate is remembered, the least recent forgotten first: about 1 MB."""
@@ -56,6 +51,10 @@ class Limits:
     def stop_seconds(self, deadline_seconds: float) -> float:
         """What stopping may take in all, when calls may take `deadline_seconds`."""
         return deadline_seconds + self.closing_seconds
+
+    def request_seconds(self, deadline_seconds: float) -> float:
+        """What a request may take in all, from its head until its answer is sent."""
+        return self.body_seconds + self.stop_seconds(deadline_seconds)
 
 
 LIMITS = Limits()

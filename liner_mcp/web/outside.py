@@ -11,15 +11,24 @@ from typing import cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liner_mcp.web.answers import SAFE_HEADERS, refusal
+from liner_mcp.web.connection import STATE_KEY, Connection
 from liner_mcp.web.probes import HEALTH, READY
 
 _SAFE = [(name.encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
+
+_AMBIGUOUS = refusal(
+    400, "Send Content-Length or Transfer-Encoding, not both: they could name two ends of the body.", connection="close"
+)
 
 logger = logging.getLogger(__name__)
 
 
 class Sealed:
-    """Puts the safe headers on every answer, and turns a crash into a sentence. While draining, says so."""
+    """Puts the safe headers on every answer, turns a crash into a sentence, and says which answer is the last one.
+
+    It tells the connection when a request begins and when its answer is sent. (There is no connection in a test without
+    a socket.)
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -29,7 +38,17 @@ class Sealed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        begun = ended = False
+        connection: Connection | None = scope.get("state", {}).get(STATE_KEY)
+        last = connection is not None and not connection.begin_request()
+        # A probe comes rarely, and shall not hold a connection idle meanwhile.
+        last = last or scope["path"] in (HEALTH, READY)
+
+        def end() -> None:
+            nonlocal ended
+            if connection is not None and not ended:
+                connection.end_request()
+            ended = True
 
         async def sealed(message: Message) -> None:
             nonlocal begun
@@ -38,14 +57,16 @@ class Sealed:
                 headers = list(message.get("headers", ()))
                 said = {name for name, _ in headers}
                 headers += [pair for pair in _SAFE if pair[0] not in said]
-                # Whoever was not let in, or only looked whether we live, shall not hold a connection idle.
-                if self.draining or message["status"] in (401, 403, 421) or scope["path"] in (HEALTH, READY):
+                if last or self.draining:
                     headers = [*(pair for pair in headers if pair[0] != b"connection"), (b"connection", b"close")]
                 message = {**message, "headers": headers}
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                end()
 
+        app = _AMBIGUOUS if _has_two_lengths(scope) else self._app
         try:
-            await self._app(scope, receive, sealed)
+            await app(scope, receive, sealed)
         except asyncio.CancelledError:
             # A server whose time for stopping is over does this, to a question that never came whole for one.
             if not begun:
@@ -56,6 +77,14 @@ class Sealed:
             if not begun:  # else the web server sees an answer without an end, and closes the connection
                 sentence = "liner-mcp failed inside. This is a bug in liner-mcp; please report it."
                 await refusal(500, sentence)(scope, receive, sealed)
+        finally:
+            end()
+
+
+def _has_two_lengths(scope: Scope) -> bool:
+    """Whether a proxy could see another end of the body than we do (RFC 9112 section 6.3: request smuggling)."""
+    names = [name for name, _ in scope["headers"] if name in (b"content-length", b"transfer-encoding")]
+    return len(set(names)) > 1
 
 
 def _log(error: BaseException) -> None:

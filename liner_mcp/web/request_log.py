@@ -17,7 +17,6 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liner_mcp.log_lines import REQUESTS
-from liner_mcp.server.callers import SCOPE_KEY, Caller
 from liner_mcp.server.known import OTHER, protocol_version
 from liner_mcp.server.noted import NOTED_KEY, Noted
 from liner_mcp.web.bearer import WELL_KNOWN
@@ -98,19 +97,6 @@ class RequestLog:
         if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
             return WELL_KNOWN
         return path if path in self._known else OTHER
-
-
-class CallerNoted:
-    """Stands behind the door and notes who came in, for the line."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        noted, who = scope.get(NOTED_KEY), scope.get(SCOPE_KEY)
-        if isinstance(noted, Noted) and isinstance(who, Caller):
-            noted.caller = who.name
-        await self._app(scope, receive, send)
 
 
 def _request_id(headers: Headers) -> str:

@@ -23,7 +23,7 @@ from liner_mcp.settings import Settings
 from liner_mcp.telemetry import begin
 from liner_mcp.web.address import BACKLOG
 from liner_mcp.web.app import WebApp, create_web_app
-from liner_mcp.web.connection import Connection
+from liner_mcp.web.connection import Connections
 from liner_mcp.web.limits import LIMITS
 
 
@@ -37,9 +37,10 @@ def run(settings: Settings, listener: socket.socket, *, ready: Callable[[], None
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     telemetry = begin(os.environ)
     app = create_web_app(settings, watcher=telemetry)
+    connections = Connections(LIMITS, LIMITS.request_seconds(settings.deadline_seconds))
     config = uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType] - uvicorn's own ASGI types
-        http=Connection,
+        http=connections.protocol,
         ws="none",
         loop="auto",  # uvloop where it is installed
         interface="asgi3",

@@ -23,6 +23,8 @@ class TokenFile:
     Raises: SettingsError, when it is made, for a file that cannot be used.
     """
 
+    resource = None  # tokens come from the operator
+
     def __init__(self, path: Path) -> None:
         self._file = WatchedFile(VARIABLE, path, read_entries, look=_look_at_rights)
         if not self._file.content():

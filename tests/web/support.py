@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from liner_mcp.server.callers import SCOPE_KEY, Caller
 from liner_mcp.settings import read_settings
 from liner_mcp.web.app import Wrapper, create_web_app
-from liner_mcp.web.connection import Connection
+from liner_mcp.web.connection import Connections
 from liner_mcp.web.limits import LIMITS, Limits
 from tests.account import ACCOUNT
 from tests.conftest import NOW
@@ -40,16 +40,16 @@ def serving(
     liner: Any, *, authenticator: Wrapper | None = None, limits: Limits = LIMITS, **settings: Any
 ) -> Generator[str]:
     """The origin of our server, which asks `liner`."""
+    chosen = read_settings(**{**ACCOUNT, "requests_per_second": 0, "timezone": "UTC", **settings})
     app = create_web_app(
-        read_settings(**{**ACCOUNT, "requests_per_second": 0, "timezone": "UTC", **settings}),
+        chosen,
         transport=httpx.ASGITransport(app=liner),
         now=lambda: NOW,
         authenticator=authenticator,
         limits=limits,
     )
-    connection = type("Bounded", (Connection,), {"limits": limits})
     options: dict[str, Any] = {
-        "http": connection,
+        "http": Connections(limits, limits.request_seconds(chosen.deadline_seconds)).protocol,
         "timeout_keep_alive": limits.idle_seconds,
         "server_header": False,
         "proxy_headers": False,

@@ -6,6 +6,7 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from mcp import Client
 from mcp.types import CallToolResult
 
 from liner_mcp.demo import DemoLiner, World
+from liner_mcp.web.limits import LIMITS
 from tests.balancing import MISSING, NGINX, balanced
 from tests.fakes import FakeLiner
 from tests.serving import served
-from tests.web.support import LEGACY, MODERN, PATIENCE, call, result, serving, told
+from tests.web.support import LEGACY, MODERN, PATIENCE, call, connected, result, serving, told
 from tests.web.test_stopping import Held, started
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(NGINX is None, reason=MISSING)]
@@ -98,6 +100,29 @@ def test_callers_are_told_apart_by_the_address_that_nginx_saw(liner: DemoLiner, 
         assert [ask(origin, "127.0.0.2") for _ in range(2)] == [200, 429]
         assert ask(origin, "127.0.0.3") == 200
         assert ask(origin, "127.0.0.2", **{"x-forwarded-for": "127.0.0.9"}) == 429
+
+
+def test_an_address_that_asks_too_often_is_refused_before_it_reaches_a_replica(
+    liner: DemoLiner, tmp_path: Path
+) -> None:
+    with serving(liner) as one, balanced(tmp_path, [one, one], requests=("1r/m", "2")) as origin:
+        asked = [httpx.post(f"{origin}/mcp", **call("list_call_records", **RECORD)).status_code for _ in range(4)]
+    assert asked == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize("said", [b"", b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 9\r\n\r\n1"])
+def test_clients_that_say_nothing_or_stop_half_way_do_not_reach_a_replica(
+    liner: DemoLiner, tmp_path: Path, said: bytes
+) -> None:
+    with (
+        serving(liner, limits=replace(LIMITS, connections=3)) as one,
+        balanced(tmp_path, [one, one]) as origin,
+        ExitStack() as held,
+    ):
+        for _ in range(50):
+            held.enter_context(connected(origin)).sendall(said)
+        assert httpx.get(f"{origin}/health").status_code == 200
+        assert not result(httpx.post(f"{origin}/mcp", **call("list_call_records", **RECORD)))["isError"]
 
 
 @ERAS
