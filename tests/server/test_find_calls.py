@@ -340,8 +340,8 @@ async def test_an_id_is_understood_as_text_as_published_and_as_a_number(
         ({"statuses": 999}, "statuses: Liner has no call status 999. list_directory(call_statuses) lists them."),
         (
             {"leads": 1},
-            "leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]; if no lead is found at all, "
-            "LINER_API_HOST or the token may belong to another account.",
+            ("leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]; if no lead is found at all, "
+            "LINER_API_HOST or the token may belong to another account."),
         ),
         ({"leads": "x"}, 'leads: an id is a positive whole number such as 7000123; "x" is not one.'),
         ({"orders": True}, "orders: it takes ids (positive whole numbers) and names; true is neither."),
