@@ -10,22 +10,26 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
+
+import anyio
 
 from liner_mcp import __version__
 from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.install import DEMO_NAME, HOSTS, NAME, change, entry, holds, host_file, launch, read, write
+from liner_mcp.log_lines import write_log
 from liner_mcp.settings import DEMO_NOTICE, Settings, read_settings
+from liner_mcp.web import tokens
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
     from liner_mcp.telemetry import Telemetry
 
-SHOWN_CHARACTERS = 1_200  # of an answer in the tour: the beginning and the end of a long one
+SHOWN_CELLS = 1_200  # of an answer in the tour: its beginning
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,15 +39,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # A terminal may use an encoding without the letters of a name or a path: they are shown as escapes. The protocol is
     # not affected, because the SDK writes UTF-8 past this stream. stderr does the same by default.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
+    code = 1
+    try:
+        try:
+            code = _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except* BrokenPipeError:  # in a group when the server of stdio writes
+        # The reader of stdout has gone, as `| head -1` does. Python flushes stdout once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
-    commands: dict[str, Callable[[argparse.Namespace], int]] = {
-        "serve": _serve,
-        "check": _check,
-        "demo": _demo,
-        "install": _install,
-        "token": _token,
-    }
-    sys.exit(commands[options.command or "serve"](options))
+    try:
+        return options.run(options)
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--demo", action="store_true", help="use the built-in demo server with invented data; no account needed"
     )
-    commands = parser.add_subparsers(dest="command", metavar="command")
+    # `liner-mcp` without a command is `serve` without its options.
+    parser.set_defaults(run=_serve, http=None, workers=None)
+    commands = parser.add_subparsers(metavar="command")
     serve = commands.add_parser("serve", help="serve MCP over stdio (the default), or over HTTP for a team")
     serve.add_argument(
         "--http", metavar="HOST:PORT", help="serve Streamable HTTP there, such as 127.0.0.1:8080 or [::1]:8080"
@@ -69,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="ask Liner what its documentation leaves open (20 reading requests at most) and print a report to share",
     )
-    commands.add_parser("demo", help="a first minute without an account: three questions and their answers")
+    demo = commands.add_parser("demo", help="a first minute without an account: three questions and their answers")
     install = commands.add_parser("install", help="add this server to an assistant's configuration; shows the change")
     install.add_argument("host", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")
     install.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
@@ -79,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("name", metavar="NAME", help="whose it is, such as anna")
     token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
     token.add_argument("--rotate", action="store_true", help="with --add: let a second token of that name stand")
+    runs = {serve: _serve, check: _check, demo: _demo, install: _install, token: _token}
+    for command, run in runs.items():
+        command.set_defaults(run=run)
     for command in (serve, check, install):
         # Not to overwrite what stood before the command.
         command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")
@@ -100,14 +120,11 @@ def _settings(options: argparse.Namespace) -> Settings | SettingsError:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    # `liner-mcp` without a command is this command without its options.
-    if getattr(options, "http", None) is not None:
+    if options.http is not None:
         return _serve_http(options)
-    if getattr(options, "workers", None) is not None:
+    if options.workers is not None:
         print("--workers is for --http HOST:PORT; over stdio there is one process.", file=sys.stderr)
         return 2
-
-    import anyio
 
     from liner_mcp.server.app import create_server
 
@@ -122,8 +139,6 @@ def _serve(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if isinstance(settings, Settings) and settings.mcp_log is not None:
-        from liner_mcp.log_lines import write_log
-
         write_log(settings.mcp_log, demo_notice)
     telemetry = _telemetry()
     try:
@@ -146,41 +161,29 @@ def _telemetry() -> Telemetry | None:
 def _serve_http(options: argparse.Namespace) -> int:
     from liner_mcp.web.run import serve_http
 
-    try:
-        settings = _read_settings(options)
+    settings = _read_settings(options)
 
-        def announce(url: str) -> None:
-            notice = f" ({settings.demo_notice})" if settings.demo_notice else ""
-            print(f"liner-mcp serves MCP at {url}{notice}", file=sys.stderr, flush=True)
+    def announce(url: str) -> None:
+        notice = f" ({settings.demo_notice})" if settings.demo_notice else ""
+        print(f"liner-mcp serves MCP at {url}{notice}", file=sys.stderr, flush=True)
 
-        workers = 1 if options.workers is None else options.workers
-        return serve_http(settings, options.http, workers=workers, announce=announce)
-    except SetupError as error:
-        print(error, file=sys.stderr)
-        return 1
+    workers = 1 if options.workers is None else options.workers
+    return serve_http(settings, options.http, workers=workers, announce=announce)
 
 
 # check --------------------------------------------------------------------------------------------------------------
 
 
 def _check(options: argparse.Namespace) -> int:
-    import anyio
-
     if options.probe:
-        return _probe(_settings(options))
+        return _probe(_read_settings(options))
     return anyio.run(_print_findings, _settings(options))
 
 
-def _probe(settings: Settings | SettingsError) -> int:
-    import anyio
-
+def _probe(settings: Settings) -> int:
     from liner_mcp.diagnostics.probe import Probe
 
-    try:
-        probe = Probe(settings)
-    except SettingsError as error:
-        print(error)
-        return 1
+    probe = Probe(settings)
     # Ctrl-C shall end the asking, not the process: what was found by then is printed.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupted = False
@@ -211,7 +214,6 @@ async def _print_findings(settings: Settings | SettingsError) -> int:
 
 
 def _demo(_: argparse.Namespace) -> int:
-    import anyio
     from rich.console import Console
     from rich.text import Text
 
@@ -225,10 +227,11 @@ def _demo(_: argparse.Namespace) -> int:
     unit = "tokens" if exact else "tokens (estimated: install rs-bpe for an exact count)"
     for number, stop in enumerate(stops, 1):
         console.print(Text(f"{number}. {stop.question.text}", style="bold"))
-        console.print(
-            Text(f"   {stop.question.tool}({_shortened(_compact(stop.question.arguments), 100)})", style="cyan")
-        )
-        console.print(Text(_shortened(stop.answer, SHOWN_CHARACTERS)))
+        call = Text(f"   {stop.question.tool} {json.dumps(stop.question.arguments, ensure_ascii=False)}", style="cyan")
+        answer = Text(stop.answer)
+        for text, cells in ((call, 120), (answer, SHOWN_CELLS)):
+            text.truncate(cells, overflow="ellipsis")
+            console.print(text)
         console.print(
             f"   answer {stop.answer_bytes:,} bytes, {stop.answer_tokens:,} {unit}; "
             f"Liner's own {stop.requests} answers {stop.raw_bytes:,} bytes, {stop.raw_tokens:,} tokens "
@@ -236,7 +239,9 @@ def _demo(_: argparse.Namespace) -> int:
             style="green",
         )
     console.print("Try it in Claude Desktop: add this to claude_desktop_config.json and restart it.")
-    console.print(Text(json.dumps(_desktop_entry(), indent=2, ensure_ascii=False)))
+    host = HOSTS["claude-desktop"]
+    name, made = entry(sys.argv[0], {}, demo=True, host=host)
+    console.print(Text(json.dumps({host.key: {name: made}}, indent=2, ensure_ascii=False)))
     console.print(
         "Then ask: What was said on call 7000102? The data is invented there too. "
         "With your own Liner: see the README, or run liner-mcp check."
@@ -244,40 +249,15 @@ def _demo(_: argparse.Namespace) -> int:
     return 0
 
 
-def _compact(arguments: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={json.dumps(value)}" for name, value in arguments.items())
-
-
-def _shortened(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    head, tail = limit * 2 // 3, limit // 3
-    return f"{text[:head]} … {len(text) - head - tail:,} more characters … {text[-tail:]}"
-
-
-def _desktop_entry() -> dict[str, Any]:
-    host = HOSTS["claude-desktop"]
-    name, made = entry(sys.argv[0], {}, demo=True, host=host)
-    return {host.key: {name: made}}
-
-
 # install ------------------------------------------------------------------------------------------------------------
 
 
 def _install(options: argparse.Namespace) -> int:
-    try:
-        settings = _read_settings(options)
-        settings.host_and_token()
-        if settings.demo_notice:
-            print(settings.demo_notice)
-        return _add_to_host(options, demo=settings.demo)
-    except SetupError as error:
-        print(error, file=sys.stderr)
-        return 1
-
-
-def _add_to_host(options: argparse.Namespace, *, demo: bool) -> int:
-    host, path = HOSTS[options.host], _place(options)
+    settings = _read_settings(options)
+    settings.host_and_token()
+    if settings.demo_notice:
+        print(settings.demo_notice)
+    demo, host, path = settings.demo, HOSTS[options.host], _place(options)
     name, made = entry(sys.argv[0], os.environ, demo=demo, host=host)
     before = read(path)
     remove = None
@@ -343,26 +323,20 @@ def _agreed(question: str) -> bool:
 
 
 def _token(options: argparse.Namespace) -> int:
-    from liner_mcp.web.tokens import VARIABLE, add, make
-
-    try:
-        token, line = make(options.name)
-        held = 0
-        if options.add:
-            path = read_settings().mcp_tokens_file
-            if path is None:
-                raise SetupError(f"Set {VARIABLE} to the file first; nothing was written.")
-            held = add(path, line, rotate=options.rotate)
-    except SetupError as error:
-        print(error, file=sys.stderr)
-        return 1
+    token, line = tokens.make(options.name)
+    held = 0
+    if options.add:
+        path = read_settings().mcp_tokens_file
+        if path is None:
+            raise SetupError(f"Set {tokens.VARIABLE} to the file first; nothing was written.")
+        held = tokens.add(path, line, rotate=options.rotate)
     print(token)  # alone on its line, for programs; the rest is for people
     if options.add:
-        print(f"The token of {options.name}, shown this once. {VARIABLE} lets it in.", file=sys.stderr)
+        print(f"The token of {options.name}, shown this once. {tokens.VARIABLE} lets it in.", file=sys.stderr)
     else:
         print(line)
         print(
-            f"First the token of {options.name}, shown this once; then the line for {VARIABLE} (--add adds it).",
+            f"First the token of {options.name}, shown this once; then the line for {tokens.VARIABLE} (--add adds it).",
             file=sys.stderr,
         )
     if held > 1:

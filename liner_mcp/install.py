@@ -8,24 +8,22 @@ it; anything that is not understood is refused instead. Printing and asking belo
 from __future__ import annotations
 
 import difflib
-import itertools
 import json
 import os
-import re
 import shutil
 import stat
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn, cast, get_args
+from typing import Any, cast, get_args
 
 from pydantic import SecretStr
 
 from liner_mcp.errors import SetupError
+from liner_mcp.files import reason, write_atomically
 from liner_mcp.settings import ACCOUNT, PREFIX, Settings
 
 Json = dict[str, Any]
@@ -53,8 +51,8 @@ HOSTS = {
 
 _SETTINGS = {f"{PREFIX}{field.upper()}": info for field, info in Settings.model_fields.items()}
 _SECRET = {name for name, info in _SETTINGS.items() if SecretStr in (info.annotation, *get_args(info.annotation))}
-_TOKEN_FILE = "LINER_API_TOKEN_FILE"  # noqa: S105 - the name of a variable
-_TOKENS = {"LINER_API_TOKEN", _TOKEN_FILE}
+_PATHS = {name for name, info in _SETTINGS.items() if Path in (info.annotation, *get_args(info.annotation))}
+_TOKENS = {"LINER_API_TOKEN", "LINER_API_TOKEN_FILE"}
 _ARGUMENTS = ("-m", "liner_mcp", "serve", "--demo")  # all that we ever write
 _ACCOUNT = {f"{PREFIX}{field.upper()}" for field in ACCOUNT}
 _DEMO = "LINER_MCP_DEMO"  # never written: the arguments of an entry say whether it is the demo
@@ -129,9 +127,8 @@ def variables(environment: Mapping[str, str], *, demo: bool) -> dict[str, str]:
     given = {name.upper(): value.strip() for name, value in environment.items()}  # names in any case, as Settings does
     left_out = {_DEMO, *_ACCOUNT} if demo else {_DEMO}
     found = {name: given[name] for name in _SETTINGS if given.get(name) and name not in left_out}
-    if _TOKEN_FILE in found:  # the host starts us in another folder, perhaps without a HOME
-        found[_TOKEN_FILE] = str(Path(found[_TOKEN_FILE]).expanduser().absolute())
-    return found
+    # The host starts us in another folder, perhaps without a HOME.
+    return {name: str(Path(one).expanduser().absolute()) if name in _PATHS else one for name, one in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +148,18 @@ def change(
 
     Raises: SetupError when the content is not what the host documents.
     """
-    old = None if before is None else _document(path, before)
-    new = _merged(path, old or {}, host, name, made)
-    new[host.key] = {key: value for key, value in new[host.key].items() if key != remove}
-    if new == old:
+    old = _document(path, before)
+    servers = _object(path, old, host.key)
+    new = {key: value for key, value in servers.items() if key != remove}
+    new[name] = _merged(path, _object(path, servers, name), made)
+    if new == servers:
         return None
-    names = [name] if remove is None else [name, remove]
-    diff = difflib.unified_diff(
-        _picture(old, host, names), _picture(new, host, names, old), str(path), str(path), lineterm="", n=99
-    )
-    return Change(path, before, _encoded(new, before or b""), list(diff))
+    ours = {name} if remove is None else {name, remove}
+    diff = [*difflib.unified_diff(_shown(servers, ours, {}), _shown(new, ours, servers), lineterm="", n=99)][3:]
+    diff.append(f"Everything else in the file is kept (other servers: {len(set(servers) - ours)}).")
+    content = json.dumps({**old, host.key: new}, ensure_ascii=False, indent=2) + "\n"
+    # JavaScript programs leave halves of a cut emoji. UTF-8 cannot hold them, but a JSON escape can.
+    return Change(path, before, content.encode("utf-8", "backslashreplace"), diff)
 
 
 def holds(path: Path, content: bytes | None, host: Host, name: str) -> bool:
@@ -168,60 +167,38 @@ def holds(path: Path, content: bytes | None, host: Host, name: str) -> bool:
 
     Raises: SetupError when the content is not what the host documents.
     """
-    return content is not None and name in _object(path, _document(path, content), host.key)
+    return name in _object(path, _document(path, content), host.key)
 
 
-def _document(path: Path, content: bytes) -> Json:
+def _document(path: Path, content: bytes | None) -> Json:
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SetupError(f"{path} is not UTF-8 text (line {line}). {_UNTOUCHED}") from None
-    if not text.strip():
-        return {}
-    try:
-        found = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_refuse, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        raise SetupError(
-            f"{path} is not plain JSON (line {error.lineno}); comments and trailing commas cannot be kept. {_UNTOUCHED}"
-        ) from None
+        text = (content or b"").decode("utf-8-sig")
+        found: object = json.loads(text, object_pairs_hook=_unique) if text.strip() else {}
     except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-        raise SetupError(f"{path} cannot be rewritten without loss: {reason}. {_UNTOUCHED}") from None
+        raise SetupError(
+            f"{path} is not plain JSON in UTF-8 ({error}); comments and trailing commas cannot be kept. {_UNTOUCHED}"
+        ) from None
     if not isinstance(found, dict):
-        raise SetupError(f"{path} does not hold a JSON object (line 1). {_UNTOUCHED}")
+        raise SetupError(f"{path} does not hold a JSON object. {_UNTOUCHED}")
     return cast("Json", found)
 
 
-_UNTOUCHED = "Nothing was changed. Mend the file, or add the entry by hand as the README shows."
+_UNTOUCHED = "Nothing was changed. Correct the file, or add the entry by hand as the README shows."
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> Json:
+def _unique(pairs: list[tuple[str, Any]]) -> Json:
     found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("one object in it has the same name twice")
+    if len(found) < len(pairs):  # json.loads would drop all but the last one
+        raise ValueError("one object has the same name twice")
     return found
 
 
-def _refuse(_: str) -> NoReturn:
-    raise ValueError("it holds a number that JSON does not have")
-
-
-def _finite(text: str) -> float:
-    return number if abs(number := float(text)) != float("inf") else _refuse(text)
-
-
-def _merged(path: Path, document: Json, host: Host, name: str, made: Json) -> Json:
-    servers = _object(path, document, host.key)
-    old = _object(path, servers, name)
+def _merged(path: Path, old: Json, made: Json) -> Json:
     ours: dict[str, str] = made.get("env", {})
     # A token in the other variable would make two, which the server refuses.
     stale = {_DEMO, *_TOKENS} if _TOKENS & set(ours) else {_DEMO}
-    kept = {key: value for key, value in _object(path, old, "env").items() if key not in stale}
-    new = {**old, **made}
-    if "env" in new:
-        new["env"] = {**kept, **ours}
-    return {**document, host.key: {**servers, name: new}}
+    env = {key: value for key, value in _object(path, old, "env").items() if key not in stale} | ours
+    return {**old, **made, **({"env": env} if env or "env" in old else {})}
 
 
 def _object(path: Path, parent: Json, key: str) -> Json:
@@ -231,53 +208,31 @@ def _object(path: Path, parent: Json, key: str) -> Json:
     return cast("Json", found)
 
 
-def _encoded(document: Json, before: bytes) -> bytes:
-    """In the file's own manner: its indentation and its line ends."""
-    indent = re.search(rb"\n([ \t]+)\"", before)
-    text = json.dumps(document, ensure_ascii=False, indent=indent[1].decode() if indent else 2) + "\n"
-    # Half of a cut emoji, as JavaScript programs leave it, is no UTF-8; its escape is JSON.
-    text = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
-    return text.replace("\n", "\r\n" if b"\r\n" in before else "\n").encode()
-
-
 # shown --------------------------------------------------------------------------------------------------------------
 
 
-def _picture(document: Json | None, host: Host, names: list[str], old: Json | None = None) -> list[str]:
-    """The lines of the file that are ours; the rest is only counted. With `old`, a changed secret says so."""
-    if document is None:
-        return []
-    lines = ["{", *_rest("  ", len(set(document) - {host.key}), "setting")]
-    if host.key in document:
-        servers: Json = document[host.key]
-        lines += [f'  "{host.key}": {{', *_rest("    ", len(set(servers) - set(names)), "server")]
-        for name in filter(servers.__contains__, names):
-            earlier: Json = (old or {}).get(host.key, {}).get(name, {})
-            shown = json.dumps({name: _masked(servers[name], earlier)}, ensure_ascii=False, indent=2)
-            lines += [f"  {line}" for line in shown.splitlines()[1:-1]]
-        lines.append("  }")
-    return [*lines, "}"]
+def _shown(servers: Json, names: set[str], earlier: Json) -> list[str]:
+    """Our entries as lines of JSON without secrets; a secret that differs from the one in `earlier` says so."""
+    ours = {name: _masked(servers[name], earlier.get(name, {}).get("env", {})) for name in servers if name in names}
+    return json.dumps(ours, ensure_ascii=False, indent=2).splitlines()[1:-1]
 
 
-def _rest(indent: str, count: int, noun: str) -> list[str]:
-    return [f"{indent}… {count} other {noun}{'' if count == 1 else 's'}, kept and not shown"] if count else []
-
-
-def _masked(ours: Json, old: Json) -> Json:
-    """Our entry with everything hidden that could be a secret: what we write is known, what was there is not."""
-    shown = {key: value if key in ("type", "command") else MASK for key, value in ours.items()}
-    if isinstance(arguments := ours.get("args"), list):
+def _masked(ours: Any, earlier: Json) -> Any:
+    """The entry with everything hidden that could be a secret: what we write is known, what was there is not."""
+    if not isinstance(ours, dict):
+        return MASK
+    shown: Json = {key: value if key in ("type", "command") else MASK for key, value in cast("Json", ours).items()}
+    if isinstance(arguments := cast("Json", ours).get("args"), list):
         shown["args"] = [one if one in _ARGUMENTS else MASK for one in cast("list[Any]", arguments)]
-    if isinstance(values := ours.get("env"), dict):
-        before: Json = old.get("env", {})
-        shown["env"] = {name: _masked_variable(name, one, before) for name, one in cast("Json", values).items()}
+    if isinstance(values := cast("Json", ours).get("env"), dict):
+        shown["env"] = {name: _masked_variable(name, one, earlier) for name, one in cast("Json", values).items()}
     return shown
 
 
-def _masked_variable(name: str, value: Any, before: Json) -> Any:
+def _masked_variable(name: str, value: Any, earlier: Json) -> Any:
     if name in _SETTINGS and name not in _SECRET:
         return value
-    return f"{MASK} (changed)" if name in before and before[name] != value else MASK
+    return f"{MASK} (changed)" if earlier.get(name, value) != value else MASK
 
 
 # files --------------------------------------------------------------------------------------------------------------
@@ -289,18 +244,13 @@ def read(path: Path) -> bytes | None:
     Raises: SetupError.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise SetupError(f"{path} is {'a folder' if path.is_dir() else 'not a file'}. Name a file with --file.")
-        return path.read_bytes()
-    except FileNotFoundError:
-        if path.is_symlink():
-            raise SetupError(
-                f"{path} is a link to a file that does not exist. "
-                "Make that file or remove the link, then run this again."
-            ) from None
-        return None
+        if path.is_file():
+            return path.read_bytes()
+        if not os.path.lexists(path):
+            return None
     except OSError as error:
-        raise SetupError(f"{path} cannot be read: {_reason(error)}.") from None
+        raise SetupError(f"{path} cannot be read: {reason(error)}.") from None
+    raise SetupError(f"{path} is not a file (but a folder or a broken link, for example). Name a file with --file.")
 
 
 def write(planned: Change, now: datetime) -> Path | None:
@@ -309,48 +259,12 @@ def write(planned: Change, now: datetime) -> Path | None:
     Raises: SetupError, and then the file is as it was.
     """
     try:
-        return _replace(planned, planned.path.resolve(), now)  # a link stays a link
-    except OSError as error:
-        raise SetupError(f"{planned.path} cannot be written: {_reason(error)}. It is as it was.") from None
-
-
-def _replace(planned: Change, target: Path, now: datetime) -> Path | None:
-    mode = 0o600  # a new file: it may hold a token
-    if planned.before is None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    else:
-        mode = stat.S_IMODE(target.stat().st_mode)
-        if not mode & stat.S_IWUSR or not os.access(target, os.W_OK):
+        target = planned.path.resolve()  # the backup belongs beside the file, not beside a link to it
+        if planned.before is not None and not target.stat().st_mode & stat.S_IWUSR:
             raise SetupError(f"{planned.path} is read-only. Make it writable, then run this again.")
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(planned.after)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        if read(target) != planned.before:
-            raise SetupError(f"{planned.path} was changed by another program meanwhile. Run this again.")
-        backup = _back_up(target, planned.before, mode, now) if planned.before else None
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        backup = target.with_name(f"{target.name}.backup-{now:%Y%m%d-%H%M%S-%f}") if planned.before else None
+        write_atomically(target, planned.after, before=planned.before, backup=backup)
+    except OSError as error:
+        raise SetupError(f"{planned.path} cannot be written: {reason(error)}. It is as it was.") from None
     return backup
-
-
-def _back_up(target: Path, content: bytes, mode: int, now: datetime) -> Path:
-    name = f"{target.name}.backup-{now:%Y%m%d-%H%M%S}"
-    for number in itertools.count(1):
-        backup = target.with_name(name if number == 1 else f"{name}-{number}")
-        try:
-            backup.touch(mode=0o600, exist_ok=False)
-        except FileExistsError:
-            continue
-        backup.write_bytes(content)
-        backup.chmod(mode)
-        return backup
-    raise AssertionError("unreachable")
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror.lower() if error.strerror else "the system refuses"

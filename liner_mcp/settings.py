@@ -19,6 +19,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_valid
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from liner_mcp.errors import SettingsError
+from liner_mcp.files import reason
 
 PREFIX = "LINER_"
 # The fields that say which Liner is asked and with which token.
@@ -244,9 +245,8 @@ class Settings(BaseSettings):
         except UnicodeDecodeError:
             raise SettingsError("LINER_API_TOKEN_FILE cannot be read: it is not UTF-8 text.") from None
         except (OSError, ValueError, RuntimeError) as error:  # also a ~user that nobody is
-            reason = (error.strerror if isinstance(error, OSError) else None) or "it is not a path"
             raise SettingsError(
-                f"LINER_API_TOKEN_FILE cannot be read: {reason}. Check the path and its rights."
+                f"LINER_API_TOKEN_FILE cannot be read: {reason(error)}. Check the path and its rights."
             ) from None
         if not text:
             raise SettingsError("LINER_API_TOKEN_FILE is empty. Put the integration token made in Liner into it.")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from liner_mcp.errors import SettingsError
+from liner_mcp.files import reason
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class WatchedFile(Generic[T]):
             self._path = path.expanduser()
             self._content = self._load()
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a ~user that nobody is
-            raise SettingsError(f"{variable} cannot be used: {_reason(error)}.") from None
+            raise SettingsError(f"{variable} cannot be used: {_trouble(error)}.") from None
 
     def content(self) -> T:
         """What the file says now, or said when it could last be used. Asking for its stamp costs microseconds."""
@@ -64,7 +65,7 @@ class WatchedFile(Generic[T]):
                     self._trouble = None
                     logger.warning("%s can be used again, and is in force.", self._variable)
         except (OSError, ValueError) as error:
-            trouble = _reason(error)
+            trouble = _trouble(error)
             if trouble != self._trouble:
                 self._trouble = trouble
                 logger.warning("%s cannot be used: %s. What it said before stays in force.", self._variable, trouble)
@@ -93,7 +94,5 @@ def _stamp(status: os.stat_result) -> Stamp:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"it cannot be read ({error.strerror or 'the system refuses'})"
-    return str(error) if isinstance(error, BrokenFile) else "it is not a path"
+def _trouble(error: Exception) -> str:
+    return str(error) if isinstance(error, BrokenFile) else f"it cannot be read ({reason(error)})"

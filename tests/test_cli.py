@@ -77,6 +77,33 @@ def test_ctrl_c_ends_each_command_at_once(command: tuple[str, ...]) -> None:
     assert process.returncode != 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows reports a closed pipe as another error")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "--demo"),
+        ("check", "--probe", "--demo"),
+        ("demo",),
+        ("install", "cursor", "--demo", "--dry-run"),
+        ("token", "anna"),
+        ("serve", "--demo"),
+    ],
+)
+def test_a_reader_that_closes_stdout_ends_each_command_quietly(command: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "liner_mcp", *command],
+        input=LIST_TOOLS.encode(),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_check_says_what_works_and_ends_with_0() -> None:
     done = run("check", "--demo", LINER_TIMEZONE="Europe/Moscow")
     assert done.returncode == 0, done.stdout

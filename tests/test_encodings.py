@@ -88,7 +88,7 @@ def everything(folder: Path) -> list[Case]:
         (("demo",), {}, 0, "Клиент"),
         (("install", "cursor", "--demo", "--dry-run", "--file", file), {}, 0, ODD),
         (("install", "vscode", "--demo", "--file", file), {}, 1, ODD),
-        (("install", "cursor", "--demo", "--yes", "--file", str(folder)), {}, 1, "is a folder"),
+        (("install", "cursor", "--demo", "--yes", "--file", str(folder)), {}, 1, "is not a file"),
         (("install", "claude-desktop", "--demo", "--yes", "--file", str(folder / f"{ODD}.json")), {}, 0, ODD),
         (("token", "anna"), {}, 0, "lmcp_"),
         (("token", ODD), {}, 1, ""),

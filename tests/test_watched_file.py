@@ -82,5 +82,5 @@ def test_at_the_start_it_must_be_usable(tmp_path: Path, content: bytes | None) -
 
 
 def test_a_user_that_nobody_is_is_no_path() -> None:
-    with pytest.raises(SettingsError, match="it is not a path"):
+    with pytest.raises(SettingsError, match=r"it cannot be read \(it is not a path\)"):
         watched(Path("~nobody-of-that-name/file"))

@@ -11,6 +11,7 @@ import re
 import socket
 
 from liner_mcp.errors import SettingsError, SetupError
+from liner_mcp.files import reason
 from liner_mcp.settings import Settings, is_loopback
 
 BACKLOG = 1_024  # connections that wait while every worker is busy
@@ -62,7 +63,7 @@ def listen(address: str, settings: Settings) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise SetupError(f"--http: {address} cannot be listened on: {error.strerror}. Choose another port.") from None
+        raise SetupError(f"--http: {address} cannot be listened on: {reason(error)}. Choose another port.") from None
     listener.setblocking(False)
     return listener
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import stat
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from liner_mcp.errors import SetupError
+from liner_mcp.files import reason, write_atomically
 from liner_mcp.watched_file import BrokenFile
 
 VARIABLE = "LINER_MCP_TOKENS_FILE"
@@ -94,15 +92,15 @@ def add(path: Path, line: str, *, rotate: bool) -> int:
     Raises: SetupError, and then the file is as it was.
     """
     try:
-        return _append(path.expanduser().resolve(), line, rotate=rotate)
+        return _append(path.expanduser(), line, rotate=rotate)
     except BrokenFile as error:
         raise SetupError(f"{VARIABLE} cannot be added to: {error}. Mend it first; nothing was written.") from None
     except (OSError, RuntimeError, ValueError) as error:
-        raise SetupError(f"{VARIABLE} cannot be written: {_refusal_of(error)}. Nothing was written.") from None
+        raise SetupError(f"{VARIABLE} cannot be written: {reason(error)}. Nothing was written.") from None
 
 
-def _append(target: Path, line: str, *, rotate: bool) -> int:
-    before = target.read_bytes() if target.exists() else None
+def _append(path: Path, line: str, *, rotate: bool) -> int:
+    before = path.read_bytes() if path.exists() else None
     name = line.partition(":")[0]
     held = Counter(entry.name for entry in read_entries(before or b""))[name]
     if held == LINES_OF_A_NAME:
@@ -113,29 +111,5 @@ def _append(target: Path, line: str, *, rotate: bool) -> int:
             "beside it while it is replaced; nothing was written."
         )
     gap = b"\n" if before and not before.endswith(b"\n") else b""
-    _replace(target, before, (before or b"") + gap + line.encode() + b"\n")
+    write_atomically(path, (before or b"") + gap + line.encode() + b"\n", before=before)
     return held + 1
-
-
-def _replace(target: Path, before: bytes | None, after: bytes) -> None:
-    status = target.stat() if before is not None else None
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # made with 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(after)
-            file.flush()
-            os.fsync(file.fileno())
-            if status is not None and os.name == "posix":
-                # The server may run as another user than whoever adds to the file.
-                if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(file.fileno(), status.st_uid, status.st_gid)
-                os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
-        if (target.read_bytes() if target.exists() else None) != before:
-            raise SetupError(f"{VARIABLE} was changed by another program meanwhile. Run this again.")
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _refusal_of(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or "it is not a path"

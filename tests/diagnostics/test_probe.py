@@ -588,7 +588,8 @@ def test_check_probe_ends_with_3_where_liner_differs(world: World) -> None:
 def test_check_probe_without_settings_names_them_and_ends_with_1() -> None:
     done = run("check", "--probe")
     assert done.returncode == 1
-    assert "LINER_API_HOST" in done.stdout
+    assert "LINER_API_HOST" in done.stderr
+    assert done.stdout == ""
 
 
 def test_check_probe_of_a_wrong_token_ends_with_1(world: World) -> None:

@@ -1,0 +1,45 @@
+"""Files that people keep: why one cannot be used, in words, and how its content is replaced."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from liner_mcp.errors import SetupError
+
+
+def reason(error: Exception) -> str:
+    """Why the system refused, as a part of a sentence. An error that is not an OSError means a bad path."""
+    if isinstance(error, OSError):
+        return error.strerror or "the system refuses"
+    return "it is not a path"
+
+
+def write_atomically(path: Path, content: bytes, *, before: bytes | None, backup: Path | None = None) -> None:
+    """Replace the content `before` of a file in one step; None means that there is no file yet.
+
+    A new file has the mode 0600, because it may hold a secret; an existing file keeps its mode and its owner.
+    `backup` gets the old content in the same way and must not exist yet.
+    Raises: OSError, and SetupError when the file no longer holds `before`; then the file is as it was.
+    """
+    target = path.resolve()  # a link stays a link
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # made with 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            if before is not None and os.name == "posix":
+                old, new = target.stat(), os.fstat(file.fileno())
+                if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+                    os.fchown(file.fileno(), old.st_uid, old.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+        if (target.read_bytes() if target.exists() else None) != before:
+            raise SetupError(f"{path} was changed by another program meanwhile. Run this again.")
+        if backup is not None:
+            write_atomically(backup, before or b"", before=None)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
