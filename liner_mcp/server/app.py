@@ -47,6 +47,7 @@ from liner_mcp.server.audit import Audit, Entry, Watcher, told_by_resource, told
 from liner_mcp.server.callers import asked_by
 from liner_mcp.server.completions import Completions
 from liner_mcp.server.demo_marks import LINE, marked_contents, marked_prompt, marked_result
+from liner_mcp.server.lazy import answering
 from liner_mcp.server.noted import noting
 from liner_mcp.server.office import Office
 from liner_mcp.server.schemas import tool
@@ -298,9 +299,7 @@ def _failed(sentence: str) -> CallToolResult:
 
 def _told(error: LinerMcpError) -> str:
     """The sentence of an error; Liner's own words may be quoted in it."""
-    from liner_mcp.review.privacy import shown  # see tools.py
-
-    return shown(clean(str(error)))
+    return answering().shown(clean(str(error)))
 
 
 def _crashed(what: str, error: BaseException) -> str:

@@ -26,6 +26,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from liner_mcp.review.columns import INCLUDABLE, Grouping, Includable
 from liner_mcp.review.limits import MAX_ID, MAX_NAMES, MAX_TEXT, MAX_TEXTS
+from liner_mcp.server.lazy import answering
 
 MAX_CALL_IDS = 100
 MAX_SAMPLE = 100  # more is no sample a person would hear
@@ -256,6 +257,4 @@ class _Beginning(reprlib.Repr):
 
 def in_short(text: str) -> str:
     """What a client sent, to be shown back."""
-    from liner_mcp.review.privacy import echoed  # see tools.py
-
-    return echoed(text, ECHOED_CHARACTERS)
+    return answering().echoed(text, ECHOED_CHARACTERS)

@@ -261,7 +261,7 @@ async def test_a_bug_of_ours_is_told_by_its_place_only(
     def broken(*_: Any, **__: Any) -> Any:
         raise KeyError("+7 916 123-45-67 said something private")
 
-    monkeypatch.setattr("liner_mcp.review.records.list_call_records", broken)
+    monkeypatch.setattr("liner_mcp.server.answering.list_call_records", broken)
     with caplog.at_level(logging.DEBUG):
         async with connect() as session:
             sentence = await session.refusal("list_call_records", call_id=7000123)
