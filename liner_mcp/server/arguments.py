@@ -59,11 +59,11 @@ def split(value: object, *, names: bool = False) -> list[object]:
     items = cast("Iterable[object]", value) if isinstance(value, (list, tuple)) else [value]
     found: list[object] = []
     for item in items:
-        if isinstance(item, str):
-            parts = [part for part in item.strip(" []").replace(";", ",").split(",") if part.strip()]
-            found += [item] if names and parts and not "".join(parts).replace(" ", "").isdigit() else parts
-        else:
-            found.append(item)
+        text = item.strip(" []").replace(";", ",") if isinstance(item, str) else ""
+        parts = [part for part in text.split(",") if part.strip()]
+        if names and not all(part.strip().isdigit() for part in parts):
+            parts = []
+        found += parts or [item]  # what has no part is refused: as an empty list it would filter nothing
     return found
 
 

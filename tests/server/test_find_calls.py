@@ -380,6 +380,15 @@ async def test_a_bad_argument_gets_one_sentence_with_the_next_step(
         assert await session.refusal("find_calls", **arguments) == sentence
 
 
+@pytest.mark.parametrize("nothing", [",", "[", "[;]", [""], [None]], ids=str)
+@pytest.mark.parametrize("argument", ["orders", "leads", "agents", "statuses", "include"])
+async def test_a_list_without_anything_in_it_is_not_taken_for_no_filter(
+    connect: Connect, argument: str, nothing: Any
+) -> None:
+    async with connect() as session:
+        assert (await session.refusal("find_calls", since="today", **{argument: nothing})).startswith(f"{argument}: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
