@@ -1,5 +1,9 @@
 """What the server uses to answer questions. Only `lazy.py` imports this module; it says why."""
 
+# The names are for the users of this module; it uses none itself.
+# ruff: noqa: F401
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from liner_mcp.connect import open_clients
@@ -18,27 +22,3 @@ from liner_mcp.review.sampled_calls import sample_calls
 from liner_mcp.review.summaries import get_call_summaries
 from liner_mcp.review.windows import Zone
 from liner_mcp.server.access import rules_file
-
-__all__ = [
-    "CallQuestion",
-    "Desk",
-    "Directory",
-    "RestrictedClient",
-    "Zone",
-    "call_stats",
-    "contains",
-    "echoed",
-    "find_calls",
-    "folded",
-    "get_call_record",
-    "get_call_summaries",
-    "list_call_records",
-    "list_directory",
-    "open_clients",
-    "read_audio",
-    "read_summary",
-    "rules_file",
-    "sample_calls",
-    "shown",
-    "utc_now",
-]

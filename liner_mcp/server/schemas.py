@@ -55,12 +55,12 @@ def compact(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[s
         if key == "$ref":
             kept |= compact(definitions[value.rpartition("/")[2]], definitions)
         elif key == "anyOf":  # something or null: leaving an argument out says the same, and costs nothing
-            kept |= compact(next(branch for branch in value if branch != {"type": "null"}), definitions)
+            (only,) = [branch for branch in value if branch != {"type": "null"}]
+            kept |= compact(only, definitions)
         elif key == "properties":
             kept[key] = {name: compact(part, definitions) for name, part in value.items()}
         elif key == "items":
-            items = compact(value, definitions)
-            kept[key] = {"type": "array"} if items["type"] == "array" else items
+            kept[key] = {"type": "array"} if value.get("type") == "array" else compact(value, definitions)
         elif key in _KEPT and not (key in _REACHED and value > _REACHED[key]):
             kept[key] = value
     return kept
