@@ -119,6 +119,17 @@ def test_each_outside_package_has_its_place(path: Path) -> None:
     assert not trespassed
 
 
+def test_the_server_imports_late_through_one_door_only() -> None:
+    late = {
+        name_of(path)
+        for path in (PACKAGE / "server").glob("*.py")
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        if any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(function))
+    }
+    assert late == {"server/lazy.py"}
+
+
 def test_the_package_needs_neither_the_tests_nor_the_benchmarks() -> None:
     needing = {
         name_of(path) for path in modules() if {"tests", "benchmarks"} & {n.split(".")[0] for n in imports_of(path)}

@@ -71,11 +71,6 @@ async def test_descriptions_tell_the_defaults_that_count() -> None:
             assert re.findall(r"default (\w+)", schema.get("description", "")) == expected, name
 
 
-async def test_no_parameter_is_sent_as_a_header_too() -> None:
-    """Then the server would have to give the SDK its schemas to compare, see `app.py`."""
-    assert "x-mcp-header" not in json.dumps((await snapshots.surface())["tools"])
-
-
 @pytest.mark.parametrize(
     ("schema", "fault"),
     [

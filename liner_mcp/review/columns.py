@@ -5,8 +5,12 @@ Apart from what fills them, because the published schemas need the words long be
 
 from __future__ import annotations
 
-INCLUDABLE = ("lead_id", "direction", "hung_up_by", "wait_seconds", "phone")
+from typing import Literal, get_args
+
+Includable = Literal["lead_id", "direction", "hung_up_by", "wait_seconds", "phone"]
+INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
 """What a found call can be told beside its usual columns."""
 
-GROUPINGS = ("agent", "order", "status", "day", "hour", "weekday", "hung_up_by")
+Grouping = Literal["agent", "order", "status", "day", "hour", "weekday", "hung_up_by"]
+GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 """By what calls can be counted."""

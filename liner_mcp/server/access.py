@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.restricted import Access
-from liner_mcp.watched_file import BrokenFile
+from liner_mcp.watched_file import BrokenFile, WatchedFile
 
 VARIABLE = "LINER_MCP_ACCESS_FILE"
 # All of them travel in each request to Liner, whose line must not grow over what servers take.
@@ -78,6 +79,11 @@ class AccessRules:
                 f"you in the file of {VARIABLE}."
             )
         return rule
+
+
+def rules_file(path: Path) -> WatchedFile[AccessRules]:
+    """The operator's file, read again whenever it changes."""
+    return WatchedFile(VARIABLE, path, read_rules)
 
 
 def read_rules(content: bytes) -> AccessRules:

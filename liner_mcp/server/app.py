@@ -42,11 +42,12 @@ from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, Setti
 from liner_mcp.liner.text import clean
 from liner_mcp.review.table import Answer, FullRecord
 from liner_mcp.server import prompts, resources
-from liner_mcp.server.arguments import in_short, refusal, unknown_arguments
+from liner_mcp.server.arguments import in_short, refusal, unknown_arguments, without_empty
 from liner_mcp.server.audit import Audit, Entry, Watcher, told_by_resource, told_by_tool
 from liner_mcp.server.callers import asked_by
 from liner_mcp.server.completions import Completions
 from liner_mcp.server.demo_marks import LINE, marked_contents, marked_prompt, marked_result
+from liner_mcp.server.lazy import answering
 from liner_mcp.server.noted import noting
 from liner_mcp.server.office import Office
 from liner_mcp.server.schemas import tool
@@ -84,6 +85,15 @@ class LinerServer(MCPServer[None]):
 
     def __init__(self, office: Office, *, completions: bool, watcher: Watcher | None = None) -> None:
         tools = Tools(office)
+        # The menu, in the order in which hosts show it.
+        menu = [
+            tool(tools.find_calls, "Find calls", Answer),
+            tool(tools.call_stats, "Call statistics", Answer),
+            tool(tools.list_call_records, "Recordings of one call", Answer),
+            tool(tools.get_call_summaries, "Summaries of many calls", Answer),
+            tool(tools.get_call_record, "One call record in full", FullRecord),
+            tool(tools.list_directory, "Names and ids", Answer),
+        ]
         title, description = "Liner call recordings", "Review call-centre recordings kept in Liner (linerapp.io)."
         super().__init__(
             "liner-mcp",
@@ -103,17 +113,10 @@ class LinerServer(MCPServer[None]):
                 "resources/templates/list": _PUBLIC_HOUR,
                 "resources/read": _PRIVATE_MINUTE,
             },
-            # The menu, in the order in which hosts show it.
-            tools=[
-                tool(tools.find_calls, "Find calls", Answer),
-                tool(tools.call_stats, "Call statistics", Answer),
-                tool(tools.list_call_records, "Recordings of one call", Answer),
-                tool(tools.get_call_summaries, "Summaries of many calls", Answer),
-                tool(tools.get_call_record, "One call record in full", FullRecord),
-                tool(tools.list_directory, "Names and ids", Answer),
-            ],
+            tools=menu,
         )
         self.office = office
+        self._published = {one.name: one.parameters["properties"] for one in menu}
         self._audit = Audit(watcher)
         resources.register(self, resources.Resources(office), audio=office.gives_audio)
         prompts.register(self)
@@ -134,26 +137,21 @@ class LinerServer(MCPServer[None]):
             told_by_tool(entry, result)
             return result
 
-    def _tool_input_schema(self, name: str) -> dict[str, Any] | None:  # noqa: ARG002 - the signature is the SDK's
-        # The SDK looks through it, at every call over HTTP, for arguments that also travel as a header: ours do not.
-        return None
-
     async def _called(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, entry: Entry
     ) -> CallToolResult | InputRequiredResult:
-        parameters = super()._tool_input_schema(name)
-        if parameters is None:
-            names = ", ".join(listed.name for listed in await self.list_tools())
+        if name not in self._published:
             entry.ended(InvalidArgument())
-            raise _invalid(f"Unknown tool: {in_short(name)}. There are {names}.")
-        unknown = [given for given in arguments if given not in parameters["properties"]]
+            raise _invalid(f"Unknown tool: {in_short(name)}. There are {', '.join(self._published)}.")
+        published = self._published[name]
+        unknown = [argument for argument in arguments if argument not in published]
         if unknown:
             entry.ended(InvalidArgument())
-            return _failed(unknown_arguments(name, unknown, parameters["properties"]))
+            return _failed(unknown_arguments(name, unknown, published))
         deadline = self.office.deadline_seconds()
         try:
             with anyio.fail_after(deadline):
-                return await super().call_tool(name, arguments, context)
+                return await super().call_tool(name, without_empty(arguments), context)
         except TimeoutError as error:
             entry.ended(error)
             return _failed(_too_late(deadline))
@@ -161,7 +159,7 @@ class LinerServer(MCPServer[None]):
             cause = error.__cause__
             if isinstance(cause, ValidationError) and not isinstance(error, UnexpectedToolError):
                 entry.ended(cause)
-                return _failed(refusal(cause))
+                return _failed(refusal(cause, published))
             if isinstance(cause, LinerMcpError):
                 entry.ended(cause)
                 return _failed(_told(cause))
@@ -301,9 +299,7 @@ def _failed(sentence: str) -> CallToolResult:
 
 def _told(error: LinerMcpError) -> str:
     """The sentence of an error; Liner's own words may be quoted in it."""
-    from liner_mcp.review.privacy import shown  # see tools.py
-
-    return shown(clean(str(error)))
+    return answering().shown(clean(str(error)))
 
 
 def _crashed(what: str, error: BaseException) -> str:

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from liner_mcp.errors import DeadlinePassed, InvalidArgument, NotFound, RequestError, SetupError
 from liner_mcp.liner.watching import Observer, Spent, spending
 from liner_mcp.log_lines import AUDIT
-from liner_mcp.server.arguments import id_of, listed, separated
+from liner_mcp.server.arguments import id_of, split, without_empty
 from liner_mcp.server.callers import caller
 from liner_mcp.server.known import OTHER, TOOLS, resource_of
 from liner_mcp.server.noted import NOTED_KEY, Noted
@@ -38,7 +38,7 @@ MOST_IDS = 20  # of one argument: enough to find the call again; the count tells
 _LONGEST_ID = 10**9  # from ten digits on a number may be somebody's phone; Liner's ids have seven
 
 _SINGLE = ("call_id", "record_id")
-_SEVERAL = {"call_ids": separated, "leads": listed, "orders": listed, "agents": listed, "statuses": listed}
+_SEVERAL = ("call_ids", "leads", "orders", "agents", "statuses")
 
 _logger = logging.getLogger(AUDIT)
 
@@ -197,12 +197,12 @@ def asked_ids(arguments: Mapping[str, Any]) -> dict[str, Any]:
     `{"agents": [101], "agents_count": 2}`: two were asked, one of them by its id.
     """
     asked: dict[str, Any] = {}
+    sent = without_empty(arguments)
     for name in _SINGLE:
-        if arguments.get(name) is not None:
-            asked[name] = _shown_id(arguments[name])
-    for name, items in _SEVERAL.items():
-        given = items(_unpacked(arguments.get(name)))
-        if given and given != [None]:
+        if name in sent:
+            asked[name] = _shown_id(sent[name])
+    for name in _SEVERAL:
+        if name in sent and (given := split(_unpacked(sent[name]), names=name != "call_ids")):
             shown = (_shown_id(one) for one in given)
             asked[name] = list(islice((one for one in shown if one is not None), MOST_IDS))
             asked[f"{name}_count"] = len(given)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from mcp.types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
 from liner_mcp.errors import LinerMcpError
+from liner_mcp.server.lazy import answering
 from liner_mcp.server.office import Office
 
-# See tools.py: what answers is imported when it is first asked.
 if TYPE_CHECKING:
     from liner_mcp.review.desk import Desk
     from liner_mcp.review.directory import Kind
@@ -53,8 +53,9 @@ class Completions:
             return desk.recent_calls.beginning_with(begun)
         if name == "record_id":
             return desk.recent_records.beginning_with(begun)
-        from liner_mcp.review.matching import contains, folded
-
-        wanted = folded(begun)
+        answers = answering()
+        wanted = answers.folded(begun)
         entries = [entry for kind in NAMED.get(name, ()) for entry in await desk.directory.entries(kind)]
-        return sorted(entry.name for entry in entries if entry.name and contains(wanted, folded(entry.name)))
+        return sorted(
+            entry.name for entry in entries if entry.name and answers.contains(wanted, answers.folded(entry.name))
+        )

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.server.callers import caller
 from liner_mcp.server.demo_marks import MARK_BYTES
+from liner_mcp.server.lazy import answering
 from liner_mcp.settings import Settings
 
-# See tools.py: what answers is imported when it is first asked.
 if TYPE_CHECKING:
     import httpx
 
@@ -82,9 +81,7 @@ class Office:
 
     def open(self) -> None:
         """Load what the first question needs, so that nobody waits for it; what is not set up is told when asked."""
-        # Else each tool imports what it answers with when it is first asked: a tenth of a second in all.
-        for answering in ("calls", "sampled_calls", "call_stats", "records", "summaries", "full_record", "listing"):
-            import_module(f"liner_mcp.review.{answering}")
+        answering()
         with suppress(SettingsError):
             self._whole_desk().liner.open()
 
@@ -99,33 +96,28 @@ class Office:
 
     def _current_rules(self, path: Path) -> AccessRules:
         if self._access_file is None:
-            from liner_mcp.server.access import VARIABLE, read_rules
-            from liner_mcp.watched_file import WatchedFile
-
-            self._access_file = WatchedFile(VARIABLE, path, read_rules)
+            self._access_file = answering().rules_file(path)
         return self._access_file.content()
 
     def _whole_desk(self) -> Desk:
         if self._desk is None:
-            from liner_mcp.connect import open_clients
-            from liner_mcp.review.desk import Desk, utc_now
-            from liner_mcp.review.directory import Directory
-            from liner_mcp.review.windows import Zone
-
-            settings = self.settings
-            liner, audio = open_clients(
-                settings, transport=self._transport, shared=self._shared, observer=self._observer
-            )
-            self._desk = Desk(
-                liner,
-                Directory(liner),
-                Zone.of(settings.timezone),
-                settings.show_phones,
-                audio=None if settings.audio == "off" else audio,
-                show_audio_links=settings.audio == "url",
-                now=self._now or utc_now,
-            )
+            self._desk = self._opened_desk(self.settings)
         return self._desk
+
+    def _opened_desk(self, settings: Settings) -> Desk:
+        answers = answering()
+        liner, audio = answers.open_clients(
+            settings, transport=self._transport, shared=self._shared, observer=self._observer
+        )
+        return answers.Desk(
+            liner,
+            answers.Directory(liner),
+            answers.Zone.of(settings.timezone),
+            settings.show_phones,
+            audio=None if settings.audio == "off" else audio,
+            show_audio_links=settings.audio == "url",
+            now=self._now or answers.utc_now,
+        )
 
     def deadline_seconds(self) -> float | None:
         """What one tool call may take; None while the settings cannot be read."""
@@ -164,14 +156,11 @@ class Office:
 
 def _restricted(whole: Desk, rule: Rule) -> Desk:
     """The same desk over a Liner that holds no more than the rule allows."""
-    from liner_mcp.liner.restricted import RestrictedClient
-    from liner_mcp.review.desk import Desk
-    from liner_mcp.review.directory import Directory
-
-    liner = whole.liner if rule.access.whole else RestrictedClient(whole.liner, rule.access)
-    return Desk(
+    answers = answering()
+    liner = whole.liner if rule.access.whole else answers.RestrictedClient(whole.liner, rule.access)
+    return answers.Desk(
         liner,
-        whole.directory if rule.access.whole else Directory(liner),
+        whole.directory if rule.access.whole else answers.Directory(liner),
         whole.zone,
         whole.show_phones if rule.phones is None else rule.phones,
         audio=whole.audio if rule.audio else None,

@@ -36,11 +36,10 @@ from liner_mcp.server.arguments import (
     SummaryChars,
     When,
 )
+from liner_mcp.server.lazy import answering
 from liner_mcp.server.office import Office
 from liner_mcp.server.resources import client_name
 
-# What answers a question is imported when it is first asked: hosts start a server long before anybody asks, often
-# several at once, and wait for its list of tools.
 if TYPE_CHECKING:
     from liner_mcp.review.desk import Desk
     from liner_mcp.review.table import Written
@@ -83,9 +82,7 @@ class Tools:
         request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the agents
         instead; the same seed draws the same.
         """
-        from liner_mcp.review.questions import CallQuestion
-
-        question = CallQuestion(
+        question = answering().CallQuestion(
             since=since,
             until=until,
             orders=orders,
@@ -102,11 +99,9 @@ class Tools:
         if seed is not None and sample is None:
             raise InvalidArgument("seed belongs to sample: send sample too, for example sample=20, or leave seed out.")
         if sample is not None:
-            from liner_mcp.review.sampled_calls import sample_calls
-
             return await self._answer(
                 ctx,
-                lambda desk, budget: sample_calls(
+                lambda desk, budget: answering().sample_calls(
                     desk,
                     question,
                     include=include,
@@ -117,11 +112,11 @@ class Tools:
                     progress=_progress(ctx, "calls read"),
                 ),
             )
-        from liner_mcp.review.calls import find_calls
-
         return await self._answer(
             ctx,
-            lambda desk, budget: find_calls(desk, question, include=include, limit=limit, cursor=cursor, budget=budget),
+            lambda desk, budget: answering().find_calls(
+                desk, question, include=include, limit=limit, cursor=cursor, budget=budget
+            ),
         )
 
     async def call_stats(
@@ -147,9 +142,7 @@ class Tools:
         Filters as in find_calls; transferred costs one request per recorded call. answered: with talk; medians are of
         answered calls. qualified is derived: the call's status sets a lead status of category qualified.
         """
-        from liner_mcp.review.questions import CallQuestion
-
-        question = CallQuestion(
+        question = answering().CallQuestion(
             since=since,
             until=until,
             orders=orders,
@@ -164,11 +157,9 @@ class Tools:
             hung_up_by=hung_up_by,
         )
 
-        from liner_mcp.review.call_stats import call_stats
-
         return await self._answer(
             ctx,
-            lambda desk, budget: call_stats(
+            lambda desk, budget: answering().call_stats(
                 desk, question, group_by=group_by, budget=budget, progress=_progress(ctx, "calls counted")
             ),
         )
@@ -180,11 +171,9 @@ class Tools:
 
         query matches anywhere in a name, or is an id. Other tools take names as they are; this is for browsing.
         """
-        from liner_mcp.review.listing import list_directory
-
         return await self._answer(
             ctx,
-            lambda desk, budget: list_directory(desk, kind=kind, query=query, cursor=cursor, budget=budget),
+            lambda desk, budget: answering().list_directory(desk, kind=kind, query=query, cursor=cursor, budget=budget),
         )
 
     async def list_call_records(
@@ -200,11 +189,9 @@ class Tools:
 
         For several calls, get_call_summaries. Send call_id, or only the cursor for the next page.
         """
-        from liner_mcp.review.records import list_call_records
-
         return await self._answer(
             ctx,
-            lambda desk, budget: list_call_records(
+            lambda desk, budget: answering().list_call_records(
                 desk, call_id=call_id, limit=limit, cursor=cursor, summary_chars=summary_chars, budget=budget
             ),
         )
@@ -217,11 +204,9 @@ class Tools:
         summary_state tells a missing summary apart: none (not made yet, or never), no_recording, not_listed_yet,
         not_found, failed (ids in retry), cut (raise summary_chars). Calls that did not fit are in page.next_call_ids.
         """
-        from liner_mcp.review.summaries import get_call_summaries
-
         return await self._answer(
             ctx,
-            lambda desk, budget: get_call_summaries(
+            lambda desk, budget: answering().get_call_summaries(
                 desk, call_ids=call_ids, summary_chars=summary_chars, budget=budget
             ),
         )
@@ -231,10 +216,8 @@ class Tools:
 
         A long summary comes in windows; summary.next_start continues it.
         """
-        from liner_mcp.review.full_record import get_call_record
-
         return await self._answer(
-            ctx, lambda desk, budget: get_call_record(desk, record_id=record_id, start=start, budget=budget)
+            ctx, lambda desk, budget: answering().get_call_record(desk, record_id=record_id, start=start, budget=budget)
         )
 
     async def _answer(self, ctx: Context[Any, Any], ask: Callable[[Desk, int], Awaitable[Written]]) -> CallToolResult:

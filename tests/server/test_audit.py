@@ -169,7 +169,7 @@ async def test_a_bug_has_failed_under_the_name_of_its_class(
     def broken(*_: Any, **__: Any) -> Any:
         raise KeyError("the summary of Petrov")
 
-    monkeypatch.setattr("liner_mcp.review.listing.list_directory", broken)
+    monkeypatch.setattr("liner_mcp.server.answering.list_directory", broken)
     async with connect() as session:
         await session.refusal("list_directory", kind="orders")
     line = lines.next("audit")

@@ -340,28 +340,25 @@ async def test_an_id_is_understood_as_text_as_published_and_as_a_number(
         ({"statuses": 999}, "statuses: Liner has no call status 999. list_directory(call_statuses) lists them."),
         (
             {"leads": 1},
-            ("leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]; if no lead is found at all, "
-            "LINER_API_HOST or the token may belong to another account."),
+            "leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]; if no lead is found at all, "
+            + "LINER_API_HOST or the token may belong to another account.",
         ),
-        ({"leads": "x"}, 'leads: an id is a positive whole number such as 7000123; "x" is not one.'),
+        ({"leads": "x"}, 'leads: it must be a whole number of 1 or more; "x" is not.'),
         ({"orders": True}, "orders: it takes ids (positive whole numbers) and names; true is neither."),
         ({"agents": True}, "agents: it takes ids (positive whole numbers) and names; true is neither."),
         ({"agents": ["101", False]}, "agents: it takes ids (positive whole numbers) and names; false is neither."),
         ({"statuses": [True]}, "statuses: it takes ids (positive whole numbers) and names; true is neither."),
         ({"agents": [1.5]}, "agents: it takes ids (positive whole numbers) and names; 1.5 is neither."),
         ({"orders": [2**53]}, f"orders: it takes ids (positive whole numbers) and names; {2**53} is neither."),
-        ({"recorded": "maybe"}, 'recorded: it must be true or false; "maybe" is neither.'),
-        ({"min_talk_seconds": -1}, "min_talk_seconds: it must be a whole number of seconds, 0 or more; -1 is not."),
+        ({"recorded": "maybe"}, 'recorded: it must be true or false; "maybe" is not.'),
+        ({"min_talk_seconds": -1}, "min_talk_seconds: it must be a whole number of 0 or more; -1 is not."),
         (
             {"min_talk_seconds": 60, "max_talk_seconds": 10},
             "max_talk_seconds: 10 is less than min_talk_seconds, 60; no call can be both.",
         ),
         (
             {"include": ["file_url"]},
-            (
-                'include: "file_url" is no column to include; there are lead_id, direction, hung_up_by, wait_seconds, '
-                "phone."
-            ),
+            ('include: it must be one of lead_id, direction, hung_up_by, wait_seconds, phone; "file_url" is not.'),
         ),
         (
             {"cursor": "garbage"},
@@ -383,11 +380,20 @@ async def test_a_bad_argument_gets_one_sentence_with_the_next_step(
         assert await session.refusal("find_calls", **arguments) == sentence
 
 
+@pytest.mark.parametrize("nothing", [",", "[", "[;]", [""], [None]], ids=str)
+@pytest.mark.parametrize("argument", ["orders", "leads", "agents", "statuses", "include"])
+async def test_a_list_without_anything_in_it_is_not_taken_for_no_filter(
+    connect: Connect, argument: str, nothing: Any
+) -> None:
+    async with connect() as session:
+        assert (await session.refusal("find_calls", since="today", **{argument: nothing})).startswith(f"{argument}: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"direction": "inbound"}, ["direction: it is one of incoming, outgoing; ", '"inbound" is not.']),
-        ({"hung_up_by": "agent"}, ["hung_up_by: it is one of client, operator, system; ", '"agent" is not.']),
+        ({"direction": "inbound"}, ["direction: it must be one of incoming, outgoing; ", '"inbound" is not.']),
+        ({"hung_up_by": "agent"}, ["hung_up_by: it must be one of client, operator, system; ", '"agent" is not.']),
         ({"order": "Sunrise"}, ['no argument "order"', "Did you mean orders?"]),
     ],
 )

@@ -104,29 +104,30 @@ async def test_hosts_that_cut_at_10_kb_get_smaller_pages(world: World, client: s
 
 # What is refused -----------------------------------------------------------------------------------------------------
 
-BAD_IDS: list[Any] = [0, -5, "text", True, 2**63, 2**53, 1.5, [7000123], {"id": 1}, "", "7000123 or so", "9" * 5000]
+BAD_IDS: list[Any] = [0, -5, "text", True, 2**63, 2**53, 1.5, [7000123], {"id": 1}, "7000123 or so", "9" * 5000]
 
 
 @pytest.mark.parametrize("call_id", BAD_IDS, ids=lambda value: str(value)[:20])
 async def test_an_id_that_is_none_is_refused_in_one_sentence(connect: Connect, call_id: Any) -> None:
     async with connect() as session:
         sentence = await session.refusal("list_call_records", call_id=call_id)
-    assert sentence.startswith("call_id: an id is a positive whole number such as 7000123;")
+    assert sentence.startswith("call_id: it must be a whole number")
+    assert sentence.endswith(" is not.")
     assert len(sentence) < 150
 
 
 @pytest.mark.parametrize(
     ("call_ids", "words"),
     [
-        ([], "it is empty; name at least one call"),
-        ("", "it is empty"),
-        (list(range(1, 102)), "it holds 101 ids, and one call takes at most 100"),
-        ([7000123, True], "true is not one"),
-        ([7000123, 0], "0 is not one"),
-        ("7000123,x", '"x" is not one'),
-        (None, "is not one"),
-        ([[7000123]], "is not one"),
-        ({"a": 1}, "is not one"),
+        ([], "it is empty; send at least 1."),
+        ("", "it is missing."),
+        (list(range(1, 102)), "it holds 101 entries; send at most 100 at once."),
+        ([7000123, True], "it must be a whole number of 1 or more; true is not."),
+        ([7000123, 0], "0 is not."),
+        ("7000123,x", '"x" is not.'),
+        (None, "it is missing."),
+        ([[7000123]], "[7000123] is not."),
+        ({"a": 1}, "{'a': 1} is not."),
     ],
 )
 async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
@@ -144,6 +145,7 @@ async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
     ("arguments", "sentence"),
     [
         ({}, "call_id is missing: say which call, for example call_id=7000123."),
+        ({"call_id": ""}, "call_id is missing: say which call, for example call_id=7000123."),
         (
             {"call_id": 7000123, "limt": 5},
             (
@@ -158,7 +160,7 @@ async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
             {"call_id": 7000123, "summary_chars": -1},
             "summary_chars: it must be a whole number from 0 to 4000; -1 is not.",
         ),
-        ({"call_id": 7000123, "cursor": 5}, "cursor: it is the text of page.next_cursor; 5 is not."),
+        ({"call_id": 7000123, "cursor": 5}, "cursor: it must be text; 5 is not."),
         (
             {"call_id": 7009999},
             "Liner has no call 7009999. Check call_id: ids of records and leads are other numbers; if no call is found "
@@ -259,7 +261,7 @@ async def test_a_bug_of_ours_is_told_by_its_place_only(
     def broken(*_: Any, **__: Any) -> Any:
         raise KeyError("+7 916 123-45-67 said something private")
 
-    monkeypatch.setattr("liner_mcp.review.records.list_call_records", broken)
+    monkeypatch.setattr("liner_mcp.server.answering.list_call_records", broken)
     with caplog.at_level(logging.DEBUG):
         async with connect() as session:
             sentence = await session.refusal("list_call_records", call_id=7000123)
