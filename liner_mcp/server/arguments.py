@@ -54,17 +54,14 @@ def without_empty(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def split(value: object, *, names: bool = False) -> list[object]:
     """A list from a list, from one thing, or from a text with commas or semicolons, in brackets or without.
 
-    A name may hold a comma: where `names` are taken, only a text of ids is split.
+    A name may hold a comma: where `names` are taken, only a text of ids is split. The parts of a list stay whole.
     """
-    items = cast("Iterable[object]", value) if isinstance(value, (list, tuple)) else [value]
-    found: list[object] = []
-    for item in items:
-        text = item.strip(" []").replace(";", ",") if isinstance(item, str) else ""
-        parts = [part for part in text.split(",") if part.strip()]
-        if names and not all(part.strip().isdigit() for part in parts):
-            parts = []
-        found += parts or [item]  # what has no part is refused: as an empty list it would filter nothing
-    return found
+    if not isinstance(value, str):
+        return list(cast("Iterable[object]", value)) if isinstance(value, (list, tuple)) else [value]
+    parts = [part for part in value.strip(" []").replace(";", ",").split(",") if part.strip()]
+    if not parts or (names and not all(part.strip().isdigit() for part in parts)):
+        return [value]  # what has no part is refused: as an empty list it would filter nothing
+    return list[object](parts)
 
 
 def id_of(value: object) -> int | None:
@@ -79,8 +76,12 @@ def _ids_and_names(value: object) -> list[object]:
     return split(value, names=True)
 
 
-def _no_boolean(value: object) -> object:
-    if isinstance(value, bool):  # pydantic takes true for 1
+def _words(value: object) -> list[object]:
+    return [part for item in split(value) for part in split(item)]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):  # pydantic takes true for 1, 1_0 for 10
         raise PydanticKnownError("int_type")
     return value
 
@@ -127,7 +128,7 @@ def _in_order(found: tuple[Includable, ...]) -> tuple[Includable, ...]:
 
 # The types -----------------------------------------------------------------------------------------------------------
 
-_WHOLE = BeforeValidator(_no_boolean)
+_WHOLE = BeforeValidator(_plain)
 _WORD = BeforeValidator(_lowered)
 _SUMMARY_CHARS = "Characters of each summary, default {}; 0: only whether there is one"
 
@@ -159,14 +160,14 @@ Include = Annotated[
     tuple[Annotated[Includable, _WORD], ...],
     Field(description="more columns"),
     FailFast(),
-    BeforeValidator(split),
+    BeforeValidator(_words),
     AfterValidator(_in_order),
 ]
 GroupBy = Annotated[
     tuple[Annotated[Grouping, _WORD], ...],
     Field(min_length=1, max_length=2, description="one or two, default agent"),
     FailFast(),
-    BeforeValidator(split),
+    BeforeValidator(_words),
     AfterValidator(_distinct),
 ]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS), _WHOLE] | None
