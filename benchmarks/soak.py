@@ -14,8 +14,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from ctypes import CDLL
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -24,7 +25,8 @@ from typing import Any
 import anyio
 from mcp import Client
 
-from liner_mcp.server.app import LinerServer
+from liner_mcp.liner.watching import Attempt
+from liner_mcp.server.audit import Entry
 from tests.fakes import FAULTS, FakeLiner, Fault, Share
 from tests.fakes.faults import Bomb, Grows, Huge, Latency, Shrinks, Slow, What, occurs
 from tests.fire.asking import ask, asking, in_process, serving
@@ -44,6 +46,28 @@ _RARE = (Latency, Slow, Huge, Bomb)
 _PAUSES = ("429, wait an hour",)
 # A list that changes is judged by how much it changed, which eight questions at once cannot know of each other.
 _LEFT_OUT = (Grows, Shrinks)
+
+
+@dataclass(slots=True)
+class Saved:
+    """Retries, and the requests that were not made because another one or the cache answered."""
+
+    retries: int = 0
+    shared: int = 0
+    kept: int = 0
+
+    def attempting(self, attempt: Attempt) -> AbstractContextManager[object]:
+        """Count an attempt that is not the first."""
+        self.retries += attempt.number > 1
+        return nullcontext()
+
+    def sent(self, attempt: Attempt) -> None:
+        """Requests are counted by the fake Liner."""
+
+    def over(self, entry: Entry) -> None:
+        """Add what one call saved."""
+        self.shared += entry.spent.shared
+        self.kept += entry.spent.kept
 
 
 def mixed_faults(seed: int = SEED) -> list[Fault]:
@@ -69,16 +93,14 @@ async def run() -> dict[str, Any]:
     wrong: list[str] = []
     await _warm(scene)
     resident = [_resident_mb()]
-    traffic: list[tuple[int, int, int]] = []
+    saved = Saved()
     started = time.perf_counter()
     for first in range(0, CALLS, REFRESH):
         batch = iter(questions[first : first + REFRESH])
-        server = serving(liner, transport=in_process(liner), deadline_seconds=DEADLINE_SECONDS)
-        async with Client(server, raise_exceptions=True) as client:
-            async with anyio.create_task_group() as group:
-                for _ in range(AT_ONCE):
-                    group.start_soon(_asker, client, batch, verdicts, wrong)
-            traffic.append(_saved(server))
+        server = serving(liner, transport=in_process(liner), watcher=saved, deadline_seconds=DEADLINE_SECONDS)
+        async with Client(server, raise_exceptions=True) as client, anyio.create_task_group() as group:
+            for _ in range(AT_ONCE):
+                group.start_soon(_asker, client, batch, verdicts, wrong)
         resident.append(_resident_mb())
     seconds = time.perf_counter() - started
     spoilt = _spoilt(liner)
@@ -95,9 +117,9 @@ async def run() -> dict[str, Any]:
         "hangs": verdicts["hangs"],
         "liner_requests": len(liner.requests),
         "spoilt_requests": spoilt,
-        "retries": sum(retries for retries, _, _ in traffic),
-        "saved_by_sharing": sum(shared for _, shared, _ in traffic),
-        "saved_by_keeping": sum(kept for _, _, kept in traffic),
+        "retries": saved.retries,
+        "saved_by_sharing": saved.shared,
+        "saved_by_keeping": saved.kept,
         "seconds": round(seconds, 1),
         "memory_warm_mb": round(resident[0], 1),
         "memory_end_mb": round(resident[-1], 1),
@@ -107,12 +129,6 @@ async def run() -> dict[str, Any]:
         "httpx": version("httpx"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
-
-
-def _saved(server: LinerServer) -> tuple[int, int, int]:
-    """Retries, and the requests that were not made because another one or what is kept answered."""
-    liner = server.office.desk().liner
-    return liner.traffic.retries, liner.traffic.shared, liner.answered_from_kept
 
 
 async def _asker(client: Client, batch: Iterator[Question], verdicts: Counter[str], wrong: list[str]) -> None:

@@ -6,16 +6,14 @@ The one place that knows both the network and the make-believe Liner inside this
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+
+import httpx
 
 from liner_mcp.liner.audio import AudioClient
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.watching import Observer
 from liner_mcp.liner.wire import FULL_JITTER, Wire
 from liner_mcp.settings import Settings
-
-if TYPE_CHECKING:
-    import httpx
 
 
 def open_clients(
@@ -81,8 +79,6 @@ def _open_audio(settings: Settings, origin: str, transport: httpx.AsyncBaseTrans
 
 def _demo_transport() -> httpx.AsyncBaseTransport:
     """The make-believe Liner inside this process: no port, no network."""
-    import httpx
-
-    from liner_mcp.demo import DemoLiner
+    from liner_mcp.demo import DemoLiner  # only the demo needs its data
 
     return httpx.ASGITransport(app=DemoLiner())

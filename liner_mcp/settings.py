@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
@@ -20,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.files import reason
+from liner_mcp.urls import allowed_host, allowed_origin, https_address, liner_origin
 
 PREFIX = "LINER_"
 # The fields that say which Liner is asked and with which token.
@@ -30,7 +30,6 @@ DEMO_HOST = "http://127.0.0.1"
 DEMO_TOKEN = "demo"  # noqa: S105 - the make-believe Liner's only token, a public word
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # scope-token, RFC 6749 section 3.3
-_HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")  # letters of any script: such names exist too
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 Listed = Annotated[tuple[str, ...] | None, NoDecode]
@@ -115,12 +114,12 @@ class Settings(BaseSettings):
     @field_validator("mcp_allowed_hosts")
     @classmethod
     def _hosts(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if value is None else tuple(_allowed_host(host) for host in value)
+        return None if value is None else tuple(allowed_host(host) for host in value)
 
     @field_validator("mcp_allowed_origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if value is None else tuple(_allowed_origin(origin) for origin in value)
+        return None if value is None else tuple(allowed_origin(origin) for origin in value)
 
     @field_validator("mcp_trusted_proxies")
     @classmethod
@@ -143,7 +142,7 @@ class Settings(BaseSettings):
     @field_validator("mcp_oauth_issuer")
     @classmethod
     def _issuer(cls, value: str | None) -> str | None:
-        return None if value is None else _https_address(value.strip(), "https://auth.example.com")
+        return None if value is None else https_address(value.strip(), "https://auth.example.com")
 
     @field_validator("mcp_oauth_audience")
     @classmethod
@@ -152,7 +151,7 @@ class Settings(BaseSettings):
             return None
         value = value.strip()
         if value.lower().startswith(("https:", "http:")):
-            return _https_address(value, "https://calls.example.com/mcp")
+            return https_address(value, "https://calls.example.com/mcp")
         if not value.isprintable() or " " in value:
             raise ValueError("it holds a space or a control character")
         return value
@@ -277,102 +276,6 @@ def read_settings(**overrides: Any) -> Settings:
 def _listed(names: Sequence[str]) -> str:
     """Names as the subject of a sentence, with its verb."""
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
-
-
-def liner_origin(host: str) -> str:
-    """`https://host[:port]` from what a person writes; plain http only for loopback.
-
-    Raises: ValueError with the reason, as the end of a sentence.
-    """
-    text = host.strip()
-    if "://" not in text:
-        text = f"https://{text}"
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError("it is not an address such as https://api.example.com") from None
-    name = parts.hostname
-    if not name or parts.scheme not in ("https", "http") or not _is_host(name) or any(c.isspace() for c in text):
-        raise ValueError("it is not an address such as https://api.example.com")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("it must not hold a user name or password")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("it must be a host only, without a path: https://api.example.com")
-    if parts.scheme == "http" and not is_loopback(name):
-        raise ValueError("it must begin with https:// (plain http is for loopback only)")
-    shown = f"[{name}]" if ":" in name else name
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
-
-
-def _allowed_host(text: str) -> str:
-    """A host as the Host header says it: a name or an address, with a port or without."""
-    reason = "it takes host names as clients write them, such as calls.example.com or 10.0.0.5:8080"
-    try:
-        parts = urlsplit(f"//{text}")
-        name, port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(reason) from None
-    if not name or parts.netloc != text or "@" in text or not _is_host(name):
-        raise ValueError(reason)
-    shown = f"[{name}]" if ":" in name else name.removesuffix(".")
-    return shown + (f":{port}" if port is not None else "")
-
-
-def _allowed_origin(text: str) -> str:
-    """An origin as browsers send it."""
-    scheme, _, rest = text.lower().rstrip("/").partition("://")
-    usual = {"http": ":80", "https": ":443"}.get(scheme)
-    try:
-        host = _allowed_host(rest) if usual else None
-    except ValueError:
-        host = None
-    if usual is None or host is None:
-        raise ValueError("it takes origins of web pages, such as https://app.example.com")
-    return f"{scheme}://{host.removesuffix(usual)}"
-
-
-def _https_address(text: str, example: str) -> str:
-    """An address as it was written, for issuers and audiences are compared letter by letter.
-
-    Raises: ValueError with the reason, as the end of a sentence.
-    """
-    reason = f"it is not an address such as {example}"
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(reason) from None
-    if not host or parts.scheme not in ("https", "http") or not text.isascii() or not text.isprintable():
-        raise ValueError(reason)
-    if " " in text or set(text) & set('"\\<>') or not _is_host(host):
-        raise ValueError(reason)
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("it must not hold a user name or password")
-    if "?" in text or "#" in text:
-        raise ValueError("it must not hold a query or a fragment")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError("it must begin with https:// (plain http is for loopback only)")
-    return text
-
-
-def _is_host(name: str) -> bool:
-    if ":" in name:
-        return True  # IPv6 in brackets, checked where the address was taken apart
-    try:
-        return _HOST_NAME.fullmatch(name) is not None and (name.isascii() or bool(name.encode("idna")))
-    except UnicodeError:
-        return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` can only be this machine."""
-    if host in ("localhost", "127.0.0.1", "::1"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _usable_token(text: str) -> str:

@@ -11,10 +11,9 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import anyio
+import httpx
 
 from liner_mcp import __version__
 from liner_mcp.connect import open_connections
@@ -25,9 +24,7 @@ from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerMcpError, Requ
 from liner_mcp.liner.audio import begins_as_mpeg
 from liner_mcp.liner.protocol import Query
 from liner_mcp.settings import Settings
-
-if TYPE_CHECKING:
-    import httpx
+from liner_mcp.urls import DEFAULT_PORTS, ascii_host, parse_url
 
 MOST_REQUESTS = 20  # a load that no Liner notices; each assumption costs one at most
 PROBE_SECONDS = 120.0  # a person is waiting at a terminal
@@ -156,13 +153,11 @@ class Probe:
 
 def _place_of(link: str, origin: str) -> str:
     """The scheme of a link, and whether it leads to the API's own host."""
-    try:
-        parts = urlsplit(link.strip())
-        scheme = parts.scheme if parts.scheme in ("https", "http") else "another scheme"
-        same = parts.hostname == urlsplit(origin).hostname
-    except ValueError:
-        scheme, same = "no address", False
-    return f"{scheme} on {'the API host' if same else 'another host'}"
+    there, ours = parse_url(link.strip()), parse_url(origin)
+    if there is None or ours is None:
+        return "no address"
+    scheme = there.scheme if there.scheme in DEFAULT_PORTS else "another scheme"
+    return f"{scheme} on {'the API host' if ascii_host(there) == ascii_host(ours) else 'another host'}"
 
 
 def _reason(error: LinerMcpError) -> str:

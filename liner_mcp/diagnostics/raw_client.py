@@ -11,17 +11,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Literal, cast
 
 import anyio
 
 from liner_mcp.errors import RequestError, Unreachable
-from liner_mcp.liner import protocol
-from liner_mcp.liner.protocol import Query
+from liner_mcp.liner.protocol import Query, integer_of
+from liner_mcp.liner.redirects import same_host
+from liner_mcp.liner.retries import moment_of
 from liner_mcp.liner.wire import MAX_REDIRECTS, REQUEST_SECONDS, Wire
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 ABSENT = object()
 """The `next` of a list that has none."""
 
@@ -52,7 +51,7 @@ class RawPage:
     @property
     def ids(self) -> list[int]:
         """The ids of the rows, in their order."""
-        return [found for row in self.rows if (found := number(row.get("id"))) is not None]
+        return [found for row in self.rows if (found := integer_of(row.get("id"))) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,11 @@ class RawAnswer:
     @property
     def clock_ahead(self) -> float | None:
         """By how many seconds Liner's clock is ahead of ours; None without a Date header."""
-        try:
-            moment = parsedate_to_datetime(self.headers["date"])
-            middle = self.sent_at + (self.received_at - self.sent_at) / 2
-            return (moment - middle).total_seconds() + 0.5  # a Date has whole seconds: on average half of one is lost
-        except (KeyError, ValueError, TypeError, OverflowError):
+        moment = moment_of(self.headers.get("date"))
+        if moment is None:
             return None
+        middle = self.sent_at + (self.received_at - self.sent_at) / 2
+        return (moment - middle).total_seconds() + 0.5  # a Date has whole seconds: on average half of one is lost
 
     @property
     def data(self) -> object:
@@ -137,7 +135,7 @@ class RawAnswer:
         rows = page.get("list")
         if not isinstance(rows, list):
             return None
-        total = number(page.get("total"))
+        total = integer_of(page.get("total"))
         return RawPage(_objects(cast("list[object]", rows)), page.get("next", ABSENT), total, bare=False)
 
 
@@ -162,27 +160,18 @@ class RawClient:
                 while True:
                     self.budget.take()
                     sent_at = datetime.now(UTC)
-                    status, headers, body = await self._wire.ask_once(target)
+                    response, body = await self._wire.ask_once(target)
                     received_at = datetime.now(UTC)
-                    location = headers.get("location") if status in REDIRECTS else None
-                    there = None if location is None else protocol.same_host(self._origin, target, location)
+                    location = response.headers["location"] if response.has_redirect_location else None
+                    there = None if location is None else same_host(self._origin, target, location)
                     if there is None or not follow or len(followed) == MAX_REDIRECTS:
                         unfollowed = None if location is None else "same host" if there else "another host"
-                        sent = (status, headers, *_decoded(body))
+                        sent = (response.status_code, dict(response.headers), *_decoded(body))
                         return RawAnswer(*sent, tuple(followed), unfollowed, sent_at, received_at)
                     followed.append(there)
                     target = there
         except TimeoutError:
             raise Unreachable(f"Liner did not answer within {REQUEST_SECONDS:.0f} s.") from None
-
-
-def number(value: object) -> int | None:
-    """A whole number, which may be written as text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
-        return int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if abs(value) < 10**15 else None
 
 
 def _objects(rows: list[object]) -> tuple[dict[str, object], ...]:

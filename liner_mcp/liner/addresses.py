@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+
+from liner_mcp.urls import DEFAULT_PORTS, ascii_host, bracketed, parse_url, port_of
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -46,8 +47,7 @@ class FileLink:
     @property
     def authority(self) -> str:
         """The Host header."""
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        return name if self.port == {"https": 443, "http": 80}[self.scheme] else f"{name}:{self.port}"
+        return bracketed(self.host) + ("" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}")
 
 
 def file_link(url: str, *, loopback: bool) -> FileLink | None:
@@ -55,23 +55,16 @@ def file_link(url: str, *, loopback: bool) -> FileLink | None:
 
     Only https without a user name; with `loopback`, plain http too (the addresses still have to be loopback then).
     """
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-        host = (parts.hostname or "").encode("idna").decode()  # refuses empty and overlong labels, too
-    except ValueError:  # UnicodeError is one
+    text = url.strip()
+    parts = parse_url(text)
+    if parts is None or parts.username is not None or any(one <= " " or one == "\\" for one in text):
         return None
-    if not host or not _HOST_CHARACTERS.issuperset(host):
+    host, port = ascii_host(parts), port_of(parts)
+    if not host or not _HOST_CHARACTERS.issuperset(host) or port is None:
         return None
-    if parts.username is not None or parts.password is not None:
+    if parts.scheme != "https" and not (loopback and parts.scheme == "http"):
         return None
-    if any(character <= " " or character == "\\" for character in url.strip()):
-        return None
-    if parts.scheme == "https" or (loopback and parts.scheme == "http"):
-        default = 443 if parts.scheme == "https" else 80
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return FileLink(parts.scheme, host, default if port is None else port, target)
-    return None
+    return FileLink(parts.scheme, host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
 
 
 def may_connect(address: str, link: FileLink, *, loopback: bool) -> bool:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import anyio
+import httpx
 
 from liner_mcp import __version__
 from liner_mcp.errors import AudioRefused, AudioUnavailable
 from liner_mcp.liner.addresses import FileLink, file_link, may_connect
-
-if TYPE_CHECKING:
-    import httpx
+from liner_mcp.liner.bodies import read_up_to
+from liner_mcp.liner.http_client import read_certificates
+from liner_mcp.liner.protocol import integer_of
+from liner_mcp.urls import bracketed
 
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 5.0
@@ -67,7 +68,7 @@ class AudioClient:
         """The file behind a link, proven to be MPEG audio.
 
         Raises: AudioUnavailable (gone, forbidden, empty, broken on the way), AudioRefused (an address, a size or a
-        content that is not let through). Neither shows the link.
+        content that is not let through), which do not show the link; SettingsError (unreadable certificates).
         """
         return _mpeg(await self._followed(url))
 
@@ -80,8 +81,6 @@ class AudioClient:
         return await self._followed(url, count, asking)
 
     async def _followed(self, url: str, count: int | None = None, asking: Callable[[], None] = lambda: None) -> bytes:
-        import httpx
-
         for _ in range(1 + MAX_REDIRECTS):
             link = file_link(url, loopback=self._loopback)
             if link is None:
@@ -115,14 +114,11 @@ class AudioClient:
 
     async def _get(self, link: FileLink, address: str, count: int | None) -> tuple[str | None, bytes]:
         """Where the answer redirects to, or its body: all of it, or the beginning with at least `count` bytes."""
-        import httpx
-
-        shown = f"[{address}]" if ":" in address else address
         # By address, so that the name is not resolved a second time to something else; the certificate is still
         # checked against the name.
         request = httpx.Request(
             "GET",
-            f"{link.scheme}://{shown}:{link.port}{link.target}",
+            f"{link.scheme}://{bracketed(address)}:{link.port}{link.target}",
             headers={
                 "Host": link.authority,
                 "Accept": "audio/mpeg, */*;q=0.1",
@@ -136,7 +132,7 @@ class AudioClient:
         )
         response = await self._opened().handle_async_request(request)
         try:
-            if response.status_code in (301, 302, 303, 307, 308) and "location" in response.headers:
+            if response.has_redirect_location:
                 return response.headers["location"], b""
             if response.status_code in GONE:
                 raise AudioUnavailable(
@@ -144,20 +140,20 @@ class AudioClient:
                 )
             if response.status_code != 200:
                 raise AudioUnavailable(f"The recording's host failed to answer (HTTP {response.status_code}).")
-            return None, await (self._body(response) if count is None else _beginning(response, count))
+            if count is not None:
+                return None, (await read_up_to(count, response.aiter_raw()))[:count]
+            return None, await self._body(response)
         finally:
             await response.aclose()
 
     async def _body(self, response: httpx.Response) -> bytes:
-        length = response.headers.get("content-length", "")
-        if length.isascii() and length.isdigit() and len(length) < 16 and int(length) > self._max_bytes:
-            raise self._too_large(f"has {int(length):,} bytes")
-        body = bytearray()
-        async for piece in response.aiter_raw():
-            body += piece
-            if len(body) > self._max_bytes:
-                raise self._too_large(f"has more than {self._max_bytes:,} bytes")
-        return bytes(body)
+        length = integer_of(response.headers.get("content-length"))
+        if length is not None and length > self._max_bytes:
+            raise self._too_large(f"has {length:,} bytes")
+        body = await read_up_to(self._max_bytes + 1, response.aiter_raw())
+        if len(body) > self._max_bytes:
+            raise self._too_large(f"has more than {self._max_bytes:,} bytes")
+        return body
 
     def _too_large(self, size: str) -> AudioRefused:
         return AudioRefused(
@@ -166,21 +162,12 @@ class AudioClient:
 
     def _opened(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:
-            import httpx
-
             # A bare transport knows no proxy: one would resolve the name again, behind the guard's back. No connection
             # is kept: its certificate was checked for one name, and the next name may resolve to the same address.
-            self._transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+            self._transport = httpx.AsyncHTTPTransport(
+                verify=read_certificates(), limits=httpx.Limits(max_keepalive_connections=0)
+            )
         return self._transport
-
-
-async def _beginning(response: httpx.Response, count: int) -> bytes:
-    body = bytearray()
-    async for piece in response.aiter_raw():
-        body += piece
-        if len(body) >= count:
-            break
-    return bytes(body[:count])
 
 
 def begins_as_mpeg(first: bytes) -> bool:

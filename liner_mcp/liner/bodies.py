@@ -7,11 +7,22 @@ at the size has lost already.
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncIterable
 
 from liner_mcp.errors import UnreadableAnswer
 
 ACCEPTED = "gzip"  # what we ask for; JSON shrinks to a tenth by it
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # either header is understood
+
+
+async def read_up_to(count: int, pieces: AsyncIterable[bytes]) -> bytes:
+    """The beginning of a body, read piece by piece until it has at least `count` bytes; the whole of a shorter one."""
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) >= count:
+            break
+    return bytes(body)
 
 
 class Body:

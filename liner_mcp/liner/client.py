@@ -10,10 +10,11 @@ import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
+import httpx
 from pydantic import SecretStr
 
 from liner_mcp.errors import (
@@ -42,10 +43,7 @@ from liner_mcp.liner.paging import Listing, PageWalk, read_twice
 from liner_mcp.liner.protocol import CallFilter, ListPage, Query
 from liner_mcp.liner.text import clean
 from liner_mcp.liner.watching import Observer
-from liner_mcp.liner.wire import FULL_JITTER, Traffic, Wire, time_left
-
-if TYPE_CHECKING:
-    import httpx
+from liner_mcp.liner.wire import FULL_JITTER, Wire, time_left
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -120,16 +118,6 @@ class LinerClient:
     def __repr__(self) -> str:
         return f"LinerClient({self.origin!r})"
 
-    @property
-    def traffic(self) -> Traffic:
-        """What went over the wire so far."""
-        return self._wire.traffic
-
-    @property
-    def answered_from_kept(self) -> int:
-        """How many reads were answered without asking Liner."""
-        return self._kept.hits
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -139,7 +127,7 @@ class LinerClient:
         await self.aclose()
 
     def open(self) -> None:
-        """Load what the first request needs, which takes a third of a second. Raises: SettingsError."""
+        """Get the connections ready for the first request, without making one. Raises: SettingsError."""
         self._wire.open()
 
     async def aclose(self) -> None:
@@ -304,13 +292,10 @@ class LinerClient:
                             scope.cancel()
                             return
 
-            if len(jobs) == 1:  # most lists have one page: nothing to wait for beside it
-                await work()
-            else:
-                async with anyio.create_task_group() as group:
-                    # Twice the slots: a job may need several requests, and one that computes must not idle a slot.
-                    for _ in range(min(len(jobs), 2 * self.concurrency)):
-                        group.start_soon(work)
+            async with anyio.create_task_group() as group:
+                # Twice the slots: a job may need several requests, and one that computes must not idle a slot.
+                for _ in range(min(len(jobs), 2 * self.concurrency)):
+                    group.start_soon(work)
         if hopeless:
             raise hopeless[0]
         return outcomes

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import urllib.request
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from socket import gaierror
 from urllib.parse import urlsplit
 
 from liner_mcp.errors import AccessRefused, LinerMcpError, SettingsError, Unreachable
+from liner_mcp.urls import parse_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,14 @@ def proxy_for(origin: str) -> EnvironmentProxy | None:
     ours = urlsplit(origin)
     if ours.scheme == "http":  # plain http is loopback: no proxy before it
         return None
-    from urllib.request import getproxies  # with its HTTP client, which the start of the server need not wait for
-
-    found = getproxies()
+    found = urllib.request.getproxies()
     kind = next((kind for kind in ("https", "all") if found.get(kind, "").strip()), None)
     if kind is None or _is_exempt(ours.hostname or "", ours.port or 443, found.get("no", "")):
         return None
     url = found[kind].strip()
     proxy = EnvironmentProxy(_variable(kind), url if "://" in url else f"http://{url}")
-    try:
-        parts = urlsplit(proxy.url)
-        usable = bool(parts.hostname) and parts.port != 0  # reading a port that is none raises
-    except ValueError:
-        usable = False
-    if not usable:
+    parts = parse_url(proxy.url)
+    if parts is None or parts.port == 0:
         raise proxy.unusable()
     return proxy
 
@@ -62,8 +58,6 @@ def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
 
     Where there is no NO_PROXY, the exceptions of Windows and macOS count.
     """
-    from urllib.request import proxy_bypass
-
     for entry in no_proxy.lower().split(","):
         text = entry.strip()
         if text == "*":
@@ -75,7 +69,7 @@ def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
         spellings = (host, f"{host}:{port}", f"[{host}]:{port}")
         if name and (name in spellings or any(one.endswith(f".{name}") for one in spellings) or _is_in(host, name)):
             return True
-    return not no_proxy and bool(proxy_bypass(f"{host}:{port}"))
+    return not no_proxy and bool(urllib.request.proxy_bypass(f"{host}:{port}"))
 
 
 def _is_in(host: str, network: str) -> bool:

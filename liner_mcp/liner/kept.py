@@ -43,14 +43,12 @@ class Kept:
             KEPT_BYTES, ttu=lambda _target, _detail, moment: moment + KEPT_SECONDS, timer=timer, getsizeof=_bytes_of
         )
         self._may_see: Callable[[Detail], bool] | None = None
-        self.hits = 0
 
     def get(self, target: str) -> Detail | None:
         """What was asked for by `target`, if it is still kept."""
         detail = self._details.get(target)
         if detail is None or (self._may_see is not None and not self._may_see(detail)):
             return None
-        self.hits += 1
         answered_from_kept()
         return detail
 
@@ -60,7 +58,6 @@ class Kept:
         """
         seen = copy(self)  # the details themselves are everybody's
         seen._may_see = may_see  # noqa: SLF001 - our own copy
-        seen.hits = 0
         return seen
 
     def put(self, target: str, detail: Detail) -> None:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cache
 from types import GenericAlias
 from typing import Any, Generic, NoReturn, TypeVar, cast
-from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
@@ -314,49 +314,19 @@ def refuse_strangers(records: Sequence[CallRecord]) -> None:
         _unreadable(OTHER_CALLS)
 
 
-def _count(value: object) -> int | None:
-    """A whole number ≥ 0 in any of its spellings, else None: what the last page sends here is undocumented."""
+def integer_of(value: object) -> int | None:
+    """A whole number in any of its spellings (Liner may send text or 100.0), else None."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
-    return int(value) if 0 <= value < 10**15 else None
+    return int(value) if value == int(value) and abs(value) < 10**15 else None
 
 
-def same_host(origin: str, asked: str, location: str) -> str | None:
-    """The target (path and query) of a redirect that stays on `origin`, or None when it leads away.
-
-    `asked` is the target that was redirected. The token travels in a header, so it must never follow elsewhere. A proxy
-    that ends TLS makes Liner write http:// before its own name; the target is then asked at `origin`, over https.
-    """
-    try:
-        there = urlsplit(urljoin(f"{origin}{asked}", location))
-        same = _is_same_server(urlsplit(origin), there)
-    except ValueError:
-        return None
-    if not same or there.username is not None:
-        return None
-    # One slash in front: a target that begins with two would name a host.
-    return f"/{there.path.lstrip('/')}" + (f"?{there.query}" if there.query else "")
-
-
-_PORTS = {"https": 443, "http": 80}
-
-
-def _is_same_server(ours: SplitResult, there: SplitResult) -> bool:
-    """Whether two addresses are one server; a port left out is the scheme's own. Raises: ValueError."""
-    if there.scheme not in _PORTS or host_of(there) != host_of(ours):
-        return False
-    port, our_port = (_PORTS[url.scheme] if url.port is None else url.port for url in (there, ours))
-    if there.scheme == ours.scheme:
-        return port == our_port
-    return ours.scheme == "https" and (port == our_port or (port, our_port) == (80, 443))
-
-
-def host_of(url: SplitResult) -> str:
-    """The host's name as DNS has it, so that two spellings of one name are equal. Raises: ValueError."""
-    name = (url.hostname or "").rstrip(".")
-    return name if name.isascii() else name.encode("idna").decode()
+def _count(value: object) -> int | None:
+    """A whole number >= 0, else None: what the last page sends here is undocumented."""
+    number = integer_of(value)
+    return number if number is not None and number >= 0 else None
 
 
 def is_hopeless(error: LinerMcpError) -> bool:

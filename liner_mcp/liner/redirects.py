@@ -1,36 +1,46 @@
-"""Why a redirect is not followed: where it leads, as far as that can be shown. Pure."""
+"""Which redirects are followed, and why another is not: where it leads, as far as that can be shown. Pure."""
 
 from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from liner_mcp.errors import WrongAddress
-from liner_mcp.liner.protocol import host_of, quoted, shows
+from liner_mcp.liner.protocol import quoted, shows
+from liner_mcp.urls import DEFAULT_PORTS, ascii_host, is_same_server, parse_url
 
 HOST_CHARACTERS = 60  # of a host that is named: enough to recognise it
 _HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
+def same_host(origin: str, asked: str, location: str) -> str | None:
+    """The target (path and query) of a redirect that stays on `origin`, or None when it leads away.
+
+    `asked` is the target that was redirected. The token travels in a header, so it must never follow elsewhere. A proxy
+    that ends TLS makes Liner write http:// before its own name; the target is then asked at `origin`, over https.
+    """
+    there = parse_url(location, f"{origin}{asked}")
+    if there is None or there.username is not None or not is_same_server(urlsplit(origin), there):
+        return None
+    # One slash in front: a target that begins with two would name a host.
+    return f"/{there.path.lstrip('/')}" + (f"?{there.query}" if there.query else "")
+
+
 def leads_away(origin: str, asked: str, location: str, token: str) -> WrongAddress:
-    """The error of a redirect that `protocol.same_host` does not let pass."""
+    """The error of a redirect that `same_host` does not let pass."""
     ours = urlsplit(origin)
-    try:
-        there = urlsplit(urljoin(f"{origin}{asked}", location))
-        host, port = host_of(there), there.port
-    except ValueError:
-        return _error("to something that is no web address")
-    if there.scheme not in ("http", "https") or not host:
+    there = parse_url(location, f"{origin}{asked}")
+    if there is None or there.scheme not in DEFAULT_PORTS or not (host := ascii_host(there)):
         return _error("to something that is no web address")
     if there.username is not None:
         return _error("to an address with a user name in it")
-    if host != host_of(ours):
+    if host != ascii_host(ours):
         name = _named(host, token)
         return _error(f"to another host{f' ({name})' if name else ''}", "; a login page belongs to a gateway before it")
     if there.scheme == "https" and ours.scheme == "http":
         return WrongAddress("LINER_API_HOST redirects to https on the same host. Write it with https:// in front.")
-    return _error(f"to another port of its host{'' if port is None else f' ({port})'}")
+    return _error(f"to another port of its host{'' if there.port is None else f' ({there.port})'}")
 
 
 def _error(where: str, remark: str = "") -> WrongAddress:

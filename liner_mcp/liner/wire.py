@@ -8,34 +8,31 @@ only GET. The token travels in one header to one host. Time is the caller's: who
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import anyio
+import httpx
+import stamina
+from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 
 from liner_mcp.errors import LinerMcpError, Unreachable, WrongAddress
 from liner_mcp.liner import protocol
 from liner_mcp.liner.bodies import Body
 from liner_mcp.liner.connections import EnvironmentProxy
-from liner_mcp.liner.http_client import REQUEST_SECONDS, asked, create_client, translated
+from liner_mcp.liner.http_client import REQUEST_SECONDS, create_client, translated
 from liner_mcp.liner.pressure import Pressure
 from liner_mcp.liner.protocol import Query
-from liner_mcp.liner.redirects import leads_away
+from liner_mcp.liner.redirects import leads_away, same_host
 from liner_mcp.liner.retries import RetryPolicy, moment_of, seconds_to_wait
 from liner_mcp.liner.sharing import Sharing
 from liner_mcp.liner.watching import Attempt, Observer, attempted, watched
-
-# httpx and stamina cost 60 ms together; they are imported when the first request is made, so that a host that only
-# lists the tools does not wait for them.
-if TYPE_CHECKING:
-    import httpx
-    from aiolimiter import AsyncLimiter
 
 T = TypeVar("T")
 
@@ -58,27 +55,6 @@ class _Pool:
     slots: anyio.CapacityLimiter
     rate: AsyncLimiter | None
     in_flight: Sharing
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What went over the wire so far.
-
-    `attempts` are what callers wanted, `retries` those of them that were not the first, `made` those that another
-    caller's request did not answer already, `requests` what was sent: `made` and the redirects followed.
-    `received_bytes` are of bodies, as they came.
-    """
-
-    attempts: int = 0
-    retries: int = 0
-    made: int = 0
-    requests: int = 0
-    received_bytes: int = 0
-
-    @property
-    def shared(self) -> int:
-        """Attempts that another caller's request answered."""
-        return self.attempts - self.made
 
 
 class _Paused(Exception):
@@ -107,7 +83,6 @@ class Wire:
         breaks: bool,
         observer: Observer | None = None,
     ) -> None:
-        self.traffic = Traffic()
         self._origin = origin
         self._token = token
         self._concurrency = concurrency
@@ -127,8 +102,6 @@ class Wire:
 
         Raises: SettingsError when connections cannot be set up.
         """
-        import stamina  # noqa: F401  # pyright: ignore[reportUnusedImport] - it is only to be there already
-
         self._opened()
 
     async def aclose(self) -> None:
@@ -143,8 +116,6 @@ class Wire:
 
         Raises: besides what an answer may mean, ConnectionClosed, see `aclose`; SettingsError.
         """
-        import stamina
-
         attempt_number = 0
 
         def delay(error: Exception) -> float | bool:
@@ -156,7 +127,6 @@ class Wire:
             async for attempt in stamina.retry_context(on=delay, attempts=self._policy.attempts, timeout=None):
                 with attempt:
                     attempt_number = attempt.num
-                    self.traffic.retries += attempt_number > 1
                     with watched(self._observer, Attempt(self._origin, query.path, attempt_number)):
                         return await self._shared(pool, query.target)
         raise AssertionError("stamina gives a result or raises")
@@ -168,19 +138,17 @@ class Wire:
         """
 
         async def ask() -> object:
-            self.traffic.attempts += 1
             attempted().asked = True
             try:
                 return await pool.in_flight.ask(target)
             except _Paused:
-                self.traffic.attempts -= 1  # it was none: nothing was sent
-                attempted().asked = False
+                attempted().asked = False  # nothing was sent
                 raise
 
         return await self._in_peace(ask)
 
-    async def ask_once(self, target: str) -> tuple[int, Mapping[str, str], bytes]:
-        """One answer as it came, be it a redirect or a failure: nothing is followed, retried or decoded.
+    async def ask_once(self, target: str) -> tuple[httpx.Response, bytes]:
+        """One answer and its body, be it a redirect or a failure: nothing is followed, retried or decoded.
 
         It waits its turn like every request, and what it meets is heeded by all. Raises: RateLimited, when a pause that
         Liner asked for does not end in time; CircuitOpen, Unreachable, UnreadableAnswer, SettingsError,
@@ -188,19 +156,18 @@ class Wire:
         """
         pool = self._opened()
 
-        async def ask() -> tuple[int, httpx.Headers, bytes]:
+        async def ask() -> tuple[httpx.Response, bytes]:
             async with self._turn(pool) as turn:
                 with watched(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
-                    status, headers, body = await self._send(pool.http, target)
-                turn.failure = protocol.failure(status, _wait_asked(headers))
-                return status, headers, body
+                    response, body = await self._send(pool.http, target)
+                turn.failure = protocol.failure(response.status_code, _wait_asked(response.headers))
+                return response, body
 
         with pool.in_flight.asking():
-            status, headers, body = await self._in_peace(ask)
-        return status, {name.lower(): value for name, value in headers.items()}, body
+            response, body = await self._in_peace(ask)
+        return response, body
 
     async def _once(self, pool: _Pool, target: str) -> object:
-        self.traffic.made += 1
         attempt = attempted()  # of the asker who began this: a task is made with its maker's context
         attempt.made = True
         begun = monotonic()
@@ -209,7 +176,6 @@ class Wire:
                 attempt.waited_seconds = monotonic() - begun
                 return await self._answer(pool.http, target)
         except _Paused:
-            self.traffic.made -= 1
             attempt.made = False
             raise
         finally:
@@ -264,11 +230,12 @@ class Wire:
         try:
             with anyio.fail_after(REQUEST_SECONDS):
                 for _ in range(1 + MAX_REDIRECTS):
-                    status, headers, body = await self._send(http, target)
-                    location = headers.get("location")
-                    if status not in (301, 302, 303, 307, 308) or location is None:
-                        return protocol.decode(status, body, _wait_asked(headers), target=first, token=token)
-                    there = protocol.same_host(self._origin, target, location)
+                    response, body = await self._send(http, target)
+                    wait = _wait_asked(response.headers)
+                    if not response.has_redirect_location:
+                        return protocol.decode(response.status_code, body, wait, target=first, token=token)
+                    location = response.headers["location"]
+                    there = same_host(self._origin, target, location)
                     if there is None:
                         raise leads_away(self._origin, target, location, token)
                     target = there
@@ -278,28 +245,24 @@ class Wire:
             ) from None
         raise WrongAddress("LINER_API_HOST redirects in a circle. Check it, and which proxy or gateway answers there.")
 
-    async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[int, httpx.Headers, bytes]:
-        self.traffic.requests += 1
+    async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[httpx.Response, bytes]:
         attempt = attempted()
         attempt.sends()
         with translated(self._proxy):
-            async with asked(http, f"{self._origin}{target}") as response:
+            async with http.stream("GET", f"{self._origin}{target}") as response:
                 attempt.status = response.status_code
                 if response.is_stream_consumed:  # a transport has looked into it, and so unpacked it
                     body = Body("", MAX_BODY_BYTES)
                     body.add(response.content)
-                    return response.status_code, response.headers, body.whole()
-                body = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
-                async for piece in response.aiter_raw():
-                    self.traffic.received_bytes += len(piece)
-                    attempt.receives(len(piece))
-                    body.add(piece)
-                return response.status_code, response.headers, body.whole()
+                else:
+                    body = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
+                    async for piece in response.aiter_raw():
+                        attempt.receives(len(piece))
+                        body.add(piece)
+                return response, body.whole()
 
     def _opened(self) -> _Pool:
         if self._pool is None:
-            from aiolimiter import AsyncLimiter
-
             http, self._proxy = create_client(
                 self._origin, self._token, concurrency=self._concurrency, transport=self._transport
             )

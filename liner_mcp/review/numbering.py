@@ -5,6 +5,8 @@ Pure. It knows digits only; where a number stands in a text, and what to do abou
 
 from functools import lru_cache
 
+import phonenumbers
+
 RUSSIA = "7"  # and Kazakhstan
 _TRUNK_COUNTRIES = ("971", "90", "44", "49")  # where a leading 0 stands for the country; the first that fits
 
@@ -43,8 +45,6 @@ def country_of(number: str) -> str:
     """The calling code that an international number begins with; no code is the beginning of another."""
     if number[:1] in {"1", RUSSIA}:
         return number[0]
-    import phonenumbers
-
     return next((number[:n] for n in (2, 3) if int(number[:n] or 0) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE), "")
 
 
@@ -53,9 +53,6 @@ def rank(number: str) -> int:
     """How well the digits of an international number fit its country's numbering plan."""
     if number.startswith("79") and len(number) == 11:  # the commonest phone here needs no library
         return VALID
-    # Imported late: it takes 30 to 50 ms, and a server whose texts hold no foreign or city phone never needs it.
-    import phonenumbers
-
     country = country_of(number)
     national = number[len(country) :]
     if country not in {"", "39"}:  # Italy's zero belongs to the number, elsewhere `+44 (0)20` is a habit

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import tzlocal
+
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.review.privacy import echoed
 
@@ -25,9 +27,7 @@ class Zone:
         if configured is not None:
             return cls(configured, True, ZoneInfo(configured))
         try:
-            from tzlocal import get_localzone_name  # only where it is needed
-
-            name = get_localzone_name() or "UTC"  # whatever its signature says, no zone at all gives None
+            name = tzlocal.get_localzone_name() or "UTC"  # whatever its signature says, no zone at all gives None
             return cls(name, False, ZoneInfo(name))
         except (ZoneInfoNotFoundError, ValueError, OSError, LookupError):
             return cls("UTC", False, ZoneInfo("UTC"))

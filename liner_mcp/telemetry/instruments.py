@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from liner_mcp.errors import CircuitOpen
 from liner_mcp.liner.watching import Attempt
 from liner_mcp.server.audit import Entry
+from liner_mcp.urls import DEFAULT_PORTS
 
 # Boundaries that the conventions advise for HTTP durations, in seconds.
 _DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -109,5 +110,5 @@ def _error_type(attempt: Attempt) -> str | None:
 @lru_cache(maxsize=4)  # a process asks one Liner
 def _known(origin: str) -> Attributes:
     parts = urlsplit(origin)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    port = parts.port or DEFAULT_PORTS[parts.scheme]
     return {"http.request.method": "GET", "server.address": parts.hostname or "", "server.port": port}

@@ -12,7 +12,8 @@ import socket
 
 from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.files import reason
-from liner_mcp.settings import Settings, is_loopback
+from liner_mcp.settings import Settings
+from liner_mcp.urls import is_loopback
 
 BACKLOG = 1_024  # connections that wait while every worker is busy
 

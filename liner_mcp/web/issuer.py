@@ -20,7 +20,7 @@ import anyio
 
 from liner_mcp import __version__
 from liner_mcp.errors import Unreachable
-from liner_mcp.settings import is_loopback
+from liner_mcp.urls import is_loopback
 
 if TYPE_CHECKING:
     import httpx

@@ -13,7 +13,8 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from liner_mcp.settings import Settings, is_loopback
+from liner_mcp.settings import Settings
+from liner_mcp.urls import is_loopback
 from liner_mcp.web.answers import refusal
 
 # What browser clients send and read beside what every page may.

@@ -275,6 +275,37 @@ async def test_all_oddities_at_once_are_still_told_within_the_allowance(world: W
     assert_impersonal(found.text, world)
 
 
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    ("body", "outcome", "found"),
+    [
+        (b'{"success":false,"message":"Not found"}', "as assumed", "HTTP {}"),
+        (b"", "differs: ids that Liner does not know", "HTTP {}, empty, without Liner's envelope"),
+        (
+            b"<h1>Not found</h1>",
+            "differs: ids that Liner does not know",
+            "HTTP {}, a web page, without Liner's envelope",
+        ),
+        (b'{"detail":"Not found"}', "differs: ids that Liner does not know", "HTTP {}, without Liner's envelope"),
+    ],
+)
+async def test_an_unknown_id_is_as_assumed_only_in_liners_envelope(
+    world: World, status: int, body: bytes, outcome: str, found: str
+) -> None:
+    liner = demo(world)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if not scope["path"].startswith("/v2/call/detail/"):
+            await liner(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    judged = await probed(app)
+    assert judged.outcome["unknown_id"].startswith(outcome)
+    assert judged.found["unknown_id"] == found.format(status)
+
+
 async def test_a_detail_without_summary_is_noticed(world: World) -> None:
     bare: Changed = {"^/v2/call-record/detail": lambda data: {k: v for k, v in data.items() if k != "recordSummary"}}
     found = await probed(Spoilt(demo(world), changed=bare))
@@ -512,7 +543,7 @@ async def test_recordings_that_are_off_are_not_looked_at(world: World) -> None:
     [
         ("https://10.0.0.7/secret-name.mp3", "https on another host, does not open: The recording's link leads into"),
         ("ftp://files.example.com/secret-name.mp3", "another scheme on another host, does not open"),
-        ("https://[broken/secret-name.mp3", "no address on another host, does not open"),
+        ("https://[broken/secret-name.mp3", "no address, does not open"),
     ],
 )
 async def test_a_link_that_is_not_let_through_is_told_without_its_address(world: World, link: str, told: str) -> None:

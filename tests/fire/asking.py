@@ -16,6 +16,7 @@ from mcp.types import BlobResourceContents, CallToolResult, TextResourceContents
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.app import LinerServer, create_server
+from liner_mcp.server.audit import Watcher
 from liner_mcp.settings import Settings
 from tests.conftest import NOW, text_of
 from tests.streaming import StreamingTransport
@@ -49,6 +50,7 @@ def serving(
     *,
     origin: str = "http://127.0.0.1",
     transport: httpx.AsyncBaseTransport | None = None,
+    watcher: Watcher | None = None,
     **settings: Any,
 ) -> LinerServer:
     """Our server over this Liner; `origin` without `transport` means the network."""
@@ -61,7 +63,7 @@ def serving(
         "max_answer_bytes": 60_000,
         **settings,
     }
-    return create_server(Settings(**fields), transport=transport, now=lambda: NOW)
+    return create_server(Settings(**fields), transport=transport, now=lambda: NOW, watcher=watcher)
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from liner_mcp.demo.audio import silence
-from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerError
+from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerError, SettingsError
 from liner_mcp.liner.audio import MAX_REDIRECTS, AudioClient, begins_as_mpeg
 
 pytestmark = pytest.mark.anyio
@@ -765,6 +765,17 @@ async def test_a_certificate_for_another_name_is_refused_although_the_address_is
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
         await unavailable(client, f"https://{HOST}:{port}/1.mp3")
         assert visits.requests == []
+
+
+async def test_certificates_that_cannot_be_read_are_named_by_their_variable_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/certificates.pem")
+    async with own_client() as client:
+        with pytest.raises(SettingsError, match="SSL_CERT_FILE") as caught:
+            await client.fetch(LINK)
+    assert "/no/such" not in str(caught.value)
+    assert HOST not in str(caught.value)
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(

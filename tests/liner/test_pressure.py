@@ -233,7 +233,6 @@ async def test_what_a_pause_kept_from_being_sent_was_shared_by_nobody() -> None:
                 for call_id in (1, 2, 2):
                     group.start_soon(ask, call_id)
         assert (spent.requests, spent.shared) == (1, 0)
-        assert (client.traffic.attempts, client.traffic.made) == (1, 1)
 
 
 async def test_connections_opened_anew_after_a_429_begin_with_one_request() -> None:

@@ -42,9 +42,8 @@ from liner_mcp.liner.protocol import (
     quoted,
     read_list,
     read_one,
-    same_host,
 )
-from liner_mcp.liner.redirects import leads_away
+from liner_mcp.liner.redirects import leads_away, same_host
 from liner_mcp.liner.retries import LONGEST_WAIT, RetryPolicy, seconds_to_wait
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)

@@ -11,6 +11,7 @@ import pytest
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.errors import LinerUnavailable
+from liner_mcp.liner.watching import spending
 from tests.fakes import FakeLiner
 from tests.liner.test_client import client_of
 
@@ -51,17 +52,19 @@ class Held:
 async def test_many_who_ask_the_same_at_once_make_one_request(liner: FakeLiner) -> None:
     call_id = next(iter(liner.world.calls))
     async with client_of(liner) as client:
-        answers = await client.each([lambda: client.call(call_id)] * 8)
+        with spending() as spent:
+            answers = await client.each([lambda: client.call(call_id)] * 8)
         assert [getattr(answer, "id", None) for answer in answers] == [call_id] * 8
-        assert (client.traffic.requests, client.traffic.shared) == (1, 7)
+    assert (spent.requests, spent.shared) == (1, 7)
     assert len(liner.requests) == 1
 
 
 async def test_who_asks_after_the_answer_asks_anew(liner: FakeLiner) -> None:
     async with client_of(liner) as client:
-        await client.call_statuses()
-        await client.call_statuses()
-        assert client.traffic.shared == 0
+        with spending() as spent:
+            await client.call_statuses()
+            await client.call_statuses()
+    assert spent.shared == 0
     assert len(liner.requests) == 2
 
 

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from liner_mcp.diagnostics.raw_client import RawAnswer, RawPage, number
+from liner_mcp.diagnostics.raw_client import RawAnswer, RawPage
 from liner_mcp.liner import protocol
 from liner_mcp.liner.models import Moment
-from liner_mcp.liner.protocol import PAGE_LIMIT, CallFilter, Query
+from liner_mcp.liner.protocol import PAGE_LIMIT, CallFilter, Query, integer_of
 
 RECENT = timedelta(days=30)
 SETTLED = timedelta(minutes=10)  # calls in progress would change the lists between two requests
@@ -99,11 +99,11 @@ def boundary_call(answers: Answers) -> tuple[int, datetime, int | None]:
     if page is None or not page.rows:
         raise Undecided("no call was seen")
     for row in page.rows:
-        call_id, moment = number(row.get("id")), moment_of(row)
+        call_id, moment = integer_of(row.get("id")), moment_of(row)
         if call_id is None or moment is None or moment.microsecond:
             continue
         if answers.until - RECENT < moment <= answers.until:
-            return call_id, moment, number(row.get("orderId"))
+            return call_id, moment, integer_of(row.get("orderId"))
     raise Undecided("no call was made at a whole second")
 
 
@@ -164,7 +164,7 @@ def _records(answers: Answers) -> list[Query]:
     page = answers.find_page(CALLS)
     recorded: list[tuple[float, int]] = []
     for row in page.rows if page is not None else ():
-        call_id, moment = number(row.get("id")), moment_of(row)
+        call_id, moment = integer_of(row.get("id")), moment_of(row)
         if call_id is not None and row.get("hasRecords") in (True, 1, "1", "true"):
             recorded.append((0.0 if moment is None else moment.timestamp(), call_id))
     if not recorded:

@@ -16,11 +16,11 @@ from typing import Literal, NamedTuple, cast
 
 from liner_mcp.diagnostics.assumptions import requests as sent
 from liner_mcp.diagnostics.assumptions.requests import Answers, Request, Undecided
-from liner_mcp.diagnostics.raw_client import ABSENT, number
+from liner_mcp.diagnostics.raw_client import ABSENT
 from liner_mcp.errors import UnreadableAnswer
 from liner_mcp.liner import protocol
 from liner_mcp.liner.models import Call, CallRecord, Identified, Order
-from liner_mcp.liner.protocol import PAGE_LIMIT
+from liner_mcp.liner.protocol import PAGE_LIMIT, integer_of
 
 Finding = str | tuple[str, str]
 
@@ -187,7 +187,7 @@ def _next_page(answers: Answers) -> Finding:
     for page in map(answers.find_page, (sent.CALLS, sent.ORDERS_WITHOUT_SLASH)):
         if page is None or not page.rows or page.total is None or page.total <= len(page.rows):
             continue
-        following = number(page.next)
+        following = integer_of(page.next)
         if following == len(page.rows):
             return "offset plus rows"
         if following is None or following <= 0:
@@ -199,7 +199,7 @@ def _next_page(answers: Answers) -> Finding:
 def _last_page(answers: Answers) -> Finding:
     page, offset = answers.page(sent.LAST_PAGE), sent.last_row(answers)[1]
     found = f"next is {_next_is(page.next, offset)}"
-    if page.total is None and (number(page.next) or 0) > offset:
+    if page.total is None and (integer_of(page.next) or 0) > offset:
         return f"{found}, and there is no total", "every list costs one more request, for an empty page"
     return found
 
@@ -207,7 +207,7 @@ def _last_page(answers: Answers) -> Finding:
 def _next_is(following: object, offset: int) -> str:
     if following is ABSENT or following is None:
         return "null" if following is None else "absent"
-    there = number(following)
+    there = integer_of(following)
     if there is None or there == 0:
         return "no number" if there is None else "zero"
     return "repeated" if there == offset else "past the end" if there > offset else "back"
@@ -280,8 +280,10 @@ def _unknown_id(answers: Answers) -> Finding:
     answer = answers.answer(sent.UNKNOWN_CALL)
     if answer.unfollowed or answer.status in (401, 403, 429):
         raise answers.undecided(sent.UNKNOWN_CALL)
-    if answer.status == 404:
-        return str(answer)
+    if answer.status in (404, 410):
+        if "success" in answer.envelope:
+            return str(answer)
+        return f"{answer}, without Liner's envelope", "ids that Liner does not know are told as a wrong LINER_API_HOST"
     if answer.data:
         raise Undecided("there is such an id, or something is told of it all the same")
     found = "an empty success" if answer.succeeded else str(answer)
