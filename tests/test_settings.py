@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from liner_mcp.errors import SettingsError
-from liner_mcp.settings import Settings, is_loopback, liner_origin, read_settings
+from liner_mcp.settings import Settings, read_settings
+from liner_mcp.urls import is_loopback, liner_origin
 
 TOKEN = "s3cret-t0ken-41d9"
 VARIABLES = {f"LINER_{name.upper()}" for name in Settings.model_fields}
