@@ -12,8 +12,8 @@ import uvicorn
 from mcp.server import MCPServer
 from uvicorn.supervisors import Multiprocess
 
+from liner_mcp.http_server.listen import listen
 from liner_mcp.settings import Settings
-from liner_mcp.web.address import listen
 
 TOOL = "check"
 

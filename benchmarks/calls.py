@@ -17,9 +17,9 @@ from benchmarks.figures import RUNS, Figure, timed
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.account import ACCOUNT
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.support.account import ACCOUNT
 
 LATENCY = 0.1  # seconds per request of the make-believe Liner
 CALLS = 100

@@ -22,8 +22,8 @@ from benchmarks.table_reading import Tables
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.account import ACCOUNT
 from tests.conftest import NOW
+from tests.support.account import ACCOUNT
 
 Limit = float | None
 """Requests per second to Liner; 0 for no limit, None for what the server does by itself."""

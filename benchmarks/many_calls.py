@@ -21,10 +21,10 @@ from benchmarks.sizes import text_of
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
-from tests.account import ACCOUNT
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
-from tests.tokens import tokens
+from tests.support.account import ACCOUNT
+from tests.support.token_count import tokens
 
 YEAR_CALLS, WEEK_CALLS = 50_000, 10_000
 PAGE = 100

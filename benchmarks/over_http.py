@@ -31,8 +31,8 @@ import anyio
 from benchmarks.bare_process import TOOL
 from benchmarks.load import LEGACY, MODERN, Load, call, connect, press, succeeded
 from benchmarks.processes import Running, bare, ours
-from liner_mcp.web.limits import LIMITS
-from liner_mcp.web.tokens import make
+from liner_mcp.http_server.auth.token_lines import make
+from liner_mcp.http_server.limits import LIMITS
 
 BAR = 0.65
 """Of the bare server's throughput, for a call that asks Liner nothing."""

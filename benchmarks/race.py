@@ -13,7 +13,7 @@ from benchmarks.reading import Reader, Refused, TooMuch
 from benchmarks.table_reading import Incomplete
 from liner_mcp.demo import DemoLiner, World
 from tests.fakes import FakeLiner
-from tests.tokens import tokens
+from tests.support.token_count import tokens
 
 LATENCY = 0.05
 """Seconds that the make-believe Liner takes for each answer, as a near and healthy service would."""

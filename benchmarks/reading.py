@@ -10,7 +10,7 @@ from typing import Any
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
-from tests.tokens import tokens
+from tests.support.token_count import tokens
 
 WINDOW = 200_000
 """Tokens of answers that a model can hold: the context of today's usual models. Whoever needs more has failed."""

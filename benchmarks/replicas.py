@@ -23,7 +23,7 @@ import anyio
 
 from benchmarks.load import LEGACY, MODERN, Caller, call, connect, succeeded
 from benchmarks.processes import Running, ours
-from tests.balancing import MISSING, NGINX, balanced
+from tests.support.nginx import MISSING, NGINX, balanced
 
 CALLS = 1_000
 CALLERS = 8

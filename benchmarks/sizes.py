@@ -16,9 +16,9 @@ from benchmarks.figures import Figure
 from liner_mcp.demo import Call, DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.account import ACCOUNT
 from tests.conftest import NOW
-from tests.tokens import tokens
+from tests.support.account import ACCOUNT
+from tests.support.token_count import tokens
 
 ROWS = 100
 

@@ -25,13 +25,13 @@ from typing import Any
 import anyio
 from mcp import Client
 
-from liner_mcp.liner.watching import Attempt
-from liner_mcp.server.audit import Entry
+from liner_mcp.liner.request_metrics import Attempt
+from liner_mcp.server.audit_log import Entry
 from tests.fakes import FAULTS, FakeLiner, Fault, Share
 from tests.fakes.faults import Bomb, Grows, Huge, Latency, Shrinks, Slow, What, occurs
-from tests.fire.asking import ask, asking, in_process, serving
-from tests.fire.scene import Question, Scene, make_scene
-from tests.fire.truth import Wrong, judged
+from tests.fault_matrix.client import ask, asking, in_process, serving
+from tests.fault_matrix.oracle import Wrong, judged
+from tests.fault_matrix.scenario import Question, Scene, make_scene
 
 KEPT = Path(__file__).parent / "soak.json"
 CALLS = 2_000

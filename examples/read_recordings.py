@@ -9,8 +9,8 @@ from typing import cast
 
 import anyio
 
-from liner_mcp.connect import open_clients
 from liner_mcp.errors import LinerMcpError
+from liner_mcp.server.clients import open_clients
 from liner_mcp.settings import read_settings
 
 

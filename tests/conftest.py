@@ -18,12 +18,12 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 from pydantic import TypeAdapter
 
+from liner_mcp.answer.table import Answer
 from liner_mcp.demo import World
-from liner_mcp.review.table import Answer
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.account import ACCOUNT
 from tests.fakes import FakeLiner
+from tests.support.account import ACCOUNT
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 """When the make-believe calls end: every test sees the same forty days."""

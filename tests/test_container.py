@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.web.tokens import make
+from liner_mcp.http_server.auth.token_lines import make
+from tests.http_server.support import PATIENCE
+from tests.http_server.test_stopping import ended, started
 from tests.test_docs import PYPROJECT
-from tests.web.support import PATIENCE
-from tests.web.test_stopping import ended, started
 
 ROOT = Path(__file__).parent.parent
 IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from liner_mcp.http_server.limits import LIMITS
 from liner_mcp.settings import Settings
-from liner_mcp.web.limits import LIMITS
 
 ROOT = Path(__file__).parent.parent
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")

@@ -15,15 +15,15 @@ from typing import Any, get_args
 import pytest
 
 from liner_mcp import __version__
+from liner_mcp.cli.host_config import HOSTS, host_file
 from liner_mcp.errors import SettingsError
-from liner_mcp.install import HOSTS, host_file
-from liner_mcp.liner.restricted import Access
-from liner_mcp.liner.watching import Spent
-from liner_mcp.server.access import Rule, read_rules
-from liner_mcp.server.audit import Entry, Outcome
+from liner_mcp.liner.request_metrics import Spent
+from liner_mcp.liner.restricted_client import Access
+from liner_mcp.server.access_rules import Rule, read_rules
+from liner_mcp.server.audit_log import Entry, Outcome
 from liner_mcp.settings import Settings
-from tests import snapshots
-from tests.web.test_request_log import KEYS as REQUEST_KEYS
+from tests.http_server.test_request_log import KEYS as REQUEST_KEYS
+from tests.support import snapshots
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

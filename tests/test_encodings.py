@@ -19,7 +19,7 @@ from mcp.types import CallToolResult
 
 from liner_mcp.demo import DemoLiner, World
 from tests.conftest import text_of
-from tests.serving import served
+from tests.support.asgi_server import served
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 OTHERS = ("cp1251", "cp1252", "cp866", "koi8-r")

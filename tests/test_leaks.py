@@ -21,20 +21,20 @@ from mcp import Client, MCPError
 from mcp.types import PromptReference, ResourceTemplateReference, TextResourceContents
 from pydantic import SecretStr
 
-from liner_mcp.connect import open_clients
+from liner_mcp.context import Desk
 from liner_mcp.errors import LinerMcpError
-from liner_mcp.liner.addresses import file_link
 from liner_mcp.liner.client import LinerClient
-from liner_mcp.liner.retries import RetryPolicy
-from liner_mcp.review.desk import Desk
-from liner_mcp.review.directory import Directory
-from liner_mcp.review.full_record import get_call_record
+from liner_mcp.liner.retry import RetryPolicy
+from liner_mcp.names.directory import Directory
+from liner_mcp.recordings.ssrf_guard import file_link
+from liner_mcp.records.get_call_record import get_call_record
 from liner_mcp.server.app import create_server
-from liner_mcp.server.office import Office
+from liner_mcp.server.clients import open_clients
+from liner_mcp.server.runtime import Office
 from liner_mcp.settings import Settings, read_settings
 from tests.conftest import NOW, text_of
-from tests.leaking import CONTACTS, FAULTS, FILE, FILE_URL, TOKEN, Leaking, leaks
-from tests.serving import served
+from tests.fakes.leaking_liner import CONTACTS, FAULTS, FILE, FILE_URL, TOKEN, Leaking, leaks
+from tests.support.asgi_server import served
 
 pytestmark = pytest.mark.anyio
 
@@ -137,8 +137,8 @@ async def test_no_answer_and_no_log_line_holds_a_secret(
 async def test_no_fault_of_liner_brings_a_secret_out(
     fault: str, loud: bool, heard: Heard, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("liner_mcp.liner.wire.RetryPolicy", in_no_time)
-    monkeypatch.setattr("liner_mcp.liner.pressure.FIRST_CEILING", 0.0)  # the pause after a 429 that names none
+    monkeypatch.setattr("liner_mcp.liner.transport.RetryPolicy", in_no_time)
+    monkeypatch.setattr("liner_mcp.liner.throttle.FIRST_CEILING", 0.0)  # the pause after a 429 that names none
     for faulty in ("^/v2/", "^/v2/call-record", "^/v2/(user|order|call-status|agent-group)"):
         liner = Leaking()
         liner.fault, liner.faulty = fault, faulty
@@ -157,8 +157,8 @@ def in_no_time(_: object) -> RetryPolicy:
 CRASHES = {
     "the reading": "liner_mcp.liner.client.LinerClient.call_record",
     "the names": "liner_mcp.liner.client.LinerClient.users",
-    "the mask": "liner_mcp.review.desk.shown_steps",
-    "the answer": "liner_mcp.review.table.minified",
+    "the mask": "liner_mcp.context.shown_steps",
+    "the answer": "liner_mcp.answer.table.minified",
 }
 
 
@@ -244,7 +244,7 @@ async def test_a_desk_that_shows_phones_shows_nothing_else() -> None:
 LOUD = """\
 import logging, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-from liner_mcp.cli import main
+from liner_mcp.cli.main import main
 main(sys.argv[1:])
 """
 

@@ -23,9 +23,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from liner_mcp.demo import Call, DemoLiner, World
-from liner_mcp.review.privacy import shown as shown_to_readers
+from liner_mcp.text.mask import shown as shown_to_readers
 from tests.fakes import FakeLiner
-from tests.serving import served
+from tests.support.asgi_server import served
 
 PROGRAM = Path(__file__).parent.parent / "examples" / "nightly_review.py"
 MOSCOW = ZoneInfo("Europe/Moscow")

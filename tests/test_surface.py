@@ -13,12 +13,12 @@ import pytest
 from benchmarks import sizes
 from liner_mcp.demo import World
 from liner_mcp.server.tools import Tools
-from tests import snapshots
-from tests.tokens import tokens
+from tests.support import snapshots
+from tests.support.token_count import tokens
 
 pytestmark = pytest.mark.anyio
 
-REFRESH = "If this change is meant: python -m tests.snapshots, and read the difference as a user would."
+REFRESH = "If this change is meant: python -m tests.support.snapshots, and read the difference as a user would."
 
 
 async def test_the_surface_is_the_one_that_was_reviewed() -> None:

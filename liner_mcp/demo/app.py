@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from liner_mcp.demo import audio, endpoints, wire
+from liner_mcp.demo import audio, endpoints, serialization
+from liner_mcp.demo.dataset import World
 from liner_mcp.demo.query import Query, Refusal
-from liner_mcp.demo.world import World
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -102,7 +102,7 @@ def _must_read(method: str) -> None:
 
 
 def _envelope(data: object, refusal: str = "") -> bytes:
-    return wire.encode({"success": not refusal, "message": refusal, "data": data})
+    return serialization.encode({"success": not refusal, "message": refusal, "data": data})
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from liner_mcp.demo import wire
+from liner_mcp.demo import serialization
+from liner_mcp.demo.dataset import CallFilter
 from liner_mcp.demo.index import Identified, Listing, shuffled
 from liner_mcp.demo.query import Query, Refusal, identifier
-from liner_mcp.demo.world import CallFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from liner_mcp.demo.world import World
+    from liner_mcp.demo.dataset import World
 
 ACCESS_GROUPS = ("client", "call-center", "call-center-senior", "arbitration", "moderator", "admin")
 
@@ -48,7 +48,7 @@ def find(path: str) -> Callable[[Request], object] | None:
 
 
 def health(_: Request) -> object:
-    return wire.health()
+    return serialization.health()
 
 
 def calls(request: Request) -> object:
@@ -57,34 +57,34 @@ def calls(request: Request) -> object:
     if order_ids is None and lead_ids is None:
         raise Refusal(422, "The orderIds field is required when leadIds is not present.")
     wanted = CallFilter(order_ids, lead_ids, query.ids("userIds"), query.ids("statusIds"), *query.window())
-    return _page(request, request.world.find_calls(wanted), wire.call)
+    return _page(request, request.world.find_calls(wanted), serialization.call)
 
 
 def call(request: Request, call_id: int) -> object:
-    return wire.call(_existing(request.world.calls, call_id, "Call"))
+    return serialization.call(_existing(request.world.calls, call_id, "Call"))
 
 
 def records(request: Request) -> object:
     query = request.query
     found = request.world.find_records(query.id("callId"), amd_only=query.flag("isAmd") is True)
-    return _page(request, found, lambda record: wire.record(record, request.origin))
+    return _page(request, found, lambda record: serialization.record(record, request.origin))
 
 
 def record(request: Request, record_id: int) -> object:
-    return wire.record(_existing(request.world.records, record_id, "Call record"), request.origin)
+    return serialization.record(_existing(request.world.records, record_id, "Call record"), request.origin)
 
 
 def lead(request: Request, lead_id: int) -> object:
     item = _existing(request.world.leads, lead_id, "Lead")
-    return wire.lead(item, _by_id(request.world.orders)[item.order_id].code)
+    return serialization.lead(item, _by_id(request.world.orders)[item.order_id].code)
 
 
 def orders(request: Request) -> object:
-    return _page(request, _listing(request.world.orders), wire.order)
+    return _page(request, _listing(request.world.orders), serialization.order)
 
 
 def old_orders(request: Request) -> object:
-    return [wire.old_order(order) for order in shuffled(request.world.orders)]
+    return [serialization.old_order(order) for order in shuffled(request.world.orders)]
 
 
 def users(request: Request) -> object:
@@ -95,25 +95,25 @@ def users(request: Request) -> object:
         for user in request.world.users
         if (group is None or user.access_group == group) and (active is None or user.is_active is active)
     )
-    return _page(request, _listing(chosen), wire.user)
+    return _page(request, _listing(chosen), serialization.user)
 
 
 def user(request: Request, user_id: int) -> object:
-    return wire.user(_existing(_by_id(request.world.users), user_id, "User"))
+    return serialization.user(_existing(_by_id(request.world.users), user_id, "User"))
 
 
 def agent_groups(request: Request) -> object:
     agent_id = request.query.id("agentId")
     chosen = (group for group in request.world.agent_groups if agent_id is None or agent_id in group.agent_ids)
-    return _page(request, _listing(chosen), wire.agent_group)
+    return _page(request, _listing(chosen), serialization.agent_group)
 
 
 def call_statuses(request: Request) -> object:
-    return [wire.call_status(status) for status in shuffled(request.world.call_statuses)]
+    return [serialization.call_status(status) for status in shuffled(request.world.call_statuses)]
 
 
 def lead_statuses(request: Request) -> object:
-    return [wire.lead_status(status) for status in shuffled(request.world.lead_statuses)]
+    return [serialization.lead_status(status) for status in shuffled(request.world.lead_statuses)]
 
 
 # The irregularities are Liner's: users are listed under /list, and the health check and the old order list exist in the

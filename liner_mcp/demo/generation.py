@@ -11,7 +11,7 @@ from itertools import accumulate
 from random import Random
 from typing import NamedTuple
 
-from liner_mcp.demo import cast, hostile, people
+from liner_mcp.demo import adversarial_summaries, fixtures, synthetic_clients
 from liner_mcp.demo.entities import Call, Lead, Order, Record
 from liner_mcp.demo.summaries import Talk, compose
 
@@ -72,7 +72,7 @@ class Past:
 @dataclass(slots=True)
 class _LeadDraft:
     id: int
-    person: people.Person
+    person: synthetic_clients.Person
     order: Order
     created_at: datetime
     updated_at: datetime
@@ -115,16 +115,16 @@ class _Imagination:
         self.rng = rng
         self.now = now
         self.past = Past()
-        self._drafts: dict[int, list[_LeadDraft]] = {order.id: [] for order in cast.ORDERS}
+        self._drafts: dict[int, list[_LeadDraft]] = {order.id: [] for order in fixtures.ORDERS}
         self._order_weights = tuple(accumulate(_ORDER_WEIGHTS))
         self._next_lead_id = FIRST_LEAD_ID
         self._next_record_id = FIRST_RECORD_ID
-        self._left = {agent.id for agent in cast.users(now) if not agent.is_active}
-        self._lead_status_of = {status.code: status.lead_status_code for status in cast.CALL_STATUSES}
+        self._left = {agent.id for agent in fixtures.users(now) if not agent.is_active}
+        self._lead_status_of = {status.code: status.lead_status_code for status in fixtures.CALL_STATUSES}
 
     def call(self, at: datetime) -> None:
         rng = self.rng
-        order = rng.choices(cast.ORDERS, cum_weights=self._order_weights)[0]
+        order = rng.choices(fixtures.ORDERS, cum_weights=self._order_weights)[0]
         lead = self._lead(order, at)
         outcome = self._outcome(order)
         wait = 2 + int(rng.random() * 14) if outcome.longest else 14 + int(rng.random() * 32)
@@ -141,10 +141,10 @@ class _Imagination:
             order_id=order.id,
             lead_id=lead.id,
             user_id=agent_id,
-            status_code=cast.UNKNOWN_STATUS_CODE if removed else outcome.status_code,
+            status_code=fixtures.UNKNOWN_STATUS_CODE if removed else outcome.status_code,
             created_at=at,
             client_phone=lead.person.phone,
-            sip_endpoint_id=cast.SIP_ENDPOINT_IDS[order.id],
+            sip_endpoint_id=fixtures.SIP_ENDPOINT_IDS[order.id],
             direction="outgoing" if outgoing else "incoming",
             finish_initiator=finisher,
             total_duration_seconds=wait + talk,
@@ -166,7 +166,7 @@ class _Imagination:
         age = timedelta(seconds=40 + int(self.rng.random() ** 3 * 172_800))
         draft = _LeadDraft(
             id=self._next_lead_id,
-            person=people.meet(self.rng, is_gulf=order.is_gulf),
+            person=synthetic_clients.meet(self.rng, is_gulf=order.is_gulf),
             order=order,
             created_at=at - age,
             updated_at=at - age,
@@ -269,7 +269,7 @@ class _Imagination:
 
     def settle_leads(self) -> None:
         """Leads last, for a call changes its lead."""
-        ids = {status.code: status.id for status in cast.LEAD_STATUSES}
+        ids = {status.code: status.id for status in fixtures.LEAD_STATUSES}
         drafts = sorted((draft for drafts in self._drafts.values() for draft in drafts), key=lambda draft: draft.id)
         for draft in drafts:
             person = draft.person
@@ -297,7 +297,7 @@ class _Imagination:
         records = self.past.records
         newest_first = reversed(records.values())
         plain = [record for record in newest_first if record.has_file and not (record.is_transfer or record.is_amd)]
-        step = max(1, min(3, len(plain) // len(hostile.SUMMARIES)))
-        for (name, text), record in zip(hostile.SUMMARIES.items(), plain[::step], strict=False):
+        step = max(1, min(3, len(plain) // len(adversarial_summaries.SUMMARIES)))
+        for (name, text), record in zip(adversarial_summaries.SUMMARIES.items(), plain[::step], strict=False):
             records[record.id] = replace(record, summary=text, facts=())
             self.past.hostile[name] = record.id

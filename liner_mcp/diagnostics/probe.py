@@ -16,13 +16,13 @@ import anyio
 import httpx
 
 from liner_mcp import __version__
-from liner_mcp.connect import open_connections
 from liner_mcp.diagnostics.assumptions.requests import FILE, REQUESTS, Answers, Request, Undecided, file_link
 from liner_mcp.diagnostics.assumptions.table import ASSUMPTIONS
 from liner_mcp.diagnostics.raw_client import RawClient, RequestBudget
 from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerMcpError, RequestError, SettingsError, Unreachable
-from liner_mcp.liner.audio import begins_as_mpeg
-from liner_mcp.liner.protocol import Query
+from liner_mcp.liner.endpoints import Query
+from liner_mcp.recordings.download import begins_as_mpeg
+from liner_mcp.server.clients import open_connections
 from liner_mcp.settings import Settings
 from liner_mcp.urls import DEFAULT_PORTS, ascii_host, parse_url
 

@@ -1,6 +1,6 @@
 """Answers as Liner sent them, to examine Liner itself: status, headers and JSON.
 
-The requests use the connection of `liner/wire.py`, with its token, size cap and limits. Nothing is retried. Every
+The requests use the connection of `liner/transport.py`, with its token, size cap and limits. Nothing is retried. Every
 request is counted against a budget before it is sent, redirects included.
 """
 
@@ -16,10 +16,10 @@ from typing import Literal, cast
 import anyio
 
 from liner_mcp.errors import RequestError, Unreachable
-from liner_mcp.liner.protocol import Query, integer_of
+from liner_mcp.liner.endpoints import Query, integer_of
 from liner_mcp.liner.redirects import same_host
-from liner_mcp.liner.retries import moment_of
-from liner_mcp.liner.wire import MAX_REDIRECTS, REQUEST_SECONDS, Wire
+from liner_mcp.liner.retry import moment_of
+from liner_mcp.liner.transport import MAX_REDIRECTS, REQUEST_SECONDS, Wire
 
 ABSENT = object()
 """The `next` of a list that has none."""

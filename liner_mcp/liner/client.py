@@ -25,8 +25,9 @@ from liner_mcp.errors import (
     UnreadableAnswer,
     WrongAddress,
 )
-from liner_mcp.liner import protocol
-from liner_mcp.liner.kept import Kept
+from liner_mcp.liner import endpoints
+from liner_mcp.liner.cache import Kept
+from liner_mcp.liner.endpoints import CallFilter, ListPage, Query
 from liner_mcp.liner.models import (
     AgentGroup,
     Call,
@@ -39,11 +40,10 @@ from liner_mcp.liner.models import (
     ServiceHealth,
     User,
 )
-from liner_mcp.liner.paging import Listing, PageWalk, read_twice
-from liner_mcp.liner.protocol import CallFilter, ListPage, Query
-from liner_mcp.liner.text import clean
-from liner_mcp.liner.watching import Observer
-from liner_mcp.liner.wire import FULL_JITTER, Wire, time_left
+from liner_mcp.liner.pagination import Listing, PageWalk, read_twice
+from liner_mcp.liner.request_metrics import Observer
+from liner_mcp.liner.transport import FULL_JITTER, Wire, time_left
+from liner_mcp.text.clean import clean
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -138,15 +138,15 @@ class LinerClient:
 
     async def health(self) -> dict[str, ServiceHealth]:
         """Liner's services by name. The set of names is open. /devs/api/status/health-check"""
-        data = await self._wire.get(Query(protocol.HEALTH))
+        data = await self._wire.get(Query(endpoints.HEALTH))
         if not isinstance(data, dict):
             raise UnreadableAnswer("Liner's answer could not be read: the health check is not an object.")
         services = cast("dict[str, object]", data)
-        return {clean(name): protocol.read_one(value, ServiceHealth) for name, value in services.items()}
+        return {clean(name): endpoints.read_one(value, ServiceHealth) for name, value in services.items()}
 
     async def call(self, call_id: int) -> Call:
         """One call. Raises NotFound for an unknown id."""
-        return await self._detail(Query(protocol.call_detail(call_id)), Call)
+        return await self._detail(Query(endpoints.call_detail(call_id)), Call)
 
     async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
         """All calls of a closed window, in Liner's order, which is none.
@@ -156,56 +156,56 @@ class LinerClient:
         return await self._listing(which.query(), Call, at_most)
 
     async def calls_page(
-        self, which: CallFilter, *, offset: int = 0, limit: int = protocol.PAGE_LIMIT
+        self, which: CallFilter, *, offset: int = 0, limit: int = endpoints.PAGE_LIMIT
     ) -> ListPage[Call]:
         """One page of the same, with Liner's count of the whole window."""
-        return protocol.read_list(await self._wire.get(which.query().page(offset, limit)), Call)
+        return endpoints.read_list(await self._wire.get(which.query().page(offset, limit)), Call)
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
         """One call record with all its fields. Raises NotFound for an unknown id.
 
         `fresh` asks Liner even for what is kept: the link to its file may have run out.
         """
-        return await self._detail(Query(protocol.call_record_detail(record_id)), CallRecord, fresh=fresh)
+        return await self._detail(Query(endpoints.call_record_detail(record_id)), CallRecord, fresh=fresh)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
         """All records of one call, in Liner's order; an unknown call may give an empty list instead of an error.
 
         Raises: UnreadableAnswer when Liner sends records of other calls too.
         """
-        query = Query(protocol.CALL_RECORDS, (("callId", str(call_id)),))
+        query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
         kept = self._kept.get(query.target)
         if kept is not None:
             await anyio.lowlevel.checkpoint()
             return cast("Listing[CallRecord]", kept)
         listing = await self._listing(query, CallRecord, at_most=MOST_RECORDS)
-        protocol.refuse_strangers(listing.items)
+        endpoints.refuse_strangers(listing.items)
         self._kept.put(query.target, listing)
         return listing
 
     async def orders(self) -> Listing[Order]:
         """Every order that Liner lists; whether archived ones are among them is undocumented."""
-        return await self._listing(Query(protocol.ORDERS), Order)
+        return await self._listing(Query(endpoints.ORDERS), Order)
 
     async def users(self) -> Listing[User]:
         """Everybody with a login, inactive ones included: old calls carry their ids."""
-        return await self._listing(Query(protocol.USERS), User)
+        return await self._listing(Query(endpoints.USERS), User)
 
     async def agent_groups(self) -> Listing[AgentGroup]:
         """Every group of agents with its members."""
-        return await self._listing(Query(protocol.AGENT_GROUPS), AgentGroup)
+        return await self._listing(Query(endpoints.AGENT_GROUPS), AgentGroup)
 
     async def lead(self, lead_id: int) -> Lead:
         """One lead. Raises NotFound for an unknown id."""
-        return await self._detail(Query(protocol.lead_detail(lead_id)), Lead)
+        return await self._detail(Query(endpoints.lead_detail(lead_id)), Lead)
 
     async def call_statuses(self) -> tuple[CallStatus, ...]:
         """The dictionary of call statuses."""
-        return await self._dictionary(protocol.CALL_STATUSES, CallStatus)
+        return await self._dictionary(endpoints.CALL_STATUSES, CallStatus)
 
     async def lead_statuses(self) -> tuple[LeadStatus, ...]:
         """The dictionary of lead statuses."""
-        return await self._dictionary(protocol.LEAD_STATUSES, LeadStatus)
+        return await self._dictionary(endpoints.LEAD_STATUSES, LeadStatus)
 
     async def _detail(self, query: Query, model: type[D], *, fresh: bool = False) -> D:
         """One entity by its id, from what is kept or from Liner."""
@@ -215,8 +215,8 @@ class LinerClient:
             return kept
         data = await self._wire.get(query)
         if not data:  # success without anything: what an unknown id gives is undocumented
-            raise NotFound(protocol.NOTHING_THERE)
-        detail = protocol.read_one(data, model)
+            raise NotFound(endpoints.NOTHING_THERE)
+        detail = endpoints.read_one(data, model)
         self._kept.put(query.target, detail)
         return detail
 
@@ -232,7 +232,7 @@ class LinerClient:
         return await self._dictionary_at(paths[-1], paths, model)
 
     async def _dictionary_at(self, path: str, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
-        page = protocol.read_list(await self._wire.get(Query(path)), model)
+        page = endpoints.read_list(await self._wire.get(Query(path)), model)
         self._dictionary_paths[paths] = path
         if page.next or (page.total or 0) > len(page.items):  # documented as a bare list, but here come pages
             return (await self._listing(Query(path), model)).items
@@ -280,7 +280,7 @@ class LinerClient:
                         return  # a task that had not begun yet begins all the same, up to its first wait
                     result = await _settle(jobs[index])
                     outcomes[index] = result
-                    if isinstance(result, LinerMcpError) and protocol.is_hopeless(result):
+                    if isinstance(result, LinerMcpError) and endpoints.is_hopeless(result):
                         hopeless.append(result)
                         scope.cancel()
                         return
@@ -320,7 +320,7 @@ class LinerClient:
                 data = await self._wire.get(query.page(offset, walk.limit))
                 # The slot is free again: whoever waits for it may send before this page is worked on.
                 await anyio.lowlevel.checkpoint()
-                walk.take(offset, protocol.read_list(data, model))
+                walk.take(offset, endpoints.read_list(data, model))
             return True
 
         while offsets := walk.wanted():

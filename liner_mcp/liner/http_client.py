@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from liner_mcp import __version__
 from liner_mcp.errors import SettingsError, Unreachable
-from liner_mcp.liner.bodies import ACCEPTED
 from liner_mcp.liner.connections import EnvironmentProxy, not_connected, proxy_for, refused_by_proxy
+from liner_mcp.liner.decompression import ACCEPTED
 
 REQUEST_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
 CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down

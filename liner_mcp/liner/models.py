@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from liner_mcp.liner.text import clean
+from liner_mcp.text.clean import clean
 
 CODE_CHARACTERS = 64
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from liner_mcp.errors import WrongAddress
-from liner_mcp.liner.protocol import quoted, shows
+from liner_mcp.liner.endpoints import quoted, shows
 from liner_mcp.urls import DEFAULT_PORTS, ascii_host, is_same_server, parse_url
 
 HOST_CHARACTERS = 60  # of a host that is named: enough to recognise it

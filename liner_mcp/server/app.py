@@ -38,21 +38,21 @@ from mcp.types import (
 from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
+from liner_mcp.answer.table import Answer, FullRecord
 from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, SettingsError
-from liner_mcp.liner.text import clean
-from liner_mcp.review.table import Answer, FullRecord
 from liner_mcp.server import prompts, resources
 from liner_mcp.server.arguments import in_short, refusal, unknown_arguments, without_empty
-from liner_mcp.server.audit import Audit, Entry, Watcher, told_by_resource, told_by_tool
-from liner_mcp.server.callers import asked_by
+from liner_mcp.server.audit_log import Audit, Entry, Watcher, told_by_resource, told_by_tool
+from liner_mcp.server.caller import asked_by
 from liner_mcp.server.completions import Completions
-from liner_mcp.server.demo_marks import LINE, marked_contents, marked_prompt, marked_result
+from liner_mcp.server.demo_labels import LINE, marked_contents, marked_prompt, marked_result
 from liner_mcp.server.lazy import answering
-from liner_mcp.server.noted import noting
-from liner_mcp.server.office import Office
+from liner_mcp.server.request_info import noting
+from liner_mcp.server.runtime import Office
 from liner_mcp.server.schemas import tool
 from liner_mcp.server.tools import Tools
 from liner_mcp.settings import Settings
+from liner_mcp.text.clean import clean
 
 if TYPE_CHECKING:
     import httpx

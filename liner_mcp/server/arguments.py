@@ -24,8 +24,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
-from liner_mcp.review.columns import INCLUDABLE, Grouping, Includable
-from liner_mcp.review.limits import MAX_ID, MAX_NAMES, MAX_TEXT, MAX_TEXTS
+from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable
+from liner_mcp.input_limits import MAX_ID, MAX_NAMES, MAX_TEXT, MAX_TEXTS
 from liner_mcp.server.lazy import answering
 
 MAX_CALL_IDS = 100

@@ -12,11 +12,11 @@ from mcp.types import Completion, CompletionArgument, CompletionContext, PromptR
 
 from liner_mcp.errors import LinerMcpError
 from liner_mcp.server.lazy import answering
-from liner_mcp.server.office import Office
+from liner_mcp.server.runtime import Office
 
 if TYPE_CHECKING:
-    from liner_mcp.review.desk import Desk
-    from liner_mcp.review.directory import Kind
+    from liner_mcp.context import Desk
+    from liner_mcp.names.directory import Kind
 
 MAX_COMPLETIONS = 100  # the protocol's limit
 MAX_BEGUN = 200  # characters typed so far; no name is as long

@@ -14,8 +14,8 @@ from mcp.server.mcpserver.prompts.base import Prompt
 from pydantic import Field
 
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.liner.text import clean
 from liner_mcp.server.arguments import MAX_SEED
+from liner_mcp.text.clean import clean
 
 MAX_ARGUMENT = 200  # characters of a name, an id, a period
 MAX_RUBRIC = 6_000  # characters: two pages, more than any scorecard a person fills in

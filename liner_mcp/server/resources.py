@@ -15,10 +15,10 @@ from mcp.server.mcpserver import Context
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.server.arguments import id_of
 from liner_mcp.server.lazy import answering
-from liner_mcp.server.office import Office
+from liner_mcp.server.runtime import Office
 
 if TYPE_CHECKING:
-    from liner_mcp.review.desk import Desk
+    from liner_mcp.context import Desk
 
 GUIDE_URI = "liner://guide"
 CALL_URI = "liner://calls/{call_id}"

@@ -37,13 +37,13 @@ from liner_mcp.server.arguments import (
     When,
 )
 from liner_mcp.server.lazy import answering
-from liner_mcp.server.office import Office
 from liner_mcp.server.resources import client_name
+from liner_mcp.server.runtime import Office
 
 if TYPE_CHECKING:
-    from liner_mcp.review.desk import Desk
-    from liner_mcp.review.table import Written
-    from liner_mcp.review.whole import Progress
+    from liner_mcp.answer.table import Written
+    from liner_mcp.calls.parallel_reader import Progress
+    from liner_mcp.context import Desk
 
 
 class Tools:

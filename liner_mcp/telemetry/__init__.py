@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from liner_mcp.telemetry.chosen import Choice, choose
+from liner_mcp.telemetry.config import Choice, choose
 
 if TYPE_CHECKING:
     from liner_mcp.telemetry.export import Telemetry as Telemetry

@@ -33,10 +33,10 @@ from opentelemetry.sdk.trace.export import (
 from opentelemetry.trace import SpanContext, Status
 
 from liner_mcp import __version__
-from liner_mcp.liner.watching import Attempt
-from liner_mcp.server.audit import Entry
-from liner_mcp.server.known import OTHER, PROMPTS, TOOLS, method_of
-from liner_mcp.telemetry.chosen import Choice
+from liner_mcp.liner.request_metrics import Attempt
+from liner_mcp.server.audit_log import Entry
+from liner_mcp.server.log_redaction import OTHER, PROMPTS, TOOLS, method_of
+from liner_mcp.telemetry.config import Choice
 from liner_mcp.telemetry.instruments import Instruments
 
 FLUSH_SECONDS = 3.0  # when stopping; a service manager waits longer, and a dead collector holds nobody up

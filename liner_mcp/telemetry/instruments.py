@@ -14,8 +14,8 @@ from opentelemetry.metrics import Meter
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from liner_mcp.errors import CircuitOpen
-from liner_mcp.liner.watching import Attempt
-from liner_mcp.server.audit import Entry
+from liner_mcp.liner.request_metrics import Attempt
+from liner_mcp.server.audit_log import Entry
 from liner_mcp.urls import DEFAULT_PORTS
 
 # Boundaries that the conventions advise for HTTP durations, in seconds.
@@ -37,7 +37,7 @@ class Instruments:
             explicit_bucket_boundaries_advisory=_DURATIONS,
         )
         self._requests = meter.create_counter("liner_mcp.liner.requests", "{request}", "Requests sent to Liner")
-        self._retries = meter.create_counter("liner_mcp.liner.retries", "{attempt}", "Attempts after the first")
+        self._retries = meter.create_counter("liner_mcp.liner.retry", "{attempt}", "Attempts after the first")
         self._shared = meter.create_counter(
             "liner_mcp.liner.shared", "{attempt}", "Attempts that another caller's request answered"
         )

@@ -22,8 +22,8 @@ from typing import Any
 
 import anyio
 
-from tests import snapshots
 from tests.converters.comparing import BOUNDS, differences
+from tests.support import snapshots
 
 ROOT = Path(__file__).parent.parent.parent
 KEPT = ROOT / ".venv" / "converters"

@@ -25,13 +25,13 @@ from liner_mcp.demo import World
 from liner_mcp.diagnostics.assumptions.table import ASSUMPTIONS
 from liner_mcp.diagnostics.probe import MOST_REQUESTS, Probe, Report
 from liner_mcp.errors import SettingsError
-from liner_mcp.liner.protocol import PAGE_LIMIT
+from liner_mcp.liner.endpoints import PAGE_LIMIT
 from liner_mcp.settings import Settings
+from tests.cli.test_cli import run
 from tests.conftest import NOW
 from tests.fakes import FakeLiner, LastPage
-from tests.review.support import Spoilt
-from tests.serving import served
-from tests.test_cli import run
+from tests.support.asgi_server import served
+from tests.support.context import Spoilt
 
 pytestmark = pytest.mark.anyio
 

@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from liner_mcp.diagnostics import raw_client
 from liner_mcp.diagnostics.raw_client import RawAnswer, RawClient, RequestBudget
 from liner_mcp.errors import ConnectionClosed, LinerMcpError, RateLimited, RequestError, Unreachable, UnreadableAnswer
-from liner_mcp.liner import wire
-from liner_mcp.liner.protocol import Query
-from liner_mcp.liner.wire import FULL_JITTER, Wire
-from tests.liner.test_pressure import Scripted
-from tests.liner.test_sharing import Held
+from liner_mcp.liner import transport as wire
+from liner_mcp.liner.endpoints import Query
+from liner_mcp.liner.transport import FULL_JITTER, Wire
+from tests.liner.test_single_flight import Held
+from tests.liner.test_throttle import Scripted
 
 pytestmark = pytest.mark.anyio
 

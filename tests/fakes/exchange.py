@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
 
-from liner_mcp.demo import wire
+from liner_mcp.demo import serialization
 from liner_mcp.demo.app import Response, Scope
 from liner_mcp.demo.query import DEFAULT_LIMIT
 
@@ -72,11 +72,11 @@ def page_of(response: Response) -> dict[str, Any] | None:
 
 
 def success(data: object) -> Response:
-    return Response(200, wire.encode({"success": True, "message": "", "data": data}))
+    return Response(200, serialization.encode({"success": True, "message": "", "data": data}))
 
 
 def refusal(status: int, message: str) -> Response:
-    return Response(status, wire.encode({"success": False, "message": message, "data": None}))
+    return Response(status, serialization.encode({"success": False, "message": message, "data": None}))
 
 
 def with_any_order(request: Request, order_ids: Collection[int]) -> Request:

@@ -33,8 +33,8 @@ from tests.fakes.faults import (
     What,
     occurs,
 )
-from tests.serving import served
-from tests.streaming import StreamingTransport
+from tests.support.asgi_server import served
+from tests.support.streaming_transport import StreamingTransport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -40,12 +40,12 @@ from liner_mcp.errors import (
     UnreadableAnswer,
     WrongAddress,
 )
-from liner_mcp.liner import wire as wire_module
+from liner_mcp.liner import transport as wire_module
 from liner_mcp.liner.client import LinerClient
-from liner_mcp.liner.protocol import CallFilter
+from liner_mcp.liner.endpoints import CallFilter
 from tests.conftest import NOW
 from tests.fakes import DictionaryPaths, FakeLiner, LastPage
-from tests.liner.test_audio import certificate
+from tests.recordings.test_download import certificate
 
 pytestmark = pytest.mark.anyio
 

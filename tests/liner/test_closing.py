@@ -9,11 +9,11 @@ import anyio
 import pytest
 
 from liner_mcp.errors import ConnectionClosed, LinerMcpError
-from liner_mcp.liner import sharing
+from liner_mcp.liner import single_flight
 from liner_mcp.liner.client import LinerClient
 from tests.liner.test_client import client_at, client_of, listening
-from tests.liner.test_pressure import Scripted
-from tests.liner.test_sharing import Held
+from tests.liner.test_single_flight import Held
+from tests.liner.test_throttle import Scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +100,7 @@ async def test_real_connections_are_closed_under_those_who_wait() -> None:
 
 
 async def test_a_request_that_does_not_end_keeps_nobody_from_closing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "ENDING_SECONDS", 0.05)
+    monkeypatch.setattr(single_flight, "ENDING_SECONDS", 0.05)
     app = Held()
     app.let_go = anyio.Event()
     client = client_of(app)
@@ -141,7 +141,7 @@ async def test_who_is_cancelled_in_the_same_moment_is_cancelled() -> None:
 
 
 async def test_closing_waits_for_what_it_dropped_even_when_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "ENDING_SECONDS", 10.0)
+    monkeypatch.setattr(single_flight, "ENDING_SECONDS", 10.0)
     app = Held()
     app.let_go = anyio.Event()
     client = client_of(app)

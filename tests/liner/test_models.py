@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from liner_mcp.errors import UnreadableAnswer
+from liner_mcp.liner.endpoints import read_one
 from liner_mcp.liner.models import (
     AgentGroup,
     Call,
@@ -25,7 +26,6 @@ from liner_mcp.liner.models import (
     ServiceHealth,
     User,
 )
-from liner_mcp.liner.protocol import read_one
 
 FULL_RECORD = {
     "id": 123,

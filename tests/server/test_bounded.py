@@ -15,12 +15,12 @@ import pytest
 from mcp import MCPError
 from mcp.types import CallToolResult
 
+from liner_mcp.answer.cursor import encode_cursor
 from liner_mcp.demo import DemoLiner, World
-from liner_mcp.review.cursors import encode_cursor
-from liner_mcp.review.limits import FIRST_ECHOED, MAX_NAMES, MAX_TEXT, MOST_ECHOED
+from liner_mcp.input_limits import FIRST_ECHOED, MAX_NAMES, MAX_TEXT, MOST_ECHOED
 from tests.conftest import Connect, Session, text_of
-from tests.review.support import small_world
-from tests.review.test_long_texts import calls_counted
+from tests.support.context import small_world
+from tests.text.test_long_texts import calls_counted
 
 pytestmark = pytest.mark.anyio
 

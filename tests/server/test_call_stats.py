@@ -16,15 +16,23 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
+from liner_mcp.calls import parallel_reader
 from liner_mcp.demo import Call, DemoLiner, World
-from liner_mcp.review import whole
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.account import ACCOUNT
+from tests.calls.support import Gate
 from tests.conftest import NOW, Connect, Session, fits, text_of
-from tests.review.counting import METRICS, MOSCOW, agentless_hangups_unknown, counted, grouped_by, groups_of, summed
-from tests.review.finding import Gate
-from tests.review.support import Spoilt
+from tests.support.account import ACCOUNT
+from tests.support.context import Spoilt
+from tests.support.expected_stats import (
+    METRICS,
+    MOSCOW,
+    agentless_hangups_unknown,
+    counted,
+    grouped_by,
+    groups_of,
+    summed,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +50,7 @@ def world() -> World:
 @pytest.fixture(autouse=True)
 def eight_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty days in slices of five, whatever size is the fastest just now."""
-    monkeypatch.setattr(whole, "WHOLE_SLICE_CALLS", 200)
+    monkeypatch.setattr(parallel_reader, "WHOLE_SLICE_CALLS", 200)
 
 
 def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:

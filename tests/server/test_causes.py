@@ -8,7 +8,7 @@ import pytest
 from mcp import MCPError
 
 from tests.conftest import Connect, Session
-from tests.fire.truth import a_clear_sentence
+from tests.fault_matrix.oracle import a_clear_sentence
 
 pytestmark = pytest.mark.anyio
 

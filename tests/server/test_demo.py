@@ -16,8 +16,8 @@ from mcp.types import CallToolResult, TextContent, TextResourceContents
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.app import INSTRUCTIONS, create_server
 from liner_mcp.settings import Settings, read_settings
-from tests.account import ACCOUNT
 from tests.conftest import NOW, text_of
+from tests.support.account import ACCOUNT
 
 pytestmark = pytest.mark.anyio
 

@@ -14,21 +14,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from liner_mcp.answer.cursor import encode_cursor
+from liner_mcp.calls import find_calls as calls_module
+from liner_mcp.calls import window_reader as slices_module
+from liner_mcp.calls.time_window import FORMS
 from liner_mcp.demo import Call, DemoLiner, Record, World
 from liner_mcp.demo.generation import Past
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner import client as client_module
 from liner_mcp.liner.models import Call as CallOnTheWire
-from liner_mcp.liner.paging import PageWalk
-from liner_mcp.review import calls as calls_module
-from liner_mcp.review import slices as slices_module
-from liner_mcp.review.cursors import encode_cursor
-from liner_mcp.review.windows import FORMS
+from liner_mcp.liner.pagination import PageWalk
 from liner_mcp.settings import read_settings
+from tests.calls.support import desk_at, found, ids_of, lists_asked, newest_first, notes_of, page_of, truth
 from tests.conftest import NOW, Connect, fits
 from tests.fakes import FakeLiner
-from tests.review.finding import desk_at, found, ids_of, lists_asked, newest_first, notes_of, page_of, truth
-from tests.review.support import ORDERS, USERS, Spoilt
+from tests.support.context import ORDERS, USERS, Spoilt
 
 pytestmark = pytest.mark.anyio
 

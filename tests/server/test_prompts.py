@@ -17,9 +17,9 @@ from mcp.types import INVALID_PARAMS, PromptReference, TextContent
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.account import ACCOUNT
 from tests.conftest import NOW, Session
-from tests.review.support import Spoilt
+from tests.support.account import ACCOUNT
+from tests.support.context import Spoilt
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from mcp.types import INVALID_PARAMS, BlobResourceContents, ResourceTemplateRefe
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.account import ACCOUNT
+from tests.support.account import ACCOUNT
 
 pytestmark = pytest.mark.anyio
 

@@ -12,13 +12,13 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, Implementation
 
+from liner_mcp.answer.table import FullRecord
 from liner_mcp.demo import DemoLiner, World
 from liner_mcp.errors import SettingsError
-from liner_mcp.review.table import FullRecord
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
-from tests.account import ACCOUNT
 from tests.conftest import NOW, Connect, Session, fits, text_of
+from tests.support.account import ACCOUNT
 
 pytestmark = pytest.mark.anyio
 

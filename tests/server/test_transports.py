@@ -17,7 +17,7 @@ from liner_mcp.demo import DemoLiner, World
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import read_settings
 from tests.conftest import text_of
-from tests.serving import served
+from tests.support.asgi_server import served
 
 pytestmark = pytest.mark.anyio
 

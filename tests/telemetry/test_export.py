@@ -18,9 +18,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from liner_mcp import __version__
-from tests.serving import served
-from tests.web.support import LEGACY, MODERN, PATIENCE, call, question, result
-from tests.web.test_stopping import ended, started
+from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, question, result
+from tests.http_server.test_stopping import ended, started
+from tests.support.asgi_server import served
 
 HOSTILE = "Petrov +79261234567"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -211,9 +211,7 @@ def test_a_collector_that_is_away_holds_nobody_up() -> None:
 
 
 def test_without_the_extra_serving_goes_on_with_one_sentence() -> None:
-    program = (
-        "import sys; sys.modules['opentelemetry.sdk'] = None;from liner_mcp.cli import main; main(['serve', '--demo'])"
-    )
+    program = "import sys; sys.modules['opentelemetry.sdk'] = None;from liner_mcp.cli.main import main; main(['serve', '--demo'])"
     _, out, errors = stdio(["-c", program], OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
     assert out == ""
     (sentence,) = errors.splitlines()
@@ -246,7 +244,7 @@ def test_switched_off_nothing_is_sent() -> None:
 
 def test_a_server_that_is_not_watched_imports_nothing_for_it() -> None:
     program = (
-        "import sys, liner_mcp.cli; from liner_mcp.server.app import create_server;"
+        "import sys, liner_mcp.cli.main; from liner_mcp.server.app import create_server;"
         "from liner_mcp.settings import Settings; create_server(Settings(mcp_demo=True));"
         "print([m for m in sys.modules if m.startswith(('opentelemetry.sdk', 'opentelemetry.exporter',"
         " 'opentelemetry.metrics', 'liner_mcp.telemetry'))])"

@@ -19,14 +19,14 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from liner_mcp.demo import DemoLiner, World
-from liner_mcp.liner.pressure import FAILURES_TO_OPEN
+from liner_mcp.liner.throttle import FAILURES_TO_OPEN
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from liner_mcp.telemetry.export import Discreet, Telemetry
-from tests.account import ACCOUNT
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
-from tests.gate import Gate
+from tests.fakes.blocking_liner import Gate
+from tests.support.account import ACCOUNT
 
 pytestmark = pytest.mark.anyio
 
@@ -161,13 +161,13 @@ async def test_a_retry_is_a_span_of_its_own_that_says_so(seen: Seen) -> None:
     assert "http.request.resend_count" not in (first.attributes or {})
     assert (second.attributes or {})["http.request.resend_count"] == 1
     assert (second.attributes or {})["http.response.status_code"] == 200
-    assert seen.total("liner_mcp.liner.retries") == 1
+    assert seen.total("liner_mcp.liner.retry") == 1
     failures = [a for a, _ in seen.counts()["http.client.request.duration"] if a.get("error.type") == "503"]
     assert len(failures) == 1
 
 
 async def test_an_open_breaker_is_counted(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("liner_mcp.liner.pressure.FAILING_SECONDS", 0.0)  # as if it had gone on for so long
+    monkeypatch.setattr("liner_mcp.liner.throttle.FAILING_SECONDS", 0.0)  # as if it had gone on for so long
     liner = connected(seen, Failing(500), shared=True, deadline_seconds=1)
     async with liner as client, anyio.create_task_group() as group:
         for number in range(FAILURES_TO_OPEN + 1):

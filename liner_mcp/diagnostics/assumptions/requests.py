@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from liner_mcp.diagnostics.raw_client import RawAnswer, RawPage
-from liner_mcp.liner import protocol
+from liner_mcp.liner import endpoints
+from liner_mcp.liner.endpoints import PAGE_LIMIT, CallFilter, Query, integer_of
 from liner_mcp.liner.models import Moment
-from liner_mcp.liner.protocol import PAGE_LIMIT, CallFilter, Query, integer_of
 
 RECENT = timedelta(days=30)
 SETTLED = timedelta(minutes=10)  # calls in progress would change the lists between two requests
@@ -79,7 +79,7 @@ class Answers:
         first, bare = self.received.get(ORDERS), self.received.get(ORDERS_WITHOUT_SLASH)
         slash = first is None or first.status != 404 or bare is None or not bare.succeeded
         if first is not None and first.redirects:
-            slash = urlsplit(first.redirects[-1]).path != protocol.ORDERS.rstrip("/")
+            slash = urlsplit(first.redirects[-1]).path != endpoints.ORDERS.rstrip("/")
         return query if slash else Query(query.path.rstrip("/"), query.params)
 
 
@@ -141,7 +141,7 @@ def _orders_without_slash(answers: Answers) -> list[Query]:
     if first is not None and first.redirects:
         raise Undecided("it was not asked")
     missing = first is not None and first.status == 404
-    return [Query(protocol.ORDERS.rstrip("/")).page(0, PAGE_LIMIT if missing else 1)]
+    return [Query(endpoints.ORDERS.rstrip("/")).page(0, PAGE_LIMIT if missing else 1)]
 
 
 def _calls(answers: Answers, window: timedelta, limit: int) -> list[Query]:
@@ -171,12 +171,12 @@ def _records(answers: Answers) -> list[Query]:
         raise Undecided("no recorded call was seen")
     # The records of the oldest calls are the most likely to be ready.
     oldest = [str(call_id) for _, call_id in sorted(recorded)[:CALLS_TRIED]]
-    return [Query(protocol.CALL_RECORDS, (("callId", call_id),)).page(0, PAGE_LIMIT) for call_id in oldest]
+    return [Query(endpoints.CALL_RECORDS, (("callId", call_id),)).page(0, PAGE_LIMIT) for call_id in oldest]
 
 
 def _record_detail(answers: Answers) -> list[Query]:
     for record_id in (record_id for page in record_pages(answers) for record_id in page.ids):
-        return [Query(protocol.call_record_detail(record_id))]
+        return [Query(endpoints.call_record_detail(record_id))]
     raise Undecided("no record was seen")
 
 
@@ -195,20 +195,20 @@ def _again(
     return [Query(query.path, (*query.params[:-2], *more)).page(offset, limit)]
 
 
-ORDERS = Request(lambda _: [Query(protocol.ORDERS).page(0, PAGE_LIMIT)])
+ORDERS = Request(lambda _: [Query(endpoints.ORDERS).page(0, PAGE_LIMIT)])
 ORDERS_WITHOUT_SLASH = Request(_orders_without_slash, follow_redirects=False)
 ACTIVE_ORDERS = Request(lambda _: [Query("/v1/order/list/")])  # /devs/api/order/list: active orders only, all at once
-STATUSES_SINGULAR = Request(lambda _: [Query(protocol.CALL_STATUSES[0])])
-STATUSES_PLURAL = Request(lambda _: [Query(protocol.CALL_STATUSES[1])])
+STATUSES_SINGULAR = Request(lambda _: [Query(endpoints.CALL_STATUSES[0])])
+STATUSES_PLURAL = Request(lambda _: [Query(endpoints.CALL_STATUSES[1])])
 CALLS = Request(lambda answers: _calls(answers, RECENT, PAGE_LIMIT))
 CALLS_OVER_LIMIT = Request(_calls_over_limit)
 LAST_PAGE = Request(lambda answers: _again(answers, *last_row(answers)))
 WINDOW_START = Request(lambda answers: _at_boundary(answers, timedelta(0)))
 WINDOW_END = Request(lambda answers: _at_boundary(answers, SECOND))
-UNKNOWN_CALL = Request(lambda _: [Query(protocol.call_detail(UNKNOWN_ID))])
+UNKNOWN_CALL = Request(lambda _: [Query(endpoints.call_detail(UNKNOWN_ID))])
 CALLS_WITHOUT_IDS = Request(lambda answers: [CallFilter(answers.until - RECENT, answers.until).query().page(0, 1)])
 RECORDS = Request(_records)
-RECORDS_OF_ALL = Request(lambda _: [Query(protocol.CALL_RECORDS).page(0, FEW_RECORDS)])
+RECORDS_OF_ALL = Request(lambda _: [Query(endpoints.CALL_RECORDS).page(0, FEW_RECORDS)])
 RECORD_DETAIL = Request(_record_detail)
 ANSWERING_MACHINES = Request(_answering_machines)
 FILE = Request(lambda _: [])  # opened by the client of files

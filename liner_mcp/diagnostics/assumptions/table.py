@@ -18,9 +18,9 @@ from liner_mcp.diagnostics.assumptions import requests as sent
 from liner_mcp.diagnostics.assumptions.requests import Answers, Request, Undecided
 from liner_mcp.diagnostics.raw_client import ABSENT
 from liner_mcp.errors import UnreadableAnswer
-from liner_mcp.liner import protocol
+from liner_mcp.liner import endpoints
+from liner_mcp.liner.endpoints import PAGE_LIMIT, integer_of
 from liner_mcp.liner.models import Call, CallRecord, Identified, Order
-from liner_mcp.liner.protocol import PAGE_LIMIT, integer_of
 
 Finding = str | tuple[str, str]
 
@@ -108,7 +108,7 @@ def _values(answers: Answers) -> Finding:
             continue
         seen = True
         try:
-            protocol.read_list(answers.answer(request).data, model)
+            endpoints.read_list(answers.answer(request).data, model)
         except UnreadableAnswer as error:
             return str(error).removeprefix("Liner's answer could not be read: "), "such lists cannot be read"
         numeric = {name for name in _fields(model) if name == "id" or name.endswith(("Id", "Seconds"))}

@@ -1,0 +1,1 @@
+"""The form of an answer: its table, its size, its cursor."""

@@ -1,0 +1,96 @@
+"""Cursors: opaque, stateless, self-contained. Pure.
+
+A cursor holds what is needed to go on (any server can continue it) and grants nothing: whoever sends one could have
+asked the same question without it. Its checksum tells a mangled cursor from a good one; it is not a signature.
+
+It is text that a model reads and writes back, so it is spelled for tokens: a short state as it is, in single quotes,
+for packing it would take twice as many; a long one, or one with letters that must be escaped, is packed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import zlib
+from typing import Any, cast
+
+from liner_mcp.answer.table import minified
+from liner_mcp.errors import InvalidArgument
+
+CHECKSUM_BYTES = 4  # one mangled cursor in four thousand million passes, and then fails on its content
+MAX_CURSOR_CHARACTERS = 4_000  # far above any we make: a longer text is somebody's mistake, not worth decoding
+MAX_STATE_BYTES = 30_000  # what a crafted cursor may unpack to; a thousand ids take a third
+MAX_DIGITS = 17  # of a number in a cursor: 2^53 has 16, and a minus may stand before it
+PLAIN_CHARACTERS = 600  # beyond it packing saves more than its letters cost
+
+_QUOTES = str.maketrans("\"'", "'\"")  # inside a JSON text single quotes need no backslash
+_HEX = 2 * CHECKSUM_BYTES
+
+
+def encode_cursor(tool: str, state: dict[str, Any]) -> str:
+    """`state` (JSON types) as text without characters that need escaping inside a JSON text."""
+    text = minified({"tool": tool, **state})
+    if len(text) <= PLAIN_CHARACTERS and text.isascii() and text.isprintable() and not {"'", "\\"} & set(text):
+        plain = text.translate(_QUOTES)
+        return _checksum(plain.encode()).hex() + plain
+    packed = zlib.compress(text.encode(), level=9)
+    return _spelled(_checksum(packed) + packed)
+
+
+def decode_cursor(tool: str, cursor: str) -> dict[str, Any]:
+    """The state that `encode_cursor` was given by the same tool.
+
+    Raises: InvalidArgument with one sentence for a mangled cursor and another for one of another tool.
+    """
+    state = _unpack(cursor.strip())
+    if state is None:
+        raise InvalidArgument(
+            "cursor cannot be read: it is not one this server gave, or a part of it is missing. Copy page.next_cursor "
+            "whole, or ask again without cursor to start at the first page."
+        )
+    if state.pop("tool", None) != tool:
+        raise InvalidArgument(
+            f"cursor belongs to another tool, not to {tool}. Ask without it to start at the first page."
+        )
+    return state
+
+
+def _unpack(cursor: str) -> dict[str, Any] | None:
+    if len(cursor) > MAX_CURSOR_CHARACTERS or not cursor.isascii():
+        return None
+    try:
+        state = json.loads(_plain(cursor) if "{" in cursor else _packed(cursor), parse_int=_whole_number)
+    except (binascii.Error, zlib.error, ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", state) if isinstance(state, dict) else None
+
+
+def _whole_number(digits: str) -> int | float:
+    # A number with thousands of digits would be written out again; as a float it is one that no id can be.
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
+
+
+def _plain(cursor: str) -> str:
+    checksum, plain = cursor[:_HEX], cursor[_HEX:]
+    if checksum != _checksum(plain.encode()).hex():
+        raise ValueError("not as it was given")
+    return plain.translate(_QUOTES)
+
+
+def _packed(cursor: str) -> bytes:
+    raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    checksum, packed = raw[:CHECKSUM_BYTES], raw[CHECKSUM_BYTES:]
+    # Base64 ignores the last bits of its last character: only the spelling we gave is the cursor we gave.
+    if checksum != _checksum(packed) or cursor != _spelled(raw):
+        raise ValueError("not as it was given")
+    return zlib.decompressobj().decompress(packed, MAX_STATE_BYTES)
+
+
+def _spelled(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _checksum(packed: bytes) -> bytes:
+    return hashlib.blake2s(packed, digest_size=CHECKSUM_BYTES).digest()

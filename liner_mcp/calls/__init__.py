@@ -1,0 +1,1 @@
+"""The tools that search, sample and count calls."""

@@ -1,0 +1,168 @@
+"""Counting calls by groups. Pure: calls are tallied slice by slice, tallies are added up, and become rows.
+
+Memory grows with the number of groups and of different durations in them, not with the number of calls.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from liner_mcp.answer.table import Cell, Row
+from liner_mcp.calls.time_window import Zone
+from liner_mcp.liner.models import Call
+
+KEY_COLUMNS: Mapping[str, str] = {
+    "agent": "agent_id",
+    "order": "order_id",
+    "status": "status",
+    "day": "day",
+    "hour": "hour",
+    "weekday": "weekday",
+    "hung_up_by": "hung_up_by",
+}
+METRICS = (
+    "calls", "answered", "recorded", "talk_total_seconds", "talk_median_seconds", "wait_median_seconds",
+    "agent_hangups", "qualified",
+)  # fmt: skip
+ADDITIVE = ("calls", "answered", "recorded", "talk_total_seconds", "agent_hangups", "qualified")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+Key = tuple[Cell, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was counted of one group. Durations are kept as how often each number of seconds occurred."""
+
+    calls: int = 0
+    answered: int = 0
+    recorded: int = 0
+    talk_total: int = 0
+    agent_hangups: int = 0
+    qualified: int = 0
+    talk: Counter[int] = field(default_factory=Counter[int])
+    wait: Counter[int] = field(default_factory=Counter[int])
+
+    def count(self, call: Call, *, qualified: bool) -> None:
+        """Add one call. Answered is a call with talk; medians are of answered calls."""
+        self.calls += 1
+        self.recorded += bool(call.has_records)
+        # Without an agent it was a bot or the dialler that ended the call, whatever Liner calls it.
+        self.agent_hangups += call.finish_initiator == "operator" and call.user_id is not None
+        self.qualified += qualified
+        seconds = call.talk_time_duration_seconds or 0
+        if seconds > 0:
+            self.answered += 1
+            self.talk_total += seconds
+            self.talk[seconds] += 1
+            if call.wait_time_duration_seconds is not None:
+                self.wait[call.wait_time_duration_seconds] += 1
+
+    def add(self, other: Tally) -> None:
+        """Add the tally of other calls of the same group."""
+        self.calls += other.calls
+        self.answered += other.answered
+        self.recorded += other.recorded
+        self.talk_total += other.talk_total
+        self.agent_hangups += other.agent_hangups
+        self.qualified += other.qualified
+        self.talk.update(other.talk)
+        self.wait.update(other.wait)
+
+    def cells(self, *, has_agent: bool, knows_verdicts: bool) -> dict[str, Cell]:
+        """The metrics; null where there is nothing to count: no agent to hang up, no dictionary of verdicts."""
+        return {
+            "calls": self.calls,
+            "answered": self.answered,
+            "recorded": self.recorded,
+            "talk_total_seconds": self.talk_total,
+            "talk_median_seconds": median(self.talk),
+            "wait_median_seconds": median(self.wait),
+            "agent_hangups": self.agent_hangups if has_agent else None,
+            "qualified": self.qualified if knows_verdicts else None,
+        }
+
+
+Tallies = dict[Key, Tally]
+
+
+def median(counts: Counter[int]) -> int | None:
+    """The median of numbers given by how often each occurs, a half rounded up; None for none."""
+    total = sum(counts.values())
+    if not total:
+        return None
+    low, high = (total - 1) // 2, total // 2
+    passed = 0
+    middle: list[int] = []
+    for number in sorted(counts):
+        before, passed = passed, passed + counts[number]
+        middle += [number for place in (low, high) if before <= place < passed]
+        if len(middle) == 2:
+            break
+    return (sum(middle) + 1) // 2
+
+
+def tally(calls: Iterable[Call], group_by: Sequence[str], zone: Zone, qualified_codes: frozenset[str]) -> Tallies:
+    """Count calls by group. `qualified_codes` are the call statuses that make a lead qualified."""
+    found: Tallies = {}
+    for call in calls:
+        key = tuple(_part(call, grouping, zone) for grouping in group_by)
+        group = found.get(key)
+        if group is None:
+            group = found[key] = Tally()
+        group.count(call, qualified=call.status_code in qualified_codes)
+    return found
+
+
+def _part(call: Call, grouping: str, zone: Zone) -> Cell:
+    if grouping == "agent":
+        return call.user_id
+    if grouping == "order":
+        return call.order_id
+    if grouping == "status":
+        return call.status_code
+    if grouping == "hung_up_by":
+        return call.finish_initiator
+    if call.created_at is None:
+        return None
+    local = call.created_at.astimezone(zone.info)
+    if grouping == "hour":
+        return f"{local.hour:02d}"
+    return WEEKDAYS[local.weekday()] if grouping == "weekday" else local.date().isoformat()
+
+
+def added(parts: Iterable[Tallies]) -> Tallies:
+    """All parts in one."""
+    found: Tallies = {}
+    for part in parts:
+        for key, group in part.items():
+            known = found.get(key)
+            if known is None:
+                known = found[key] = Tally()
+            known.add(group)
+    return found
+
+
+def rows(groups: Tallies, group_by: Sequence[str], *, knows_verdicts: bool) -> list[Row]:
+    """One row per group, most calls first, then by key."""
+
+    def order(item: tuple[Key, Tally]) -> tuple[int, list[tuple[bool, str]]]:
+        key, group = item
+        return (-group.calls, [(part is None, f"{part:>20}" if part is not None else "") for part in key])
+
+    agent = group_by.index("agent") if "agent" in group_by else None
+    found: list[Row] = []
+    for key, group in sorted(groups.items(), key=order):
+        has_agent = agent is None or key[agent] is not None
+        found.append((*key, *group.cells(has_agent=has_agent, knows_verdicts=knows_verdicts).values()))
+    return found
+
+
+def totals(groups: Iterable[Tally], *, knows_verdicts: bool) -> dict[str, Cell]:
+    """The additive metrics over several groups: medians do not add up."""
+    whole = Tally()
+    for group in groups:
+        whole.add(group)
+    cells = whole.cells(has_agent=True, knows_verdicts=knows_verdicts)
+    return {name: cells[name] for name in ADDITIVE}

@@ -1,0 +1,247 @@
+"""What a question about calls means: names become ids, day words a closed window.
+
+Shared by everything that looks for calls. A question that names neither orders nor leads means every order that Liner
+lists; one that names leads but no time begins when the first of them was created.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from anyio.lowlevel import checkpoint
+
+from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.time_window import FIRST_YEAR, AskedWindow, Window, window_of
+from liner_mcp.context import Desk
+from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
+from liner_mcp.liner.endpoints import OTHER_ACCOUNT
+from liner_mcp.liner.models import CODE_CHARACTERS, Lead
+from liner_mcp.names.directory import Entry, Kind
+from liner_mcp.names.matching import Candidate, Candidates, closest, folded, resolve, resolve_name
+from liner_mcp.text.mask import echoed
+
+MOST_TOLD = 3  # unknown codes that a note names
+_CODE = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+")  # how every documented status code is written
+
+
+@dataclass(frozen=True, slots=True)
+class CallQuestion:
+    """What was asked, as it was asked; None and empty do not narrow."""
+
+    since: str | None = None
+    until: str | None = None
+    orders: tuple[int | str, ...] = ()
+    leads: tuple[int, ...] = ()
+    agents: tuple[int | str, ...] = ()
+    statuses: tuple[int | str, ...] = ()
+    direction: str | None = None
+    min_talk_seconds: int | None = None
+    max_talk_seconds: int | None = None
+    recorded: bool | None = None
+    transferred: bool | None = None
+    hung_up_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The same, resolved. `notes` say what was guessed, `gaps` why an answer cannot be complete."""
+
+    filters: Filters
+    window: Window
+    notes: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+
+
+async def understand(desk: Desk, question: CallQuestion) -> Understood:
+    """Resolve names and times.
+
+    Raises: InvalidArgument for a name that fits none or several, an unknown lead, an impossible window; what the Liner
+    client raises when a dictionary is needed and cannot be read.
+    """
+    low, high = question.min_talk_seconds, question.max_talk_seconds
+    if low is not None and high is not None and low > high:
+        raise InvalidArgument(f"max_talk_seconds: {high} is less than min_talk_seconds, {low}; no call can be both.")
+    asked = await _window(desk, question)
+    agents = await _agents(desk, question.agents)
+    codes, status_ids, notes = await _statuses(desk, question.statuses)
+    filters = Filters(
+        orders=await _ids(desk, "orders", "orders", question.orders),
+        leads=question.leads,
+        agents=agents,
+        codes=codes,
+        status_ids=status_ids,
+        direction=question.direction,
+        min_talk_seconds=low,
+        max_talk_seconds=high,
+        recorded=question.recorded,
+        transferred=question.transferred,
+        hung_up_by=question.hung_up_by,
+    )
+    filters = await with_every_order(desk, filters)
+    return Understood(
+        filters, asked.window, (*_window_notes(desk, asked), *notes), gaps_of(desk, question, every=filters.every_order)
+    )
+
+
+async def with_every_order(desk: Desk, filters: Filters) -> Filters:
+    """The filters with every order that Liner lists, where neither orders nor leads were named."""
+    if filters.leads or (filters.orders and not filters.every_order):
+        return filters
+    orders = await desk.directory.entries("orders")
+    return replace(filters, orders=tuple(entry.id for entry in orders), every_order=True)
+
+
+def gaps_of(desk: Desk, question: CallQuestion, *, every: bool) -> tuple[str, ...]:
+    """What may be missing because a dictionary did not come whole: orders when `every` one is meant, bearers of names.
+
+    Called after the dictionaries were read.
+    """
+    gaps: list[str] = []
+    if every and not desk.directory.whole("orders"):
+        gaps.append("Liner counts more orders than it lists; calls of the others are missing here.")
+    looked_up: tuple[tuple[Kind, Sequence[int | str]], ...] = (
+        ("orders", question.orders),
+        ("agents", question.agents),
+        ("agent_groups", question.agents),
+    )
+    partial = [
+        kind.replace("_", " ")
+        for kind, names in looked_up
+        if any(isinstance(name, str) for name in names) and not desk.directory.whole(kind)
+    ]
+    if partial:
+        told = " and ".join(partial)
+        gaps.append(f"Liner counts more {told} than it lists; a name may fit others too, whose calls are missing here.")
+    return tuple(gaps)
+
+
+# Times ----------------------------------------------------------------------------------------------------------------
+
+
+async def _window(desk: Desk, question: CallQuestion) -> AskedWindow:
+    now = desk.now()
+    first = None
+    if question.leads and question.since is None:
+        first = await _first_created(desk, question.leads)
+        if first is not None and first >= now:
+            first = None
+    return window_of(question.since, question.until, zone=desk.zone, now=now, default_since=first)
+
+
+async def _first_created(desk: Desk, leads: Sequence[int]) -> datetime | None:
+    """When the first of these leads was created: no call of theirs is older."""
+    moments: list[datetime] = []
+    for lead_id, outcome in zip(
+        leads, await desk.liner.each([partial(desk.liner.lead, lead_id) for lead_id in leads]), strict=True
+    ):
+        if isinstance(outcome, NotFound):
+            raise InvalidArgument(
+                f"leads: Liner has no lead {lead_id}. A call's lead_id is in include=[lead_id]; "
+                f"if no lead is found at all, {OTHER_ACCOUNT}."
+            )
+        if isinstance(outcome, LinerMcpError):
+            raise outcome
+        if not isinstance(outcome, Lead):
+            raise DeadlinePassed("Liner did not say in time when these leads were created. Ask again, or give since.")
+        if outcome.created_at is None:
+            return None
+        moments.append(outcome.created_at)
+    return max(min(moments), datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))  # a placeholder such as the year 1 is no moment
+
+
+def _window_notes(desk: Desk, asked: AskedWindow) -> list[str]:
+    notes: list[str] = []
+    if asked.defaulted:
+        notes.append("No since was given, so these are the 7 days up to the end of window.")
+    if asked.by_zone and not desk.zone.configured:
+        notes.append(f"Days and times were read as {desk.zone.name}, this machine's zone; LINER_TIMEZONE sets another.")
+    return notes
+
+
+# Names ----------------------------------------------------------------------------------------------------------------
+
+
+async def _ids(desk: Desk, argument: str, kind: Kind, asked: Sequence[int | str]) -> tuple[int, ...]:
+    """Ids of one kind; its dictionary is read only when a name has to be looked up."""
+    if all(isinstance(one, int) for one in asked):
+        return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
+    return resolve(argument, asked, Candidates(map(_candidate, await desk.directory.entries(kind))))
+
+
+async def _agents(desk: Desk, asked: Sequence[int | str]) -> tuple[int, ...]:
+    """Agents by id or name; the name of an agent group stands for its agents."""
+    if all(isinstance(one, int) for one in asked):
+        return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
+    people = [_candidate(entry) for entry in await desk.directory.entries("agents")]
+    try:
+        groups = await desk.directory.entries("agent_groups")
+    except LinerMcpError:
+        groups = ()  # a token that may read people but not groups can still name people
+    teams = [Candidate(one.members, one.name, one.also) for one in groups]
+    found = resolve("agents", asked, Candidates([*people, *teams]))
+    if not found:
+        raise InvalidArgument("agents: this agent group has no agents, so no call can be theirs.")
+    return found
+
+
+async def _statuses(desk: Desk, asked: Sequence[int | str]) -> tuple[tuple[str, ...], tuple[int, ...], list[str]]:
+    """Codes and ids of call statuses asked by id, code or title.
+
+    Calls may carry a code that the dictionary does not know. Text that looks like a code and like nothing in the
+    dictionary is taken for such a code; Liner cannot filter by it, so the ids are empty then.
+    """
+    if not asked:
+        return (), (), []
+    entries = await desk.directory.entries("call_statuses")
+    candidates = Candidates(map(_candidate, entries))
+    codes: dict[str, None] = {}
+    ids: dict[int, None] = {}
+    unknown: list[str] = []
+    for one in asked:
+        await checkpoint()  # each is compared with the whole dictionary
+        entry = _status(one, entries, candidates)
+        if entry is None:
+            unknown.append(str(one))
+            codes[str(one)] = None
+        elif entry.code is None:
+            raise InvalidArgument(
+                f"statuses: Liner gives status {entry.id} no code, so no call can be seen to have it."
+            )
+        else:
+            ids[entry.id] = None
+            codes[entry.code] = None
+    return tuple(codes), () if unknown else tuple(ids), _unknown_notes(unknown)
+
+
+def _unknown_notes(codes: Sequence[str]) -> list[str]:
+    if not codes:
+        return []
+    told = ", ".join(echoed(code, CODE_CHARACTERS) for code in codes[:MOST_TOLD])
+    more = f" and {len(codes) - MOST_TOLD} more" if len(codes) > MOST_TOLD else ""
+    return [f"Liner's dictionary has no status {told}{more}; calls were compared by code."]
+
+
+def _status(asked: int | str, entries: Sequence[Entry], candidates: Candidates) -> Entry | None:
+    if isinstance(asked, int):
+        by_id = {entry.id: entry for entry in entries}
+        if asked not in by_id:
+            raise InvalidArgument(
+                f"statuses: Liner has no call status {asked}. list_directory(call_statuses) lists them."
+            )
+        return by_id[asked]
+    known = [text for entry in entries for text in (folded(entry.code or ""), folded(entry.name))]
+    within = any(asked in text for text in known)
+    if _CODE.fullmatch(asked) and not within and not closest(asked, known, 1, cutoff=0.75):
+        return None
+    found = resolve_name("statuses", asked, candidates)
+    return next(entry for entry in entries if entry.id == found.ids[0])
+
+
+def _candidate(entry: Entry) -> Candidate:
+    # The shown name may end in the id that tells two bearers apart; without it the name fits both, and is refused.
+    bare = entry.name.removesuffix(f" #{entry.id}")
+    return Candidate((entry.id,), entry.name, (*entry.also, bare))

@@ -1,0 +1,159 @@
+"""Access tokens of an OAuth 2 issuer: JWTs that are checked here, with the issuer's public keys.
+
+Nothing in a token is believed before its signature is: from its header only the key's id and the algorithm are used,
+and the algorithm only if it is one of ours and fits the key. The checking is PyJWT's; what may pass is decided here.
+
+Sources: RFC 9068 (JWT access tokens), RFC 8725 (best practice), RFC 8707 (the audience is us), RFC 6750 (scope).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, cast
+
+from liner_mcp.errors import Unreachable
+from liner_mcp.http_server.auth.bearer import INVALID, ProtectedResource, Refusal, bearer_token
+from liner_mcp.http_server.auth.jwks import Issuer, Key
+from liner_mcp.server.caller import Caller
+
+# Algorithm -> the type and, where it is bound, the curve of its keys (RFC 7518 section 3.1, RFC 8037). Signatures that
+# anyone with the public key can make (none, HS*) are not among them.
+ALGORITHMS: dict[str, tuple[str, str | None]] = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", None)),
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "ES512": ("EC", "P-521"),
+    "EdDSA": ("OKP", None),
+}
+TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})  # others are tokens for another purpose (RFC 8725 3.11)
+LEEWAY_SECONDS = 60  # by which clocks may differ
+LONGEST_NAME = 64
+_HASHED = "sha256:"  # no name that an issuer gives may begin like this: it could be made to equal another's hash
+_PROGRAM = "client:"
+
+EXPIRED = Refusal(401, "invalid_token", "The access token has expired.")
+
+
+class AccessTokens:
+    """Authenticates by access tokens that `issuer` made for `resource`, with all its scopes."""
+
+    def __init__(self, resource: ProtectedResource, issuer: Issuer) -> None:
+        self.resource = resource
+        self._issuer = issuer
+        self._scope = " ".join(resource.scopes)
+
+    async def identify(self, authorization: str | None) -> Caller | Refusal:
+        token = bearer_token(authorization)
+        if isinstance(token, Refusal):
+            return self._with_scope(token)
+        signed = header_of(token)
+        if signed is None:
+            return self._with_scope(INVALID)
+        algorithm, kid = signed
+        try:
+            known = await self._issuer.keys(kid)
+        except Unreachable:
+            return Refusal(
+                503,
+                None,
+                "The issuer of access tokens cannot be reached, so no token can be checked now. Try again later.",
+                retry_after=self._issuer.retry_after,
+            )
+        keys = [key for key in known if fits(key, algorithm)]
+        # Without an id only a key that cannot be mistaken is used.
+        judged = judge(token, algorithm, keys[0], self.resource) if len(keys) == 1 else INVALID
+        return judged if isinstance(judged, Caller) else self._with_scope(judged)
+
+    def _with_scope(self, refusal: Refusal) -> Refusal:
+        """A client that asks for a token next must know for which scope."""
+        return Refusal(refusal.status, refusal.error, refusal.sentence, self._scope, refusal.retry_after)
+
+
+def header_of(token: str) -> tuple[str, str | None] | None:
+    """The algorithm and the key's id that a token names, neither of them proven; None for no token that we take."""
+    import jwt
+
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return None
+    algorithm, kind = header.get("alg"), header.get("typ", "JWT")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+        return None
+    if not isinstance(kind, str) or kind.lower() not in TYPES:
+        return None
+    return algorithm, header.get("kid")
+
+
+def fits(key: Key, algorithm: str) -> bool:
+    """Whether a key may check signatures of this algorithm."""
+    kind, curve = ALGORITHMS[algorithm]
+    return key["kty"] == kind and curve in (None, key.get("crv")) and key.get("alg", algorithm) == algorithm
+
+
+def judge(token: str, algorithm: str, key: Key, resource: ProtectedResource) -> Caller | Refusal:
+    """Who a token speaks for: signature, issuer, audience, times and scopes must all be right."""
+    import jwt
+
+    try:
+        claims = jwt.decode(
+            token,
+            jwt.PyJWK(key, algorithm),
+            algorithms=[algorithm],
+            audience=audiences(resource),
+            issuer=resource.issuer,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud"], "enforce_minimum_key_length": True},
+        )
+    except jwt.ExpiredSignatureError:
+        return EXPIRED
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+        return INVALID
+    name = name_in(claims)
+    if name is None:
+        return INVALID
+    missing = [scope for scope in resource.scopes if scope not in scopes_in(claims)]
+    if missing:
+        noun = "scope" if len(missing) == 1 else "scopes"
+        return Refusal(403, "insufficient_scope", f"The access token lacks the {noun} {' '.join(missing)}.")
+    return Caller(name)
+
+
+def audiences(resource: ProtectedResource) -> list[str]:
+    """The audience, and for an address also its twin with or without a last slash: clients write both."""
+    if resource.location is None:
+        return [resource.audience]
+    bare = resource.audience.rstrip("/")
+    return [bare, f"{bare}/"]
+
+
+def scopes_in(claims: dict[str, Any]) -> set[str]:
+    """`scope` (RFC 9068) and `scp` (as some issuers call it), each as a string or as a list."""
+    found: set[str] = set()
+    for claim in (claims.get("scope"), claims.get("scp")):
+        listed = claim.split(" ") if isinstance(claim, str) else claim
+        if isinstance(listed, list):
+            found |= {one for one in cast("Iterable[Any]", listed) if isinstance(one, str)}
+    return found
+
+
+def name_in(claims: dict[str, Any]) -> str | None:
+    """Whom the token speaks for: `sub`, or else `client:` and the program that got it, `client_id` or `azp`.
+
+    Whoever may name a program must not be able to name it like a person. The name is the claim itself, or a hash of it
+    when it is long or holds what cannot be shown. A hash, because names decide who may see what: cleaning could make
+    two callers one.
+    """
+    claim = next((claim for claim in ("sub", "client_id", "azp") if claims.get(claim) is not None), None)
+    given = None if claim is None else claims[claim]
+    if not isinstance(given, str) or not given:
+        return None
+    usual = len(given) <= LONGEST_NAME and given.isprintable() and given == given.strip()
+    if claim != "sub":
+        given = _PROGRAM + given
+    elif given.startswith((_HASHED, _PROGRAM)):
+        usual = False
+    if usual:
+        return given
+    return _HASHED + hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:32]

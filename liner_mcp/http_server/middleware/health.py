@@ -1,0 +1,56 @@
+"""/health and /ready, for whatever starts, stops and chooses processes.
+
+They are asked by address, without a name or a token, so they hold nothing: not the host, not what Liner said. /ready
+says `demo` where the data is invented, so that monitoring notices a demo that was started by mistake.
+"""
+
+from __future__ import annotations
+
+import anyio
+from async_lru import alru_cache
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from liner_mcp.errors import LinerMcpError, SetupError
+from liner_mcp.http_server.error_response import refusal
+from liner_mcp.http_server.limits import Limits
+from liner_mcp.server.runtime import Office
+
+HEALTH, READY = "/health", "/ready"
+
+
+class Probes:
+    """Answers the two addresses itself and passes everything else on."""
+
+    def __init__(self, app: ASGIApp, office: Office, limits: Limits) -> None:
+        self._app = app
+        self._office = office
+        self._seconds = limits.probe_seconds
+        self.draining = False
+        # One look at a time, and what it saw holds for a while, good or bad.
+        self._obstacle = alru_cache(maxsize=1, ttl=limits.ready_seconds)(self._look)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in (HEALTH, READY):
+            await self._app(scope, receive, send)
+        elif scope["method"] not in ("GET", "HEAD"):
+            await refusal(405, f"{scope['path']} can only be read.", allow="GET, HEAD")(scope, receive, send)
+        elif scope["path"] == HEALTH:
+            await JSONResponse({"alive": True})(scope, receive, send)
+        else:
+            obstacle = "stopping" if self.draining else await self._obstacle()
+            told: dict[str, bool | str] = {"ready": True} if obstacle is None else {"ready": False, "because": obstacle}
+            if self._office.demo:
+                told["demo"] = True
+            await JSONResponse(told, 200 if obstacle is None else 503)(scope, receive, send)
+
+    async def _look(self) -> str | None:
+        """What stands in the way of an answer: `settings`, `liner` or nothing."""
+        try:
+            with anyio.fail_after(self._seconds):
+                await self._office.look()
+        except SetupError:
+            return "settings"  # something is not set, or Liner does not accept the token
+        except (LinerMcpError, TimeoutError):
+            return "liner"
+        return None

@@ -1,0 +1,62 @@
+"""The body of a request is read whole before anything else happens with it: it must be small, and come soon.
+
+The SDK limits bodies too, with a text that is no sentence and names no limit, and waits for a slow one without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from liner_mcp.http_server.error_response import refusal
+from liner_mcp.http_server.limits import Limits
+
+
+class WholeBodies:
+    """Reads the body before the request goes on; answers 413 to a large one and 408 to one that does not come."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                body = await self._read(Request(scope, receive))
+        except ClientDisconnect:
+            return
+        except TimeoutError:
+            sentence = f"The request did not come whole within {self._limits.body_seconds:g} s. Send it again."
+            await refusal(408, sentence, connection="close")(scope, receive, send)
+            return
+        if body is None:
+            sentence = f"The request is larger than {self._limits.body_bytes // 1024} KB. No question needs as much."
+            await refusal(413, sentence)(scope, receive, send)
+            return
+        if body.lstrip()[:1] == b"[":  # the SDK's own refusal repeats the whole of it, four times
+            await refusal(400, "Send one JSON-RPC request at a time: batches are not served.")(scope, receive, send)
+            return
+        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again() -> Message:
+            # After the body comes the client's going away, which ends what runs for it.
+            return messages.pop() if messages else await receive()
+
+        await self._app(scope, again, send)
+
+    async def _read(self, request: Request) -> bytes | None:
+        """The body; None when it is too large. Raises: ClientDisconnect."""
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self._limits.body_bytes:
+            return None
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > self._limits.body_bytes:
+                return None
+        return bytes(body)

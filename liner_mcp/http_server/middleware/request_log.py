@@ -1,0 +1,105 @@
+"""One line for each HTTP request, and an id by which both sides can speak of it.
+
+The address of the client is left out: it is personal data, and the caller's name says who asked. So are the query, the
+body, and every word of the client's that is not one of ours or of the protocol's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import time
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from liner_mcp.http_server.auth.bearer import WELL_KNOWN
+from liner_mcp.http_server.middleware.health import HEALTH, READY
+from liner_mcp.json_logging import REQUESTS
+from liner_mcp.server.log_redaction import OTHER, protocol_version
+from liner_mcp.server.request_info import NOTED_KEY, Noted
+
+HEADER = "X-Request-Id"
+_RAW_HEADER = HEADER.lower().encode()  # as ASGI writes it
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_logger = logging.getLogger(REQUESTS)
+
+
+class RequestLog:
+    """The outermost wrapper: it sees every answer as it leaves, refusals and crashes too, and puts the id on it.
+
+    `mcp_path` is where MCP is served, `prefix` the path under which a proxy shows us.
+    """
+
+    def __init__(self, app: ASGIApp, *, mcp_path: str, prefix: str | None) -> None:
+        self._app = app
+        self._known = frozenset({mcp_path, HEALTH, READY})
+        self._prefix = prefix or ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        noted = Noted(_request_id(headers), protocol=protocol_version(headers.get("mcp-protocol-version")))
+        status: int | None = None
+        bytes_in = bytes_out = 0
+
+        async def received() -> Message:
+            nonlocal bytes_in
+            message = await receive()
+            bytes_in += len(message.get("body", b""))
+            return message
+
+        async def sent(message: Message) -> None:
+            nonlocal status, bytes_out
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                # Nothing behind this sets it.
+                named = (_RAW_HEADER, noted.request_id.encode())
+                message = {**message, "headers": [*message.get("headers", ()), named]}
+            bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        begun = time.perf_counter()
+        try:
+            await self._app({**scope, NOTED_KEY: noted}, received, sent)
+        finally:
+            if _logger.isEnabledFor(logging.INFO):
+                path = self._shown(scope["path"])
+                line: dict[str, Any] = {
+                    "event": "request",
+                    "request_id": noted.request_id,
+                    "caller": noted.caller,
+                    "verb": scope["method"] if scope["method"] in _VERBS else OTHER,
+                    "path": path,
+                    "status": status,  # null: the client went away before there was one
+                    "seconds": round(time.perf_counter() - begun, 3),
+                    "bytes_in": bytes_in,
+                    "bytes_out": bytes_out,
+                    "protocol": noted.protocol,
+                    "method": noted.method,
+                    "name": noted.name,
+                    "client": noted.client,
+                    "pid": os.getpid(),
+                }
+                _logger.log(logging.DEBUG if path in (HEALTH, READY) else logging.INFO, "request", extra={"line": line})
+
+    def _shown(self, path: str) -> str:
+        if self._prefix and path.startswith(f"{self._prefix}/"):
+            path = path[len(self._prefix) :]
+        if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
+            return WELL_KNOWN
+        return path if path in self._known else OTHER
+
+
+def _request_id(headers: Headers) -> str:
+    """The one that came with the request, if it is short and plain, else a new one."""
+    given = headers.getlist(HEADER)
+    return given[0] if len(given) == 1 and _PLAIN_ID.fullmatch(given[0]) else secrets.token_hex(8)

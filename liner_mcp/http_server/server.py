@@ -1,0 +1,101 @@
+"""One process that serves the web application, and how it stops.
+
+Told to stop, it listens no more, lets running calls finish within their deadline, and ends with 0. Told a second time,
+it ends at once.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import math
+import os
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from sse_starlette.sse import AppStatus
+
+from liner_mcp.http_server.app import WebApp, create_web_app
+from liner_mcp.http_server.connection import Connections
+from liner_mcp.http_server.limits import LIMITS
+from liner_mcp.http_server.listen import BACKLOG
+from liner_mcp.json_logging import write_log
+from liner_mcp.settings import Settings
+from liner_mcp.telemetry import begin
+
+
+def run(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], parent: int | None = None) -> None:
+    """Serve in this process. `parent` is the process that started this one as a worker, if one did."""
+    # Of several processes only the parent says it.
+    write_log(settings.mcp_log or "json", settings.demo_notice if parent is None else "")
+    # Else every stream would be cut at the first signal. Without sessions each ends by itself, with its answer.
+    AppStatus.disable_automatic_graceful_drain()
+    # What callers do wrong is told to them, and is not worth a line each.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    telemetry = begin(os.environ)
+    app = create_web_app(settings, watcher=telemetry)
+    connections = Connections(LIMITS, LIMITS.request_seconds(settings.deadline_seconds))
+    config = uvicorn.Config(
+        app,  # pyright: ignore[reportArgumentType] - uvicorn's own ASGI types
+        http=connections.protocol,
+        ws="none",
+        loop="auto",  # uvloop where it is installed
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # uvicorn would trust every program on this machine; app.py trusts whom the settings name
+        server_header=False,
+        backlog=1,  # asyncio takes so many connections at a time: more, and one worker had all of a burst
+        timeout_keep_alive=LIMITS.idle_seconds,
+        timeout_graceful_shutdown=math.ceil(LIMITS.stop_seconds(settings.deadline_seconds)),
+    )
+    try:
+        Server(config, app, ready=ready, parent=parent).run(sockets=[listener])
+    finally:
+        if telemetry is not None:
+            telemetry.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with our way of stopping."""
+
+    def __init__(
+        self, config: uvicorn.Config, app: WebApp, *, ready: Callable[[], None], parent: int | None = None
+    ) -> None:
+        super().__init__(config)
+        self._app = app
+        self._ready = ready
+        self._parent = parent
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # Before it listens: the first question of each process waited for this, and stalled all others with it.
+        self._app.warm()
+        # What is loaded now stays: without this the collector looked through all of it, again and again, while fifty
+        # questions waited a tenth of a second for it.
+        gc.collect()
+        gc.freeze()
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)  # how many may wait is another matter
+        self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._parent is not None and os.getppid() != self._parent:
+            self.stop()  # nobody is left who could say so
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature is uvicorn's
+        # A worker hears Ctrl-C and a service manager's signal twice, from there and from its parent, who also ends it.
+        if self._parent is None and self.should_exit:
+            signal.signal(sig, signal.SIG_DFL)
+            signal.raise_signal(sig)
+        elif self._parent is None or sig != signal.SIGINT:
+            self.stop()
+
+    def stop(self) -> None:
+        self._app.drain()
+        self.should_exit = True

@@ -1,0 +1,173 @@
+"""The walk over the pages of one list, without I/O: which offsets to ask, when to stop, what the answer is worth.
+
+What Liner's last page looks like is undocumented (`next` null, absent, zero, repeated, past the end), its lists have no
+stated order, and they may grow or shrink while they are read. So the walk trusts nothing but what it saw: it
+de-duplicates by id, compares every `total`, and says whether the list was read whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Generic, TypeVar
+
+from liner_mcp.liner.endpoints import PAGE_LIMIT, ListPage
+from liner_mcp.liner.models import Identified
+
+I = TypeVar("I", bound=Identified)  # noqa: E741 - short on purpose: it is only a type variable
+
+MAX_PAGES = 1_000  # 100,000 rows: far beyond a closed slice, close enough to stop a list that never ends
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[I]):
+    """What a walk brought home.
+
+    `complete`: every row that Liner counted was seen. Never so when the count moved meanwhile: a row that leaves lets
+    another slip past unread. `total`: Liner's last count, None if it sent none.
+    `changed`: the count moved, or rows repeated, while the list was read. `ended` is False when the walk was broken off
+    before its last page: what is missing then is unread, not hidden by Liner.
+    """
+
+    items: tuple[I, ...]
+    complete: bool
+    total: int | None
+    changed: bool
+    ended: bool = field(default=True, compare=False)
+
+
+class PageWalk(Generic[I]):
+    """Ask for what `wanted` says, `take` what came, until nothing is wanted; then `listing`.
+
+    The first page tells the stride; the later pages can then be asked at once. As soon as one of them comes short while
+    the total says more (the server clamps, or filters after slicing), the walk goes on one page at a time, from the
+    first page that is not there yet. Where pages go on although the total is reached, it follows them until one holds
+    nothing new.
+    """
+
+    def __init__(self, limit: int = PAGE_LIMIT, max_pages: int = MAX_PAGES) -> None:
+        self.limit = limit
+        self._max_pages = max_pages
+        self._pages: dict[int, ListPage[I]] = {}
+        self._total: int | None = None
+        self._moved = False
+        self._stride: int | None = None
+        self._one_by_one: int | None = 0  # the next offset to ask, when pages are asked in turn
+        self._exhausted = False
+        self._seen: set[int] = set()
+        self._stale = False  # the last page held nothing new
+
+    def wanted(self) -> list[int]:
+        """The offsets that may be asked now, in any order and at once; empty when the walk is over."""
+        room = self._max_pages - len(self._pages)
+        if room <= 0 or self._exhausted:
+            return []
+        if self._one_by_one is not None:
+            return [self._one_by_one]
+        if self._stride is None or self._total is None:
+            return []
+        # Cut while counting, not after: a total may be any number.
+        missing = (offset for offset in range(self._stride, self._total, self._stride) if offset not in self._pages)
+        # When all that Liner counts was asked for, its last page may still say that the list goes on.
+        return list(islice(missing, room)) or self._beyond_the_count()
+
+    def _beyond_the_count(self) -> list[int]:
+        following = None if self._stale else self._following(0)
+        return [] if following is None else [following]
+
+    def wants(self, offset: int) -> bool:
+        """Whether a page handed out earlier is still worth asking for."""
+        return self._one_by_one in (None, offset) and not self._exhausted
+
+    def take(self, offset: int, page: ListPage[I]) -> None:
+        """Add one page; the walk then knows better what to want."""
+        first = not self._pages
+        self._pages[offset] = page
+        ids = {item.id for item in page.items}
+        self._stale = ids <= self._seen
+        self._seen |= ids
+        if page.total is not None:
+            self._moved = self._moved or (self._total is not None and page.total != self._total)
+            self._total = page.total
+        if first:
+            self._after_first(offset)
+        elif self._one_by_one is not None:
+            self._one_by_one = self._following(self._one_by_one)
+        elif self._is_short(offset, page):
+            # Not from here: pages come in any order, and those before this one may not have been asked yet.
+            self._one_by_one = self._following(0)
+
+    def _after_first(self, offset: int) -> None:
+        following = self._following(offset)
+        if following is None or self._total is None:
+            self._one_by_one = following
+            return
+        self._one_by_one, self._stride = None, following - offset
+
+    def _is_short(self, offset: int, page: ListPage[I]) -> bool:
+        assert self._stride is not None  # noqa: S101 - pages beyond the first are asked by stride or in turn
+        return self._total is not None and len(page.items) < min(self._stride, self._total - offset)
+
+    def _following(self, offset: int) -> int | None:
+        """The offset after the page at `offset`, skipping pages already held; None at the end."""
+        while (page := self._pages.get(offset)) is not None:
+            end = offset + len(page.items)
+            # The count may be too small: a page that ends just where `next` goes on is not taken for the last.
+            reached = self._total is not None and end >= self._total and page.next != end
+            if not page.items or reached or page.next is None or page.next <= offset:
+                self._exhausted = True
+                return None
+            offset = page.next
+        self._exhausted = False
+        return offset
+
+    @property
+    def total(self) -> int | None:
+        """Liner's last count."""
+        return self._total
+
+    @property
+    def begun(self) -> bool:
+        """Whether any page was read at all: nothing read is not an empty list."""
+        return bool(self._pages)
+
+    @property
+    def moved(self) -> bool:
+        """Whether Liner's count of the list was not the same on every page."""
+        return self._moved
+
+    @property
+    def capped(self) -> bool:
+        """Whether the walk was ended by its own limit of pages."""
+        return len(self._pages) >= self._max_pages and not self._exhausted
+
+    def listing(self) -> Listing[I]:
+        """What was read, whole or not. Rows stand in the order of their offsets, each id once."""
+        found: dict[int, I] = {}
+        rows = 0
+        for _, page in sorted(self._pages.items()):
+            rows += len(page.items)
+            for item in page.items:
+                found.setdefault(item.id, item)
+        ended = not self.capped and not self.wanted()
+        # A row that came twice stands where another one should: without a count that fits exactly, one is missing.
+        repeated = rows > len(found)
+        if self._total is None:
+            complete = ended and not repeated
+        else:
+            complete = len(found) >= self._total and not self._moved and not (repeated and len(found) > self._total)
+        return Listing(tuple(found.values()), complete, self._total, self._moved or repeated, ended)
+
+
+def read_twice(first: PageWalk[I], second: PageWalk[I]) -> Listing[I]:
+    """What two walks over one list are worth, when the first did not find all that Liner counted."""
+    before, again = first.listing(), second.listing()
+    if again.complete:
+        return Listing(again.items, complete=True, total=again.total, changed=True)
+    merged = {item.id: item for item in (*before.items, *again.items)}
+    # Rows in a new order on every page: two readings may hold together what neither holds alone. But when Liner's count
+    # moved, or they hold more than it, some of the merged rows are gone and their number proves nothing.
+    steady = again.total == before.total and not (first.moved or second.moved)
+    complete = steady and len(merged) == again.total
+    total = before.total if again.total is None else again.total
+    return Listing(tuple(merged.values()), complete, total, changed=True, ended=again.ended)

@@ -1,0 +1,233 @@
+"""Liner as one caller may see it: the same reads, without the calls of other orders and other agents.
+
+Every read of calls, records, leads and names goes through here or through nothing. What a caller may not see and what
+does not exist are answered alike, down to the error: so each read that Liner answers in its own way for an unknown id
+is led through one that says `NOTHING_THERE`. What belongs to no order that is known is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
+
+from cachetools import TTLCache
+
+from liner_mcp.errors import AccessRefused, LinerRejected, NotFound, UnreadableAnswer, WrongAddress
+from liner_mcp.liner import endpoints
+from liner_mcp.liner.cache import Detail
+from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.endpoints import CallFilter, ListPage, Query
+from liner_mcp.liner.models import AgentGroup, Call, CallRecord, Identified, Lead, Order, User
+from liner_mcp.liner.pagination import Listing
+
+I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
+
+SEEN_CALLS = 50_000  # ids of calls that lists have shown: a month of a large order, two megabytes
+SEEN_SECONDS = 300.0  # as long as details and names are kept
+# Between a call's beginning and its record's: an hour of waiting and talking at most, and a clock's little difference.
+LONGEST_CALL, LATEST = timedelta(hours=6), timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The orders and agents whose calls may be seen; None is all of them, also calls of no agent."""
+
+    orders: frozenset[int] | None = None
+    agents: frozenset[int] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is hidden."""
+        return self.orders is None and self.agents is None
+
+    def order(self, order_id: int | None) -> bool:
+        """Whether calls of this order may be seen; an order that is not known is no order."""
+        return self.orders is None or order_id in self.orders
+
+    def agent(self, agent_id: int | None) -> bool:
+        """Whether calls of this agent may be seen; a call of no agent is nobody's."""
+        return self.agents is None or agent_id in self.agents
+
+    def call(self, call: Call) -> bool:
+        """Whether this call may be seen; its records then may too."""
+        return self.order(call.order_id) and self.agent(call.user_id)
+
+
+class RestrictedClient(LinerClient):
+    """The same Liner, connections and limits included, for whom `access` allows only a part of it."""
+
+    def __init__(self, whole: LinerClient, access: Access) -> None:
+        self.origin = whole.origin
+        self.concurrency = whole.concurrency
+        self.access = access
+        # The connections, their pace and what is kept are everybody's; only what comes back differs.
+        self._wire = whole._wire  # noqa: SLF001
+        self._kept = whole._kept.seen_by(self._may_see_kept)  # noqa: SLF001
+        self._dictionary_paths = whole._dictionary_paths  # noqa: SLF001
+        self._seen = TTLCache[int, bool, float](SEEN_CALLS, SEEN_SECONDS)
+        self._seen_records = TTLCache[int, bool, float](SEEN_CALLS, SEEN_SECONDS)
+
+    def __repr__(self) -> str:
+        return f"RestrictedClient({self.origin!r})"
+
+    async def call(self, call_id: int) -> Call:
+        """One call. Raises NotFound for an unknown id and for a call that may not be seen."""
+        async with self._told_alike():
+            call = await super().call(call_id)
+        if not self.access.call(call):
+            self._seen.pop(call_id, None)
+            raise NotFound(endpoints.NOTHING_THERE)
+        return call
+
+    async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
+        """All calls of a closed window that may be seen; no request where that can be none."""
+        allowed = await self._allowed(which)
+        if allowed is None:
+            return Listing((), complete=True, total=0, changed=False)
+        if allowed.lead_ids and self.access.orders is not None:
+            at_most = None  # a lead has few calls, and Liner's count of them would count those of other orders too
+        listing = await super().calls(allowed, at_most=at_most)
+        shown = self._shown(listing.items)
+        if len(shown) == len(listing.items):
+            return listing
+        if not listing.ended and at_most is not None:
+            # Liner lists more than it was asked for. Read whole, its count need not be told, which counts hidden calls.
+            listing = await super().calls(allowed)
+            shown = self._shown(listing.items)
+        return replace(listing, items=shown, total=len(shown) if listing.complete else None)
+
+    async def calls_page(
+        self, which: CallFilter, *, offset: int = 0, limit: int = endpoints.PAGE_LIMIT
+    ) -> ListPage[Call]:
+        """One page of the same. Its total is unknown where the page held anything that is hidden."""
+        allowed = await self._allowed(which)
+        if allowed is None:
+            return ListPage((), next=None, total=0)
+        page = await super().calls_page(allowed, offset=offset, limit=limit)
+        shown = self._shown(page.items)
+        return page if len(shown) == len(page.items) else ListPage(shown, page.next, None)
+
+    async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
+        """One record of a call that may be seen. Raises NotFound for all others.
+
+        A record does not name its call, so the calls of its lead around its time are looked through.
+        """
+        async with self._told_alike():
+            record = await super().call_record(record_id, fresh=fresh)
+            if record_id not in self._seen_records and not await self._is_of_a_call(record):
+                raise NotFound(endpoints.NOTHING_THERE)
+        return record
+
+    async def _is_of_a_call(self, record: CallRecord) -> bool:
+        if record.lead_id is None or record.created_at is None:
+            return False
+        around = CallFilter(record.created_at - LONGEST_CALL, record.created_at + LATEST, lead_ids=(record.lead_id,))
+        for call in (await self.calls(around)).items:
+            if call.has_records is not False:
+                await self.call_records(call.id)
+                if record.id in self._seen_records:
+                    return True
+        return False
+
+    async def call_records(self, call_id: int) -> Listing[CallRecord]:
+        """All records of a call that may be seen. Raises NotFound for an unknown call too, unlike Liner perhaps."""
+        if call_id not in self._seen:
+            await self.call(call_id)
+        listing = await super().call_records(call_id)
+        for record in listing.items:
+            self._seen_records[record.id] = True
+        return listing
+
+    async def lead(self, lead_id: int) -> Lead:
+        """One lead of an order that may be seen. Raises NotFound for all others."""
+        async with self._told_alike():
+            lead = await super().lead(lead_id)
+        if not self.access.order(lead.order_id):
+            raise NotFound(endpoints.NOTHING_THERE)
+        return lead
+
+    @asynccontextmanager
+    async def _told_alike(self) -> AsyncGenerator[None]:
+        """What Liner says to an id that it does not know is undocumented: a hidden one is told the same.
+
+        Failures that pass (429, 5xx, the network) stay what they are: they strike both alike. So do a wrong address and
+        a refused token, which show in a list that is about no id.
+        """
+        try:
+            yield
+        except LinerRejected:
+            raise NotFound(endpoints.NOTHING_THERE) from None
+        except (WrongAddress, AccessRefused, UnreadableAnswer):
+            with suppress(LinerRejected):  # then it is Liner that answers, and this is about the id
+                await self._wire.get(Query(endpoints.ORDERS).page(0, 1))
+            raise NotFound(endpoints.NOTHING_THERE) from None
+
+    def _may_see_kept(self, detail: Detail) -> bool:
+        if isinstance(detail, Call):
+            return self.access.call(detail)
+        if isinstance(detail, Lead):
+            return self.access.order(detail.order_id)
+        # A list is asked for only after its call.
+        return isinstance(detail, Listing) or detail.id in self._seen_records
+
+    async def orders(self) -> Listing[Order]:
+        """The orders that may be seen."""
+        return _only(await super().orders(), lambda order: self.access.order(order.id))
+
+    async def users(self) -> Listing[User]:
+        """The agents that may be seen."""
+        return _only(await super().users(), lambda user: self.access.agent(user.id))
+
+    async def agent_groups(self) -> Listing[AgentGroup]:
+        """The groups that hold an agent who may be seen, and only those members."""
+        listing = await super().agent_groups()
+        if self.access.agents is None:
+            return listing
+        mine = [
+            group.model_copy(update={"agent_ids": tuple(one for one in group.agent_ids if self.access.agent(one))})
+            for group in listing.items
+        ]
+        return _only(replace(listing, items=tuple(mine)), lambda group: bool(group.agent_ids))
+
+    async def _allowed(self, which: CallFilter) -> CallFilter | None:
+        """The same question about no more than may be seen, or None where nothing is left of it."""
+        orders, agents = self.access.orders, self.access.agents
+        if orders is not None and which.order_ids:
+            which = replace(which, order_ids=tuple(one for one in which.order_ids if one in orders))
+            if not which.order_ids:
+                return None
+        if agents is not None:
+            asked = which.user_ids or tuple(sorted(agents))
+            which = replace(which, user_ids=tuple(one for one in asked if one in agents))
+            if not which.user_ids:
+                return None
+        if orders is not None and which.lead_ids:
+            # Liner may list nothing for an unknown lead, or refuse it: neither may differ from a hidden one.
+            leads = [one for one in which.lead_ids if await self._sees_lead(one)]
+            if not leads:
+                return None
+            which = replace(which, lead_ids=tuple(leads))
+        return which
+
+    async def _sees_lead(self, lead_id: int) -> bool:
+        try:
+            await self.lead(lead_id)
+        except NotFound:
+            return False
+        return True
+
+    def _shown(self, calls: Iterable[Call]) -> tuple[Call, ...]:
+        shown = tuple(call for call in calls if self.access.call(call))
+        for call in shown:
+            self._seen[call.id] = True
+        return shown
+
+
+def _only(listing: Listing[I], may_see: Callable[[I], bool]) -> Listing[I]:
+    items = tuple(item for item in listing.items if may_see(item))
+    if len(items) == len(listing.items):
+        return listing
+    return replace(listing, items=items, total=len(items) if listing.complete else None)

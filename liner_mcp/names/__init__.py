@@ -1,0 +1,1 @@
+"""Names and ids of orders, agents, groups and statuses."""

@@ -1,0 +1,1 @@
+"""Downloads the audio file of a recording, from links that are not trusted."""

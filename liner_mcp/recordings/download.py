@@ -1,0 +1,200 @@
+"""Fetching a recording's file. Another client than Liner's: no token, no cookies, no referrer, and a guard at the door.
+
+The link comes out of an answer and is not trusted: https only, every address of the host checked, the connection made
+to the very address that was checked, each redirect checked again, size and time capped, only MPEG audio let through.
+Liner documents nothing about these links (host, expiry, access); /devs/api/v2/call-record/detail/ has the field only.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+from urllib.parse import urljoin
+
+import anyio
+import httpx
+
+from liner_mcp import __version__
+from liner_mcp.errors import AudioRefused, AudioUnavailable
+from liner_mcp.liner.decompression import read_up_to
+from liner_mcp.liner.endpoints import integer_of
+from liner_mcp.liner.http_client import read_certificates
+from liner_mcp.recordings.ssrf_guard import FileLink, file_link, may_connect
+from liner_mcp.urls import bracketed
+
+MAX_REDIRECTS = 3
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 15.0  # between two pieces of a body; the whole is bounded by the caller's deadline
+GONE = frozenset({401, 403, 404, 410})  # the link has expired, or wants what we do not give
+NOT_PLAIN = "The recording's link is not a plain https address, so it is not fetched."
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    """Every address of a host, as the operating system knows them (decimal, octal and hex spellings included)."""
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class AudioClient:
+    """Fetches files that Liner links to, up to `max_bytes`.
+
+    `loopback` allows plain http to this machine, for a make-believe Liner. `transport` and `resolve` replace the
+    network in tests and the demo; the guard stands in front of both.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        loopback: bool = False,
+        transport: httpx.AsyncBaseTransport | None = None,
+        resolve: Resolve = _resolve,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._loopback = loopback
+        self._transport = transport
+        self._given = transport is not None
+        self._resolve = resolve
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened here."""
+        if self._transport is not None and not self._given:
+            await self._transport.aclose()
+            self._transport = None
+
+    async def fetch(self, url: str) -> bytes:
+        """The file behind a link, proven to be MPEG audio.
+
+        Raises: AudioUnavailable (gone, forbidden, empty, broken on the way), AudioRefused (an address, a size or a
+        content that is not let through), which do not show the link; SettingsError (unreadable certificates).
+        """
+        return _mpeg(await self._followed(url))
+
+    async def first_bytes(self, url: str, count: int, asking: Callable[[], None]) -> bytes:
+        """About the first `count` bytes behind a link, whatever they are: to see whether it opens.
+
+        `asking` is called before every request, redirects included, and may raise to forbid it. Raises: what `fetch`
+        raises, and what `asking` raises.
+        """
+        return await self._followed(url, count, asking)
+
+    async def _followed(self, url: str, count: int | None = None, asking: Callable[[], None] = lambda: None) -> bytes:
+        for _ in range(1 + MAX_REDIRECTS):
+            link = file_link(url, loopback=self._loopback)
+            if link is None:
+                raise AudioRefused(NOT_PLAIN)
+            address = await self._checked_address(link)
+            asking()
+            try:
+                redirect, body = await self._get(link, address, count)
+                if redirect is None:
+                    return body
+                url = urljoin(url, redirect)
+            except httpx.TimeoutException:
+                raise AudioUnavailable("The recording's host did not answer in time. Ask again later.") from None
+            except (httpx.HTTPError, OSError):  # ssl.SSLError is an OSError and comes through as it is
+                raise AudioUnavailable("The connection to the recording's host failed. Ask again later.") from None
+            except (httpx.InvalidURL, ValueError):  # too long, a control character, half a surrogate, half a bracket
+                raise AudioRefused(NOT_PLAIN) from None
+        raise AudioRefused(f"The recording's link redirects more than {MAX_REDIRECTS} times, so it is not followed.")
+
+    async def _checked_address(self, link: FileLink) -> str:
+        """One address of the host, after all of them were checked: one private address makes a host suspect."""
+        try:
+            addresses = await self._resolve(link.host, link.port)
+        except (OSError, UnicodeError):
+            addresses = []
+        if not addresses:
+            raise AudioUnavailable("The recording's host cannot be found (DNS).")
+        if not all(may_connect(one, link, loopback=self._loopback) for one in addresses):
+            raise AudioRefused("The recording's link leads into a private network, so it is not fetched.")
+        return addresses[0]
+
+    async def _get(self, link: FileLink, address: str, count: int | None) -> tuple[str | None, bytes]:
+        """Where the answer redirects to, or its body: all of it, or the beginning with at least `count` bytes."""
+        # By address, so that the name is not resolved a second time to something else; the certificate is still
+        # checked against the name.
+        request = httpx.Request(
+            "GET",
+            f"{link.scheme}://{bracketed(address)}:{link.port}{link.target}",
+            headers={
+                "Host": link.authority,
+                "Accept": "audio/mpeg, */*;q=0.1",
+                "Accept-Encoding": "identity",  # audio does not shrink, and a compressed body could be a bomb
+                "User-Agent": f"liner-mcp/{__version__}",
+            },
+            extensions={
+                "sni_hostname": link.host,
+                "timeout": {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS, "pool": None},
+            },
+        )
+        response = await self._opened().handle_async_request(request)
+        try:
+            if response.has_redirect_location:
+                return response.headers["location"], b""
+            if response.status_code in GONE:
+                raise AudioUnavailable(
+                    f"The recording's file is not available (HTTP {response.status_code}): its link may have expired."
+                )
+            if response.status_code != 200:
+                raise AudioUnavailable(f"The recording's host failed to answer (HTTP {response.status_code}).")
+            if count is not None:
+                return None, (await read_up_to(count, response.aiter_raw()))[:count]
+            return None, await self._body(response)
+        finally:
+            await response.aclose()
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        length = integer_of(response.headers.get("content-length"))
+        if length is not None and length > self._max_bytes:
+            raise self._too_large(f"has {length:,} bytes")
+        body = await read_up_to(self._max_bytes + 1, response.aiter_raw())
+        if len(body) > self._max_bytes:
+            raise self._too_large(f"has more than {self._max_bytes:,} bytes")
+        return body
+
+    def _too_large(self, size: str) -> AudioRefused:
+        return AudioRefused(
+            f"The recording's file {size}; LINER_MAX_AUDIO_BYTES allows {self._max_bytes:,} (8,000,000 at most)."
+        )
+
+    def _opened(self) -> httpx.AsyncBaseTransport:
+        if self._transport is None:
+            # A bare transport knows no proxy: one would resolve the name again, behind the guard's back. No connection
+            # is kept: its certificate was checked for one name, and the next name may resolve to the same address.
+            self._transport = httpx.AsyncHTTPTransport(
+                verify=read_certificates(), limits=httpx.Limits(max_keepalive_connections=0)
+            )
+        return self._transport
+
+
+def begins_as_mpeg(first: bytes) -> bool:
+    """Whether a file with these first bytes may be MPEG audio: a frame, or the tag that stands before frames."""
+    return first.startswith(b"ID3") or _is_frame(first[:4])
+
+
+def _mpeg(body: bytes) -> bytes:
+    """The body if it is MPEG audio, whatever its name and type claim."""
+    if not body:
+        raise AudioUnavailable("The recording's file is empty; it may not be ready yet. Ask again later.")
+    start = 0
+    if body.startswith(b"ID3") and len(body) >= 10:
+        # ID3v2: a tag of its own stands before the audio; its size is written in four times seven bits.
+        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(body[6:10], (21, 14, 7, 0), strict=True))
+    if not _is_frame(body[start : start + 4]):
+        raise AudioRefused("The recording's file is not MPEG audio, so it is not passed on.")
+    return body
+
+
+def _is_frame(header: bytes) -> bool:
+    """Whether these four bytes begin a frame of MPEG-1, 2 or 2.5 audio (ISO/IEC 11172-3, section 2.4.1.3).
+
+    Layer I is left out: nobody records in it, and the mark at the start of UTF-16 text looks like it.
+    """
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
+        return False
+    version, layer = (header[1] >> 3) & 0b11, (header[1] >> 1) & 0b11
+    bitrate, sampling = header[2] >> 4, (header[2] >> 2) & 0b11
+    return version != 0b01 and layer in (0b01, 0b10) and bitrate not in (0b0000, 0b1111) and sampling != 0b11

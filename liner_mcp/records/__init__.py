@@ -1,0 +1,1 @@
+"""The tools that read call records and their summaries."""

@@ -1,1 +1,0 @@
-"""Storey 2: answers a reviewer's question; knows Liner's client, not MCP."""

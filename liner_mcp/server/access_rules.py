@@ -1,0 +1,130 @@
+"""What each caller of a shared server may see, read from the operator's file (LINER_MCP_ACCESS_FILE).
+
+The file is TOML: a table per caller under `callers`, and `default` for those that are not named. Ids, not names: names
+change hands. Whoever is neither named nor covered by `default` sees nothing. How it is enforced is in
+`liner/restricted_client.py`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from liner_mcp.errors import SettingsError
+from liner_mcp.liner.restricted_client import Access
+from liner_mcp.reloading_file import BrokenFile, WatchedFile
+
+VARIABLE = "LINER_MCP_ACCESS_FILE"
+# All of them travel in each request to Liner, whose line must not grow over what servers take.
+MOST_AGENTS = 50
+
+Id = Annotated[int, Field(strict=True, gt=0, le=2**53 - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One caller's: what may be seen, and whether phones and recordings are shown.
+
+    `phones` None leaves it to LINER_SHOW_PHONES; `audio` False takes away what LINER_AUDIO gives.
+    """
+
+    access: Access
+    phones: bool | None = None
+    audio: bool = True
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    orders: Annotated[list[Id], Field(max_length=10_000)] | Literal["all"]
+    agents: Annotated[list[Id], Field(max_length=MOST_AGENTS)] | Literal["all"]
+    phones: Annotated[bool, Field(strict=True)] | None = None
+    audio: Annotated[bool, Field(strict=True)] = True
+
+    def rule(self) -> Rule:
+        orders = None if self.orders == "all" else frozenset(self.orders)
+        agents = None if self.agents == "all" else frozenset(self.agents)
+        return Rule(Access(orders, agents), self.phones, self.audio)
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    default: _Table | None = None
+    callers: dict[str, _Table] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """The file's rules by the caller's name, and the one for everybody else, if there is one."""
+
+    callers: dict[str, Rule]
+    default: Rule | None
+
+    def of(self, name: str | None) -> Rule:
+        """The rule of a caller. Raises: SettingsError for who is not known, and for a server that knows no callers."""
+        if name is None:
+            raise SettingsError(
+                f"{VARIABLE} says what each caller may see, but nobody is known by name here: it needs serve --http "
+                "with LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER."
+            )
+        rule = self.callers.get(name, self.default)
+        if rule is None:
+            raise SettingsError(
+                f"You are known here as {name}, for whom nothing may be seen yet. Ask whoever runs this server to name "
+                f"you in the file of {VARIABLE}."
+            )
+        return rule
+
+
+def rules_file(path: Path) -> WatchedFile[AccessRules]:
+    """The operator's file, read again whenever it changes."""
+    return WatchedFile(VARIABLE, path, read_rules)
+
+
+def read_rules(content: bytes) -> AccessRules:
+    """The rules that a file's content states. Raises: BrokenFile, naming the line or the key."""
+    try:
+        document = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise BrokenFile("it is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BrokenFile(f"it is not TOML{_place(str(error))}") from None
+    except RecursionError:
+        raise BrokenFile("it is not TOML that a person wrote") from None
+    try:
+        file = _File.model_validate(document)
+    except ValidationError as error:
+        raise BrokenFile(_complaint(error)) from None
+    return AccessRules(
+        {name: table.rule() for name, table in file.callers.items()},
+        None if file.default is None else file.default.rule(),
+    )
+
+
+def _place(message: str) -> str:
+    """` (at line 3, column 7)` of a parser's message, whose rest may quote the file."""
+    start = message.rfind("(at ")
+    return f" {message[start:]}" if start >= 0 else ""
+
+
+def _complaint(error: ValidationError) -> str:
+    row = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    # Behind a choice of types pydantic adds which of them it tried; and positions in a list help nobody.
+    known = ("default", "callers", "orders", "agents", "phones", "audio")
+    path = [str(part) for part in row["loc"]]
+    place = path[: 3 if path[0] == "callers" else 2]
+    key = place[-1]
+    where = ".".join(place)[:120]
+    if row["type"] == "missing":
+        return f'{where} is missing: list the ids that may be seen, or write "all"'
+    if row["type"] == "extra_forbidden":
+        return f"{where} is unknown; a caller has orders, agents, phones and audio"
+    if key in ("orders", "agents"):
+        most = f", at most {MOST_AGENTS}" if key == "agents" else ""
+        return f'{where} must be a list of ids{most}, or "all"'
+    return f"{where} must be true or false" if key in known[4:] else f"{where} must be a table"

@@ -1,0 +1,170 @@
+"""The office: settings turned into a desk when the first question comes, and the size of answer each host can take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from liner_mcp.errors import SettingsError
+from liner_mcp.server.caller import caller
+from liner_mcp.server.demo_labels import MARK_BYTES
+from liner_mcp.server.lazy import answering
+from liner_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from liner_mcp.context import Desk
+    from liner_mcp.liner.request_metrics import Observer
+    from liner_mcp.reloading_file import WatchedFile
+    from liner_mcp.server.access_rules import AccessRules, Rule
+
+ANSWER_BYTES = 24_000  # fits the text limits of every host that does not cut at 10 KB, with room for two answers
+SMALL_ANSWER_BYTES = 9_500  # for hosts that cut a tool's text near 10 KB
+# Parts of the client names that those hosts announce, in lower case.
+SMALL_HOSTS = ("codex", "copilot-cli", "copilot cli", "copilot-developer")
+
+
+class Office:
+    """Settings and what is built from them. A server that is not set up still lists its tools; asking says what to set.
+
+    `transport` replaces the network and `now` the clock of day words, for tests and the demo. `shared`: several people
+    ask at this office. `observer` watches the requests to Liner.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | SettingsError,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        now: Callable[[], datetime] | None = None,
+        shared: bool = False,
+        observer: Observer | None = None,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._now = now
+        self._shared = shared
+        self._observer = observer
+        self._desk: Desk | None = None
+        self._access_file: WatchedFile[AccessRules] | None = None
+        self._rules: AccessRules | None = None
+        self._restricted: dict[Rule, Desk] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """Raises: SettingsError when the environment could not be read."""
+        if isinstance(self._settings, SettingsError):
+            raise self._settings
+        return self._settings
+
+    def desk(self) -> Desk:
+        """The desk at which whoever asks is served; what they may not see does not exist there.
+
+        Raises: SettingsError when something must be set first.
+        """
+        whole = self._whole_desk()
+        if self.settings.mcp_access_file is None:
+            return whole
+        who = caller()
+        rules = self._current_rules(self.settings.mcp_access_file)
+        rule = rules.of(None if who is None else who.name)
+        if rules is not self._rules:  # the file changed; desks of rules that are gone go with them
+            self._rules = rules
+            self._restricted = {}
+        if rule not in self._restricted:
+            self._restricted[rule] = _restricted(whole, rule)
+        return self._restricted[rule]
+
+    def open(self) -> None:
+        """Load what the first question needs, so that nobody waits for it; what is not set up is told when asked."""
+        answering()
+        with suppress(SettingsError):
+            self._whole_desk().liner.open()
+
+    async def look(self) -> None:
+        """Ask whether Liner answers; nobody in particular asks. Raises: what the Liner client raises, SettingsError."""
+        await self._whole_desk().liner.health()
+
+    def check_access_file(self) -> None:
+        """Read the file of access now, if there is one. Raises: SettingsError when it cannot be used."""
+        if self.settings.mcp_access_file is not None:
+            self._current_rules(self.settings.mcp_access_file)
+
+    def _current_rules(self, path: Path) -> AccessRules:
+        if self._access_file is None:
+            self._access_file = answering().rules_file(path)
+        return self._access_file.content()
+
+    def _whole_desk(self) -> Desk:
+        if self._desk is None:
+            self._desk = self._opened_desk(self.settings)
+        return self._desk
+
+    def _opened_desk(self, settings: Settings) -> Desk:
+        answers = answering()
+        liner, audio = answers.open_clients(
+            settings, transport=self._transport, shared=self._shared, observer=self._observer
+        )
+        return answers.Desk(
+            liner,
+            answers.Directory(liner),
+            answers.Zone.of(settings.timezone),
+            settings.show_phones,
+            audio=None if settings.audio == "off" else audio,
+            show_audio_links=settings.audio == "url",
+            now=self._now or answers.utc_now,
+        )
+
+    def deadline_seconds(self) -> float | None:
+        """What one tool call may take; None while the settings cannot be read."""
+        return None if isinstance(self._settings, SettingsError) else self._settings.deadline_seconds
+
+    @property
+    def demo(self) -> bool:
+        """Whether all data is invented; settings that cannot be read give no data at all."""
+        return isinstance(self._settings, Settings) and self._settings.demo
+
+    @property
+    def demo_notice(self) -> str:
+        """What the settings say about the demo, for a model and a person."""
+        return self._settings.demo_notice if isinstance(self._settings, Settings) else ""
+
+    @property
+    def gives_audio(self) -> bool:
+        """Whether recordings are given out as files; unreadable settings promise nothing less than the default."""
+        return isinstance(self._settings, SettingsError) or self._settings.audio != "off"
+
+    def budget(self, client_name: str | None) -> int:
+        """Bytes that an answer may have for the host that announces itself as `client_name`."""
+        room = -MARK_BYTES if self.demo else 0
+        if self.settings.max_answer_bytes is not None:
+            return self.settings.max_answer_bytes + room
+        name = (client_name or "").lower()
+        return (SMALL_ANSWER_BYTES if any(part in name for part in SMALL_HOSTS) else ANSWER_BYTES) + room
+
+    async def aclose(self) -> None:
+        """Close the connections; a later question opens new ones."""
+        if self._desk is not None:
+            await self._desk.liner.aclose()
+            if self._desk.audio is not None:
+                await self._desk.audio.aclose()
+
+
+def _restricted(whole: Desk, rule: Rule) -> Desk:
+    """The same desk over a Liner that holds no more than the rule allows."""
+    answers = answering()
+    liner = whole.liner if rule.access.whole else answers.RestrictedClient(whole.liner, rule.access)
+    return answers.Desk(
+        liner,
+        whole.directory if rule.access.whole else answers.Directory(liner),
+        whole.zone,
+        whole.show_phones if rule.phones is None else rule.phones,
+        audio=whole.audio if rule.audio else None,
+        show_audio_links=whole.show_audio_links and rule.audio,
+        no_audio=whole.no_audio if whole.audio is None else "Your access to this server does not include audio.",
+        now=whole.now,
+    )

@@ -1,0 +1,1 @@
+"""Cleans and masks free text. Pure functions."""

@@ -1,0 +1,86 @@
+"""What a reader may see of a free text: the front of all masking, and cutting a text to a length.
+
+Pure functions on text that is already clean; the order is clean, mask, cut, since a cut through a phone would leave a
+stump that no rule recognises. This module may not know where a text comes from.
+"""
+
+import re
+import unicodedata
+
+from liner_mcp.text.cards import card_steps
+from liner_mcp.text.clean import clean
+from liner_mcp.text.emails import email_steps
+from liner_mcp.text.masking_steps import LETTERS_PER_DIGIT, DigitReader, Steps, completed
+from liner_mcp.text.phones.digit_groups import MOST_PARTINGS
+from liner_mcp.text.phones.phones import phone_steps
+
+MOST_CHARACTERS = 100_000  # of one text, twice the longest summary seen; no search over it takes more than a moment
+ECHO_READ = 1_000  # characters of a client's text that are masked: far more than are shown back
+# Characters dropped from the end of a masked text that was cut: what crossed the cut may be a phone or a name of which
+# no rule saw the rest. Eighteen digits with six spelled spaces between each two are the longest that a rule reads.
+_CUT_REACH = 18 * (1 + MOST_PARTINGS * len("&nbsp;"))
+
+_LIVE_IMAGE = re.compile(r"(?<=!)(?=\[)|(?<=<)(?=img)", re.IGNORECASE)
+
+
+def shown(text: str, *, show_phones: bool = False) -> str:
+    """The text without whose e-mail addresses, cards and (unless `show_phones`) phones it tells.
+
+    An image in Markdown or HTML is parted by a space (`! [`): it stays readable, but whoever renders the text fetches
+    nothing for it. Doing it twice changes nothing.
+    """
+    return completed(shown_steps(text, show_phones=show_phones))
+
+
+def shown_steps(text: str, *, show_phones: bool = False) -> Steps:
+    """The same in steps. Of a text of more than MOST_CHARACTERS the beginning is shown, with `…` behind it."""
+    masked = yield from _masked_steps(text[:MOST_CHARACTERS], show_phones=show_phones)
+    if len(text) > MOST_CHARACTERS:
+        masked = _before_a_cut(masked)
+    return cut(masked, MOST_CHARACTERS)  # a mask may be longer than what it hides
+
+
+def _masked_steps(text: str, *, show_phones: bool) -> Steps:
+    if "![" in text or "<" in text:
+        text = _LIVE_IMAGE.sub(" ", text)
+    reader = DigitReader()
+    while True:
+        # Addresses first: their names may hold what looks like a phone. Cards next: parts of them may, too.
+        masked = yield from email_steps(text)
+        masked, stretches = reader.stretches(masked)
+        if stretches:
+            yield len(text) // LETTERS_PER_DIGIT
+            without_cards = yield from card_steps(masked, stretches)
+            if without_cards is not masked:
+                masked, stretches = reader.stretches(without_cards)
+            if not show_phones:
+                masked = yield from phone_steps(masked, stretches, reader)
+        if masked == text:
+            return text
+        text = masked  # a mask may free its neighbours to be read anew; each round hides something, so rounds end
+
+
+def echoed(text: str, limit: int, *, show_phones: bool = False) -> str:
+    """A text of unknown length of which only the beginning matters, such as what a client sent, to be shown back.
+
+    It is cut before it is masked, so its length costs nothing; what the cut may have parted is not shown.
+    """
+    masked = shown(clean(text[:ECHO_READ]), show_phones=show_phones)
+    return cut(_before_a_cut(masked) if len(text) > ECHO_READ else masked, limit)
+
+
+def _before_a_cut(masked: str) -> str:
+    """What may be shown of a text that was cut before it was masked."""
+    return masked[:-_CUT_REACH].rstrip() + "…"
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters; a shortened text ends in `…` and never parts a letter from its accent."""
+    if len(text) <= limit:
+        return text
+    if limit <= 0:
+        return ""
+    end = limit - 1  # the ellipsis takes one
+    while end > 0 and unicodedata.category(text[end]).startswith("M"):
+        end -= 1
+    return text[:end].rstrip() + "…"

@@ -1,0 +1,65 @@
+"""Masking in steps of bounded work, so that a long text holds neither the event loop nor a deadline.
+
+Pure. A rule of masking is a generator: it yields how much it has read since its last step, and returns the text. Digits
+cost a hundred times as much as letters, so work is counted in characters of stretches of digits.
+"""
+
+import re
+from collections.abc import Generator
+
+from liner_mcp.text.phones.digit_groups import Stretch, stretches_of
+
+Steps = Generator[int, None, str]
+"""Yields the work since the step before, in characters of digits; returns the masked text."""
+
+LONGEST_STRETCH = 500  # 25 phones or 55 ids in a row without a word between them; no account of a talk holds more
+MOST_DIGITS = 40_000  # characters of digits that are read in one text: 2,000 phones, each read once per rule
+LETTERS_PER_DIGIT = 256  # a search for digits passes so many letters in the time that one digit takes
+_DIGIT = re.compile(r"\d")
+
+
+def completed(steps: Steps) -> str:
+    """The text that the steps return, all of them taken at once."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        text: str = end.value
+        return text
+
+
+class DigitReader:
+    """Finds the stretches of digits of one text, again after each change, and limits how much of them is read.
+
+    The digits that are not read are hidden one by one: it is not known whether they are a phone.
+    """
+
+    def __init__(self) -> None:
+        self._left = MOST_DIGITS
+
+    def stretches(self, text: str) -> tuple[str, list[Stretch]]:
+        """The text and its stretches of digits; too long a stretch, and what exceeds the limit, holds `*` instead."""
+        found = stretches_of(text)
+        if not found:
+            return text, found
+        self._left -= len(text) // LETTERS_PER_DIGIT
+        read: list[Stretch] = []
+        hidden: list[Stretch] = []
+        for start, end in found:
+            length = end - start
+            if length > LONGEST_STRETCH or length > self._left:
+                hidden.append((start, end))
+            else:
+                self._left -= length
+                read.append((start, end))
+        return _without_digits(text, hidden) if hidden else text, read
+
+
+def _without_digits(text: str, stretches: list[Stretch]) -> str:
+    """The text with `*` for each digit of the stretches; every other character stays where it was."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in stretches:
+        pieces += text[done:start], _DIGIT.sub("*", text[start:end])
+        done = end
+    return "".join((*pieces, text[done:]))

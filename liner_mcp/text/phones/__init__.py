@@ -1,0 +1,1 @@
+"""Finds and masks phone numbers in free text. Pure functions."""

@@ -1,0 +1,90 @@
+"""What the words and signs around a number say of it: a reference, a sum, a list of flats, somebody's phone.
+
+Pure, on text that is already clean. Each question looks at a few characters beside the number, so none is dear.
+"""
+
+import re
+
+from liner_mcp.text.phones.digit_groups import Window
+
+# Behind these words a number is a reference, and before these units it is a sum. Word endings are spelled out,
+# or "заказал (ordered) 495 ..." would hide a phone from us.
+_REFERENCE = re.compile(
+    r"(?:[№#$€£₽]|\b(?:(?:договор|контракт|заказ|счёт|счет)(?:а|у|ом|е)?|заявк[аиеу]|инн|кпп|огрн|огрнип|бик|снилс"
+    r"|паспорт|id|inn|contract|order|invoice|ticket|case|agreement))"
+    r"(?:\s?(?:№|#|no\.?|number|номер))?[\s:.,\-–—\"«(]{0,3}$",
+    re.IGNORECASE,
+)
+_REFERENCE_REACH = 32  # characters before a number in which the longest phrase above fits
+_UNIT = re.compile(
+    r"\s?(?:[₽$€£%]|руб|р\.|тыс|млн|млрд|долл|евро|дирх|тенге|м²|кв\.?\s?м|(?:aed|usd|eur|rub|kzt)\b)", re.IGNORECASE
+)
+
+# Behind these words a list of numbers begins, whatever its groups look like.
+_LISTED = re.compile(
+    r"\b(?:кв\.?|квартир(?:ы|ам|ах)?|этаж(?:и|ей|ам|ах)|дом(?:а|ов|ам|ах)|корпус(?:а|ов|ам|ах)|площад(?:и|ей|ью)|лот(?:ы|ов)"
+    r"|участ(?:ки|ков)|секци[ий]|оценк[иа]|балл(?:ы|ов)|flats|floors|units|rooms|villas|areas|lots|plots|apartments|scores"
+    r"|ids|calls|records)[ :№#(\-–—]{0,3}\Z",
+    re.IGNORECASE,
+)
+_LISTED_REACH = 20  # characters before a number in which the longest phrase above fits
+
+_PHONE_WORD = (
+    r"(?:тел(?:ефон(?:а|у|ом|е|ы|ов|ам)?)?|моб(?:ильн(?:ый|ого|ому|ом))?|сот(?=\.)|сот(?:ов(?:ый|ого|ому|ом))|факс|ватс?ап(?:п|е)?"
+    r"|вотс?ап(?:п|е)?|вайбер(?:е)?|phones?|telephone|tel|mobile|cell(?:phone)?|fax|whats ?app|viber"
+    r"|(?:мой|его|её|ее|их) номер|(?:my|his|her|their) number"
+    r"|(?:зв|позв|перезв|дозв|созв|зазв)[ао]н\w{1,6}(?: (?:мне|ему|ей|им|нам|клиенту))? (?:на|по)"
+    r"|набра(?:ть|л|ла|ли)|набер(?:ите|у|ёт|ет)|call(?:ed)?(?: (?:me|him|her|us|them))?(?: back)? (?:at|on))"
+)
+# What may stand between such a word and the number: whose phone it is, and that it is one.
+_WHOSE = (
+    r"(?:номер(?:а|у|ом|е)?|клиент(?:а|ки)|для связи|контактный|его|её|ее|их|мой|наш|это|городской|домашний|рабочий"
+    r"|личный|другой|второй|number|no|num|is|was|of|the|client|customer|his|her|my|home|work|office|other)"
+)
+_ANNOUNCED = re.compile(
+    rf"(?<![^\W\d_]){_PHONE_WORD}(?:[\s:.,]{{1,3}}{_WHOSE}(?![^\W\d_])){{0,4}}(?:[^\w+＋]|_){{0,6}}"
+    r"(?:(?:\+\d{1,3} )?\*{3} \*{3}-\*\*-\d\d(?:[,;/] ?| (?:и|или|or|and) )){0,4}[(（+＋]?\Z",
+)
+# One of these is in each such word; asking for them costs a tenth of reading the words.
+_STEMS = (
+    "тел", "зв", "моб", "номер", "набр", "набер", "сот", "факс", "тсап", "вайб",
+    "phone", "tel", "call", "number", "mob", "cell", "fax", "what", "viber",
+)  # fmt: skip
+_ANNOUNCED_REACH = 72  # characters before a number in which the phrases that people say fit
+_JOINT = r"(?:[,;/] ?| (?:и|или|or|and) )[(（]?"
+_JOINED = re.compile(_JOINT)
+_JOINED_TO_MASK = re.compile(rf"\*\*-\d\d{_JOINT}\Z")
+
+
+def is_reference_or_sum(window: Window) -> bool:
+    """Whether a contract, an order or the like has this number, or it counts money or metres."""
+    text = window.run.text
+    start, end = window.span
+    before = text[max(start - _REFERENCE_REACH, 0) : start]
+    return _REFERENCE.search(before) is not None or is_measured(text, end)
+
+
+def is_measured(text: str, end: int) -> bool:
+    """Whether a unit stands behind the number that ends here."""
+    return _UNIT.match(text, end) is not None
+
+
+def is_listed(text: str, start: int) -> bool:
+    """Whether a word such as "flats" or "scores" stands before this place."""
+    return _LISTED.search(text[max(start - _LISTED_REACH, 0) : start]) is not None
+
+
+def is_announced(text: str, start: int) -> bool:
+    """Whether a word such as "phone" stands before this place, perhaps with phones that are hidden by now between."""
+    before = text[max(start - _ANNOUNCED_REACH, 0) : start].lower()
+    return any(stem in before for stem in _STEMS) and _ANNOUNCED.search(before) is not None
+
+
+def is_joined(text: str, end: int, start: int) -> bool:
+    """Whether what stands between the end of a phone and this place says that one more follows."""
+    return _JOINED.fullmatch(text, end, start) is not None
+
+
+def is_joined_to_mask(text: str, start: int) -> bool:
+    """Whether a hidden phone stands before this place, and what says that one more follows."""
+    return _JOINED_TO_MASK.search(text[max(start - 16, 0) : start]) is not None

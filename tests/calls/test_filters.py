@@ -1,0 +1,230 @@
+"""Which calls are meant, what Liner is asked, and what is left for us to check."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liner_mcp.calls.filters import MAX_TARGET, Filters
+from liner_mcp.calls.time_window import Window
+from liner_mcp.liner.models import Call
+
+WINDOW = Window(datetime(2026, 11, 19, 21, tzinfo=UTC), datetime(2026, 11, 20, 15, tzinfo=UTC))
+CALL: dict[str, Any] = {
+    "id": 1,
+    "user_id": 101,
+    "order_id": 201,
+    "lead_id": 5,
+    "status_code": "qualified",
+    "direction": "outgoing",
+    "finish_initiator": "client",
+    "talk_time_duration_seconds": 60,
+    "has_records": True,
+    "created_at": datetime(2026, 11, 20, tzinfo=UTC),
+}
+
+
+def call(**changes: Any) -> Call:
+    return Call(**{**CALL, **changes})
+
+
+PASSING: list[dict[str, Any]] = [
+    {},
+    {"orders": (200, 201)},
+    {"orders": (200,), "every_order": True},
+    {"leads": (5,)},
+    {"agents": (100, 101)},
+    {"codes": ("qualified",)},
+    {"direction": "outgoing"},
+    {"hung_up_by": "client"},
+    {"min_talk_seconds": 60, "max_talk_seconds": 60},
+    {"recorded": True},
+    {"transferred": True},
+]
+FAILING: list[dict[str, Any]] = [
+    {"orders": (200,)},
+    {"leads": (6,)},
+    {"agents": (100,)},
+    {"codes": ("no_answer",)},
+    {"direction": "incoming"},
+    {"hung_up_by": "operator"},
+    {"min_talk_seconds": 61},
+    {"max_talk_seconds": 59},
+    {"recorded": False},
+]
+
+
+@pytest.mark.parametrize("asked", PASSING, ids=str)
+def test_a_call_that_fits_passes(asked: dict[str, Any]) -> None:
+    assert Filters(**asked).passes(call())
+
+
+@pytest.mark.parametrize("asked", FAILING, ids=str)
+def test_a_call_that_does_not_fit_is_left_out(asked: dict[str, Any]) -> None:
+    assert not Filters(**asked).passes(call())
+
+
+@pytest.mark.parametrize(
+    ("asked", "passes"),
+    [
+        ({"agents": (101,)}, False),
+        ({"min_talk_seconds": 0}, True),
+        ({"min_talk_seconds": 1}, False),
+        ({"max_talk_seconds": 10}, False),
+        ({"direction": "outgoing"}, False),
+        ({"hung_up_by": "client"}, False),
+        ({"orders": (201,)}, False),
+        ({"codes": ("qualified",)}, False),
+        ({"recorded": True}, False),
+    ],
+)
+def test_what_is_null_fits_no_value(asked: dict[str, Any], passes: bool) -> None:
+    blank = {name: None for name in CALL if name not in ("id", "created_at")}
+    assert Filters(**asked).passes(call(**blank)) is passes
+
+
+def test_no_talk_is_a_talk_of_at_most_ten_seconds() -> None:
+    assert Filters(max_talk_seconds=10).passes(call(talk_time_duration_seconds=0))
+
+
+# What Liner is asked --------------------------------------------------------------------------------------------------
+
+ids = st.lists(st.integers(1, 2**53 - 1), unique=True, max_size=320).map(tuple)
+
+
+@settings(max_examples=60)
+@given(
+    orders=ids, leads=ids, agents=ids, statuses=st.lists(st.integers(1, 9_999), unique=True, max_size=300).map(tuple)
+)
+def test_every_request_line_stays_short_and_together_they_ask_for_everything(
+    orders: tuple[int, ...], leads: tuple[int, ...], agents: tuple[int, ...], statuses: tuple[int, ...]
+) -> None:
+    codes = tuple(f"code-{one}" for one in statuses)
+    filters = Filters(orders, leads, agents, codes, statuses)
+    requests = filters.requests(WINDOW)
+    assert all(len(which.query().page(90_000, 100).target) <= MAX_TARGET for which in requests)
+    by = "lead_ids" if leads else "order_ids"
+    assert tuple(one for which in requests for one in getattr(which, by)) == (leads or orders)
+    sent = {(which.user_ids, which.status_ids) for which in requests}
+    assert sent <= {(some, other) for some in (agents, ()) for other in (statuses, ())}
+    for users, some_statuses in sent:
+        # What is not sent is checked here, and said so.
+        assert ("agents" in filters.local) is (bool(agents) and not users)
+        assert ("statuses" in filters.local) is (bool(statuses) and not some_statuses)
+    assert ("orders" in filters.local) is (bool(orders) and bool(leads))
+
+
+@pytest.mark.parametrize(
+    ("agents", "statuses", "sent", "ours"),
+    [
+        (tuple(range(101, 110)), tuple(range(51, 60)), ("agents", "statuses"), []),
+        (tuple(range(101, 300)), tuple(range(51, 60)), ("statuses",), ["agents"]),
+        ((101,), tuple(range(51, 300)), ("agents",), ["statuses"]),
+        (tuple(range(101, 300)), tuple(range(51, 300)), (), ["agents", "statuses"]),
+        ((), tuple(range(51, 300)), (), ["statuses"]),
+    ],
+)
+def test_ids_that_would_fill_the_line_are_not_sent_but_checked_here(
+    agents: tuple[int, ...], statuses: tuple[int, ...], sent: tuple[str, ...], ours: list[str]
+) -> None:
+    filters = Filters(tuple(range(201, 400)), (), agents, tuple(f"code_{one}" for one in statuses), statuses)
+    requests = filters.requests(WINDOW)
+    assert {which.user_ids for which in requests} == {agents if "agents" in sent else ()}
+    assert {which.status_ids for which in requests} == {statuses if "statuses" in sent else ()}
+    assert all(len(which.query().page(90_000, 100).target) <= MAX_TARGET for which in requests)
+    assert filters.local == ours
+
+
+def test_few_ids_are_one_request() -> None:
+    (which,) = Filters((201, 202), (), (101,), ("qualified",), (51,)).requests(WINDOW)
+    assert (which.order_ids, which.lead_ids, which.user_ids, which.status_ids) == ((201, 202), (), (101,), (51,))
+    assert (which.since, which.until) == (WINDOW.since, WINDOW.until)
+
+
+def test_three_hundred_orders_are_a_handful_of_requests() -> None:
+    requests = Filters(tuple(range(1_001, 1_301))).requests(WINDOW)
+    assert 2 <= len(requests) <= 5
+
+
+def test_fractions_of_a_second_at_the_edges_are_asked_for_with_their_whole_seconds() -> None:
+    half = timedelta(microseconds=500_000)
+    (which,) = Filters((201,)).requests(Window(WINDOW.since + half, WINDOW.until + half))
+    assert (which.since, which.until) == (WINDOW.since, WINDOW.until + timedelta(seconds=1))
+
+
+def test_no_orders_and_no_leads_are_no_request() -> None:
+    assert Filters(every_order=True).requests(WINDOW) == []
+
+
+# What is ours ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_liner_cannot_check_is_named() -> None:
+    everything = Filters(
+        (201,),
+        (5,),
+        (101,),
+        ("odd_code",),
+        (),
+        direction="incoming",
+        min_talk_seconds=0,
+        max_talk_seconds=10,
+        recorded=False,
+        transferred=False,
+        hung_up_by="client",
+    )
+    assert everything.local == [
+        "direction",
+        "min_talk_seconds",
+        "max_talk_seconds",
+        "recorded",
+        "transferred",
+        "hung_up_by",
+        "statuses",
+        "orders",
+    ]
+    assert Filters((201,), (), (101,), ("qualified",), (51,)).local == []
+    assert Filters(orders=(201, 202), every_order=True).local == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "leaks"),
+    [
+        ({"orders": (200,)}, True),
+        ({"leads": (6,)}, True),
+        ({"orders": (201,), "agents": (100,)}, True),
+        ({"orders": (201,), "codes": ("no_answer",), "status_ids": (53,)}, True),
+        ({"orders": (201,), "codes": ("no_answer",)}, False),
+        ({"orders": (200,), "leads": (5,)}, False),
+        ({"orders": (200,), "every_order": True}, False),
+        ({"orders": (201,), "recorded": False, "min_talk_seconds": 99}, False),
+        ({"orders": (201,), "agents": tuple(range(100_000, 100_100))}, False),
+    ],
+)
+def test_liner_leaks_only_what_it_was_asked_to_leave_out(asked: dict[str, Any], leaks: bool) -> None:
+    assert Filters(**asked).leaks(call()) is leaks
+
+
+def test_what_was_narrowed_is_echoed_and_every_order_is_not() -> None:
+    assert Filters((201, 202), every_order=True, recorded=False, min_talk_seconds=0).asked() == {
+        "min_talk_seconds": 0,
+        "recorded": False,
+    }
+    assert Filters((201,), (5,), (101,), ("qualified",), (51,)).asked() == {
+        "orders": [201],
+        "leads": [5],
+        "agents": [101],
+        "statuses": ["qualified"],
+    }
+
+
+def test_every_order_goes_into_a_cursor_by_its_flag_alone() -> None:
+    assert Filters(tuple(range(201, 501)), every_order=True, recorded=True).packed() == {
+        "every_order": True,
+        "recorded": True,
+    }
+    assert Filters((201,)).packed() == {"orders": (201,)}

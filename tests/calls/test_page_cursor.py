@@ -1,0 +1,211 @@
+"""Where a page begins: cursors hold a question, agree with it, and are checked like any argument."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from liner_mcp.answer.cursor import decode_cursor, encode_cursor
+from liner_mcp.calls.page_cursor import MOST_CHARACTERS, Place, cursor_of, read_place
+from liner_mcp.calls.query import CallQuestion
+from liner_mcp.demo import DemoLiner
+from liner_mcp.errors import InvalidArgument
+from tests.calls.support import desk_at
+from tests.conftest import NOW
+
+pytestmark = pytest.mark.anyio
+
+TOOL = "find_calls"
+NOTHING = CallQuestion()
+MOMENT = datetime(2026, 11, 18, 9, 30, 0, 250_000, tzinfo=UTC)
+QUESTION = CallQuestion(
+    since="last_week", until="2026-11-19", orders=("Sunrise Park", 202), agents=("Anna Petrova",), recorded=True
+)
+# Far apart, so that they cannot be packed small.
+MANY_IDS = tuple(1_000_000 + number * number * 7_919 % 8_999_993 for number in range(1, 301))
+MANY_ORDERS = CallQuestion(since="-7d", orders=MANY_IDS, min_talk_seconds=30)
+UNREADABLE = "cursor cannot be read. Ask again without it to start at the first page."
+
+
+async def place_of(
+    liner: DemoLiner,
+    question: CallQuestion = NOTHING,
+    cursor: str | None = None,
+    include: tuple[str, ...] = (),
+    now: datetime = NOW,
+) -> Place:
+    async with desk_at(liner, now=now) as desk:
+        return await read_place(desk, TOOL, question, include, cursor)
+
+
+async def refusal(liner: DemoLiner, question: CallQuestion, cursor: str) -> str:
+    with pytest.raises(InvalidArgument) as raised:
+        await place_of(liner, question, cursor)
+    return str(raised.value)
+
+
+async def cursor_after(liner: DemoLiner, question: CallQuestion, include: tuple[str, ...] = ()) -> str:
+    place = await place_of(liner, question, include=include)
+    return cursor_of(TOOL, place, (MOMENT, 7000123), given=50, pace=12.34)
+
+
+async def test_a_cursor_alone_gives_back_the_question_the_frozen_window_and_the_place(liner: DemoLiner) -> None:
+    place = await place_of(liner, QUESTION, include=("phone",))
+    cursor = cursor_of(TOOL, place, (MOMENT, 7000123), given=50, pace=12.34)
+    later = await place_of(liner, cursor=cursor, now=NOW + timedelta(days=30))
+    assert (later.question, later.filters, later.window, later.include) == (
+        QUESTION,
+        place.filters,
+        place.window,
+        ("phone",),
+    )
+    assert (later.after, later.given, later.pace, later.lossy) == ((MOMENT, 7000123), 50, 12.3, False)
+    assert later.remaining.since == place.window.since
+    assert later.remaining.holds(MOMENT), "the moment of the last row may hold more rows"
+    assert not later.remaining.holds(MOMENT + timedelta(microseconds=1))
+
+
+async def test_a_place_between_two_moments_does_not_read_the_later_one_again(liner: DemoLiner) -> None:
+    place = await place_of(liner, QUESTION)
+    later = await place_of(liner, cursor=cursor_of(TOOL, place, (MOMENT, 0), given=0, pace=None))
+    assert not later.remaining.holds(MOMENT)
+    assert later.pace is None
+
+
+async def test_every_order_is_looked_up_again_instead_of_being_carried_along(liner: DemoLiner) -> None:
+    cursor = await cursor_after(liner, CallQuestion(since="last_month", until="today"))
+    assert decode_cursor(TOOL, cursor)["f"] == {"every_order": True}
+    later = await place_of(liner, cursor=cursor)
+    assert later.filters.every_order
+    assert set(later.filters.orders) == {order.id for order in liner.world.orders}
+
+
+async def test_the_same_filters_may_be_sent_beside_a_cursor(liner: DemoLiner) -> None:
+    cursor = await cursor_after(liner, QUESTION)
+    assert (await place_of(liner, QUESTION, cursor)).question == QUESTION
+    assert (await place_of(liner, CallQuestion(recorded=True), cursor)).question == QUESTION
+
+
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ({"since": "today"}, 'since was "last_week" there'),
+        ({"agents": (101,)}, 'agents was ["Anna Petrova"] there'),
+        ({"recorded": False}, "recorded was true there"),
+        ({"min_talk_seconds": 0}, "min_talk_seconds was not given there"),
+        ({"hung_up_by": "client"}, "hung_up_by was not given there"),
+        ({"leads": (1, 2)}, "leads was not given there"),
+    ],
+)
+async def test_a_filter_that_disagrees_with_the_cursor_is_refused_and_named(
+    liner: DemoLiner, beside: dict[str, Any], told: str
+) -> None:
+    cursor = await cursor_after(liner, QUESTION)
+    assert await refusal(liner, CallQuestion(**beside), cursor) == (
+        f"cursor belongs to another question: {told}. Send the cursor alone to go on, or the arguments without it to "
+        "begin anew."
+    )
+
+
+async def test_other_columns_may_be_asked_for_on_a_later_page(liner: DemoLiner) -> None:
+    cursor = await cursor_after(liner, QUESTION, include=("phone",))
+    assert (await place_of(liner, cursor=cursor)).include == ("phone",)
+    assert (await place_of(liner, cursor=cursor, include=("lead_id",))).include == ("lead_id",)
+
+
+# Too long for a cursor ------------------------------------------------------------------------------------------------
+
+
+async def test_a_long_question_leaves_its_digest_and_the_same_arguments_go_on(liner: DemoLiner) -> None:
+    cursor = await cursor_after(liner, MANY_ORDERS)
+    assert len(cursor) <= MOST_CHARACTERS
+    assert "q" not in decode_cursor(TOOL, cursor)
+    later = await place_of(liner, MANY_ORDERS, cursor, now=NOW + timedelta(days=3))
+    assert later.filters.orders == MANY_ORDERS.orders
+    assert (later.after, later.given) == ((MOMENT, 7000123), 50)
+    assert later.window.until == NOW, "the window stays frozen"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        CallQuestion(),
+        CallQuestion(since="-7d", orders=MANY_IDS[:-1], min_talk_seconds=30),
+        CallQuestion(since="-8d", orders=MANY_IDS, min_talk_seconds=30),
+        CallQuestion(since="-7d", orders=MANY_IDS),
+    ],
+)
+async def test_other_arguments_do_not_go_on_with_a_digest(liner: DemoLiner, question: CallQuestion) -> None:
+    assert await refusal(liner, question, await cursor_after(liner, MANY_ORDERS)) == (
+        "cursor: the question was too long to be kept in it. Send the same arguments again, beside the cursor."
+    )
+
+
+# Crafted and mangled --------------------------------------------------------------------------------------------------
+
+SINCE, UNTIL, AT = 1_763_000_000, 1_764_000_000, 1_763_500_000
+GOOD: dict[str, Any] = {"w": [SINCE, UNTIL], "k": [AT, 7], "g": 1, "i": [], "p": 1.5, "q": {}, "f": {"leads": [5]}}
+
+
+async def test_the_crafted_cursor_that_the_next_test_spoils_is_good(liner: DemoLiner) -> None:
+    assert (await place_of(liner, cursor=encode_cursor(TOOL, GOOD))).filters.leads == (5,)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"w": None},
+        {"w": [SINCE]},
+        {"w": ["a", "b"]},
+        {"w": ["inf", "nan"]},
+        {"w": [SINCE, 10**30]},
+        {"w": [SINCE, 253_402_300_799]},
+        {"w": [-62_135_596_800, UNTIL]},
+        {"w": [UNTIL, SINCE]},
+        {"k": 5},
+        {"k": [AT]},
+        {"k": [AT, "x"]},
+        {"k": [AT, None]},
+        {"k": [SINCE - 1, 7]},
+        {"k": [UNTIL + 1, 7]},
+        {"g": None},
+        {"g": -1},
+        {"g": []},
+        {"i": None},
+        {"i": 7},
+        {"i": "phone"},
+        {"i": ["fileUrl"]},
+        {"i": [["phone"]]},
+        {"p": "fast"},
+        {"p": "nan"},
+        {"p": "inf"},
+        {"p": []},
+        {"q": 5},
+        {"q": {"orders": 5}},
+        {"q": {"since": [1]}},
+        {"f": []},
+        {"f": {"orders": ["x"]}},
+        {"f": {"recorded": "perhaps"}},
+        {"f": {"leads": {"a": 1}}},
+        {"d": "both"},
+    ],
+    ids=str,
+)
+async def test_a_crafted_cursor_with_wrong_content_is_refused_in_one_sentence(
+    liner: DemoLiner, spoilt: dict[str, Any]
+) -> None:
+    assert await refusal(liner, CallQuestion(), encode_cursor(TOOL, {**GOOD, **spoilt})) == UNREADABLE
+
+
+@pytest.mark.parametrize("missing", ["w", "k", "g", "i", "f"])
+async def test_a_crafted_cursor_with_a_part_missing_is_refused_in_one_sentence(liner: DemoLiner, missing: str) -> None:
+    state = {name: value for name, value in GOOD.items() if name != missing}
+    assert await refusal(liner, CallQuestion(), encode_cursor(TOOL, state)) == UNREADABLE
+
+
+async def test_a_cursor_of_another_tool_or_a_mangled_one_is_refused(liner: DemoLiner) -> None:
+    sentence = await refusal(liner, CallQuestion(), encode_cursor("list_call_records", GOOD))
+    assert sentence == "cursor belongs to another tool, not to find_calls. Ask without it to start at the first page."
+    assert "cannot be read" in await refusal(liner, CallQuestion(), encode_cursor(TOOL, GOOD)[:-1])

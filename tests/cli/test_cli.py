@@ -1,0 +1,326 @@
+"""The command line as a person or a host runs it: as a subprocess."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from liner_mcp import __version__
+from liner_mcp.demo import World
+from tests.fakes import FakeLiner
+from tests.support.asgi_server import served
+from tests.support.context import Spoilt
+
+META: dict[str, Any] = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+LIST_TOOLS = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}) + "\n"
+
+
+def run(*arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "liner_mcp", *arguments],
+        env={**os.environ, "PYTHONUTF8": "1", **settings},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"liner-mcp {__version__}\n"
+
+
+def test_an_unknown_command_is_refused_with_the_known_ones() -> None:
+    done = run("destroy")
+    assert done.returncode == 2
+    assert "'serve', 'check', 'demo'" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("serve",), ("serve", "--demo"), ("--demo",)])
+def test_it_serves_stdio_and_ends_with_its_input(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, stdin=LIST_TOOLS)
+    assert done.returncode == 0
+    (line,) = done.stdout.splitlines()
+    assert {tool["name"] for tool in json.loads(line)["result"]["tools"]} >= {"list_call_records", "get_call_summaries"}
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [("serve", "--demo"), ("demo",), ("check", "--demo")])
+def test_ctrl_c_ends_each_command_at_once(command: tuple[str, ...]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "liner_mcp", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        if command[0] == "serve":
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(LIST_TOOLS.encode())
+            process.stdin.flush()
+            process.stdout.readline()  # it is up, and its input stays open
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode != 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reports a closed pipe as another error")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "--demo"),
+        ("check", "--probe", "--demo"),
+        ("demo",),
+        ("install", "cursor", "--demo", "--dry-run"),
+        ("token", "anna"),
+        ("serve", "--demo"),
+    ],
+)
+def test_a_reader_that_closes_stdout_ends_each_command_quietly(command: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "liner_mcp", *command],
+        input=LIST_TOOLS.encode(),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_check_says_what_works_and_ends_with_0() -> None:
+    done = run("check", "--demo", LINER_TIMEZONE="Europe/Moscow")
+    assert done.returncode == 0, done.stdout
+    steps = [line.split()[1] for line in done.stdout.splitlines()[:-1]]
+    assert steps == ["Settings", "Liner", "Orders", "Calls", "Records", "Tools"]
+    assert "6 orders" in done.stdout
+    first, *_, last = done.stdout.splitlines()
+    assert first.split(maxsplit=2)[2].startswith("DEMO: all data is invented; no Liner account is used. Times are in")
+    assert last.startswith("The demo works. Your Liner was not asked")
+    assert done.stderr == ""
+
+
+def test_check_without_settings_names_the_variables_and_ends_with_1() -> None:
+    done = run("check")
+    assert done.returncode == 1
+    assert "LINER_API_HOST" in done.stdout
+    assert "LINER_API_TOKEN" in done.stdout
+    assert "FIX" in done.stdout
+
+
+def test_check_with_an_unusable_setting_names_it_and_still_lists_the_tools() -> None:
+    done = run("check", LINER_API_HOST="http://liner.example.com", LINER_API_TOKEN="s3cr3t-t0ken")
+    assert done.returncode == 1
+    assert "LINER_API_HOST cannot be used: it must begin with https://" in done.stdout
+    assert re.search(r"ok\s+Tools", done.stdout)
+    assert "s3cr3t-t0ken" not in done.stdout + done.stderr
+
+
+def test_check_with_a_wrong_token_says_so_and_never_shows_it(world: World) -> None:
+    with served(FakeLiner(world)) as origin:
+        done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
+    assert done.returncode == 1
+    assert "does not accept the token (HTTP 401)" in done.stdout
+    assert "s3cr3t-t0ken" not in done.stdout + done.stderr
+
+
+OF_ADDRESS = b'{"success":false,"message":"IP 203.0.113.77 is not in the allow list","data":null}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "location", "said"),
+    [
+        (404, b"<html>404 Not Found", "", ["LINER_API_HOST does not lead to Liner's API: HTTP 404 with a web page"]),
+        (404, b'{"success":false,"message":"No route"}', "", ['(HTTP 404): "No route"', "LINER_API_HOST"]),
+        (200, b"<html>Welcome", "", ["a web page instead of JSON (HTTP 200)", "LINER_API_HOST"]),
+        (200, b"", "", ["an empty body (HTTP 200)", "LINER_API_HOST"]),
+        (200, b'{"status":"ok"}', "", ["not the documented envelope (HTTP 200)", "LINER_API_HOST"]),
+        (403, b"<html>Just a moment...", "", ["in front of Liner", "HTTP 403", "LINER_API_HOST"]),
+        (403, OF_ADDRESS, "", ['"IP *** is not in the allow list"']),
+        (
+            302,
+            b"",
+            "https://login.example.com/?next=s3cr3t",
+            ["LINER_API_HOST redirects to another host (login.example"],
+        ),
+        (302, b"", "/", ["LINER_API_HOST redirects in a circle"]),
+    ],
+)
+def test_check_names_what_answers_in_place_of_liner(status: int, body: bytes, location: str, said: list[str]) -> None:
+    async def elsewhere(_: Any, __: Any, send: Any) -> None:
+        headers = [(b"location", location.encode())] if location else []
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    with served(elsewhere, lifespan="off") as origin:
+        done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
+        probe = run("check", "--probe", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
+    assert done.returncode == 1
+    assert "s3cr3t" not in done.stdout + done.stderr
+    to_fix = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
+    assert to_fix
+    for line in to_fix:
+        assert [one for one in said if one not in line] == []
+    assert probe.returncode != 0
+    assert "run liner-mcp check" in probe.stdout
+
+
+def test_check_of_a_liner_without_a_health_check_goes_on(world: World) -> None:
+    with served(Spoilt(FakeLiner(world), refused={"/v1/health/": 404}), lifespan="off") as origin:
+        done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="demo")
+    assert done.returncode == 0, done.stdout
+    assert "this address has no health check" in done.stdout
+
+
+def test_check_of_a_liner_that_lists_calls_and_denies_them_does_not_blame_the_id(world: World) -> None:
+    with served(Spoilt(FakeLiner(world), refused={"/v2/call/detail/": 404}), lifespan="off") as origin:
+        done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="demo")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
+    assert "and then says that there is no such call" in line or "no call within" in done.stdout
+    assert "LINER_API_HOST" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"HTTPS_PROXY": "http://name:s3cr3t@[::1"}, "The proxy in HTTPS_PROXY cannot be used"),
+        ({"ALL_PROXY": "gopher://s3cr3t.example"}, "The proxy in ALL_PROXY cannot be used"),
+        ({"HTTPS_PROXY": "http://name:s3cr3t@127.0.0.1:1"}, "The proxy in HTTPS_PROXY cannot be reached"),
+        ({"SSL_CERT_FILE": "/no/such/s3cr3t.pem"}, "SSL_CERT_FILE"),
+    ],
+)
+def test_check_names_the_variable_of_the_proxy_or_the_certificates(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str
+) -> None:
+    for name in ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    settings = {"NO_PROXY": "fe80::/10,[::1]", **settings}
+    done = run("check", LINER_API_HOST="liner.invalid", LINER_API_TOKEN="t0ken-t0ken", **settings)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
+    assert said in line
+    assert "s3cr3t" not in done.stdout + done.stderr
+
+
+def test_check_with_a_host_that_is_not_there_says_so() -> None:
+    done = run("check", LINER_API_HOST="liner.invalid", LINER_API_TOKEN="s3cr3t-t0ken", LINER_DEADLINE_SECONDS="5")
+    assert done.returncode == 1
+    # Some networks take longer to say that a name is unknown than connecting may take.
+    assert "LINER_API_HOST cannot be found (DNS)" in done.stdout or "did not answer in time" in done.stdout
+
+
+BOTH = {"LINER_MCP_DEMO": "true", "LINER_API_TOKEN": "demo"}
+IGNORED = "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are set."
+NOT_USED = (
+    "DEMO: all data is invented; no Liner account is used. "
+    "--demo is given, so LINER_API_HOST and LINER_API_TOKEN are not used."
+)
+
+
+def test_check_and_its_probe_ask_the_real_liner_though_the_demos_variable_is_set(liner: FakeLiner) -> None:
+    with served(liner) as origin:
+        check = run("check", LINER_API_HOST=origin, **BOTH)
+        asked = len(liner.requests)
+        probe = run("check", "--probe", LINER_API_HOST=origin, **BOTH)
+    assert 0 < asked < len(liner.requests)
+    assert IGNORED in check.stdout.splitlines()[0]
+    assert check.stdout.splitlines()[-1] == "Everything works."
+    assert probe.stdout.splitlines()[0].endswith(IGNORED)
+
+
+def test_check_and_its_probe_with_the_option_ask_the_demo_though_an_account_is_set(liner: FakeLiner) -> None:
+    with served(liner) as origin:
+        check = run("check", "--demo", LINER_API_HOST=origin, **BOTH)
+        probe = run("check", "--probe", "--demo", LINER_API_HOST=origin, **BOTH)
+    assert liner.requests == []
+    assert NOT_USED in check.stdout.splitlines()[0]
+    assert probe.stdout.splitlines()[0].endswith(NOT_USED)
+
+
+@pytest.mark.parametrize("command", [("check",), ("check", "--probe"), ("install", "cursor", "--dry-run")])
+def test_half_an_account_beside_the_demos_variable_is_refused(command: tuple[str, ...]) -> None:
+    done = run(*command, LINER_MCP_DEMO="true", LINER_API_HOST="liner.example")
+    assert done.returncode == 1
+    assert "LINER_MCP_DEMO and LINER_API_HOST are both set" in done.stdout + done.stderr
+    assert "unset LINER_API_HOST or start the server with --demo" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "notice"),
+    [
+        (("--demo",), {}, "DEMO: all data is invented; no Liner account is used."),
+        (("--demo",), {"LINER_API_HOST": "liner.example", **BOTH}, NOT_USED),
+        ((), {"LINER_API_HOST": "liner.example", **BOTH}, IGNORED),
+    ],
+)
+def test_the_log_over_stdio_begins_with_what_is_said_about_the_demo(
+    options: tuple[str, ...], settings: dict[str, str], notice: str
+) -> None:
+    done = run("serve", *options, stdin=LIST_TOOLS, LINER_MCP_LOG="json", **settings)
+    first = json.loads(done.stderr.splitlines()[0])
+    assert (first["event"], first["level"], first["text"]) == ("message", "WARNING", notice)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
+def test_serve_on_a_terminal_says_that_it_is_the_demo() -> None:
+    import pty
+
+    ours, its = pty.openpty()
+    done = subprocess.Popen(
+        [sys.executable, "-m", "liner_mcp", "serve", "--demo"],
+        stdin=its,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with done:
+        assert done.stderr
+        lines = [done.stderr.readline().decode() for _ in range(2)]
+        done.kill()
+    os.close(ours)
+    os.close(its)
+    assert lines[0].startswith("liner-mcp is waiting for an MCP client")
+    assert lines[1] == "DEMO: all data is invented; no Liner account is used.\n"
+
+
+def test_demo_shows_three_questions_with_their_answers_and_sizes() -> None:
+    done = run("demo")
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"^\d\. ", done.stdout, re.MULTILINE)) == 3
+    assert done.stdout.startswith("DEMO: all data is invented; no Liner account is used.\n")
+    assert done.stdout.count('{"demo":"invented data","asked":') == 3
+    sizes = re.findall(r"answer ([\d,]+) bytes, ([\d,]+) tokens.*?answers ([\d,]+) bytes, ([\d,]+) tokens", done.stdout)
+    assert len(sizes) == 3
+    for answer_bytes, answer_tokens, raw_bytes, raw_tokens in (
+        tuple(int(n.replace(",", "")) for n in s) for s in sizes
+    ):
+        assert answer_bytes < raw_bytes
+        assert answer_tokens < raw_tokens
+    assert '"args": [' in done.stdout
+    assert "\\u04" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_without_settings_every_call_says_what_to_set() -> None:
+    call: dict[str, Any] = {"name": "list_call_records", "arguments": {"call_id": 7000123}, "_meta": META}
+    request = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call}) + "\n"
+    done = run(stdin=request)
+    result = json.loads(done.stdout)["result"]
+    assert result["isError"] is True
+    assert "set LINER_API_HOST" in result["content"][0]["text"]
+    assert "--demo" in result["content"][0]["text"]

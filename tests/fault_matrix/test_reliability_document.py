@@ -1,0 +1,104 @@
+"""`docs/reliability.md` cannot drift: its faults are the code's, its figures are the committed ones."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.soak import KEPT
+from liner_mcp.liner.cache import KEPT_BYTES, KEPT_SECONDS, SETTLED
+from liner_mcp.liner.retry import RetryPolicy
+from liner_mcp.liner.throttle import FAILING_SECONDS, FAILURES_TO_OPEN, LONGEST_PAUSE, OPEN_SECONDS
+from liner_mcp.liner.transport import MAX_BODY_BYTES, MAX_REDIRECTS, REQUEST_SECONDS
+from liner_mcp.names.directory import FRESH_SECONDS
+from liner_mcp.settings import Settings
+from tests.fakes import FAULTS
+from tests.fault_matrix.cases import ALWAYS, CASES, OPEN, OPTIONS
+from tests.fault_matrix.scenario import make_scene
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
+FIGURES: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
+WORDS = {
+    "right": "a right answer",
+    "a sentence": "one sentence",
+    "right or told": "right, partial and told, or one sentence",
+}
+LABELS = {
+    "questions": "calls",
+    "at once": "at_once",
+    "right answers": "right",
+    "partial and told": "partial",
+    "one sentence": "sentence",
+    "hanging": "hangs",
+    "requests to Liner": "liner_requests",
+    "of them spoilt": "spoilt_requests",
+    "requests that were retries": "retries",
+    "requests saved because the same was under way": "saved_by_sharing",
+    "requests saved because the details were kept": "saved_by_keeping",
+    "memory when warm, MB": "memory_warm_mb",
+    "memory at the end, MB": "memory_end_mb",
+    "growth, MB": "memory_grown_mb",
+    "Python": "python",
+}
+
+
+def table(head: str) -> list[list[str]]:
+    lines = DOCUMENT.split(f"| {head} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_table_has_a_row_for_every_fault_and_every_open_question() -> None:
+    assert [row[0] for row in table("Liner")] == [*FAULTS, *OPTIONS]
+
+
+def test_the_table_promises_what_the_matrix_demands() -> None:
+    demanded = {case.name: WORDS[case.outcome] for case in (*ALWAYS, *OPEN)}
+    for name, promised, _ in table("Liner"):
+        assert promised == demanded[name], name
+
+
+@pytest.mark.anyio
+async def test_the_size_of_the_matrix_is_told() -> None:
+    questions = len((await make_scene()).questions)
+    assert f"asks {questions} questions" in DOCUMENT
+    assert f"each of {len(CASES)} cases" in DOCUMENT
+    assert f"Each of the {len(CASES) * questions:,} answers" in DOCUMENT
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    deadline = Settings.model_fields["deadline_seconds"].default
+    assert f"`LINER_DEADLINE_SECONDS`, {deadline} seconds" in DOCUMENT
+    assert f"one request may take {REQUEST_SECONDS:.0f} s" in DOCUMENT
+    assert f"stops at {MAX_BODY_BYTES // 1_000_000} MB" in DOCUMENT
+    assert (RetryPolicy(lambda _: 0.0).attempts, MAX_REDIRECTS) == (4, 3)  # "three more tries", "three redirects"
+
+
+def test_the_rules_of_pressure_are_those_of_the_code() -> None:
+    told = {row[0]: row[1] for row in table("Pressure")}
+    assert LONGEST_PAUSE == 60  # "a minute at most"
+    opens = f"after {FAILURES_TO_OPEN} failures in a row that go on for {FAILING_SECONDS:.0f} s"
+    assert opens in told["Liner is down, over HTTP"]
+    assert f"left alone for {OPEN_SECONDS:.0f} s" in told["Liner is down, over HTTP"]
+    kept = told["the same call or record again"]
+    assert timedelta(hours=1) == SETTLED  # "over an hour old"
+    assert KEPT_SECONDS == FRESH_SECONDS == 300  # "names as long"
+    assert f"{KEPT_SECONDS / 60:.0f} minutes, in {KEPT_BYTES // 1_000_000} MB at most" in kept
+
+
+def test_the_soaks_figures_are_the_committed_ones() -> None:
+    shown = {LABELS.get(label, label): value for label, value in table("Soak")}
+    kept = {name: f"{value:,}" if isinstance(value, (int, float)) else value for name, value in FIGURES.items()}
+    assert shown == kept
+
+
+def test_the_committed_soak_met_its_bars() -> None:
+    assert FIGURES["calls"] >= 2_000
+    assert FIGURES["at_once"] == 8
+    assert (FIGURES["wrong"], FIGURES["hangs"]) == (0, 0)
+    assert FIGURES["right"] + FIGURES["partial"] + FIGURES["sentence"] == FIGURES["calls"]
+    assert FIGURES["memory_grown_mb"] <= 10
+    assert 0.08 <= FIGURES["spoilt_requests"] / FIGURES["liner_requests"] <= 0.12

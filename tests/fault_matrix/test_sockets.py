@@ -1,0 +1,128 @@
+"""What only a real network does: refuse, break off, offer no certificate, know no name."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+
+import pytest
+import stamina
+
+from liner_mcp.demo import DemoLiner
+from tests.fakes import FAULTS, FakeLiner, Fault
+from tests.fault_matrix.client import Asked, ask, asking
+from tests.fault_matrix.oracle import a_clear_sentence
+from tests.fault_matrix.scenario import fire_world
+from tests.support.asgi_server import served
+
+pytestmark = pytest.mark.anyio
+
+# One of each: a list, a detail beside a list, many lists, a dictionary, a resource.
+QUESTIONS = [
+    Asked("find_calls", {"since": "-1d", "orders": [201]}),
+    Asked("list_call_records", {"call_id": 7_000_001}),
+    Asked("get_call_summaries", {"call_ids": [7_000_001, 7_000_002]}),
+    Asked("list_directory", {"kind": "agents"}),
+    Asked(uri="liner://call-records/9000001/audio"),
+]
+every_question = pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.tool or "a resource")
+
+
+@pytest.fixture(autouse=True)
+def no_waits() -> Generator[None]:
+    with stamina.set_testing(True, attempts=4, cap=True):
+        yield
+
+
+async def sentence_from(origin: str, asked: Asked) -> str:
+    async with asking(DemoLiner(), origin=origin, deadline_seconds=20) as client:
+        came = await ask(client, asked)
+    assert came.sentence is not None
+    a_clear_sentence(came.sentence)
+    return came.sentence
+
+
+def a_closed_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@every_question
+async def test_a_refused_connection_is_one_sentence(asked: Asked) -> None:
+    assert "cannot be reached" in await sentence_from(f"http://127.0.0.1:{a_closed_port()}", asked)
+
+
+@every_question
+@pytest.mark.usefixtures("nameless_network")
+async def test_an_unknown_name_is_one_sentence(asked: Asked) -> None:
+    assert "cannot be found (DNS)" in await sentence_from("https://liner.invalid", asked)
+
+
+@every_question
+async def test_a_proxy_that_is_not_there_is_one_sentence_about_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, asked: Asked
+) -> None:
+    monkeypatch.delenv("https_proxy", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://name:password@127.0.0.1:{a_closed_port()}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "fe80::/10,[::1")
+    sentence = await sentence_from("https://liner.invalid", asked)
+    assert "The proxy in HTTPS_PROXY cannot be reached" in sentence
+    assert "password" not in sentence
+
+
+@every_question
+async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(asked: Asked) -> None:
+    liner = FakeLiner(fire_world(), token="", faults=[Fault(FAULTS["a reset connection"])])
+    with served(liner) as origin:
+        async with asking(liner, origin=origin, deadline_seconds=20) as client:
+            came = await ask(client, asked)
+    assert came.sentence is not None
+    a_clear_sentence(came.sentence)
+    assert "broke before the answer was complete" in came.sentence
+
+
+@every_question
+async def test_tls_where_none_is_spoken_is_one_sentence(asked: Asked) -> None:
+    with served(DemoLiner()) as origin:
+        assert "TLS" in await sentence_from(origin.replace("http://", "https://"), asked)
+
+
+@every_question
+async def test_a_certificate_that_nobody_vouches_for_is_one_sentence(asked: Asked, self_signed: ssl.SSLContext) -> None:
+    async with tls_port(self_signed) as origin:
+        assert "no trusted TLS certificate" in await sentence_from(origin, asked)
+
+
+@pytest.fixture(scope="module")
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A certificate for this machine, made and signed a moment ago by nobody."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl, which makes the certificate, is not on this machine")
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    new = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*new, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+@asynccontextmanager
+async def tls_port(context: ssl.SSLContext) -> AsyncGenerator[str]:
+    """A port that shows its certificate and says nothing more."""
+
+    async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(close, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -1,0 +1,227 @@
+"""The process as an operator runs it: how it starts, how it stops, and that several of them are one server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from liner_mcp.demo import DemoLiner, World
+from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, in_time, question, result
+from tests.support.asgi_server import served
+
+COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--http"]
+
+
+class Held(DemoLiner):
+    """A Liner that answers when it is let go."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.reached = threading.Event()
+        self.free = threading.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            import anyio
+
+            self.reached.set()
+            await anyio.to_thread.run_sync(self.free.wait, PATIENCE)
+        await super().__call__(scope, receive, send)
+
+
+@contextmanager
+def started(*options: str, address: str = "127.0.0.1:0", **settings: str) -> Generator[tuple[Any, str]]:
+    """The process and the URL it told. It writes no lines of requests, unless the settings say so."""
+    process = subprocess.Popen(
+        [*COMMAND, address, *options],
+        env={**os.environ, "LINER_MCP_LOG": "off", **settings},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stderr
+            line = process.stderr.readline()
+            if line.startswith("{"):  # the log begins before it
+                line = process.stderr.readline()
+            assert line.startswith("liner-mcp serves MCP at http://"), line
+            yield process, line.split()[4]
+        finally:
+            process.kill()
+
+
+@contextmanager
+def held(world: World, *options: str) -> Generator[tuple[Held, Any, str]]:
+    """A process that asks a Liner which holds its answers back."""
+    liner = Held(world)
+    with served(liner) as origin, started(*options, LINER_API_HOST=origin, LINER_API_TOKEN="demo") as (process, url):
+        try:
+            yield liner, process, url
+        finally:
+            liner.free.set()
+
+
+def wait_until_refused(url: str) -> None:
+    for _ in in_time():
+        try:
+            httpx.get(url.replace("/mcp", "/health"), timeout=PATIENCE)
+        except httpx.TransportError:
+            return
+
+
+def ended(process: Any) -> tuple[int, str, str]:
+    """Exit code, and what was left on stdout and stderr."""
+    out, errors = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, errors
+
+
+TWO = ("--workers", "2")
+WORKERS = pytest.mark.parametrize("options", [(), TWO], ids=["one process", "two workers"])
+
+
+@pytest.mark.parametrize(
+    ("options", "era", "told"),
+    [
+        ((), MODERN, signal.SIGTERM),
+        ((), LEGACY, signal.SIGTERM),
+        ((), LEGACY, signal.SIGINT),
+        (TWO, LEGACY, signal.SIGTERM),
+        (TWO, MODERN, signal.SIGINT),
+    ],
+)
+def test_a_call_under_way_is_answered_after_the_signal_and_the_process_ends_with_0(
+    world: World, options: tuple[str, ...], era: str, told: signal.Signals
+) -> None:
+    asked = call("list_call_records", era, call_id=7003900)
+    with held(world, *options) as (liner, process, url), ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(httpx.post, url, **asked, timeout=PATIENCE)
+        assert liner.reached.wait(PATIENCE)
+        process.send_signal(told)
+        wait_until_refused(url)
+        assert not answer.done()
+        liner.free.set()
+        assert "9002362" in str(result(answer.result()))
+        assert ended(process) == (0, "", "")
+
+
+@WORKERS
+def test_an_idle_process_ends_at_once_though_connections_are_open(options: tuple[str, ...]) -> None:
+    with started("--demo", *options) as (process, url), httpx.Client(timeout=PATIENCE) as client:
+        assert len(result(client.post(url, **question("tools/list")))["tools"]) == 6
+        process.terminate()
+        assert ended(process) == (0, "", "")
+
+
+@WORKERS
+def test_the_second_signal_ends_it_with_the_call_unanswered(world: World, options: tuple[str, ...]) -> None:
+    asked = call("list_call_records", call_id=7003900)
+    with held(world, *options) as (liner, process, url), ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(httpx.post, url, **asked, timeout=PATIENCE)
+        assert liner.reached.wait(PATIENCE)
+        process.terminate()
+        wait_until_refused(url)
+        process.terminate()
+        assert ended(process)[0] != 0
+        with pytest.raises(httpx.TransportError):
+            answer.result()
+
+
+def test_a_call_that_never_ends_is_ended_by_its_deadline(world: World) -> None:
+    liner = Held(world)
+    settings = {"LINER_API_TOKEN": "demo", "LINER_DEADLINE_SECONDS": "2"}
+    with served(liner) as origin, started(LINER_API_HOST=origin, **settings) as (process, url):
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(httpx.post, url, **call("list_call_records", call_id=7003900), timeout=PATIENCE)
+            assert liner.reached.wait(PATIENCE)
+            process.terminate()
+            assert result(answer.result())["isError"]
+            assert ended(process)[0] == 0
+        liner.free.set()
+
+
+def workers_of(process: Any) -> set[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    named = {int(child): Path(f"/proc/{child}/cmdline") for child in children}
+    return {child for child, line in named.items() if line.exists() and b"spawn_main" in line.read_bytes()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_a_worker_that_dies_is_replaced_and_the_others_go_on() -> None:
+    with started("--demo", "--workers", "2") as (process, url):
+        before = workers_of(process)
+        assert len(before) == 2
+        dead = before.pop()
+        os.kill(dead, signal.SIGKILL)
+        for _ in in_time():
+            httpx.post(url, **question("tools/list"), timeout=PATIENCE)
+            if len(workers_of(process) - {dead}) == 2:
+                break
+        assert before < workers_of(process)
+        process.terminate()
+        code, _, errors = ended(process)
+    assert code == 0
+    assert "is replaced" in errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_workers_end_when_their_parent_is_killed() -> None:
+    with started("--demo", "--workers", "2") as (process, url):
+        process.kill()
+        process.wait(PATIENCE)
+        wait_until_refused(url)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([":8080"], "such as 127.0.0.1:8080"),
+        (["0.0.0.0:0", "--demo"], "set LINER_MCP_TOKENS_FILE"),
+        (["[::]:0", "--demo"], "LINER_MCP_ALLOWED_HOSTS"),
+        (["127.0.0.1:0", "--demo", "--workers", "0"], "--workers"),
+    ],
+)
+def test_what_cannot_be_served_is_told_in_one_line_and_ends_with_1(arguments: list[str], told: str) -> None:
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_workers_without_http_are_refused() -> None:
+    command = [sys.executable, "-m", "liner_mcp", "serve", "--workers", "2"]
+    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "--http" in done.stderr
+
+
+def test_an_unusable_setting_keeps_it_from_serving() -> None:
+    done = subprocess.run(
+        [*COMMAND, "127.0.0.1:0"],
+        env={**os.environ, "LINER_API_HOST": "http://liner.example.com"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "LINER_API_HOST cannot be used" in done.stderr
+
+
+def test_it_listens_on_ipv6_too() -> None:
+    with started("--demo", address="[::1]:0") as (_, url):
+        assert url.startswith("http://[::1]:")
+        assert len(result(httpx.post(url, **question("tools/list"), timeout=PATIENCE))["tools"]) == 6

@@ -1,0 +1,177 @@
+"""One request for all who ask the same at once; who leaves, leaves alone, and the last one ends it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import anyio
+import pytest
+
+from liner_mcp.demo import DemoLiner
+from liner_mcp.errors import LinerUnavailable
+from liner_mcp.liner.request_metrics import spending
+from tests.fakes import FakeLiner
+from tests.liner.test_client import client_of
+
+pytestmark = pytest.mark.anyio
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Held:
+    """A Liner that answers when it is let go."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.status = status
+        self.asked = 0
+        self.arrived = anyio.Event()
+        self.go = anyio.Event()
+        self.dropped = anyio.Event()
+        self.let_go = anyio.Event()
+        """What a dropped request waits for before it ends."""
+        self.let_go.set()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        del scope, receive
+        self.asked += 1
+        self.arrived.set()
+        try:
+            await self.go.wait()
+        except anyio.get_cancelled_exc_class():
+            self.dropped.set()
+            with anyio.CancelScope(shield=True):
+                await self.let_go.wait()
+            raise
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"success":true,"data":{"id":7}}'})
+
+
+async def test_many_who_ask_the_same_at_once_make_one_request(liner: FakeLiner) -> None:
+    call_id = next(iter(liner.world.calls))
+    async with client_of(liner) as client:
+        with spending() as spent:
+            answers = await client.each([lambda: client.call(call_id)] * 8)
+        assert [getattr(answer, "id", None) for answer in answers] == [call_id] * 8
+    assert (spent.requests, spent.shared) == (1, 7)
+    assert len(liner.requests) == 1
+
+
+async def test_who_asks_after_the_answer_asks_anew(liner: FakeLiner) -> None:
+    async with client_of(liner) as client:
+        with spending() as spent:
+            await client.call_statuses()
+            await client.call_statuses()
+    assert spent.shared == 0
+    assert len(liner.requests) == 2
+
+
+async def test_different_questions_are_not_mixed_up(liner: DemoLiner) -> None:
+    ids = list(liner.world.calls)[:6]
+    async with client_of(liner) as client:
+        answers = await client.each([lambda one=one: client.call(one) for one in ids * 2])
+    assert [getattr(answer, "id", None) for answer in answers] == ids * 2
+
+
+async def test_a_shared_failure_is_everybodys_and_is_not_kept() -> None:
+    app = Held(status=500)
+    app.go.set()
+    async with client_of(app) as client:
+        for answer in await client.each([lambda: client.call(1)] * 3):
+            assert isinstance(answer, LinerUnavailable)
+        assert app.asked == 4  # one attempt after the other, each for all three
+        app.status = 200
+        assert (await client.call(1)).id == 7
+
+
+async def test_one_who_leaves_does_not_end_what_others_wait_for() -> None:
+    app = Held()
+    answers: list[int] = []
+    async with client_of(app) as client:
+
+        async def ask() -> None:
+            answers.append((await client.call(1)).id)
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                leaving = anyio.CancelScope()
+
+                async def ask_and_leave() -> None:
+                    with leaving:
+                        await ask()
+
+                group.start_soon(ask_and_leave)
+                await app.arrived.wait()
+                group.start_soon(ask)
+                await anyio.wait_all_tasks_blocked()
+                leaving.cancel()
+                await anyio.wait_all_tasks_blocked()
+                assert not app.dropped.is_set()
+                app.go.set()
+    assert answers == [7]
+    assert app.asked == 1
+
+
+async def test_the_last_one_who_leaves_ends_the_request() -> None:
+    app = Held()
+    async with client_of(app, concurrency=1) as client:
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                for _ in range(3):
+                    group.start_soon(client.call, 1)
+                await app.arrived.wait()
+                group.cancel_scope.cancel()
+            await app.dropped.wait()
+            app.go.set()
+            assert (await client.call(1)).id == 7  # the slot is free, and nothing of the dropped request is left
+    assert app.asked == 2
+
+
+async def test_those_who_ask_while_a_dropped_request_ends_share_one() -> None:
+    app = Held()
+    app.let_go = anyio.Event()
+    answers: list[int] = []
+    async with client_of(app) as client:
+
+        async def ask() -> None:
+            answers.append((await client.call(1)).id)
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await app.arrived.wait()
+                group.cancel_scope.cancel()
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await anyio.wait_all_tasks_blocked()
+                assert app.asked == 2  # what is dropped cannot be taken up again
+                app.let_go.set()
+                await anyio.wait_all_tasks_blocked()
+                group.start_soon(ask)
+                await anyio.wait_all_tasks_blocked()
+                app.go.set()
+    assert answers == [7, 7]
+    assert app.asked == 2
+
+
+async def test_a_request_that_fails_while_it_is_dropped_is_nobodys_failure(caplog: pytest.LogCaptureFixture) -> None:
+    async def failing(scope: object, receive: object, send: object) -> None:
+        del scope, receive, send
+        arrived.set()
+        try:
+            await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class():
+            raise OSError from None
+
+    arrived = anyio.Event()
+    async with client_of(failing) as client:
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.call, 1)
+                await arrived.wait()
+                group.cancel_scope.cancel()
+            await anyio.wait_all_tasks_blocked()
+    gc.collect()
+    assert caplog.records == []

@@ -1,0 +1,136 @@
+"""From what a person calls something to its id."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from liner_mcp.errors import InvalidArgument
+from liner_mcp.names.matching import LISTED, Candidate, Candidates, contains, folded, resolve, resolve_name
+
+PEOPLE = (
+    Candidate((101,), "Anna Petrova", ("Petrova Anna",)),
+    Candidate((102,), "Анна Смирнова #102", ("Смирнова Анна", "Анна Смирнова")),
+    Candidate((103,), "Анна Смирнова #103", ("Смирнова Анна", "Анна Смирнова")),
+    Candidate((104,), "Семён Ёлкин", ("Ёлкин Семён",)),
+    Candidate((105,), "Joanna Lee"),
+    Candidate((106,), "Андрей Зайцев"),
+    Candidate((106, 104), "Вечерняя смена", ("Evening shift",)),
+)
+
+
+def resolved(name: str) -> tuple[int, ...]:
+    return resolve_name("agents", name, Candidates(PEOPLE)).ids
+
+
+def refusal(name: str, candidates: tuple[Candidate, ...] = PEOPLE) -> str:
+    with pytest.raises(InvalidArgument) as raised:
+        resolve_name("agents", name, Candidates(candidates))
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        pytest.param("Anna Petrova", (101,), id="exact"),
+        pytest.param("anna petrova", (101,), id="case"),
+        pytest.param("  ANNA   Petrova ", (101,), id="spaces"),
+        pytest.param("Anna", (101,), id="a beginning wins over a part: Joanna"),
+        pytest.param("anna p", (101,), id="beginning"),
+        pytest.param("oanna", (105,), id="part"),
+        pytest.param("lee joanna", (105,), id="words in any order"),
+        pytest.param("petr anna", (101,), id="parts of words in any order"),
+        pytest.param("Petrova Anna", (101,), id="last name first"),
+        pytest.param("СЕМЁН ёлкин", (104,), id="Cyrillic case"),
+        pytest.param("семен елкин", (104,), id="ё is е"),
+        pytest.param(unicodedata.normalize("NFD", "Андрей"), (106,), id="a letter and its mark apart"),
+        pytest.param("«Зайцев»", (106,), id="quotation marks"),
+        pytest.param("Анна Смирнова #103", (103,), id="as it is shown"),
+        pytest.param("вечерняя", (106, 104), id="a group stands for its agents"),
+        pytest.param("evening SHIFT", (106, 104), id="the other name of a group"),
+    ],
+)
+def test_a_name_finds_what_it_means(name: str, ids: tuple[int, ...]) -> None:
+    assert resolved(name) == ids
+
+
+def test_an_exact_name_wins_over_longer_ones() -> None:
+    parks = (Candidate((1,), "Park"), Candidate((2,), "Park Lane"), Candidate((3,), "Central Park"))
+    assert resolve_name("orders", "park", Candidates(parks)).ids == (1,)
+    assert resolve_name("orders", "park l", Candidates(parks)).ids == (2,)
+
+
+def test_numbers_are_ids_and_everything_found_comes_once_in_the_order_asked() -> None:
+    assert resolve("agents", [999, "Anna Petrova", "вечерняя смена", 101, 104], Candidates(PEOPLE)) == (
+        999,
+        101,
+        106,
+        104,
+    )
+    assert resolve("agents", [], Candidates(PEOPLE)) == ()
+
+
+def test_two_of_one_name_are_refused_with_their_ids() -> None:
+    assert refusal("анна смирнова") == (
+        'agents: "анна смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. '
+        "Send the id, or all of the ids, or more of the name."
+    )
+
+
+def test_what_fits_several_is_refused_with_the_candidates_and_what_to_send_for_each() -> None:
+    assert refusal("ан") == (
+        'agents: "ан" fits 3: Анна Смирнова #102, Анна Смирнова #103, Андрей Зайцев (#106). '
+        "Send the id, or all of the ids, or more of the name."
+    )
+
+
+def test_what_fits_nothing_is_refused_with_all_there_is_when_that_is_little() -> None:
+    assert refusal("Борис") == (
+        'agents: nothing is called "Борис". There are Anna Petrova (#101), Анна Смирнова #102, Анна Смирнова #103, '
+        "Семён Ёлкин (#104), Joanna Lee (#105), Андрей Зайцев (#106), Вечерняя смена (2 agents)."
+    )
+
+
+def test_of_many_the_near_ones_are_offered() -> None:
+    many = (*PEOPLE, *(Candidate((number,), f"Order {number}") for number in range(200, 240)))
+    near = refusal("Ана Смирнов", many)
+    assert near.startswith('agents: nothing is called "Ана Смирнов". Did you mean Анна Смирнова #10')
+    assert "#102" in near
+    assert "#103" in near
+    assert "Order" not in near
+    assert near.endswith("? If not, list_directory lists all."), "the near ones may all be somebody else"
+    sentence = refusal("Борис", many)
+    assert "Of 47 there are, for example, Anna Petrova (#101)" in sentence
+    assert "list_directory lists them all" in sentence
+
+
+def test_of_many_that_fit_some_are_listed_and_the_rest_counted() -> None:
+    many = tuple(Candidate((number,), f"Заказ {number}") for number in range(200, 240))
+    sentence = refusal("заказ", many)
+    assert '"заказ" fits 40: Заказ 200 (#200), ' in sentence
+    assert sentence.count("(#") == LISTED
+    assert "and 32 more" in sentence
+
+
+def test_an_empty_dictionary_asks_for_an_id() -> None:
+    assert refusal("Anna", ()) == 'agents: nothing is called "Anna". Liner lists none; send an id.'
+
+
+def test_a_long_name_is_not_echoed_whole() -> None:
+    assert len(refusal("я" * 5_000)) < 500
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text", "found"),
+    [
+        ("берег", "ЖК Северный Берег", True),
+        ("СЕВЕР", "ЖК Северный Берег", True),
+        ("берег жк", "ЖК Северный Берег", True),
+        ("береги", "ЖК Северный Берег", False),
+        ("зел", "Зелёный", True),
+        ("зелен", "ЗЕЛЁНЫЙ", True),
+    ],
+)
+def test_a_query_is_found_anywhere_in_a_name(wanted: str, text: str, found: bool) -> None:
+    assert contains(folded(wanted), folded(text)) is found

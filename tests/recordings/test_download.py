@@ -1,0 +1,882 @@
+"""Fetching a recording from a link that is not trusted: where it may lead, how much is read, what counts as audio."""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+
+import anyio
+import anyio.abc
+import httpx
+import pytest
+from anyio.streams.tls import TLSListener, TLSStream
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from liner_mcp.demo.audio import silence
+from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerError, SettingsError
+from liner_mcp.recordings.download import MAX_REDIRECTS, AudioClient, begins_as_mpeg
+
+pytestmark = pytest.mark.anyio
+
+PUBLIC, ALSO_PUBLIC, PUBLIC_6 = "93.184.216.34", "8.8.8.8", "2606:4700::1111"
+METADATA = "169.254.169.254"
+HOST = "records.example.com"
+LINK = f"https://{HOST}/k9/7f3e.mp3?sig=c0ffee"
+AUDIO = silence(1)
+FRAME = bytes.fromhex("fffb9000")  # MPEG-1, Layer III, 128 kbit/s, 44.1 kHz
+
+Answer = Callable[[], httpx.Response] | Exception
+
+
+class Body(httpx.AsyncByteStream):
+    """Stands in for a body on its way: counts the pieces that were taken, then breaks or waits if told to."""
+
+    def __init__(self, *pieces: bytes, times: int = 1, then: Exception | anyio.CancelScope | None = None) -> None:
+        self._pieces = pieces
+        self._times = times
+        self._then = then
+        self.taken = 0
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self._times):
+            for piece in self._pieces:
+                self.taken += 1
+                yield piece
+        if isinstance(self._then, Exception):
+            raise self._then
+        if self._then is not None:
+            self._then.deadline = anyio.current_time()  # the time is up just now, in the middle of the body
+            await anyio.Event().wait()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def answer(
+    body: bytes | Body = AUDIO, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Callable[[], httpx.Response]:
+    """An answer to be given."""
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
+    return lambda: httpx.Response(status, headers=raw, stream=Body(body) if isinstance(body, bytes) else body)
+
+
+def redirect(
+    location: str, status: int = 302, headers: Mapping[str, str] | None = None
+) -> Callable[[], httpx.Response]:
+    return answer(b"moved", status, {"location": location, **(headers or {})})
+
+
+class StandInHost(httpx.AsyncBaseTransport):
+    """Stands in for the network: gives its answers in turn, the last one for ever, and keeps what it was asked."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = answers or (answer(),)
+        self.asked: list[httpx.Request] = []
+        self.closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        chosen = self._answers[min(len(self.asked), len(self._answers) - 1)]
+        self.asked.append(request)
+        if isinstance(chosen, Exception):
+            raise chosen
+        return chosen()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class StandInNames:
+    """Stands in for DNS: an address is its own answer, a name gets the lists in turn, the last one for ever."""
+
+    def __init__(self, *answers: list[str] | Exception) -> None:
+        self._answers = answers or ([PUBLIC],)
+        self.asked: list[tuple[str, int]] = []
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        try:
+            return [str(ip_address(host))]
+        except ValueError:
+            chosen = self._answers[min(len(self.asked), len(self._answers) - 1)]
+        self.asked.append((host, port))
+        if isinstance(chosen, Exception):
+            raise chosen
+        return chosen
+
+
+async def fetch(
+    host: StandInHost | None = None,
+    *,
+    url: str = LINK,
+    names: StandInNames | None = None,
+    max_bytes: int = 100_000,
+    loopback: bool = False,
+) -> bytes:
+    client = AudioClient(
+        max_bytes=max_bytes, loopback=loopback, transport=host or StandInHost(), resolve=names or StandInNames()
+    )
+    return await client.fetch(url)
+
+
+async def failure(
+    host: StandInHost | None = None,
+    *,
+    url: str = LINK,
+    names: StandInNames | None = None,
+    max_bytes: int = 100_000,
+    loopback: bool = False,
+) -> LinerError:
+    """The error of a fetch that must fail: one of the two that are promised, finished, and silent about the link."""
+    with pytest.raises((AudioRefused, AudioUnavailable)) as caught:
+        await fetch(host, url=url, names=names, max_bytes=max_bytes, loopback=loopback)
+    error, text = caught.value, str(caught.value)
+    assert text.isprintable()
+    assert text.endswith(".")
+    assert len(text) < 200
+    for secret in ("://", "example", "7f3e", "c0ffee", PUBLIC, METADATA, "secret"):
+        assert secret not in text
+    assert error.__cause__ is None
+    assert error.__context__ is None or error.__suppress_context__  # a log with a stack shows no link either
+    return error
+
+
+async def refused_unasked(url: str, names: StandInNames | None = None, *, loopback: bool = False) -> None:
+    """The link is refused before a single connection."""
+    host = StandInHost()
+    assert isinstance(await failure(host, url=url, names=names, loopback=loopback), AudioRefused)
+    assert host.asked == []
+
+
+# The way there -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_recording_is_fetched_whole() -> None:
+    assert await fetch() == AUDIO
+
+
+async def test_the_request_goes_to_the_checked_address_under_the_hosts_name() -> None:
+    host, names = StandInHost(), StandInNames([PUBLIC, ALSO_PUBLIC])
+    await fetch(host, names=names)
+    (request,) = host.asked
+    assert request.method == "GET"
+    assert request.url == f"https://{PUBLIC}/k9/7f3e.mp3?sig=c0ffee"
+    assert request.headers["host"] == HOST
+    assert request.extensions["sni_hostname"] == HOST
+    assert names.asked == [(HOST, 443)]
+
+
+async def test_a_port_of_its_own_is_asked_and_named() -> None:
+    host, names = StandInHost(), StandInNames([PUBLIC_6])
+    await fetch(host, url=f"https://{HOST}:8443/1.mp3", names=names)
+    assert str(host.asked[0].url) == f"https://[{PUBLIC_6}]:8443/1.mp3"
+    assert host.asked[0].headers["host"] == f"{HOST}:8443"
+    assert names.asked == [(HOST, 8443)]
+
+
+async def test_a_host_that_resolves_to_something_else_the_second_time_gains_nothing() -> None:
+    host, names = StandInHost(), StandInNames([PUBLIC], ["127.0.0.1"])
+    await fetch(host, names=names)
+    assert [request.url.host for request in host.asked] == [PUBLIC]
+    assert names.asked == [(HOST, 443)]
+
+
+async def test_a_host_that_rebinds_between_two_redirects_is_caught() -> None:
+    host, names = StandInHost(redirect("/again.mp3"), answer()), StandInNames([PUBLIC], ["127.0.0.1"])
+    assert "private network" in str(await failure(host, names=names))
+    assert len(host.asked) == 1
+
+
+async def test_every_request_has_a_limit_on_each_wait() -> None:
+    host = StandInHost()
+    await fetch(host)
+    timeout = host.asked[0].extensions["timeout"]
+    assert 0 < timeout["connect"] <= timeout["read"] == timeout["write"] <= 30
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://records.example.com/1.mp3",
+        "http://records.example.com/1.mp3",
+        "https://user:secret@records.example.com/1.mp3",
+        "https://records.example.com\\@127.0.0.1/",
+        "https://records.example.com/a b.mp3",
+        "https://records.example.com/a\nb.mp3",
+        "https://records.example.com:99999/1.mp3",
+        "https://[fe80::1%25eth0]/1.mp3",
+        "",
+    ],
+)
+async def test_what_is_not_a_plain_https_link_is_refused_without_a_connection(url: str) -> None:
+    await refused_unasked(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param(f"https://{HOST}/" + "a" * 70_000, id="very long"),
+        pytest.param(f"https://{HOST}/\x7fsecret", id="a control character"),
+        pytest.param(f"https://{HOST}/\udcff", id="half a surrogate"),
+        pytest.param("https://[2606:4700::1111/1.mp3", id="half a bracket"),
+    ],
+)
+async def test_a_link_that_no_request_can_be_made_of_is_refused_too(url: str) -> None:
+    await refused_unasked(url)
+
+
+async def test_port_nought_is_refused_by_the_network_like_any_closed_port() -> None:
+    host = StandInHost(httpx.ConnectError("[Errno 111] connect to records.example.com:0"))
+    assert isinstance(await failure(host, url=f"https://{HOST}:0/1.mp3"), AudioUnavailable)
+
+
+async def test_a_name_and_a_path_in_other_letters_are_encoded() -> None:
+    host, names = StandInHost(), StandInNames()
+    await fetch(host, url="https://пример.рф/звонок.mp3?имя=a%2Fb+c", names=names)
+    assert names.asked == [("xn--e1afmkfd.xn--p1ai", 443)]
+    (request,) = host.asked
+    assert request.headers["host"] == request.extensions["sni_hostname"] == "xn--e1afmkfd.xn--p1ai"
+    assert request.url.raw_path == (
+        b"/%D0%B7%D0%B2%D0%BE%D0%BD%D0%BE%D0%BA.mp3?%D0%B8%D0%BC%D1%8F=a%2Fb+c"  # what was encoded stays as it was
+    )
+
+
+# The guard ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.0.0.1",
+        "192.168.0.1",
+        METADATA,
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "0.0.0.0",  # noqa: S104 - an address to refuse, not to bind
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "fe80::1%eth0",
+        "fd00:ec2::254",
+        "fec0::1",
+        "::ffff:10.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::1",
+        "2002:7f00:1::1",
+        "2001:0:7f00:1::",
+        "records.example.com",
+    ],
+)
+async def test_a_name_that_leads_inside_is_refused_even_beside_a_public_address(address: str) -> None:
+    await refused_unasked(LINK, StandInNames([address]))
+    await refused_unasked(LINK, StandInNames([address, PUBLIC]))
+    await refused_unasked(LINK, StandInNames([PUBLIC, address]))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "2130706433",  # 127.0.0.1 as one number
+        "0x7f000001",
+        "0x7f.0.0.1",
+        "0177.0.0.1",
+        "017700000001",
+        "127.1",
+        "127.0.1",
+        "0",
+        "0xa9fea9fe",  # 169.254.169.254
+        "2852039166",
+        "0251.0376.0251.0376",
+        "10.1",
+        "１２７.０.０.１",
+        "127。0。0。1",
+        "[::1]",
+        "[::]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::127.0.0.1]",
+        "[64:ff9b:1::127.0.0.1]",
+        "[2002:7f00:1::1]",
+        "[2001:0:7f00:1::]",
+        "[fe80::1]",
+        "[fec0::1]",
+        "[fd00:ec2::254]",
+    ],
+)
+async def test_an_address_inside_is_refused_however_the_link_spells_it(host: str) -> None:
+    network = StandInHost()
+    client = AudioClient(max_bytes=1000, transport=network)  # the system's own resolver reads these without a network
+    with pytest.raises((AudioRefused, AudioUnavailable)):  # a system that cannot read one calls it unknown
+        await client.fetch(f"https://{host}/1.mp3")
+    assert network.asked == []
+
+
+async def test_the_systems_resolver_lets_a_public_address_through() -> None:
+    network = StandInHost()
+    await AudioClient(max_bytes=100_000, transport=network).fetch(f"https://{PUBLIC}/1.mp3")
+    assert network.asked[0].url.host == network.asked[0].headers["host"] == PUBLIC
+
+
+@pytest.mark.parametrize(
+    "unknown", [[], OSError("no records.example.com"), TimeoutError(), UnicodeError("label records.example.com")]
+)
+async def test_a_host_that_resolves_to_nothing_cannot_be_found(unknown: list[str] | Exception) -> None:
+    host = StandInHost()
+    error = await failure(host, names=StandInNames(unknown))
+    assert isinstance(error, AudioUnavailable)
+    assert "cannot be found (DNS)" in str(error)
+    assert host.asked == []
+
+
+async def test_a_make_believe_liner_may_serve_its_files_from_this_machine_only() -> None:
+    host = StandInHost()
+    assert await fetch(host, url="http://127.0.0.1:8080/1.mp3", loopback=True) == AUDIO
+    assert await fetch(host, url="http://localhost/1.mp3", names=StandInNames(["127.0.0.1"]), loopback=True) == AUDIO
+    assert [str(request.url) for request in host.asked] == ["http://127.0.0.1:8080/1.mp3", "http://127.0.0.1/1.mp3"]
+    for inside in (["10.0.0.1"], [METADATA], ["127.0.0.1", "10.0.0.1"]):
+        await refused_unasked(LINK, StandInNames(inside), loopback=True)
+    await refused_unasked("http://records.example.com/1.mp3", loopback=True)
+    await refused_unasked("http://127.0.0.1:8080/1.mp3")
+
+
+# Redirects ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "url", "name"),
+    [
+        ("/b.mp3?x=1", f"https://{PUBLIC}/b.mp3?x=1", HOST),
+        ("b.mp3", f"https://{PUBLIC}/k9/b.mp3", HOST),
+        ("?sig=2", f"https://{PUBLIC}/k9/7f3e.mp3?sig=2", HOST),
+        ("//cdn.example.org/b.mp3", f"https://{PUBLIC}/b.mp3", "cdn.example.org"),
+        ("https://cdn.example.org:8443/b.mp3", f"https://{PUBLIC}:8443/b.mp3", "cdn.example.org:8443"),
+        (f"https://{ALSO_PUBLIC}/b.mp3", f"https://{ALSO_PUBLIC}/b.mp3", ALSO_PUBLIC),
+    ],
+)
+async def test_a_redirect_is_followed_to_where_it_leads(status: int, location: str, url: str, name: str) -> None:
+    host = StandInHost(redirect(location, status), answer())
+    assert await fetch(host) == AUDIO
+    assert len(host.asked) == 2
+    assert str(host.asked[1].url) == url
+    assert host.asked[1].headers["host"] == name
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"https://{METADATA}/latest/meta-data/",
+        f"http://{METADATA}/latest/meta-data/",
+        f"//{METADATA}/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[fd00:ec2::254]/",
+        "file:///etc/passwd",
+        "http://records.example.com/7f3e.mp3",
+        "ftp://records.example.com/7f3e.mp3",
+        "https://user:secret@records.example.com/",
+        "https://records.example.com\\@127.0.0.1/",
+        "//records.example.com:99999/",
+        "https://[::1",
+        "//[secret",
+        "/a b.mp3",
+        "/\x7f",
+        "/" + "a" * 70_000,
+    ],
+)
+async def test_a_redirect_is_checked_like_the_link_itself(location: str) -> None:
+    host = StandInHost(redirect(location), answer())
+    assert isinstance(await failure(host), AudioRefused)
+    assert len(host.asked) == 1
+
+
+async def test_a_redirect_to_a_name_that_leads_inside_is_refused() -> None:
+    host = StandInHost(redirect("https://inside.example.org/"), answer())
+    names = StandInNames([PUBLIC], [METADATA])
+    assert isinstance(await failure(host, names=names), AudioRefused)
+    assert names.asked == [(HOST, 443), ("inside.example.org", 443)]
+    assert len(host.asked) == 1
+
+
+async def test_three_redirects_are_followed_and_four_are_not() -> None:
+    hops = [redirect(f"/{hop}.mp3") for hop in range(4)]
+    assert MAX_REDIRECTS == 3
+    assert await fetch(StandInHost(*hops[:3], answer())) == AUDIO
+    host = StandInHost(*hops, answer())
+    assert "more than 3 times" in str(await failure(host))
+    assert len(host.asked) == 4
+
+
+@pytest.mark.parametrize("location", [LINK, "", "#here"])
+async def test_a_redirect_loop_ends(location: str) -> None:
+    host = StandInHost(redirect(location))
+    assert isinstance(await failure(host), AudioRefused)
+    assert len(host.asked) == 1 + MAX_REDIRECTS
+
+
+async def test_the_body_of_a_redirect_is_not_read() -> None:
+    body = Body(b"moved" * 1000, times=1000)
+    assert await fetch(StandInHost(answer(body, 302, {"location": "/b.mp3"}), answer())) == AUDIO
+    assert body.taken == 0
+    assert body.closed
+
+
+async def test_nothing_that_tells_who_we_are_is_sent_to_any_host() -> None:
+    cookie = {"set-cookie": "id=secret; Domain=example.com; Path=/", "www-authenticate": "Basic"}
+    away = redirect("https://cdn.example.org/", headers=cookie)
+    host = StandInHost(redirect("/b.mp3", headers=cookie), away, answer(headers=cookie))
+    client = AudioClient(max_bytes=100_000, transport=host, resolve=StandInNames())
+    await client.fetch(LINK)
+    await client.fetch(LINK)
+    assert len(host.asked) == 4
+    for request in host.asked:
+        assert set(request.headers) == {"host", "accept", "accept-encoding", "user-agent"}
+        assert request.headers["user-agent"].startswith("liner-mcp/")
+        assert request.read() == b""
+
+
+# What comes back ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+async def test_an_expired_or_closed_link_is_an_unavailable_recording(status: int) -> None:
+    body = Body(b"<html>secret</html>")
+    host = StandInHost(answer(body, status))
+    error = await failure(host)
+    assert isinstance(error, AudioUnavailable)
+    assert f"(HTTP {status}): its link may have expired" in str(error)
+    assert len(host.asked) == 1
+    assert (body.taken, body.closed) == (0, True)
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 300, 301, 304, 400, 429, 500, 503])
+async def test_any_other_status_is_a_failure_of_the_host(status: int) -> None:
+    body = Body(AUDIO)
+    error = await failure(StandInHost(answer(body, status)))
+    assert isinstance(error, AudioUnavailable)
+    assert f"failed to answer (HTTP {status})" in str(error)
+    assert (body.taken, body.closed) == (0, True)
+
+
+LOST = [
+    httpx.ConnectError("refused by records.example.com"),
+    httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] not valid for 'records.example.com'"),
+    httpx.ReadError("reset"),
+    httpx.WriteError("reset"),
+    httpx.RemoteProtocolError("peer closed connection without sending complete message body"),
+    ConnectionResetError("secret"),
+    ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] secret"),
+]
+LATE = [httpx.ConnectTimeout("secret"), httpx.ReadTimeout("secret"), httpx.WriteTimeout("secret")]
+
+
+@pytest.mark.parametrize("broken", LOST, ids=repr)
+async def test_a_connection_that_fails_is_one_sentence_and_one_try(broken: Exception) -> None:
+    host = StandInHost(broken)
+    error = await failure(host)
+    assert isinstance(error, AudioUnavailable)
+    assert "connection to the recording's host failed" in str(error)
+    assert len(host.asked) == 1
+
+
+@pytest.mark.parametrize("late", LATE, ids=repr)
+async def test_a_host_that_is_too_slow_is_one_sentence_and_one_try(late: Exception) -> None:
+    host = StandInHost(late)
+    error = await failure(host)
+    assert isinstance(error, AudioUnavailable)
+    assert "did not answer in time" in str(error)
+    assert len(host.asked) == 1
+
+
+@pytest.mark.parametrize("broken", [*LOST, *LATE], ids=repr)
+async def test_a_body_that_breaks_off_is_not_passed_on(broken: Exception) -> None:
+    body = Body(AUDIO, then=broken)
+    assert isinstance(await failure(StandInHost(answer(body))), AudioUnavailable)
+    assert body.closed
+
+
+async def test_a_body_slower_than_the_callers_deadline_is_given_up() -> None:
+    deadline = anyio.CancelScope()
+    body = Body(AUDIO, then=deadline)
+    with deadline:
+        await fetch(StandInHost(answer(body)))
+    assert deadline.cancelled_caught
+    assert (body.taken, body.closed) == (1, True)
+
+
+async def test_a_resolver_slower_than_the_callers_deadline_is_given_up() -> None:
+    host = StandInHost()
+    deadline = anyio.CancelScope()
+
+    async def stand_in_for_slow_dns(_host: str, _port: int) -> list[str]:
+        deadline.deadline = anyio.current_time()
+        await anyio.Event().wait()
+        return [PUBLIC]
+
+    with deadline:
+        await AudioClient(max_bytes=1000, transport=host, resolve=stand_in_for_slow_dns).fetch(LINK)
+    assert deadline.cancelled_caught
+    assert host.asked == []
+
+
+async def test_a_file_of_just_the_largest_size_is_let_through_and_one_byte_more_is_not() -> None:
+    assert await fetch(max_bytes=len(AUDIO)) == AUDIO
+    assert await fetch(StandInHost(answer(headers={"content-length": str(len(AUDIO))})), max_bytes=len(AUDIO)) == AUDIO
+    assert isinstance(await failure(max_bytes=len(AUDIO) - 1), AudioRefused)
+
+
+async def test_an_endless_body_is_read_no_further_than_the_cap() -> None:
+    body = Body(FRAME * 256, times=1000)
+    error = await failure(StandInHost(answer(body)), max_bytes=10_240)
+    assert isinstance(error, AudioRefused)
+    assert "more than 10,240 bytes; LINER_MAX_AUDIO_BYTES allows 10,240" in str(error)
+    assert (body.taken, body.closed) == (11, True)
+
+
+async def test_a_file_that_says_it_is_too_large_is_not_read() -> None:
+    body = Body(AUDIO)
+    error = await failure(StandInHost(answer(body, headers={"content-length": "1234567"})))
+    assert isinstance(error, AudioRefused)
+    assert "1,234,567 bytes; LINER_MAX_AUDIO_BYTES allows 100,000 (8,000,000 at most)" in str(error)
+    assert (body.taken, body.closed) == (0, True)
+
+
+@pytest.mark.parametrize("length", ["10", "0", "-1", "1e9", "0x10", "²", "", "10, 10", "9" * 5000])
+async def test_a_lying_or_senseless_length_does_not_lift_the_cap(length: str) -> None:
+    body = Body(FRAME * 256, times=1000)
+    error = await failure(StandInHost(answer(body, headers={"content-length": length})), max_bytes=2048)
+    assert "more than 2,048 bytes" in str(error)
+    assert body.taken == 3
+
+
+async def test_a_compressed_body_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(5_000_000))
+    assert len(bomb) < 6_000
+    for packed in (bomb, gzip.compress(AUDIO)):
+        host = StandInHost(answer(packed, headers={"content-encoding": "gzip", "content-type": "audio/mpeg"}))
+        error = await failure(host, max_bytes=6_000)
+        assert "not MPEG audio" in str(error)  # refused as what it is on the wire, not for what it would swell to
+        assert host.asked[0].headers["accept-encoding"] == "identity"
+
+
+# What counts as audio ----------------------------------------------------------------------------------------------
+
+
+def tag(size: int, body: bytes = b"") -> bytes:
+    """An ID3v2.4 tag that says it has this size."""
+    return b"ID3\x04\x00\x00" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + body
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        pytest.param(silence(0), id="one frame of the make-believe Liner"),
+        pytest.param(silence(5), id="five seconds of it"),
+        pytest.param(FRAME + bytes(413), id="MPEG-1 Layer III"),
+        pytest.param(bytes.fromhex("fffa9000") + bytes(413), id="MPEG-1 Layer III with a checksum"),
+        pytest.param(bytes.fromhex("fff34064") + bytes(140), id="MPEG-2 Layer III"),
+        pytest.param(bytes.fromhex("fffd8004") + bytes(413), id="MPEG-1 Layer II"),
+        pytest.param(tag(0) + AUDIO, id="after an empty tag"),
+        pytest.param(tag(300, b"TIT2" + bytes(296)) + AUDIO, id="after a tag of several hundred bytes"),
+    ],
+)
+async def test_mpeg_audio_is_let_through_whatever_it_is_called(audio: bytes) -> None:
+    assert await fetch(StandInHost(answer(audio, headers={"content-type": "text/html"}))) == audio
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<!doctype html><title>Sign in</title>", id="HTML"),
+        pytest.param('{"error": "expired"}'.encode("utf-16"), id="JSON in UTF-16"),
+        pytest.param("<html>".encode("utf-16-le"), id="HTML in UTF-16 without a mark"),
+        pytest.param(b"RIFF\x24\x00\x00\x00WAVEfmt ", id="WAV"),
+        pytest.param(b"OggS\x00\x02" + bytes(20), id="OGG"),
+        pytest.param(b"\x00\x00\x00\x18ftypM4A \x00\x00\x00\x00", id="MP4"),
+        pytest.param(bytes.fromhex("fff15080") + bytes(100), id="ADTS AAC, MPEG-4"),
+        pytest.param(bytes.fromhex("fff95080") + bytes(100), id="ADTS AAC, MPEG-2"),
+        pytest.param(b"fLaC" + bytes(20), id="FLAC"),
+        pytest.param(b"%PDF-1.7", id="PDF"),
+        pytest.param(bytes.fromhex("ffd8ffe0") + b"\x00\x10JFIF", id="JPEG"),
+        pytest.param(bytes(100), id="zeros"),
+        pytest.param(b"\xff" * 100, id="ones"),
+        pytest.param(b"\x00" + AUDIO, id="a byte before the frame"),
+        pytest.param(bytes.fromhex("ff1b9000"), id="broken sync"),
+        pytest.param(bytes.fromhex("00fb9000"), id="no sync"),
+        pytest.param(bytes.fromhex("ffeb9000"), id="reserved version"),
+        pytest.param(bytes.fromhex("fffb0000"), id="free bit rate"),
+        pytest.param(bytes.fromhex("fffbf000"), id="forbidden bit rate"),
+        pytest.param(bytes.fromhex("fffb9c00"), id="reserved sampling rate"),
+        pytest.param(FRAME[:1], id="a header cut after a byte"),
+        pytest.param(FRAME[:3], id="a header cut before its end"),
+        pytest.param(b"ID3", id="three letters"),
+        pytest.param(tag(0)[:9], id="a tag cut before its size"),
+        pytest.param(tag(0), id="a tag and nothing else"),
+        pytest.param(tag(0) + FRAME[:3], id="a tag and a cut header"),
+        pytest.param(tag(2**28 - 1) + AUDIO, id="a tag of 256 MB"),
+        pytest.param(tag(10) + AUDIO, id="a tag that ends in the midst of a frame"),
+        pytest.param(tag(4, b"TIT2") + b"<html>", id="HTML after a tag"),
+        pytest.param(tag(0) + tag(0) + b"<html>", id="HTML after two tags"),
+    ],
+)
+async def test_what_is_not_mpeg_audio_is_refused_whatever_it_is_called(body: bytes) -> None:
+    error = await failure(StandInHost(answer(body, headers={"content-type": "audio/mpeg"})))
+    assert isinstance(error, AudioRefused)
+    assert "not MPEG audio" in str(error)
+
+
+async def test_an_empty_file_may_be_ready_later() -> None:
+    error = await failure(StandInHost(answer(b"", headers={"content-type": "audio/mpeg", "content-length": "0"})))
+    assert isinstance(error, AudioUnavailable)
+    assert "empty" in str(error)
+
+
+# The connection ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_borrowed_transport_is_left_open() -> None:
+    host = StandInHost()
+    client = AudioClient(max_bytes=100_000, transport=host, resolve=StandInNames())
+    await client.fetch(LINK)
+    await client.aclose()
+    assert not host.closed
+
+
+async def test_a_client_that_fetched_nothing_closes_in_peace() -> None:
+    await AudioClient(max_bytes=1000).aclose()
+
+
+def certificate(folder: Path, *names: str) -> tuple[Path, Path]:
+    """A certificate for these names that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    certificate_file.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_file, key_file
+
+
+class Visits:
+    """What a real server saw: the names in the handshakes, and the requests."""
+
+    def __init__(self) -> None:
+        self.names: list[str | None] = []
+        self.requests: list[bytes] = []
+
+    def greeted(self, _socket: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+        self.names.append(name)
+
+    async def answer(self, stream: TLSStream) -> None:
+        """Give the recording to each request of a connection, and keep the connection open."""
+        async with stream:
+            pending = b""
+            while True:
+                try:
+                    pending += await stream.receive()
+                except (anyio.EndOfStream, anyio.BrokenResourceError):
+                    return
+                if pending.endswith(b"\r\n\r\n"):
+                    self.requests.append(pending)
+                    pending = b""
+                    await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(AUDIO) + AUDIO)
+
+
+@asynccontextmanager
+async def tls_server(folder: Path, *names: str, wants_certificate: bool = False) -> AsyncGenerator[tuple[int, Visits]]:
+    """A real server on this machine with a certificate for these names: its port, and what it saw."""
+    certificate_file, key_file = certificate(folder, *names)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate_file, key_file)
+    if wants_certificate:
+        context.load_verify_locations(certificate_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+    visits = Visits()
+    context.sni_callback = visits.greeted
+    socket = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = socket.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's attributes, not Django's SQL
+    listener = TLSListener(socket, context, standard_compatible=False)
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(listener.serve, visits.answer))
+        yield port, visits
+        tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def own_client() -> AsyncGenerator[AudioClient]:
+    """A client with its real transport; every name leads to this machine."""
+    client = AudioClient(max_bytes=100_000, loopback=True, resolve=StandInNames(["127.0.0.1"]))
+    try:
+        with anyio.fail_after(30):
+            yield client
+    finally:
+        await client.aclose()
+
+
+async def unavailable(client: AudioClient, url: str) -> None:
+    with pytest.raises(AudioUnavailable) as caught:
+        await client.fetch(url)
+    assert "connection to the recording's host failed" in str(caught.value)
+
+
+async def test_a_real_connection_goes_to_the_address_while_the_certificate_is_checked_against_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tls_server(tmp_path, HOST) as (port, visits), own_client() as client:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        assert await client.fetch(f"https://{HOST}:{port}/1.mp3") == AUDIO
+        assert visits.names == [HOST]
+        (request,) = visits.requests
+        assert request.startswith(b"GET /1.mp3 HTTP/1.1\r\n")
+        assert f"host: {HOST}:{port}\r\n".encode() in request.lower()
+
+
+async def test_a_certificate_for_another_name_is_refused_although_the_address_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tls_server(tmp_path, "other.example.com") as (port, visits), own_client() as client:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        await unavailable(client, f"https://{HOST}:{port}/1.mp3")
+        assert visits.requests == []
+
+
+async def test_certificates_that_cannot_be_read_are_named_by_their_variable_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/certificates.pem")
+    async with own_client() as client:
+        with pytest.raises(SettingsError, match="SSL_CERT_FILE") as caught:
+            await client.fetch(LINK)
+    assert "/no/such" not in str(caught.value)
+    assert HOST not in str(caught.value)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    async with tls_server(tmp_path, HOST) as (port, visits), own_client() as client:
+        await unavailable(client, f"https://{HOST}:{port}/1.mp3")
+        assert visits.requests == []
+
+
+async def test_a_connection_made_for_one_name_does_not_serve_another_at_the_same_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tls_server(tmp_path, HOST) as (port, visits), own_client() as client:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        assert await client.fetch(f"https://{HOST}:{port}/1.mp3") == AUDIO
+        await unavailable(client, f"https://other.example.com:{port}/1.mp3")
+        assert await client.fetch(f"https://{HOST}:{port}/2.mp3") == AUDIO
+        assert visits.names == [HOST, "other.example.com", HOST]
+        assert len(visits.requests) == 2
+
+
+async def test_a_host_that_wants_a_certificate_of_ours_does_not_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tls_server(tmp_path, HOST, wants_certificate=True) as (port, visits), own_client() as client:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        await unavailable(client, f"https://{HOST}:{port}/1.mp3")
+        assert visits.requests == []
+
+
+async def test_a_proxy_in_the_environment_is_not_used_for_it_would_resolve_the_name_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with tls_server(tmp_path, HOST) as (port, _), own_client() as client:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        assert await client.fetch(f"https://{HOST}:{port}/1.mp3") == AUDIO
+
+
+async def test_a_closed_client_opens_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with tls_server(tmp_path, HOST) as (port, _), own_client() as client:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        assert await client.fetch(f"https://{HOST}:{port}/1.mp3") == AUDIO
+        await client.aclose()
+        assert await client.fetch(f"https://{HOST}:{port}/1.mp3") == AUDIO
+
+
+async def test_a_port_where_nobody_listens_is_an_unavailable_recording(tmp_path: Path) -> None:
+    async with tls_server(tmp_path, HOST) as (port, _):
+        pass
+    async with own_client() as client:
+        await unavailable(client, f"https://{HOST}:{port}/1.mp3")
+        await unavailable(client, f"https://{HOST}:0/1.mp3")
+
+
+# A first look ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_first_look_reads_no_more_than_the_beginning_of_whatever_it_is() -> None:
+    body = Body(b"x" * 700, times=1_000)
+    host = StandInHost(answer(body, headers={"content-length": "999999999"}))
+    client = AudioClient(max_bytes=1_000, transport=host, resolve=StandInNames())
+    assert await client.first_bytes(LINK, 1_024, lambda: None) == b"x" * 1_024
+    assert body.taken == 2
+    assert body.closed
+
+
+async def test_a_first_look_is_announced_before_each_request_and_can_be_forbidden() -> None:
+    host = StandInHost(redirect("/elsewhere"), answer())
+    client = AudioClient(max_bytes=1_000, transport=host, resolve=StandInNames())
+    told: list[int] = []
+
+    def asking() -> None:
+        told.append(len(host.asked))
+        if len(told) == 4:
+            raise LinerError("no more")
+
+    await client.first_bytes(LINK, 4, asking)
+    assert told == [0, 1]
+    host.asked.clear()
+    with pytest.raises(LinerError, match="no more"):
+        await client.first_bytes(LINK, 4, asking)
+    assert len(host.asked) == 1
+
+
+async def test_a_first_look_passes_the_same_guard() -> None:
+    host = StandInHost()
+    client = AudioClient(max_bytes=1_000, transport=host, resolve=StandInNames([METADATA]))
+    with pytest.raises(AudioRefused):
+        await client.first_bytes(LINK, 4, lambda: None)
+    assert host.asked == []
+
+
+@pytest.mark.parametrize(
+    ("first", "may_be"),
+    [(FRAME, True), (AUDIO[:4], True), (b"ID3\x04\x00\x00\x00\x7f\x7f\x7f", True), (b"RIFF", False), (b"", False)],
+)
+def test_the_first_bytes_tell_whether_a_file_may_be_audio(first: bytes, may_be: bool) -> None:
+    assert begins_as_mpeg(first) is may_be

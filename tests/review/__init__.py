@@ -1,1 +1,0 @@
-"""Tests of storey 2, which answers a reviewer's question."""

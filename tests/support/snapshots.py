@@ -1,0 +1,80 @@
+"""What we show the world, written down: the whole surface, and one full answer per tool.
+
+Refresh after a change that is meant, then read the difference as a user would:
+
+    .venv/bin/python -m tests.support.snapshots
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+from mcp import Client
+from mcp.types import CallToolResult
+
+from liner_mcp.demo import DemoLiner, World
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import Settings
+from tests.conftest import NOW
+from tests.support.account import ACCOUNT
+
+FOLDER = Path(__file__).parent.parent / "snapshots"
+SURFACE = FOLDER / "surface.json"
+ANSWERS = FOLDER / "answers.json"
+
+# One call per tool that shows most of what an answer can hold. The second is the README's example.
+QUESTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("list_call_records", {"call_id": 7003900, "summary_chars": 400}),
+    ("get_call_summaries", {"call_ids": [7003898, 7003901, 7003900, 7003897], "summary_chars": 120}),
+    ("get_call_summaries", {"call_ids": [7003903, 7003903, 12], "summary_chars": 0}),
+)
+
+
+def pretty(thing: Any) -> str:
+    return json.dumps(thing, ensure_ascii=False, indent=1) + "\n"
+
+
+def demo_client(world: World) -> Client:
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0)
+    return Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)), now=lambda: NOW))
+
+
+async def surface() -> dict[str, Any]:
+    """Everything that a host can list, as it goes over the wire."""
+    async with demo_client(World.generate(now=NOW, calls=10, days=2)) as client:
+        listings = {
+            "tools": (await client.list_tools()).tools,
+            "resources": (await client.list_resources()).resources,
+            "resource_templates": (await client.list_resource_templates()).resource_templates,
+            "prompts": (await client.list_prompts()).prompts,
+        }
+        shown = {
+            name: [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in items]
+            for name, items in listings.items()
+        }
+        return {"instructions": client.instructions, **shown}
+
+
+async def answers(world: World) -> list[dict[str, Any]]:
+    """The answers to QUESTIONS."""
+    async with demo_client(world) as client:
+        found: list[dict[str, Any]] = []
+        for tool, arguments in QUESTIONS:
+            result = await client.call_tool(tool, arguments)
+            assert isinstance(result, CallToolResult)
+            found.append({"tool": tool, "arguments": arguments, "answer": result.structured_content})
+        return found
+
+
+async def _refresh() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    SURFACE.write_text(pretty(await surface()), encoding="utf-8")
+    ANSWERS.write_text(pretty(await answers(World.generate(now=NOW))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    anyio.run(_refresh)

@@ -1,0 +1,200 @@
+"""Browsing the dictionaries: every entry once, by name, with what tells it apart."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from liner_mcp.answer.cursor import encode_cursor
+from liner_mcp.answer.table import Written
+from liner_mcp.context import Desk
+from liner_mcp.demo import DemoLiner, World
+from liner_mcp.errors import InvalidArgument, LinerUnavailable
+from liner_mcp.list_directory import list_directory
+from liner_mcp.names.directory import Kind
+from tests.calls.support import desk_at, notes_of, page_of
+from tests.support.context import ROOMY, USERS, Spoilt, rows_of
+
+pytestmark = pytest.mark.anyio
+
+GROUPS = "/v2/agent-group"
+
+
+async def listed(
+    desk: Desk, kind: Kind, query: str | None = None, cursor: str | None = None, budget: int = ROOMY
+) -> Written:
+    return await list_directory(desk, kind=kind, query=query, cursor=cursor, budget=budget)
+
+
+async def listing(app: Any, kind: Kind, query: str | None = None, cursor: str | None = None) -> Written:
+    async with desk_at(app) as desk:
+        return await listed(desk, kind, query, cursor)
+
+
+async def refusal(app: Any, kind: Kind, query: str | None, cursor: str) -> str:
+    with pytest.raises(InvalidArgument) as raised:
+        await listing(app, kind, query, cursor)
+    return str(raised.value)
+
+
+def crowded(data: Any) -> Any:
+    """A thousand users instead of those there are."""
+    users = [
+        {**data["list"][0], "id": 1_000 + number, "name": "Мария", "lastName": f"Номер {number:04}"}
+        for number in range(1_000)
+    ]
+    return {"list": users, "next": None, "total": len(users)}
+
+
+# What is listed -----------------------------------------------------------------------------------------------------
+
+
+async def test_orders_are_listed_by_name_with_their_code(liner: DemoLiner, world: World) -> None:
+    answer = await listing(liner, "orders")
+    assert answer.structure["columns"] == ["id", "name", "code"]
+    expected = sorted(
+        ([order.id, order.title, order.code] for order in world.orders), key=lambda row: str(row[1]).casefold()
+    )
+    assert answer.structure["rows"] == expected
+    assert page_of(answer) == {"returned": 6, "complete": True, "total": 6}
+    assert answer.structure["asked"] == {"kind": "orders"}
+
+
+async def test_agents_are_listed_with_role_activity_and_groups(liner: DemoLiner, world: World) -> None:
+    rows = {row["id"]: row for row in rows_of(await listing(liner, "agents"))}
+    assert set(rows) == {user.id for user in world.users}
+    assert rows[101] == {
+        "id": 101,
+        "name": "Anna Petrova",
+        "role": "call-center",
+        "active": 1,
+        "groups": "Первая линия",
+    }
+    assert (rows[113]["active"], rows[113]["groups"]) == (0, "Вечерняя смена")
+    assert (rows[102]["name"], rows[103]["name"]) == ("Анна Смирнова #102", "Анна Смирнова #103")
+    assert (rows[3]["role"], rows[3]["groups"]) == ("client", None)
+
+
+async def test_agent_groups_are_listed_with_their_english_name_and_size(liner: DemoLiner) -> None:
+    assert rows_of(await listing(liner, "agent_groups")) == [
+        {"id": 33, "name": "Вечерняя смена", "english_name": "Evening shift", "agents": 4},
+        {"id": 31, "name": "Первая линия", "english_name": "First line", "agents": 5},
+        {"id": 32, "name": "Премиум и Дубай", "english_name": "Premium and Dubai", "agents": 5},
+    ]
+
+
+async def test_statuses_are_listed_with_what_they_lead_to(liner: DemoLiner, world: World) -> None:
+    calls = rows_of(await listing(liner, "call_statuses"))
+    assert {(row["id"], row["name"], row["code"], row["lead_status"]) for row in calls} == {
+        (status.id, status.title, status.code, status.lead_status_code) for status in world.call_statuses
+    }
+    leads = rows_of(await listing(liner, "lead_statuses"))
+    assert {(row["id"], row["name"], row["code"], row["category"]) for row in leads} == {
+        (status.id, status.title, status.code, status.category) for status in world.lead_statuses
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "ids"),
+    [
+        ("orders", "СЕВЕР", {202, 203}),
+        ("orders", "берег", {202}),
+        ("orders", "marina-heights", {204}),
+        ("orders", "повторные", {203}),
+        ("orders", "park", {201}),
+        ("agents", "анна", {102, 103}),
+        ("agents", "petrova", {101}),
+        ("agents", "petrova anna", {101}),
+        ("agents", "#103", {103}),
+        ("agent_groups", "shift", {33}),
+        ("call_statuses", "завершен", {56}),
+        ("call_statuses", "hung_up", {54}),
+        ("lead_statuses", "целевой", {73, 74}),
+    ],
+)
+async def test_a_query_matches_anywhere_in_a_name_and_case_makes_no_difference(
+    liner: DemoLiner, kind: str, query: str, ids: set[int]
+) -> None:
+    answer = await listing(liner, cast("Kind", kind), query)
+    assert {row["id"] for row in rows_of(answer)} == ids
+    assert page_of(answer)["total"] == len(ids)
+    assert answer.structure["asked"] == {"kind": kind, "query": query}
+
+
+async def test_a_query_that_finds_nothing_says_among_how_many_it_looked(liner: DemoLiner) -> None:
+    answer = await listing(liner, "orders", "Луна")
+    assert answer.structure["rows"] == []
+    assert page_of(answer) == {"returned": 0, "complete": True, "total": 0}
+    assert notes_of(answer) == "None of the 6 entries has this in its name."
+
+
+# Pages --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("budget", "query"), [(2_000, None), (ROOMY, None), (2_000, "номер 03")])
+async def test_pages_together_are_everything_once_in_order(liner: DemoLiner, budget: int, query: str | None) -> None:
+    expected = [f"Мария Номер {number:04}" for number in range(1_000) if query is None or "03" in f"{number:04}"]
+    names: list[str] = []
+    async with desk_at(Spoilt(liner, changed={USERS: crowded})) as desk:
+        answer = await listed(desk, "agents", query, budget=budget)
+        while True:
+            assert answer.size <= budget
+            assert len(names) < len(expected), "the cursor goes on"
+            names += [row["name"] for row in rows_of(answer)]
+            assert page_of(answer)["total"] == len(expected)
+            cursor = page_of(answer).get("next_cursor")
+            assert page_of(answer)["complete"] is (cursor is None)
+            if cursor is None:
+                break
+            assert page_of(answer)["returned"] <= 200
+            answer = await listed(desk, "agents", cursor=cursor, budget=budget)
+            assert answer.structure["asked"].get("query") == query
+    assert names == expected
+
+
+async def test_a_cursor_of_another_listing_is_refused(liner: DemoLiner) -> None:
+    answer = await listing(Spoilt(liner, changed={USERS: crowded}), "agents", "номер")
+    cursor = page_of(answer)["next_cursor"]
+    sentence = "cursor belongs to another listing, of agents. Ask without it to begin anew."
+    assert await refusal(liner, "orders", None, cursor) == sentence
+    assert await refusal(liner, "agents", "анна", cursor) == sentence
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"kind": "orders", "query": None},
+        {"kind": "orders", "query": None, "after": "x"},
+        {"kind": "orders", "query": None, "after": ["x", "y"]},
+        {"kind": "orders", "query": None, "after": ["x", None]},
+        {"kind": "orders", "query": None, "after": [1, 2, 3]},
+        {"kind": "orders", "query": 5, "after": ["x", 1]},
+        {"kind": "orders", "query": ["x"], "after": ["x", 1]},
+    ],
+    ids=str,
+)
+async def test_a_crafted_cursor_is_refused_in_one_sentence(liner: DemoLiner, state: dict[str, Any]) -> None:
+    sentence = await refusal(liner, "orders", None, encode_cursor("list_directory", state))
+    assert sentence == "cursor cannot be read. Ask again without it to start at the first page."
+
+
+# What cannot be read --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [500, 403])
+async def test_groups_that_cannot_be_read_cost_a_column_and_not_the_agents(liner: DemoLiner, status: int) -> None:
+    answer = await listing(Spoilt(liner, refused={GROUPS: status}), "agents", "anna")
+    assert [(row["id"], row["groups"]) for row in rows_of(answer)] == [(101, None)]
+    assert notes_of(answer) == "Agent groups could not be read from Liner, so groups is empty."
+
+
+async def test_a_dictionary_that_cannot_be_read_is_an_error_when_it_is_what_was_asked_for(liner: DemoLiner) -> None:
+    with pytest.raises(LinerUnavailable):
+        await listing(Spoilt(liner, refused={GROUPS: 500}), "agent_groups")
+
+
+async def test_an_id_finds_its_entry_and_none_that_only_holds_its_digits(liner: DemoLiner) -> None:
+    assert [row[0] for row in (await listing(liner, "agents", "104")).structure["rows"]] == [104]
+    assert (await listing(liner, "agents", "11")).structure["rows"] == []
