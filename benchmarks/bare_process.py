@@ -12,7 +12,7 @@ import uvicorn
 from mcp.server import MCPServer
 from uvicorn.supervisors import Multiprocess
 
-from liner_mcp.http_server.listen import listen
+from liner_mcp.http_server.listen import open_listener
 from liner_mcp.settings import Settings
 
 TOOL = "check"
@@ -31,7 +31,7 @@ def app() -> Any:
 
 def main(workers: int) -> None:
     # Our own listening socket, parser and loop, so that only what is above them is compared.
-    listener = listen("127.0.0.1:0", Settings())
+    listener = open_listener("127.0.0.1:0", Settings())
     config = uvicorn.Config(
         "benchmarks.bare_process:app",
         factory=True,

@@ -14,14 +14,14 @@ from mcp import Client
 from benchmarks.bare_server import bare_server
 from benchmarks.contestants import KEY, ORIGIN
 from benchmarks.figures import RUNS, Figure, timed
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
 from tests.support.account import ACCOUNT
 
-LATENCY = 0.1  # seconds per request of the make-believe Liner
+LATENCY = 0.1  # seconds per request of the fake Liner
 CALLS = 100
 CONCURRENCY = 4
 WARM = 20
@@ -29,17 +29,17 @@ SAMPLES = 100  # of each run: enough for a 95th percentile
 
 
 async def figures() -> list[Figure]:
-    world = World.generate(now=NOW)
-    return [await _fan_out(world), *await _to_bare(world)]
+    dataset = Dataset.generate(now=NOW)
+    return [await _fan_out(dataset), *await _to_bare(dataset)]
 
 
-async def _fan_out(world: World) -> Figure:
-    ids = [call.id for call in world.calls.values() if world.records_of(call.id)][:CALLS]
+async def _fan_out(dataset: Dataset) -> Figure:
+    ids = [call.id for call in dataset.calls.values() if dataset.records_of(call.id)][:CALLS]
     ideal = math.ceil(CALLS / CONCURRENCY) * LATENCY
     times: list[float] = []
     for _ in range(RUNS):
         settings = Settings(**ACCOUNT, requests_per_second=0, concurrency=CONCURRENCY, max_answer_bytes=60_000)
-        server = create_server(settings, transport=httpx.ASGITransport(app=FakeLiner(world, latency=LATENCY)))
+        server = create_server(settings, transport=httpx.ASGITransport(app=FakeLiner(dataset, latency=LATENCY)))
         async with Client(server) as client:
             await client.list_tools()
             started = time.perf_counter()
@@ -51,11 +51,11 @@ async def _fan_out(world: World) -> Figure:
     return timed(what, [seconds / ideal for seconds in times], 1.15, "", note)
 
 
-async def _to_bare(world: World) -> list[Figure]:
+async def _to_bare(dataset: Dataset) -> list[Figure]:
     """Our tool with Liner's answers at hand, beside a bare tool that passes Liner's answer on."""
     # Another call each time: what was asked for before would be answered from memory, without a request.
-    ids = [call.id for call in world.calls.values() if world.records_of(call.id)][: RUNS * (WARM + SAMPLES)]
-    canned = _Canned(DemoLiner(world))
+    ids = [call.id for call in dataset.calls.values() if dataset.records_of(call.id)][: RUNS * (WARM + SAMPLES)]
+    canned = _Canned(DemoLiner(dataset))
     settings = Settings(**ACCOUNT, requests_per_second=0)
     runs: list[tuple[list[float], list[float]]] = []
     async with (
@@ -86,7 +86,7 @@ async def _to_bare(world: World) -> list[Figure]:
 
 
 class _Canned(httpx.AsyncBaseTransport):
-    """Answers each request as it was answered the first time: the cost of the make-believe Liner is not ours."""
+    """Answers each request as it was answered the first time: the cost of the fake Liner is not ours."""
 
     def __init__(self, app: DemoLiner) -> None:
         self._inner = httpx.ASGITransport(app=app)

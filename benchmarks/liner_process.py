@@ -1,4 +1,4 @@
-"""A make-believe Liner in a process of its own, as the real one is: its work must not be counted as ours.
+"""A fake Liner in a process of its own, as the real one is: its work must not be counted as ours.
 
 python -m benchmarks.liner_process DAYS CALLS LATENCY
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
 
@@ -37,7 +37,7 @@ class _Announcing(uvicorn.Server):
 
 
 def main(days: int, calls: int, latency: float) -> None:
-    liner = FakeLiner(World.generate(now=NOW, days=days, calls=calls), latency=latency)
+    liner = FakeLiner(Dataset.generate(now=NOW, days=days, calls=calls), latency=latency)
     _Announcing(uvicorn.Config(liner, host="127.0.0.1", port=0, log_level="error", ws="none")).run()
 
 

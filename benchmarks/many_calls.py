@@ -18,13 +18,13 @@ from mcp import Client
 from benchmarks.figures import RUNS, Figure, timed
 from benchmarks.liner_process import liner_process
 from benchmarks.sizes import text_of
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
 from tests.support.account import ACCOUNT
-from tests.support.token_count import tokens
+from tests.support.token_count import count_tokens
 
 YEAR_CALLS, WEEK_CALLS = 50_000, 10_000
 PAGE = 100
@@ -42,7 +42,7 @@ async def exact_figures() -> list[Figure]:
 
 
 async def _year() -> list[Figure]:
-    liner = FakeLiner(World.generate(now=NOW, days=365, calls=YEAR_CALLS))
+    liner = FakeLiner(Dataset.generate(now=NOW, days=365, calls=YEAR_CALLS))
     async with _client(liner) as client:
         await client.call_tool("list_directory", {"kind": "orders"})
         liner.requests.clear()
@@ -54,7 +54,7 @@ async def _year() -> list[Figure]:
         least = math.ceil(answer.structured_content["page"]["total"] / PAGE)
         statistics_of_a_year = await text_of(client, "call_stats", since="-365d")
     return [
-        Figure("call_stats by agent", tokens(statistics_of_a_year), 600, "tokens", exact=True),
+        Figure("call_stats by agent", count_tokens(statistics_of_a_year), 600, "tokens", exact=True),
         Figure(f"newest 50 of a year of {YEAR_CALLS:,}: requests", newest, 6, exact=True),
         Figure("yesterday, all orders: requests", day, None, note=f"the least possible is {least}", exact=True),
     ]
@@ -62,7 +62,7 @@ async def _year() -> list[Figure]:
 
 async def _walk() -> Figure:
     """All pages of a busy week under a filter of ours that keeps about a seventh."""
-    liner = FakeLiner(World.generate(now=NOW, days=7, calls=WEEK_CALLS))
+    liner = FakeLiner(Dataset.generate(now=NOW, days=7, calls=WEEK_CALLS))
     async with _client(liner) as client:
         asked: dict[str, Any] = {"since": "-7d", "min_talk_seconds": 180}
         rows = 0

@@ -14,7 +14,7 @@ import anyio
 
 from benchmarks.contestants import OURS, PASSING
 from benchmarks.figures import Figure, timed
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
 
@@ -39,9 +39,9 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096 / 1e6
 
 
-async def _ours(world: World, calls: int) -> None:
-    liner = FakeLiner(world)
-    ids = list(world.calls)
+async def _ours(dataset: Dataset, calls: int) -> None:
+    liner = FakeLiner(dataset)
+    ids = list(dataset.calls)
     async with OURS.opened(liner, 0) as client:
         before = 0.0
         for number in range(WARM + calls):
@@ -63,9 +63,9 @@ def _question(number: int, ids: list[int]) -> tuple[str, dict[str, Any]]:
     )[number % 4]
 
 
-async def _passing(world: World, calls: int) -> None:
-    liner = FakeLiner(world)
-    ids = list(world.calls)
+async def _passing(dataset: Dataset, calls: int) -> None:
+    liner = FakeLiner(dataset)
+    ids = list(dataset.calls)
     async with PASSING.opened(liner, 0) as client:
         before = 0.0
         for number in range(WARM + calls):
@@ -77,9 +77,9 @@ async def _passing(world: World, calls: int) -> None:
 
 
 async def _main() -> None:
-    world = World.generate(now=NOW)
-    await _ours(world, CALLS)
-    await _passing(world, CALLS)
+    dataset = Dataset.generate(now=NOW)
+    await _ours(dataset, CALLS)
+    await _passing(dataset, CALLS)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 python -m benchmarks.over_http [--quick] [--json FILE]
 
 `list_directory` is the call to compare by: after the first time it is answered from memory, so that serving is measured
-and not the make-believe Liner, which stands in our own process. `list_call_records` asks that Liner once each time: its
+and not the fake Liner, which stands in our own process. `list_call_records` asks that Liner once each time: its
 call is remembered, its records are not, since one lacks its summary. Callers run on the same machine; rounds alternate
 between the servers, and the best round counts, because what disturbs a shared machine only ever slows. The bar is for
 one process: how many connections each of several workers gets is chance, and on few cores they share them with the
@@ -31,7 +31,7 @@ import anyio
 from benchmarks.bare_process import TOOL
 from benchmarks.load import LEGACY, MODERN, Load, call, connect, press, succeeded
 from benchmarks.processes import Running, bare, ours
-from liner_mcp.http_server.auth.token_lines import make
+from liner_mcp.http_server.auth.token_lines import create_token
 from liner_mcp.http_server.limits import LIMITS
 
 BAR = 0.65
@@ -147,14 +147,14 @@ def _subjects(stack: ExitStack, workers: int, era: str, only: str | None = None)
         if only is None:
             found[RECORDS] = Subject(server, call(server.url, "list_call_records", {"call_id": 7000102}, era=era))
     if only in (None, KNOWN):
-        token, line = make("anna")
+        token, line = create_token("anna")
         file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "tokens"
         file.touch(0o600)
         file.write_text(line + "\n", encoding="utf-8")
         rate = {"LINER_MCP_TOKENS_FILE": str(file), "LINER_MCP_REQUESTS_PER_MINUTE": "1000000"}
         server = stack.enter_context(ours("--demo", workers=workers, **rate))
         found[KNOWN] = Subject(server, call(server.url, "list_directory", {"kind": "orders"}, era=era, token=token))
-        found[KNOWN] = replace(found[KNOWN], most=LIMITS.requests_at_once_of_one)  # all are one caller here
+        found[KNOWN] = replace(found[KNOWN], most=LIMITS.max_concurrent_requests_per_caller)  # all are one caller here
     return found
 
 

@@ -16,7 +16,7 @@ from benchmarks.raw_reading import BARE, RawLiner
 from benchmarks.reading import Reader
 from benchmarks.sizes import texts_of
 from benchmarks.table_reading import Tables
-from liner_mcp.demo import Agent, DemoLiner, World
+from liner_mcp.demo import Agent, Dataset, DemoLiner
 from tests.conftest import NOW
 
 ROWS = (1, 10, 100)
@@ -53,7 +53,7 @@ class _Shop:
     """A world in one language in which there is exactly so much of everything."""
 
     language: Language
-    world: World
+    dataset: Dataset
     call_with: dict[int, int]
     """For each of ROWS: a call with so many records."""
     calls: list[int]
@@ -71,8 +71,8 @@ async def _prices_in(language: Language) -> list[Price]:
     for tool, (ours, bare) in _GOODS.items():
         price = Price(tool, language.name, [], [])
         for sizes in _sessions(tool):
-            shop.world.users = _people(language, sizes[0] if tool == "list_directory" else AGENTS)
-            liner = DemoLiner(shop.world)
+            shop.dataset.users = _people(language, sizes[0] if tool == "list_directory" else AGENTS)
+            liner = DemoLiner(shop.dataset)
             async with OURS.opened(liner, 0) as client, PASSING.opened(liner, 0) as plain:
                 for rows in sizes:
                     mine, theirs = Reader(client), Reader(plain)
@@ -92,16 +92,16 @@ def _sessions(tool: str) -> list[tuple[int, ...]]:
 
 
 def _shop(language: Language) -> _Shop:
-    texts = texts_of(World.generate(now=NOW), russian=language.russian)
-    world = World.generate(now=NOW, days=1, calls=1)
-    order = next(order for order in world.orders if order.id == language.order)
+    texts = texts_of(Dataset.generate(now=NOW), russian=language.russian)
+    dataset = Dataset.generate(now=NOW, days=1, calls=1)
+    order = next(order for order in dataset.orders if order.id == language.order)
     agents = order.agent_user_ids
     call_with: dict[int, int] = {}
     for rows in ROWS:
-        call = world.add_call(order=order, created_at=NOW - timedelta(days=30), talk_time_duration_seconds=600)
+        call = dataset.add_call(order=order, created_at=NOW - timedelta(days=30), talk_time_duration_seconds=600)
         call_with[rows] = call.id
         for number in range(rows):
-            world.add_record(
+            dataset.add_record(
                 call.id,
                 summary=texts[number],
                 created_at=call.created_at + timedelta(minutes=number),
@@ -109,27 +109,27 @@ def _shop(language: Language) -> _Shop:
                 user_id=agents[number % len(agents)],
             )
     calls: list[int] = []
-    statuses = [status.code for status in world.call_statuses]
+    statuses = [status.code for status in dataset.call_statuses]
     for number in range(max(ROWS)):
-        _ordinary_day(world, number)
-        call = world.add_call(
+        _ordinary_day(dataset, number)
+        call = dataset.add_call(
             order=order,
             agent=agents[number % len(agents)],
             created_at=NOW - timedelta(days=10) + timedelta(minutes=5 * number),
             talk_time_duration_seconds=30 + 3 * number,
             status_code=statuses[number % len(statuses)],
         )
-        world.add_record(call.id, summary=texts[number])
+        dataset.add_record(call.id, summary=texts[number])
         calls.append(call.id)
-    return _Shop(language, world, call_with, calls)
+    return _Shop(language, dataset, call_with, calls)
 
 
-def _ordinary_day(world: World, ago: int) -> None:
+def _ordinary_day(dataset: Dataset, ago: int) -> None:
     """Six to sixteen calls of all kinds, so many days ago: in a table of such days no column is the same throughout."""
-    statuses = [status.code for status in world.call_statuses]
+    statuses = [status.code for status in dataset.call_statuses]
     for number in range(6 + ago * 7 % 11):
         talk = (ago * 31 + number * 53) % 300 if (ago + number) % 3 else 0
-        world.add_call(
+        dataset.add_call(
             order=DAILY_ORDER,
             created_at=NOW - timedelta(days=ago, minutes=number),
             talk_time_duration_seconds=talk,
@@ -142,7 +142,7 @@ def _ordinary_day(world: World, ago: int) -> None:
 
 def _people(language: Language, count: int) -> tuple[Agent, ...]:
     """So many agents, with first and last names of that language put together anew."""
-    users = World.generate(now=NOW, days=1, calls=1).agents
+    users = Dataset.generate(now=NOW, days=1, calls=1).agents
     known = [user for user in users if user.full_name.isascii() is not language.russian]
     made: list[Agent] = []
     for number in range(count):
@@ -194,11 +194,11 @@ async def _raw_summaries(shop: _Shop, liner: RawLiner, rows: int) -> None:
 
 
 async def _record(shop: _Shop, liner: Tables, _: int) -> None:
-    await liner.answer("get_call_record", record_id=shop.world.records_of(shop.calls[-1])[0].id)
+    await liner.answer("get_call_record", record_id=shop.dataset.records_of(shop.calls[-1])[0].id)
 
 
 async def _raw_record(shop: _Shop, liner: RawLiner, _: int) -> None:
-    await liner.record(shop.world.records_of(shop.calls[-1])[0].id)
+    await liner.record(shop.dataset.records_of(shop.calls[-1])[0].id)
 
 
 async def _directory(_: _Shop, liner: Tables, __: int) -> None:

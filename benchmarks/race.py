@@ -11,12 +11,12 @@ from benchmarks.contestants import Contestant
 from benchmarks.questions import QUESTIONS, Question
 from benchmarks.reading import Reader, Refused, TooMuch
 from benchmarks.table_reading import Incomplete
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from tests.fakes import FakeLiner
-from tests.support.token_count import tokens
+from tests.support.token_count import count_tokens
 
 LATENCY = 0.05
-"""Seconds that the make-believe Liner takes for each answer, as a near and healthy service would."""
+"""Seconds that the fake Liner takes for each answer, as a near and healthy service would."""
 SHOWN = ("name", "title", "description", "inputSchema")
 """What hosts show a model of a tool; of output schemas and annotations they make their own use."""
 
@@ -42,20 +42,20 @@ class Definitions:
     listed: int
 
 
-async def definitions(contestant: Contestant, world: World) -> Definitions:
-    async with contestant.opened(DemoLiner(world), None) as client:
+async def definitions(contestant: Contestant, dataset: Dataset) -> Definitions:
+    async with contestant.opened(DemoLiner(dataset), None) as client:
         listed = (await client.list_tools()).tools
         shown = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
         seen = [{name: tool[name] for name in SHOWN if name in tool} for tool in shown]
-        return Definitions(_price(seen), tokens(client.instructions or ""), _price(shown))
+        return Definitions(_price(seen), count_tokens(client.instructions or ""), _price(shown))
 
 
 def _price(tools: list[dict[str, Any]]) -> int:
-    return sum(tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in tools)
+    return sum(count_tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in tools)
 
 
 async def run(
-    contestant: Contestant, world: World, questions: Sequence[Question] = QUESTIONS, *, timing: bool = False
+    contestant: Contestant, dataset: Dataset, questions: Sequence[Question] = QUESTIONS, *, timing: bool = False
 ) -> dict[str, Outcome]:
     """Each question in a session of its own: nothing is remembered from the one before.
 
@@ -63,18 +63,18 @@ async def run(
     """
     found: dict[str, Outcome] = {}
     for question in questions:
-        liner = FakeLiner(world, latency=LATENCY if timing else 0)
+        liner = FakeLiner(dataset, latency=LATENCY if timing else 0)
         async with contestant.opened(liner, None if timing else 0) as client:
             await client.list_tools()
             reader = Reader(client)
-            failed = await _failure(contestant, question, reader, world)
+            failed = await _failure(contestant, question, reader, dataset)
             found[question.name] = Outcome(
                 reader.calls, reader.read, reader.written, len(liner.requests), reader.seconds, failed
             )
     return found
 
 
-async def _failure(contestant: Contestant, question: Question, reader: Reader, world: World) -> str:
+async def _failure(contestant: Contestant, question: Question, reader: Reader, dataset: Dataset) -> str:
     answer: Any
     try:
         answer = await contestant.ask(question, reader)
@@ -84,4 +84,4 @@ async def _failure(contestant: Contestant, question: Question, reader: Reader, w
         return "incomplete"
     except Refused as refused:
         answer = refused
-    return "" if question.right(world, answer) else "wrong"
+    return "" if question.right(dataset, answer) else "wrong"

@@ -10,7 +10,7 @@ from typing import Any
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
-from tests.support.token_count import tokens
+from tests.support.token_count import count_tokens
 
 WINDOW = 200_000
 """Tokens of answers that a model can hold: the context of today's usual models. Whoever needs more has failed."""
@@ -47,8 +47,8 @@ class Reader:
         assert isinstance(result, CallToolResult)
         text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
         self.calls += 1
-        self.read += tokens(text)
-        self.written += tokens(json.dumps(arguments, ensure_ascii=False, separators=(",", ":")))
+        self.read += count_tokens(text)
+        self.written += count_tokens(json.dumps(arguments, ensure_ascii=False, separators=(",", ":")))
         if self.read > WINDOW:
             raise TooMuch
         if result.is_error:

@@ -23,7 +23,7 @@ import anyio
 
 from benchmarks.load import LEGACY, MODERN, Caller, call, connect, succeeded
 from benchmarks.processes import Running, ours
-from tests.support.nginx import MISSING, NGINX, balanced
+from tests.support.nginx import MISSING, NGINX, run_nginx
 
 CALLS = 1_000
 CALLERS = 8
@@ -62,8 +62,8 @@ def main() -> None:
                 replicas = [stack.enter_context(ours("--demo")) for _ in range(2)]
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
                 origins = [replica.url.removesuffix("/mcp") for replica in replicas]
-                url = stack.enter_context(balanced(folder, origins, requests=("100000r/s", "10000"))) + "/mcp"
-                anyio.run(_asked, run, url, replicas[0], asked.calls)
+                url = stack.enter_context(run_nginx(folder, origins, requests=("100000r/s", "10000"))) + "/mcp"
+                anyio.run(_open_response, run, url, replicas[0], asked.calls)
             runs.append(run)
             print(_shown(run), flush=True)
     if asked.json:
@@ -71,7 +71,7 @@ def main() -> None:
     sys.exit(any(run.lost for run in runs))
 
 
-async def _asked(run: Run, url: str, replica: Running, calls: int) -> None:
+async def _open_response(run: Run, url: str, replica: Running, calls: int) -> None:
     request = call(url, "list_call_records", {"call_id": 7000102}, era=run.era)
     left = list(range(calls))
 

@@ -21,7 +21,7 @@ from benchmarks import calls, cold_start, many_calls, memory, prices, race, size
 from benchmarks.contestants import CONTESTANTS, Contestant
 from benchmarks.questions import QUESTIONS
 from benchmarks.reading import WINDOW
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 from tests.conftest import NOW
 
 FILE = Path(__file__).with_name("results.json")
@@ -82,13 +82,13 @@ def _costs(results: Results) -> dict[tuple[str, str], tuple[int, int]]:
     return found
 
 
-async def contestant_results(contestant: Contestant, world: World | None = None) -> Results:
+async def contestant_results(contestant: Contestant, dataset: Dataset | None = None) -> Results:
     """One contestant's definitions and outcomes; `outcomes` is None for one that this machine lacks."""
     told: Results = {"name": contestant.name, "what": contestant.what, "definitions": None, "outcomes": None}
     if contestant.takes_part:
-        world = World.generate(now=NOW) if world is None else world
-        told["definitions"] = asdict(await race.definitions(contestant, world))
-        told["outcomes"] = {name: _timeless(one) for name, one in (await race.run(contestant, world)).items()}
+        dataset = Dataset.generate(now=NOW) if dataset is None else dataset
+        told["definitions"] = asdict(await race.definitions(contestant, dataset))
+        told["outcomes"] = {name: _timeless(one) for name, one in (await race.run(contestant, dataset)).items()}
     return told
 
 
@@ -100,12 +100,12 @@ def _timeless(outcome: race.Outcome) -> dict[str, Any]:
 
 async def _times() -> Results:
     """Of each contestant and question: median, least and most seconds in tool calls."""
-    world = World.generate(now=NOW)
+    dataset = Dataset.generate(now=NOW)
     present = [contestant for contestant in CONTESTANTS if contestant.takes_part]
     runs: dict[str, list[dict[str, race.Outcome]]] = {contestant.name: [] for contestant in present}
     for _ in range(TIMED):
         for contestant in present:
-            runs[contestant.name].append(await race.run(contestant, world, timing=True))
+            runs[contestant.name].append(await race.run(contestant, dataset, timing=True))
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",

@@ -13,12 +13,12 @@ from mcp.types import CallToolResult, TextContent
 from benchmarks import race
 from benchmarks.contestants import OURS, PASSING
 from benchmarks.figures import Figure
-from liner_mcp.demo import Call, DemoLiner, World
+from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW
 from tests.support.account import ACCOUNT
-from tests.support.token_count import tokens
+from tests.support.token_count import count_tokens
 
 ROWS = 100
 
@@ -27,19 +27,21 @@ def compact(thing: Any) -> str:
     return json.dumps(thing, ensure_ascii=False, separators=(",", ":"))
 
 
-def texts_of(world: World, *, russian: bool) -> list[str]:
+def texts_of(dataset: Dataset, *, russian: bool) -> list[str]:
     """Ordinary summaries of this world in one language, 20 to 90 words long."""
-    texts = [record.summary for record in world.records.values() if record.id not in world.hostile.values()]
+    texts = [
+        record.summary for record in dataset.records.values() if record.id not in dataset.adversarial_records.values()
+    ]
     told = [text for text in texts if text and text.strip()]
     return [text for text in told if (sum("а" <= letter <= "я" for letter in text) > 200) is russian]
 
 
-def recorded_call(world: World, *, days: float, told: float) -> Call:
+def recorded_call(dataset: Dataset, *, days: float, told: float) -> Call:
     """A call with 100 records spread over `days`; `told` of them have a Russian summary."""
-    texts = texts_of(world, russian=True)
-    call = world.add_call(created_at=NOW - timedelta(days=days + 1))
+    texts = texts_of(dataset, russian=True)
+    call = dataset.add_call(created_at=NOW - timedelta(days=days + 1))
     for number in range(ROWS):
-        world.add_record(
+        dataset.add_record(
             call.id,
             summary=texts[number] if number % 10 < told * 10 else None,
             created_at=call.created_at + timedelta(days=days) * number / ROWS,
@@ -65,8 +67,8 @@ def roomy(liner: DemoLiner) -> Client:
 
 
 async def definitions() -> list[Figure]:
-    world = World.generate(now=NOW, calls=10, days=2)
-    ours, bare = [await race.definitions(contestant, world) for contestant in (OURS, PASSING)]
+    dataset = Dataset.generate(now=NOW, calls=10, days=2)
+    ours, bare = [await race.definitions(contestant, dataset) for contestant in (OURS, PASSING)]
     everything = "all that tools/list says, with output schemas and annotations, which hosts rarely show a model"
     return [
         Figure("definitions of all tools", ours.tools, 1_500, "tokens", bare=bare.tools, exact=True),
@@ -78,15 +80,15 @@ async def definitions() -> list[Figure]:
 async def found_calls() -> list[Figure]:
     """Found calls: the rows themselves, and the whole answer with names, window and cursor."""
     found: list[Figure] = []
-    liner = DemoLiner(World.generate(now=NOW))
+    liner = DemoLiner(Dataset.generate(now=NOW))
     async with roomy(liner) as client, PASSING.opened(liner, 0) as bare:
         window = {"created_from": "2026-11-18T21:00:00Z", "created_to": "2026-11-19T20:59:59Z"}
-        orders = [order.id for order in liner.world.orders]
-        raw = tokens(await text_of(bare, "list_calls", **window, order_ids=orders, limit=ROWS)) / ROWS
+        orders = [order.id for order in liner.dataset.orders]
+        raw = count_tokens(await text_of(bare, "list_calls", **window, order_ids=orders, limit=ROWS)) / ROWS
         for name, since, bar in (("one day", "yesterday", 22), ("many days", "-10d", 30)):
             answer = json.loads(await text_of(client, "find_calls", since=since, limit=ROWS))
-            whole = tokens(compact(answer)) / ROWS
-            value = tokens(compact(answer["rows"])) / ROWS
+            whole = count_tokens(compact(answer)) / ROWS
+            value = count_tokens(compact(answer["rows"])) / ROWS
             note = f"the whole answer, its names and cursor included: {whole:.1f}"
             found.append(Figure(f"a found call, {name}", value, bar, "tokens", note, bare=raw, exact=True))
     return found
@@ -94,22 +96,22 @@ async def found_calls() -> list[Figure]:
 
 async def listed_records() -> list[Figure]:
     """The records of one call, with summaries and without."""
-    world = World.generate(now=NOW)
-    many_days, one_day = recorded_call(world, days=30, told=1), recorded_call(world, days=0.3, told=0.7)
-    liner = DemoLiner(world)
+    dataset = Dataset.generate(now=NOW)
+    many_days, one_day = recorded_call(dataset, days=30, told=1), recorded_call(dataset, days=0.3, told=0.7)
+    liner = DemoLiner(dataset)
     found: list[Figure] = []
     async with roomy(liner) as client, PASSING.opened(liner, 0) as bare:
         for name, call, bar in (("many days", many_days, 30), ("one day", one_day, 22)):
             page = await text_of(client, "list_call_records", call_id=call.id, limit=ROWS, summary_chars=0)
-            raw = tokens(await text_of(bare, "list_call_records", call_id=call.id, limit=ROWS))
+            raw = count_tokens(await text_of(bare, "list_call_records", call_id=call.id, limit=ROWS))
             what = f"a listed record without summary, {name}"
-            found.append(Figure(what, tokens(page) / ROWS, bar, "tokens", bare=raw / ROWS, exact=True))
-        beside = tokens(await text_of(bare, "list_call_records", call_id=many_days.id, limit=ROWS))
+            found.append(Figure(what, count_tokens(page) / ROWS, bar, "tokens", bare=raw / ROWS, exact=True))
+        beside = count_tokens(await text_of(bare, "list_call_records", call_id=many_days.id, limit=ROWS))
         for chars, bar in ((160, 0.45), (0, 0.20)):
             page = await text_of(client, "list_call_records", call_id=many_days.id, limit=ROWS, summary_chars=chars)
             what = f"a page of {ROWS} records, summary_chars={chars}, to Liner's page"
-            note = f"{tokens(page):,} to {beside:,} tokens"
-            found.append(Figure(what, tokens(page) / beside, bar, "", note, exact=True))
+            note = f"{count_tokens(page):,} to {beside:,} tokens"
+            found.append(Figure(what, count_tokens(page) / beside, bar, "", note, exact=True))
     return found
 
 

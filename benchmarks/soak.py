@@ -26,12 +26,12 @@ import anyio
 from mcp import Client
 
 from liner_mcp.liner.request_metrics import Attempt
-from liner_mcp.server.audit_log import Entry
+from liner_mcp.server.audit_log import AuditEntry
 from tests.fakes import FAULTS, FakeLiner, Fault, Share
-from tests.fakes.faults import Bomb, Grows, Huge, Latency, Shrinks, Slow, What, occurs
-from tests.fault_matrix.client import ask, asking, in_process, serving
-from tests.fault_matrix.oracle import Wrong, judged
-from tests.fault_matrix.scenario import Question, Scene, make_scene
+from tests.fakes.faults import Bomb, FaultKind, Grows, Huge, Latency, Shrinks, Slow, occurs
+from tests.fault_matrix.client import client_for, in_process, send, server_for
+from tests.fault_matrix.oracle import WrongAnswer, check_outcome
+from tests.fault_matrix.scenario import Request, Scenario, make_scenario
 
 KEPT = Path(__file__).parent / "soak.json"
 CALLS = 2_000
@@ -53,26 +53,26 @@ class Saved:
     """Retries, and the requests that were not made because another one or the cache answered."""
 
     retries: int = 0
-    shared: int = 0
-    kept: int = 0
+    deduplicated: int = 0
+    cache_hits: int = 0
 
-    def attempting(self, attempt: Attempt) -> AbstractContextManager[object]:
+    def on_attempt(self, attempt: Attempt) -> AbstractContextManager[object]:
         """Count an attempt that is not the first."""
         self.retries += attempt.number > 1
         return nullcontext()
 
-    def sent(self, attempt: Attempt) -> None:
+    def on_request_end(self, attempt: Attempt) -> None:
         """Requests are counted by the fake Liner."""
 
-    def over(self, entry: Entry) -> None:
+    def on_end(self, entry: AuditEntry) -> None:
         """Add what one call saved."""
-        self.shared += entry.spent.shared
-        self.kept += entry.spent.kept
+        self.deduplicated += entry.counts.deduplicated
+        self.cache_hits += entry.counts.cache_hits
 
 
 def mixed_faults(seed: int = SEED) -> list[Fault]:
     """All kinds, together about `SHARE` of the requests; each kind draws for itself."""
-    kinds: list[What] = [
+    kinds: list[FaultKind] = [
         what for name, what in FAULTS.items() if name not in _PAUSES and not isinstance(what, _LEFT_OUT)
     ]
     weights = [0.1 if isinstance(what, _RARE) else 1.0 for what in kinds]
@@ -85,10 +85,10 @@ def mixed_faults(seed: int = SEED) -> list[Fault]:
 
 async def run() -> dict[str, Any]:
     """Ask everything, and count."""
-    scene = await make_scene()
-    liner = FakeLiner(scene.world, faults=mixed_faults())
+    scene = await make_scenario()
+    liner = FakeLiner(scene.dataset, faults=mixed_faults())
     draw = Random(SEED)
-    questions = [draw.choice(scene.questions) for _ in range(CALLS)]
+    questions = [draw.choice(scene.requests) for _ in range(CALLS)]
     verdicts: Counter[str] = Counter()
     wrong: list[str] = []
     await _warm(scene)
@@ -97,7 +97,7 @@ async def run() -> dict[str, Any]:
     started = time.perf_counter()
     for first in range(0, CALLS, REFRESH):
         batch = iter(questions[first : first + REFRESH])
-        server = serving(liner, transport=in_process(liner), watcher=saved, deadline_seconds=DEADLINE_SECONDS)
+        server = server_for(liner, transport=in_process(liner), observer=saved, deadline_seconds=DEADLINE_SECONDS)
         async with Client(server, raise_exceptions=True) as client, anyio.create_task_group() as group:
             for _ in range(AT_ONCE):
                 group.start_soon(_asker, client, batch, verdicts, wrong)
@@ -118,8 +118,8 @@ async def run() -> dict[str, Any]:
         "liner_requests": len(liner.requests),
         "spoilt_requests": spoilt,
         "retries": saved.retries,
-        "saved_by_sharing": saved.shared,
-        "saved_by_keeping": saved.kept,
+        "saved_by_sharing": saved.deduplicated,
+        "saved_by_keeping": saved.cache_hits,
         "seconds": round(seconds, 1),
         "memory_warm_mb": round(resident[0], 1),
         "memory_end_mb": round(resident[-1], 1),
@@ -131,11 +131,11 @@ async def run() -> dict[str, Any]:
     }
 
 
-async def _asker(client: Client, batch: Iterator[Question], verdicts: Counter[str], wrong: list[str]) -> None:
+async def _asker(client: Client, batch: Iterator[Request], verdicts: Counter[str], wrong: list[str]) -> None:
     for question in batch:
         try:
-            verdict = judged(await ask(client, question.asked), question.judge_for(0))
-        except Wrong as error:
+            verdict = check_outcome(await send(client, question.request), question.check_for(0))
+        except WrongAnswer as error:
             verdict = "wrong"
             wrong.append(f"{question.name}: {error}"[:300])
         except TimeoutError:
@@ -143,20 +143,20 @@ async def _asker(client: Client, batch: Iterator[Question], verdicts: Counter[st
         verdicts[verdict] += 1
 
 
-async def _warm(scene: Scene) -> None:
+async def _warm(scene: Scenario) -> None:
     """Several questions at once under every kind of fault, so that the largest bodies that are ever held were held."""
     for what in FAULTS.values():
-        liner = FakeLiner(scene.world, faults=[Fault(what)])
-        server = asking(liner, transport=in_process(liner), deadline_seconds=1)
+        liner = FakeLiner(scene.dataset, faults=[Fault(what)])
+        server = client_for(liner, transport=in_process(liner), deadline_seconds=1)
         async with server as client, anyio.create_task_group() as group:
-            for question in scene.questions[:AT_ONCE]:
-                group.start_soon(ask, client, question.asked)
+            for question in scene.requests[:AT_ONCE]:
+                group.start_soon(send, client, question.request)
 
 
 def _spoilt(liner: FakeLiner) -> int:
     """How many requests were struck: each kind draws by the number of the request alone."""
     faults = list(liner.faults)
-    return sum(any(occurs(fault.often, n) for fault in faults) for n in range(1, len(liner.requests) + 1))
+    return sum(any(occurs(fault.frequency, n) for fault in faults) for n in range(1, len(liner.requests) + 1))
 
 
 def _resident_mb() -> float:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from liner_mcp.calls.time_window import Zone
-from liner_mcp.errors import DeadlinePassed, LinerMcpError
+from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.event_loop import Turns
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.names.directory import Directory
-from liner_mcp.recent_ids import Recent
+from liner_mcp.recent_ids import RecentIds
 from liner_mcp.recordings.download import AudioClient
-from liner_mcp.text.mask import shown, shown_steps
+from liner_mcp.text.mask import mask, shown_steps
+from liner_mcp.timezone import Zone
 
 
 def utc_now() -> datetime:
@@ -22,9 +22,9 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class AppContext:
     """One per process, or per kind of caller, shared by all tools. `audio` is None where recordings are not given out,
-    and `no_audio` says why.
+    and `audio_unavailable_reason` says why.
 
     `now` is the clock by which day words are read.
     """
@@ -35,19 +35,19 @@ class Desk:
     show_phones: bool = False
     audio: AudioClient | None = None
     show_audio_links: bool = False
-    no_audio: str = "Audio is switched off on this server (LINER_AUDIO=off)."
+    audio_unavailable_reason: str = "Audio is switched off on this server (LINER_AUDIO=off)."
     now: Callable[[], datetime] = utc_now
-    recent_calls: Recent = field(default_factory=Recent)
-    recent_records: Recent = field(default_factory=Recent)
+    recent_calls: RecentIds = field(default_factory=RecentIds)
+    recent_records: RecentIds = field(default_factory=RecentIds)
     turns: Turns = field(default_factory=Turns)
 
-    def reason(self, error: LinerMcpError) -> str:
+    def stop_reason(self, error: LinerMcpError) -> str:
         """Why a reading stopped early, as a sentence beside others: what to do next is theirs to say."""
-        return "Time was up." if isinstance(error, DeadlinePassed) else self.shown(str(error))
+        return "Time was up." if isinstance(error, DeadlineExceeded) else self.mask(str(error))
 
-    def shown(self, text: str) -> str:
+    def mask(self, text: str) -> str:
         """A short text from Liner as a reader may see it. It was cleaned when it was decoded; cutting comes after."""
-        return shown(text, show_phones=self.show_phones)
+        return mask(text, show_phones=self.show_phones)
 
     async def masked(self, text: str) -> str:
         """The same for a text of any length, which holds neither other requests nor the caller's deadline."""

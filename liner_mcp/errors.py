@@ -17,13 +17,13 @@ length.
     │   ├── LinerUnavailable      Liner failed (5xx)
     │   ├── CircuitOpen           Liner failed so often that it is left alone for a moment
     │   ├── RateLimited           Liner asks to wait
-    │   ├── UnreadableAnswer      the answer is not what Liner documents
+    │   ├── InvalidResponse      the answer is not what Liner documents
     │   ├── AudioUnavailable      a recording's file cannot be had (now, or any more)
     │   └── AudioRefused          a recording's file is not one that we fetch or pass on
-    └── RoadError               the way to Liner
+    └── NetworkError               the way to Liner
         ├── Unreachable           no connection, or it broke, or it was too slow
         ├── ConnectionClosed      we closed it ourselves meanwhile
-        └── DeadlinePassed        the time of one tool call is used up
+        └── DeadlineExceeded        the time of one tool call is used up
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class RateLimited(LinerError):
         self.retry_after = retry_after
 
 
-class UnreadableAnswer(LinerError):
+class InvalidResponse(LinerError):
     """The answer is not the documented JSON: a proxy's page, a broken body, a missing promised field."""
 
 
@@ -101,21 +101,21 @@ class AudioRefused(LinerError):
     """A recording's link or file is not let through: its address, its size, its format."""
 
 
-class RoadError(LinerMcpError):
+class NetworkError(LinerMcpError):
     """Neither side is at fault: the way between them is."""
 
 
-class Unreachable(RoadError):
-    """No connection, a broken one, or an answer that took too long. `passing` says whether a retry may help."""
+class Unreachable(NetworkError):
+    """No connection, a broken one, or an answer that took too long. `transient` says whether a retry may help."""
 
-    def __init__(self, message: str, *, passing: bool = True) -> None:
+    def __init__(self, message: str, *, transient: bool = True) -> None:
         super().__init__(message)
-        self.passing = passing
+        self.transient = transient
 
 
-class ConnectionClosed(RoadError):
+class ConnectionClosed(NetworkError):
     """The connections to Liner were closed here while something was asked: the server is ending."""
 
 
-class DeadlinePassed(RoadError):
+class DeadlineExceeded(NetworkError):
     """The time that one tool call may take is used up and there is nothing to show."""

@@ -13,12 +13,12 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
-REQUESTS, AUDIT = "liner_mcp.requests", "liner_mcp.audit"
+REQUEST_LOGGER, AUDIT_LOGGER = "liner_mcp.requests", "liner_mcp.audit"
 
-Log = Literal["off", "json", "debug"]
+LogMode = Literal["off", "json", "debug"]
 
 
-class JsonLine(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """A record's `line` with the time before it; a warning of the program becomes an event `message`.
 
     An exception is told by its class: its text and its trace may hold a question or an answer.
@@ -34,7 +34,7 @@ class JsonLine(logging.Formatter):
         return json.dumps({"time": moment.replace("+00:00", "Z"), **line})
 
 
-def write_log(log: Log, first: str = "") -> None:
+def configure_logging(log: LogMode, first: str = "") -> None:
     """Write every log of this process as JSON lines: requests, audit and warnings; with `debug` also probes.
 
     Called before anything else configures logging; `off` leaves all as it is, which is warnings as plain text.
@@ -43,9 +43,9 @@ def write_log(log: Log, first: str = "") -> None:
     if log == "off":
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLine())
+    handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for name in (REQUESTS, AUDIT):
+    for name in (REQUEST_LOGGER, AUDIT_LOGGER):
         logging.getLogger(name).setLevel(logging.DEBUG if log == "debug" else logging.INFO)
     if first:
         logging.getLogger("liner_mcp").warning("%s", first)

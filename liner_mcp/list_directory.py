@@ -6,61 +6,61 @@ from collections.abc import Sequence
 from typing import Any
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.answer.table import Draft, Row, Shown, Written, write
-from liner_mcp.context import Desk
+from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, Row, render_within_budget
+from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.input_limits import MAX_TEXT
-from liner_mcp.names.directory import NAME_CHARACTERS, Entry, Kind, by_name
-from liner_mcp.names.matching import contains, folded
-from liner_mcp.text.mask import echoed
+from liner_mcp.names.directory import MAX_NAME_CHARACTERS, DirectoryEntry, Kind, name_key
+from liner_mcp.names.matching import contains, normalize_name
+from liner_mcp.text.mask import quote_input
 
 LIST_DIRECTORY = "list_directory"
 # Beside id and name, what tells entries apart, in the order of `Entry.told`.
-TOLD: dict[Kind, tuple[str, ...]] = {
+DETAIL_COLUMNS: dict[Kind, tuple[str, ...]] = {
     "orders": ("code",),
     "agents": ("role", "active", "groups"),
     "agent_groups": ("english_name", "agents"),
     "call_statuses": ("code", "lead_status"),
     "lead_statuses": ("code", "category"),
 }
-PAGE_ENTRIES = 200  # hundreds of agents are browsed by query, not by page
+MAX_PAGE_ENTRIES = 200  # hundreds of agents are browsed by query, not by page
 
 
 async def list_directory(
-    desk: Desk, *, kind: Kind | None, query: str | None, cursor: str | None, budget: int
-) -> Written:
+    context: AppContext, *, kind: Kind | None, query: str | None, cursor: str | None, budget: int
+) -> Answer:
     """The entries of a dictionary whose name has `query` in it or whose id it is, by name, within `budget` bytes.
 
     Raises: InvalidArgument for an unusable cursor; what the Liner client raises when the dictionary cannot be read.
     """
-    kind, query, after = _place(kind, query, cursor)
-    entries = await desk.directory.entries(kind)
-    groups = await _groups(desk) if kind == "agents" else ()
-    wanted = folded(query or "")
+    kind, query, after = _parse_cursor(kind, query, cursor)
+    entries = await context.directory.entries(kind)
+    groups = await _groups(context) if kind == "agents" else ()
+    wanted = normalize_name(query or "")
     found = [
         entry
         for entry in entries
-        if not wanted or wanted == str(entry.id) or any(contains(wanted, text) for text in _texts(entry))
+        if not wanted or wanted == str(entry.id) or any(contains(wanted, text) for text in _searchable_names(entry))
     ]
-    left = [entry for entry in found if after is None or by_name(entry) > after]
-    whole = desk.directory.whole(kind)
-    rows = [_row(entry, kind, groups) for entry in left[:PAGE_ENTRIES]]
+    left = [entry for entry in found if after is None or name_key(entry) > after]
+    whole = context.directory.is_complete(kind)
+    rows = [_row(entry, kind, groups) for entry in left[:MAX_PAGE_ENTRIES]]
 
-    def page(shown: Shown) -> dict[str, Any]:
-        more = shown.blocks < len(left)
+    def page(extent: PageExtent) -> dict[str, Any]:
+        more = extent.blocks < len(left)
         members: dict[str, Any] = {"complete": not more and whole}
         if whole:
             members["total"] = len(found)
         if more:
-            last = left[shown.blocks - 1]
+            last = left[extent.blocks - 1]
             members["next_cursor"] = encode_cursor(
-                LIST_DIRECTORY, {"kind": kind, "query": query, "after": by_name(last)}
+                LIST_DIRECTORY, {"kind": kind, "query": query, "after": name_key(last)}
             )
         return members
 
-    draft = Draft(
-        asked={"kind": kind, **({"query": echoed(query, NAME_CHARACTERS)} if query else {})},
-        columns=("id", "name", *TOLD[kind]),
+    draft = AnswerDraft(
+        asked={"kind": kind, **({"query": quote_input(query, MAX_NAME_CHARACTERS)} if query else {})},
+        columns=("id", "name", *DETAIL_COLUMNS[kind]),
         blocks=[[row] for row in rows],
         page=page,
         names=lambda _: {},
@@ -71,42 +71,48 @@ async def list_directory(
             *(["Agent groups could not be read from Liner, so groups is empty."] if groups is None else []),
         ],
     )
-    return write(draft, budget)
+    return render_within_budget(draft, budget)
 
 
-async def _groups(desk: Desk) -> tuple[Entry, ...] | None:
+async def _groups(context: AppContext) -> tuple[DirectoryEntry, ...] | None:
     """The groups that agents belong to; None when they cannot be read, which costs a column and not the answer."""
     try:
-        return await desk.directory.entries("agent_groups")
+        return await context.directory.entries("agent_groups")
     except LinerMcpError:
         return None
 
 
-def _place(kind: Kind | None, query: str | None, cursor: str | None) -> tuple[Kind, str | None, tuple[str, int] | None]:
+def _parse_cursor(
+    kind: Kind | None, query: str | None, cursor: str | None
+) -> tuple[Kind, str | None, tuple[str, int] | None]:
     if cursor is None:
         if kind is None:
-            raise InvalidArgument(f"kind is missing: it is one of {', '.join(TOLD)}.")
+            raise InvalidArgument(f"kind is missing: it is one of {', '.join(DETAIL_COLUMNS)}.")
         return kind, query, None
     state = decode_cursor(LIST_DIRECTORY, cursor)
     try:
         name, last = state["after"]
         after = (str(name), int(last))
-        told_kind, told_query = state["kind"], state["query"]
-        if not isinstance(told_query, str | None) or len(told_query or "") > MAX_TEXT or told_kind not in TOLD:
-            raise TypeError(told_query)
+        cursor_kind, cursor_query = state["kind"], state["query"]
+        if (
+            not isinstance(cursor_query, str | None)
+            or len(cursor_query or "") > MAX_TEXT
+            or cursor_kind not in DETAIL_COLUMNS
+        ):
+            raise TypeError(cursor_query)
     except (KeyError, TypeError, ValueError, OverflowError):
         raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
-    if kind not in (None, told_kind) or (query is not None and query != told_query):
-        raise InvalidArgument(f"cursor belongs to another listing, of {told_kind}. Ask without it to begin anew.")
-    return told_kind, told_query, after
+    if kind not in (None, cursor_kind) or (query is not None and query != cursor_query):
+        raise InvalidArgument(f"cursor belongs to another listing, of {cursor_kind}. Ask without it to begin anew.")
+    return cursor_kind, cursor_query, after
 
 
-def _texts(entry: Entry) -> list[str]:
-    return [folded(text) for text in (entry.name, *entry.also) if text]
+def _searchable_names(entry: DirectoryEntry) -> list[str]:
+    return [normalize_name(text) for text in (entry.name, *entry.aliases) if text]
 
 
-def _row(entry: Entry, kind: Kind, groups: Sequence[Entry] | None) -> Row:
+def _row(entry: DirectoryEntry, kind: Kind, groups: Sequence[DirectoryEntry] | None) -> Row:
     if kind != "agents":
-        return (entry.id, entry.name, *entry.told)
+        return (entry.id, entry.name, *entry.details)
     belongs = ", ".join(group.name for group in groups or () if entry.id in group.members)
-    return (entry.id, entry.name, *entry.told, belongs or None)
+    return (entry.id, entry.name, *entry.details, belongs or None)

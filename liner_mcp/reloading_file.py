@@ -20,19 +20,19 @@ from liner_mcp.files import reason
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Stamp = tuple[int, ...]
+FileStamp = tuple[int, ...]
 
 MAX_FILE_BYTES = 1_000_000  # ten thousand lines; more is another file
 
 
-class BrokenFile(ValueError):
+class InvalidFile(ValueError):
     """The content cannot be used. The message is the end of a sentence about the file, and names the place."""
 
 
-class WatchedFile(Generic[T]):
+class ReloadingFile(Generic[T]):
     """What `read` makes of the file that a setting names.
 
-    `variable` names it in sentences; `look` is shown the file's rights when they are new.
+    `variable` names it in sentences; `check_mode` is shown the file's rights when they are new.
     Raises: SettingsError, when it is made, for a file that cannot be used.
     """
 
@@ -42,14 +42,14 @@ class WatchedFile(Generic[T]):
         path: Path,
         read: Callable[[bytes], T],
         *,
-        look: Callable[[int], None] | None = None,
+        check_mode: Callable[[int], None] | None = None,
     ) -> None:
         self._variable = variable
         self._read = read
-        self._look = look
-        self._stamp: Stamp | None = None
+        self._check_mode = check_mode
+        self._stamp: FileStamp | None = None
         self._mode: int | None = None
-        self._trouble: str | None = None
+        self._last_error: str | None = None
         try:
             self._path = path.expanduser()
             self._content = self._load()
@@ -61,38 +61,38 @@ class WatchedFile(Generic[T]):
         try:
             if _stamp(self._path.stat()) != self._stamp:
                 self._content = self._load()
-                if self._trouble is not None:
-                    self._trouble = None
+                if self._last_error is not None:
+                    self._last_error = None
                     logger.warning("%s can be used again, and is in force.", self._variable)
         except (OSError, ValueError) as error:
             trouble = _trouble(error)
-            if trouble != self._trouble:
-                self._trouble = trouble
+            if trouble != self._last_error:
+                self._last_error = trouble
                 logger.warning("%s cannot be used: %s. What it said before stays in force.", self._variable, trouble)
         return self._content
 
     def _load(self) -> T:
         if not stat.S_ISREG(self._path.stat().st_mode):
-            raise BrokenFile("it is not a file")  # opening a pipe would wait for somebody to write
+            raise InvalidFile("it is not a file")  # opening a pipe would wait for somebody to write
         with self._path.open("rb") as file:
             status = os.fstat(file.fileno())
             content = file.read(MAX_FILE_BYTES + 1)
         # What was read and is broken stays so until the file changes; what could not be read is tried again.
         self._stamp = _stamp(status)
         if len(content) > MAX_FILE_BYTES:
-            raise BrokenFile(f"it has more than {MAX_FILE_BYTES:,} bytes")
+            raise InvalidFile(f"it has more than {MAX_FILE_BYTES:,} bytes")
         made = self._read(content)
         mode = stat.S_IMODE(status.st_mode)
-        if self._look is not None and os.name == "posix" and mode != self._mode:
+        if self._check_mode is not None and os.name == "posix" and mode != self._mode:
             self._mode = mode
-            self._look(mode)
+            self._check_mode(mode)
         return made
 
 
-def _stamp(status: os.stat_result) -> Stamp:
+def _stamp(status: os.stat_result) -> FileStamp:
     # The change time notices rights and a copied modification time.
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev
 
 
 def _trouble(error: Exception) -> str:
-    return str(error) if isinstance(error, BrokenFile) else f"it cannot be read ({reason(error)})"
+    return str(error) if isinstance(error, InvalidFile) else f"it cannot be read ({reason(error)})"

@@ -19,20 +19,20 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.files import reason
-from liner_mcp.urls import allowed_host, allowed_origin, https_address, liner_origin
+from liner_mcp.urls import allowed_host, allowed_origin, https_address, parse_liner_origin
 
 PREFIX = "LINER_"
 # The fields that say which Liner is asked and with which token.
 ACCOUNT = ("api_host", "api_token", "api_token_file")
 DEMO_NOTICE = "DEMO: all data is invented; no Liner account is used."
-# Where the in-process make-believe Liner is "reached". Loopback, so that the rules for plain http hold for it too.
+# Where the in-process fake Liner is "reached". Loopback, so that the rules for plain http hold for it too.
 DEMO_HOST = "http://127.0.0.1"
-DEMO_TOKEN = "demo"  # noqa: S105 - the make-believe Liner's only token, a public word
+DEMO_TOKEN = "demo"  # noqa: S105 - the fake Liner's only token, a public word
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # scope-token, RFC 6749 section 3.3
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
-Listed = Annotated[tuple[str, ...] | None, NoDecode]
+CommaSeparated = Annotated[tuple[str, ...] | None, NoDecode]
 """Words with commas between them, as a person writes them into a variable."""
 
 
@@ -56,10 +56,10 @@ class Settings(BaseSettings):
     mcp_log: Literal["off", "json", "debug"] | None = None
 
     # Only for `serve --http`.
-    mcp_allowed_hosts: Listed = None
-    mcp_allowed_origins: Listed = None
+    mcp_allowed_hosts: CommaSeparated = None
+    mcp_allowed_origins: CommaSeparated = None
     mcp_path_prefix: str | None = None
-    mcp_trusted_proxies: Listed = None
+    mcp_trusted_proxies: CommaSeparated = None
     mcp_requests_per_minute: int = Field(default=600, ge=0, le=1_000_000)
     mcp_tokens_file: Path | None = None
     mcp_oauth_issuer: str | None = None
@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     @field_validator("api_host")
     @classmethod
     def _host(cls, value: str | None) -> str | None:
-        return None if value is None else liner_origin(value)
+        return None if value is None else parse_liner_origin(value)
 
     @field_validator("timezone")
     @classmethod
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     @field_validator("api_token")
     @classmethod
     def _token(cls, value: SecretStr | None) -> SecretStr | None:
-        return None if value is None else SecretStr(_usable_token(value.get_secret_value()))
+        return None if value is None else SecretStr(_validate_token(value.get_secret_value()))
 
     @field_validator("mcp_allowed_hosts", "mcp_allowed_origins", "mcp_trusted_proxies", mode="before")
     @classmethod
@@ -250,7 +250,7 @@ class Settings(BaseSettings):
         if not text:
             raise SettingsError("LINER_API_TOKEN_FILE is empty. Put the integration token made in Liner into it.")
         try:
-            return SecretStr(_usable_token(text))
+            return SecretStr(_validate_token(text))
         except ValueError as error:
             raise SettingsError(f"LINER_API_TOKEN_FILE: {error}.") from None
 
@@ -278,7 +278,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def _usable_token(text: str) -> str:
+def _validate_token(text: str) -> str:
     token = text.strip()
     # A header value: anything else would be refused by the HTTP library with the token in its error.
     if not token.isascii() or not token.isprintable() or " " in token:

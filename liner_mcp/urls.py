@@ -64,7 +64,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def liner_origin(host: str) -> str:
+def parse_liner_origin(host: str) -> str:
     """`https://host[:port]` from what a person writes; plain http only for loopback.
 
     Raises: ValueError with the reason.
@@ -94,7 +94,7 @@ def https_address(text: str, example: str) -> str:
 def allowed_host(text: str) -> str:
     """A host as the Host header has it: a name or an address, with a port or without. Raises: ValueError."""
     url = parse_url(f"//{text}")
-    if url is None or url.netloc != text or "@" in text or not _is_host(url):
+    if url is None or url.netloc != text or "@" in text or not is_host_name(url):
         raise ValueError("it takes host names as clients write them, such as calls.example.com or 10.0.0.5:8080")
     return _host_and_port((url.hostname or "").removesuffix("."), url.port)
 
@@ -110,7 +110,7 @@ def allowed_origin(text: str) -> str:
 
 def _checked(text: str, example: str) -> SplitResult:
     url = parse_url(text)
-    if url is None or url.scheme not in DEFAULT_PORTS or not _is_host(url) or any(c.isspace() for c in text):
+    if url is None or url.scheme not in DEFAULT_PORTS or not is_host_name(url) or any(c.isspace() for c in text):
         raise ValueError(f"it is not an address such as {example}")
     if url.username is not None:
         raise ValueError("it must not hold a user name or password")
@@ -126,7 +126,7 @@ def _host_and_port(host: str, port: int | None) -> str:
     return bracketed(host) + ("" if port is None else f":{port}")
 
 
-def _is_host(url: SplitResult) -> bool:
+def is_host_name(url: SplitResult) -> bool:
     name = url.hostname or ""
     if ":" in name:
         return True  # IPv6 in brackets, checked where the address was taken apart

@@ -1,4 +1,4 @@
-"""What every test may use: an event loop, a clean environment, the make-believe Liner, a session with our server."""
+"""What every test may use: an event loop, a clean environment, the fake Liner, a session with our server."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 from pydantic import TypeAdapter
 
-from liner_mcp.answer.table import Answer
-from liner_mcp.demo import World
+from liner_mcp.answer.table import AnswerSchema
+from liner_mcp.demo import Dataset
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.fakes import FakeLiner
 from tests.support.account import ACCOUNT
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
-"""When the make-believe calls end: every test sees the same forty days."""
+"""When the generated calls end: every test sees the same forty days."""
 
 # The same examples for everybody and every time: a failure comes from a change. `--hypothesis-profile search` looks for
 # examples that nobody has seen, ten times as many. Neither is given a time, for machines differ.
@@ -48,7 +48,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def fits(structure: Any, published: Mapping[str, Any] | None, answer: type = Answer) -> None:
+def assert_fits_schema(structure: Any, published: Mapping[str, Any] | None, answer: type = AnswerSchema) -> None:
     """The structure of a result fits the schema that its tool publishes, and the closer one that we hold it to."""
     assert published is not None
     jsonschema.validate(structure, published)
@@ -56,7 +56,7 @@ def fits(structure: Any, published: Mapping[str, Any] | None, answer: type = Ans
 
 
 @pytest.fixture
-def nameless_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def network_without_dns(monkeypatch: pytest.MonkeyPatch) -> None:
     """No name is known, and that is said at once: a real network may take seconds."""
 
     def unknown(*_: object, **__: object) -> None:
@@ -66,15 +66,15 @@ def nameless_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def world() -> World:
-    """The default make-believe call centre. Shared: tests that add to it make their own."""
-    return World.generate(now=NOW)
+def dataset() -> Dataset:
+    """The default generated call centre. Shared: tests that add to it make their own."""
+    return Dataset.generate(now=NOW)
 
 
 @pytest.fixture
-def liner(world: World) -> FakeLiner:
-    """A make-believe Liner over the shared world; its options may be changed."""
-    return FakeLiner(world)
+def liner(dataset: Dataset) -> FakeLiner:
+    """A fake Liner over the shared world; its options may be changed."""
+    return FakeLiner(dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +83,21 @@ class Session:
 
     client: Client
 
-    async def ask(self, tool: str, **arguments: Any) -> CallToolResult:
+    async def call(self, tool: str, **arguments: Any) -> CallToolResult:
         result = await self.client.call_tool(tool, arguments)
         assert isinstance(result, CallToolResult)
         return result
 
     async def answer(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """The structured answer of a call that must succeed."""
-        result = await self.ask(tool, **arguments)
+        result = await self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
         assert result.structured_content is not None
         return result.structured_content
 
     async def refusal(self, tool: str, **arguments: Any) -> str:
         """The sentence of a call that must fail."""
-        result = await self.ask(tool, **arguments)
+        result = await self.call(tool, **arguments)
         assert result.is_error, text_of(result)
         return text_of(result)
 
@@ -109,11 +109,11 @@ def text_of(result: CallToolResult) -> str:
     return block.text
 
 
-Connect = Callable[..., AbstractAsyncContextManager[Session]]
+OpenSession = Callable[..., AbstractAsyncContextManager[Session]]
 
 
 @pytest.fixture(params=["auto", "legacy"])
-def connect(request: pytest.FixtureRequest, liner: FakeLiner) -> Connect:
+def connect(request: pytest.FixtureRequest, liner: FakeLiner) -> OpenSession:
     """Open a session with our server in one protocol era; `settings` are fields of `Settings`, `app` another Liner."""
 
     @asynccontextmanager

@@ -18,7 +18,7 @@ from benchmarks.questions.asking import THIS_MONTH
 from benchmarks.raw_reading import RawLiner, days
 from benchmarks.reading import WINDOW, Reader, Refused
 from benchmarks.table_reading import Tables
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 
 pytestmark = pytest.mark.anyio
 
@@ -40,9 +40,9 @@ def test_every_table_stands_in_some_document() -> None:
 
 @pytest.mark.parametrize("contestant", TAKING_PART, ids=lambda contestant: contestant.name)
 async def test_the_twenty_questions_cost_what_is_told_and_are_right_or_wrong_as_told(
-    contestant: Contestant, world: World
+    contestant: Contestant, dataset: Dataset
 ) -> None:
-    now = {"contestants": [await results.contestant_results(contestant, world)]}
+    now = {"contestants": [await results.contestant_results(contestant, dataset)]}
     assert gates.passed(now, KEPT) == [], REFRESH
     assert len(now["contestants"][0]["outcomes"]) == 20
 
@@ -59,15 +59,15 @@ async def test_figures_that_are_the_same_everywhere_are_the_kept_ones() -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
-async def test_a_question_takes_no_other_answer_for_right(question: Question, world: World) -> None:
-    async with PASSING.opened(DemoLiner(world), 0) as client:
+async def test_a_question_takes_no_other_answer_for_right(question: Question, dataset: Dataset) -> None:
+    async with PASSING.opened(DemoLiner(dataset), 0) as client:
         reader = Reader(client)
         answer: Any = Refused("no such call")
         if question.name != "unknown call":
             answer = await PASSING.ask(question, reader)
-            assert question.right(world, answer)
+            assert question.right(dataset, answer)
     for other in _spoilt(answer):
-        assert not question.right(world, other)
+        assert not question.right(dataset, other)
 
 
 def _spoilt(answer: Any) -> list[Any]:
@@ -182,7 +182,7 @@ def test_a_figure_that_is_the_same_everywhere_may_not_creep_even_without_a_bar()
 
 
 @pytest.mark.parametrize("kind", ["question", "price", "figure"])
-def test_what_is_kept_and_no_longer_measured_is_told_and_so_is_what_is_new(kind: str) -> None:
+def test_what_is_cached_and_no_longer_measured_is_told_and_so_is_what_is_new(kind: str) -> None:
     less = copy.deepcopy(KEPT)
     if kind == "question":
         del _ours(less)["outcomes"]["one call"]
@@ -239,28 +239,28 @@ def test_times_of_a_question_that_is_asked_in_another_way_now_are_not_kept() -> 
     assert times["seconds"] == {OURS.name: {"thirty calls": [2.0] * 3}}
 
 
-async def test_whoever_must_read_more_than_a_context_holds_has_failed(world: World) -> None:
+async def test_who_must_read_more_than_a_context_holds_has_failed(dataset: Dataset) -> None:
     async def everything(liner: RawLiner) -> Any:
         return await liner.calls(days(*THIS_MONTH))
 
     (hung_up,) = [question for question in QUESTIONS if question.name == "hung up early"]
-    (outcome,) = (await race.run(PASSING, world, [replace(hung_up, raw=everything)])).values()
+    (outcome,) = (await race.run(PASSING, dataset, [replace(hung_up, raw=everything)])).values()
     assert outcome.failed == "too much to read"
     assert WINDOW < outcome.read < WINDOW + 15_000
 
 
-async def test_an_answer_that_is_only_a_part_has_failed(world: World) -> None:
+async def test_an_answer_that_is_only_a_part_has_failed(dataset: Dataset) -> None:
     async def a_part(liner: Tables) -> Any:
         return {row["call_id"] for row in (await liner.rows("find_calls", since="yesterday", limit=200))[:-1]}
 
     (unrecorded,) = [question for question in QUESTIONS if question.name == "not recorded"]
-    (outcome,) = (await race.run(OURS, world, [replace(unrecorded, ours=a_part)])).values()
+    (outcome,) = (await race.run(OURS, dataset, [replace(unrecorded, ours=a_part)])).values()
     assert outcome.failed == "wrong"
 
 
 @pytest.mark.parametrize("contestant", TAKING_PART, ids=lambda contestant: contestant.name)
-async def test_a_host_that_reads_structured_content_reads_the_same(contestant: Contestant, world: World) -> None:
-    async with contestant.opened(DemoLiner(world), 0) as client:
+async def test_a_host_that_reads_structured_content_reads_the_same(contestant: Contestant, dataset: Dataset) -> None:
+    async with contestant.opened(DemoLiner(dataset), 0) as client:
         for tool, arguments in (
             ("list_call_records", {"call_id": 7003900}),
             ("list_call_records", {"callId": 7003900}),

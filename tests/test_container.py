@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.http_server.auth.token_lines import make
+from liner_mcp.http_server.auth.token_lines import create_token
 from tests.http_server.support import PATIENCE
 from tests.http_server.test_stopping import ended, started
 from tests.test_docs import PYPROJECT
@@ -114,7 +114,7 @@ def test_without_settings_it_says_what_to_set_and_ends() -> None:
 @pytest.fixture
 def settings(tmp_path: Path) -> dict[str, str]:
     tokens = tmp_path / "tokens"
-    tokens.write_text(make("anna")[1] + "\n", encoding="utf-8")
+    tokens.write_text(create_token("anna")[1] + "\n", encoding="utf-8")
     tokens.chmod(0o600)
     return {"LINER_MCP_TOKENS_FILE": str(tokens), "LINER_MCP_ALLOWED_HOSTS": "calls.example.com"}
 

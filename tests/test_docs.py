@@ -17,10 +17,10 @@ import pytest
 from liner_mcp import __version__
 from liner_mcp.cli.host_config import HOSTS, host_file
 from liner_mcp.errors import SettingsError
-from liner_mcp.liner.request_metrics import Spent
+from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.liner.restricted_client import Access
-from liner_mcp.server.access_rules import Rule, read_rules
-from liner_mcp.server.audit_log import Entry, Outcome
+from liner_mcp.server.access_rules import AccessRule, parse_rules
+from liner_mcp.server.audit_log import AuditEntry, Outcome
 from liner_mcp.settings import Settings
 from tests.http_server.test_request_log import KEYS as REQUEST_KEYS
 from tests.support import snapshots
@@ -48,7 +48,7 @@ def the_answer() -> dict[str, Any]:
 
 
 def test_the_readme_shows_a_real_answer() -> None:
-    question = snapshots.QUESTIONS[1]
+    question = snapshots.TOOL_CALLS[1]
     call = ", ".join(f"{name}={value}" for name, value in question[1].items())
     assert f"`{question[0]}({call})`" in README
     assert the_answer() == json.loads(snapshots.ANSWERS.read_text(encoding="utf-8"))[1]["answer"]
@@ -79,10 +79,10 @@ def test_the_readme_lists_every_resource() -> None:
 
 
 def test_the_readmes_file_of_access_is_one_that_works() -> None:
-    rules = read_rules(README.split("<!-- access -->\n```toml\n", 1)[1].split("```", 1)[0].encode())
-    assert rules.of("anna").access.orders == {201, 204}
-    assert rules.of("boris") == Rule(Access(None, frozenset({101, 105})), phones=True, audio=False)
-    assert rules.of("somebody").access.orders == frozenset()
+    rules = parse_rules(README.split("<!-- access -->\n```toml\n", 1)[1].split("```", 1)[0].encode())
+    assert rules.for_caller("anna").access.orders == {201, 204}
+    assert rules.for_caller("boris") == AccessRule(Access(None, frozenset({101, 105})), phones=True, audio=False)
+    assert rules.for_caller("somebody").access.orders == frozenset()
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
@@ -127,8 +127,8 @@ def data_used(settings: Settings) -> str:
 def test_the_readmes_log_lines_have_the_members_of_real_ones() -> None:
     shown = README.split("<!-- lines -->", 1)[1].split("```jsonl\n", 1)[1].split("```", 1)[0]
     audit, request = map(json.loads, shown.splitlines())
-    entry = Entry("tool", "find_calls", "anna", "1", {}, Spent())
-    assert list(audit) == ["time", *entry.line()]
+    entry = AuditEntry("tool", "find_calls", "anna", "1", {}, RequestCounts())
+    assert list(audit) == ["time", *entry.to_log_line()]
     assert list(request) == REQUEST_KEYS
     assert audit["request_id"] == request["request_id"]
 

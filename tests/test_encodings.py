@@ -17,9 +17,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from tests.conftest import text_of
-from tests.support.asgi_server import served
+from tests.support.asgi_server import serve_app
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 OTHERS = ("cp1251", "cp1252", "cp866", "koi8-r")
@@ -119,8 +119,10 @@ def test_what_prints_the_most_letters_prints_on_older_encodings(encoding: str, t
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("encoding", ["ascii", *OTHERS])
-async def test_a_russian_summary_and_a_russian_question_pass_the_protocol_intact(encoding: str, world: World) -> None:
-    with served(DemoLiner(world)) as origin:
+async def test_a_russian_summary_and_a_russian_question_pass_the_protocol_intact(
+    encoding: str, dataset: Dataset
+) -> None:
+    with serve_app(DemoLiner(dataset)) as origin:
         environment = settings(encoding, LINER_API_HOST=origin, LINER_API_TOKEN="demo")
         server = StdioServerParameters(command=sys.executable, args=["-m", "liner_mcp"], env=environment)
         async with Client(server) as client:

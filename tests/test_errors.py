@@ -74,5 +74,5 @@ def test_what_an_error_carries_is_unknown_until_said() -> None:
     assert LinerUnavailable("failed").retry_after is None
     assert RateLimited("wait", retry_after=3.0).retry_after == 3.0
     assert LinerUnavailable("failed", retry_after=3.0).retry_after == 3.0
-    assert Unreachable("broke").passing is True
-    assert Unreachable("no trust", passing=False).passing is False
+    assert Unreachable("broke").transient is True
+    assert Unreachable("no trust", transient=False).transient is False

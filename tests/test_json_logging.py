@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liner_mcp.json_logging import AUDIT, REQUESTS, JsonLine
+from liner_mcp.json_logging import AUDIT_LOGGER, REQUEST_LOGGER, JsonFormatter
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:
@@ -22,14 +22,14 @@ def record(message: str, **extra: object) -> logging.LogRecord:
 
 @given(st.text(), st.dictionaries(st.text(), st.text()))
 def test_every_text_stays_on_one_line_of_printable_ascii(text: str, fields: dict[str, str]) -> None:
-    for line in (JsonLine().format(record(text)), JsonLine().format(record("", line=fields))):
+    for line in (JsonFormatter().format(record(text)), JsonFormatter().format(record("", line=fields))):
         assert line.isascii()
         assert line.isprintable()
-    assert json.loads(JsonLine().format(record(text)))["text"] == text
+    assert json.loads(JsonFormatter().format(record(text)))["text"] == text
 
 
 def test_a_line_begins_with_the_moment_in_utc() -> None:
-    line = JsonLine().format(record("", line={"event": "request"}, created=1_795_176_000.25))
+    line = JsonFormatter().format(record("", line={"event": "request"}, created=1_795_176_000.25))
     assert line == '{"time": "2026-11-20T12:00:00.250Z", "event": "request"}'
 
 
@@ -38,7 +38,7 @@ def test_an_exception_is_told_by_its_class_alone() -> None:
         raise ValueError("Иван said 9261234567")
     except ValueError:
         failed = record("A thing failed", exc_info=sys.exc_info())
-    line = JsonLine().format(failed)
+    line = JsonFormatter().format(failed)
     assert json.loads(line)["error"] == "ValueError"
     assert "9261234567" not in line
     assert "Traceback" not in line
@@ -50,8 +50,8 @@ def test_an_exception_is_told_by_its_class_alone() -> None:
 def test_each_setting_writes_what_it_says(log: str, events: list[str]) -> None:
     """In a process of its own, for it changes the logging of the whole process."""
     program = (
-        "import logging, sys; from liner_mcp.json_logging import write_log; write_log(sys.argv[1]);"
-        f"logger = logging.getLogger({REQUESTS!r});"
+        "import logging, sys; from liner_mcp.json_logging import configure_logging; configure_logging(sys.argv[1]);"
+        f"logger = logging.getLogger({REQUEST_LOGGER!r});"
         "logger.info('a', extra={'line': {'event': 'info'}}); logger.debug('b', extra={'line': {'event': 'debug'}});"
         "logging.getLogger('x').info('not shown'); logging.getLogger('x').warning('shown')"
     )
@@ -65,4 +65,4 @@ def test_each_setting_writes_what_it_says(log: str, events: list[str]) -> None:
 
 
 def test_nothing_is_written_unless_it_is_asked_for() -> None:
-    assert not any(logging.getLogger(name).isEnabledFor(logging.INFO) for name in (REQUESTS, AUDIT))
+    assert not any(logging.getLogger(name).isEnabledFor(logging.INFO) for name in (REQUEST_LOGGER, AUDIT_LOGGER))

@@ -21,20 +21,20 @@ from mcp import Client, MCPError
 from mcp.types import PromptReference, ResourceTemplateReference, TextResourceContents
 from pydantic import SecretStr
 
-from liner_mcp.context import Desk
+from liner_mcp.context import AppContext
 from liner_mcp.errors import LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.retry import RetryPolicy
 from liner_mcp.names.directory import Directory
-from liner_mcp.recordings.ssrf_guard import file_link
+from liner_mcp.recordings.ssrf_guard import parse_file_link
 from liner_mcp.records.get_call_record import get_call_record
 from liner_mcp.server.app import create_server
 from liner_mcp.server.clients import open_clients
-from liner_mcp.server.runtime import Office
+from liner_mcp.server.runtime import Runtime
 from liner_mcp.settings import Settings, read_settings
 from tests.conftest import NOW, text_of
-from tests.fakes.leaking_liner import CONTACTS, FAULTS, FILE, FILE_URL, TOKEN, Leaking, leaks
-from tests.support.asgi_server import served
+from tests.fakes.leaking_liner import CONTACTS, FAULTS, FILE, FILE_URL, TOKEN, LeakingLiner, find_leaks
+from tests.support.asgi_server import serve_app
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +46,7 @@ HOST = "http://127.0.0.1"
 _COUNTED = frozenset({"created", "msecs", "relativeCreated", "thread", "process"})
 
 
-class Heard(logging.Handler):
+class RecordingHandler(logging.Handler):
     """Everything that any logger says, at every level, with what it was given and what it traces."""
 
     def __init__(self) -> None:
@@ -60,8 +60,8 @@ class Heard(logging.Handler):
 
 
 @pytest.fixture
-def heard() -> Generator[Heard]:
-    handler = Heard()
+def recorded_logs() -> Generator[RecordingHandler]:
+    handler = RecordingHandler()
     before = {name: logging.getLogger(name).level for name in LOGGERS}
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.DEBUG)
@@ -73,7 +73,7 @@ def heard() -> Generator[Heard]:
 
 
 @asynccontextmanager
-async def session(liner: Leaking, mode: Any, *, loud: bool = False) -> AsyncGenerator[Client]:
+async def session(liner: LeakingLiner, mode: Any, *, loud: bool = False) -> AsyncGenerator[Client]:
     settings = Settings(api_host=HOST, api_token=SecretStr(TOKEN), timezone="Europe/Moscow", requests_per_second=0)
     server = create_server(settings, transport=httpx.ASGITransport(app=liner), now=lambda: NOW)
     if loud:
@@ -85,12 +85,12 @@ async def session(liner: Leaking, mode: Any, *, loud: bool = False) -> AsyncGene
         yield client
 
 
-async def everything(client: Client, liner: Leaking) -> list[str]:
+async def everything(client: Client, liner: LeakingLiner) -> list[str]:
     """What every tool, resource, prompt and completion answers, refusals and failures included."""
     told: list[str] = []
-    for tool, arguments in liner.questions:
+    for tool, arguments in liner.tool_calls:
         told.append((await client.call_tool(tool, arguments)).model_dump_json())
-    told += [await _read(client, address) for address in liner.addresses]
+    told += [await _read(client, address) for address in liner.resource_uris]
     for prompt in (await client.list_prompts()).prompts:
         arguments = {one.name: "7000001" for one in prompt.arguments or () if one.required}
         told.append((await client.get_prompt(prompt.name, arguments)).model_dump_json())
@@ -119,38 +119,44 @@ def shows_content(told: list[str]) -> bool:
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_no_answer_and_no_log_line_holds_a_secret(
-    mode: Any, heard: Heard, capfd: pytest.CaptureFixture[str]
+    mode: Any, recorded_logs: RecordingHandler, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    liner = Leaking()
+    liner = LeakingLiner()
     async with session(liner, mode) as client:
         told = await everything(client, liner)
         assert "4815162342" in await _read(client, "liner://calls/4815162342")
     assert shows_content(told)
-    assert not leaks("\n".join(told))
-    assert not leaks("\n".join(heard.said))
-    assert "4815162342" not in "\n".join(heard.said)  # nor an argument
+    assert not find_leaks("\n".join(told))
+    assert not find_leaks("\n".join(recorded_logs.said))
+    assert "4815162342" not in "\n".join(recorded_logs.said)  # nor an argument
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("loud", [False, True])
 async def test_no_fault_of_liner_brings_a_secret_out(
-    fault: str, loud: bool, heard: Heard, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    fault: str,
+    loud: bool,
+    recorded_logs: RecordingHandler,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("liner_mcp.liner.transport.RetryPolicy", in_no_time)
-    monkeypatch.setattr("liner_mcp.liner.throttle.FIRST_CEILING", 0.0)  # the pause after a 429 that names none
+    monkeypatch.setattr("liner_mcp.liner.transport.RetryPolicy", without_delay)
+    monkeypatch.setattr(
+        "liner_mcp.liner.throttle.INITIAL_BACKOFF_SECONDS", 0.0
+    )  # the pause after a 429 that names none
     for faulty in ("^/v2/", "^/v2/call-record", "^/v2/(user|order|call-status|agent-group)"):
-        liner = Leaking()
-        liner.fault, liner.faulty = fault, faulty
+        liner = LeakingLiner()
+        liner.fault, liner.faulty_pattern = fault, faulty
         async with session(liner, "auto", loud=loud) as client:
             told = await everything(client, liner)
         assert sum("isError" in one or "is_error" in one or "MCPError" in one for one in told) > 2
-        assert not leaks("\n".join(told))
-        assert not leaks("\n".join(heard.said))
+        assert not find_leaks("\n".join(told))
+        assert not find_leaks("\n".join(recorded_logs.said))
     assert capfd.readouterr() == ("", "")
 
 
-def in_no_time(_: object) -> RetryPolicy:
+def without_delay(_: object) -> RetryPolicy:
     return RetryPolicy(lambda _: 0.0, attempts=2)
 
 
@@ -158,14 +164,18 @@ CRASHES = {
     "the reading": "liner_mcp.liner.client.LinerClient.call_record",
     "the names": "liner_mcp.liner.client.LinerClient.users",
     "the mask": "liner_mcp.context.shown_steps",
-    "the answer": "liner_mcp.answer.table.minified",
+    "the answer": "liner_mcp.answer.table.to_compact_json",
 }
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("place", CRASHES)
 async def test_a_crash_inside_tells_its_place_and_not_its_text(
-    place: str, mode: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    place: str,
+    mode: Any,
+    recorded_logs: RecordingHandler,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     def crash(*_: object, **__: object) -> Any:
         try:
@@ -174,25 +184,34 @@ async def test_a_crash_inside_tells_its_place_and_not_its_text(
             raise ValueError(f"cannot use {CONTACTS} of {FILE_URL} with {TOKEN}") from cause
 
     monkeypatch.setattr(CRASHES[place], crash)
-    liner = Leaking()
+    liner = LeakingLiner()
     async with session(liner, mode) as client:
         told = await everything(client, liner)
     assert any("This is a bug in liner-mcp" in one for one in told)
-    assert any("crashed: ValueError at test_leaks.py:" in one for one in heard.said)
-    assert not leaks("\n".join(told))
-    assert not leaks("\n".join(heard.said))
+    assert any("crashed: ValueError at test_leaks.py:" in one for one in recorded_logs.said)
+    assert not find_leaks("\n".join(told))
+    assert not find_leaks("\n".join(recorded_logs.said))
     assert capfd.readouterr() == ("", "")
 
 
 async def test_no_repr_shows_a_secret() -> None:
-    liner = Leaking()
+    liner = LeakingLiner()
     transport = httpx.ASGITransport(app=liner)
     settings = read_settings(api_host=HOST, api_token=TOKEN, requests_per_second=0)
-    office = Office(settings, transport=transport)
-    desk, (client, audio) = office.desk(), open_clients(settings, transport=transport)
+    runtime = Runtime(settings, transport=transport)
+    context, (client, audio) = runtime.context(), open_clients(settings, transport=transport)
     server = create_server(settings, transport=transport)
-    things: list[object] = [settings, settings.host_and_token(), office, desk, desk.directory, client, audio, server]
-    things += [vars(client), desk.zone, file_link(FILE_URL, loopback=False)]
+    things: list[object] = [
+        settings,
+        settings.host_and_token(),
+        runtime,
+        context,
+        context.directory,
+        client,
+        audio,
+        server,
+    ]
+    things += [vars(client), context.zone, parse_file_link(FILE_URL, loopback=False)]
     async with client:
         things += [
             await client.call(liner.call_id),
@@ -201,21 +220,21 @@ async def test_no_repr_shows_a_secret() -> None:
         ]
         things += [await client.call_records(liner.call_id), await client.orders(), await client.users()]
         things += [await client.agent_groups(), await client.call_statuses(), await client.lead_statuses()]
-        things += [await client.lead(next(iter(liner.world.leads)))]
-        things += [await client.together(lambda: client.call_record(liner.record_id), client.orders)]
-        things += [await desk.directory.entries(kind) for kind in ("agents", "orders", "agent_groups")]
-        things += [await desk.directory.names("agents", "orders", "statuses")]
-        things += [await get_call_record(desk, record_id=liner.record_id, start=0, budget=9_500)]
+        things += [await client.lead(next(iter(liner.dataset.leads)))]
+        things += [await client.gather2(lambda: client.call_record(liner.record_id), client.orders)]
+        things += [await context.directory.entries(kind) for kind in ("agents", "orders", "agent_groups")]
+        things += [await context.directory.names("agents", "orders", "statuses")]
+        things += [await get_call_record(context, record_id=liner.record_id, start=0, budget=9_500)]
         for fault in FAULTS:
             liner.fault = fault
             things += await _errors(liner)
-    await office.aclose()
+    await runtime.aclose()
     assert sum(isinstance(thing, LinerMcpError) for thing in things) == 2 * len(FAULTS)
     for thing in things:
-        assert not leaks(f"{thing!r} {thing!s} {thing}"), type(thing)
+        assert not find_leaks(f"{thing!r} {thing!s} {thing}"), type(thing)
 
 
-async def _errors(liner: Leaking) -> list[object]:
+async def _errors(liner: LeakingLiner) -> list[object]:
     errors: list[object] = []
     quick = LinerClient(HOST, SecretStr(TOKEN), transport=httpx.ASGITransport(app=liner), jitter=lambda _: 0.0)
     for ask in (lambda: quick.call_record(liner.record_id), quick.orders):
@@ -223,20 +242,22 @@ async def _errors(liner: Leaking) -> list[object]:
             await ask()
         errors += [raised.value]
         trace = "".join(traceback.format_exception(raised.value))
-        assert not leaks(trace)
+        assert not find_leaks(trace)
     await quick.aclose()
     return errors
 
 
-async def test_a_desk_that_shows_phones_shows_nothing_else() -> None:
-    liner = Leaking()
+async def test_a_context_that_shows_phones_shows_nothing_else() -> None:
+    liner = LeakingLiner()
     transport = httpx.ASGITransport(app=liner)
     client = LinerClient(HOST, SecretStr(TOKEN), transport=transport)
     async with client:
-        desk = Desk(client, Directory(client), Office(Settings(mcp_demo=True)).desk().zone, show_phones=True)
-        written = await get_call_record(desk, record_id=liner.record_id, start=0, budget=9_500)
+        context = AppContext(
+            client, Directory(client), Runtime(Settings(mcp_demo=True)).context().zone, show_phones=True
+        )
+        written = await get_call_record(context, record_id=liner.record_id, start=0, budget=9_500)
     assert CONTACTS.split(",")[0] in written.text
-    assert not [leak for leak in leaks(written.text) if not any(part in leak for part in ("7654321", "765-43"))]
+    assert not [leak for leak in find_leaks(written.text) if not any(part in leak for part in ("7654321", "765-43"))]
 
 
 # As a process --------------------------------------------------------------------------------------------------------
@@ -269,22 +290,22 @@ def request(number: int, method: str, **params: Any) -> bytes:
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
-def requests(liner: Leaking) -> list[bytes]:
-    asked = [("tools/call", {"name": tool, "arguments": arguments}) for tool, arguments in liner.questions]
-    asked += [("resources/read", {"uri": address}) for address in liner.addresses]
+def requests(liner: LeakingLiner) -> list[bytes]:
+    asked = [("tools/call", {"name": tool, "arguments": arguments}) for tool, arguments in liner.tool_calls]
+    asked += [("resources/read", {"uri": address}) for address in liner.resource_uris]
     asked += [("prompts/get", {"name": "review_call", "arguments": {"call_id": "7000001"}})]
     return [request(number, method, **params) for number, (method, params) in enumerate(asked)]
 
 
 @pytest.mark.parametrize("loud", [False, True])
 def test_the_process_writes_no_secret_to_either_stream(loud: bool, tmp_path: Path) -> None:
-    liner = Leaking()
+    liner = LeakingLiner()
     asking = requests(liner)
     told: list[bytes] = []
     words = tmp_path / "stderr"  # a file takes whatever is logged; a pipe that nobody reads yet would stop the server
     with (
         words.open("wb") as stderr,
-        served(liner) as origin,
+        serve_app(liner) as origin,
         subprocess.Popen(
             command(loud=loud),
             env=environment(origin, loud=loud),
@@ -308,8 +329,8 @@ def test_the_process_writes_no_secret_to_either_stream(loud: bool, tmp_path: Pat
     assert "Клиент дал +7 ***" in answers
     assert "Liner refused the request (HTTP 200)" in answers
     assert "not MPEG audio" in answers
-    assert not leaks(answers)
-    assert not leaks(errors)
+    assert not find_leaks(answers)
+    assert not find_leaks(errors)
     assert loud or errors == ""
 
 
@@ -319,9 +340,9 @@ CHECKS = [*((fault, False) for fault in (None, *FAULTS)), (None, True), ("quoted
 
 @pytest.mark.parametrize(("fault", "loud"), CHECKS)
 def test_check_prints_no_secret(fault: str | None, loud: bool) -> None:
-    liner = Leaking()
-    liner.fault, liner.faulty = fault, "^/v2/call-record" if fault in ("quoted", "garbage") else "^/v"
-    with served(liner) as origin:
+    liner = LeakingLiner()
+    liner.fault, liner.faulty_pattern = fault, "^/v2/call-record" if fault in ("quoted", "garbage") else "^/v"
+    with serve_app(liner) as origin:
         liner.file_url = f"{origin}{FILE}"
         done = subprocess.run(
             command("check", loud=loud),
@@ -333,15 +354,15 @@ def test_check_prints_no_secret(fault: str | None, loud: bool) -> None:
         )
     assert done.stdout.count("\nok ") + done.stdout.count("\nFIX ") >= 2
     assert ("FIX" in done.stdout) == (fault is not None)
-    assert not leaks(done.stdout)
-    assert not leaks(done.stderr)
+    assert not find_leaks(done.stdout)
+    assert not find_leaks(done.stderr)
     assert loud or done.stderr == ""
 
 
 def test_a_client_that_is_gone_ends_the_server_without_content_on_stderr() -> None:
-    liner = Leaking()
+    liner = LeakingLiner()
     with (
-        served(liner) as origin,
+        serve_app(liner) as origin,
         subprocess.Popen(
             command(loud=False),
             env=environment(origin),
@@ -366,16 +387,16 @@ def test_a_client_that_is_gone_ends_the_server_without_content_on_stderr() -> No
 
 async def test_what_leaks_would_be_seen() -> None:
     for secret in (TOKEN, CONTACTS, FILE_URL, *CONTACTS.split(",")):
-        assert leaks(f"before {secret} behind")
-    assert not leaks("Тамара +7 *** ***-**-21, ***@mail.ru, **** 1111")
+        assert find_leaks(f"before {secret} behind")
+    assert not find_leaks("Тамара +7 *** ***-**-21, ***@mail.ru, **** 1111")
     result = await _first_answer()
-    assert not leaks(result)
+    assert not find_leaks(result)
 
 
 async def _first_answer() -> str:
-    liner = Leaking()
+    liner = LeakingLiner()
     async with session(liner, "auto") as client:
-        return text_of(await client.call_tool(*liner.questions[0]))  # pyright: ignore[reportArgumentType] - never asks back
+        return text_of(await client.call_tool(*liner.tool_calls[0]))  # pyright: ignore[reportArgumentType] - never asks back
 
 
 # What a client sends -------------------------------------------------------------------------------------------------
@@ -388,7 +409,9 @@ SENT = [
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("sent", SENT)
-async def test_no_refusal_shows_back_the_phone_that_was_sent(mode: Any, sent: str, heard: Heard) -> None:
+async def test_no_refusal_shows_back_the_phone_that_was_sent(
+    mode: Any, sent: str, recorded_logs: RecordingHandler
+) -> None:
     asked: list[tuple[str, dict[str, Any]]] = [
         *(
             ("find_calls", {name: sent})
@@ -404,7 +427,7 @@ async def test_no_refusal_shows_back_the_phone_that_was_sent(mode: Any, sent: st
         (sent, {}),
     ]
     told: list[str] = []
-    async with session(Leaking(), mode) as client:
+    async with session(LeakingLiner(), mode) as client:
         for tool, arguments in asked:
             try:
                 told.append((await client.call_tool(tool, arguments)).model_dump_json())
@@ -417,4 +440,4 @@ async def test_no_refusal_shows_back_the_phone_that_was_sent(mode: Any, sent: st
                 told.append(repr(error))
     stumps = [one for one in told if re.search(r"916\D{0,3}765|765\D{0,2}43\D{0,2}21", one)]
     assert not stumps
-    assert not [one for one in heard.said if "916" in one and "765" in one]
+    assert not [one for one in recorded_logs.said if "916" in one and "765" in one]

@@ -7,14 +7,14 @@ from typing import Any, cast
 import pytest
 
 from liner_mcp.answer.cursor import encode_cursor
-from liner_mcp.answer.table import Written
-from liner_mcp.context import Desk
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.answer.table import Answer
+from liner_mcp.context import AppContext
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import InvalidArgument, LinerUnavailable
 from liner_mcp.list_directory import list_directory
 from liner_mcp.names.directory import Kind
-from tests.calls.support import desk_at, notes_of, page_of
-from tests.support.context import ROOMY, USERS, Spoilt, rows_of
+from tests.calls.support import context_at, notes_of, page_of
+from tests.support.context import MAX_BUDGET, USERS, AlteredLiner, rows_of
 
 pytestmark = pytest.mark.anyio
 
@@ -22,14 +22,14 @@ GROUPS = "/v2/agent-group"
 
 
 async def listed(
-    desk: Desk, kind: Kind, query: str | None = None, cursor: str | None = None, budget: int = ROOMY
-) -> Written:
-    return await list_directory(desk, kind=kind, query=query, cursor=cursor, budget=budget)
+    context: AppContext, kind: Kind, query: str | None = None, cursor: str | None = None, budget: int = MAX_BUDGET
+) -> Answer:
+    return await list_directory(context, kind=kind, query=query, cursor=cursor, budget=budget)
 
 
-async def listing(app: Any, kind: Kind, query: str | None = None, cursor: str | None = None) -> Written:
-    async with desk_at(app) as desk:
-        return await listed(desk, kind, query, cursor)
+async def listing(app: Any, kind: Kind, query: str | None = None, cursor: str | None = None) -> Answer:
+    async with context_at(app) as context:
+        return await listed(context, kind, query, cursor)
 
 
 async def refusal(app: Any, kind: Kind, query: str | None, cursor: str) -> str:
@@ -50,20 +50,20 @@ def crowded(data: Any) -> Any:
 # What is listed -----------------------------------------------------------------------------------------------------
 
 
-async def test_orders_are_listed_by_name_with_their_code(liner: DemoLiner, world: World) -> None:
+async def test_orders_are_listed_by_name_with_their_code(liner: DemoLiner, dataset: Dataset) -> None:
     answer = await listing(liner, "orders")
     assert answer.structure["columns"] == ["id", "name", "code"]
     expected = sorted(
-        ([order.id, order.title, order.code] for order in world.orders), key=lambda row: str(row[1]).casefold()
+        ([order.id, order.title, order.code] for order in dataset.orders), key=lambda row: str(row[1]).casefold()
     )
     assert answer.structure["rows"] == expected
     assert page_of(answer) == {"returned": 6, "complete": True, "total": 6}
     assert answer.structure["asked"] == {"kind": "orders"}
 
 
-async def test_agents_are_listed_with_role_activity_and_groups(liner: DemoLiner, world: World) -> None:
+async def test_agents_are_listed_with_role_activity_and_groups(liner: DemoLiner, dataset: Dataset) -> None:
     rows = {row["id"]: row for row in rows_of(await listing(liner, "agents"))}
-    assert set(rows) == {user.id for user in world.users}
+    assert set(rows) == {user.id for user in dataset.users}
     assert rows[101] == {
         "id": 101,
         "name": "Anna Petrova",
@@ -84,14 +84,14 @@ async def test_agent_groups_are_listed_with_their_english_name_and_size(liner: D
     ]
 
 
-async def test_statuses_are_listed_with_what_they_lead_to(liner: DemoLiner, world: World) -> None:
+async def test_statuses_are_listed_with_what_they_lead_to(liner: DemoLiner, dataset: Dataset) -> None:
     calls = rows_of(await listing(liner, "call_statuses"))
     assert {(row["id"], row["name"], row["code"], row["lead_status"]) for row in calls} == {
-        (status.id, status.title, status.code, status.lead_status_code) for status in world.call_statuses
+        (status.id, status.title, status.code, status.lead_status_code) for status in dataset.call_statuses
     }
     leads = rows_of(await listing(liner, "lead_statuses"))
     assert {(row["id"], row["name"], row["code"], row["category"]) for row in leads} == {
-        (status.id, status.title, status.code, status.category) for status in world.lead_statuses
+        (status.id, status.title, status.code, status.category) for status in dataset.lead_statuses
     }
 
 
@@ -132,12 +132,12 @@ async def test_a_query_that_finds_nothing_says_among_how_many_it_looked(liner: D
 # Pages --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("budget", "query"), [(2_000, None), (ROOMY, None), (2_000, "номер 03")])
+@pytest.mark.parametrize(("budget", "query"), [(2_000, None), (MAX_BUDGET, None), (2_000, "номер 03")])
 async def test_pages_together_are_everything_once_in_order(liner: DemoLiner, budget: int, query: str | None) -> None:
     expected = [f"Мария Номер {number:04}" for number in range(1_000) if query is None or "03" in f"{number:04}"]
     names: list[str] = []
-    async with desk_at(Spoilt(liner, changed={USERS: crowded})) as desk:
-        answer = await listed(desk, "agents", query, budget=budget)
+    async with context_at(AlteredLiner(liner, change_by_pattern={USERS: crowded})) as context:
+        answer = await listed(context, "agents", query, budget=budget)
         while True:
             assert answer.size <= budget
             assert len(names) < len(expected), "the cursor goes on"
@@ -148,13 +148,13 @@ async def test_pages_together_are_everything_once_in_order(liner: DemoLiner, bud
             if cursor is None:
                 break
             assert page_of(answer)["returned"] <= 200
-            answer = await listed(desk, "agents", cursor=cursor, budget=budget)
+            answer = await listed(context, "agents", cursor=cursor, budget=budget)
             assert answer.structure["asked"].get("query") == query
     assert names == expected
 
 
 async def test_a_cursor_of_another_listing_is_refused(liner: DemoLiner) -> None:
-    answer = await listing(Spoilt(liner, changed={USERS: crowded}), "agents", "номер")
+    answer = await listing(AlteredLiner(liner, change_by_pattern={USERS: crowded}), "agents", "номер")
     cursor = page_of(answer)["next_cursor"]
     sentence = "cursor belongs to another listing, of agents. Ask without it to begin anew."
     assert await refusal(liner, "orders", None, cursor) == sentence
@@ -185,14 +185,14 @@ async def test_a_crafted_cursor_is_refused_in_one_sentence(liner: DemoLiner, sta
 
 @pytest.mark.parametrize("status", [500, 403])
 async def test_groups_that_cannot_be_read_cost_a_column_and_not_the_agents(liner: DemoLiner, status: int) -> None:
-    answer = await listing(Spoilt(liner, refused={GROUPS: status}), "agents", "anna")
+    answer = await listing(AlteredLiner(liner, status_by_pattern={GROUPS: status}), "agents", "anna")
     assert [(row["id"], row["groups"]) for row in rows_of(answer)] == [(101, None)]
     assert notes_of(answer) == "Agent groups could not be read from Liner, so groups is empty."
 
 
 async def test_a_dictionary_that_cannot_be_read_is_an_error_when_it_is_what_was_asked_for(liner: DemoLiner) -> None:
     with pytest.raises(LinerUnavailable):
-        await listing(Spoilt(liner, refused={GROUPS: 500}), "agent_groups")
+        await listing(AlteredLiner(liner, status_by_pattern={GROUPS: 500}), "agent_groups")
 
 
 async def test_an_id_finds_its_entry_and_none_that_only_holds_its_digits(liner: DemoLiner) -> None:

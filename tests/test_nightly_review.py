@@ -1,4 +1,4 @@
-"""The nightly review, run as cron runs it: a subprocess, and a make-believe Liner on a loopback port."""
+"""The nightly review, run as cron runs it: a subprocess, and a fake Liner on a loopback port."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from markdown_it import MarkdownIt
 
-from liner_mcp.demo import Call, DemoLiner, World
-from liner_mcp.text.mask import shown as shown_to_readers
+from liner_mcp.demo import Call, Dataset, DemoLiner
+from liner_mcp.text.mask import mask as shown_to_readers
 from tests.fakes import FakeLiner
-from tests.support.asgi_server import served
+from tests.support.asgi_server import serve_app
 
 PROGRAM = Path(__file__).parent.parent / "examples" / "nightly_review.py"
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -46,42 +46,42 @@ def at(hours: float) -> datetime:
     return datetime.combine(yesterday(), time(), MOSCOW).astimezone(UTC) + timedelta(hours=hours)
 
 
-def empty_world() -> World:
-    return World.generate(now=datetime.now(UTC), days=1, calls=0)
+def empty_dataset() -> Dataset:
+    return Dataset.generate(now=datetime.now(UTC), days=1, calls=0)
 
 
-def call_centre() -> World:
+def call_centre() -> Dataset:
     """Forty recorded calls of yesterday, ten of them transferred, and what a review must not hold."""
-    world = empty_world()
+    dataset = empty_dataset()
     for number in range(40):
-        order = world.orders[number % 3]
+        order = dataset.orders[number % 3]
         agent_id = None if number % 13 == 5 else order.agent_user_ids[number % len(order.agent_user_ids)]
         status = "sales_queue_overflow" if number == 7 else "call_back"
-        call = world.add_call(order=order, agent=agent_id, status_code=status, created_at=at(10 + number / 20))
-        world.add_record(call.id, summary=None if number % 5 == 1 else f"{number}. {NOT_SETTLED * 3}")
+        call = dataset.add_call(order=order, agent=agent_id, status_code=status, created_at=at(10 + number / 20))
+        dataset.add_record(call.id, summary=None if number % 5 == 1 else f"{number}. {NOT_SETTLED * 3}")
         if number % 4 == 0:
-            world.add_record(call.id, is_transfer=True, summary=f"{number}: соединён с отделом продаж.")
-    world.add_call(created_at=at(11), talk_time_duration_seconds=0, agent=None)
+            dataset.add_record(call.id, is_transfer=True, summary=f"{number}: соединён с отделом продаж.")
+    dataset.add_call(created_at=at(11), talk_time_duration_seconds=0, agent=None)
     for hours in (-1 / 3600, 24):  # a second before the day, and the first moment after it
-        world.add_record(world.add_call(created_at=at(hours)).id, is_transfer=True, summary="Не вчера.")
-    return world
+        dataset.add_record(dataset.add_call(created_at=at(hours)).id, is_transfer=True, summary="Не вчера.")
+    return dataset
 
 
-def of_the_day(world: World) -> list[Call]:
+def of_the_day(dataset: Dataset) -> list[Call]:
     """Newest first."""
-    found = [call for call in world.calls.values() if at(0) <= call.created_at < at(24)]
+    found = [call for call in dataset.calls.values() if at(0) <= call.created_at < at(24)]
     return sorted(found, key=lambda call: (call.created_at, call.id), reverse=True)
 
 
-def transferred(world: World) -> list[Call]:
-    return [call for call in of_the_day(world) if any(record.is_transfer for record in world.records_of(call.id))]
+def transferred(dataset: Dataset) -> list[Call]:
+    return [call for call in of_the_day(dataset) if any(record.is_transfer for record in dataset.records_of(call.id))]
 
 
-def expected(world: World, kind: str, call: Call) -> list[dict[str, str]]:
+def expected(dataset: Dataset, kind: str, call: Call) -> list[dict[str, str]]:
     """The rows of a call, from the world alone."""
-    names = Counter(user.full_name for user in world.users)
-    agents = {u.id: u.full_name if names[u.full_name] == 1 else f"{u.full_name} #{u.id}" for u in world.users}
-    statuses = {status.code: status.title for status in world.call_statuses}
+    names = Counter(user.full_name for user in dataset.users)
+    agents = {u.id: u.full_name if names[u.full_name] == 1 else f"{u.full_name} #{u.id}" for u in dataset.users}
+    statuses = {status.code: status.title for status in dataset.call_statuses}
     local = call.created_at.astimezone(MOSCOW)
     facts = {
         "kind": kind,
@@ -90,7 +90,7 @@ def expected(world: World, kind: str, call: Call) -> list[dict[str, str]]:
         "time": f"{local:%H:%M}",
         "talk_seconds": str(call.talk_time_duration_seconds),
         "agent": "no agent" if call.user_id is None else agents.get(call.user_id, str(call.user_id)),
-        "order": {order.id: order.title for order in world.orders}[call.order_id],
+        "order": {order.id: order.title for order in dataset.orders}[call.order_id],
         "status": statuses.get(call.status_code, call.status_code),
     }
     return [
@@ -102,7 +102,7 @@ def expected(world: World, kind: str, call: Call) -> list[dict[str, str]]:
             "summary_state": "ready" if record.summary else "none",
             "summary": (record.summary or "").strip(),
         }
-        for record in sorted(world.records_of(call.id), key=lambda record: (record.created_at, record.id))
+        for record in sorted(dataset.records_of(call.id), key=lambda record: (record.created_at, record.id))
     ]
 
 
@@ -113,18 +113,18 @@ def never(*_: int) -> bool:
     return False
 
 
-class Moody:
-    """A make-believe Liner that counts how often each call's records are asked, and can refuse or stall them."""
+class UnreliableLiner:
+    """A fake Liner that counts how often each call's records are asked, and can refuse or stall them."""
 
-    def __init__(self, world: World) -> None:
-        self.liner = FakeLiner(world)
+    def __init__(self, dataset: Dataset) -> None:
+        self.liner = FakeLiner(dataset)
         self.asked: Counter[int] = Counter()
         self.refuses: Callable[[int, int], bool] = never
         """Whether the records of this call, asked so many times, are refused."""
         self.stalls: Callable[[], bool] = never
         self.stalled = threading.Event()
 
-    def mend(self) -> None:
+    def recover(self) -> None:
         """Answer everything from now on, and forget what was asked."""
         self.refuses = self.stalls = never
         self.asked.clear()
@@ -192,19 +192,19 @@ class Job:
 
 @contextmanager
 def job(app: Any, out: Path, **settings: str) -> Generator[Job]:
-    with served(app) as origin:
+    with serve_app(app) as origin:
         liner = {"LINER_API_HOST": origin, "LINER_API_TOKEN": "demo", "LINER_TIMEZONE": "Europe/Moscow"}
         yield Job(out, {**liner, **settings})
 
 
-def assert_whole(done: Job, world: World, sampled: int) -> None:
+def assert_whole(done: Job, dataset: Dataset, sampled: int) -> None:
     """The outputs hold the day's transfers and a sample of its recorded calls, exactly as the world knows them."""
-    transfers = [row for call in transferred(world) for row in expected(world, "transfer", call)]
+    transfers = [row for call in transferred(dataset) for row in expected(dataset, "transfer", call)]
     assert done.rows("transfer") == transfers
     drawn = list(dict.fromkeys(int(row["call_id"]) for row in done.rows("sample")))
     assert len(drawn) == sampled
-    recorded = [call for call in of_the_day(world) if call.has_records and call.id in drawn]
-    assert done.rows("sample") == [row for call in recorded for row in expected(world, "sample", call)]
+    recorded = [call for call in of_the_day(dataset) if call.has_records and call.id in drawn]
+    assert done.rows("sample") == [row for call in recorded for row in expected(dataset, "sample", call)]
     assert done.files == {done.path("md").name, done.path("csv").name}
 
 
@@ -239,13 +239,13 @@ def test_a_review_with_an_account_ignores_the_variable_of_the_demo(tmp_path: Pat
 
 
 def test_a_day_is_reviewed_whole_once_and_anew_only_when_asked(tmp_path: Path) -> None:
-    world = call_centre()
-    liner = FakeLiner(world)
+    dataset = call_centre()
+    liner = FakeLiner(dataset)
     with job(liner, tmp_path / "new" / "reviews") as review:
         code, out, errors = review.run()
         assert (code, errors) == (0, "")
         assert out == f"{review.path('md')} and .csv: 10 transfers, 30 sampled calls; complete.\n"
-        assert_whole(review, world, 30)
+        assert_whole(review, dataset, 30)
         assert review.path("csv").read_text(encoding="utf-8-sig").splitlines()[0] == ",".join(COLUMNS)
         # The mark by which Excel knows UTF-8.
         assert review.path("csv").read_bytes().startswith(b"\xef\xbb\xbf")
@@ -265,14 +265,14 @@ def test_a_day_is_reviewed_whole_once_and_anew_only_when_asked(tmp_path: Path) -
         assert (code, out) == (2, "")
         assert err == f"{review.path('md')} answers another question; use another --out, or --again.\n"
 
-        world.add_record(transferred(world)[0].id, summary="Перезвонил сам.")
+        dataset.add_record(transferred(dataset)[0].id, summary="Перезвонил сам.")
         assert review.run("--again")[0] == 0
-        assert_whole(review, world, 30)
+        assert_whole(review, dataset, 30)
         assert {row["call_id"] for row in review.rows("sample")} == {row["call_id"] for row in first}
 
 
 def test_a_day_without_calls_is_complete_and_says_what_was_looked_for(tmp_path: Path) -> None:
-    with job(DemoLiner(empty_world()), tmp_path) as review:
+    with job(DemoLiner(empty_dataset()), tmp_path) as review:
         (review.path("part.json")).write_text("not what was kept", encoding="utf-8")
         code, out, _ = review.run("--orders", "Sunrise Park")
         assert (code, "0 transfers, 0 sampled calls; complete." in out) == (0, True)
@@ -283,7 +283,7 @@ def test_a_day_without_calls_is_complete_and_says_what_was_looked_for(tmp_path: 
         assert review.path("csv").read_text(encoding="utf-8-sig").splitlines() == [",".join(COLUMNS)]
 
 
-def test_strangers_words_become_neither_a_formula_nor_markup(tmp_path: Path) -> None:
+def test_other_calls_words_become_neither_a_formula_nor_markup(tmp_path: Path) -> None:
     hostile = [
         '=HYPERLINK("https://evil.example","x")',
         "+1+1",
@@ -295,12 +295,12 @@ def test_strangers_words_become_neither_a_formula_nor_markup(tmp_path: Path) -> 
         "`code` **bold** _under_ ~~gone~~ \\| $x$ &lt;b&gt; &amp; \\",
         "see https://evil.example or WWW.evil.example or spy@evil.example",
     ]
-    world = empty_world()
-    world.orders = (replace(world.orders[0], title="=1+1 | <b>[x](y)"), *world.orders[1:])
-    call = world.add_call(created_at=at(12), agent=9999)
+    dataset = empty_dataset()
+    dataset.orders = (replace(dataset.orders[0], title="=1+1 | <b>[x](y)"), *dataset.orders[1:])
+    call = dataset.add_call(created_at=at(12), agent=9999)
     for number, text in enumerate(hostile):
-        world.add_record(call.id, is_transfer=True, summary=text, created_at=at(12 + number / 60))
-    with job(DemoLiner(world), tmp_path) as review:
+        dataset.add_record(call.id, is_transfer=True, summary=text, created_at=at(12 + number / 60))
+    with job(DemoLiner(dataset), tmp_path) as review:
         assert review.run("--sample", "1")[0] == 0
         rows, text = review.rows("transfer"), review.markdown()
     told = [shown_to_readers(one) for one in hostile]
@@ -325,11 +325,11 @@ def test_strangers_words_become_neither_a_formula_nor_markup(tmp_path: Path) -> 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_an_interrupted_run_goes_on_where_it_stopped_and_asks_nothing_twice(tmp_path: Path) -> None:
-    world = call_centre()
+    dataset = call_centre()
     for number in range(30):
-        call = world.add_call(created_at=at(15 + number / 20))
-        world.add_record(call.id, is_transfer=True, summary=NOT_SETTLED)
-    liner = Moody(world)
+        call = dataset.add_call(created_at=at(15 + number / 20))
+        dataset.add_record(call.id, is_transfer=True, summary=NOT_SETTLED)
+    liner = UnreliableLiner(dataset)
     with job(liner, tmp_path, LINER_MAX_ANSWER_BYTES="2000") as review:  # small answers make many pages
         part = review.path("part.json")
 
@@ -348,20 +348,20 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_asks_nothing_twice(tmp_
         assert len(kept["transfer"]) > 1
         assert 0 < len(settled) < 40
 
-        liner.mend()
+        liner.recover()
         assert review.run("--sample", "5")[0] == 0
-        assert_whole(review, world, 5)
+        assert_whole(review, dataset, 5)
         assert not settled & set(liner.asked)
         assert not [target for target in liner.liner.requests if target.startswith("/v2/call?")]
 
 
 def test_a_failure_is_asked_once_more_and_if_it_stays_it_is_told_and_only_it_is_asked_for_later(tmp_path: Path) -> None:
-    world = call_centre()
-    liner = Moody(world)
-    passing, lost = (call.id for call in transferred(world)[3:5])
+    dataset = call_centre()
+    liner = UnreliableLiner(dataset)
+    passing, lost = (call.id for call in transferred(dataset)[3:5])
     for call_id in (passing, lost):  # a summary is missing, so that their lists are asked again and not kept
-        record = world.records_of(call_id)[0]
-        world.records[record.id] = replace(record, summary=None)
+        record = dataset.records_of(call_id)[0]
+        dataset.records[record.id] = replace(record, summary=None)
     # One fails once in the search, which then asks for all once more, and once for its summary; the other stays away.
     liner.refuses = lambda call_id, times: (call_id == passing and times in (1, 3)) or (call_id == lost and times > 2)
     with job(liner, tmp_path) as review:
@@ -374,16 +374,16 @@ def test_a_failure_is_asked_once_more_and_if_it_stays_it_is_told_and_only_it_is_
         assert [row["summary_state"] for row in review.rows("transfer") if row["call_id"] == str(lost)] == ["failed"]
         assert len(review.rows("transfer")) == 19  # all others have their two records
 
-        liner.mend()
+        liner.recover()
         assert review.run("--sample", "5")[0] == 0
         assert liner.asked == {lost: 1}
-        assert_whole(review, world, 5)
+        assert_whole(review, dataset, 5)
 
 
 def test_a_call_that_may_be_a_transfer_is_told_and_searched_for_again(tmp_path: Path) -> None:
-    world = call_centre()
-    liner = Moody(world)
-    lost = transferred(world)[3].id
+    dataset = call_centre()
+    liner = UnreliableLiner(dataset)
+    lost = transferred(dataset)[3].id
     liner.refuses = lambda call_id, times: call_id == lost  # noqa: ARG005
     with job(liner, tmp_path) as review:
         assert review.run("--sample", "5")[0] == 3
@@ -391,9 +391,9 @@ def test_a_call_that_may_be_a_transfer_is_told_and_searched_for_again(tmp_path: 
         assert "- Note: Whether the calls in retry were transferred could not be read just now" in review.markdown()
         assert str(lost) not in {row["call_id"] for row in review.rows("transfer")}
 
-        liner.mend()
+        liner.recover()
         assert review.run("--sample", "6")[0] == 0  # another question: what was kept does not answer it
-        assert_whole(review, world, 6)
+        assert_whole(review, dataset, 6)
 
 
 # Trouble --------------------------------------------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def test_a_call_that_may_be_a_transfer_is_told_and_searched_for_again(tmp_path: 
 def test_when_nothing_can_be_done_one_sentence_says_why_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     nowhere = Job(tmp_path / "file" / "reviews", {})
-    with job(DemoLiner(empty_world()), tmp_path / "out") as review:
+    with job(DemoLiner(empty_dataset()), tmp_path / "out") as review:
         troubles = {
             "Not set up yet: set LINER_API_HOST": Job(review.out, {}).start(),
             "orders: ": review.start("--orders", "Nowhere Park"),

@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 
 from liner_mcp.errors import SettingsError
-from liner_mcp.reloading_file import MAX_FILE_BYTES, BrokenFile, WatchedFile
+from liner_mcp.reloading_file import MAX_FILE_BYTES, InvalidFile, ReloadingFile
 
 
 def upper(content: bytes) -> str:
     if content.startswith(b"!"):
-        raise BrokenFile("line 1 is not a word")
+        raise InvalidFile("line 1 is not a word")
     return content.decode().upper()
 
 
-def watched(path: Path) -> WatchedFile[str]:
-    return WatchedFile("THE_FILE", path, upper)
+def watched(path: Path) -> ReloadingFile[str]:
+    return ReloadingFile("THE_FILE", path, upper)
 
 
 def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("one")
     reads: list[bytes] = []
-    file = WatchedFile("THE_FILE", path, lambda content: reads.append(content) or len(reads))
+    file = ReloadingFile("THE_FILE", path, lambda content: reads.append(content) or len(reads))
     assert [file.content(), file.content()] == [1, 1]
     path.write_text("another")
     assert [file.content(), file.content()] == [2, 2]
@@ -81,6 +81,6 @@ def test_at_the_start_it_must_be_usable(tmp_path: Path, content: bytes | None) -
     assert "secret" not in str(caught.value)
 
 
-def test_a_user_that_nobody_is_is_no_path() -> None:
+def test_a_user_that_no_one_is_is_no_path() -> None:
     with pytest.raises(SettingsError, match=r"it cannot be read \(it is not a path\)"):
         watched(Path("~nobody-of-that-name/file"))

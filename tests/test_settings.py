@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.settings import Settings, read_settings
-from liner_mcp.urls import is_loopback, liner_origin
+from liner_mcp.urls import is_loopback, parse_liner_origin
 
 TOKEN = "s3cret-t0ken-41d9"
 VARIABLES = {f"LINER_{name.upper()}" for name in Settings.model_fields}
@@ -152,7 +152,7 @@ def test_the_command_line_goes_before_the_environment(environment: pytest.Monkey
     assert Settings.of_demo_option().demo
 
 
-def test_other_variables_with_the_prefix_are_nobodys_business(environment: pytest.MonkeyPatch) -> None:
+def test_other_variables_with_the_prefix_are_no_one_business(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("LINER_SOMETHING_ELSE", "x")
     assert read_settings().api_host == "https://liner.example"
 
@@ -204,7 +204,7 @@ def test_no_picture_of_the_settings_shows_the_token() -> None:
     ],
 )
 def test_a_host_may_be_written_bare_or_as_an_address(written: str, origin: str) -> None:
-    assert liner_origin(written) == origin
+    assert parse_liner_origin(written) == origin
     assert read_settings(api_host=written).api_host == origin
     assert httpx.URL(origin).host
 
@@ -259,7 +259,7 @@ def test_an_unusable_host_is_refused_with_the_reason(written: str, reason: str) 
 @given(st.text(st.characters(exclude_categories=[]), min_size=1).map(lambda text: f"https://{text}"))
 def test_no_host_gives_more_than_an_origin(written: str) -> None:
     try:
-        origin = liner_origin(written)
+        origin = parse_liner_origin(written)
     except ValueError:
         return
     assert origin.startswith("https://")
@@ -347,7 +347,7 @@ def test_a_token_file_that_cannot_be_read_is_told_by_its_variable(name: str, tmp
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a tilde with a name is guessed from one's own home")
-def test_a_token_file_of_a_user_that_nobody_is_is_told_by_its_variable() -> None:
+def test_a_token_file_of_a_user_that_no_one_is_is_told_by_its_variable() -> None:
     assert token_refusal("~no-such-user-here/token").startswith("LINER_API_TOKEN_FILE cannot be read: ")
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from benchmarks import sizes
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 from liner_mcp.server.tools import Tools
 from tests.support import snapshots
-from tests.support.token_count import tokens
+from tests.support.token_count import count_tokens
 
 pytestmark = pytest.mark.anyio
 
@@ -25,14 +25,14 @@ async def test_the_surface_is_the_one_that_was_reviewed() -> None:
     assert snapshots.pretty(await snapshots.surface()) == snapshots.SURFACE.read_text(encoding="utf-8"), REFRESH
 
 
-async def test_each_tools_full_answer_is_the_one_that_was_reviewed(world: World) -> None:
-    assert snapshots.pretty(await snapshots.answers(world)) == snapshots.ANSWERS.read_text(encoding="utf-8"), REFRESH
+async def test_each_tools_full_answer_is_the_one_that_was_reviewed(dataset: Dataset) -> None:
+    assert snapshots.pretty(await snapshots.answers(dataset)) == snapshots.ANSWERS.read_text(encoding="utf-8"), REFRESH
 
 
 async def test_definitions_of_all_tools_cost_at_most_1500_tokens() -> None:
     tools = (await snapshots.surface())["tools"]
     shown = [{key: tool[key] for key in ("name", "title", "description", "inputSchema")} for tool in tools]
-    assert sum(tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in shown) <= 1_500
+    assert sum(count_tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in shown) <= 1_500
 
 
 async def test_rows_and_pages_stay_within_their_price() -> None:
@@ -108,7 +108,7 @@ async def test_instructions_are_facts_under_1500_characters() -> None:
     assert instructions.count("linerapp.io") == 1
 
 
-async def test_nothing_on_the_surface_shouts_or_orders() -> None:
+async def test_nothing_on_the_surface_logs_loudly_or_orders() -> None:
     text = json.dumps(await snapshots.surface(), ensure_ascii=False)
     assert not re.search(r"\b(MUST|NEVER|ALWAYS|IMPORTANT|DO NOT|CRITICAL)\b", text)
 

@@ -7,24 +7,24 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
-from liner_mcp.calls.time_window import Zone
+from liner_mcp.timezone import Zone
 
 
 def test_the_configured_zone_is_used_and_known_to_be_configured() -> None:
-    zone = Zone.of("Asia/Dubai")
+    zone = Zone.resolve("Asia/Dubai")
     assert (zone.name, zone.configured, zone.info) == ("Asia/Dubai", True, ZoneInfo("Asia/Dubai"))
 
 
 def test_the_machines_zone_is_used_and_known_to_be_a_guess(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tzlocal.get_localzone_name", lambda: "Asia/Almaty")
-    zone = Zone.of(None)
+    zone = Zone.resolve(None)
     assert (zone.name, zone.configured, zone.info) == ("Asia/Almaty", False, ZoneInfo("Asia/Almaty"))
 
 
 @pytest.mark.parametrize("name", [None, "", "Nowhere/Town", "../../etc/passwd", "Europe", "a\0b"])
 def test_a_machine_without_a_usable_zone_speaks_utc(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
     monkeypatch.setattr("tzlocal.get_localzone_name", lambda: name)
-    zone = Zone.of(None)
+    zone = Zone.resolve(None)
     assert (zone.name, zone.configured) == ("UTC", False)
     assert zone.date_and_time(datetime(2026, 11, 20, 7, 2, tzinfo=UTC)) == ("2026-11-20", "07:02")
 
@@ -34,7 +34,7 @@ def test_a_machine_with_contradicting_zones_speaks_utc(monkeypatch: pytest.Monke
         raise ZoneInfoNotFoundError("Multiple conflicting time zone configurations found")
 
     monkeypatch.setattr("tzlocal.get_localzone_name", contradicting)
-    assert Zone.of(None).name == "UTC"
+    assert Zone.resolve(None).name == "UTC"
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_a_machine_with_contradicting_zones_speaks_utc(monkeypatch: pytest.Monke
     ],
 )
 def test_a_moment_has_the_date_and_time_of_the_zone(zone: str, moment: str, expected: tuple[str, str]) -> None:
-    assert Zone.of(zone).date_and_time(datetime.fromisoformat(moment)) == expected
+    assert Zone.resolve(zone).date_and_time(datetime.fromisoformat(moment)) == expected
 
 
 def test_clocks_go_forward_and_back_with_daylight_saving_time() -> None:
-    berlin = Zone.of("Europe/Berlin")
+    berlin = Zone.resolve("Europe/Berlin")
 
     def times(start: datetime) -> list[str | None]:
         return [berlin.date_and_time(start + timedelta(hours=hour))[1] for hour in range(3)]
@@ -65,12 +65,12 @@ def test_clocks_go_forward_and_back_with_daylight_saving_time() -> None:
 
 
 def test_no_moment_has_no_date_and_no_time() -> None:
-    assert Zone.of("Europe/Moscow").date_and_time(None) == (None, None)
+    assert Zone.resolve("Europe/Moscow").date_and_time(None) == (None, None)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Moscow", "Pacific/Kiritimati"])
 def test_placeholder_dates_at_the_edge_of_the_calendar_are_told_and_do_not_fail(zone: str) -> None:
     for moment in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
-        date, time = Zone.of(zone).date_and_time(moment)
+        date, time = Zone.resolve(zone).date_and_time(moment)
         assert date in {"0001-01-01", "9999-12-31"}
         assert time is not None

@@ -1,7 +1,7 @@
 """The questions of a reviewer's week, in the order in which they are told.
 
 Each is put to every contestant by a script that does what a careful model must do with the tools it has, and the final
-answer is checked against the make-believe world itself.
+answer is checked against the fake Liner's data itself.
 """
 
 from benchmarks.questions.asking import Question

@@ -9,9 +9,9 @@ from typing import Any
 
 from benchmarks.raw_reading import MOSCOW, RawLiner
 from benchmarks.table_reading import Tables
-from liner_mcp.demo import Call, World
+from liner_mcp.demo import Call, Dataset
 
-# The make-believe calls end on Friday, 20 November 2026, 18:00 in Moscow (tests.conftest.NOW).
+# The generated calls end on Friday, 20 November 2026, 18:00 in Moscow (tests.conftest.NOW).
 TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
 LAST_WEEK = (date(2026, 11, 9), date(2026, 11, 15))
 THIS_MONTH = (date(2026, 11, 1), TODAY)
@@ -28,7 +28,7 @@ class Question:
     text: str
     ours: Callable[[Tables], Awaitable[Any]]
     raw: Callable[[RawLiner], Awaitable[Any]]
-    right: Callable[[World, Any], bool]
+    right: Callable[[Dataset, Any], bool]
 
 
 def made(call: Call) -> date:
@@ -36,29 +36,29 @@ def made(call: Call) -> date:
     return call.created_at.astimezone(MOSCOW).date()
 
 
-def calls_of(world: World, first: date, last: date) -> list[Call]:
+def calls_of(dataset: Dataset, first: date, last: date) -> list[Call]:
     """The calls of whole days."""
-    return [call for call in world.calls.values() if first <= made(call) <= last]
+    return [call for call in dataset.calls.values() if first <= made(call) <= last]
 
 
 def newest_first(calls: Iterable[Call]) -> list[int]:
     return [call.id for call in sorted(calls, key=lambda call: (call.created_at, call.id), reverse=True)]
 
 
-def says(world: World, record_id: int, text: str | None) -> bool:
+def says(dataset: Dataset, record_id: int, text: str | None) -> bool:
     """Whether a text tells what the record's summary tells: its name, sum and date (phones may be masked)."""
-    record = world.records[record_id]
+    record = dataset.records[record_id]
     if not (record.summary or "").strip():
         return not (text or "").strip()
     return bool(text) and all(fact in text for fact in record.facts[:3])
 
 
-def told_right(world: World, told: Told, wanted: dict[int, list[int]]) -> bool:
+def told_right(dataset: Dataset, told: Told, wanted: dict[int, list[int]]) -> bool:
     """Whether exactly the wanted records of exactly the wanted calls are told, each truly."""
     if {call: sorted(records) for call, records in told.items()} != wanted:
         return False
-    return all(says(world, record, text) for records in told.values() for record, text in records.items())
+    return all(says(dataset, record, text) for records in told.values() for record, text in records.items())
 
 
-def records_of(world: World, call_ids: Iterable[int]) -> dict[int, list[int]]:
-    return {call_id: sorted(record.id for record in world.records_of(call_id)) for call_id in call_ids}
+def records_of(dataset: Dataset, call_ids: Iterable[int]) -> dict[int, list[int]]:
+    return {call_id: sorted(record.id for record in dataset.records_of(call_id)) for call_id in call_ids}

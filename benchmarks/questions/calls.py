@@ -16,7 +16,7 @@ from benchmarks.questions.asking import (
 )
 from benchmarks.raw_reading import Item, RawLiner, days
 from benchmarks.table_reading import Row, Tables
-from liner_mcp.demo import Call, World
+from liner_mcp.demo import Call, Dataset
 from tests.conftest import NOW
 
 LEAD = 5000004  # called eight times
@@ -41,8 +41,8 @@ async def _unrecorded_raw(liner: RawLiner) -> set[int]:
     return {call["id"] for call in calls if not call["hasRecords"]}
 
 
-def _unrecorded(world: World) -> set[int]:
-    calls = calls_of(world, YESTERDAY, YESTERDAY)
+def _unrecorded(dataset: Dataset) -> set[int]:
+    calls = calls_of(dataset, YESTERDAY, YESTERDAY)
     return {call.id for call in calls if call.order_id == 201 and not call.has_records}
 
 
@@ -74,11 +74,11 @@ async def _longest_raw(liner: RawLiner) -> list[int]:
     return [call["id"] for call in sorted(calls, key=lambda call: -call["talkTimeDurationSeconds"])[:LONGEST]]
 
 
-def _longest_right(world: World, ids: list[int]) -> bool:
+def _longest_right(dataset: Dataset, ids: list[int]) -> bool:
     """Of equally long talks any may be named."""
-    talks = sorted((call.talk_time_duration_seconds for call in calls_of(world, *LAST_WEEK)), reverse=True)
-    found = [world.calls[call_id] for call_id in dict.fromkeys(ids)]
-    in_week = set(ids) <= {call.id for call in calls_of(world, *LAST_WEEK)}
+    talks = sorted((call.talk_time_duration_seconds for call in calls_of(dataset, *LAST_WEEK)), reverse=True)
+    found = [dataset.calls[call_id] for call_id in dict.fromkeys(ids)]
+    in_week = set(ids) <= {call.id for call in calls_of(dataset, *LAST_WEEK)}
     return in_week and [call.talk_time_duration_seconds for call in found] == talks[:LONGEST]
 
 
@@ -91,9 +91,9 @@ async def _group_raw(liner: RawLiner) -> set[int]:
     return {call["id"] for call in await liner.calls(days(YESTERDAY, YESTERDAY), user_ids=agents)}
 
 
-def _group(world: World) -> set[int]:
-    (group,) = [group for group in world.agent_groups if group.name_gb == "Evening shift"]
-    return {call.id for call in calls_of(world, YESTERDAY, YESTERDAY) if call.user_id in group.agent_ids}
+def _group(dataset: Dataset) -> set[int]:
+    (group,) = [group for group in dataset.agent_groups if group.name_gb == "Evening shift"]
+    return {call.id for call in calls_of(dataset, YESTERDAY, YESTERDAY) if call.user_id in group.agent_ids}
 
 
 async def _hung_up_ours(liner: Tables) -> set[int]:
@@ -109,8 +109,8 @@ async def _hung_up_raw(liner: RawLiner) -> set[int]:
     return {call["id"] for call in short if call["finishInitiator"] == "operator"}
 
 
-def _hung_up(world: World) -> set[int]:
-    short = [call for call in calls_of(world, *THIS_MONTH) if 0 < call.talk_time_duration_seconds < 20]
+def _hung_up(dataset: Dataset) -> set[int]:
+    short = [call for call in calls_of(dataset, *THIS_MONTH) if 0 < call.talk_time_duration_seconds < 20]
     return {call.id for call in short if call.finish_initiator == "operator"}
 
 
@@ -125,9 +125,9 @@ async def _lead_raw(liner: RawLiner) -> list[tuple[int, str]]:
     return [(call_id, statuses[call_id]) for call_id in _newest(calls)]
 
 
-def _lead(world: World) -> list[tuple[int, str]]:
-    calls = [call for call in world.calls.values() if call.lead_id == LEAD]
-    return [(call_id, world.calls[call_id].status_code) for call_id in newest_first(calls)]
+def _lead(dataset: Dataset) -> list[tuple[int, str]]:
+    calls = [call for call in dataset.calls.values() if call.lead_id == LEAD]
+    return [(call_id, dataset.calls[call_id].status_code) for call_id in newest_first(calls)]
 
 
 async def _sample_ours(liner: Tables) -> list[int]:
@@ -155,16 +155,16 @@ async def _sample_raw(liner: RawLiner) -> list[int]:
     return drawn
 
 
-def _sample_right(world: World, ids: list[int]) -> bool:
+def _sample_right(dataset: Dataset, ids: list[int]) -> bool:
     """Twenty different recorded calls of the week, no agent more than one behind another while there are calls left.
 
     Calls without an agent are nobody's share: there may be none, or as many as of an agent.
     """
-    recorded: list[Call] = [call for call in calls_of(world, *LAST_WEEK) if call.has_records]
+    recorded: list[Call] = [call for call in calls_of(dataset, *LAST_WEEK) if call.has_records]
     if len(set(ids)) != SAMPLE or not set(ids) <= {call.id for call in recorded}:
         return False
     available = Counter(call.user_id for call in recorded if call.user_id is not None)
-    drawn = Counter(world.calls[call_id].user_id for call_id in ids)
+    drawn = Counter(dataset.calls[call_id].user_id for call_id in ids)
     most = max(drawn.values())
     return all(drawn[agent] >= min(most - 1, count) for agent, count in available.items())
 
@@ -175,14 +175,14 @@ CALLS = (
         "Which of yesterday's calls on Sunrise Park had no recording?",
         _unrecorded_ours,
         _unrecorded_raw,
-        lambda world, found: found == _unrecorded(world),
+        lambda dataset, found: found == _unrecorded(dataset),
     ),
     Question(
         "newest fifty",
         "Show the 50 newest calls.",
         _fifty_ours,
         _fifty_raw,
-        lambda world, found: found == newest_first(world.calls.values())[:50],
+        lambda dataset, found: found == newest_first(dataset.calls.values())[:50],
     ),
     Question("longest ten", "The 10 longest talks of last week.", _longest_ours, _longest_raw, _longest_right),
     Question(
@@ -190,21 +190,21 @@ CALLS = (
         "Which calls did the Evening shift have yesterday?",
         _group_ours,
         _group_raw,
-        lambda world, found: found == _group(world),
+        lambda dataset, found: found == _group(dataset),
     ),
     Question(
         "hung up early",
         "Where did the agent hang up within 20 seconds of talk this month?",
         _hung_up_ours,
         _hung_up_raw,
-        lambda world, found: found == _hung_up(world),
+        lambda dataset, found: found == _hung_up(dataset),
     ),
     Question(
         "a lead's calls",
         f"All calls of lead {LEAD} and how each ended, newest first.",
         _lead_ours,
         _lead_raw,
-        lambda world, found: found == _lead(world),
+        lambda dataset, found: found == _lead(dataset),
     ),
     Question(
         "a fair sample",

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from benchmarks.questions.asking import LAST_WEEK, THIS_MONTH, Question, calls_of, made
 from benchmarks.raw_reading import MOSCOW, RawLiner, days, local
 from benchmarks.table_reading import Tables
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 
 Compared = dict[int, tuple[int, int, float, int]]
 """Of each agent: calls, answered, median seconds of talk, hang-ups by the agent."""
@@ -43,10 +43,10 @@ def _compared(calls: Iterable[tuple[int | None, int, str | None]]) -> Compared:
     return found
 
 
-def _compare_right(world: World, answer: Compared) -> bool:
+def _compare_right(dataset: Dataset, answer: Compared) -> bool:
     """A median between two whole seconds may be told as either."""
-    (group,) = [group for group in world.agent_groups if group.name_gb == "First line"]
-    calls = [call for call in calls_of(world, *THIS_MONTH) if call.user_id in group.agent_ids]
+    (group,) = [group for group in dataset.agent_groups if group.name_gb == "First line"]
+    calls = [call for call in calls_of(dataset, *THIS_MONTH) if call.user_id in group.agent_ids]
     truth = _compared((call.user_id, call.talk_time_duration_seconds, call.finish_initiator) for call in calls)
     return set(answer) == set(truth) and all(
         (told[0], told[1], told[3]) == (true[0], true[1], true[3]) and abs(told[2] - true[2]) <= 0.5
@@ -133,15 +133,15 @@ COUNTS = (
         "How many calls per day this month?",
         _days_ours,
         _days_raw,
-        lambda world, found: found == Counter(made(call).isoformat() for call in calls_of(world, *THIS_MONTH)),
+        lambda dataset, found: found == Counter(made(call).isoformat() for call in calls_of(dataset, *THIS_MONTH)),
     ),
     Question(
         "statuses",
         "How did last week's calls on Marina Heights Dubai end, by status?",
         _statuses_ours,
         _statuses_raw,
-        lambda world, found: (
-            found == Counter(call.status_code for call in calls_of(world, *LAST_WEEK) if call.order_id == 204)
+        lambda dataset, found: (
+            found == Counter(call.status_code for call in calls_of(dataset, *LAST_WEEK) if call.order_id == 204)
         ),
     ),
     Question(
@@ -149,8 +149,8 @@ COUNTS = (
         "In which hours of the day were last week's calls made?",
         _hours_ours,
         _hours_raw,
-        lambda world, found: (
-            found == Counter(call.created_at.astimezone(MOSCOW).hour for call in calls_of(world, *LAST_WEEK))
+        lambda dataset, found: (
+            found == Counter(call.created_at.astimezone(MOSCOW).hour for call in calls_of(dataset, *LAST_WEEK))
         ),
     ),
     Question(
@@ -158,8 +158,8 @@ COUNTS = (
         "What share of last week's calls was not recorded, per order?",
         _shares_ours,
         _shares_raw,
-        lambda world, found: (
-            found == _shares((call.order_id, call.has_records) for call in calls_of(world, *LAST_WEEK))
+        lambda dataset, found: (
+            found == _shares((call.order_id, call.has_records) for call in calls_of(dataset, *LAST_WEEK))
         ),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.questions.asking import Question
 from benchmarks.raw_reading import RawLiner
 from benchmarks.table_reading import Tables
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 
 AGENT = 104
 FRAGMENT = "анна"
@@ -25,9 +25,9 @@ async def _agent_raw(liner: RawLiner) -> Person:
     return f"{user['name']} {user['lastName']}", user["isActive"], group["names"]["ru"]
 
 
-def _agent(world: World) -> Person:
-    (agent,) = [agent for agent in world.agents if agent.id == AGENT]
-    (group,) = [group for group in world.agent_groups if AGENT in group.agent_ids]
+def _agent(dataset: Dataset) -> Person:
+    (agent,) = [agent for agent in dataset.agents if agent.id == AGENT]
+    (group,) = [group for group in dataset.agent_groups if AGENT in group.agent_ids]
     return agent.full_name, agent.is_active, group.name_ru
 
 
@@ -46,13 +46,13 @@ NAMES = (
         f"Who is agent {AGENT}, and in which group?",
         _agent_ours,
         _agent_raw,
-        lambda world, person: person == _agent(world),
+        lambda dataset, person: person == _agent(dataset),
     ),
     Question(
         "by a fragment",
         f"Which agents are called «{FRAGMENT.title()}»?",
         _called_ours,
         _called_raw,
-        lambda world, found: found == {agent.id for agent in world.users if FRAGMENT in agent.full_name.lower()},
+        lambda dataset, found: found == {agent.id for agent in dataset.users if FRAGMENT in agent.full_name.lower()},
     ),
 )

@@ -17,7 +17,7 @@ from benchmarks.questions.asking import (
 from benchmarks.raw_reading import Item, RawLiner, days
 from benchmarks.reading import Refused
 from benchmarks.table_reading import READY, Row, Tables
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 
 ONE = 7003900
 # Yesterday's last thirty calls with a recording, but for one that has none.
@@ -92,10 +92,10 @@ async def _record_raw(liner: RawLiner) -> dict[str, Any]:
     }
 
 
-def _record_right(world: World, answer: dict[str, Any]) -> bool:
-    record = world.records[RECORD]
-    agents = {agent.id: agent.full_name for agent in world.agents}
-    return says(world, RECORD, answer["text"]) and answer == {
+def _record_right(dataset: Dataset, answer: dict[str, Any]) -> bool:
+    record = dataset.records[RECORD]
+    agents = {agent.id: agent.full_name for agent in dataset.agents}
+    return says(dataset, RECORD, answer["text"]) and answer == {
         "text": answer["text"],
         "seconds": record.duration_seconds,
         "agent": agents[record.user_id or 0],
@@ -125,13 +125,13 @@ async def _transfers_raw(liner: RawLiner) -> Told:
     return told
 
 
-def _transfers_right(world: World, told: Told) -> bool:
+def _transfers_right(dataset: Dataset, told: Told) -> bool:
     wanted: dict[int, list[int]] = {}
-    for call in calls_of(world, *LAST_WEEK):
-        transfers = sorted(record.id for record in world.records_of(call.id) if record.is_transfer)
+    for call in calls_of(dataset, *LAST_WEEK):
+        transfers = sorted(record.id for record in dataset.records_of(call.id) if record.is_transfer)
         if transfers:
             wanted[call.id] = transfers
-    return told_right(world, told, wanted)
+    return told_right(dataset, told, wanted)
 
 
 async def _unsummarised_ours(liner: Tables) -> set[int]:
@@ -152,13 +152,13 @@ async def _unsummarised_raw(liner: RawLiner) -> set[int]:
     return found
 
 
-def _unsummarised(world: World) -> set[int]:
+def _unsummarised(dataset: Dataset) -> set[int]:
     return {
         call.id
-        for call in calls_of(world, YESTERDAY, YESTERDAY)
+        for call in calls_of(dataset, YESTERDAY, YESTERDAY)
         if call.order_id == 204
         and call.has_records
-        and not any((record.summary or "").strip() for record in world.records_of(call.id))
+        and not any((record.summary or "").strip() for record in dataset.records_of(call.id))
     }
 
 
@@ -168,14 +168,14 @@ SPEECH = (
         f"What was said on call {ONE}?",
         _one_ours,
         _one_raw,
-        lambda world, told: told_right(world, told, records_of(world, [ONE])),
+        lambda dataset, told: told_right(dataset, told, records_of(dataset, [ONE])),
     ),
     Question(
         "thirty calls",
         "What was said on these 30 calls?",
         _thirty_ours,
         _thirty_raw,
-        lambda world, told: told_right(world, told, records_of(world, THIRTY)),
+        lambda dataset, told: told_right(dataset, told, records_of(dataset, THIRTY)),
     ),
     Question(
         "one record",
@@ -196,13 +196,13 @@ SPEECH = (
         "Which of yesterday's recorded calls on Marina Heights Dubai have no summary?",
         _unsummarised_ours,
         _unsummarised_raw,
-        lambda world, found: found == _unsummarised(world),
+        lambda dataset, found: found == _unsummarised(dataset),
     ),
     Question(
         "unknown call",
         f"What was said on call {NOBODY}? (There is no such call.)",
         _unknown_ours,
         _unknown_raw,
-        lambda world, answer: NOBODY not in world.calls and isinstance(answer, Refused),
+        lambda dataset, answer: NOBODY not in dataset.calls and isinstance(answer, Refused),
     ),
 )

@@ -16,27 +16,27 @@ import json
 import zlib
 from typing import Any, cast
 
-from liner_mcp.answer.table import minified
+from liner_mcp.answer.table import to_compact_json
 from liner_mcp.errors import InvalidArgument
 
 CHECKSUM_BYTES = 4  # one mangled cursor in four thousand million passes, and then fails on its content
 MAX_CURSOR_CHARACTERS = 4_000  # far above any we make: a longer text is somebody's mistake, not worth decoding
 MAX_STATE_BYTES = 30_000  # what a crafted cursor may unpack to; a thousand ids take a third
 MAX_DIGITS = 17  # of a number in a cursor: 2^53 has 16, and a minus may stand before it
-PLAIN_CHARACTERS = 600  # beyond it packing saves more than its letters cost
+MAX_PLAIN_CHARACTERS = 600  # beyond it packing saves more than its letters cost
 
-_QUOTES = str.maketrans("\"'", "'\"")  # inside a JSON text single quotes need no backslash
-_HEX = 2 * CHECKSUM_BYTES
+_SWAP_QUOTES = str.maketrans("\"'", "'\"")  # inside a JSON text single quotes need no backslash
+_CHECKSUM_HEX_CHARACTERS = 2 * CHECKSUM_BYTES
 
 
 def encode_cursor(tool: str, state: dict[str, Any]) -> str:
     """`state` (JSON types) as text without characters that need escaping inside a JSON text."""
-    text = minified({"tool": tool, **state})
-    if len(text) <= PLAIN_CHARACTERS and text.isascii() and text.isprintable() and not {"'", "\\"} & set(text):
-        plain = text.translate(_QUOTES)
+    text = to_compact_json({"tool": tool, **state})
+    if len(text) <= MAX_PLAIN_CHARACTERS and text.isascii() and text.isprintable() and not {"'", "\\"} & set(text):
+        plain = text.translate(_SWAP_QUOTES)
         return _checksum(plain.encode()).hex() + plain
     packed = zlib.compress(text.encode(), level=9)
-    return _spelled(_checksum(packed) + packed)
+    return _encode_base64(_checksum(packed) + packed)
 
 
 def decode_cursor(tool: str, cursor: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def decode_cursor(tool: str, cursor: str) -> dict[str, Any]:
 
     Raises: InvalidArgument with one sentence for a mangled cursor and another for one of another tool.
     """
-    state = _unpack(cursor.strip())
+    state = _decode_state(cursor.strip())
     if state is None:
         raise InvalidArgument(
             "cursor cannot be read: it is not one this server gave, or a part of it is missing. Copy page.next_cursor "
@@ -57,11 +57,11 @@ def decode_cursor(tool: str, cursor: str) -> dict[str, Any]:
     return state
 
 
-def _unpack(cursor: str) -> dict[str, Any] | None:
+def _decode_state(cursor: str) -> dict[str, Any] | None:
     if len(cursor) > MAX_CURSOR_CHARACTERS or not cursor.isascii():
         return None
     try:
-        state = json.loads(_plain(cursor) if "{" in cursor else _packed(cursor), parse_int=_whole_number)
+        state = json.loads(_decode_plain(cursor) if "{" in cursor else _decode_packed(cursor), parse_int=_whole_number)
     except (binascii.Error, zlib.error, ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", state) if isinstance(state, dict) else None
@@ -72,23 +72,23 @@ def _whole_number(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
-def _plain(cursor: str) -> str:
-    checksum, plain = cursor[:_HEX], cursor[_HEX:]
+def _decode_plain(cursor: str) -> str:
+    checksum, plain = cursor[:_CHECKSUM_HEX_CHARACTERS], cursor[_CHECKSUM_HEX_CHARACTERS:]
     if checksum != _checksum(plain.encode()).hex():
         raise ValueError("not as it was given")
-    return plain.translate(_QUOTES)
+    return plain.translate(_SWAP_QUOTES)
 
 
-def _packed(cursor: str) -> bytes:
+def _decode_packed(cursor: str) -> bytes:
     raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     checksum, packed = raw[:CHECKSUM_BYTES], raw[CHECKSUM_BYTES:]
     # Base64 ignores the last bits of its last character: only the spelling we gave is the cursor we gave.
-    if checksum != _checksum(packed) or cursor != _spelled(raw):
+    if checksum != _checksum(packed) or cursor != _encode_base64(raw):
         raise ValueError("not as it was given")
     return zlib.decompressobj().decompress(packed, MAX_STATE_BYTES)
 
 
-def _spelled(raw: bytes) -> str:
+def _encode_base64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 

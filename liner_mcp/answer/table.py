@@ -19,11 +19,11 @@ Row = tuple[Cell, ...]
 Block = Sequence[Row]
 """Rows that stay together on one page: the records of one call, or a single row."""
 
-NEVER_HOISTED = frozenset({"call_id", "record_id", "summary"})
+NEVER_FACTORED = frozenset({"call_id", "record_id", "summary"})
 """What a row is about and what it says stays in the row, even when all rows agree."""
 
 # One for all: json.dumps makes a new one at every call that is not of the default kind.
-_MINIFIED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 MAX_NOTES = 3  # advice is read when there is little of it
 
@@ -48,7 +48,7 @@ class Page(TypedDict):
     partial_call: NotRequired[dict[str, int]]
 
 
-class Answer(TypedDict):
+class AnswerSchema(TypedDict):
     """A list answer. `rows` follow `columns`; a column missing there stands once in `every_row`."""
 
     asked: dict[str, Any]
@@ -88,7 +88,7 @@ class FullRecord(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PageExtent:
     """How much of a draft a page holds: its first `blocks`; `rows_of_first` when even the first had to be split."""
 
     blocks: int
@@ -96,33 +96,33 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class AnswerDraft:
     """Everything an answer may hold, before it is known how much fits.
 
     `page` and `notes` are asked again for every size tried: a page that ends early has a cursor, and may need advice.
     `notes` stand in order of importance. `names` gives the legend for the rows and the call that are shown. Columns in
-    `if_any` are left out of a page in which they are null throughout. `splits` allows the first block to be split when
-    it does not fit alone.
+    `optional_columns` are left out of a page in which they are null throughout. `splittable` allows the first block to
+    be split when it does not fit alone.
     """
 
     asked: Mapping[str, Any]
     columns: Sequence[str]
     blocks: Sequence[Block]
-    page: Callable[[Shown], Mapping[str, Any]]
+    page: Callable[[PageExtent], Mapping[str, Any]]
     names: Callable[[Sequence[Row]], Mapping[str, Mapping[str, str]]]
     timezone: str
-    notes: Callable[[Shown], Sequence[str]] = lambda _: ()
+    notes: Callable[[PageExtent], Sequence[str]] = lambda _: ()
     window: Mapping[str, str] | None = None
     call: Mapping[str, Cell] | None = None
-    retry: Callable[[Shown], Sequence[int]] = lambda _: ()
-    totals: Callable[[Shown], Mapping[str, Any]] = lambda _: {}
+    retry: Callable[[PageExtent], Sequence[int]] = lambda _: ()
+    totals: Callable[[PageExtent], Mapping[str, Any]] = lambda _: {}
     sorted_by: str = ""
-    if_any: frozenset[str] = frozenset()
-    splits: bool = False
+    optional_columns: frozenset[str] = frozenset()
+    splittable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Answer:
     """A finished answer: the structure and the very same as minified JSON. No repr shows it: reprs get into logs."""
 
     structure: dict[str, Any] = field(repr=False)
@@ -134,32 +134,32 @@ class Written:
         return len(self.text.encode())
 
 
-def minified(structure: Mapping[str, Any]) -> str:
+def to_compact_json(structure: Mapping[str, Any]) -> str:
     """JSON without spaces and without ASCII escapes: escaped Cyrillic costs seven times the tokens."""
-    return _MINIFIED.encode(structure)
+    return _ENCODER.encode(structure)
 
 
-def write(draft: Draft, budget: int) -> Written:
+def render_within_budget(draft: AnswerDraft, budget: int) -> Answer:
     """The largest page of `draft`, block by block, whose text fits `budget` bytes.
 
     A page always holds at least one row when there is one; if that row alone is larger than the budget, a note says so.
     """
-    everything = Shown(len(draft.blocks))
-    written = _render(draft, everything)
-    if written.size <= budget or not draft.blocks:
-        return written
-    blocks, written = most_that_fits(lambda n: _render(draft, Shown(n)), len(draft.blocks), budget)
+    everything = PageExtent(len(draft.blocks))
+    answer = _render(draft, everything)
+    if answer.size <= budget or not draft.blocks:
+        return answer
+    blocks, answer = largest_fitting(lambda n: _render(draft, PageExtent(n)), len(draft.blocks), budget)
     if blocks:
-        return written
-    if draft.splits and len(draft.blocks[0]) > 1:
-        rows, written = most_that_fits(lambda n: _render(draft, Shown(1, n)), len(draft.blocks[0]), budget)
+        return answer
+    if draft.splittable and len(draft.blocks[0]) > 1:
+        rows, answer = largest_fitting(lambda n: _render(draft, PageExtent(1, n)), len(draft.blocks[0]), budget)
         if rows:
-            return written
-        return _render(draft, Shown(1, 1), _too_big(budget))
-    return _render(draft, Shown(1), _too_big(budget))
+            return answer
+        return _render(draft, PageExtent(1, 1), _too_large_note(budget))
+    return _render(draft, PageExtent(1), _too_large_note(budget))
 
 
-def most_that_fits(render: Callable[[int], Written], limit: int, budget: int) -> tuple[int, Written]:
+def largest_fitting(render: Callable[[int], Answer], limit: int, budget: int) -> tuple[int, Answer]:
     """The largest n below `limit` whose rendering fits, by halving; 0, with the rendering of one, when none does."""
     fits, best, beyond = 0, None, limit
     while beyond - fits > 1:
@@ -175,25 +175,25 @@ def most_that_fits(render: Callable[[int], Written], limit: int, budget: int) ->
     return fits, best
 
 
-def _too_big(budget: int) -> str:
+def _too_large_note(budget: int) -> str:
     return f"This one row is larger than the answer budget of {budget} bytes; a smaller summary_chars may make it fit."
 
 
-def _render(draft: Draft, shown: Shown, first_note: str | None = None) -> Written:
-    rows: list[Row] = [row for block in draft.blocks[: shown.blocks] for row in block]
-    if shown.rows_of_first is not None:
-        rows = list(draft.blocks[0][: shown.rows_of_first])
-    columns, every_row, cells = _hoisted(draft.columns, rows, draft.if_any)
-    page = draft.page(shown)
-    notes = [note for note in (first_note, *draft.notes(shown)) if note][:MAX_NOTES]
+def _render(draft: AnswerDraft, extent: PageExtent, first_note: str | None = None) -> Answer:
+    rows: list[Row] = [row for block in draft.blocks[: extent.blocks] for row in block]
+    if extent.rows_of_first is not None:
+        rows = list(draft.blocks[0][: extent.rows_of_first])
+    columns, every_row, cells = _factor_constants(draft.columns, rows, draft.optional_columns)
+    page = draft.page(extent)
+    notes = [note for note in (first_note, *draft.notes(extent)) if note][:MAX_NOTES]
     members: dict[str, Any] = {
         "asked": dict(draft.asked),
         "window": dict(draft.window or {}),
         "call": dict(draft.call or {}),
         "page": {"returned": len(rows), **page},
         "notes": notes,
-        "retry": list(draft.retry(shown)),
-        "totals": dict(draft.totals(shown)),
+        "retry": list(draft.retry(extent)),
+        "totals": dict(draft.totals(extent)),
         "sorted_by": draft.sorted_by,
         "timezone": draft.timezone if rows or draft.call or draft.window else "",
         "names": {kind: dict(legend) for kind, legend in draft.names(rows).items() if legend},
@@ -202,21 +202,21 @@ def _render(draft: Draft, shown: Shown, first_note: str | None = None) -> Writte
     }
     structure = {name: value for name, value in members.items() if value or name in ("asked", "columns")}
     structure["rows"] = cells
-    return Written(structure, minified(structure))
+    return Answer(structure, to_compact_json(structure))
 
 
-def _hoisted(
-    names: Sequence[str], rows: Sequence[Row], if_any: frozenset[str]
+def _factor_constants(
+    names: Sequence[str], rows: Sequence[Row], optional_columns: frozenset[str]
 ) -> tuple[list[str], dict[str, Cell], list[list[Cell]]]:
     """Split constants from rows: the columns that stay, what every row shares, and the remaining cells."""
-    stay: list[int] = []
+    kept_columns: list[int] = []
     every_row: dict[str, Cell] = {}
     for index, name in enumerate(names):
         values = {row[index] for row in rows}
-        if name in if_any and values <= {None}:
+        if name in optional_columns and values <= {None}:
             continue
-        if len(rows) > 1 and len(values) == 1 and name not in NEVER_HOISTED:
+        if len(rows) > 1 and len(values) == 1 and name not in NEVER_FACTORED:
             every_row[name] = rows[0][index]
         else:
-            stay.append(index)
-    return [names[i] for i in stay], every_row, [[row[i] for i in stay] for row in rows]
+            kept_columns.append(index)
+    return [names[i] for i in kept_columns], every_row, [[row[i] for i in kept_columns] for row in rows]

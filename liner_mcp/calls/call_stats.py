@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from liner_mcp.answer.table import Cell, Draft, Row, Shown, Written, write
+from liner_mcp.answer.table import Answer, AnswerDraft, Cell, PageExtent, Row, render_within_budget
 from liner_mcp.calls import counting
-from liner_mcp.calls.parallel_reader import Progress, WholeRead, read_all
-from liner_mcp.calls.query import CallQuestion, Understood, understand
+from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
+from liner_mcp.calls.query import CallQuery, ResolvedQuery, resolve
 from liner_mcp.calls.rows import call_legend, unlisted_notes
-from liner_mcp.calls.transfers import passing
-from liner_mcp.calls.window_reader import LEAKED
-from liner_mcp.context import Desk
+from liner_mcp.calls.transfers import matching_calls
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
+from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
-from liner_mcp.names.directory import Names
+from liner_mcp.names.directory import DirectoryNames
 
 QUALIFIED = "qualified"  # the category of lead statuses that means so; /devs/api/v2/lead-status/list/
 MAX_GROUPINGS = 2
 
 
 async def call_stats(
-    desk: Desk, question: CallQuestion, *, group_by: Sequence[str], budget: int, progress: Progress | None = None
-) -> Written:
+    context: AppContext, query: CallQuery, *, group_by: Sequence[str], budget: int, progress: Progress | None = None
+) -> Answer:
     """Counts of the calls that a question means, by one or two groupings, within `budget` bytes and the deadline.
 
     Raises: InvalidArgument for what cannot be understood; the error of the first read when nothing was read at all.
@@ -32,120 +32,127 @@ async def call_stats(
     groupings = tuple(dict.fromkeys(group_by))
     if len(groupings) != len(group_by) or not 1 <= len(groupings) <= MAX_GROUPINGS:
         raise InvalidArgument("group_by: give one or two different groupings, for example [agent] or [order, status].")
-    understood = await understand(desk, question)
-    qualified = await _qualified_codes(desk)
+    resolved = await resolve(context, query)
+    qualified = await _qualified_codes(context)
 
     async def fold(calls: Sequence[Call]) -> counting.Tallies:
-        meant = await passing(desk, understood.filters, calls)
-        return counting.tally(meant, groupings, desk.zone, qualified or frozenset())
+        matching = await matching_calls(context, resolved.filters, calls)
+        return counting.tally(matching, groupings, context.zone, qualified or frozenset())
 
-    read = await read_all(desk.liner, understood.filters, understood.window, fold, progress)
-    if read.stopped is not None and read.reached == understood.window.until:
+    read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
+    if read.stopped is not None and read.reached == resolved.window.until:
         raise read.stopped  # an answer that counts nothing would be taken for one about no calls
-    names = await desk.directory.names("agents", "orders", "statuses")
-    groups = counting.added(read.folded)
-    return _Comparison(desk, understood, groupings, read, groups, names, qualified is not None).written(budget)
+    names = await context.directory.names("agents", "orders", "statuses")
+    groups = counting.merge_tallies(read.folded)
+    return _StatsRenderer(context, resolved, groupings, read, groups, names, qualified is not None).render(budget)
 
 
-async def _qualified_codes(desk: Desk) -> frozenset[str] | None:
+async def _qualified_codes(context: AppContext) -> frozenset[str] | None:
     """The call statuses after which a lead counts as qualified; None when the dictionaries cannot tell.
 
     A call's status names the lead status it sets, and that has a category.
     """
     try:
-        lead_statuses = await desk.directory.entries("lead_statuses")
-        call_statuses = await desk.directory.entries("call_statuses")
+        lead_statuses = await context.directory.entries("lead_statuses")
+        call_statuses = await context.directory.entries("call_statuses")
     except LinerMcpError:
         return None
-    verdicts = {entry.code for entry in lead_statuses if entry.told[-1] == QUALIFIED and entry.code}
+    qualified_statuses = {entry.code for entry in lead_statuses if entry.details[-1] == QUALIFIED and entry.code}
     # No status at all that qualifies a lead: then the dictionaries do not say it, and nobody was counted as such.
-    return frozenset(entry.code for entry in call_statuses if entry.code and entry.told[-1] in verdicts) or None
+    return (
+        frozenset(entry.code for entry in call_statuses if entry.code and entry.details[-1] in qualified_statuses)
+        or None
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Comparison:
+class _StatsRenderer:
     """What was counted, to be written down as far as it fits."""
 
-    desk: Desk
-    understood: Understood
+    context: AppContext
+    resolved: ResolvedQuery
     group_by: tuple[str, ...]
-    read: WholeRead[counting.Tallies]
+    read: ParallelRead[counting.Tallies]
     groups: counting.Tallies
-    names: Names
-    knows_verdicts: bool
+    names: DirectoryNames
+    qualified_known: bool
 
-    def written(self, budget: int) -> Written:
+    def render(self, budget: int) -> Answer:
         columns = (*(counting.KEY_COLUMNS[name] for name in self.group_by), *counting.METRICS)
-        rows = counting.rows(self.groups, self.group_by, knows_verdicts=self.knows_verdicts)
-        draft = Draft(
-            asked=self.understood.filters.asked(),  # the groupings are the first columns
-            window=self.understood.window.shown(self.desk.zone),
+        rows = counting.to_rows(self.groups, self.group_by, qualified_known=self.qualified_known)
+        draft = AnswerDraft(
+            asked=self.resolved.filters.echo(),  # the groupings are the first columns
+            window=self.resolved.window.to_dict(self.context.zone),
             columns=columns,
             blocks=[[row] for row in rows],
-            page=self._page,
-            names=lambda shown: call_legend(self.names, self.understood.filters, columns, shown),
-            timezone=self.desk.zone.name,
+            page=self._page_members,
+            names=lambda shown: call_legend(self.names, self.resolved.filters, columns, shown),
+            timezone=self.context.zone.name,
             notes=self._notes,
             totals=lambda shown: self._totals(rows, shown),
             sorted_by="calls",
         )
-        return write(draft, budget)
+        return render_within_budget(draft, budget)
 
     @property
     def _complete(self) -> bool:
-        return self.read.stopped is None and self.read.whole and not self.understood.gaps
+        return self.read.stopped is None and self.read.complete and not self.resolved.gaps
 
-    def _page(self, shown: Shown) -> dict[str, Any]:
-        zone, window = self.desk.zone, self.understood.window
-        members: dict[str, Any] = {"complete": self._complete and shown.blocks == len(self.groups)}
+    def _page_members(self, extent: PageExtent) -> dict[str, Any]:
+        zone, window = self.context.zone, self.resolved.window
+        members: dict[str, Any] = {"complete": self._complete and extent.blocks == len(self.groups)}
         if self.read.stopped is not None:
-            members["covered"] = {**window.shown(zone), "since": zone.stamp(self.read.reached)}
-        local = self.understood.filters.local
-        if local:
-            members["local_filters"] = local
-        elif self.read.counted is not None and not (self._complete or self.read.leaked):
-            members["liner_total"] = self.read.counted
+            members["covered"] = {**window.to_dict(zone), "since": zone.isoformat(self.read.reached)}
+        client_side = self.resolved.filters.client_side
+        if client_side:
+            members["local_filters"] = client_side
+        elif self.read.liner_total is not None and not (self._complete or self.read.filter_ignored):
+            members["liner_total"] = self.read.liner_total
         if self.read.changed:
             members["changed"] = True
         return members
 
-    def _totals(self, rows: Sequence[Row], shown: Shown) -> dict[str, Any]:
-        found: dict[str, Any] = counting.totals(self.groups.values(), knows_verdicts=self.knows_verdicts)
-        left = [self.groups[row[: len(self.group_by)]] for row in rows[shown.blocks :]]
+    def _totals(self, rows: Sequence[Row], extent: PageExtent) -> dict[str, Any]:
+        found: dict[str, Any] = counting.totals(self.groups.values(), qualified_known=self.qualified_known)
+        left = [self.groups[row[: len(self.group_by)]] for row in rows[extent.blocks :]]
         if left:
-            rest = counting.totals(left, knows_verdicts=self.knows_verdicts)
+            rest = counting.totals(left, qualified_known=self.qualified_known)
             found["other_groups"] = {"groups": len(left), **rest}
         return found
 
-    def _notes(self, shown: Shown) -> list[str]:
+    def _notes(self, extent: PageExtent) -> list[str]:
         notes: list[str] = []
         if self.read.stopped is not None:
             # With since, for a default or relative one would begin elsewhere when until is another.
-            since, until = self.desk.zone.stamp(self.understood.window.since), self.desk.zone.stamp(self.read.reached)
+            since, until = (
+                self.context.zone.isoformat(self.resolved.window.since),
+                self.context.zone.isoformat(self.read.reached),
+            )
             notes.append(
-                f"{self.desk.reason(self.read.stopped)} Counted is page.covered only; since={since}, until={until} "
+                f"{self.context.stop_reason(self.read.stopped)} Counted is page.covered only; "
+                f"since={since}, until={until} "
                 "gives the rest. Counts of both parts add up, medians do not."
             )
-        if not self.read.whole:
+        if not self.read.complete:
             notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
-        notes += self.understood.gaps
-        if self.read.leaked:
-            notes.append(LEAKED)
+        notes += self.resolved.gaps
+        if self.read.filter_ignored:
+            notes.append(FILTER_IGNORED_NOTE)
         notes += self._unlisted()
         if not self.groups and self._complete:
             narrowed = "No call of this window passes the filters; try an earlier since, or fewer filters."
             plain = "Liner has no call in this window; try another."
-            notes.append(narrowed if self.understood.filters.asked() else plain)
-        if not self.knows_verdicts:
+            notes.append(narrowed if self.resolved.filters.echo() else plain)
+        if not self.qualified_known:
             notes.append("Which statuses qualify a lead could not be read from Liner, so qualified is unknown.")
-        if shown.blocks < len(self.groups):
-            left = len(self.groups) - shown.blocks
+        if extent.blocks < len(self.groups):
+            left = len(self.groups) - extent.blocks
             notes.append(f"{left} smaller groups did not fit; totals.other_groups sums them.")
-        return [*notes, *self.understood.notes, *self.names.notes()]
+        return [*notes, *self.resolved.notes, *self.names.notes()]
 
     def _unlisted(self) -> list[str]:
         """Advice on ids that no dictionary has, where it can be told that no call has them either."""
-        filters = self.understood.filters
+        filters = self.resolved.filters
 
         def with_calls(name: str, asked: Sequence[int]) -> set[Cell]:
             if name in self.group_by:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from liner_mcp.answer.table import Cell, Row
-from liner_mcp.calls.time_window import Zone
 from liner_mcp.liner.models import Call
+from liner_mcp.timezone import Zone
 
 KEY_COLUMNS: Mapping[str, str] = {
     "agent": "agent_id",
@@ -28,7 +28,7 @@ METRICS = (
 )  # fmt: skip
 ADDITIVE = ("calls", "answered", "recorded", "talk_total_seconds", "agent_hangups", "qualified")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-Key = tuple[Cell, ...]
+GroupKey = tuple[Cell, ...]
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Tally:
         self.talk.update(other.talk)
         self.wait.update(other.wait)
 
-    def cells(self, *, has_agent: bool, knows_verdicts: bool) -> dict[str, Cell]:
+    def cells(self, *, has_agent: bool, qualified_known: bool) -> dict[str, Cell]:
         """The metrics; null where there is nothing to count: no agent to hang up, no dictionary of verdicts."""
         return {
             "calls": self.calls,
@@ -80,11 +80,11 @@ class Tally:
             "talk_median_seconds": median(self.talk),
             "wait_median_seconds": median(self.wait),
             "agent_hangups": self.agent_hangups if has_agent else None,
-            "qualified": self.qualified if knows_verdicts else None,
+            "qualified": self.qualified if qualified_known else None,
         }
 
 
-Tallies = dict[Key, Tally]
+Tallies = dict[GroupKey, Tally]
 
 
 def median(counts: Counter[int]) -> int | None:
@@ -107,7 +107,7 @@ def tally(calls: Iterable[Call], group_by: Sequence[str], zone: Zone, qualified_
     """Count calls by group. `qualified_codes` are the call statuses that make a lead qualified."""
     found: Tallies = {}
     for call in calls:
-        key = tuple(_part(call, grouping, zone) for grouping in group_by)
+        key = tuple(_key_part(call, grouping, zone) for grouping in group_by)
         group = found.get(key)
         if group is None:
             group = found[key] = Tally()
@@ -115,7 +115,7 @@ def tally(calls: Iterable[Call], group_by: Sequence[str], zone: Zone, qualified_
     return found
 
 
-def _part(call: Call, grouping: str, zone: Zone) -> Cell:
+def _key_part(call: Call, grouping: str, zone: Zone) -> Cell:
     if grouping == "agent":
         return call.user_id
     if grouping == "order":
@@ -132,22 +132,22 @@ def _part(call: Call, grouping: str, zone: Zone) -> Cell:
     return WEEKDAYS[local.weekday()] if grouping == "weekday" else local.date().isoformat()
 
 
-def added(parts: Iterable[Tallies]) -> Tallies:
+def merge_tallies(parts: Iterable[Tallies]) -> Tallies:
     """All parts in one."""
     found: Tallies = {}
     for part in parts:
         for key, group in part.items():
-            known = found.get(key)
-            if known is None:
-                known = found[key] = Tally()
-            known.add(group)
+            merged = found.get(key)
+            if merged is None:
+                merged = found[key] = Tally()
+            merged.add(group)
     return found
 
 
-def rows(groups: Tallies, group_by: Sequence[str], *, knows_verdicts: bool) -> list[Row]:
+def to_rows(groups: Tallies, group_by: Sequence[str], *, qualified_known: bool) -> list[Row]:
     """One row per group, most calls first, then by key."""
 
-    def order(item: tuple[Key, Tally]) -> tuple[int, list[tuple[bool, str]]]:
+    def order(item: tuple[GroupKey, Tally]) -> tuple[int, list[tuple[bool, str]]]:
         key, group = item
         return (-group.calls, [(part is None, f"{part:>20}" if part is not None else "") for part in key])
 
@@ -155,14 +155,14 @@ def rows(groups: Tallies, group_by: Sequence[str], *, knows_verdicts: bool) -> l
     found: list[Row] = []
     for key, group in sorted(groups.items(), key=order):
         has_agent = agent is None or key[agent] is not None
-        found.append((*key, *group.cells(has_agent=has_agent, knows_verdicts=knows_verdicts).values()))
+        found.append((*key, *group.cells(has_agent=has_agent, qualified_known=qualified_known).values()))
     return found
 
 
-def totals(groups: Iterable[Tally], *, knows_verdicts: bool) -> dict[str, Cell]:
+def totals(groups: Iterable[Tally], *, qualified_known: bool) -> dict[str, Cell]:
     """The additive metrics over several groups: medians do not add up."""
     whole = Tally()
     for group in groups:
         whole.add(group)
-    cells = whole.cells(has_agent=True, knows_verdicts=knows_verdicts)
+    cells = whole.cells(has_agent=True, qualified_known=qualified_known)
     return {name: cells[name] for name in ADDITIVE}

@@ -9,148 +9,158 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from liner_mcp.answer.table import Draft, Shown, Written, write
-from liner_mcp.calls.page_cursor import Place, cursor_of, read_place
-from liner_mcp.calls.query import CallQuestion
+from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, render_within_budget
+from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
+from liner_mcp.calls.query import CallQuery
 from liner_mcp.calls.rows import call_columns, call_legend, call_row, unlisted_notes
-from liner_mcp.calls.time_window import Window, whole_second
-from liner_mcp.calls.transfers import is_transferred, refuse_shared
-from liner_mcp.calls.window_reader import LEAKED, SLICE_CALLS, Key, NewestFirst, key_of
-from liner_mcp.context import Desk
-from liner_mcp.errors import DeadlinePassed, LinerMcpError
+from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
+from liner_mcp.calls.transfers import is_transferred, reject_shared_records
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, SLICE_CALLS, CallKey, WindowReader, call_key
+from liner_mcp.context import AppContext
+from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
-from liner_mcp.names.directory import Names
+from liner_mcp.names.directory import DirectoryNames
 
 FIND_CALLS = "find_calls"
-FIRST_KEEP = 0.3  # of calls that a filter of ours lets pass, before anything was seen: a guess, soon replaced
-SPARE = 1.2  # a slice that falls just short of a page costs another request; one a little too long mostly does not
-LEAST_KEEP = 0.01  # below this a slice would be sized by chance
+INITIAL_PASS_RATE = 0.3  # of calls that a filter of ours lets pass, before anything was seen: a guess, soon replaced
+SLICE_MARGIN = (
+    1.2  # a slice that falls just short of a page costs another request; one a little too long mostly does not
+)
+MIN_PASS_RATE = 0.01  # below this a slice would be sized by chance
 LOOK_BACK = timedelta(days=31)  # how far an empty answer looks for earlier calls, in one request
 
 
 @dataclass(slots=True)
-class _Gathered:
+class _CollectedCalls:
     """The calls of one page so far. `reached`: all calls from this key upwards are decided."""
 
-    reached: Key
-    known_keep: float | None = None  # what earlier pages saw
+    reached: CallKey
+    known_pass_rate: float | None = None  # what earlier pages saw
     calls: list[Call] = field(default_factory=list[Call])
     more: bool = False  # calls beyond the limit are known already
-    scanned: list[Key] = field(default_factory=list[Key])
+    scanned: list[CallKey] = field(default_factory=list[CallKey])
     examined: int = 0
     unread: list[int] = field(default_factory=list[int])  # calls whose records could not be read
-    leaked: bool = False
+    filter_ignored: bool = False
     changed: bool = False
-    whole: bool = True
+    complete: bool = True
     stopped: LinerMcpError | None = None
 
     @property
-    def keep(self) -> float:
+    def pass_rate(self) -> float:
         """The share of calls that pass our filters, as far as it is known."""
         scanned = len(self.scanned)
         if scanned < SLICE_CALLS:
-            return self.known_keep or FIRST_KEEP
-        return max(len(self.calls) / scanned, LEAST_KEEP)
+            return self.known_pass_rate or INITIAL_PASS_RATE
+        return max(len(self.calls) / scanned, MIN_PASS_RATE)
 
 
 async def find_calls(
-    desk: Desk,
-    question: CallQuestion,
+    context: AppContext,
+    query: CallQuery,
     *,
     include: tuple[str, ...],
     limit: int,
     cursor: str | None,
     budget: int,
-) -> Written:
+) -> Answer:
     """A page of the calls that a question means, newest first, within `budget` bytes and the caller's deadline.
 
     Raises: InvalidArgument for what cannot be understood; the error of the first read when nothing was read at all.
     """
-    place = await read_place(desk, FIND_CALLS, question, include, cursor)
-    source = NewestFirst(desk.liner, place.filters, place.remaining, pace=place.pace)
-    gathered = _Gathered(reached=place.after or (place.window.until, 0), known_keep=place.keep)
-    await _gather(desk, place, source, gathered, limit)
-    names = await desk.directory.names("agents", "orders", "statuses")
-    found = gathered.calls or place.given or gathered.stopped or gathered.unread
-    hint = await _hint(desk, place, gathered) if source.exhausted and not found else None
-    desk.recent_calls.add(reversed([call.id for call in gathered.calls]))
-    return _Page(desk, place, source, gathered, names, hint).written(budget)
+    start = await resolve_page_start(context, FIND_CALLS, query, include, cursor)
+    source = WindowReader(context.liner, start.filters, start.remaining, seconds_per_call=start.seconds_per_call)
+    collected = _CollectedCalls(reached=start.after or (start.window.until, 0), known_pass_rate=start.pass_rate)
+    await _collect(context, start, source, collected, limit)
+    names = await context.directory.names("agents", "orders", "statuses")
+    found = collected.calls or start.returned or collected.stopped or collected.unread
+    hint = await _empty_page_hint(context, start, collected) if source.exhausted and not found else None
+    context.recent_calls.add(reversed([call.id for call in collected.calls]))
+    return _PageRenderer(context, start, source, collected, names, hint).render(budget)
 
 
 # Gathering ----------------------------------------------------------------------------------------------------------
 
 
-async def _gather(desk: Desk, place: Place, source: NewestFirst, gathered: _Gathered, limit: int) -> None:
+async def _collect(
+    context: AppContext, start: PageStart, source: WindowReader, collected: _CollectedCalls, limit: int
+) -> None:
     """Read slices until the page has `limit` calls, the window ends, or something stops the reading."""
-    local = bool(place.filters.local)
+    client_side = bool(start.filters.client_side)
     first = True
     if source.exhausted:
-        gathered.reached = (place.window.since, 0)  # Liner lists no orders: there is nothing to ask for
-    while not source.exhausted and len(gathered.calls) < limit and gathered.stopped is None:
-        missing = limit - len(gathered.calls)
+        collected.reached = (start.window.since, 0)  # Liner lists no orders: there is nothing to ask for
+    while not source.exhausted and len(collected.calls) < limit and collected.stopped is None:
+        missing = limit - len(collected.calls)
         try:
-            part = await source.next(math.ceil(SPARE * missing / (gathered.keep if local else 1)))
+            part = await source.read_next(
+                math.ceil(SLICE_MARGIN * missing / (collected.pass_rate if client_side else 1))
+            )
         except LinerMcpError as error:
             if first:
                 raise  # nothing was read: the reason is the answer, and the cursor it came with still holds
-            gathered.stopped = error
+            collected.stopped = error
             return
         first = False
-        gathered.changed |= part.changed
-        gathered.whole &= part.whole
-        fresh = [call for call in part.calls if place.after is None or key_of(call) < place.after]
-        gathered.scanned += [key_of(call) for call in fresh]
-        gathered.leaked |= part.strayed or place.filters.leaks(*fresh)
-        meant = [call for call in fresh if place.filters.passes(call)]
-        if place.filters.transferred is None:
-            _take(gathered, meant, limit)
-        elif not await _take_examined(desk, place.filters.transferred, gathered, meant, limit):
+        collected.changed |= part.changed
+        collected.complete &= part.complete
+        fresh = [call for call in part.calls if start.after is None or call_key(call) < start.after]
+        collected.scanned += [call_key(call) for call in fresh]
+        collected.filter_ignored |= part.outside_window or start.filters.violated_by(*fresh)
+        matching = [call for call in fresh if start.filters.matches(call)]
+        if start.filters.transferred is None:
+            _add_calls(collected, matching, limit)
+        elif not await _add_by_records(context, start.filters.transferred, collected, matching, limit):
             return
-        if not gathered.more:
-            gathered.reached = (part.window.since, 0)
+        if not collected.more:
+            collected.reached = (part.window.since, 0)
 
 
-def _take(gathered: _Gathered, calls: Sequence[Call], limit: int) -> None:
-    room = limit - len(gathered.calls)
-    gathered.calls += calls[:room]
-    gathered.more = len(calls) > room
-    if gathered.more:
-        gathered.reached = key_of(gathered.calls[-1])
+def _add_calls(collected: _CollectedCalls, calls: Sequence[Call], limit: int) -> None:
+    room = limit - len(collected.calls)
+    collected.calls += calls[:room]
+    collected.more = len(calls) > room
+    if collected.more:
+        collected.reached = call_key(collected.calls[-1])
 
 
-async def _take_examined(desk: Desk, transferred: bool, gathered: _Gathered, calls: Sequence[Call], limit: int) -> bool:
+async def _add_by_records(
+    context: AppContext, transferred: bool, collected: _CollectedCalls, calls: Sequence[Call], limit: int
+) -> bool:
     """Take those calls whose records say so; one request per recorded call. False when time was up on the way."""
     recorded = [call for call in calls if call.has_records is not False]
-    room = limit - len(gathered.calls)
+    room = limit - len(collected.calls)
     found = 0
 
-    def enough(outcome: Listing[Any] | LinerMcpError) -> bool:
+    def page_is_full(outcome: Listing[Any] | LinerMcpError) -> bool:
         nonlocal found
         found += not isinstance(outcome, LinerMcpError) and is_transferred(outcome) is transferred
         return found > room  # one beyond the page, so that "more" is known and not guessed
 
-    outcomes = await desk.liner.each([partial(desk.liner.call_records, call.id) for call in recorded], enough)
-    refuse_shared(outcomes)
-    told = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
+    outcomes = await context.liner.run_all(
+        [partial(context.liner.call_records, call.id) for call in recorded], page_is_full
+    )
+    reject_shared_records(outcomes)
+    outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
     for call in calls:
-        outcome = False if call.has_records is False else told[call.id]
+        outcome = False if call.has_records is False else outcome_by_call[call.id]
         # One that is late goes on with the next page; late again where that page begins, it would go on for ever.
-        late = isinstance(outcome, DeadlinePassed) and (gathered.examined or gathered.unread)
+        late = isinstance(outcome, DeadlineExceeded) and (collected.examined or collected.unread)
         if outcome is None or late:
-            gathered.stopped = DeadlinePassed("time was up before all records were read.")
+            collected.stopped = DeadlineExceeded("time was up before all records were read.")
             return False
         if isinstance(outcome, LinerMcpError):
-            gathered.unread.append(call.id)
-            gathered.reached = key_of(call)
+            collected.unread.append(call.id)
+            collected.reached = call_key(call)
             continue
         if (outcome if isinstance(outcome, bool) else is_transferred(outcome)) is transferred:
-            if len(gathered.calls) == limit:
-                gathered.more = True
+            if len(collected.calls) == limit:
+                collected.more = True
                 return True
-            gathered.calls.append(call)
-        gathered.examined += call.id in told
-        gathered.reached = key_of(call)
+            collected.calls.append(call)
+        collected.examined += call.id in outcome_by_call
+        collected.reached = call_key(call)
     return True
 
 
@@ -158,118 +168,132 @@ async def _take_examined(desk: Desk, transferred: bool, gathered: _Gathered, cal
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _PageRenderer:
     """What was gathered, to be written down as far as it fits."""
 
-    desk: Desk
-    place: Place
-    source: NewestFirst
-    gathered: _Gathered
-    names: Names
+    context: AppContext
+    start: PageStart
+    source: WindowReader
+    collected: _CollectedCalls
+    names: DirectoryNames
     hint: str | None
 
-    def written(self, budget: int) -> Written:
-        columns = call_columns(self.place.include)
-        draft = Draft(
-            asked=self.place.filters.asked(),
-            window=self.place.window.shown(self.desk.zone),
+    def render(self, budget: int) -> Answer:
+        columns = call_columns(self.start.include)
+        draft = AnswerDraft(
+            asked=self.start.filters.echo(),
+            window=self.start.window.to_dict(self.context.zone),
             columns=columns,
-            blocks=[[call_row(self.desk, call, self.place.include)] for call in self.gathered.calls],
-            page=self._page,
-            names=lambda rows: call_legend(self.names, self.place.filters, columns, rows),
-            timezone=self.desk.zone.name,
+            blocks=[[call_row(self.context, call, self.start.include)] for call in self.collected.calls],
+            page=self._page_members,
+            names=lambda rows: call_legend(self.names, self.start.filters, columns, rows),
+            timezone=self.context.zone.name,
             notes=lambda _: self._notes(),
-            retry=lambda _: self.gathered.unread,
+            retry=lambda _: self.collected.unread,
         )
-        return write(draft, budget)
+        return render_within_budget(draft, budget)
 
-    def _page(self, shown: Shown) -> dict[str, Any]:
-        gathered, place = self.gathered, self.place
-        cut = shown.blocks < len(gathered.calls)
-        left = cut or gathered.more or not self.source.exhausted or gathered.reached > (place.window.since, 0)
-        lossy = place.lossy or not gathered.whole or bool(gathered.unread or place.gaps)
+    def _page_members(self, extent: PageExtent) -> dict[str, Any]:
+        collected, start = self.collected, self.start
+        truncated = extent.blocks < len(collected.calls)
+        left = truncated or collected.more or not self.source.exhausted or collected.reached > (start.window.since, 0)
+        lossy = start.lossy or not collected.complete or bool(collected.unread or start.gaps)
         complete = not left and not lossy
         members: dict[str, Any] = {"complete": complete}
-        given = place.given + shown.blocks
-        reached = key_of(gathered.calls[shown.blocks - 1]) if cut else gathered.reached
+        returned = start.returned + extent.blocks
+        reached = call_key(collected.calls[extent.blocks - 1]) if truncated else collected.reached
         if left:
-            keep = gathered.keep if self._local else None
-            members["next_cursor"] = cursor_of(
-                FIND_CALLS, place, reached, given=given, pace=self.source.pace, keep=keep, lossy=lossy
+            pass_rate = collected.pass_rate if self._client_side else None
+            members["next_cursor"] = encode_page_cursor(
+                FIND_CALLS,
+                start,
+                reached,
+                returned=returned,
+                seconds_per_call=self.source.seconds_per_call,
+                pass_rate=pass_rate,
+                lossy=lossy,
             )
             # In whole seconds, for that in which the page ends may hold more calls.
-            since = min(whole_second(replace(place, after=reached).remaining.until), place.window.until)
-            members["covered"] = replace(place.window, since=since).shown(self.desk.zone)
+            since = min(ceil_to_second(replace(start, after=reached).remaining.until), start.window.until)
+            members["covered"] = replace(start.window, since=since).to_dict(self.context.zone)
         if complete:
-            members["total"] = given
-        elif self.source.counted is not None and place.after is None and not (self._local or gathered.leaked):
-            members["liner_total"] = self.source.counted
-        if self._local:
-            members["scanned"] = sum(key >= reached for key in gathered.scanned)
-            members["local_filters"] = self._local
-        if place.filters.transferred is not None:
-            members["examined"] = gathered.examined
-        if gathered.changed:
+            members["total"] = returned
+        elif (
+            self.source.liner_total is not None
+            and start.after is None
+            and not (self._client_side or collected.filter_ignored)
+        ):
+            members["liner_total"] = self.source.liner_total
+        if self._client_side:
+            members["scanned"] = sum(key >= reached for key in collected.scanned)
+            members["local_filters"] = self._client_side
+        if start.filters.transferred is not None:
+            members["examined"] = collected.examined
+        if collected.changed:
             members["changed"] = True
         return members
 
     @property
-    def _local(self) -> list[str]:
-        return self.place.filters.local
+    def _client_side(self) -> list[str]:
+        return self.start.filters.client_side
 
     def _notes(self) -> list[str]:
-        gathered = self.gathered
+        collected = self.collected
         notes: list[str] = []
-        if gathered.stopped is not None:
-            notes.append(f"Reading stopped early: {self.desk.reason(gathered.stopped)} next_cursor goes on from there.")
-        if gathered.unread:
+        if collected.stopped is not None:
+            notes.append(
+                f"Reading stopped early: {self.context.stop_reason(collected.stopped)} next_cursor goes on from there."
+            )
+        if collected.unread:
             notes.append("Whether the calls in retry were transferred could not be read just now; they are left out.")
-        if not gathered.whole:
+        if not collected.complete:
             notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
-        notes += self.place.gaps
-        if self.place.lossy:
+        notes += self.start.gaps
+        if self.start.lossy:
             notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
-        if gathered.leaked:
-            notes.append(LEAKED)
-        if self.place.after is None:
-            orders, agents = {call.order_id for call in gathered.calls}, {call.user_id for call in gathered.calls}
-            notes += unlisted_notes(self.names, self.place.filters, orders=orders, agents=agents)
+        if collected.filter_ignored:
+            notes.append(FILTER_IGNORED_NOTE)
+        if self.start.after is None:
+            orders, agents = {call.order_id for call in collected.calls}, {call.user_id for call in collected.calls}
+            notes += unlisted_notes(self.names, self.start.filters, orders=orders, agents=agents)
         if self.hint:
             notes.append(self.hint)
-        return [*notes, *self.place.notes, *self.names.notes()]
+        return [*notes, *self.start.notes, *self.names.notes()]
 
 
 # Nothing found --------------------------------------------------------------------------------------------------------
 
 
-async def _hint(desk: Desk, place: Place, gathered: _Gathered) -> str:
+async def _empty_page_hint(context: AppContext, start: PageStart, collected: _CollectedCalls) -> str:
     """What to try when a whole window holds nothing: which filters to relax, or where the nearest earlier calls are."""
-    filters, days = place.filters, LOOK_BACK.days
-    local = ", ".join(filters.local)
-    if gathered.scanned:
-        relaxable = local or ", ".join(filters.asked())
+    filters, days = start.filters, LOOK_BACK.days
+    client_side = ", ".join(filters.client_side)
+    if collected.scanned:
+        relaxable = client_side or ", ".join(filters.echo())
         return (
-            f"{len(gathered.scanned)} calls of this window were read and none passed {relaxable}; relax one of these."
+            f"{len(collected.scanned)} calls of this window were read and none passed {relaxable}; relax one of these."
         )
-    requests = filters.requests(Window(place.window.since - LOOK_BACK, place.window.since))
+    requests = filters.call_filters(TimeWindow(start.window.since - LOOK_BACK, start.window.since))
     if not requests:
         return "Liner lists no orders, so there was nowhere to look; orders or leads can be named by id."
     nothing = "Liner has no such call in this window"
     try:
-        listing = await desk.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
+        listing = await context.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
     except LinerMcpError:
         listing = None
     if listing is None:
-        return f"{nothing}; try an earlier since{', or fewer filters' if filters.asked() else ''}."
+        return f"{nothing}; try an earlier since{', or fewer filters' if filters.echo() else ''}."
     if not listing.items:
-        advice = "fewer filters may find some" if filters.asked() else "try another window"
+        advice = "fewer filters may find some" if filters.echo() else "try another window"
         return f"{nothing}, nor in the {days} days before it; {advice}."
-    newest = max((call for call in listing.items if filters.passes(call)), key=key_of, default=None)
+    newest = max((call for call in listing.items if filters.matches(call)), key=call_key, default=None)
     if listing.complete and newest is not None and newest.created_at is not None:
         one = "one" if filters.transferred is None else "candidate"
-        return f"{nothing}; the nearest earlier {one} is call {newest.id} of {desk.zone.stamp(newest.created_at)}."
+        return (
+            f"{nothing}; the nearest earlier {one} is call {newest.id} of {context.zone.isoformat(newest.created_at)}."
+        )
     before = f"{listing.total or len(listing.items)} in the {days} days before it"
-    if not local:
+    if not client_side:
         return f"{nothing}, but {before}."
     checked = "none of them passed" if listing.complete else "not checked for"
-    return f"{nothing}; Liner has {before}, {checked} {local}."
+    return f"{nothing}; Liner has {before}, {checked} {client_side}."

@@ -16,162 +16,165 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.answer.table import minified
+from liner_mcp.answer.table import to_compact_json
 from liner_mcp.calls.columns import INCLUDABLE
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.query import CallQuestion, gaps_of, understand, with_every_order
-from liner_mcp.calls.time_window import LAST_YEAR, Window
-from liner_mcp.calls.window_reader import Key
-from liner_mcp.context import Desk
+from liner_mcp.calls.query import CallQuery, find_gaps, resolve, with_all_orders
+from liner_mcp.calls.time_window import LAST_YEAR, TimeWindow
+from liner_mcp.calls.window_reader import CallKey
+from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.input_limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, MAX_TEXTS
-from liner_mcp.text.mask import echoed
+from liner_mcp.text.mask import quote_input
 
-MOST_CHARACTERS = 1_500  # of a cursor: more would cost a model more to repeat than the question itself
-EPSILON = timedelta(microseconds=1)
+MAX_CHARACTERS = 1_500  # of a cursor: more would cost a model more to repeat than the question itself
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What is asked and from where on. `given` rows came on earlier pages; `pace` is what they taught about density
-    and `keep` about how many calls pass our filters.
+class PageStart:
+    """What is asked and from where on. `returned` rows came on earlier pages; `seconds_per_call` is what they taught
+    about density and `pass_rate` about how many calls pass our filters.
 
     `lossy`: an earlier page had to leave out calls that it could not read, so the pages together are not everything.
     `gaps` say what else is missing from all of them.
     """
 
-    question: CallQuestion
+    query: CallQuery
     include: tuple[str, ...]
     filters: Filters
-    window: Window
+    window: TimeWindow
     notes: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
-    after: Key | None = None
-    given: int = 0
-    pace: float | None = None
-    keep: float | None = None
+    after: CallKey | None = None
+    returned: int = 0
+    seconds_per_call: float | None = None
+    pass_rate: float | None = None
     lossy: bool = False
 
     @property
-    def remaining(self) -> Window:
+    def remaining(self) -> TimeWindow:
         """The part of the window that is not given yet; the very moment of the last row may hold more rows."""
         if self.after is None:
             return self.window
         moment, call_id = self.after
-        return replace(self.window, until=moment + EPSILON if call_id else moment)
+        return replace(self.window, until=moment + MICROSECOND if call_id else moment)
 
 
-async def read_place(
-    desk: Desk, tool: str, question: CallQuestion, include: tuple[str, ...], cursor: str | None
-) -> Place:
+async def resolve_page_start(
+    context: AppContext, tool: str, query: CallQuery, include: tuple[str, ...], cursor: str | None
+) -> PageStart:
     """Where to begin.
 
     Raises: InvalidArgument for a question that cannot be understood, or a cursor that is mangled, of another tool, or
     of another question.
     """
     if cursor is None:
-        understood = await understand(desk, question)
-        return Place(question, include, understood.filters, understood.window, understood.notes, understood.gaps)
+        resolved = await resolve(context, query)
+        return PageStart(query, include, resolved.filters, resolved.window, resolved.notes, resolved.gaps)
     state = decode_cursor(tool, cursor)
     try:
-        place, digest = _unpacked(state)
+        start, digest = _parse_state(state)
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
     if digest is not None:
-        return await _by_digest(desk, place, digest, question, include)
-    for name, value in asdict(question).items():
-        told = getattr(place.question, name)
-        if value not in (None, ()) and value != told:
+        return await _resume_by_digest(context, start, digest, query, include)
+    for name, value in asdict(query).items():
+        earlier = getattr(start.query, name)
+        if value not in (None, ()) and value != earlier:
             raise InvalidArgument(
-                f"cursor belongs to another question: {name} was {_said(told)} there. Send the cursor alone to go on, "
+                f"cursor belongs to another question: {name} was {_describe(earlier)} there. Send the cursor alone "
+                "to go on, "
                 "or the arguments without it to begin anew."
             )
-    filters = await with_every_order(desk, place.filters)
-    gaps = gaps_of(desk, place.question, every=filters.every_order)
-    return replace(place, filters=filters, gaps=gaps, include=include or place.include)
+    filters = await with_all_orders(context, start.filters)
+    gaps = find_gaps(context, start.query, all_orders=filters.all_orders)
+    return replace(start, filters=filters, gaps=gaps, include=include or start.include)
 
 
-async def _by_digest(desk: Desk, place: Place, digest: str, question: CallQuestion, include: tuple[str, ...]) -> Place:
-    if _digest(question) != digest:
+async def _resume_by_digest(
+    context: AppContext, start: PageStart, digest: str, query: CallQuery, include: tuple[str, ...]
+) -> PageStart:
+    if _digest(query) != digest:
         raise InvalidArgument(
             "cursor: the question was too long to be kept in it. Send the same arguments again, beside the cursor."
         )
-    understood = await understand(desk, question)
+    resolved = await resolve(context, query)
     return replace(
-        place,
-        question=question,
-        filters=understood.filters,
-        gaps=understood.gaps,
-        include=include or place.include,
+        start,
+        query=query,
+        filters=resolved.filters,
+        gaps=resolved.gaps,
+        include=include or start.include,
     )
 
 
-def cursor_of(
+def encode_page_cursor(
     tool: str,
-    place: Place,
-    after: Key,
+    start: PageStart,
+    after: CallKey,
     *,
-    given: int,
-    pace: float | None,
-    keep: float | None = None,
+    returned: int,
+    seconds_per_call: float | None,
+    pass_rate: float | None = None,
     lossy: bool = False,
 ) -> str:
-    """The cursor with which `place` goes on after this key."""
+    """The cursor with which `start` goes on after this key."""
     moment, call_id = after
     state: dict[str, Any] = {
-        "w": [_seconds(place.window.since), _seconds(place.window.until)],
-        "k": [_seconds(moment), call_id],
-        "g": given,
-        "i": list(place.include),
+        "w": [_to_epoch(start.window.since), _to_epoch(start.window.until)],
+        "k": [_to_epoch(moment), call_id],
+        "g": returned,
+        "i": list(start.include),
     }
-    if pace is not None:
-        state["p"] = round(pace, 1)
-    if keep is not None:
-        state["s"] = round(keep, 3)
+    if seconds_per_call is not None:
+        state["p"] = round(seconds_per_call, 1)
+    if pass_rate is not None:
+        state["s"] = round(pass_rate, 3)
     if lossy:
         state["l"] = 1
-    asked = {name: value for name, value in asdict(place.question).items() if value not in (None, ())}
-    whole = encode_cursor(tool, {**state, "q": asked, "f": place.filters.packed()})
-    return whole if len(whole) <= MOST_CHARACTERS else encode_cursor(tool, {**state, "d": _digest(place.question)})
+    narrowing = {name: value for name, value in asdict(start.query).items() if value not in (None, ())}
+    whole = encode_cursor(tool, {**state, "q": narrowing, "f": start.filters.to_state()})
+    return whole if len(whole) <= MAX_CHARACTERS else encode_cursor(tool, {**state, "d": _digest(start.query)})
 
 
-def _unpacked(state: dict[str, Any]) -> tuple[Place, str | None]:
-    since, until = (_moment(seconds) for seconds in state["w"])
+def _parse_state(state: dict[str, Any]) -> tuple[PageStart, str | None]:
+    since, until = (_from_epoch(seconds) for seconds in state["w"])
     moment, call_id = state["k"]
-    pace, keep = state.get("p"), state.get("s")
-    place = Place(
-        _questions().validate_python(state.get("q", {})),
+    seconds_per_call, pass_rate = state.get("p"), state.get("s")
+    start = PageStart(
+        _query_adapter().validate_python(state.get("q", {})),
         tuple(state["i"]),
-        _filters().validate_python(state.get("f", {})),
-        Window(since, until),
-        after=(_moment(moment), int(call_id)),
-        given=int(state["g"]),
-        pace=None if pace is None else max(float(pace), 0.01),
-        keep=None if keep is None else min(max(float(keep), 0.001), 1.0),
+        _filters_adapter().validate_python(state.get("f", {})),
+        TimeWindow(since, until),
+        after=(_from_epoch(moment), int(call_id)),
+        returned=int(state["g"]),
+        seconds_per_call=None if seconds_per_call is None else max(float(seconds_per_call), 0.01),
+        pass_rate=None if pass_rate is None else min(max(float(pass_rate), 0.001), 1.0),
         lossy=bool(state.get("l")),
     )
     digest = state.get("d")
     if (digest is None) == ("f" not in state):
         raise ValueError("a cursor holds filters or their digest")
     if (
-        not since <= _moment(moment) <= until
-        or place.given < 0
-        or not math.isfinite((place.pace or 0) + (place.keep or 0))
+        not since <= _from_epoch(moment) <= until
+        or start.returned < 0
+        or not math.isfinite((start.seconds_per_call or 0) + (start.pass_rate or 0))
     ):
         raise ValueError("a cursor stands inside its window")
-    if not set(place.include) <= set(INCLUDABLE) or len(set(place.include)) < len(place.include):
+    if not set(start.include) <= set(INCLUDABLE) or len(set(start.include)) < len(start.include):
         raise ValueError("a cursor includes columns that there are, each once")
-    if not _is_short(place):
+    if not _is_short(start):
         raise ValueError("a cursor holds what arguments can hold")
-    return place, digest
+    return start, digest
 
 
-def _is_short(place: Place) -> bool:
+def _is_short(start: PageStart) -> bool:
     """Whether the place holds no more than a question may: only then is the work for it bounded."""
-    question, filters = place.question, place.filters
-    names = (*question.orders, *question.agents, *question.statuses)
-    texts = [text for text in (question.since, question.until, *names, *filters.codes) if isinstance(text, str)]
-    lists = (question.orders, question.leads, question.agents, question.statuses, filters.orders, filters.leads)
+    query, filters = start.query, start.filters
+    names = (*query.orders, *query.agents, *query.statuses)
+    texts = [text for text in (query.since, query.until, *names, *filters.codes) if isinstance(text, str)]
+    lists = (query.orders, query.leads, query.agents, query.statuses, filters.orders, filters.leads)
     return (
         max(map(len, (*lists, filters.codes, filters.status_ids))) <= MAX_NAMES
         and len(filters.agents) <= MAX_MEMBERS
@@ -182,32 +185,32 @@ def _is_short(place: Place) -> bool:
 
 # Anybody can write a cursor, so what comes out of one is checked like any argument. Built at the first one.
 @cache
-def _questions() -> TypeAdapter[CallQuestion]:
-    return TypeAdapter(CallQuestion)
+def _query_adapter() -> TypeAdapter[CallQuery]:
+    return TypeAdapter(CallQuery)
 
 
 @cache
-def _filters() -> TypeAdapter[Filters]:
+def _filters_adapter() -> TypeAdapter[Filters]:
     return TypeAdapter(Filters)
 
 
-def _seconds(moment: datetime) -> int | float:
+def _to_epoch(moment: datetime) -> int | float:
     """Seconds since 1970; Liner's own times are whole, and microseconds fit a JSON number beside them."""
-    micros = round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / EPSILON)
+    micros = round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / MICROSECOND)
     return micros // 1_000_000 if micros % 1_000_000 == 0 else micros / 1_000_000
 
 
-def _moment(seconds: float) -> datetime:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + round(float(seconds) * 1_000_000) * EPSILON
+def _from_epoch(seconds: float) -> datetime:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + round(float(seconds) * 1_000_000) * MICROSECOND
     if not 1 < moment.year < LAST_YEAR:
         raise ValueError("too near the edge of the calendar to be reckoned with in every zone")
     return moment
 
 
-def _digest(question: CallQuestion) -> str:
-    return hashlib.blake2s(minified(asdict(question)).encode(), digest_size=12).hexdigest()
+def _digest(query: CallQuery) -> str:
+    return hashlib.blake2s(to_compact_json(asdict(query)).encode(), digest_size=12).hexdigest()
 
 
-def _said(value: object) -> str:
-    text = "not given" if value in (None, ()) else minified({"": value})[4:-1]
-    return echoed(text, 60)  # a crafted cursor may say anything
+def _describe(value: object) -> str:
+    text = "not given" if value in (None, ()) else to_compact_json({"": value})[4:-1]
+    return quote_input(text, 60)  # a crafted cursor may say anything

@@ -16,17 +16,17 @@ from typing import Generic, TypeVar
 import anyio
 
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.time_window import Window
+from liner_mcp.calls.time_window import TimeWindow
 from liner_mcp.calls.window_reader import (
-    LONGEST_SLICE,
-    READ_ON,
-    SHORTEST_SLICE,
+    MAX_SLICE,
+    MIN_SLICE,
     SLICE_CALLS,
+    UNSLICED_PAGES,
     SliceRead,
-    merged,
+    merge_listings,
     read_listings,
 )
-from liner_mcp.errors import DeadlinePassed, LinerMcpError
+from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 
@@ -34,117 +34,123 @@ T = TypeVar("T")
 
 # Forty pages: the half page that a slice wastes at its end is then an eightieth, two slices in memory are a few MB, and
 # at twenty requests per second one takes two seconds: a reading cut short loses no more than that.
-WHOLE_SLICE_CALLS = 4_000
-MOST_AT_ONCE = 10_000  # calls of one slice that are held in memory; a denser one is halved
+PARALLEL_SLICE_CALLS = 4_000
+MAX_CALLS_IN_MEMORY = 10_000  # calls of one slice that are held in memory; a denser one is halved
 # Where every recorded call costs a request, a slice as large as that would outlast the time of a tool call.
-EXAMINED_SLICE_CALLS = SLICE_CALLS
-LEAST_AT_ONCE = 2  # slices under way
+RECORD_SLICE_CALLS = SLICE_CALLS
+MIN_PARALLEL_SLICES = 2  # slices under way
 
 Progress = Callable[[int, int | None], Awaitable[None]]
 """Told how many calls were read, and of how many as far as Liner counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class WholeRead(Generic[T]):
+class ParallelRead(Generic[T]):
     """What was folded, newest slice first, down to `reached`. `stopped` says why it ends before the window does.
 
-    `whole` is False where Liner counts more calls than it lists; `counted` is Liner's own count of the window; `leaked`
-    when Liner sent calls that it was asked to leave out.
+    `complete` is False where Liner counts more calls than it lists; `liner_total` is Liner's own count of the window;
+    `filter_ignored` when Liner sent calls that it was asked to leave out.
     """
 
     folded: tuple[T, ...]
     reached: datetime
     stopped: LinerMcpError | None
-    whole: bool
+    complete: bool
     changed: bool
-    counted: int | None
-    leaked: bool = False
+    liner_total: int | None
+    filter_ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Part(Generic[T]):
+class _SliceResult(Generic[T]):
     folded: tuple[T, ...]
-    whole: bool
+    complete: bool
     changed: bool
-    leaked: bool
+    filter_ignored: bool
 
 
 async def read_all(
     liner: LinerClient,
     filters: Filters,
-    window: Window,
+    window: TimeWindow,
     fold: Callable[[Sequence[Call]], Awaitable[T]],
     progress: Progress | None = None,
-) -> WholeRead[T]:
+) -> ParallelRead[T]:
     """Fold every slice of the window. `fold` gets the calls of one slice, each call once, newest first, unfiltered.
 
     Raises: the error of the first read, when nothing was read at all.
     """
-    if not filters.requests(window):
-        return WholeRead((), window.since, None, whole=True, changed=False, counted=0)
-    slice_calls = WHOLE_SLICE_CALLS if filters.transferred is None else EXAMINED_SLICE_CALLS
+    if not filters.call_filters(window):
+        return ParallelRead((), window.since, None, complete=True, changed=False, liner_total=0)
+    slice_calls = PARALLEL_SLICE_CALLS if filters.transferred is None else RECORD_SLICE_CALLS
     # What is one slice anyway is read on from its first page; of a longer window more than a few pages only count.
-    few = slice_calls if window.until - window.since <= LONGEST_SLICE else min(READ_ON * SLICE_CALLS, slice_calls)
-    first = merged(window, await read_listings(liner, filters, window, few), few)
-    if first.whole:
+    first_limit = (
+        slice_calls if window.until - window.since <= MAX_SLICE else min(UNSLICED_PAGES * SLICE_CALLS, slice_calls)
+    )
+    first = merge_listings(window, await read_listings(liner, filters, window, first_limit), first_limit)
+    if first.complete:
         folded = (await fold(first.calls),)
-        leaked = _leaked(first, filters)
-        return WholeRead(folded, window.since, None, True, first.changed, first.counted, leaked)
+        filter_ignored = _filter_ignored(first, filters)
+        return ParallelRead(folded, window.since, None, True, first.changed, first.liner_total, filter_ignored)
     # A Liner that ignores the window gives everything for every slice of it.
-    windows = [window] if first.strayed else _slices(window, first.counted, slice_calls)
-    reader = _Reader(liner, filters, fold, progress, first.counted, _at_once(liner, filters, windows, first.counted))
-    outcomes = await liner.each([partial(reader.read, one) for one in windows])
-    parts: list[_Part[T]] = []
+    windows = [window] if first.outside_window else _split_window(window, first.liner_total, slice_calls)
+    reader = _SliceReader(
+        liner, filters, fold, progress, first.liner_total, _parallel_slices(liner, filters, windows, first.liner_total)
+    )
+    outcomes = await liner.run_all([partial(reader.read, one) for one in windows])
+    parts: list[_SliceResult[T]] = []
     stopped: LinerMcpError | None = None
     for outcome in outcomes:
-        if isinstance(outcome, _Part):
+        if isinstance(outcome, _SliceResult):
             parts.append(outcome)
             continue
-        stopped = outcome or DeadlinePassed("Time was up before the whole window was read; ask for less.")
+        stopped = outcome or DeadlineExceeded("Time was up before the whole window was read; ask for less.")
         break
     reached = windows[len(parts) - 1].since if parts else window.until
-    return WholeRead(
+    return ParallelRead(
         tuple(folded for part in parts for folded in part.folded),
         reached,
         stopped,
-        whole=all(part.whole for part in parts),
+        complete=all(part.complete for part in parts),
         changed=any(part.changed for part in parts),
-        counted=first.counted,
-        leaked=any(part.leaked for part in parts),
+        liner_total=first.liner_total,
+        filter_ignored=any(part.filter_ignored for part in parts),
     )
 
 
-def _leaked(read: SliceRead, filters: Filters) -> bool:
-    return read.strayed or filters.leaks(*read.calls)
+def _filter_ignored(read: SliceRead, filters: Filters) -> bool:
+    return read.outside_window or filters.violated_by(*read.calls)
 
 
-def _slices(window: Window, counted: int | None, slice_calls: int) -> list[Window]:
+def _split_window(window: TimeWindow, liner_total: int | None, slice_calls: int) -> list[TimeWindow]:
     """The window in equal slices, newest first, sized by Liner's count, never longer than its documentation shows."""
     length = window.until - window.since
-    wanted = max(math.ceil((counted or 0) / slice_calls), math.ceil(length / LONGEST_SLICE), 1)
+    wanted = max(math.ceil((liner_total or 0) / slice_calls), math.ceil(length / MAX_SLICE), 1)
     seconds = max(math.ceil(length.total_seconds() / wanted), 1)
-    found: list[Window] = []
+    found: list[TimeWindow] = []
     until = window.until
     while until > window.since:
         since = max(window.since, until - timedelta(seconds=seconds))
-        found.append(Window(since, until))
+        found.append(TimeWindow(since, until))
         until = since
     return found
 
 
-def _at_once(liner: LinerClient, filters: Filters, windows: Sequence[Window], counted: int | None) -> int:
+def _parallel_slices(
+    liner: LinerClient, filters: Filters, windows: Sequence[TimeWindow], liner_total: int | None
+) -> int:
     """How many slices to have under way: as few as keep Liner's slots busy.
 
     Were more begun, all would be half read when time is up, and none whole. Two at least, for the first page of a
     slice comes alone.
     """
     if filters.transferred is not None:
-        return LEAST_AT_ONCE  # a slice is a hundred requests, however short its list
-    pages = max((counted or 0) / SLICE_CALLS / len(windows), 1)
-    return max(LEAST_AT_ONCE, math.ceil(2 * liner.concurrency / pages))
+        return MIN_PARALLEL_SLICES  # a slice is a hundred requests, however short its list
+    pages = max((liner_total or 0) / SLICE_CALLS / len(windows), 1)
+    return max(MIN_PARALLEL_SLICES, math.ceil(2 * liner.concurrency / pages))
 
 
-class _Reader(Generic[T]):
+class _SliceReader(Generic[T]):
     """Reads single slices and tells the progress of all."""
 
     def __init__(
@@ -153,46 +159,48 @@ class _Reader(Generic[T]):
         filters: Filters,
         fold: Callable[[Sequence[Call]], Awaitable[T]],
         progress: Progress | None,
-        counted: int | None,
-        at_once: int,
+        liner_total: int | None,
+        parallel_slices: int,
     ) -> None:
         self._liner = liner
         self._filters = filters
         self._fold = fold
         self._progress = progress
-        self._counted = counted
-        self._read = 0
+        self._liner_total = liner_total
+        self._calls_read = 0
         # A fold may ask Liner about every call: several at once would share its slots, and none be done in time.
-        self._folding = anyio.Lock()
-        self._under_way = anyio.Semaphore(at_once)
+        self._fold_lock = anyio.Lock()
+        self._slots = anyio.Semaphore(parallel_slices)
 
-    async def read(self, window: Window) -> _Part[T]:
+    async def read(self, window: TimeWindow) -> _SliceResult[T]:
         """One slice; those asked for first are begun first."""
-        async with self._under_way:
-            return await self._halved(window)
+        async with self._slots:
+            return await self._read_halving(window)
 
-    async def _halved(self, window: Window) -> _Part[T]:
+    async def _read_halving(self, window: TimeWindow) -> _SliceResult[T]:
         """One slice, halved as often as it is too dense to be held."""
-        shortest = window.until - window.since <= SHORTEST_SLICE
-        at_most = None if shortest else MOST_AT_ONCE
-        found = merged(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
-        if found.crowded and found.strayed:
-            found = merged(window, await read_listings(self._liner, self._filters, window, None), None)
-        elif found.crowded:
+        shortest = window.until - window.since <= MIN_SLICE
+        at_most = None if shortest else MAX_CALLS_IN_MEMORY
+        found = merge_listings(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
+        if found.over_limit and found.outside_window:
+            found = merge_listings(window, await read_listings(self._liner, self._filters, window, None), None)
+        elif found.over_limit:
             middle = window.since + (window.until - window.since) / 2
-            newer = await self._halved(Window(middle, window.until))
-            older = await self._halved(Window(window.since, middle))
-            return _Part(
+            newer = await self._read_halving(TimeWindow(middle, window.until))
+            older = await self._read_halving(TimeWindow(window.since, middle))
+            return _SliceResult(
                 (*newer.folded, *older.folded),
-                newer.whole and older.whole,
+                newer.complete and older.complete,
                 newer.changed or older.changed,
-                newer.leaked or older.leaked,
+                newer.filter_ignored or older.filter_ignored,
             )
-        async with self._folding:
+        async with self._fold_lock:
             folded = await self._fold(found.calls)
-        self._read += len(found.calls)
+        self._calls_read += len(found.calls)
         if self._progress is not None and found.calls:  # the protocol wants progress to grow every time it is told
             # A total that was overtaken would be no total.
-            total = self._counted if self._counted is not None and self._counted >= self._read else None
-            await self._progress(self._read, total)
-        return _Part((folded,), found.whole, found.changed, _leaked(found, self._filters))
+            total = (
+                self._liner_total if self._liner_total is not None and self._liner_total >= self._calls_read else None
+            )
+            await self._progress(self._calls_read, total)
+        return _SliceResult((folded,), found.complete, found.changed, _filter_ignored(found, self._filters))

@@ -15,21 +15,21 @@ from functools import partial
 from anyio.lowlevel import checkpoint
 
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.time_window import FIRST_YEAR, AskedWindow, Window, window_of
-from liner_mcp.context import Desk
-from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
+from liner_mcp.calls.time_window import FIRST_YEAR, ParsedWindow, TimeWindow, parse_window
+from liner_mcp.context import AppContext
+from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import CODE_CHARACTERS, Lead
-from liner_mcp.names.directory import Entry, Kind
-from liner_mcp.names.matching import Candidate, Candidates, closest, folded, resolve, resolve_name
-from liner_mcp.text.mask import echoed
+from liner_mcp.names.directory import DirectoryEntry, Kind
+from liner_mcp.names.matching import Candidate, Candidates, closest, normalize_name, resolve_ids, resolve_name
+from liner_mcp.text.mask import quote_input
 
 MOST_TOLD = 3  # unknown codes that a note names
 _CODE = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+")  # how every documented status code is written
 
 
 @dataclass(frozen=True, slots=True)
-class CallQuestion:
+class CallQuery:
     """What was asked, as it was asked; None and empty do not narrow."""
 
     since: str | None = None
@@ -47,71 +47,75 @@ class CallQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class ResolvedQuery:
     """The same, resolved. `notes` say what was guessed, `gaps` why an answer cannot be complete."""
 
     filters: Filters
-    window: Window
+    window: TimeWindow
     notes: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
 
 
-async def understand(desk: Desk, question: CallQuestion) -> Understood:
+async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     """Resolve names and times.
 
     Raises: InvalidArgument for a name that fits none or several, an unknown lead, an impossible window; what the Liner
     client raises when a dictionary is needed and cannot be read.
     """
-    low, high = question.min_talk_seconds, question.max_talk_seconds
+    low, high = query.min_talk_seconds, query.max_talk_seconds
     if low is not None and high is not None and low > high:
         raise InvalidArgument(f"max_talk_seconds: {high} is less than min_talk_seconds, {low}; no call can be both.")
-    asked = await _window(desk, question)
-    agents = await _agents(desk, question.agents)
-    codes, status_ids, notes = await _statuses(desk, question.statuses)
+    parsed = await _resolve_window(context, query)
+    agents = await _resolve_agents(context, query.agents)
+    codes, status_ids, notes = await _resolve_statuses(context, query.statuses)
     filters = Filters(
-        orders=await _ids(desk, "orders", "orders", question.orders),
-        leads=question.leads,
+        orders=await _resolve_ids(context, "orders", "orders", query.orders),
+        leads=query.leads,
         agents=agents,
         codes=codes,
         status_ids=status_ids,
-        direction=question.direction,
+        direction=query.direction,
         min_talk_seconds=low,
         max_talk_seconds=high,
-        recorded=question.recorded,
-        transferred=question.transferred,
-        hung_up_by=question.hung_up_by,
+        recorded=query.recorded,
+        transferred=query.transferred,
+        hung_up_by=query.hung_up_by,
     )
-    filters = await with_every_order(desk, filters)
-    return Understood(
-        filters, asked.window, (*_window_notes(desk, asked), *notes), gaps_of(desk, question, every=filters.every_order)
+    filters = await with_all_orders(context, filters)
+    return ResolvedQuery(
+        filters,
+        parsed.window,
+        (*_window_notes(context, parsed), *notes),
+        find_gaps(context, query, all_orders=filters.all_orders),
     )
 
 
-async def with_every_order(desk: Desk, filters: Filters) -> Filters:
+async def with_all_orders(context: AppContext, filters: Filters) -> Filters:
     """The filters with every order that Liner lists, where neither orders nor leads were named."""
-    if filters.leads or (filters.orders and not filters.every_order):
+    if filters.leads or (filters.orders and not filters.all_orders):
         return filters
-    orders = await desk.directory.entries("orders")
-    return replace(filters, orders=tuple(entry.id for entry in orders), every_order=True)
+    orders = await context.directory.entries("orders")
+    return replace(filters, orders=tuple(entry.id for entry in orders), all_orders=True)
 
 
-def gaps_of(desk: Desk, question: CallQuestion, *, every: bool) -> tuple[str, ...]:
-    """What may be missing because a dictionary did not come whole: orders when `every` one is meant, bearers of names.
+def find_gaps(context: AppContext, query: CallQuery, *, all_orders: bool) -> tuple[str, ...]:
+    """What may be missing because a dictionary did not come whole: orders when `all_orders` one is meant, bearers of
+    names.
 
     Called after the dictionaries were read.
     """
     gaps: list[str] = []
-    if every and not desk.directory.whole("orders"):
+    if all_orders and not context.directory.is_complete("orders"):
         gaps.append("Liner counts more orders than it lists; calls of the others are missing here.")
     looked_up: tuple[tuple[Kind, Sequence[int | str]], ...] = (
-        ("orders", question.orders),
-        ("agents", question.agents),
-        ("agent_groups", question.agents),
+        ("orders", query.orders),
+        ("agents", query.agents),
+        ("agent_groups", query.agents),
     )
     partial = [
         kind.replace("_", " ")
         for kind, names in looked_up
-        if any(isinstance(name, str) for name in names) and not desk.directory.whole(kind)
+        if any(isinstance(name, str) for name in names) and not context.directory.is_complete(kind)
     ]
     if partial:
         told = " and ".join(partial)
@@ -122,21 +126,21 @@ def gaps_of(desk: Desk, question: CallQuestion, *, every: bool) -> tuple[str, ..
 # Times ----------------------------------------------------------------------------------------------------------------
 
 
-async def _window(desk: Desk, question: CallQuestion) -> AskedWindow:
-    now = desk.now()
+async def _resolve_window(context: AppContext, query: CallQuery) -> ParsedWindow:
+    now = context.now()
     first = None
-    if question.leads and question.since is None:
-        first = await _first_created(desk, question.leads)
+    if query.leads and query.since is None:
+        first = await _earliest_creation(context, query.leads)
         if first is not None and first >= now:
             first = None
-    return window_of(question.since, question.until, zone=desk.zone, now=now, default_since=first)
+    return parse_window(query.since, query.until, zone=context.zone, now=now, default_since=first)
 
 
-async def _first_created(desk: Desk, leads: Sequence[int]) -> datetime | None:
+async def _earliest_creation(context: AppContext, leads: Sequence[int]) -> datetime | None:
     """When the first of these leads was created: no call of theirs is older."""
     moments: list[datetime] = []
     for lead_id, outcome in zip(
-        leads, await desk.liner.each([partial(desk.liner.lead, lead_id) for lead_id in leads]), strict=True
+        leads, await context.liner.run_all([partial(context.liner.lead, lead_id) for lead_id in leads]), strict=True
     ):
         if isinstance(outcome, NotFound):
             raise InvalidArgument(
@@ -146,49 +150,53 @@ async def _first_created(desk: Desk, leads: Sequence[int]) -> datetime | None:
         if isinstance(outcome, LinerMcpError):
             raise outcome
         if not isinstance(outcome, Lead):
-            raise DeadlinePassed("Liner did not say in time when these leads were created. Ask again, or give since.")
+            raise DeadlineExceeded("Liner did not say in time when these leads were created. Ask again, or give since.")
         if outcome.created_at is None:
             return None
         moments.append(outcome.created_at)
     return max(min(moments), datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))  # a placeholder such as the year 1 is no moment
 
 
-def _window_notes(desk: Desk, asked: AskedWindow) -> list[str]:
+def _window_notes(context: AppContext, parsed: ParsedWindow) -> list[str]:
     notes: list[str] = []
-    if asked.defaulted:
+    if parsed.defaulted:
         notes.append("No since was given, so these are the 7 days up to the end of window.")
-    if asked.by_zone and not desk.zone.configured:
-        notes.append(f"Days and times were read as {desk.zone.name}, this machine's zone; LINER_TIMEZONE sets another.")
+    if parsed.uses_zone and not context.zone.configured:
+        notes.append(
+            f"Days and times were read as {context.zone.name}, this machine's zone; LINER_TIMEZONE sets another."
+        )
     return notes
 
 
 # Names ----------------------------------------------------------------------------------------------------------------
 
 
-async def _ids(desk: Desk, argument: str, kind: Kind, asked: Sequence[int | str]) -> tuple[int, ...]:
+async def _resolve_ids(context: AppContext, argument: str, kind: Kind, asked: Sequence[int | str]) -> tuple[int, ...]:
     """Ids of one kind; its dictionary is read only when a name has to be looked up."""
     if all(isinstance(one, int) for one in asked):
         return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
-    return resolve(argument, asked, Candidates(map(_candidate, await desk.directory.entries(kind))))
+    return resolve_ids(argument, asked, Candidates(map(_to_candidate, await context.directory.entries(kind))))
 
 
-async def _agents(desk: Desk, asked: Sequence[int | str]) -> tuple[int, ...]:
+async def _resolve_agents(context: AppContext, asked: Sequence[int | str]) -> tuple[int, ...]:
     """Agents by id or name; the name of an agent group stands for its agents."""
     if all(isinstance(one, int) for one in asked):
         return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
-    people = [_candidate(entry) for entry in await desk.directory.entries("agents")]
+    people = [_to_candidate(entry) for entry in await context.directory.entries("agents")]
     try:
-        groups = await desk.directory.entries("agent_groups")
+        groups = await context.directory.entries("agent_groups")
     except LinerMcpError:
         groups = ()  # a token that may read people but not groups can still name people
-    teams = [Candidate(one.members, one.name, one.also) for one in groups]
-    found = resolve("agents", asked, Candidates([*people, *teams]))
+    teams = [Candidate(one.members, one.name, one.aliases) for one in groups]
+    found = resolve_ids("agents", asked, Candidates([*people, *teams]))
     if not found:
         raise InvalidArgument("agents: this agent group has no agents, so no call can be theirs.")
     return found
 
 
-async def _statuses(desk: Desk, asked: Sequence[int | str]) -> tuple[tuple[str, ...], tuple[int, ...], list[str]]:
+async def _resolve_statuses(
+    context: AppContext, asked: Sequence[int | str]
+) -> tuple[tuple[str, ...], tuple[int, ...], list[str]]:
     """Codes and ids of call statuses asked by id, code or title.
 
     Calls may carry a code that the dictionary does not know. Text that looks like a code and like nothing in the
@@ -196,14 +204,14 @@ async def _statuses(desk: Desk, asked: Sequence[int | str]) -> tuple[tuple[str, 
     """
     if not asked:
         return (), (), []
-    entries = await desk.directory.entries("call_statuses")
-    candidates = Candidates(map(_candidate, entries))
+    entries = await context.directory.entries("call_statuses")
+    candidates = Candidates(map(_to_candidate, entries))
     codes: dict[str, None] = {}
     ids: dict[int, None] = {}
     unknown: list[str] = []
     for one in asked:
         await checkpoint()  # each is compared with the whole dictionary
-        entry = _status(one, entries, candidates)
+        entry = _resolve_status(one, entries, candidates)
         if entry is None:
             unknown.append(str(one))
             codes[str(one)] = None
@@ -220,12 +228,14 @@ async def _statuses(desk: Desk, asked: Sequence[int | str]) -> tuple[tuple[str, 
 def _unknown_notes(codes: Sequence[str]) -> list[str]:
     if not codes:
         return []
-    told = ", ".join(echoed(code, CODE_CHARACTERS) for code in codes[:MOST_TOLD])
+    told = ", ".join(quote_input(code, CODE_CHARACTERS) for code in codes[:MOST_TOLD])
     more = f" and {len(codes) - MOST_TOLD} more" if len(codes) > MOST_TOLD else ""
     return [f"Liner's dictionary has no status {told}{more}; calls were compared by code."]
 
 
-def _status(asked: int | str, entries: Sequence[Entry], candidates: Candidates) -> Entry | None:
+def _resolve_status(
+    asked: int | str, entries: Sequence[DirectoryEntry], candidates: Candidates
+) -> DirectoryEntry | None:
     if isinstance(asked, int):
         by_id = {entry.id: entry for entry in entries}
         if asked not in by_id:
@@ -233,7 +243,7 @@ def _status(asked: int | str, entries: Sequence[Entry], candidates: Candidates) 
                 f"statuses: Liner has no call status {asked}. list_directory(call_statuses) lists them."
             )
         return by_id[asked]
-    known = [text for entry in entries for text in (folded(entry.code or ""), folded(entry.name))]
+    known = [text for entry in entries for text in (normalize_name(entry.code or ""), normalize_name(entry.name))]
     within = any(asked in text for text in known)
     if _CODE.fullmatch(asked) and not within and not closest(asked, known, 1, cutoff=0.75):
         return None
@@ -241,7 +251,7 @@ def _status(asked: int | str, entries: Sequence[Entry], candidates: Candidates) 
     return next(entry for entry in entries if entry.id == found.ids[0])
 
 
-def _candidate(entry: Entry) -> Candidate:
+def _to_candidate(entry: DirectoryEntry) -> Candidate:
     # The shown name may end in the id that tells two bearers apart; without it the name fits both, and is refused.
     bare = entry.name.removesuffix(f" #{entry.id}")
-    return Candidate((entry.id,), entry.name, (*entry.also, bare))
+    return Candidate((entry.id,), entry.name, (*entry.aliases, bare))

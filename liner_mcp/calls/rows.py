@@ -6,45 +6,49 @@ from collections.abc import Container, Sequence
 
 from liner_mcp.answer.table import Cell, Row
 from liner_mcp.calls.filters import Filters
-from liner_mcp.context import Desk
+from liner_mcp.context import AppContext
 from liner_mcp.input_limits import first_echoed
 from liner_mcp.liner.models import Call
-from liner_mcp.names.directory import Names
-from liner_mcp.text.mask import echoed
+from liner_mcp.names.directory import DirectoryNames
+from liner_mcp.text.mask import quote_input
 from liner_mcp.text.phones.phones import mask_phone
 
-COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
-PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none
-MOST_UNLISTED = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
+CALL_COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
+MAX_PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none
+MAX_UNLISTED_IDS = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
 
 
 def call_columns(include: Sequence[str]) -> tuple[str, ...]:
     """The columns of found calls, then those that were asked for."""
-    return (*COLUMNS, *include)
+    return (*CALL_COLUMNS, *include)
 
 
-def call_row(desk: Desk, call: Call, include: Sequence[str]) -> Row:
+def call_row(context: AppContext, call: Call, include: Sequence[str]) -> Row:
     """One call in the order of `call_columns`; its phone masked unless the operator shows phones."""
-    date, time = desk.zone.date_and_time(call.created_at)
+    date, time = context.zone.date_and_time(call.created_at)
     more: dict[str, Cell] = {
         "lead_id": call.lead_id,
         "direction": call.direction,
         "hung_up_by": call.finish_initiator,
         "wait_seconds": call.wait_time_duration_seconds,
-        "phone": _phone(desk, call.client_phone),
+        "phone": _phone(context, call.client_phone),
     }
     recorded = None if call.has_records is None else int(call.has_records)
     talk, status = call.talk_time_duration_seconds, call.status_code
     return (call.id, date, time, talk, call.user_id, call.order_id, status, recorded, *(more[name] for name in include))
 
 
-def _phone(desk: Desk, value: str | None) -> str | None:
+def _phone(context: AppContext, value: str | None) -> str | None:
     # What stands in the field may be anything, even where phones are shown.
-    return echoed(value, PHONE_CHARACTERS, show_phones=True) if desk.show_phones and value else mask_phone(value)
+    return (
+        quote_input(value, MAX_PHONE_CHARACTERS, show_phones=True)
+        if context.show_phones and value
+        else mask_phone(value)
+    )
 
 
 def call_legend(
-    names: Names, filters: Filters, columns: Sequence[str], rows: Sequence[Row]
+    names: DirectoryNames, filters: Filters, columns: Sequence[str], rows: Sequence[Row]
 ) -> dict[str, dict[str, str]]:
     """Names of what occurs in the rows and in `asked`, so that an empty answer names what it was asked for too."""
 
@@ -54,7 +58,7 @@ def call_legend(
         index = columns.index(name)
         return [row[index] for row in rows]
 
-    orders = () if filters.every_order else first_echoed(filters.orders)
+    orders = () if filters.all_orders else first_echoed(filters.orders)
     return {
         "agents": names.legend("agents", [*cells("agent_id"), *first_echoed(filters.agents)]),
         "orders": names.legend("orders", [*cells("order_id"), *orders]),
@@ -63,18 +67,18 @@ def call_legend(
 
 
 def unlisted_notes(
-    names: Names, filters: Filters, *, orders: Container[Cell] = (), agents: Container[Cell] = ()
+    names: DirectoryNames, filters: Filters, *, orders: Container[Cell] = (), agents: Container[Cell] = ()
 ) -> list[str]:
     """Advice when ids were asked for that no dictionary has and no call found has either (`orders`, `agents`).
 
     An agent's id among orders finds nothing, which looks like an order without calls. An archived order may be missing
     from the dictionary too: so it is advice and no refusal, and silent where there are calls.
     """
-    asked = (("order", () if filters.every_order else filters.orders, orders), ("agent", filters.agents, agents))
-    told: list[str] = []
+    asked = (("order", () if filters.all_orders else filters.orders, orders), ("agent", filters.agents, agents))
+    missing: list[str] = []
     for word, ids, found in asked:
         unlisted = [str(one) for one in names.unlisted(f"{word}s", ids) if one not in found]
         if unlisted:
-            more = f" and {len(unlisted) - MOST_UNLISTED} more" if len(unlisted) > MOST_UNLISTED else ""
-            told.append(f"no {word} {', '.join(unlisted[:MOST_UNLISTED])}{more}")
-    return [f"list_directory has {' and '.join(told)}; check that these are ids of that kind."] if told else []
+            more = f" and {len(unlisted) - MAX_UNLISTED_IDS} more" if len(unlisted) > MAX_UNLISTED_IDS else ""
+            missing.append(f"no {word} {', '.join(unlisted[:MAX_UNLISTED_IDS])}{more}")
+    return [f"list_directory has {' and '.join(missing)}; check that these are ids of that kind."] if missing else []

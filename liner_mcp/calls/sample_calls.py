@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from liner_mcp.answer.table import Draft, Shown, Written, write
+from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, render_within_budget
 from liner_mcp.calls.parallel_reader import Progress, read_all
-from liner_mcp.calls.query import CallQuestion, Understood, understand
+from liner_mcp.calls.query import CallQuery, ResolvedQuery, resolve
 from liner_mcp.calls.rows import call_columns, call_legend, call_row, unlisted_notes
-from liner_mcp.calls.sampling import Draw, new_seed
-from liner_mcp.calls.transfers import passing
-from liner_mcp.calls.window_reader import LEAKED, key_of
-from liner_mcp.context import Desk
-from liner_mcp.errors import DeadlinePassed, InvalidArgument
+from liner_mcp.calls.sampling import StratifiedSample, new_seed
+from liner_mcp.calls.transfers import matching_calls
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, call_key
+from liner_mcp.context import AppContext
+from liner_mcp.errors import DeadlineExceeded, InvalidArgument
 from liner_mcp.liner.models import Call
-from liner_mcp.names.directory import Names
+from liner_mcp.names.directory import DirectoryNames
 
-EVENNESS = "even per agent, not proportional"
+SAMPLING_METHOD = "even per agent, not proportional"
 
 
 async def sample_calls(
-    desk: Desk,
-    question: CallQuestion,
+    context: AppContext,
+    query: CallQuery,
     *,
     include: tuple[str, ...],
     sample: int,
@@ -31,88 +31,97 @@ async def sample_calls(
     cursor: str | None,
     budget: int,
     progress: Progress | None = None,
-) -> Written:
+) -> Answer:
     """`sample` calls drawn from those that the question means: recorded ones, unless `recorded` says otherwise.
 
-    Raises: InvalidArgument for what cannot be understood; DeadlinePassed when the window could not be read whole, for
+    Raises: InvalidArgument for what cannot be understood; DeadlineExceeded when the window could not be read whole, for
     what is drawn from a part is no sample of the whole.
     """
     if cursor is not None:
         raise InvalidArgument("sample has no pages: send it without cursor, or the cursor without sample.")
-    question = question if question.recorded is not None else replace(question, recorded=True)
-    understood = await understand(desk, question)
-    told = new_seed() if seed is None else seed
-    draw = Draw(told, sample)
+    query = query if query.recorded is not None else replace(query, recorded=True)
+    resolved = await resolve(context, query)
+    used_seed = new_seed() if seed is None else seed
+    stratified = StratifiedSample(used_seed, sample)
 
     async def fold(calls: Sequence[Call]) -> None:
-        draw.add(await passing(desk, understood.filters, calls))
+        stratified.add(await matching_calls(context, resolved.filters, calls))
 
-    read = await read_all(desk.liner, understood.filters, understood.window, fold, progress)
+    read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
     if read.stopped is not None:
-        zone, window = desk.zone, understood.window
-        part = f"since={zone.stamp(read.reached)}, until={zone.stamp(window.until)}"
+        zone, window = context.zone, resolved.window
+        part = f"since={zone.isoformat(read.reached)}, until={zone.isoformat(window.until)}"
         readable = f"The part {part} could be" if read.reached < window.until else "No part of it could be"
-        raise DeadlinePassed(
-            f"No sample was drawn, because the window could not be read whole: {desk.reason(read.stopped)} "
+        raise DeadlineExceeded(
+            f"No sample was drawn, because the window could not be read whole: {context.stop_reason(read.stopped)} "
             f"{readable}; ask for a shorter window."
         )
-    calls = sorted(draw.drawn(), key=key_of, reverse=True)
-    names = await desk.directory.names("agents", "orders", "statuses")
-    desk.recent_calls.add(reversed([call.id for call in calls]))
-    return _Sample(
-        desk, understood, include, calls, sample, draw.population, told, names, read.whole, read.leaked
-    ).written(budget)
+    calls = sorted(stratified.selected(), key=call_key, reverse=True)
+    names = await context.directory.names("agents", "orders", "statuses")
+    context.recent_calls.add(reversed([call.id for call in calls]))
+    return _SampleRenderer(
+        context,
+        resolved,
+        include,
+        calls,
+        sample,
+        stratified.population,
+        used_seed,
+        names,
+        read.complete,
+        read.filter_ignored,
+    ).render(budget)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
+class _SampleRenderer:
     """What was drawn, to be written down as far as it fits."""
 
-    desk: Desk
-    understood: Understood
+    context: AppContext
+    resolved: ResolvedQuery
     include: tuple[str, ...]
     calls: Sequence[Call]
     sample: int
     population: int
     seed: str
-    names: Names
-    whole: bool
-    leaked: bool
+    names: DirectoryNames
+    list_complete: bool
+    filter_ignored: bool
 
-    def written(self, budget: int) -> Written:
+    def render(self, budget: int) -> Answer:
         columns = call_columns(self.include)
-        filters = self.understood.filters
-        draft = Draft(
-            asked={**filters.asked(), "sample": self.sample},
-            window=self.understood.window.shown(self.desk.zone),
+        filters = self.resolved.filters
+        draft = AnswerDraft(
+            asked={**filters.echo(), "sample": self.sample},
+            window=self.resolved.window.to_dict(self.context.zone),
             columns=columns,
-            blocks=[[call_row(self.desk, call, self.include)] for call in self.calls],
-            page=self._page,
+            blocks=[[call_row(self.context, call, self.include)] for call in self.calls],
+            page=self._page_members,
             names=lambda rows: call_legend(self.names, filters, columns, rows),
-            timezone=self.desk.zone.name,
+            timezone=self.context.zone.name,
             notes=self._notes,
         )
-        return write(draft, budget)
+        return render_within_budget(draft, budget)
 
-    def _page(self, shown: Shown) -> dict[str, Any]:
-        whole = self.whole and not self.understood.gaps
-        members: dict[str, Any] = {"complete": shown.blocks == len(self.calls) and whole}
-        members |= {"population": self.population, "seed": self.seed, "sampling": EVENNESS}
-        if self.understood.filters.local:
-            members["local_filters"] = self.understood.filters.local
+    def _page_members(self, extent: PageExtent) -> dict[str, Any]:
+        whole = self.list_complete and not self.resolved.gaps
+        members: dict[str, Any] = {"complete": extent.blocks == len(self.calls) and whole}
+        members |= {"population": self.population, "seed": self.seed, "sampling": SAMPLING_METHOD}
+        if self.resolved.filters.client_side:
+            members["local_filters"] = self.resolved.filters.client_side
         return members
 
-    def _notes(self, shown: Shown) -> list[str]:
+    def _notes(self, extent: PageExtent) -> list[str]:
         notes: list[str] = []
-        if shown.blocks < len(self.calls):
-            left = len(self.calls) - shown.blocks
+        if extent.blocks < len(self.calls):
+            left = len(self.calls) - extent.blocks
             notes.append(f"{left} drawn calls, the oldest, did not fit; a smaller sample or fewer columns stays even.")
-        if not self.whole:
+        if not self.list_complete:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
-        notes += self.understood.gaps
-        if self.leaked:
-            notes.append(LEAKED)
+        notes += self.resolved.gaps
+        if self.filter_ignored:
+            notes.append(FILTER_IGNORED_NOTE)
         if not self.calls:
-            notes += unlisted_notes(self.names, self.understood.filters)
+            notes += unlisted_notes(self.names, self.resolved.filters)
             notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
-        return [*notes, *self.understood.notes, *self.names.notes()]
+        return [*notes, *self.resolved.notes, *self.names.notes()]

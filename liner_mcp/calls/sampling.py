@@ -23,36 +23,40 @@ def new_seed() -> str:
     return secrets.token_hex(SEED_BYTES)
 
 
-class Draw:
+class StratifiedSample:
     """A sample of `size` calls in the making; `population` counts what it is drawn from."""
 
     def __init__(self, seed: str, size: int) -> None:
         self._seed = seed
         self._size = size
-        self._tickets = count()  # breaks ties, so that calls themselves are never compared
-        self._kept: dict[int | None, list[tuple[int, int, Call]]] = {}
+        self._tie_breakers = count()  # breaks ties, so that calls themselves are never compared
+        self._candidates: dict[int | None, list[tuple[int, int, Call]]] = {}
         self.population = 0
 
     def add(self, calls: Iterable[Call]) -> None:
         """Put calls into the urn."""
         for call in calls:
             self.population += 1
-            kept = self._kept.setdefault(call.user_id, [])
+            candidates = self._candidates.setdefault(call.user_id, [])
             # Negative, because the heap gives up its smallest and the smallest hashes are drawn first.
-            entry = (-self._lot("call", call.id), next(self._tickets), call)
-            if len(kept) < self._size:
-                heapq.heappush(kept, entry)
+            entry = (-self._hash_rank("call", call.id), next(self._tie_breakers), call)
+            if len(candidates) < self._size:
+                heapq.heappush(candidates, entry)
             else:
-                heapq.heappushpop(kept, entry)
+                heapq.heappushpop(candidates, entry)
 
-    def drawn(self) -> list[Call]:
+    def selected(self) -> list[Call]:
         """The sample, in the order of the draw."""
-        agents = sorted(self._kept, key=lambda agent: self._lot("agent", agent))
-        piles = [[call for _, _, call in sorted(self._kept[agent], key=lambda entry: -entry[0])] for agent in agents]
-        longest = max(map(len, piles), default=0)
-        rounds = [pile[turn] for turn in range(longest) for pile in piles if turn < len(pile)]
+        agents = sorted(self._candidates, key=lambda agent: self._hash_rank("agent", agent))
+        calls_by_agent = [
+            [call for _, _, call in sorted(self._candidates[agent], key=lambda entry: -entry[0])] for agent in agents
+        ]
+        longest = max(map(len, calls_by_agent), default=0)
+        rounds = [
+            agent_calls[turn] for turn in range(longest) for agent_calls in calls_by_agent if turn < len(agent_calls)
+        ]
         return rounds[: self._size]
 
-    def _lot(self, kind: str, one: int | None) -> int:
+    def _hash_rank(self, kind: str, one: int | None) -> int:
         digest = hashlib.blake2s(f"{self._seed}/{kind}/{one}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big")

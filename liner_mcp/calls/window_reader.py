@@ -12,171 +12,178 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.time_window import Window, whole_second
-from liner_mcp.errors import DeadlinePassed, LinerMcpError
+from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
+from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
 
 SLICE_CALLS = 100  # a full page of Liner: fewer wastes requests, many more wastes what a short answer throws away
-MOST_SLICE_CALLS = 500  # even where a filter of ours drops nearly everything
-LONGEST_SLICE = timedelta(days=31)  # the longest window that Liner's documentation shows
-SHORTEST_SLICE = timedelta(seconds=1)  # Liner's own resolution: such a slice is read whatever it holds
-MOST_EMPTY = 3  # slices in a row without a call: three, each up to four times the last, see a night through
-MOST_HALVINGS = 2  # of a slice whose list does not come whole: Liner may count what it will never list
-READ_ON = 3  # a count of up to three pages is read on rather than sliced: the first of them is there already
+MAX_SLICE_CALLS = 500  # even where a filter of ours drops nearly everything
+MAX_SLICE = timedelta(days=31)  # the longest window that Liner's documentation shows
+MIN_SLICE = timedelta(seconds=1)  # Liner's own resolution: such a slice is read whatever it holds
+MAX_EMPTY_SLICES = 3  # slices in a row without a call: three, each up to four times the last, see a night through
+MAX_HALVINGS = 2  # of a slice whose list does not come whole: Liner may count what it will never list
+UNSLICED_PAGES = 3  # a count of up to three pages is read on rather than sliced: the first of them is there already
 
-LEAKED = "Liner sent calls that the filters exclude; they were left out here."
+FILTER_IGNORED_NOTE = "Liner sent calls that the filters exclude; they were left out here."
 
-Key = tuple[datetime, int]
+CallKey = tuple[datetime, int]
 """When a call was created, and its id: the order of calls."""
 
 
-def key_of(call: Call) -> Key:
+def call_key(call: Call) -> CallKey:
     """The place of a call in time; calls without a time stand before all others."""
     return (call.created_at or datetime.min.replace(tzinfo=UTC), call.id)
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """One closed span, read: its calls newest first, each once. Not `whole` where Liner counts more than it lists;
-    `strayed` when it sent calls of other times, which are left out.
+class TimeSlice:
+    """One closed span, read: its calls newest first, each once. Not `complete` where Liner counts more than it lists;
+    `outside_window` when it sent calls of other times, which are left out.
     """
 
-    window: Window
+    window: TimeWindow
     calls: tuple[Call, ...]
-    whole: bool
+    complete: bool
     changed: bool
-    strayed: bool = False
+    outside_window: bool = False
 
 
-class NewestFirst:
+class WindowReader:
     """Slices of a window, from its end backwards, until `exhausted`.
 
-    `want` says before each slice how many calls the reader still has use for; slices are sized to hold about so many.
-    `pace` is the seconds per call seen so far, so that a later page need not ask again.
+    `wanted_calls` says before each slice how many calls the reader still has use for; slices are sized to hold about so
+    many. `seconds_per_call` is the seconds per call seen so far, so that a later page need not ask again.
     """
 
-    def __init__(self, liner: LinerClient, filters: Filters, window: Window, *, pace: float | None = None) -> None:
+    def __init__(
+        self, liner: LinerClient, filters: Filters, window: TimeWindow, *, seconds_per_call: float | None = None
+    ) -> None:
         self._liner = liner
         self._filters = filters
-        self._rest = window
-        self.pace = pace
-        self.counted: int | None = None
-        self._empty = 0
-        self.exhausted = window.since >= window.until or not filters.requests(window)
+        self._remaining = window
+        self.seconds_per_call = seconds_per_call
+        self.liner_total: int | None = None
+        self._empty_slices = 0
+        self.exhausted = window.since >= window.until or not filters.call_filters(window)
 
     @property
-    def rest(self) -> Window:
+    def remaining(self) -> TimeWindow:
         """What was not read yet."""
-        return self._rest
+        return self._remaining
 
-    async def next(self, want: int = SLICE_CALLS) -> Slice:
-        """The next slice. Raises what the Liner client raises; then nothing was read and `next` may be called again."""
-        want = min(max(want, SLICE_CALLS // 2), MOST_SLICE_CALLS)
-        if self.pace is None:
-            read = await self._read(self._rest, READ_ON * SLICE_CALLS)
-            self.counted = read.counted if self.counted is None else self.counted
-            if read.whole or read.small:
-                return self._taken(self._rest, read)
-            if read.strayed:
-                return await self._unsliced()
-            self._learn(self._rest, read.counted or MOST_SLICE_CALLS)
+    async def read_next(self, wanted_calls: int = SLICE_CALLS) -> TimeSlice:
+        """The next slice. Raises what the Liner client raises; then nothing was read and `read_next` may be called
+        again."""
+        wanted_calls = min(max(wanted_calls, SLICE_CALLS // 2), MAX_SLICE_CALLS)
+        if self.seconds_per_call is None:
+            read = await self._read(self._remaining, UNSLICED_PAGES * SLICE_CALLS)
+            self.liner_total = read.liner_total if self.liner_total is None else self.liner_total
+            if read.complete or read.fits_one_page:
+                return self._finish_slice(self._remaining, read)
+            if read.outside_window:
+                return await self._read_unsliced()
+            self._update_seconds_per_call(self._remaining, read.liner_total or MAX_SLICE_CALLS)
         halvings = 0
         while True:
-            span = min(self._span(want), self._rest.until - self._rest.since)
-            window = Window(self._rest.until - span, self._rest.until)
-            shortest = span <= SHORTEST_SLICE
-            read = await self._read(window, None if shortest else MOST_SLICE_CALLS)
-            if read.whole or read.small or shortest or (not read.crowded and halvings == MOST_HALVINGS):
-                return self._taken(window, read)
-            if read.strayed:
-                return await self._unsliced()
-            halvings += not read.crowded
-            crowd = max(2.0, (read.counted or 0) / want) if read.crowded else 2.0
-            self.pace = span.total_seconds() / want / crowd
+            span = min(self._slice_length(wanted_calls), self._remaining.until - self._remaining.since)
+            window = TimeWindow(self._remaining.until - span, self._remaining.until)
+            shortest = span <= MIN_SLICE
+            read = await self._read(window, None if shortest else MAX_SLICE_CALLS)
+            if read.complete or read.fits_one_page or shortest or (not read.over_limit and halvings == MAX_HALVINGS):
+                return self._finish_slice(window, read)
+            if read.outside_window:
+                return await self._read_unsliced()
+            halvings += not read.over_limit
+            overfull = max(2.0, (read.liner_total or 0) / wanted_calls) if read.over_limit else 2.0
+            self.seconds_per_call = span.total_seconds() / wanted_calls / overfull
 
-    async def _unsliced(self) -> Slice:
+    async def _read_unsliced(self) -> TimeSlice:
         """All the rest at once: a Liner that ignores the window gives everything for every slice of it."""
-        return self._taken(self._rest, await self._read(self._rest, None))
+        return self._finish_slice(self._remaining, await self._read(self._remaining, None))
 
-    def _span(self, want: int) -> timedelta:
-        assert self.pace is not None  # noqa: S101 - learned from the first count
-        seconds = int(min(self.pace * want, LONGEST_SLICE.total_seconds()))
-        return max(timedelta(seconds=seconds), SHORTEST_SLICE)
+    def _slice_length(self, wanted_calls: int) -> timedelta:
+        assert self.seconds_per_call is not None  # noqa: S101 - learned from the first count
+        seconds = int(min(self.seconds_per_call * wanted_calls, MAX_SLICE.total_seconds()))
+        return max(timedelta(seconds=seconds), MIN_SLICE)
 
-    def _taken(self, window: Window, read: SliceRead) -> Slice:
-        self._rest = Window(self._rest.since, window.since)
-        self.exhausted = self._rest.since >= self._rest.until
-        self._empty = 0 if read.calls else self._empty + 1
-        if self._empty == MOST_EMPTY:
-            self.pace, self._empty = None, 0  # so much silence: ask the rest as a whole again
-        elif self.pace is not None:
-            self._learn(window, len(read.calls))
-        return Slice(window, read.calls, read.whole, read.changed, read.strayed)
+    def _finish_slice(self, window: TimeWindow, read: SliceRead) -> TimeSlice:
+        self._remaining = TimeWindow(self._remaining.since, window.since)
+        self.exhausted = self._remaining.since >= self._remaining.until
+        self._empty_slices = 0 if read.calls else self._empty_slices + 1
+        if self._empty_slices == MAX_EMPTY_SLICES:
+            self.seconds_per_call, self._empty_slices = None, 0  # so much silence: ask the rest as a whole again
+        elif self.seconds_per_call is not None:
+            self._update_seconds_per_call(window, len(read.calls))
+        return TimeSlice(window, read.calls, read.complete, read.changed, read.outside_window)
 
-    def _learn(self, window: Window, calls: int) -> None:
+    def _update_seconds_per_call(self, window: TimeWindow, calls: int) -> None:
         """Seconds per call, at most four times what it was: a quiet night must not make one slice of a busy day."""
         seen = (window.until - window.since).total_seconds() / max(calls, 0.25)
-        self.pace = seen if self.pace is None else min(max(seen, self.pace / 4), self.pace * 4)
+        self.seconds_per_call = (
+            seen
+            if self.seconds_per_call is None
+            else min(max(seen, self.seconds_per_call / 4), self.seconds_per_call * 4)
+        )
 
-    async def _read(self, window: Window, at_most: int | None) -> SliceRead:
-        return merged(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
+    async def _read(self, window: TimeWindow, at_most: int | None) -> SliceRead:
+        return merge_listings(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
 
 
 async def read_listings(
-    liner: LinerClient, filters: Filters, window: Window, at_most: int | None
+    liner: LinerClient, filters: Filters, window: TimeWindow, at_most: int | None
 ) -> list[Listing[Call]]:
     """Liner's lists for a window, one per chunk of ids; each ends with its first page when it counts over `at_most`.
 
-    Raises: what the Liner client raises; DeadlinePassed when time is up.
+    Raises: what the Liner client raises; DeadlineExceeded when time is up.
     """
     listings: list[Listing[Call]] = []
-    for outcome in await liner.each(
-        [partial(liner.calls, which, at_most=at_most) for which in filters.requests(window)]
+    for outcome in await liner.run_all(
+        [partial(liner.calls, which, at_most=at_most) for which in filters.call_filters(window)]
     ):
         if isinstance(outcome, LinerMcpError):
             raise outcome
-        crowded = outcome is not None and at_most is not None and (outcome.total or 0) > at_most
-        if outcome is None or not (outcome.ended or crowded):
-            raise DeadlinePassed("The time of this call was up before Liner answered. Ask again, or for less.")
+        over_limit = outcome is not None and at_most is not None and (outcome.total or 0) > at_most
+        if outcome is None or not (outcome.finished or over_limit):
+            raise DeadlineExceeded("The time of this call was up before Liner answered. Ask again, or for less.")
         listings.append(outcome)
     return listings
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRead:
-    """What a read brought. `crowded`: it was given up after the first count, being more than was wanted at once."""
+    """What a read brought. `over_limit`: it was given up after the first count, being more than was wanted at once."""
 
     calls: tuple[Call, ...]
-    whole: bool
-    crowded: bool
+    complete: bool
+    over_limit: bool
     changed: bool
-    counted: int | None
-    strayed: bool = False
+    liner_total: int | None
+    outside_window: bool = False
 
     @property
-    def small(self) -> bool:
+    def fits_one_page(self) -> bool:
         """Whether Liner counted no more than one page holds: nothing slips from page to page there, so what is missing
         would be missing from any part of it too.
         """
-        return self.counted is not None and self.counted <= SLICE_CALLS
+        return self.liner_total is not None and self.liner_total <= SLICE_CALLS
 
 
-def merged(window: Window, listings: Sequence[Listing[Call]], at_most: int | None) -> SliceRead:
+def merge_listings(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int | None) -> SliceRead:
     """The lists of several chunks of ids as one; half-open, each call once, newest first."""
     calls = {call.id: call for listing in listings for call in listing.items}
     timed = [call for call in calls.values() if call.created_at is not None]
-    inside = [call for call in timed if call.created_at is not None and window.holds(call.created_at)]
+    inside = [call for call in timed if call.created_at is not None and window.contains(call.created_at)]
     totals = [listing.total for listing in listings]
     # A little more is asked than the window holds: whole seconds, both ends included.
-    asked = Window(window.since.replace(microsecond=0), whole_second(window.until) + SHORTEST_SLICE)
+    requested = TimeWindow(window.since.replace(microsecond=0), ceil_to_second(window.until) + MIN_SLICE)
     return SliceRead(
-        tuple(sorted(inside, key=key_of, reverse=True)),
+        tuple(sorted(inside, key=call_key, reverse=True)),
         # A call without a time has no place in any window: it is as good as not listed.
-        whole=len(timed) == len(calls) and all(listing.complete for listing in listings),
-        crowded=at_most is not None and any((total or 0) > at_most for total in totals),
+        complete=len(timed) == len(calls) and all(listing.complete for listing in listings),
+        over_limit=at_most is not None and any((total or 0) > at_most for total in totals),
         changed=any(listing.changed for listing in listings),
-        counted=None if None in totals else sum(total or 0 for total in totals),
-        strayed=not all(call.created_at is not None and asked.holds(call.created_at) for call in timed),
+        liner_total=None if None in totals else sum(total or 0 for total in totals),
+        outside_window=not all(call.created_at is not None and requested.contains(call.created_at) for call in timed),
     )

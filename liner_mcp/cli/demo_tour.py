@@ -1,4 +1,4 @@
-"""The newcomer's first minute: three questions to a make-believe Liner, as an assistant would ask them.
+"""The newcomer's first minute: three questions to a fake Liner, as an assistant would ask them.
 
 Everything is real but the data: the server, the MCP client between, the requests to Liner. What comes out is the
 question, the tool call, the answer a model gets, and what the same facts weigh as Liner sends them.
@@ -15,7 +15,7 @@ import httpx
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 
@@ -32,7 +32,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class TourStep:
     """One question of the tour, answered. Sizes in bytes and tokens; `requests` went to Liner."""
 
     question: Question
@@ -44,7 +44,7 @@ class Stop:
     raw_tokens: int
 
 
-class _Scales(httpx.AsyncBaseTransport):
+class _MeasuringTransport(httpx.AsyncBaseTransport):
     """Weighs what Liner sends on its way through."""
 
     def __init__(self, app: DemoLiner) -> None:
@@ -58,22 +58,22 @@ class _Scales(httpx.AsyncBaseTransport):
         return httpx.Response(response.status_code, headers=response.headers, content=body)
 
 
-async def tour() -> list[Stop]:
+async def run_tour() -> list[TourStep]:
     """Ask the questions one after another; the first pays for the dictionaries, as in a real session."""
     count, _ = tokenizer()
     liner = DemoLiner()
-    scales = _Scales(liner)
+    scales = _MeasuringTransport(liner)
     settings = Settings.of_demo_option(requests_per_second=0)
-    stops: list[Stop] = []
+    steps: list[TourStep] = []
     async with Client(create_server(settings, transport=scales)) as client:
-        for question in questions(liner.world):
+        for question in questions(liner.dataset):
             scales.bodies.clear()
             result = await client.call_tool(question.tool, question.arguments)
             assert isinstance(result, CallToolResult)  # noqa: S101 - our tools never ask back
             text = "".join(block.text for block in result.content if isinstance(block, TextContent))
             raw = scales.bodies
-            stops.append(
-                Stop(
+            steps.append(
+                TourStep(
                     question,
                     text,
                     requests=len(raw),
@@ -83,15 +83,19 @@ async def tour() -> list[Stop]:
                     raw_tokens=sum(count(body) for body in raw),
                 )
             )
-    return stops
+    return steps
 
 
-def questions(world: World) -> list[Question]:
+def questions(dataset: Dataset) -> list[Question]:
     """Three questions about calls that this world has."""
-    hostile = set(world.hostile.values())
-    calls = sorted(world.calls.values(), key=lambda call: call.created_at, reverse=True)
-    recorded = [call for call in calls if call.has_records and not {r.id for r in world.records_of(call.id)} & hostile]
-    transferred = next(call for call in recorded if any(r.is_transfer and r.summary for r in world.records_of(call.id)))
+    adversarial = set(dataset.adversarial_records.values())
+    calls = sorted(dataset.calls.values(), key=lambda call: call.created_at, reverse=True)
+    recorded = [
+        call for call in calls if call.has_records and not {r.id for r in dataset.records_of(call.id)} & adversarial
+    ]
+    transferred = next(
+        call for call in recorded if any(r.is_transfer and r.summary for r in dataset.records_of(call.id))
+    )
     many = [call.id for call in recorded[:MANY_CALLS]]
     recent = [call.id for call in calls[:MANY_CALLS]]
     return [

@@ -37,15 +37,15 @@ class Host:
     """What tells one assistant's configuration from another's."""
 
     title: str
-    then: str  # what a person does next, so that the host reads its file again
+    next_step: str  # what a person does next, so that the host reads its file again
     key: str = "mcpServers"
-    typed: bool = False  # whether an entry says "type": "stdio"
+    has_type: bool = False  # whether an entry says "type": "stdio"
 
 
 HOSTS = {
     "claude-desktop": Host("Claude Desktop", "Quit Claude Desktop completely and start it again."),
-    "claude-code": Host("Claude Code", "Start a new session of Claude Code; /mcp lists its servers.", typed=True),
-    "vscode": Host("VS Code", "Run 'MCP: List Servers' in VS Code and start it there.", key="servers", typed=True),
+    "claude-code": Host("Claude Code", "Start a new session of Claude Code; /mcp lists its servers.", has_type=True),
+    "vscode": Host("VS Code", "Run 'MCP: List Servers' in VS Code and start it there.", key="servers", has_type=True),
     "cursor": Host("Cursor", "Restart Cursor."),
 }
 
@@ -104,7 +104,7 @@ def _store_folder(local: Path) -> Path | None:
 # what ---------------------------------------------------------------------------------------------------------------
 
 
-def launch(program: str) -> list[str]:
+def launch_command(program: str) -> list[str]:
     """How to start this very installation from anywhere, for hosts know no PATH. `program` is `sys.argv[0]`."""
     own = str(Path(program).absolute()) if Path(program).stem == "liner-mcp" else None
     # `which` also finds the .exe of Windows, which argv[0] leaves out.
@@ -112,17 +112,17 @@ def launch(program: str) -> list[str]:
     return [script] if script else [sys.executable, "-m", "liner_mcp"]
 
 
-def entry(program: str, environment: Mapping[str, str], *, demo: bool, host: Host) -> tuple[str, Json]:
+def build_entry(program: str, environment: Mapping[str, str], *, demo: bool, host: Host) -> tuple[str, Json]:
     """The name of our entry and the entry. The environment must have passed `read_settings`."""
-    command, *before = launch(program)
-    made: Json = {"type": "stdio"} if host.typed else {}
+    command, *before = launch_command(program)
+    made: Json = {"type": "stdio"} if host.has_type else {}
     made |= {"command": command, "args": [*before, "serve", *(["--demo"] if demo else [])]}
-    if found := variables(environment, demo=demo):
+    if found := entry_environment(environment, demo=demo):
         made["env"] = found
     return (DEMO_NAME if demo else NAME), made
 
 
-def variables(environment: Mapping[str, str], *, demo: bool) -> dict[str, str]:
+def entry_environment(environment: Mapping[str, str], *, demo: bool) -> dict[str, str]:
     """Our settings that are set, by their full names; the demo needs no host and no token."""
     given = {name.upper(): value.strip() for name, value in environment.items()}  # names in any case, as Settings does
     left_out = {_DEMO, *_ACCOUNT} if demo else {_DEMO}
@@ -141,7 +141,7 @@ class Change:
     diff: list[str]  # for a person to read: without secrets and without what is not ours
 
 
-def change(
+def plan_change(
     path: Path, before: bytes | None, host: Host, name: str, made: Json, *, remove: str | None = None
 ) -> Change | None:
     """Put the entry into the file's content and take out the entry `remove`; None when there is nothing to do.
@@ -155,7 +155,9 @@ def change(
     if new == servers:
         return None
     ours = {name} if remove is None else {name, remove}
-    diff = [*difflib.unified_diff(_shown(servers, ours, {}), _shown(new, ours, servers), lineterm="", n=99)][3:]
+    diff = [
+        *difflib.unified_diff(_display_name(servers, ours, {}), _display_name(new, ours, servers), lineterm="", n=99)
+    ][3:]
     diff.append(f"Everything else in the file is kept (other servers: {len(set(servers) - ours)}).")
     content = json.dumps({**old, host.key: new}, ensure_ascii=False, indent=2) + "\n"
     # JavaScript programs leave halves of a cut emoji. UTF-8 cannot hold them, but a JSON escape can.
@@ -211,7 +213,7 @@ def _object(path: Path, parent: Json, key: str) -> Json:
 # shown --------------------------------------------------------------------------------------------------------------
 
 
-def _shown(servers: Json, names: set[str], earlier: Json) -> list[str]:
+def _display_name(servers: Json, names: set[str], earlier: Json) -> list[str]:
     """Our entries as lines of JSON without secrets; a secret that differs from the one in `earlier` says so."""
     ours = {name: _masked(servers[name], earlier.get(name, {}).get("env", {})) for name in servers if name in names}
     return json.dumps(ours, ensure_ascii=False, indent=2).splitlines()[1:-1]

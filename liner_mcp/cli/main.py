@@ -18,10 +18,21 @@ from typing import TYPE_CHECKING, cast
 import anyio
 
 from liner_mcp import __version__
-from liner_mcp.cli.host_config import DEMO_NAME, HOSTS, NAME, change, entry, holds, host_file, launch, read, write
+from liner_mcp.cli.host_config import (
+    DEMO_NAME,
+    HOSTS,
+    NAME,
+    build_entry,
+    holds,
+    host_file,
+    launch_command,
+    plan_change,
+    read,
+    write,
+)
 from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.http_server.auth import token_lines
-from liner_mcp.json_logging import write_log
+from liner_mcp.json_logging import configure_logging
 from liner_mcp.settings import DEMO_NOTICE, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -139,10 +150,10 @@ def _serve(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if isinstance(settings, Settings) and settings.mcp_log is not None:
-        write_log(settings.mcp_log, demo_notice)
+        configure_logging(settings.mcp_log, demo_notice)
     telemetry = _telemetry()
     try:
-        anyio.run(create_server(settings, watcher=telemetry).run_stdio_async)
+        anyio.run(create_server(settings, observer=telemetry).run_stdio_async)
     finally:
         if telemetry is not None:
             telemetry.close()
@@ -153,9 +164,9 @@ def _telemetry() -> Telemetry | None:
     if not any(name.startswith("OTEL_") for name in os.environ):
         return None  # a start over stdio is awaited by a host: not even the question costs it an import
 
-    from liner_mcp.telemetry import begin
+    from liner_mcp.telemetry import start_telemetry
 
-    return begin(os.environ)
+    return start_telemetry(os.environ)
 
 
 def _serve_http(options: argparse.Namespace) -> int:
@@ -168,7 +179,7 @@ def _serve_http(options: argparse.Namespace) -> int:
         print(f"liner-mcp serves MCP at {url}{notice}", file=sys.stderr, flush=True)
 
     workers = 1 if options.workers is None else options.workers
-    return serve_http(settings, options.http, workers=workers, announce=announce)
+    return serve_http(settings, options.http, workers=workers, on_ready=announce)
 
 
 # check --------------------------------------------------------------------------------------------------------------
@@ -177,7 +188,7 @@ def _serve_http(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     if options.probe:
         return _probe(_read_settings(options))
-    return anyio.run(_print_findings, _settings(options))
+    return anyio.run(_print_results, _settings(options))
 
 
 def _probe(settings: Settings) -> int:
@@ -196,13 +207,13 @@ def _probe(settings: Settings) -> int:
     return 130 if interrupted else report.exit_code
 
 
-async def _print_findings(settings: Settings | SettingsError) -> int:
-    from liner_mcp.diagnostics.check import check_up
+async def _print_results(settings: Settings | SettingsError) -> int:
+    from liner_mcp.diagnostics.check import run_checks
 
     works = True
-    async for finding in check_up(settings):
-        works = works and finding.works
-        print(f"{'ok  ' if finding.works else 'FIX '} {finding.step:<9} {finding.text}", flush=True)
+    async for finding in run_checks(settings):
+        works = works and finding.ok
+        print(f"{'ok  ' if finding.ok else 'FIX '} {finding.step:<9} {finding.text}", flush=True)
     if isinstance(settings, Settings) and settings.demo and works:
         print("The demo works. Your Liner was not asked: run liner-mcp check without the demo for that.")
         return 0
@@ -217,15 +228,15 @@ def _demo(_: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.text import Text
 
-    from liner_mcp.cli.demo_tour import tokenizer, tour
+    from liner_mcp.cli.demo_tour import run_tour, tokenizer
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(DEMO_NOTICE)
     console.print("A demo server with forty days of calls, this MCP server, and an MCP client that asks it.\n")
-    stops = anyio.run(tour)
+    steps = anyio.run(run_tour)
     exact = tokenizer()[1]
     unit = "tokens" if exact else "tokens (estimated: install rs-bpe for an exact count)"
-    for number, stop in enumerate(stops, 1):
+    for number, stop in enumerate(steps, 1):
         console.print(Text(f"{number}. {stop.question.text}", style="bold"))
         call = Text(f"   {stop.question.tool} {json.dumps(stop.question.arguments, ensure_ascii=False)}", style="cyan")
         answer = Text(stop.answer)
@@ -240,7 +251,7 @@ def _demo(_: argparse.Namespace) -> int:
         )
     console.print("Try it in Claude Desktop: add this to claude_desktop_config.json and restart it.")
     host = HOSTS["claude-desktop"]
-    name, made = entry(sys.argv[0], {}, demo=True, host=host)
+    name, made = build_entry(sys.argv[0], {}, demo=True, host=host)
     console.print(Text(json.dumps({host.key: {name: made}}, indent=2, ensure_ascii=False)))
     console.print(
         "Then ask: What was said on call 7000102? The data is invented there too. "
@@ -257,15 +268,15 @@ def _install(options: argparse.Namespace) -> int:
     settings.host_and_token()
     if settings.demo_notice:
         print(settings.demo_notice)
-    demo, host, path = settings.demo, HOSTS[options.host], _place(options)
-    name, made = entry(sys.argv[0], os.environ, demo=demo, host=host)
+    demo, host, path = settings.demo, HOSTS[options.host], _config_path(options)
+    name, made = build_entry(sys.argv[0], os.environ, demo=demo, host=host)
     before = read(path)
     remove = None
     if demo and holds(path, before, host, NAME):
         print(f"{path} holds {NAME} too: the assistant will have both, with the same tools.")
     elif not demo and holds(path, before, host, DEMO_NAME) and _removes_demo(options, path):
         remove = DEMO_NAME
-    planned = change(path, before, host, name, made, remove=remove)
+    planned = plan_change(path, before, host, name, made, remove=remove)
     if planned is None:
         print(f"Nothing to change: {path} holds {name} already.")
         return 0
@@ -275,12 +286,12 @@ def _install(options: argparse.Namespace) -> int:
     if options.dry_run:
         print("A dry run: nothing was written.")
         return 0
-    if not options.yes and not _agreed("Write it?"):
+    if not options.yes and not _confirm("Write it?"):
         print("Nothing was written.")
         return 1
     backup = write(planned, datetime.now().astimezone())
-    print(f"Written.{f' The old content is in {backup}.' if backup else ''} {host.then}")
-    check = " ".join(f'"{word}"' if " " in word else word for word in launch(sys.argv[0]))
+    print(f"Written.{f' The old content is in {backup}.' if backup else ''} {host.next_step}")
+    check = " ".join(f'"{word}"' if " " in word else word for word in launch_command(sys.argv[0]))
     print(f"To see whether the server works: {check} check{' --demo' if demo else ''}")
     return 0
 
@@ -291,10 +302,10 @@ def _removes_demo(options: argparse.Namespace, path: Path) -> bool:
     if options.dry_run or options.yes or not _has_terminal():
         print(f"{DEMO_NAME} will be removed.")
         return True
-    return _agreed(f"Remove {DEMO_NAME}?")
+    return _confirm(f"Remove {DEMO_NAME}?")
 
 
-def _place(options: argparse.Namespace) -> Path:
+def _config_path(options: argparse.Namespace) -> Path:
     try:
         if options.file is not None:
             return options.file.expanduser().absolute()
@@ -307,7 +318,7 @@ def _has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _agreed(question: str) -> bool:
+def _confirm(question: str) -> bool:
     if not _has_terminal():
         raise SetupError(
             "Nothing was written, because there is no terminal to ask on. "
@@ -323,20 +334,21 @@ def _agreed(question: str) -> bool:
 
 
 def _token(options: argparse.Namespace) -> int:
-    token, line = token_lines.make(options.name)
+    token, line = token_lines.create_token(options.name)
     held = 0
     if options.add:
         path = read_settings().mcp_tokens_file
         if path is None:
             raise SetupError(f"Set {token_lines.VARIABLE} to the file first; nothing was written.")
-        held = token_lines.add(path, line, rotate=options.rotate)
+        held = token_lines.add_token_line(path, line, rotate=options.rotate)
     print(token)  # alone on its line, for programs; the rest is for people
     if options.add:
         print(f"The token of {options.name}, shown this once. {token_lines.VARIABLE} lets it in.", file=sys.stderr)
     else:
         print(line)
         print(
-            f"First the token of {options.name}, shown this once; then the line for {token_lines.VARIABLE} (--add adds it).",
+            f"First the token of {options.name}, shown this once; "
+            f"then the line for {token_lines.VARIABLE} (--add adds it).",
             file=sys.stderr,
         )
     if held > 1:

@@ -5,7 +5,7 @@ shared code would cancel itself out.
 """
 
 from liner_mcp.demo.app import DemoLiner
-from liner_mcp.demo.dataset import World
+from liner_mcp.demo.dataset import Dataset
 from liner_mcp.demo.entities import Agent, Call, Record
 
-__all__ = ["Agent", "Call", "DemoLiner", "Record", "World"]
+__all__ = ["Agent", "Call", "Dataset", "DemoLiner", "Record"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from liner_mcp.demo import audio, endpoints, serialization
-from liner_mcp.demo.dataset import World
+from liner_mcp.demo.dataset import Dataset
 from liner_mcp.demo.query import Query, Refusal
 
 Scope = MutableMapping[str, Any]
@@ -35,16 +35,16 @@ class Response:
 class DemoLiner:
     """Liner's API over synthetic data."""
 
-    def __init__(self, world: World | None = None, *, token: str = "demo") -> None:  # noqa: S107 - it guards no secret
+    def __init__(self, dataset: Dataset | None = None, *, token: str = "demo") -> None:  # noqa: S107 - it guards no secret
         self.token = token
-        self._world = world
+        self._dataset = dataset
 
     @property
-    def world(self) -> World:
+    def dataset(self) -> Dataset:
         """Made when first needed, so that starting costs nothing."""
-        if self._world is None:
-            self._world = World.generate()
-        return self._world
+        if self._dataset is None:
+            self._dataset = Dataset.generate()
+        return self._dataset
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -85,12 +85,12 @@ class DemoLiner:
             raise Refusal(404, "Route not found.")
         host = headers.get(b"host", b"localhost").decode("latin-1")
         origin = f"{scope.get('scheme', 'http')}://{host}"
-        return endpoint(endpoints.Request(self.world, Query(scope.get("query_string", b"")), origin))
+        return endpoint(endpoints.Request(self.dataset, Query(scope.get("query_string", b"")), origin))
 
     def _audio(self, method: str, record_id: int) -> Response:
         """No key here: the files stand on another host, which knows nothing of Liner's keys."""
         _must_read(method)
-        record = self.world.records.get(record_id)
+        record = self.dataset.records.get(record_id)
         if record is None or not record.has_file:
             raise Refusal(404, "File not found.")
         return Response(200, audio.silence(record.duration_seconds), "audio/mpeg")
@@ -102,7 +102,7 @@ def _must_read(method: str) -> None:
 
 
 def _envelope(data: object, refusal: str = "") -> bytes:
-    return serialization.encode({"success": not refusal, "message": refusal, "data": data})
+    return serialization.encode_json({"success": not refusal, "message": refusal, "data": data})
 
 
 async def _live(receive: Receive, send: Send) -> None:

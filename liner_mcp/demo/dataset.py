@@ -1,4 +1,4 @@
-"""The make-believe Liner's data as a whole: generated once, then only added to, and searchable.
+"""The fake Liner's data as a whole: generated once, then only added to, and searchable.
 
 It knows nothing of HTTP; `endpoints` asks it, and tests look into it for the truth.
 """
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from liner_mcp.demo import fixtures
 from liner_mcp.demo.entities import Agent, Call, Lead, Order, Record
-from liner_mcp.demo.generation import FIRST_CALL_ID, FIRST_LEAD_ID, FIRST_RECORD_ID, Past, imagine
-from liner_mcp.demo.index import Listing, Timeline, scramble, shuffled, within
+from liner_mcp.demo.generation import FIRST_CALL_ID, FIRST_LEAD_ID, FIRST_RECORD_ID, History, generate_history
+from liner_mcp.demo.index import Listing, TimeIndex, id_hash, shuffled, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-_REMEMBERED_LISTINGS = 32
+_CACHED_LISTINGS = 32
 """Enough for the pages of several lists being read at once; each holds little more than a list of references."""
 
 
@@ -67,7 +67,7 @@ class RecordChanges(TypedDict, total=False):
     facts: tuple[str, ...]
 
 
-class World:
+class Dataset:
     """All there is. Read the mappings freely; add through `add_call` and `add_record`, which keep the indexes true."""
 
     orders = fixtures.ORDERS
@@ -75,23 +75,23 @@ class World:
     call_statuses = fixtures.CALL_STATUSES
     lead_statuses = fixtures.LEAD_STATUSES
 
-    def __init__(self, now: datetime, past: Past) -> None:
+    def __init__(self, now: datetime, history: History) -> None:
         self.now = now
         self.users = fixtures.users(now)
         self.agents = tuple(user for user in self.users if user.is_agent)
-        self.leads = past.leads
-        self.calls = past.calls
-        self.records = past.records
-        self.hostile = past.hostile
+        self.leads = history.leads
+        self.calls = history.calls
+        self.records = history.records
+        self.adversarial_records = history.adversarial_records
         """Which record holds which kind of unpleasant text."""
-        self._calls_in_time = Timeline(past.calls.values())
+        self._call_index = TimeIndex(history.calls.values())
         self._lead_of_order: dict[int, Lead] = {}
         """Whom a call that is added without a lead goes to."""
         self._calls_of_lead: dict[int, list[int]] = {}
-        for call in past.calls.values():
+        for call in history.calls.values():
             self._calls_of_lead.setdefault(call.lead_id, []).append(call.id)
         self._records_of_call: dict[int, list[int]] = {}
-        for record in past.records.values():
+        for record in history.records.values():
             self._records_of_call.setdefault(record.call_id, []).append(record.id)
         self._listings: OrderedDict[object, Listing[Any]] = OrderedDict()
 
@@ -107,21 +107,21 @@ class World:
         if days < 1 or calls < 0:
             raise ValueError("a world needs at least one day and no negative number of calls")
         moment = moment.astimezone(UTC)
-        return cls(moment, imagine(seed=seed, now=moment, days=days, calls=calls))
+        return cls(moment, generate_history(seed=seed, now=moment, days=days, calls=calls))
 
     def records_of(self, call_id: int) -> list[Record]:
         return [self.records[record_id] for record_id in self._records_of_call.get(call_id, ())]
 
     def calls_of_order(self, order_id: int) -> list[Call]:
         """Oldest first."""
-        return self._calls_in_time.of_order(order_id)
+        return self._call_index.of_order(order_id)
 
     def find_calls(self, wanted: CallFilter) -> Listing[Call]:
-        return self._remembered(wanted, lambda: self._find_calls(wanted))
+        return self._cached(wanted, lambda: self._find_calls(wanted))
 
     def find_records(self, call_id: int | None, *, amd_only: bool) -> Listing[Record]:
         if call_id is None:
-            return self._remembered(("records", amd_only), lambda: self._find_records(self.records.values(), amd_only))
+            return self._cached(("records", amd_only), lambda: self._find_records(self.records.values(), amd_only))
         return self._find_records(self.records_of(call_id), amd_only)
 
     def add_call(self, **changes: Unpack[CallChanges]) -> Call:
@@ -150,7 +150,7 @@ class World:
             has_records=changes.get("has_records", False),
         )
         self.calls[call.id] = call
-        self._calls_in_time.add(call)
+        self._call_index.add(call)
         self._calls_of_lead.setdefault(call.lead_id, []).append(call.id)
         self._listings.clear()
         return call
@@ -177,7 +177,7 @@ class World:
         self._records_of_call.setdefault(call_id, []).append(record.id)
         if not call.has_records:
             self.calls[call_id] = replace(call, has_records=True)
-            self._calls_in_time.replace(call, self.calls[call_id])
+            self._call_index.replace(call, self.calls[call_id])
         self._listings.clear()
         return record
 
@@ -199,18 +199,18 @@ class World:
             )
             return Listing(matches, len(matches))
         narrowed = users is not None or codes is not None
-        return self._calls_in_time.select(wanted.order_ids, wanted.since, wanted.until, test if narrowed else None)
+        return self._call_index.select(wanted.order_ids, wanted.since, wanted.until, test if narrowed else None)
 
     def _find_records(self, records: Iterable[Record], amd_only: bool) -> Listing[Record]:
         matches = shuffled(record for record in records if record.is_amd or not amd_only)
         return Listing(matches, len(matches))
 
-    def _remembered(self, key: object, find: Callable[[], Listing[Any]]) -> Listing[Any]:
+    def _cached(self, key: object, find: Callable[[], Listing[Any]]) -> Listing[Any]:
         """Pages of one list are asked one after another: finding its members once is enough while nothing changes."""
         listing = self._listings.get(key)
         if listing is None:
             listing = self._listings[key] = find()
-            if len(self._listings) > _REMEMBERED_LISTINGS:
+            if len(self._listings) > _CACHED_LISTINGS:
                 self._listings.popitem(last=False)
         self._listings.move_to_end(key)
         return listing
@@ -221,7 +221,7 @@ class World:
         wanted = self.orders[0].id if order_id is None else order_id
         if wanted not in self._lead_of_order:
             known = [lead for lead in self.leads.values() if lead.order_id == wanted]
-            self._lead_of_order[wanted] = min(known, key=scramble) if known else self._add_lead(wanted)
+            self._lead_of_order[wanted] = min(known, key=id_hash) if known else self._add_lead(wanted)
         return self._lead_of_order[wanted]
 
     def _add_lead(self, order_id: int) -> Lead:

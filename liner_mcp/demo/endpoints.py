@@ -18,7 +18,7 @@ from liner_mcp.demo.query import Query, Refusal, identifier
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from liner_mcp.demo.dataset import World
+    from liner_mcp.demo.dataset import Dataset
 
 ACCESS_GROUPS = ("client", "call-center", "call-center-senior", "arbitration", "moderator", "admin")
 
@@ -29,7 +29,7 @@ T = TypeVar("T", bound=Identified)
 class Request:
     """One question, and what is needed to answer it."""
 
-    world: World
+    dataset: Dataset
     query: Query
     origin: str
     """Scheme and host as the asker sees them: audio addresses begin so."""
@@ -57,34 +57,34 @@ def calls(request: Request) -> object:
     if order_ids is None and lead_ids is None:
         raise Refusal(422, "The orderIds field is required when leadIds is not present.")
     wanted = CallFilter(order_ids, lead_ids, query.ids("userIds"), query.ids("statusIds"), *query.window())
-    return _page(request, request.world.find_calls(wanted), serialization.call)
+    return _page(request, request.dataset.find_calls(wanted), serialization.call)
 
 
 def call(request: Request, call_id: int) -> object:
-    return serialization.call(_existing(request.world.calls, call_id, "Call"))
+    return serialization.call(_existing(request.dataset.calls, call_id, "Call"))
 
 
 def records(request: Request) -> object:
     query = request.query
-    found = request.world.find_records(query.id("callId"), amd_only=query.flag("isAmd") is True)
+    found = request.dataset.find_records(query.id("callId"), amd_only=query.flag("isAmd") is True)
     return _page(request, found, lambda record: serialization.record(record, request.origin))
 
 
 def record(request: Request, record_id: int) -> object:
-    return serialization.record(_existing(request.world.records, record_id, "Call record"), request.origin)
+    return serialization.record(_existing(request.dataset.records, record_id, "Call record"), request.origin)
 
 
 def lead(request: Request, lead_id: int) -> object:
-    item = _existing(request.world.leads, lead_id, "Lead")
-    return serialization.lead(item, _by_id(request.world.orders)[item.order_id].code)
+    item = _existing(request.dataset.leads, lead_id, "Lead")
+    return serialization.lead(item, _by_id(request.dataset.orders)[item.order_id].code)
 
 
 def orders(request: Request) -> object:
-    return _page(request, _listing(request.world.orders), serialization.order)
+    return _page(request, _listing(request.dataset.orders), serialization.order)
 
 
 def old_orders(request: Request) -> object:
-    return [serialization.old_order(order) for order in shuffled(request.world.orders)]
+    return [serialization.old_order(order) for order in shuffled(request.dataset.orders)]
 
 
 def users(request: Request) -> object:
@@ -92,28 +92,28 @@ def users(request: Request) -> object:
     active = request.query.flag("isActive")
     chosen = (
         user
-        for user in request.world.users
+        for user in request.dataset.users
         if (group is None or user.access_group == group) and (active is None or user.is_active is active)
     )
     return _page(request, _listing(chosen), serialization.user)
 
 
 def user(request: Request, user_id: int) -> object:
-    return serialization.user(_existing(_by_id(request.world.users), user_id, "User"))
+    return serialization.user(_existing(_by_id(request.dataset.users), user_id, "User"))
 
 
 def agent_groups(request: Request) -> object:
     agent_id = request.query.id("agentId")
-    chosen = (group for group in request.world.agent_groups if agent_id is None or agent_id in group.agent_ids)
+    chosen = (group for group in request.dataset.agent_groups if agent_id is None or agent_id in group.agent_ids)
     return _page(request, _listing(chosen), serialization.agent_group)
 
 
 def call_statuses(request: Request) -> object:
-    return [serialization.call_status(status) for status in shuffled(request.world.call_statuses)]
+    return [serialization.call_status(status) for status in shuffled(request.dataset.call_statuses)]
 
 
 def lead_statuses(request: Request) -> object:
-    return [serialization.lead_status(status) for status in shuffled(request.world.lead_statuses)]
+    return [serialization.lead_status(status) for status in shuffled(request.dataset.lead_statuses)]
 
 
 # The irregularities are Liner's: users are listed under /list, and the health check and the old order list exist in the

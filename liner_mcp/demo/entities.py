@@ -1,4 +1,4 @@
-"""The things a make-believe Liner holds: plain immutable records in snake_case, every moment aware and in UTC.
+"""The things a fake Liner holds: plain immutable records in snake_case, every moment aware and in UTC.
 
 Nothing here knows how they come about (`generation`) or how they look on the wire (`wire`).
 """

@@ -1,4 +1,4 @@
-"""Who and what is always the same in the make-believe call centre: orders, people, groups, statuses, numbers.
+"""Who and what is always the same in the generated call centre: orders, people, groups, statuses, numbers.
 
 Ids of different kinds come from different ranges, so that a mix-up of two kinds cannot pass unseen.
 """

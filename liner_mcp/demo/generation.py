@@ -1,4 +1,4 @@
-"""How a make-believe call centre's past comes about: leads, calls and records, from a seed and a moment.
+"""How a generated call centre's past comes about: leads, calls and records, from a seed and a moment.
 
 One stream of chance feeds everything in a fixed order, so equal arguments give equal worlds.
 """
@@ -60,13 +60,13 @@ _UNKNOWN_STATUS_EVERY = 499
 
 
 @dataclass(slots=True)
-class Past:
+class History:
     """What has happened, oldest first in each mapping."""
 
     leads: dict[int, Lead] = field(default_factory=dict[int, Lead])
     calls: dict[int, Call] = field(default_factory=dict[int, Call])
     records: dict[int, Record] = field(default_factory=dict[int, Record])
-    hostile: dict[str, int] = field(default_factory=dict[str, int])
+    adversarial_records: dict[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(slots=True)
@@ -80,14 +80,14 @@ class _LeadDraft:
     planned: datetime | None = None
 
 
-def imagine(*, seed: int, now: datetime, days: int, calls: int) -> Past:
+def generate_history(*, seed: int, now: datetime, days: int, calls: int) -> History:
     """The past of a call centre that made so many calls in so many days before now."""
-    imagination = _Imagination(Random(seed), now)  # noqa: S311 - repeatable make-believe, nothing secret
-    for moment in _moments(imagination.rng, now, days, calls):
-        imagination.call(moment)
-    imagination.settle_leads()
-    imagination.slip_in_hostile_texts()
-    return imagination.past
+    generator = _Generator(Random(seed), now)  # noqa: S311 - repeatable fake, nothing secret
+    for moment in _moments(generator.rng, now, days, calls):
+        generator.call(moment)
+    generator.settle_leads()
+    generator.add_adversarial_summaries()
+    return generator.history
 
 
 def _moments(rng: Random, now: datetime, days: int, calls: int) -> list[datetime]:
@@ -108,13 +108,13 @@ def _moments(rng: Random, now: datetime, days: int, calls: int) -> list[datetime
     return sorted(at + timedelta(seconds=int(rng.random() * (ends[at] - at).total_seconds())) for at in chosen)
 
 
-class _Imagination:
+class _Generator:
     """Carries the stream of chance and what it has brought so far."""
 
     def __init__(self, rng: Random, now: datetime) -> None:
         self.rng = rng
         self.now = now
-        self.past = Past()
+        self.history = History()
         self._drafts: dict[int, list[_LeadDraft]] = {order.id: [] for order in fixtures.ORDERS}
         self._order_weights = tuple(accumulate(_ORDER_WEIGHTS))
         self._next_lead_id = FIRST_LEAD_ID
@@ -130,7 +130,7 @@ class _Imagination:
         wait = 2 + int(rng.random() * 14) if outcome.longest else 14 + int(rng.random() * 32)
         talk = self._talk_seconds(outcome)
         agent_id = self._agent_id(order, outcome, at)
-        call_id = FIRST_CALL_ID + len(self.past.calls)
+        call_id = FIRST_CALL_ID + len(self.history.calls)
         finisher = outcome.finishers[int(rng.random() * len(outcome.finishers))]
         if agent_id is None and finisher == "operator":
             finisher = "system"
@@ -153,7 +153,7 @@ class _Imagination:
             is_predictive=order.predictive_mode_enabled and outgoing and rng.random() < 0.7,
             has_records=talk > 0 and rng.random() < (0.3 if outcome is _MACHINE else 0.94),
         )
-        self.past.calls[call_id] = call
+        self.history.calls[call_id] = call
         self._follow(lead, call)
         if call.has_records:
             self._record(call, lead, is_amd=outcome is _MACHINE)
@@ -166,7 +166,7 @@ class _Imagination:
         age = timedelta(seconds=40 + int(self.rng.random() ** 3 * 172_800))
         draft = _LeadDraft(
             id=self._next_lead_id,
-            person=synthetic_clients.meet(self.rng, is_gulf=order.is_gulf),
+            person=synthetic_clients.random_person(self.rng, is_gulf=order.is_gulf),
             order=order,
             created_at=at - age,
             updated_at=at - age,
@@ -251,7 +251,7 @@ class _Imagination:
             facts=facts,
         )
         self._next_record_id += 1
-        self.past.records[record.id] = record
+        self.history.records[record.id] = record
 
     def _summary(self, call: Call, lead: _LeadDraft, *, is_transfer: bool) -> tuple[str, tuple[str, ...]]:
         talk = Talk(
@@ -273,7 +273,7 @@ class _Imagination:
         drafts = sorted((draft for drafts in self._drafts.values() for draft in drafts), key=lambda draft: draft.id)
         for draft in drafts:
             person = draft.person
-            self.past.leads[draft.id] = Lead(
+            self.history.leads[draft.id] = Lead(
                 id=draft.id,
                 name=person.lead_name,
                 phone=person.phone,
@@ -292,12 +292,12 @@ class _Imagination:
                 source=person.source,
             )
 
-    def slip_in_hostile_texts(self) -> None:
+    def add_adversarial_summaries(self) -> None:
         """Among the newest records, spread a little: where a reviewer of yesterday's calls will meet them."""
-        records = self.past.records
+        records = self.history.records
         newest_first = reversed(records.values())
         plain = [record for record in newest_first if record.has_file and not (record.is_transfer or record.is_amd)]
         step = max(1, min(3, len(plain) // len(adversarial_summaries.SUMMARIES)))
         for (name, text), record in zip(adversarial_summaries.SUMMARIES.items(), plain[::step], strict=False):
             records[record.id] = replace(record, summary=text, facts=())
-            self.past.hostile[name] = record.id
+            self.history.adversarial_records[name] = record.id

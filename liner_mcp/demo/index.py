@@ -28,7 +28,7 @@ class Identified(Protocol):
 T = TypeVar("T", bound=Identified)
 
 
-def scramble(thing: Identified) -> int:
+def id_hash(thing: Identified) -> int:
     """The place of a thing in every list: a 32-bit mixing function, so different ids never collide."""
     mixed = thing.id & 0xFFFFFFFF
     mixed = ((mixed ^ (mixed >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
@@ -37,7 +37,7 @@ def scramble(thing: Identified) -> int:
 
 
 def shuffled(things: Iterable[T]) -> list[T]:
-    return sorted(things, key=scramble)
+    return sorted(things, key=id_hash)
 
 
 class Listing(Generic[T]):
@@ -55,7 +55,7 @@ class Listing(Generic[T]):
         return self._found[offset : offset + limit]
 
 
-class Timeline:
+class TimeIndex:
     """The calls of many orders; each order's are kept sorted by time, and all of them shuffled."""
 
     def __init__(self, things: Iterable[Call]) -> None:
@@ -69,12 +69,12 @@ class Timeline:
         return list(self._of_order.get(order_id, ()))
 
     def add(self, thing: Call) -> None:
-        insort(self._shuffled, thing, key=scramble)
+        insort(self._shuffled, thing, key=id_hash)
         insort(self._of_order.setdefault(thing.order_id, []), thing, key=self._by_time)
 
     def replace(self, old: Call, new: Call) -> None:
         """The same call with other facts; its id, order and moment stay."""
-        self._shuffled[bisect_left(self._shuffled, scramble(old), key=scramble)] = new
+        self._shuffled[bisect_left(self._shuffled, id_hash(old), key=id_hash)] = new
         in_order = self._of_order[old.order_id]
         in_order[bisect_left(in_order, self._by_time(old), key=self._by_time)] = new
 

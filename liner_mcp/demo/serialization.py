@@ -1,4 +1,4 @@
-"""How the make-believe Liner's things look as JSON: camelCase names, ISO 8601 moments, UTF-8.
+"""How the fake Liner's things look as JSON: camelCase names, ISO 8601 moments, UTF-8.
 
 Each function names every field in the order of the published samples; nothing is derived from the dataclasses, so that
 renaming one of their fields cannot change what goes out.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SOURCE_FIELD = "501"
 
 
-def encode(value: object) -> bytes:
+def encode_json(value: object) -> bytes:
     """Compact JSON in real UTF-8. A lone surrogate cannot be UTF-8: it goes out as the JSON escape it once was."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 

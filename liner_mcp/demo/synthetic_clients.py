@@ -51,7 +51,7 @@ class Person(NamedTuple):
     source: str | None
 
 
-def meet(rng: Random, *, is_gulf: bool) -> Person:
+def random_person(rng: Random, *, is_gulf: bool) -> Person:
     """Somebody new. Subscriber numbers begin with 000: the pattern is valid, the block is not given out."""
     if is_gulf:
         name_ru, name_gb = _GULF_NAMES[int(rng.random() * len(_GULF_NAMES))]

@@ -1,6 +1,6 @@
 """The probe: a few requests to a live Liner that settle what its documentation leaves open.
 
-It only reads, sends each request once, never retries, and stops after `MOST_REQUESTS`, redirects and the first bytes of
+It only reads, sends each request once, never retries, and stops after `MAX_REQUESTS`, redirects and the first bytes of
 one recording included. It sends the configured token and never another one, which could lock an account. The requests
 and the judgement of their answers are in `assumptions/`. The report holds nothing personal: it may be published.
 """
@@ -21,12 +21,12 @@ from liner_mcp.diagnostics.assumptions.table import ASSUMPTIONS
 from liner_mcp.diagnostics.raw_client import RawClient, RequestBudget
 from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerMcpError, RequestError, SettingsError, Unreachable
 from liner_mcp.liner.endpoints import Query
-from liner_mcp.recordings.download import begins_as_mpeg
+from liner_mcp.recordings.download import looks_like_mpeg
 from liner_mcp.server.clients import open_connections
 from liner_mcp.settings import Settings
 from liner_mcp.urls import DEFAULT_PORTS, ascii_host, parse_url
 
-MOST_REQUESTS = 20  # a load that no Liner notices; each assumption costs one at most
+MAX_REQUESTS = 20  # a load that no Liner notices; each assumption costs one at most
 PROBE_SECONDS = 120.0  # a person is waiting at a terminal
 FILE_SECONDS = 15.0
 FILE_BYTES = 1_024  # enough to see what a file is
@@ -62,7 +62,7 @@ class Probe:
         self._wire, self._audio = open_connections(settings, transport=transport)
         self._audio_allowed = settings.audio != "off"
         self._now = now
-        self.budget = RequestBudget(MOST_REQUESTS)
+        self.budget = RequestBudget(MAX_REQUESTS)
         self._client = RawClient(self._wire, self._origin, self.budget)
         self._answers = Answers(now())
         self._unreached = self._refusals = 0
@@ -138,7 +138,7 @@ class Probe:
         try:
             with anyio.fail_after(FILE_SECONDS):
                 first = await self._audio.first_bytes(link, FILE_BYTES, self.budget.take)
-            problem = "" if begins_as_mpeg(first) else "opens, not MPEG audio"
+            problem = "" if looks_like_mpeg(first) else "opens, not MPEG audio"
         except (AudioRefused, AudioUnavailable) as error:
             problem = f"does not open: {str(error).rstrip('.')}"
         except TimeoutError:

@@ -16,10 +16,11 @@ from typing import Literal, cast
 import anyio
 
 from liner_mcp.errors import RequestError, Unreachable
-from liner_mcp.liner.endpoints import Query, integer_of
-from liner_mcp.liner.redirects import same_host
-from liner_mcp.liner.retry import moment_of
-from liner_mcp.liner.transport import MAX_REDIRECTS, REQUEST_SECONDS, Wire
+from liner_mcp.liner.decoding import integer_of
+from liner_mcp.liner.endpoints import Query
+from liner_mcp.liner.redirects import same_origin_target
+from liner_mcp.liner.retry import parse_http_date
+from liner_mcp.liner.transport import MAX_REDIRECTS, REQUEST_TIMEOUT_SECONDS, Transport
 
 ABSENT = object()
 """The `next` of a list that has none."""
@@ -55,7 +56,7 @@ class RawPage:
 
 
 @dataclass(frozen=True, slots=True)
-class RawAnswer:
+class RawResponse:
     """One answer. Header names are in lower case; `json` is valid only where `body` is "json".
 
     `redirects` are the targets that were followed. `unfollowed` is set when the answer itself is a redirect: the token
@@ -113,7 +114,7 @@ class RawAnswer:
     @property
     def clock_ahead(self) -> float | None:
         """By how many seconds Liner's clock is ahead of ours; None without a Date header."""
-        moment = moment_of(self.headers.get("date"))
+        moment = parse_http_date(self.headers.get("date"))
         if moment is None:
             return None
         middle = self.sent_at + (self.received_at - self.sent_at) / 2
@@ -142,43 +143,43 @@ class RawAnswer:
 class RawClient:
     """GET requests on one connection and out of one budget."""
 
-    def __init__(self, wire: Wire, origin: str, budget: RequestBudget) -> None:
-        self._wire = wire
+    def __init__(self, transport: Transport, origin: str, budget: RequestBudget) -> None:
+        self._wire = transport
         self._origin = origin
         self.budget = budget
 
-    async def get(self, query: Query, *, follow: bool = True) -> RawAnswer:
+    async def get(self, query: Query, *, follow: bool = True) -> RawResponse:
         """The answer, failures and web pages included; `follow` redirects on the same host.
 
-        Raises: RequestError when the budget is used up; UnreadableAnswer for a body beyond the size cap; RateLimited
+        Raises: RequestError when the budget is used up; InvalidResponse for a body beyond the size cap; RateLimited
         when a pause that an earlier answer asked for does not end in time; CircuitOpen, Unreachable, ConnectionClosed,
         SettingsError.
         """
         target, followed = query.target, list[str]()
         try:
-            with anyio.fail_after(REQUEST_SECONDS):
+            with anyio.fail_after(REQUEST_TIMEOUT_SECONDS):
                 while True:
                     self.budget.take()
                     sent_at = datetime.now(UTC)
-                    response, body = await self._wire.ask_once(target)
+                    response, body = await self._wire.get_once(target)
                     received_at = datetime.now(UTC)
                     location = response.headers["location"] if response.has_redirect_location else None
-                    there = None if location is None else same_host(self._origin, target, location)
+                    there = None if location is None else same_origin_target(self._origin, target, location)
                     if there is None or not follow or len(followed) == MAX_REDIRECTS:
                         unfollowed = None if location is None else "same host" if there else "another host"
-                        sent = (response.status_code, dict(response.headers), *_decoded(body))
-                        return RawAnswer(*sent, tuple(followed), unfollowed, sent_at, received_at)
+                        sent = (response.status_code, dict(response.headers), *_decode(body))
+                        return RawResponse(*sent, tuple(followed), unfollowed, sent_at, received_at)
                     followed.append(there)
                     target = there
         except TimeoutError:
-            raise Unreachable(f"Liner did not answer within {REQUEST_SECONDS:.0f} s.") from None
+            raise Unreachable(f"Liner did not answer within {REQUEST_TIMEOUT_SECONDS:.0f} s.") from None
 
 
 def _objects(rows: list[object]) -> tuple[dict[str, object], ...]:
     return tuple(cast("dict[str, object]", row) for row in rows if isinstance(row, dict))
 
 
-def _decoded(body: bytes) -> tuple[Literal["json", "a web page", "empty", "not JSON"], object]:
+def _decode(body: bytes) -> tuple[Literal["json", "a web page", "empty", "not JSON"], object]:
     if not body.strip():
         return "empty", None
     try:

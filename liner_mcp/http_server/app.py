@@ -18,17 +18,17 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.http_server.auth.authentication import Authentication, authenticator_from
-from liner_mcp.http_server.error_response import refusal
+from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import LIMITS, Limits
-from liner_mcp.http_server.middleware.errors_and_headers import Prefixed, Sealed
-from liner_mcp.http_server.middleware.health import Probes
-from liner_mcp.http_server.middleware.hosts import AllowedNames, cors
-from liner_mcp.http_server.middleware.rate_limit import Crowd, RateLimit
-from liner_mcp.http_server.middleware.request_body import WholeBodies
+from liner_mcp.http_server.middleware.errors_and_headers import ErrorBoundary, PathPrefix
+from liner_mcp.http_server.middleware.health import HealthChecks
+from liner_mcp.http_server.middleware.hosts import AllowedHosts, cors
+from liner_mcp.http_server.middleware.rate_limit import ConcurrencyLimit, RateLimit
+from liner_mcp.http_server.middleware.request_body import BufferedBody
 from liner_mcp.http_server.middleware.request_log import RequestLog
 from liner_mcp.server.app import LinerServer, create_server
-from liner_mcp.server.audit_log import Watcher
-from liner_mcp.server.runtime import Office
+from liner_mcp.server.audit_log import ServerObserver
+from liner_mcp.server.runtime import Runtime
 from liner_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,29 +37,31 @@ if TYPE_CHECKING:
 PATH = "/mcp"
 _ACCEPT = "application/json, text/event-stream"
 
-Wrapper = Callable[[ASGIApp], ASGIApp]
+Middleware = Callable[[ASGIApp], ASGIApp]
 """An ASGI middleware that is ready to be put around an application."""
 
 
 class WebApp:
     """The whole application. `drain` is called when the process is told to stop, before it listens no more."""
 
-    def __init__(self, app: ASGIApp, office: Office, sealed: Sealed, probes: Probes) -> None:
+    def __init__(
+        self, app: ASGIApp, runtime: Runtime, error_boundary: ErrorBoundary, health_checks: HealthChecks
+    ) -> None:
         self._app = app
-        self._office = office
-        self._sealed = sealed
-        self._probes = probes
+        self._runtime = runtime
+        self._error_boundary = error_boundary
+        self._health_checks = health_checks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
 
-    def warm(self) -> None:
+    def warm_up(self) -> None:
         """Load what the first question needs."""
-        self._office.open()
+        self._runtime.warm_up()
 
     def drain(self) -> None:
         """From now on /ready says no, and every answer is the last on its connection."""
-        self._sealed.draining = self._probes.draining = True
+        self._error_boundary.draining = self._health_checks.draining = True
 
 
 def create_web_app(
@@ -67,9 +69,9 @@ def create_web_app(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     now: Callable[[], datetime] | None = None,
-    authenticator: Wrapper | None = None,
+    authenticator: Middleware | None = None,
     limits: Limits = LIMITS,
-    watcher: Watcher | None = None,
+    observer: ServerObserver | None = None,
 ) -> WebApp:
     """The application for these settings. `transport` replaces the network to Liner and `now` the clock.
 
@@ -85,37 +87,37 @@ def create_web_app(
             "or LINER_MCP_OAUTH_ISSUER too."
         )
     # Ids that this process listed may be another caller's: none are offered.
-    server = create_server(settings, transport=transport, now=now, shared=True, watcher=watcher)
-    server.office.check_access_file()
-    app: ASGIApp = Endpoint(server, limits)
+    server = create_server(settings, transport=transport, now=now, shared=True, observer=observer)
+    server.runtime.check_access_file()
+    app: ASGIApp = McpEndpoint(server, limits)
     # From the inside out. What is cheap and needs no trust refuses first; a place among the running requests is taken
     # last, by a request that is known, allowed and whole.
-    app = Crowd(app, limits)
-    app = WholeBodies(app, limits)
+    app = ConcurrencyLimit(app, limits)
+    app = BufferedBody(app, limits)
     if settings.mcp_requests_per_minute:
         app = RateLimit(app, settings.mcp_requests_per_minute, limits)
     if authenticator is not None:
         app = authenticator(app)
     app = cors(app)
-    app = AllowedNames(app, settings)
-    app = probes = Probes(app, server.office, limits)
+    app = AllowedHosts(app, settings)
+    app = health_checks = HealthChecks(app, server.runtime, limits)
     if settings.mcp_path_prefix:
-        app = Prefixed(app, settings.mcp_path_prefix)
+        app = PathPrefix(app, settings.mcp_path_prefix)
     if settings.mcp_trusted_proxies:
         # The types are uvicorn's own for the same thing.
         inner: Any = app
         app = cast("ASGIApp", ProxyHeadersMiddleware(inner, list(settings.mcp_trusted_proxies)))
-    app = sealed = Sealed(app)
+    app = error_boundary = ErrorBoundary(app)
     app = RequestLog(app, mcp_path=PATH, prefix=settings.mcp_path_prefix)
-    return WebApp(app, server.office, sealed, probes)
+    return WebApp(app, server.runtime, error_boundary, health_checks)
 
 
-def _authentication(settings: Settings) -> Wrapper | None:
+def _authentication(settings: Settings) -> Middleware | None:
     known = authenticator_from(settings)
     return None if known is None else lambda app: Authentication(app, known, mcp_path=PATH)
 
 
-class Endpoint:
+class McpEndpoint:
     """POST /mcp in both eras. Everything else is told what it should have been."""
 
     def __init__(self, server: LinerServer, limits: Limits) -> None:
@@ -132,19 +134,21 @@ class Endpoint:
         if scope["type"] == "lifespan":
             await self._served(scope, receive, send)
         elif scope["type"] == "http":
-            answer = self._refused(scope) or self._manager.handle_request
+            answer = self._rejection(scope) or self._manager.handle_request
             await answer(scope, receive, send)
 
     @staticmethod
-    def _refused(scope: Scope) -> ASGIApp | None:
+    def _rejection(scope: Scope) -> ASGIApp | None:
         if scope["path"] != PATH:
-            return refusal(404, f"There is nothing here. MCP is at {scope.get('root_path', '')}{PATH}.")
+            return error_response(404, f"There is nothing here. MCP is at {scope.get('root_path', '')}{PATH}.")
         if scope["method"] != "POST":
             # In the older protocol GET opens a stream that never ends, and DELETE ends a session: there are none.
-            return refusal(405, "Send MCP requests with POST. This server keeps no sessions or streams.", allow="POST")
+            return error_response(
+                405, "Send MCP requests with POST. This server keeps no sessions or streams.", allow="POST"
+            )
         headers = Headers(scope=scope)
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            return refusal(415, "Send the request as Content-Type: application/json.")
+            return error_response(415, "Send the request as Content-Type: application/json.")
         if headers.get("accept") != _ACCEPT and not all(check_accept_headers(Request(scope))):
-            return refusal(406, f"Send Accept: {_ACCEPT}. An answer may be either.")
+            return error_response(406, f"Send Accept: {_ACCEPT}. An answer may be either.")
         return None

@@ -10,7 +10,7 @@ from starlette.responses import Response
 # JSON-RPC's own codes: the HTTP status says the rest.
 _INVALID_REQUEST, _INTERNAL_ERROR = -32600, -32603
 
-SAFE_HEADERS = {
+SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
@@ -19,7 +19,7 @@ SAFE_HEADERS = {
 """On every answer that does not say otherwise itself: nothing here is a page, and nothing may be kept."""
 
 
-def refusal(status: int, sentence: str, **headers: str) -> Response:
+def error_response(status: int, sentence: str, **headers: str) -> Response:
     """A refusal as an ASGI response; `retry_after="1"` becomes the header Retry-After."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     code = _INVALID_REQUEST if status < HTTPStatus.INTERNAL_SERVER_ERROR else _INTERNAL_ERROR

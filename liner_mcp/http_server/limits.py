@@ -16,10 +16,10 @@ class Limits:
     body_seconds: float = 15
     """A body of that size needs 140 kbit/s; a slower one is not worth a place."""
 
-    requests_at_once_of_one: int = 20
+    max_concurrent_requests_per_caller: int = 20
     """Of them; a fifth, so that one caller's questions leave room for others'."""
 
-    requests_at_once: int = 100
+    max_concurrent_requests: int = 100
     """Liner takes a few requests at a time (LINER_CONCURRENCY), so that more questions than this would only wait until
     their deadline."""
 

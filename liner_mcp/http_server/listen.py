@@ -35,12 +35,12 @@ def parse_address(text: str) -> tuple[str, int]:
     return found["six"] or found["host"], int(found["port"])
 
 
-def authentication_is_set(settings: Settings) -> bool:
+def has_authentication(settings: Settings) -> bool:
     """Whether callers must say who they are."""
     return settings.mcp_tokens_file is not None or settings.mcp_oauth_issuer is not None
 
 
-def listen(address: str, settings: Settings) -> socket.socket:
+def open_listener(address: str, settings: Settings) -> socket.socket:
     """The listening socket of `--http`.
 
     Raises: SetupError when the address cannot be used, SettingsError when others can reach it and nothing guards it.
@@ -53,7 +53,7 @@ def listen(address: str, settings: Settings) -> socket.socket:
     # IPv4 first: a client that tries localhost over IPv6 in vain goes on with IPv4, and not every one the other way.
     family, _, _, _, place = min(found, key=lambda one: one[0] != socket.AF_INET)
     if not is_loopback(str(place[0]).partition("%")[0]):
-        _must_be_guarded(host, settings)
+        _require_protection(host, settings)
     # The protocol is named because asyncio sets TCP_NODELAY only on sockets that say they are TCP, and what is accepted
     # says what its listener said. Without it each answer waits 40 ms for the other side's delayed acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -69,7 +69,7 @@ def listen(address: str, settings: Settings) -> socket.socket:
     return listener
 
 
-def url(listener: socket.socket, settings: Settings) -> str:
+def endpoint_url(listener: socket.socket, settings: Settings) -> str:
     """The address of the endpoint, as a client on this machine writes it."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -78,9 +78,9 @@ def url(listener: socket.socket, settings: Settings) -> str:
     return f"http://{shown}:{port}{settings.mcp_path_prefix or ''}/mcp"
 
 
-def _must_be_guarded(host: str, settings: Settings) -> None:
+def _require_protection(host: str, settings: Settings) -> None:
     missing: list[str] = []
-    if not authentication_is_set(settings):
+    if not has_authentication(settings):
         missing.append("LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER (who may ask)")
     if not settings.mcp_allowed_hosts:
         missing.append("LINER_MCP_ALLOWED_HOSTS (the names under which it is reached)")

@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable
 
 from liner_mcp.errors import SetupError
-from liner_mcp.http_server.listen import listen, url
+from liner_mcp.http_server.listen import endpoint_url, open_listener
 from liner_mcp.settings import Settings
 
 MAX_WORKERS = 64  # far more than processors; a typing error beyond
 
 
-def serve_http(settings: Settings, address: str, *, workers: int, announce: Callable[[str], None]) -> int:
-    """Serve until told to stop; the exit code. `announce` is called with the URL once requests are answered.
+def serve_http(settings: Settings, address: str, *, workers: int, on_ready: Callable[[str], None]) -> int:
+    """Serve until told to stop; the exit code. `on_ready` is called with the URL once requests are answered.
 
     Raises: SetupError when the address, the workers or the settings cannot be used.
     """
@@ -21,15 +21,15 @@ def serve_http(settings: Settings, address: str, *, workers: int, announce: Call
         raise SetupError(f"--workers is a number from 1 to {MAX_WORKERS}.")
     if workers > 1 and os.name != "posix":
         raise SetupError("--workers needs a Unix system. Leave it out to serve with one process.")
-    with listen(address, settings) as listener:
-        where = url(listener, settings)
+    with open_listener(address, settings) as listener:
+        where = endpoint_url(listener, settings)
         if workers > 1:
             # The parent of workers needs nothing of what serves, which is large.
             from liner_mcp.http_server.workers import supervise
 
-            return supervise(settings, listener, count=workers, announce=lambda: announce(where))
+            return supervise(settings, listener, count=workers, on_ready=lambda: on_ready(where))
 
         from liner_mcp.http_server.server import run
 
-        run(settings, listener, ready=lambda: announce(where))
+        run(settings, listener, on_ready=lambda: on_ready(where))
         return 0

@@ -22,21 +22,23 @@ from liner_mcp.http_server.app import WebApp, create_web_app
 from liner_mcp.http_server.connection import Connections
 from liner_mcp.http_server.limits import LIMITS
 from liner_mcp.http_server.listen import BACKLOG
-from liner_mcp.json_logging import write_log
+from liner_mcp.json_logging import configure_logging
 from liner_mcp.settings import Settings
-from liner_mcp.telemetry import begin
+from liner_mcp.telemetry import start_telemetry
 
 
-def run(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], parent: int | None = None) -> None:
-    """Serve in this process. `parent` is the process that started this one as a worker, if one did."""
+def run(
+    settings: Settings, listener: socket.socket, *, on_ready: Callable[[], None], parent_pid: int | None = None
+) -> None:
+    """Serve in this process. `parent_pid` is the process that started this one as a worker, if one did."""
     # Of several processes only the parent says it.
-    write_log(settings.mcp_log or "json", settings.demo_notice if parent is None else "")
+    configure_logging(settings.mcp_log or "json", settings.demo_notice if parent_pid is None else "")
     # Else every stream would be cut at the first signal. Without sessions each ends by itself, with its answer.
     AppStatus.disable_automatic_graceful_drain()
     # What callers do wrong is told to them, and is not worth a line each.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    telemetry = begin(os.environ)
-    app = create_web_app(settings, watcher=telemetry)
+    telemetry = start_telemetry(os.environ)
+    app = create_web_app(settings, observer=telemetry)
     connections = Connections(LIMITS, LIMITS.request_seconds(settings.deadline_seconds))
     config = uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType] - uvicorn's own ASGI types
@@ -54,7 +56,7 @@ def run(settings: Settings, listener: socket.socket, *, ready: Callable[[], None
         timeout_graceful_shutdown=math.ceil(LIMITS.stop_seconds(settings.deadline_seconds)),
     )
     try:
-        Server(config, app, ready=ready, parent=parent).run(sockets=[listener])
+        Server(config, app, on_ready=on_ready, parent_pid=parent_pid).run(sockets=[listener])
     finally:
         if telemetry is not None:
             telemetry.close()
@@ -64,16 +66,16 @@ class Server(uvicorn.Server):
     """uvicorn's server with our way of stopping."""
 
     def __init__(
-        self, config: uvicorn.Config, app: WebApp, *, ready: Callable[[], None], parent: int | None = None
+        self, config: uvicorn.Config, app: WebApp, *, on_ready: Callable[[], None], parent_pid: int | None = None
     ) -> None:
         super().__init__(config)
         self._app = app
-        self._ready = ready
-        self._parent = parent
+        self._on_ready = on_ready
+        self._parent_pid = parent_pid
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # Before it listens: the first question of each process waited for this, and stalled all others with it.
-        self._app.warm()
+        self._app.warm_up()
         # What is loaded now stays: without this the collector looked through all of it, again and again, while fifty
         # questions waited a tenth of a second for it.
         gc.collect()
@@ -81,19 +83,19 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         for listener in sockets or ():
             listener.listen(BACKLOG)  # how many may wait is another matter
-        self._ready()
+        self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
-        if self._parent is not None and os.getppid() != self._parent:
+        if self._parent_pid is not None and os.getppid() != self._parent_pid:
             self.stop()  # nobody is left who could say so
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature is uvicorn's
         # A worker hears Ctrl-C and a service manager's signal twice, from there and from its parent, who also ends it.
-        if self._parent is None and self.should_exit:
+        if self._parent_pid is None and self.should_exit:
             signal.signal(sig, signal.SIG_DFL)
             signal.raise_signal(sig)
-        elif self._parent is None or sig != signal.SIGINT:
+        elif self._parent_pid is None or sig != signal.SIGINT:
             self.stop()
 
     def stop(self) -> None:

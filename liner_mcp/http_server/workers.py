@@ -17,12 +17,12 @@ from typing import Any
 
 from liner_mcp.errors import SetupError
 from liner_mcp.http_server.limits import LIMITS
-from liner_mcp.json_logging import write_log
+from liner_mcp.json_logging import configure_logging
 from liner_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.2  # how often the parent looks whether it was told to stop
+_POLL_SECONDS = 0.2  # how often the parent looks whether it was told to stop
 _RESTART_SECONDS = 1.0  # between two replacements: what fails at once must not fail in a circle
 
 
@@ -38,7 +38,7 @@ class Worker:
         )
         self.process.start()
 
-    def tell(self, sig: signal.Signals) -> None:
+    def send_signal(self, sig: signal.Signals) -> None:
         if self.process.is_alive() and self.process.pid is not None:
             os.kill(self.process.pid, sig)
 
@@ -49,30 +49,30 @@ def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int) -
     from liner_mcp.http_server.server import run  # only here: see serve.py
 
     try:
-        run(settings, listener, ready=ready.set, parent=parent)
+        run(settings, listener, on_ready=ready.set, parent_pid=parent)
     except SetupError as error:
         logger.error("%s", error)  # noqa: TRY400 - a finished sentence; the way to it helps nobody
         sys.exit(1)
 
 
-def supervise(settings: Settings, listener: socket.socket, *, count: int, announce: Callable[[], None]) -> int:
+def supervise(settings: Settings, listener: socket.socket, *, count: int, on_ready: Callable[[], None]) -> int:
     """Keep `count` workers running until told to stop; the exit code. A worker that never gets ready ends them all."""
-    write_log(settings.mcp_log or "json", settings.demo_notice)
+    configure_logging(settings.mcp_log or "json", settings.demo_notice)
     told: list[signal.Signals] = []
 
-    def hear(sig: int, _: FrameType | None) -> None:
+    def on_signal(sig: int, _: FrameType | None) -> None:
         told.append(signal.Signals(sig))
 
     for sig in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sig, hear)
+        signal.signal(sig, on_signal)
     workers = [Worker(settings, listener) for _ in range(count)]
     announced = failed = False
     try:
         while not told and not failed:
-            wait([worker.process.sentinel for worker in workers], timeout=_LOOK_SECONDS)
+            wait([worker.process.sentinel for worker in workers], timeout=_POLL_SECONDS)
             if not announced and all(worker.ready.is_set() for worker in workers):
                 announced = True
-                announce()
+                on_ready()
             for place, worker in enumerate(workers):
                 if told or worker.process.is_alive():
                     continue
@@ -96,10 +96,10 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, announ
 def _stop(workers: list[Worker], told: list[signal.Signals], seconds: float) -> None:
     """Tell every worker to finish; returns when all have, when time is up, or when told a second time."""
     for worker in workers:
-        worker.tell(signal.SIGTERM)
+        worker.send_signal(signal.SIGTERM)
     until = time.monotonic() + seconds
     while len(told) < 2 and time.monotonic() < until:
         running = [worker.process.sentinel for worker in workers if worker.process.is_alive()]
         if not running:
             return
-        wait(running, timeout=_LOOK_SECONDS)
+        wait(running, timeout=_POLL_SECONDS)

@@ -18,16 +18,17 @@ import httpx
 from pydantic import SecretStr
 
 from liner_mcp.errors import (
-    DeadlinePassed,
+    DeadlineExceeded,
+    InvalidResponse,
     LinerMcpError,
     LinerRejected,
     NotFound,
-    UnreadableAnswer,
     WrongAddress,
 )
-from liner_mcp.liner import endpoints
-from liner_mcp.liner.cache import Kept
-from liner_mcp.liner.endpoints import CallFilter, ListPage, Query
+from liner_mcp.liner import decoding, endpoints
+from liner_mcp.liner.cache import DetailCache
+from liner_mcp.liner.decoding import ListPage
+from liner_mcp.liner.endpoints import CallFilter, Query
 from liner_mcp.liner.models import (
     AgentGroup,
     Call,
@@ -40,9 +41,9 @@ from liner_mcp.liner.models import (
     ServiceHealth,
     User,
 )
-from liner_mcp.liner.pagination import Listing, PageWalk, read_twice
-from liner_mcp.liner.request_metrics import Observer
-from liner_mcp.liner.transport import FULL_JITTER, Wire, time_left
+from liner_mcp.liner.pagination import Listing, Paginator, merge_two_reads
+from liner_mcp.liner.request_metrics import RequestObserver
+from liner_mcp.liner.transport import FULL_JITTER, Transport, time_left
 from liner_mcp.text.clean import clean
 
 A = TypeVar("A")
@@ -51,14 +52,14 @@ T = TypeVar("T")
 D = TypeVar("D", Call, CallRecord, Lead)
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
-MOST_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
+MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
 
 # Kept back from a deadline to put together what has arrived.
-CLOSING_SECONDS, CLOSING_SHARE = 0.5, 0.1
+RESERVE_SECONDS, RESERVE_SHARE = 0.5, 0.1
 
 
 class Outcomes(Generic[T]):
-    """What became of each job of `LinerClient.each`, in the order of the jobs."""
+    """What became of each job of `LinerClient.run_all`, in the order of the jobs."""
 
     def __init__(self, count: int) -> None:
         self._done: list[T | LinerMcpError | None] = [None] * count
@@ -82,9 +83,9 @@ class Outcomes(Generic[T]):
 class LinerClient:
     """Liner's API as typed reads. Safe to share between tool calls; opens its pool at the first request.
 
-    All methods raise errors of `liner_mcp.errors` and nothing else on purpose. `breaks`: while Liner is down, answer at
-    once instead of trying again for everybody (for a server that many share). `transport` is for tests and the demo,
-    `kept` holds settled details.
+    All methods raise errors of `liner_mcp.errors` and nothing else on purpose. `use_circuit_breaker`: while Liner is
+    down, answer at once instead of trying again for everybody (for a server that many share). `transport` is for tests
+    and the demo, `kept` holds settled details.
     """
 
     def __init__(
@@ -96,23 +97,23 @@ class LinerClient:
         requests_per_second: float = 20.0,
         transport: httpx.AsyncBaseTransport | None = None,
         jitter: Callable[[float], float] = FULL_JITTER,
-        breaks: bool = False,
-        kept: Kept | None = None,
-        observer: Observer | None = None,
+        use_circuit_breaker: bool = False,
+        cache: DetailCache | None = None,
+        observer: RequestObserver | None = None,
     ) -> None:
         self.origin = origin
         self.concurrency = concurrency
-        self._wire = Wire(
+        self._transport = Transport(
             origin,
             token,
             concurrency=concurrency,
             requests_per_second=requests_per_second,
             transport=transport,
             jitter=jitter,
-            breaks=breaks,
+            use_circuit_breaker=use_circuit_breaker,
             observer=observer,
         )
-        self._kept = kept or Kept()
+        self._cache = cache or DetailCache()
         self._dictionary_paths: dict[tuple[str, str], str] = {}
 
     def __repr__(self) -> str:
@@ -128,167 +129,167 @@ class LinerClient:
 
     def open(self) -> None:
         """Get the connections ready for the first request, without making one. Raises: SettingsError."""
-        self._wire.open()
+        self._transport.open()
 
     async def aclose(self) -> None:
         """Close the pool. A later request opens a new one."""
-        await self._wire.aclose()
+        await self._transport.aclose()
 
     # What Liner can be asked ------------------------------------------------------------------------------------
 
     async def health(self) -> dict[str, ServiceHealth]:
         """Liner's services by name. The set of names is open. /devs/api/status/health-check"""
-        data = await self._wire.get(Query(endpoints.HEALTH))
+        data = await self._transport.get(Query(endpoints.HEALTH))
         if not isinstance(data, dict):
-            raise UnreadableAnswer("Liner's answer could not be read: the health check is not an object.")
+            raise InvalidResponse("Liner's answer could not be read: the health check is not an object.")
         services = cast("dict[str, object]", data)
-        return {clean(name): endpoints.read_one(value, ServiceHealth) for name, value in services.items()}
+        return {clean(name): decoding.decode_one(value, ServiceHealth) for name, value in services.items()}
 
     async def call(self, call_id: int) -> Call:
         """One call. Raises NotFound for an unknown id."""
-        return await self._detail(Query(endpoints.call_detail(call_id)), Call)
+        return await self._read_detail(Query(endpoints.call_detail(call_id)), Call)
 
     async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
         """All calls of a closed window, in Liner's order, which is none.
 
         When Liner counts more than `at_most`, the reading ends with the first page, and the listing is incomplete.
         """
-        return await self._listing(which.query(), Call, at_most)
+        return await self._read_list(which.query(), Call, at_most)
 
     async def calls_page(
         self, which: CallFilter, *, offset: int = 0, limit: int = endpoints.PAGE_LIMIT
     ) -> ListPage[Call]:
         """One page of the same, with Liner's count of the whole window."""
-        return endpoints.read_list(await self._wire.get(which.query().page(offset, limit)), Call)
+        return decoding.decode_list(await self._transport.get(which.query().page(offset, limit)), Call)
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
         """One call record with all its fields. Raises NotFound for an unknown id.
 
         `fresh` asks Liner even for what is kept: the link to its file may have run out.
         """
-        return await self._detail(Query(endpoints.call_record_detail(record_id)), CallRecord, fresh=fresh)
+        return await self._read_detail(Query(endpoints.call_record_detail(record_id)), CallRecord, fresh=fresh)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
         """All records of one call, in Liner's order; an unknown call may give an empty list instead of an error.
 
-        Raises: UnreadableAnswer when Liner sends records of other calls too.
+        Raises: InvalidResponse when Liner sends records of other calls too.
         """
         query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
-        kept = self._kept.get(query.target)
-        if kept is not None:
+        cached = self._cache.get(query.target)
+        if cached is not None:
             await anyio.lowlevel.checkpoint()
-            return cast("Listing[CallRecord]", kept)
-        listing = await self._listing(query, CallRecord, at_most=MOST_RECORDS)
-        endpoints.refuse_strangers(listing.items)
-        self._kept.put(query.target, listing)
+            return cast("Listing[CallRecord]", cached)
+        listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS)
+        decoding.reject_mixed_calls(listing.items)
+        self._cache.put(query.target, listing)
         return listing
 
     async def orders(self) -> Listing[Order]:
         """Every order that Liner lists; whether archived ones are among them is undocumented."""
-        return await self._listing(Query(endpoints.ORDERS), Order)
+        return await self._read_list(Query(endpoints.ORDERS), Order)
 
     async def users(self) -> Listing[User]:
         """Everybody with a login, inactive ones included: old calls carry their ids."""
-        return await self._listing(Query(endpoints.USERS), User)
+        return await self._read_list(Query(endpoints.USERS), User)
 
     async def agent_groups(self) -> Listing[AgentGroup]:
         """Every group of agents with its members."""
-        return await self._listing(Query(endpoints.AGENT_GROUPS), AgentGroup)
+        return await self._read_list(Query(endpoints.AGENT_GROUPS), AgentGroup)
 
     async def lead(self, lead_id: int) -> Lead:
         """One lead. Raises NotFound for an unknown id."""
-        return await self._detail(Query(endpoints.lead_detail(lead_id)), Lead)
+        return await self._read_detail(Query(endpoints.lead_detail(lead_id)), Lead)
 
     async def call_statuses(self) -> tuple[CallStatus, ...]:
         """The dictionary of call statuses."""
-        return await self._dictionary(endpoints.CALL_STATUSES, CallStatus)
+        return await self._read_dictionary(endpoints.CALL_STATUSES, CallStatus)
 
     async def lead_statuses(self) -> tuple[LeadStatus, ...]:
         """The dictionary of lead statuses."""
-        return await self._dictionary(endpoints.LEAD_STATUSES, LeadStatus)
+        return await self._read_dictionary(endpoints.LEAD_STATUSES, LeadStatus)
 
-    async def _detail(self, query: Query, model: type[D], *, fresh: bool = False) -> D:
+    async def _read_detail(self, query: Query, model: type[D], *, fresh: bool = False) -> D:
         """One entity by its id, from what is kept or from Liner."""
-        kept = None if fresh else self._kept.get(query.target)
-        if isinstance(kept, model):
+        cached = None if fresh else self._cache.get(query.target)
+        if isinstance(cached, model):
             await anyio.lowlevel.checkpoint()  # a hundred kept details in a row must not keep others waiting
-            return kept
-        data = await self._wire.get(query)
+            return cached
+        data = await self._transport.get(query)
         if not data:  # success without anything: what an unknown id gives is undocumented
-            raise NotFound(endpoints.NOTHING_THERE)
-        detail = endpoints.read_one(data, model)
-        self._kept.put(query.target, detail)
+            raise NotFound(decoding.NOT_FOUND_MESSAGE)
+        detail = decoding.decode_one(data, model)
+        self._cache.put(query.target, detail)
         return detail
 
-    async def _dictionary(self, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
+    async def _read_dictionary(self, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
         """A whole dictionary, from whichever of its two documented paths exists; which one is remembered."""
         known = self._dictionary_paths.get(paths)
         for path in [known] if known else paths[:-1]:
             try:
-                return await self._dictionary_at(path, paths, model)
+                return await self._read_dictionary_at(path, paths, model)
             except (WrongAddress, LinerRejected):
                 if known:
                     raise
-        return await self._dictionary_at(paths[-1], paths, model)
+        return await self._read_dictionary_at(paths[-1], paths, model)
 
-    async def _dictionary_at(self, path: str, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
-        page = endpoints.read_list(await self._wire.get(Query(path)), model)
+    async def _read_dictionary_at(self, path: str, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
+        page = decoding.decode_list(await self._transport.get(Query(path)), model)
         self._dictionary_paths[paths] = path
         if page.next or (page.total or 0) > len(page.items):  # documented as a bare list, but here come pages
-            return (await self._listing(Query(path), model)).items
+            return (await self._read_list(Query(path), model)).items
         return page.items
 
     # Several at once --------------------------------------------------------------------------------------------
 
-    async def together(
+    async def gather2(
         self, first: Callable[[], Awaitable[A]], second: Callable[[], Awaitable[B]]
     ) -> tuple[A | LinerMcpError, B | LinerMcpError]:
         """Two different reads at once; each gives its result or its error."""
         results: list[Any] = [None, None]
 
         async def run(index: int, job: Callable[[], Awaitable[object]]) -> None:
-            results[index] = await _settle(job)
+            results[index] = await _result_or_error(job)
 
         async with anyio.create_task_group() as group:
             group.start_soon(run, 0, first)
             group.start_soon(run, 1, second)
         return results[0], results[1]
 
-    async def each(
-        self, jobs: Sequence[Callable[[], Awaitable[T]]], enough: Callable[[T | LinerMcpError], bool] | None = None
+    async def run_all(
+        self, jobs: Sequence[Callable[[], Awaitable[T]]], stop_when: Callable[[T | LinerMcpError], bool] | None = None
     ) -> Outcomes[T]:
         """Run alike jobs at once, as many as keep Liner's slots busy, beginning in order.
 
-        `enough` is shown each result in the order of the jobs, as soon as it and all before it are there; once it says
-        True, no further job is begun and the running ones are dropped. The same happens a moment before the caller's
-        deadline. Jobs that did not finish have the outcome None.
+        `stop_when` is shown each result in the order of the jobs, as soon as it and all before it are there; once it
+        says True, no further job is begun and the running ones are dropped. The same happens a moment before the
+        caller's deadline. Jobs that did not finish have the outcome None.
 
         Raises: SetupError as soon as one job meets it, for then every job would.
         """
         outcomes: Outcomes[T] = Outcomes(len(jobs))
-        hopeless: list[LinerMcpError] = []
-        todo = iter(range(len(jobs)))
-        shown = 0
+        fatal: list[LinerMcpError] = []
+        pending = iter(range(len(jobs)))
+        examined = 0
         left = time_left()
-        closing = min(CLOSING_SECONDS, left * CLOSING_SHARE) if math.isfinite(left) else 0.0
-        with anyio.CancelScope(deadline=anyio.current_effective_deadline() - closing) as scope:
+        reserve = min(RESERVE_SECONDS, left * RESERVE_SHARE) if math.isfinite(left) else 0.0
+        with anyio.CancelScope(deadline=anyio.current_effective_deadline() - reserve) as scope:
 
             async def work() -> None:
-                nonlocal shown
-                for index in todo:
+                nonlocal examined
+                for index in pending:
                     if scope.cancel_called:
                         return  # a task that had not begun yet begins all the same, up to its first wait
-                    result = await _settle(jobs[index])
+                    result = await _result_or_error(jobs[index])
                     outcomes[index] = result
-                    if isinstance(result, LinerMcpError) and endpoints.is_hopeless(result):
-                        hopeless.append(result)
+                    if isinstance(result, LinerMcpError) and decoding.is_fatal(result):
+                        fatal.append(result)
                         scope.cancel()
                         return
-                    while enough and shown < len(jobs) and (next_one := outcomes[shown]) is not None:
+                    while stop_when and examined < len(jobs) and (next_one := outcomes[examined]) is not None:
                         if scope.cancel_called:
                             return
-                        shown += 1
-                        if enough(next_one):
+                        examined += 1
+                        if stop_when(next_one):
                             scope.cancel()
                             return
 
@@ -296,46 +297,48 @@ class LinerClient:
                 # Twice the slots: a job may need several requests, and one that computes must not idle a slot.
                 for _ in range(min(len(jobs), 2 * self.concurrency)):
                     group.start_soon(work)
-        if hopeless:
-            raise hopeless[0]
+        if fatal:
+            raise fatal[0]
         return outcomes
 
     # One list, one request --------------------------------------------------------------------------------------
 
-    async def _listing(self, query: Query, model: type[I], at_most: int | None = None) -> Listing[I]:
+    async def _read_list(self, query: Query, model: type[I], at_most: int | None = None) -> Listing[I]:
         """All pages of a list; when rows are missing at the end, the list moved and is read once more."""
-        walk = await self._walk(query, model, at_most)
-        listing = walk.listing()
-        if not walk.begun:
-            raise DeadlinePassed("The time of this call was up before Liner answered. Ask again, or for less at once.")
-        if listing.complete or walk.capped or walk.wanted():
+        paginator = await self._read_pages(query, model, at_most)
+        listing = paginator.listing()
+        if not paginator.started:
+            raise DeadlineExceeded(
+                "The time of this call was up before Liner answered. Ask again, or for less at once."
+            )
+        if listing.complete or paginator.page_limit_reached or paginator.next_offsets():
             return listing
-        return read_twice(walk, await self._walk(query, model, at_most))
+        return merge_two_reads(paginator, await self._read_pages(query, model, at_most))
 
-    async def _walk(self, query: Query, model: type[I], at_most: int | None = None) -> PageWalk[I]:
-        walk: PageWalk[I] = PageWalk()
+    async def _read_pages(self, query: Query, model: type[I], at_most: int | None = None) -> Paginator[I]:
+        paginator: Paginator[I] = Paginator()
 
         async def read(offset: int) -> bool:
-            if walk.wants(offset):
-                data = await self._wire.get(query.page(offset, walk.limit))
+            if paginator.still_needs(offset):
+                data = await self._transport.get(query.page(offset, paginator.limit))
                 # The slot is free again: whoever waits for it may send before this page is worked on.
                 await anyio.lowlevel.checkpoint()
-                walk.take(offset, endpoints.read_list(data, model))
+                paginator.add_page(offset, decoding.decode_list(data, model))
             return True
 
-        while offsets := walk.wanted():
-            outcomes = await self.each([partial(read, offset) for offset in offsets])
+        while offsets := paginator.next_offsets():
+            outcomes = await self.run_all([partial(read, offset) for offset in offsets])
             for failure in outcomes:
                 if isinstance(failure, LinerMcpError):
                     raise failure
             if outcomes.unfinished:
                 break  # time is up: what was read is told as incomplete
-            if at_most is not None and (walk.total or 0) > at_most:
+            if at_most is not None and (paginator.total or 0) > at_most:
                 break
-        return walk
+        return paginator
 
 
-async def _settle(job: Callable[[], Awaitable[T]]) -> T | LinerMcpError:
+async def _result_or_error(job: Callable[[], Awaitable[T]]) -> T | LinerMcpError:
     try:
         return await job()
     except LinerMcpError as error:

@@ -86,7 +86,7 @@ def _variable(kind: str) -> str:
     return next((name for name in names if name.lower() == f"{kind}_proxy"), "the system's settings")
 
 
-def not_connected(error: BaseException, proxy: EnvironmentProxy | None = None) -> Unreachable:
+def connection_error(error: BaseException, proxy: EnvironmentProxy | None = None) -> Unreachable:
     """Say which part of connecting failed: the name, the certificate, or the port; and of which of the two hosts."""
     where = "LINER_API_HOST" if proxy is None else proxy.variable
     cause: BaseException | None = error
@@ -99,7 +99,7 @@ def not_connected(error: BaseException, proxy: EnvironmentProxy | None = None) -
             return Unreachable(
                 f"The host in LINER_API_HOST{through} offers no trusted TLS certificate. Check the host, and "
                 "SSL_CERT_FILE when a company proxy stands in between.",
-                passing=False,
+                transient=False,
             )
         cause = cause.__cause__ or cause.__context__
     if proxy is not None:

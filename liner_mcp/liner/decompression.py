@@ -9,9 +9,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncIterable
 
-from liner_mcp.errors import UnreadableAnswer
+from liner_mcp.errors import InvalidResponse
 
-ACCEPTED = "gzip"  # what we ask for; JSON shrinks to a tenth by it
+ACCEPT_ENCODING = "gzip"  # what we ask for; JSON shrinks to a tenth by it
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # either header is understood
 
 
@@ -25,38 +25,41 @@ async def read_up_to(count: int, pieces: AsyncIterable[bytes]) -> bytes:
     return bytes(body)
 
 
-class Body:
-    """`add` each piece as it came over the wire, then take the `whole`. `coding` is the answer's Content-Encoding."""
+class BodyDecoder:
+    """`feed` each piece as it came over the wire, then take the `finish`. `content_encoding` is the answer's
+    Content-Encoding."""
 
-    def __init__(self, coding: str, most_bytes: int) -> None:
-        self._most = most_bytes
+    def __init__(self, content_encoding: str, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._body = bytearray()
-        self._begun = False
-        coding = coding.strip().lower()
-        if coding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise _broken()
-        self._unpacker = None if coding in ("", "identity") else zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._started = False
+        content_encoding = content_encoding.strip().lower()
+        if content_encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise _invalid_encoding()
+        self._decompressor = None if content_encoding in ("", "identity") else zlib.decompressobj(_GZIP_OR_ZLIB)
 
-    def add(self, piece: bytes) -> None:
-        """Raises: UnreadableAnswer for a body that is too large, or packed in a way that cannot be undone."""
-        self._begun = True
-        if self._unpacker is None:
+    def feed(self, piece: bytes) -> None:
+        """Raises: InvalidResponse for a body that is too large, or packed in a way that cannot be undone."""
+        self._started = True
+        if self._decompressor is None:
             self._body += piece
-        elif not self._unpacker.eof:  # what follows the end is no part of the body, and zlib would hold all of it
+        elif not self._decompressor.eof:  # what follows the end is no part of the body, and zlib would hold all of it
             try:
                 # One byte more than there is room for tells a full body from one that is too large.
-                self._body += self._unpacker.decompress(piece, self._most + 1 - len(self._body))
+                self._body += self._decompressor.decompress(piece, self._max_bytes + 1 - len(self._body))
             except zlib.error:
-                raise _broken() from None
-        if len(self._body) > self._most:
-            raise UnreadableAnswer(f"Liner's answer could not be read: it is larger than {self._most // 1_000_000} MB.")
+                raise _invalid_encoding() from None
+        if len(self._body) > self._max_bytes:
+            raise InvalidResponse(
+                f"Liner's answer could not be read: it is larger than {self._max_bytes // 1_000_000} MB."
+            )
 
-    def whole(self) -> bytes:
-        """Raises: UnreadableAnswer when the packed body ended too early."""
-        if self._unpacker is not None and self._begun and not self._unpacker.eof:
-            raise _broken()
+    def finish(self) -> bytes:
+        """Raises: InvalidResponse when the packed body ended too early."""
+        if self._decompressor is not None and self._started and not self._decompressor.eof:
+            raise _invalid_encoding()
         return bytes(self._body)
 
 
-def _broken() -> UnreadableAnswer:
-    return UnreadableAnswer("Liner's answer could not be read: its compression is broken.")
+def _invalid_encoding() -> InvalidResponse:
+    return InvalidResponse("Liner's answer could not be read: its compression is broken.")

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from liner_mcp import __version__
 from liner_mcp.errors import SettingsError, Unreachable
-from liner_mcp.liner.connections import EnvironmentProxy, not_connected, proxy_for, refused_by_proxy
-from liner_mcp.liner.decompression import ACCEPTED
+from liner_mcp.liner.connections import EnvironmentProxy, connection_error, proxy_for, refused_by_proxy
+from liner_mcp.liner.decompression import ACCEPT_ENCODING
 
-REQUEST_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
+REQUEST_TIMEOUT_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
 CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down
 
 
@@ -37,13 +37,13 @@ def create_client(
             headers={
                 "X-Api-Key": token.get_secret_value(),
                 "Accept": "application/json",
-                "Accept-Encoding": ACCEPTED,
+                "Accept-Encoding": ACCEPT_ENCODING,
                 "Content-Type": "application/json",  # asked for on every request by /devs/api/request-schema
                 "User-Agent": f"liner-mcp/{__version__}",
             },
             # Liner knows a client by its token, so no cookie is kept.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            timeout=httpx.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS, pool=None),
+            timeout=httpx.Timeout(REQUEST_TIMEOUT_SECONDS, connect=CONNECT_SECONDS, pool=None),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             follow_redirects=False,
             trust_env=False,  # proxy and certificates were read above
@@ -76,7 +76,7 @@ def translated(proxy: EnvironmentProxy | None) -> Generator[None]:
     except httpx.TimeoutException:
         raise Unreachable("Liner did not answer in time. Ask again, or for less at once.") from None
     except httpx.ConnectError as error:
-        raise not_connected(error, proxy) from None
+        raise connection_error(error, proxy) from None
     except httpx.ProxyError as error:
         raise refused_by_proxy(str(error), proxy) from None
     except (httpx.InvalidURL, UnicodeError):

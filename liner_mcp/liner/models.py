@@ -34,27 +34,27 @@ def _clean_code(value: Any) -> Any:
     return clean(value)[:CODE_CHARACTERS]
 
 
-def _nothing_if_blank(value: Any) -> Any:
+def _blank_to_none(value: Any) -> Any:
     # PHP back ends send "" where a number, a flag or a date is null, and MySQL has a date of zeros.
     return None if isinstance(value, str) and (value == "" or value.startswith("0000-00-00")) else value
 
 
-def _whole(value: Any) -> Any:
+def _round_float(value: Any) -> Any:
     # A duration measured more finely than documented is still a duration.
-    return round(value) if isinstance(value, float) else _nothing_if_blank(value)
+    return round(value) if isinstance(value, float) else _blank_to_none(value)
 
 
-def _empty_if_nothing(value: Any) -> Any:
+def _blank_to_empty_dict(value: Any) -> Any:
     # PHP writes an empty map as an empty list.
     return {} if value is None or value in ("", []) else value
 
 
-def _nothing_if_zero(value: int | None) -> int | None:
+def _zero_to_none(value: int | None) -> int | None:
     # "No agent" may come as 0 instead of null; no entity of Liner has id 0.
     return value or None
 
 
-def _in_utc(value: datetime) -> datetime:
+def _to_utc(value: datetime) -> datetime:
     # Every sample ends in Z; a time without a zone is read as UTC too.
     try:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -64,10 +64,10 @@ def _in_utc(value: datetime) -> datetime:
 
 Text = Annotated[str, BeforeValidator(_clean_text)]
 Code = Annotated[str, BeforeValidator(_clean_code)]
-Whole = Annotated[int | None, BeforeValidator(_whole)]
-Flag = Annotated[bool | None, BeforeValidator(_nothing_if_blank)]
-Reference = Annotated[int | None, BeforeValidator(_nothing_if_blank), AfterValidator(_nothing_if_zero)]
-Moment = Annotated[Annotated[datetime, AfterValidator(_in_utc)] | None, BeforeValidator(_nothing_if_blank)]
+WholeNumber = Annotated[int | None, BeforeValidator(_round_float)]
+Flag = Annotated[bool | None, BeforeValidator(_blank_to_none)]
+Reference = Annotated[int | None, BeforeValidator(_blank_to_none), AfterValidator(_zero_to_none)]
+UtcDatetime = Annotated[Annotated[datetime, AfterValidator(_to_utc)] | None, BeforeValidator(_blank_to_none)]
 
 
 class LinerModel(BaseModel):
@@ -101,11 +101,11 @@ class Call(Identified):
     status_code: Code | None = None
     direction: Code | None = None
     finish_initiator: Code | None = None
-    talk_time_duration_seconds: Whole = None
-    wait_time_duration_seconds: Whole = None
+    talk_time_duration_seconds: WholeNumber = None
+    wait_time_duration_seconds: WholeNumber = None
     client_phone: Text | None = None
     has_records: Flag = None
-    created_at: Moment = None
+    created_at: UtcDatetime = None
 
 
 class CallRecord(Identified):
@@ -118,10 +118,10 @@ class CallRecord(Identified):
     user_id: Reference = None
     lead_id: Reference = None
     is_transfer: Flag = None
-    duration_seconds: Whole = None
+    duration_seconds: WholeNumber = None
     file_url: Text | None = None
     record_summary: Text | None = None
-    created_at: Moment = None
+    created_at: UtcDatetime = None
 
 
 class Order(Identified):
@@ -167,7 +167,7 @@ class GroupNames(LinerModel):
 class AgentGroup(Identified):
     """Agents that work together. /devs/api/v2/agent-group/list/"""
 
-    names: Annotated[GroupNames, BeforeValidator(_empty_if_nothing)] = GroupNames()
+    names: Annotated[GroupNames, BeforeValidator(_blank_to_empty_dict)] = GroupNames()
     agent_ids: Annotated[tuple[int, ...], BeforeValidator(lambda ids: () if ids is None or ids == "" else ids)] = ()
 
 
@@ -175,7 +175,7 @@ class Lead(Identified):
     """One client request. Only what a search for its calls needs. /devs/api/v2/lead/detail/"""
 
     order_id: Reference = None
-    created_at: Moment = None
+    created_at: UtcDatetime = None
 
 
 class ServiceHealth(LinerModel):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Generic, TypeVar
 
-from liner_mcp.liner.endpoints import PAGE_LIMIT, ListPage
+from liner_mcp.liner.decoding import ListPage
+from liner_mcp.liner.endpoints import PAGE_LIMIT
 from liner_mcp.liner.models import Identified
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - short on purpose: it is only a type variable
@@ -24,20 +25,20 @@ class Listing(Generic[I]):
     """What a walk brought home.
 
     `complete`: every row that Liner counted was seen. Never so when the count moved meanwhile: a row that leaves lets
-    another slip past unread. `total`: Liner's last count, None if it sent none.
-    `changed`: the count moved, or rows repeated, while the list was read. `ended` is False when the walk was broken off
-    before its last page: what is missing then is unread, not hidden by Liner.
+    another slip past unread. `total`: Liner's last count, None if it sent none. `changed`: the count moved, or rows
+    repeated, while the list was read. `finished` is False when the walk was broken off before its last page: what is
+    missing then is unread, not hidden by Liner.
     """
 
     items: tuple[I, ...]
     complete: bool
     total: int | None
     changed: bool
-    ended: bool = field(default=True, compare=False)
+    finished: bool = field(default=True, compare=False)
 
 
-class PageWalk(Generic[I]):
-    """Ask for what `wanted` says, `take` what came, until nothing is wanted; then `listing`.
+class Paginator(Generic[I]):
+    """Ask for what `next_offsets` says, `add_page` what came, until nothing is wanted; then `listing`.
 
     The first page tells the stride; the later pages can then be asked at once. As soon as one of them comes short while
     the total says more (the server clamps, or filters after slicing), the walk goes on one page at a time, from the
@@ -50,65 +51,65 @@ class PageWalk(Generic[I]):
         self._max_pages = max_pages
         self._pages: dict[int, ListPage[I]] = {}
         self._total: int | None = None
-        self._moved = False
+        self._total_changed = False
         self._stride: int | None = None
-        self._one_by_one: int | None = 0  # the next offset to ask, when pages are asked in turn
+        self._sequential_offset: int | None = 0  # the next offset to ask, when pages are asked in turn
         self._exhausted = False
-        self._seen: set[int] = set()
-        self._stale = False  # the last page held nothing new
+        self._seen_ids: set[int] = set()
+        self._no_new_rows = False  # the last page held nothing new
 
-    def wanted(self) -> list[int]:
+    def next_offsets(self) -> list[int]:
         """The offsets that may be asked now, in any order and at once; empty when the walk is over."""
         room = self._max_pages - len(self._pages)
         if room <= 0 or self._exhausted:
             return []
-        if self._one_by_one is not None:
-            return [self._one_by_one]
+        if self._sequential_offset is not None:
+            return [self._sequential_offset]
         if self._stride is None or self._total is None:
             return []
         # Cut while counting, not after: a total may be any number.
         missing = (offset for offset in range(self._stride, self._total, self._stride) if offset not in self._pages)
         # When all that Liner counts was asked for, its last page may still say that the list goes on.
-        return list(islice(missing, room)) or self._beyond_the_count()
+        return list(islice(missing, room)) or self._offset_past_total()
 
-    def _beyond_the_count(self) -> list[int]:
-        following = None if self._stale else self._following(0)
+    def _offset_past_total(self) -> list[int]:
+        following = None if self._no_new_rows else self._next_offset(0)
         return [] if following is None else [following]
 
-    def wants(self, offset: int) -> bool:
+    def still_needs(self, offset: int) -> bool:
         """Whether a page handed out earlier is still worth asking for."""
-        return self._one_by_one in (None, offset) and not self._exhausted
+        return self._sequential_offset in (None, offset) and not self._exhausted
 
-    def take(self, offset: int, page: ListPage[I]) -> None:
+    def add_page(self, offset: int, page: ListPage[I]) -> None:
         """Add one page; the walk then knows better what to want."""
         first = not self._pages
         self._pages[offset] = page
         ids = {item.id for item in page.items}
-        self._stale = ids <= self._seen
-        self._seen |= ids
+        self._no_new_rows = ids <= self._seen_ids
+        self._seen_ids |= ids
         if page.total is not None:
-            self._moved = self._moved or (self._total is not None and page.total != self._total)
+            self._total_changed = self._total_changed or (self._total is not None and page.total != self._total)
             self._total = page.total
         if first:
-            self._after_first(offset)
-        elif self._one_by_one is not None:
-            self._one_by_one = self._following(self._one_by_one)
+            self._plan_after_first_page(offset)
+        elif self._sequential_offset is not None:
+            self._sequential_offset = self._next_offset(self._sequential_offset)
         elif self._is_short(offset, page):
             # Not from here: pages come in any order, and those before this one may not have been asked yet.
-            self._one_by_one = self._following(0)
+            self._sequential_offset = self._next_offset(0)
 
-    def _after_first(self, offset: int) -> None:
-        following = self._following(offset)
+    def _plan_after_first_page(self, offset: int) -> None:
+        following = self._next_offset(offset)
         if following is None or self._total is None:
-            self._one_by_one = following
+            self._sequential_offset = following
             return
-        self._one_by_one, self._stride = None, following - offset
+        self._sequential_offset, self._stride = None, following - offset
 
     def _is_short(self, offset: int, page: ListPage[I]) -> bool:
         assert self._stride is not None  # noqa: S101 - pages beyond the first are asked by stride or in turn
         return self._total is not None and len(page.items) < min(self._stride, self._total - offset)
 
-    def _following(self, offset: int) -> int | None:
+    def _next_offset(self, offset: int) -> int | None:
         """The offset after the page at `offset`, skipping pages already held; None at the end."""
         while (page := self._pages.get(offset)) is not None:
             end = offset + len(page.items)
@@ -127,17 +128,17 @@ class PageWalk(Generic[I]):
         return self._total
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether any page was read at all: nothing read is not an empty list."""
         return bool(self._pages)
 
     @property
-    def moved(self) -> bool:
+    def total_changed(self) -> bool:
         """Whether Liner's count of the list was not the same on every page."""
-        return self._moved
+        return self._total_changed
 
     @property
-    def capped(self) -> bool:
+    def page_limit_reached(self) -> bool:
         """Whether the walk was ended by its own limit of pages."""
         return len(self._pages) >= self._max_pages and not self._exhausted
 
@@ -149,17 +150,19 @@ class PageWalk(Generic[I]):
             rows += len(page.items)
             for item in page.items:
                 found.setdefault(item.id, item)
-        ended = not self.capped and not self.wanted()
+        ended = not self.page_limit_reached and not self.next_offsets()
         # A row that came twice stands where another one should: without a count that fits exactly, one is missing.
         repeated = rows > len(found)
         if self._total is None:
             complete = ended and not repeated
         else:
-            complete = len(found) >= self._total and not self._moved and not (repeated and len(found) > self._total)
-        return Listing(tuple(found.values()), complete, self._total, self._moved or repeated, ended)
+            complete = (
+                len(found) >= self._total and not self._total_changed and not (repeated and len(found) > self._total)
+            )
+        return Listing(tuple(found.values()), complete, self._total, self._total_changed or repeated, ended)
 
 
-def read_twice(first: PageWalk[I], second: PageWalk[I]) -> Listing[I]:
+def merge_two_reads(first: Paginator[I], second: Paginator[I]) -> Listing[I]:
     """What two walks over one list are worth, when the first did not find all that Liner counted."""
     before, again = first.listing(), second.listing()
     if again.complete:
@@ -167,7 +170,7 @@ def read_twice(first: PageWalk[I], second: PageWalk[I]) -> Listing[I]:
     merged = {item.id: item for item in (*before.items, *again.items)}
     # Rows in a new order on every page: two readings may hold together what neither holds alone. But when Liner's count
     # moved, or they hold more than it, some of the merged rows are gone and their number proves nothing.
-    steady = again.total == before.total and not (first.moved or second.moved)
+    steady = again.total == before.total and not (first.total_changed or second.total_changed)
     complete = steady and len(merged) == again.total
     total = before.total if again.total is None else again.total
-    return Listing(tuple(merged.values()), complete, total, changed=True, ended=again.ended)
+    return Listing(tuple(merged.values()), complete, total, changed=True, finished=again.finished)

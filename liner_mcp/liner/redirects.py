@@ -7,20 +7,20 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from liner_mcp.errors import WrongAddress
-from liner_mcp.liner.endpoints import quoted, shows
+from liner_mcp.liner.decoding import contains_token, quote_message
 from liner_mcp.urls import DEFAULT_PORTS, ascii_host, is_same_server, parse_url
 
 HOST_CHARACTERS = 60  # of a host that is named: enough to recognise it
 _HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
-def same_host(origin: str, asked: str, location: str) -> str | None:
+def same_origin_target(origin: str, target: str, location: str) -> str | None:
     """The target (path and query) of a redirect that stays on `origin`, or None when it leads away.
 
     `asked` is the target that was redirected. The token travels in a header, so it must never follow elsewhere. A proxy
     that ends TLS makes Liner write http:// before its own name; the target is then asked at `origin`, over https.
     """
-    there = parse_url(location, f"{origin}{asked}")
+    there = parse_url(location, f"{origin}{target}")
     if there is None or there.username is not None or not is_same_server(urlsplit(origin), there):
         return None
     # One slash in front: a target that begins with two would name a host.
@@ -28,7 +28,7 @@ def same_host(origin: str, asked: str, location: str) -> str | None:
 
 
 def leads_away(origin: str, asked: str, location: str, token: str) -> WrongAddress:
-    """The error of a redirect that `same_host` does not let pass."""
+    """The error of a redirect that `same_origin_target` does not let pass."""
     ours = urlsplit(origin)
     there = parse_url(location, f"{origin}{asked}")
     if there is None or there.scheme not in DEFAULT_PORTS or not (host := ascii_host(there)):
@@ -56,4 +56,4 @@ def _named(host: str, token: str) -> str:
     except ValueError:
         plain = len(host) <= HOST_CHARACTERS and _HOST_NAME.fullmatch(host)
         # `quoted` masks what looks like a phone: then it is not a name to recognise.
-        return host if plain and quoted(host) == f'"{host}"' and not shows(host, token.lower()) else ""
+        return host if plain and quote_message(host) == f'"{host}"' and not contains_token(host, token.lower()) else ""

@@ -17,19 +17,19 @@ _ID = re.compile(r"(?<=/)[0-9]+(?=/)")
 
 
 @dataclass(slots=True)
-class Spent:
-    """What answering one question cost so far. `shared` attempts were answered by another asker's request."""
+class RequestCounts:
+    """What answering one question cost so far. `deduplicated` attempts were answered by another asker's request."""
 
     requests: int = 0
-    shared: int = 0
-    kept: int = 0
+    deduplicated: int = 0
+    cache_hits: int = 0
 
 
 @dataclass(slots=True)
 class Attempt:
     """One attempt to read one thing from Liner.
 
-    `number` counts from 1. `made`: it went out by itself and did not share a request under way. Then `waited_seconds`
+    `number` counts from 1. `sent`: it went out by itself and did not share a request under way. Then `queued_seconds`
     is the time until it had a place and the pace allowed it, `seconds` the time that Liner took, redirects included,
     and `status` the last one received. `path` holds ids; `template` does not.
     """
@@ -37,10 +37,10 @@ class Attempt:
     origin: str
     path: str
     number: int
-    spent: Spent = field(default_factory=Spent)
-    asked: bool = False
-    made: bool = False
-    waited_seconds: float = 0.0
+    counts: RequestCounts = field(default_factory=RequestCounts)
+    submitted: bool = False
+    sent: bool = False
+    queued_seconds: float = 0.0
     seconds: float = 0.0
     requests: int = 0
     received_bytes: int = 0
@@ -52,70 +52,71 @@ class Attempt:
         return _ID.sub("{id}", self.path)
 
     @property
-    def shared(self) -> bool:
+    def deduplicated(self) -> bool:
         """Whether another asker's request was to answer it."""
-        return self.asked and not self.made
+        return self.submitted and not self.sent
 
-    def sends(self) -> None:
+    def record_request(self) -> None:
         """A request goes out: the first, or one that follows a redirect."""
         self.requests += 1
-        self.spent.requests += 1
+        self.counts.requests += 1
 
-    def receives(self, count: int) -> None:
+    def record_received(self, count: int) -> None:
         """So many bytes of a body came in, unpacked."""
         self.received_bytes += count
 
 
-class Observer(Protocol):
+class RequestObserver(Protocol):
     """Who watches the requests to Liner."""
 
-    def attempting(self, attempt: Attempt) -> AbstractContextManager[object]:
+    def on_attempt(self, attempt: Attempt) -> AbstractContextManager[object]:
         """Opened around every attempt of every asker; the attempt is filled in when it closes."""
         ...
 
-    def sent(self, attempt: Attempt) -> None:
+    def on_request_end(self, attempt: Attempt) -> None:
         """A request to Liner is over, whoever still waits for it. Called once per attempt that sent something."""
         ...
 
 
-_spent: ContextVar[Spent | None] = ContextVar("liner_mcp_spent", default=None)
-_attempt: ContextVar[Attempt] = ContextVar("liner_mcp_attempt")
+_current_counts: ContextVar[RequestCounts | None] = ContextVar("liner_mcp_request_counts", default=None)
+_current_attempt: ContextVar[Attempt] = ContextVar("liner_mcp_attempt")
 
 
 @contextmanager
-def spending() -> Generator[Spent]:
-    """While the block runs, and in tasks begun in it, what is asked of Liner is counted in the `Spent` it gives."""
-    spent = Spent()
-    token = _spent.set(spent)
+def count_requests() -> Generator[RequestCounts]:
+    """While the block runs, and in tasks begun in it, what is asked of Liner is counted in the `RequestCounts` it
+    gives."""
+    counts = RequestCounts()
+    token = _current_counts.set(counts)
     try:
-        yield spent
+        yield counts
     finally:
-        _spent.reset(token)
+        _current_counts.reset(token)
 
 
-def answered_from_kept() -> None:
+def record_cache_hit() -> None:
     """Count a read that needed no request."""
-    spent = _spent.get()
+    spent = _current_counts.get()
     if spent is not None:
-        spent.kept += 1
+        spent.cache_hits += 1
 
 
-def attempted() -> Attempt:
+def current_attempt() -> Attempt:
     """The attempt in whose name the running code speaks with Liner."""
-    return _attempt.get()
+    return _current_attempt.get()
 
 
 @contextmanager
-def watched(observer: Observer | None, attempt: Attempt) -> Generator[None]:
-    """Make `attempt` what `attempted()` gives in the block, and show it to the observer."""
-    attempt.spent = _spent.get() or attempt.spent
-    token = _attempt.set(attempt)
+def observe_attempt(observer: RequestObserver | None, attempt: Attempt) -> Generator[None]:
+    """Make `attempt` what `current_attempt()` gives in the block, and show it to the observer."""
+    attempt.counts = _current_counts.get() or attempt.counts
+    token = _current_attempt.set(attempt)
     try:
         if observer is None:
             yield
         else:
-            with observer.attempting(attempt):
+            with observer.on_attempt(attempt):
                 yield
     finally:
-        _attempt.reset(token)
-        attempt.spent.shared += attempt.shared
+        _current_attempt.reset(token)
+        attempt.counts.deduplicated += attempt.deduplicated

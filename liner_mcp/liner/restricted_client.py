@@ -2,7 +2,7 @@
 
 Every read of calls, records, leads and names goes through here or through nothing. What a caller may not see and what
 does not exist are answered alike, down to the error: so each read that Liner answers in its own way for an unknown id
-is led through one that says `NOTHING_THERE`. What belongs to no order that is known is not shown.
+is led through one that says `NOT_FOUND_MESSAGE`. What belongs to no order that is known is not shown.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from typing import TypeVar
 
 from cachetools import TTLCache
 
-from liner_mcp.errors import AccessRefused, LinerRejected, NotFound, UnreadableAnswer, WrongAddress
-from liner_mcp.liner import endpoints
+from liner_mcp.errors import AccessRefused, InvalidResponse, LinerRejected, NotFound, WrongAddress
+from liner_mcp.liner import decoding, endpoints
 from liner_mcp.liner.cache import Detail
 from liner_mcp.liner.client import LinerClient
-from liner_mcp.liner.endpoints import CallFilter, ListPage, Query
+from liner_mcp.liner.decoding import ListPage
+from liner_mcp.liner.endpoints import CallFilter, Query
 from liner_mcp.liner.models import AgentGroup, Call, CallRecord, Identified, Lead, Order, User
 from liner_mcp.liner.pagination import Listing
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
-SEEN_CALLS = 50_000  # ids of calls that lists have shown: a month of a large order, two megabytes
-SEEN_SECONDS = 300.0  # as long as details and names are kept
+MAX_VISIBLE_IDS = 50_000  # ids of calls that lists have shown: a month of a large order, two megabytes
+VISIBLE_TTL_SECONDS = 300.0  # as long as details and names are kept
 # Between a call's beginning and its record's: an hour of waiting and talking at most, and a clock's little difference.
-LONGEST_CALL, LATEST = timedelta(hours=6), timedelta(minutes=10)
+MAX_CALL_LENGTH, MAX_CLOCK_SKEW = timedelta(hours=6), timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +40,36 @@ class Access:
     agents: frozenset[int] | None = None
 
     @property
-    def whole(self) -> bool:
+    def unrestricted(self) -> bool:
         """Whether nothing is hidden."""
         return self.orders is None and self.agents is None
 
-    def order(self, order_id: int | None) -> bool:
+    def allows_order(self, order_id: int | None) -> bool:
         """Whether calls of this order may be seen; an order that is not known is no order."""
         return self.orders is None or order_id in self.orders
 
-    def agent(self, agent_id: int | None) -> bool:
+    def allows_agent(self, agent_id: int | None) -> bool:
         """Whether calls of this agent may be seen; a call of no agent is nobody's."""
         return self.agents is None or agent_id in self.agents
 
-    def call(self, call: Call) -> bool:
+    def allows_call(self, call: Call) -> bool:
         """Whether this call may be seen; its records then may too."""
-        return self.order(call.order_id) and self.agent(call.user_id)
+        return self.allows_order(call.order_id) and self.allows_agent(call.user_id)
 
 
 class RestrictedClient(LinerClient):
     """The same Liner, connections and limits included, for whom `access` allows only a part of it."""
 
-    def __init__(self, whole: LinerClient, access: Access) -> None:
-        self.origin = whole.origin
-        self.concurrency = whole.concurrency
+    def __init__(self, inner: LinerClient, access: Access) -> None:
+        self.origin = inner.origin
+        self.concurrency = inner.concurrency
         self.access = access
         # The connections, their pace and what is kept are everybody's; only what comes back differs.
-        self._wire = whole._wire  # noqa: SLF001
-        self._kept = whole._kept.seen_by(self._may_see_kept)  # noqa: SLF001
-        self._dictionary_paths = whole._dictionary_paths  # noqa: SLF001
-        self._seen = TTLCache[int, bool, float](SEEN_CALLS, SEEN_SECONDS)
-        self._seen_records = TTLCache[int, bool, float](SEEN_CALLS, SEEN_SECONDS)
+        self._transport = inner._transport  # noqa: SLF001
+        self._cache = inner._cache.filtered(self._is_visible)  # noqa: SLF001
+        self._dictionary_paths = inner._dictionary_paths  # noqa: SLF001
+        self._visible_calls = TTLCache[int, bool, float](MAX_VISIBLE_IDS, VISIBLE_TTL_SECONDS)
+        self._visible_records = TTLCache[int, bool, float](MAX_VISIBLE_IDS, VISIBLE_TTL_SECONDS)
 
     def __repr__(self) -> str:
         return f"RestrictedClient({self.origin!r})"
@@ -77,38 +78,38 @@ class RestrictedClient(LinerClient):
         """One call. Raises NotFound for an unknown id and for a call that may not be seen."""
         async with self._told_alike():
             call = await super().call(call_id)
-        if not self.access.call(call):
-            self._seen.pop(call_id, None)
-            raise NotFound(endpoints.NOTHING_THERE)
+        if not self.access.allows_call(call):
+            self._visible_calls.pop(call_id, None)
+            raise NotFound(decoding.NOT_FOUND_MESSAGE)
         return call
 
     async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
         """All calls of a closed window that may be seen; no request where that can be none."""
-        allowed = await self._allowed(which)
+        allowed = await self._restrict(which)
         if allowed is None:
             return Listing((), complete=True, total=0, changed=False)
         if allowed.lead_ids and self.access.orders is not None:
             at_most = None  # a lead has few calls, and Liner's count of them would count those of other orders too
         listing = await super().calls(allowed, at_most=at_most)
-        shown = self._shown(listing.items)
-        if len(shown) == len(listing.items):
+        visible = self._visible(listing.items)
+        if len(visible) == len(listing.items):
             return listing
-        if not listing.ended and at_most is not None:
+        if not listing.finished and at_most is not None:
             # Liner lists more than it was asked for. Read whole, its count need not be told, which counts hidden calls.
             listing = await super().calls(allowed)
-            shown = self._shown(listing.items)
-        return replace(listing, items=shown, total=len(shown) if listing.complete else None)
+            visible = self._visible(listing.items)
+        return replace(listing, items=visible, total=len(visible) if listing.complete else None)
 
     async def calls_page(
         self, which: CallFilter, *, offset: int = 0, limit: int = endpoints.PAGE_LIMIT
     ) -> ListPage[Call]:
         """One page of the same. Its total is unknown where the page held anything that is hidden."""
-        allowed = await self._allowed(which)
+        allowed = await self._restrict(which)
         if allowed is None:
             return ListPage((), next=None, total=0)
         page = await super().calls_page(allowed, offset=offset, limit=limit)
-        shown = self._shown(page.items)
-        return page if len(shown) == len(page.items) else ListPage(shown, page.next, None)
+        visible = self._visible(page.items)
+        return page if len(visible) == len(page.items) else ListPage(visible, page.next, None)
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
         """One record of a call that may be seen. Raises NotFound for all others.
@@ -117,36 +118,38 @@ class RestrictedClient(LinerClient):
         """
         async with self._told_alike():
             record = await super().call_record(record_id, fresh=fresh)
-            if record_id not in self._seen_records and not await self._is_of_a_call(record):
-                raise NotFound(endpoints.NOTHING_THERE)
+            if record_id not in self._visible_records and not await self._belongs_to_visible_call(record):
+                raise NotFound(decoding.NOT_FOUND_MESSAGE)
         return record
 
-    async def _is_of_a_call(self, record: CallRecord) -> bool:
+    async def _belongs_to_visible_call(self, record: CallRecord) -> bool:
         if record.lead_id is None or record.created_at is None:
             return False
-        around = CallFilter(record.created_at - LONGEST_CALL, record.created_at + LATEST, lead_ids=(record.lead_id,))
+        around = CallFilter(
+            record.created_at - MAX_CALL_LENGTH, record.created_at + MAX_CLOCK_SKEW, lead_ids=(record.lead_id,)
+        )
         for call in (await self.calls(around)).items:
             if call.has_records is not False:
                 await self.call_records(call.id)
-                if record.id in self._seen_records:
+                if record.id in self._visible_records:
                     return True
         return False
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
         """All records of a call that may be seen. Raises NotFound for an unknown call too, unlike Liner perhaps."""
-        if call_id not in self._seen:
+        if call_id not in self._visible_calls:
             await self.call(call_id)
         listing = await super().call_records(call_id)
         for record in listing.items:
-            self._seen_records[record.id] = True
+            self._visible_records[record.id] = True
         return listing
 
     async def lead(self, lead_id: int) -> Lead:
         """One lead of an order that may be seen. Raises NotFound for all others."""
         async with self._told_alike():
             lead = await super().lead(lead_id)
-        if not self.access.order(lead.order_id):
-            raise NotFound(endpoints.NOTHING_THERE)
+        if not self.access.allows_order(lead.order_id):
+            raise NotFound(decoding.NOT_FOUND_MESSAGE)
         return lead
 
     @asynccontextmanager
@@ -159,27 +162,27 @@ class RestrictedClient(LinerClient):
         try:
             yield
         except LinerRejected:
-            raise NotFound(endpoints.NOTHING_THERE) from None
-        except (WrongAddress, AccessRefused, UnreadableAnswer):
+            raise NotFound(decoding.NOT_FOUND_MESSAGE) from None
+        except (WrongAddress, AccessRefused, InvalidResponse):
             with suppress(LinerRejected):  # then it is Liner that answers, and this is about the id
-                await self._wire.get(Query(endpoints.ORDERS).page(0, 1))
-            raise NotFound(endpoints.NOTHING_THERE) from None
+                await self._transport.get(Query(endpoints.ORDERS).page(0, 1))
+            raise NotFound(decoding.NOT_FOUND_MESSAGE) from None
 
-    def _may_see_kept(self, detail: Detail) -> bool:
+    def _is_visible(self, detail: Detail) -> bool:
         if isinstance(detail, Call):
-            return self.access.call(detail)
+            return self.access.allows_call(detail)
         if isinstance(detail, Lead):
-            return self.access.order(detail.order_id)
+            return self.access.allows_order(detail.order_id)
         # A list is asked for only after its call.
-        return isinstance(detail, Listing) or detail.id in self._seen_records
+        return isinstance(detail, Listing) or detail.id in self._visible_records
 
     async def orders(self) -> Listing[Order]:
         """The orders that may be seen."""
-        return _only(await super().orders(), lambda order: self.access.order(order.id))
+        return _filter_listing(await super().orders(), lambda order: self.access.allows_order(order.id))
 
     async def users(self) -> Listing[User]:
         """The agents that may be seen."""
-        return _only(await super().users(), lambda user: self.access.agent(user.id))
+        return _filter_listing(await super().users(), lambda user: self.access.allows_agent(user.id))
 
     async def agent_groups(self) -> Listing[AgentGroup]:
         """The groups that hold an agent who may be seen, and only those members."""
@@ -187,12 +190,14 @@ class RestrictedClient(LinerClient):
         if self.access.agents is None:
             return listing
         mine = [
-            group.model_copy(update={"agent_ids": tuple(one for one in group.agent_ids if self.access.agent(one))})
+            group.model_copy(
+                update={"agent_ids": tuple(one for one in group.agent_ids if self.access.allows_agent(one))}
+            )
             for group in listing.items
         ]
-        return _only(replace(listing, items=tuple(mine)), lambda group: bool(group.agent_ids))
+        return _filter_listing(replace(listing, items=tuple(mine)), lambda group: bool(group.agent_ids))
 
-    async def _allowed(self, which: CallFilter) -> CallFilter | None:
+    async def _restrict(self, which: CallFilter) -> CallFilter | None:
         """The same question about no more than may be seen, or None where nothing is left of it."""
         orders, agents = self.access.orders, self.access.agents
         if orders is not None and which.order_ids:
@@ -206,28 +211,28 @@ class RestrictedClient(LinerClient):
                 return None
         if orders is not None and which.lead_ids:
             # Liner may list nothing for an unknown lead, or refuse it: neither may differ from a hidden one.
-            leads = [one for one in which.lead_ids if await self._sees_lead(one)]
+            leads = [one for one in which.lead_ids if await self._lead_is_visible(one)]
             if not leads:
                 return None
             which = replace(which, lead_ids=tuple(leads))
         return which
 
-    async def _sees_lead(self, lead_id: int) -> bool:
+    async def _lead_is_visible(self, lead_id: int) -> bool:
         try:
             await self.lead(lead_id)
         except NotFound:
             return False
         return True
 
-    def _shown(self, calls: Iterable[Call]) -> tuple[Call, ...]:
-        shown = tuple(call for call in calls if self.access.call(call))
-        for call in shown:
-            self._seen[call.id] = True
-        return shown
+    def _visible(self, calls: Iterable[Call]) -> tuple[Call, ...]:
+        visible = tuple(call for call in calls if self.access.allows_call(call))
+        for call in visible:
+            self._visible_calls[call.id] = True
+        return visible
 
 
-def _only(listing: Listing[I], may_see: Callable[[I], bool]) -> Listing[I]:
-    items = tuple(item for item in listing.items if may_see(item))
+def _filter_listing(listing: Listing[I], is_visible: Callable[[I], bool]) -> Listing[I]:
+    items = tuple(item for item in listing.items if is_visible(item))
     if len(items) == len(listing.items):
         return listing
     return replace(listing, items=items, total=len(items) if listing.complete else None)

@@ -13,15 +13,15 @@ from email.utils import parsedate_to_datetime
 
 from liner_mcp.errors import LinerUnavailable, RateLimited, Unreachable
 
-LONGEST_WAIT = 86_400.0  # a day, in seconds: asked for more, it is a ban, and its exact length helps nobody
-FIRST_CEILING = 0.5  # seconds before a first retry, at most; doubles with every attempt
-LAST_CEILING = 8.0  # seconds; beyond this one call's deadline is better spent on telling the truth
+MAX_RETRY_AFTER_SECONDS = 86_400.0  # a day, in seconds: asked for more, it is a ban, and its exact length helps nobody
+INITIAL_BACKOFF_SECONDS = 0.5  # seconds before a first retry, at most; doubles with every attempt
+MAX_BACKOFF_SECONDS = 8.0  # seconds; beyond this one call's deadline is better spent on telling the truth
 
 
-def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
+def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
     """What a `Retry-After` header asks for, in seconds from `now`: it may be a number or an HTTP date.
 
-    None where it is absent or means nothing; a date in the past means 0; never more than `LONGEST_WAIT`.
+    None where it is absent or means nothing; a date in the past means 0; never more than `MAX_RETRY_AFTER_SECONDS`.
     RFC 9110, section 10.2.3.
     """
     if retry_after is None:
@@ -30,14 +30,14 @@ def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        moment = moment_of(text)
+        moment = parse_http_date(text)
         if moment is None:
             return None
         seconds = max(0.0, (moment - now).total_seconds())
-    return min(seconds, LONGEST_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def moment_of(date: str | None) -> datetime | None:
+def parse_http_date(date: str | None) -> datetime | None:
     """An HTTP date; None where it is absent or is none. RFC 9110, section 5.6.7."""
     try:
         moment = parsedate_to_datetime(date or "")
@@ -55,25 +55,25 @@ class RetryPolicy:
 
     jitter: Callable[[float], float]
     attempts: int = 4  # three retries ride out a restart behind a load balancer; more would eat the deadline
-    first_ceiling: float = FIRST_CEILING
-    last_ceiling: float = LAST_CEILING
+    initial_backoff: float = INITIAL_BACKOFF_SECONDS
+    max_backoff: float = MAX_BACKOFF_SECONDS
 
     def delay(self, error: BaseException, attempt: int, time_left: float) -> float | None:
         """Seconds until the next attempt after attempt number `attempt` (from 1) failed, or None: give up.
 
         A wait that does not end before the time is up is never begun.
         """
-        if attempt >= self.attempts or not is_passing(error):
+        if attempt >= self.attempts or not is_transient(error):
             return None
         asked = error.retry_after if isinstance(error, (RateLimited, LinerUnavailable)) else None
-        ceiling = min(self.last_ceiling, self.first_ceiling * 2 ** (attempt - 1))
+        ceiling = min(self.max_backoff, self.initial_backoff * 2 ** (attempt - 1))
         # On top of the wait Liner asks for, a little jitter: everybody was told the same number.
         wait = self.jitter(ceiling) if asked is None else asked + self.jitter(min(asked * 0.1, 1.0))
         return wait if wait < time_left else None
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the failure may be gone at the next attempt: network, time-out, 429, 5xx."""
     if isinstance(error, Unreachable):
-        return error.passing
+        return error.transient
     return isinstance(error, (RateLimited, LinerUnavailable))

@@ -8,132 +8,90 @@ from __future__ import annotations
 
 from math import ceil
 
-from liner_mcp.errors import CircuitOpen, LinerMcpError, LinerUnavailable, RateLimited, Unreachable
-from liner_mcp.liner.retry import FIRST_CEILING, LAST_CEILING
+from liner_mcp.errors import LinerMcpError, LinerUnavailable, RateLimited, Unreachable
+from liner_mcp.liner.circuit_breaker import CircuitBreaker
+from liner_mcp.liner.retry import INITIAL_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS
 
-LONGEST_PAUSE = 60.0  # seconds; a longer ban is asked about once a minute, for its length may be a clock's mistake
-MOST_IN_A_ROW = 10  # 429s that are counted; the guess has reached its ceiling long before
-FAILURES_TO_OPEN = 5  # in a row, over all callers: one request with all its retries does not reach it
-FAILING_SECONDS = 3.0  # a hiccup that retries ride out is shorter
-OPEN_SECONDS = 10.0  # a restart takes longer than one deadline rarely; asked six times a minute, Liner can breathe
+MAX_PAUSE_SECONDS = 60.0  # seconds; a longer ban is asked about once a minute, for its length may be a clock's mistake
+MAX_CONSECUTIVE_LIMITS = 10  # 429s that are counted; the guess has reached its ceiling long before
 
 
-class Pace:
+class Throttle:
     """The pace all callers share. After a 429 nobody asks before the pause is over, and then one at a time at first.
 
-    `at_once` is how many requests may be under way, from 1 to `concurrency`: one after a 429, one more per answer to a
-    request that was sent after it. What was under way when Liner asked for peace tells nothing about the time after.
+    `max_concurrent` is how many requests may be under way, from 1 to `concurrency`: one after a 429, one more per
+    answer to a request that was sent after it. What was under way when Liner asked for peace tells nothing about the
+    time after.
     """
 
     def __init__(self, concurrency: int) -> None:
-        self.at_once = concurrency
+        self.max_concurrent = concurrency
         self._concurrency = concurrency
-        self._until = self._told_until = self._slowed_at = float("-inf")
-        self._in_a_row = 0
+        self._paused_until = self._requested_until = self._limited_at = float("-inf")
+        self._consecutive_limits = 0
 
-    def pause(self, now: float) -> float:
+    def seconds_until_send(self, now: float) -> float:
         """Seconds from `now` until the next request may be sent; 0 when it may be sent at once."""
-        return max(0.0, self._until - now)
+        return max(0.0, self._paused_until - now)
 
-    def told(self, now: float) -> float:
+    def seconds_requested(self, now: float) -> float:
         """Seconds from `now` that Liner asked for, be they more than anybody is made to wait."""
-        return max(0.0, self._told_until - now)
+        return max(0.0, self._requested_until - now)
 
-    def slowed(self, now: float, asked: float | None, sent: float) -> None:
+    def record_rate_limit(self, now: float, retry_after: float | None, sent_at: float) -> None:
         """Liner asked to slow down, for so many seconds if it said so, when it got a request that was sent then."""
-        if sent >= self._slowed_at:  # else it is of the same burst
-            self._in_a_row = min(self._in_a_row + 1, MOST_IN_A_ROW)
-        guessed = min(LAST_CEILING, FIRST_CEILING * 2 ** (self._in_a_row - 1))
-        wait = guessed if asked is None else asked
-        self._until = max(self._until, now + min(wait, LONGEST_PAUSE))
-        self._told_until = max(self._told_until, now + wait)
-        self._slowed_at = now
-        self.at_once = 1
+        if sent_at >= self._limited_at:  # else it is of the same burst
+            self._consecutive_limits = min(self._consecutive_limits + 1, MAX_CONSECUTIVE_LIMITS)
+        guessed = min(MAX_BACKOFF_SECONDS, INITIAL_BACKOFF_SECONDS * 2 ** (self._consecutive_limits - 1))
+        wait = guessed if retry_after is None else retry_after
+        self._paused_until = max(self._paused_until, now + min(wait, MAX_PAUSE_SECONDS))
+        self._requested_until = max(self._requested_until, now + wait)
+        self._limited_at = now
+        self.max_concurrent = 1
 
-    def answered(self, sent: float) -> None:
+    def record_success(self, sent_at: float) -> None:
         """Liner answered a request that was sent then, without complaint."""
-        if sent >= self._slowed_at:
-            self._in_a_row = 0
-            self.at_once = min(self.at_once + 1, self._concurrency)
+        if sent_at >= self._limited_at:
+            self._consecutive_limits = 0
+            self.max_concurrent = min(self.max_concurrent + 1, self._concurrency)
 
 
-class Breaker:
-    """Whether Liner is worth asking at all, for a server that many people wait for.
+class LoadControl:
+    """Pace and breaker together, fed with what became of each request. `use_circuit_breaker` False: there is no
+    breaker."""
 
-    Open after `FAILURES_TO_OPEN` failures in a row that went on for `FAILING_SECONDS`; then one request per
-    `OPEN_SECONDS` is let through, and the first that is answered closes it again.
-    """
-
-    def __init__(self) -> None:
-        self._failures = 0
-        self._failing_since = 0.0
-        self._open = False
-        self._next_try = float("-inf")
-
-    def check(self, now: float) -> None:
-        """Say how long Liner is left alone, if it is. Raises: CircuitOpen."""
-        if self._open and now < self._next_try:
-            raise CircuitOpen(
-                f"Liner did not answer the last {self._failures} requests, so it is left alone for a moment. "
-                f"Ask again in {ceil(self._next_try - now)} s."
-            )
-
-    def claim(self, now: float) -> None:
-        """The same, right before a request is sent: whoever comes now tries, the others wait for what comes of it."""
-        self.check(now)
-        if self._open:
-            self._next_try = now + OPEN_SECONDS
-
-    def failed(self, now: float) -> None:
-        """A request got no answer, or a 5xx."""
-        if not self._failures:
-            self._failing_since = now
-        self._failures += 1
-        if self._failures >= FAILURES_TO_OPEN and now - self._failing_since >= FAILING_SECONDS:
-            self._open = True
-            self._next_try = now + OPEN_SECONDS
-
-    def answered(self) -> None:
-        """Liner answered, whatever it said."""
-        self._failures = 0
-        self._open = False
-
-
-class Pressure:
-    """Pace and breaker together, fed with what became of each request. `breaks` False: there is no breaker."""
-
-    def __init__(self, concurrency: int, *, breaks: bool) -> None:
-        self.pace = Pace(concurrency)
-        self._breaker = Breaker() if breaks else None
+    def __init__(self, concurrency: int, *, use_circuit_breaker: bool) -> None:
+        self.throttle = Throttle(concurrency)
+        self._circuit_breaker = CircuitBreaker() if use_circuit_breaker else None
 
     def check(self, now: float, time_left: float) -> None:
         """Refuse at once what would be refused later: a pause longer than the asker's time, or an open breaker.
 
         Raises: RateLimited, CircuitOpen.
         """
-        if self._breaker is not None:
-            self._breaker.check(now)
-        pause = self.pace.pause(now)
+        if self._circuit_breaker is not None:
+            self._circuit_breaker.check(now)
+        pause = self.throttle.seconds_until_send(now)
         if pause and pause >= time_left:
-            left = max(pause, self.pace.told(now))
+            left = max(pause, self.throttle.seconds_requested(now))
             raise RateLimited(
                 f"Liner asked to slow down, and the pause is not over. Ask again in {ceil(left)} s.", retry_after=left
             )
 
-    def claim(self, now: float) -> None:
+    def acquire(self, now: float) -> None:
         """Right before a request is sent. Raises: CircuitOpen."""
-        if self._breaker is not None:
-            self._breaker.claim(now)
+        if self._circuit_breaker is not None:
+            self._circuit_breaker.acquire(now)
 
-    def learn(self, now: float, outcome: LinerMcpError | None, *, sent: float) -> None:
+    def record(self, now: float, outcome: LinerMcpError | None, *, sent_at: float) -> None:
         """Take note of what became of a request that was sent then; None is an answer with data."""
         if isinstance(outcome, RateLimited):
-            self.pace.slowed(now, outcome.retry_after, sent)
+            self.throttle.record_rate_limit(now, outcome.retry_after, sent_at)
         elif outcome is None:
-            self.pace.answered(sent)
-        if self._breaker is None:
+            self.throttle.record_success(sent_at)
+        if self._circuit_breaker is None:
             return
         if isinstance(outcome, (LinerUnavailable, Unreachable)):
-            self._breaker.failed(now)
+            self._circuit_breaker.record_failure(now)
         else:
-            self._breaker.answered()
+            self._circuit_breaker.record_success()

@@ -23,16 +23,16 @@ from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 
 from liner_mcp.errors import LinerMcpError, Unreachable, WrongAddress
-from liner_mcp.liner import endpoints
+from liner_mcp.liner import decoding
 from liner_mcp.liner.connections import EnvironmentProxy
-from liner_mcp.liner.decompression import Body
+from liner_mcp.liner.decompression import BodyDecoder
 from liner_mcp.liner.endpoints import Query
-from liner_mcp.liner.http_client import REQUEST_SECONDS, create_client, translated
-from liner_mcp.liner.redirects import leads_away, same_host
-from liner_mcp.liner.request_metrics import Attempt, Observer, attempted, watched
-from liner_mcp.liner.retry import RetryPolicy, moment_of, seconds_to_wait
-from liner_mcp.liner.single_flight import Sharing
-from liner_mcp.liner.throttle import Pressure
+from liner_mcp.liner.http_client import REQUEST_TIMEOUT_SECONDS, create_client, translated
+from liner_mcp.liner.redirects import leads_away, same_origin_target
+from liner_mcp.liner.request_metrics import Attempt, RequestObserver, current_attempt, observe_attempt
+from liner_mcp.liner.retry import RetryPolicy, parse_http_date, parse_retry_after
+from liner_mcp.liner.single_flight import SingleFlight
+from liner_mcp.liner.throttle import LoadControl
 
 T = TypeVar("T")
 
@@ -48,13 +48,13 @@ def time_left() -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pool:
+class _ConnectionPool:
     """What exists only while connections are open; all of it belongs to one event loop."""
 
     http: httpx.AsyncClient
     slots: anyio.CapacityLimiter
-    rate: AsyncLimiter | None
-    in_flight: Sharing
+    rate_limiter: AsyncLimiter | None
+    single_flight: SingleFlight
 
 
 class _Paused(Exception):
@@ -62,13 +62,13 @@ class _Paused(Exception):
 
 
 @dataclass(slots=True)
-class _Turn:
+class _RequestOutcome:
     """What became of a request that was sent, where it does not raise it."""
 
     failure: LinerMcpError | None = None
 
 
-class Wire:
+class Transport:
     """GET requests with the limits, retries and redirects that all of them share."""
 
     def __init__(
@@ -80,19 +80,19 @@ class Wire:
         requests_per_second: float,
         transport: httpx.AsyncBaseTransport | None,
         jitter: Callable[[float], float],
-        breaks: bool,
-        observer: Observer | None = None,
+        use_circuit_breaker: bool,
+        observer: RequestObserver | None = None,
     ) -> None:
         self._origin = origin
         self._token = token
         self._concurrency = concurrency
         self._requests_per_second = requests_per_second
         self._transport = transport
-        self._policy = RetryPolicy(jitter)
-        self._pressure = Pressure(concurrency, breaks=breaks)
+        self._retry_policy = RetryPolicy(jitter)
+        self._load_control = LoadControl(concurrency, use_circuit_breaker=use_circuit_breaker)
         self._observer = observer
         self._proxy: EnvironmentProxy | None = None
-        self._pool: _Pool | None = None
+        self._pool: _ConnectionPool | None = None
 
     def __repr__(self) -> str:
         return f"Wire({self._origin!r})"
@@ -102,13 +102,13 @@ class Wire:
 
         Raises: SettingsError when connections cannot be set up.
         """
-        self._opened()
+        self._open_pool()
 
     async def aclose(self) -> None:
         """Close the connections; whoever waits for an answer is told so at once. A later request opens new ones."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            await pool.in_flight.end()
+            await pool.single_flight.close()
             await pool.http.aclose()
 
     async def get(self, query: Query) -> object:
@@ -118,150 +118,152 @@ class Wire:
         """
         attempt_number = 0
 
-        def delay(error: Exception) -> float | bool:
-            wait = self._policy.delay(error, attempt_number, time_left())
+        def retry_delay(error: Exception) -> float | bool:
+            wait = self._retry_policy.delay(error, attempt_number, time_left())
             return False if wait is None else wait
 
-        pool = self._opened()
-        with pool.in_flight.asking():
-            async for attempt in stamina.retry_context(on=delay, attempts=self._policy.attempts, timeout=None):
+        pool = self._open_pool()
+        with pool.single_flight.caller_scope():
+            async for attempt in stamina.retry_context(
+                on=retry_delay, attempts=self._retry_policy.attempts, timeout=None
+            ):
                 with attempt:
                     attempt_number = attempt.num
-                    with watched(self._observer, Attempt(self._origin, query.path, attempt_number)):
-                        return await self._shared(pool, query.target)
+                    with observe_attempt(self._observer, Attempt(self._origin, query.path, attempt_number)):
+                        return await self._get_deduplicated(pool, query.target)
         raise AssertionError("stamina gives a result or raises")
 
-    async def _shared(self, pool: _Pool, target: str) -> object:
+    async def _get_deduplicated(self, pool: _ConnectionPool, target: str) -> object:
         """One attempt, shared with whoever asks the same meanwhile.
 
         Attempts are shared and not retries: how long to try is each asker's deadline.
         """
 
-        async def ask() -> object:
-            attempted().asked = True
+        async def run() -> object:
+            current_attempt().submitted = True
             try:
-                return await pool.in_flight.ask(target)
+                return await pool.single_flight.run(target)
             except _Paused:
-                attempted().asked = False  # nothing was sent
+                current_attempt().submitted = False  # nothing was sent
                 raise
 
-        return await self._in_peace(ask)
+        return await self._when_not_paused(run)
 
-    async def ask_once(self, target: str) -> tuple[httpx.Response, bytes]:
+    async def get_once(self, target: str) -> tuple[httpx.Response, bytes]:
         """One answer and its body, be it a redirect or a failure: nothing is followed, retried or decoded.
 
         It waits its turn like every request, and what it meets is heeded by all. Raises: RateLimited, when a pause that
-        Liner asked for does not end in time; CircuitOpen, Unreachable, UnreadableAnswer, SettingsError,
+        Liner asked for does not end in time; CircuitOpen, Unreachable, InvalidResponse, SettingsError,
         ConnectionClosed.
         """
-        pool = self._opened()
+        pool = self._open_pool()
 
-        async def ask() -> tuple[httpx.Response, bytes]:
-            async with self._turn(pool) as turn:
-                with watched(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
+        async def send() -> tuple[httpx.Response, bytes]:
+            async with self._slot(pool) as turn:
+                with observe_attempt(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
                     response, body = await self._send(pool.http, target)
-                turn.failure = endpoints.failure(response.status_code, _wait_asked(response.headers))
+                turn.failure = decoding.status_error(response.status_code, _requested_wait(response.headers))
                 return response, body
 
-        with pool.in_flight.asking():
-            response, body = await self._in_peace(ask)
+        with pool.single_flight.caller_scope():
+            response, body = await self._when_not_paused(send)
         return response, body
 
-    async def _once(self, pool: _Pool, target: str) -> object:
-        attempt = attempted()  # of the asker who began this: a task is made with its maker's context
-        attempt.made = True
+    async def _fetch(self, pool: _ConnectionPool, target: str) -> object:
+        attempt = current_attempt()  # of the asker who began this: a task is made with its maker's context
+        attempt.sent = True
         begun = monotonic()
         try:
-            async with self._turn(pool):
-                attempt.waited_seconds = monotonic() - begun
-                return await self._answer(pool.http, target)
+            async with self._slot(pool):
+                attempt.queued_seconds = monotonic() - begun
+                return await self._follow_redirects(pool.http, target)
         except _Paused:
-            attempt.made = False
+            attempt.sent = False
             raise
         finally:
-            attempt.seconds = monotonic() - begun - attempt.waited_seconds
+            attempt.seconds = monotonic() - begun - attempt.queued_seconds
             if self._observer is not None and attempt.requests:
-                self._observer.sent(attempt)
+                self._observer.on_request_end(attempt)
 
-    async def _in_peace(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _when_not_paused(self, send: Callable[[], Awaitable[T]]) -> T:
         """Ask when Liner does not want peace. How long to wait for that is each asker's deadline.
 
         Raises: RateLimited, CircuitOpen, when asking is of no use.
         """
         while True:
-            self._pressure.check(monotonic(), time_left())
-            pause = self._pressure.pace.pause(monotonic())
+            self._load_control.check(monotonic(), time_left())
+            pause = self._load_control.throttle.seconds_until_send(monotonic())
             if pause:
                 await anyio.sleep(pause)
                 continue
             with suppress(_Paused):
-                return await ask()
+                return await send()
 
     @asynccontextmanager
-    async def _turn(self, pool: _Pool) -> AsyncGenerator[_Turn]:
+    async def _slot(self, pool: _ConnectionPool) -> AsyncGenerator[_RequestOutcome]:
         """The one place where a request gets its slot and the pace lets it go; what becomes of it is learnt.
 
         Raises: _Paused, CircuitOpen.
         """
         async with pool.slots:
-            if pool.rate is not None:
-                await pool.rate.acquire()
+            if pool.rate_limiter is not None:
+                await pool.rate_limiter.acquire()
             # Last of all: other answers came in while this one waited for its turn.
-            if self._pressure.pace.pause(monotonic()):
+            if self._load_control.throttle.seconds_until_send(monotonic()):
                 raise _Paused
             sent = monotonic()
-            self._pressure.claim(sent)
-            turn = _Turn()
+            self._load_control.acquire(sent)
+            turn = _RequestOutcome()
             try:
                 yield turn
             except LinerMcpError as error:
-                self._learn(pool, error, sent)
+                self._record_outcome(pool, error, sent)
                 raise
-            self._learn(pool, turn.failure, sent)
+            self._record_outcome(pool, turn.failure, sent)
 
-    def _learn(self, pool: _Pool, failure: LinerMcpError | None, sent: float) -> None:
-        self._pressure.learn(monotonic(), failure, sent=sent)
-        if pool.slots.total_tokens != self._pressure.pace.at_once:
-            pool.slots.total_tokens = self._pressure.pace.at_once
+    def _record_outcome(self, pool: _ConnectionPool, failure: LinerMcpError | None, sent: float) -> None:
+        self._load_control.record(monotonic(), failure, sent_at=sent)
+        if pool.slots.total_tokens != self._load_control.throttle.max_concurrent:
+            pool.slots.total_tokens = self._load_control.throttle.max_concurrent
 
-    async def _answer(self, http: httpx.AsyncClient, target: str) -> object:
+    async def _follow_redirects(self, http: httpx.AsyncClient, target: str) -> object:
         """What is behind a target, redirects followed."""
         first, token = target, self._token.get_secret_value()
         try:
-            with anyio.fail_after(REQUEST_SECONDS):
+            with anyio.fail_after(REQUEST_TIMEOUT_SECONDS):
                 for _ in range(1 + MAX_REDIRECTS):
                     response, body = await self._send(http, target)
-                    wait = _wait_asked(response.headers)
+                    wait = _requested_wait(response.headers)
                     if not response.has_redirect_location:
-                        return endpoints.decode(response.status_code, body, wait, target=first, token=token)
+                        return decoding.decode(response.status_code, body, wait, target=first, token=token)
                     location = response.headers["location"]
-                    there = same_host(self._origin, target, location)
+                    there = same_origin_target(self._origin, target, location)
                     if there is None:
                         raise leads_away(self._origin, target, location, token)
                     target = there
         except TimeoutError:
             raise Unreachable(
-                f"Liner did not answer within {REQUEST_SECONDS:.0f} s. Ask again, or for less at once."
+                f"Liner did not answer within {REQUEST_TIMEOUT_SECONDS:.0f} s. Ask again, or for less at once."
             ) from None
         raise WrongAddress("LINER_API_HOST redirects in a circle. Check it, and which proxy or gateway answers there.")
 
     async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[httpx.Response, bytes]:
-        attempt = attempted()
-        attempt.sends()
+        attempt = current_attempt()
+        attempt.record_request()
         with translated(self._proxy):
             async with http.stream("GET", f"{self._origin}{target}") as response:
                 attempt.status = response.status_code
                 if response.is_stream_consumed:  # a transport has looked into it, and so unpacked it
-                    body = Body("", MAX_BODY_BYTES)
-                    body.add(response.content)
+                    body = BodyDecoder("", MAX_BODY_BYTES)
+                    body.feed(response.content)
                 else:
-                    body = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
+                    body = BodyDecoder(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
                     async for piece in response.aiter_raw():
-                        attempt.receives(len(piece))
-                        body.add(piece)
-                return response, body.whole()
+                        attempt.record_received(len(piece))
+                        body.feed(piece)
+                return response, body.finish()
 
-    def _opened(self) -> _Pool:
+    def _open_pool(self) -> _ConnectionPool:
         if self._pool is None:
             http, self._proxy = create_client(
                 self._origin, self._token, concurrency=self._concurrency, transport=self._transport
@@ -270,13 +272,13 @@ class Wire:
             seconds = max(BURST_SECONDS, 1 / rate) if rate else 0.0
             # At least one: rate x (1 / rate) may come out a hair below, and then no request would ever fit.
             limiter = AsyncLimiter(max(1.0, rate * seconds), seconds) if rate else None
-            in_flight = Sharing(lambda target: self._once(pool, target))
-            slots = anyio.CapacityLimiter(self._pressure.pace.at_once)
-            self._pool = pool = _Pool(http, slots, limiter, in_flight)
+            in_flight = SingleFlight(lambda target: self._fetch(pool, target))
+            slots = anyio.CapacityLimiter(self._load_control.throttle.max_concurrent)
+            self._pool = pool = _ConnectionPool(http, slots, limiter, in_flight)
         return self._pool
 
 
-def _wait_asked(headers: httpx.Headers) -> float | None:
+def _requested_wait(headers: httpx.Headers) -> float | None:
     """Seconds that an answer asks to wait. A date is read by the clock that wrote it, which may be off from ours."""
     asked = headers.get("retry-after")
-    return seconds_to_wait(asked, moment_of(headers.get("date")) or datetime.now(UTC))
+    return parse_retry_after(asked, parse_http_date(headers.get("date")) or datetime.now(UTC))

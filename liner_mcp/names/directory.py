@@ -15,60 +15,62 @@ import anyio
 from async_lru import _LRUCacheWrapper, alru_cache  # pyright: ignore[reportPrivateUsage] - the type has no other name
 
 from liner_mcp.answer.table import Cell
-from liner_mcp.errors import DeadlinePassed, LinerMcpError
+from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.event_loop import Turns
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Identified
 from liner_mcp.liner.pagination import Listing
-from liner_mcp.names.matching import folded
-from liner_mcp.text.mask import cut, shown_steps
+from liner_mcp.names.matching import normalize_name
+from liner_mcp.text.mask import shown_steps, truncate
 
-FRESH_SECONDS = 300.0  # a new agent has a name within five minutes; a busy hour costs twelve reads per dictionary
-READ_SECONDS = 10.0  # an answer does not wait longer than this for names
-NAME_CHARACTERS = 80  # longer names are somebody's mistake, or somebody's attack on the context
+DIRECTORY_TTL_SECONDS = (
+    300.0  # a new agent has a name within five minutes; a busy hour costs twelve reads per dictionary
+)
+READ_TIMEOUT_SECONDS = 10.0  # an answer does not wait longer than this for names
+MAX_NAME_CHARACTERS = 80  # longer names are somebody's mistake, or somebody's attack on the context
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 Kind = Literal["agents", "orders", "agent_groups", "call_statuses", "lead_statuses"]
 # In the legend of an answer, what calls carry is simply a status.
-_LEGENDS: dict[str, Kind] = {"agents": "agents", "orders": "orders", "statuses": "call_statuses"}
+_KIND_OF_LEGEND: dict[str, Kind] = {"agents": "agents", "orders": "orders", "statuses": "call_statuses"}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a dictionary. `name` is shown (two of one name carry their id), `also` are other names it goes by.
+class DirectoryEntry:
+    """One line of a dictionary. `name` is shown (two of one name carry their id), `aliases` are other names it goes by.
 
     `code` is what calls and leads carry instead of the id, where there is one. `members` are an agent group's agents.
-    `told` tells entries apart in a listing.
+    `details` tells entries apart in a listing.
     """
 
     id: int
     name: str
-    also: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     code: str | None = None
     members: tuple[int, ...] = ()
-    told: tuple[Cell, ...] = ()
+    details: tuple[Cell, ...] = ()
 
 
-def by_name(entry: Entry) -> tuple[str, int]:
+def name_key(entry: DirectoryEntry) -> tuple[str, int]:
     """Where an entry stands among others."""
-    return (folded(entry.name), entry.id)
+    return (normalize_name(entry.name), entry.id)
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class DirectoryNames:
     """What is called how: for each kind, names by id (statuses by code); what has no name is there with an empty one.
 
     `missing` are kinds that could not be read, `partial` those of which Liner counts more than it lists.
     """
 
-    known: Mapping[str, Mapping[Cell, str]]
+    by_kind: Mapping[str, Mapping[Cell, str]]
     missing: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
 
     def legend(self, kind: str, ids: Iterable[Cell]) -> dict[str, str]:
         """The names of those of `ids` that have one, keyed as JSON keys; an unknown id stays a bare id."""
-        known = self.known.get(kind, {})
+        known = self.by_kind.get(kind, {})
         wanted = dict.fromkeys(ids)
         found = {str(one): known[one] for one in wanted if one is not None and known.get(one)}
         if kind == "agents" and None in wanted:
@@ -77,9 +79,9 @@ class Names:
 
     def unlisted(self, kind: str, ids: Iterable[int]) -> list[int]:
         """Those of `ids` that a dictionary read whole does not have; none of them where it was not."""
-        if kind not in self.known or kind in self.partial:
+        if kind not in self.by_kind or kind in self.partial:
             return []
-        return [one for one in ids if one not in self.known[kind]]
+        return [one for one in ids if one not in self.by_kind[kind]]
 
     def notes(self) -> list[str]:
         """What a reader should know about names that are not there."""
@@ -98,33 +100,34 @@ class Directory:
         self._liner = liner
         self._turns = Turns()
         self._partial: set[Kind] = set()
-        self._read: dict[Kind, tuple[Entry, ...]] = {}
-        readers: dict[Kind, Callable[[], Awaitable[list[Entry]]]] = {
+        self._entries: dict[Kind, tuple[DirectoryEntry, ...]] = {}
+        readers: dict[Kind, Callable[[], Awaitable[list[DirectoryEntry]]]] = {
             "agents": self._agents,
             "orders": self._orders,
             "agent_groups": self._agent_groups,
             "call_statuses": self._call_statuses,
             "lead_statuses": self._lead_statuses,
         }
-        self._readers: dict[Kind, _LRUCacheWrapper[tuple[Entry, ...]]] = {
-            kind: alru_cache(maxsize=1, ttl=FRESH_SECONDS)(self._in_time(kind, read)) for kind, read in readers.items()
+        self._readers: dict[Kind, _LRUCacheWrapper[tuple[DirectoryEntry, ...]]] = {
+            kind: alru_cache(maxsize=1, ttl=DIRECTORY_TTL_SECONDS)(self._with_deadline(kind, read))
+            for kind, read in readers.items()
         }
 
-    async def entries(self, kind: Kind) -> tuple[Entry, ...]:
+    async def entries(self, kind: Kind) -> tuple[DirectoryEntry, ...]:
         """All entries of a dictionary, by name. Raises what the Liner client raises."""
         return await self._readers[kind]()
 
-    def whole(self, kind: Kind) -> bool:
+    def is_complete(self, kind: Kind) -> bool:
         """Whether the entries of a dictionary, as they were last read, are all that Liner counts."""
         return kind not in self._partial
 
-    async def names(self, *kinds: str) -> Names:
-        """The names of `kinds` ("agents", "orders", "statuses"); raises nothing, see `Names.missing`."""
-        wanted: list[Kind] = [_LEGENDS[kind] for kind in kinds]
+    async def names(self, *kinds: str) -> DirectoryNames:
+        """The names of `kinds` ("agents", "orders", "statuses"); raises nothing, see `DirectoryNames.missing`."""
+        wanted: list[Kind] = [_KIND_OF_LEGEND[kind] for kind in kinds]
         if all(map(self._is_fresh, wanted)):  # mostly, and then there is nothing to wait for
-            outcomes = [self._read[one] for one in wanted]
+            outcomes = [self._entries[one] for one in wanted]
         else:
-            outcomes = list(await self._liner.each([_settled(self._readers[one]) for one in wanted]))
+            outcomes = list(await self._liner.run_all([_none_on_error(self._readers[one]) for one in wanted]))
         known: dict[str, Mapping[Cell, str]] = {}
         missing: list[str] = []
         for kind, outcome in zip(kinds, outcomes, strict=True):
@@ -133,113 +136,115 @@ class Directory:
                 known[kind] = {entry.code if by_code else entry.id: entry.name for entry in outcome}
             else:
                 missing.append(kind)
-        partial = tuple(kind for kind in known if not self.whole(_LEGENDS[kind]))
-        return Names(known, tuple(missing), partial)
+        partial = tuple(kind for kind in known if not self.is_complete(_KIND_OF_LEGEND[kind]))
+        return DirectoryNames(known, tuple(missing), partial)
 
     def _is_fresh(self, kind: Kind) -> bool:
-        return kind in self._read and self._readers[kind].cache_contains()
+        return kind in self._entries and self._readers[kind].cache_contains()
 
-    def _in_time(
-        self, kind: Kind, read: Callable[[], Awaitable[list[Entry]]]
-    ) -> Callable[[], Coroutine[Any, Any, tuple[Entry, ...]]]:
-        async def bounded() -> tuple[Entry, ...]:
-            self._read.pop(kind, None)  # what is being read anew has run out
+    def _with_deadline(
+        self, kind: Kind, read: Callable[[], Awaitable[list[DirectoryEntry]]]
+    ) -> Callable[[], Coroutine[Any, Any, tuple[DirectoryEntry, ...]]]:
+        async def read_within_deadline() -> tuple[DirectoryEntry, ...]:
+            self._entries.pop(kind, None)  # what is being read anew has run out
             # The shared read outlives the call that began it, so it needs a deadline of its own.
             try:
-                with anyio.fail_after(READ_SECONDS):
-                    entries = tuple(sorted(await read(), key=by_name))
+                with anyio.fail_after(READ_TIMEOUT_SECONDS):
+                    entries = tuple(sorted(await read(), key=name_key))
             except TimeoutError:
-                raise DeadlinePassed(
-                    f"A dictionary could not be read from Liner within {READ_SECONDS:.0f} s."
+                raise DeadlineExceeded(
+                    f"A dictionary could not be read from Liner within {READ_TIMEOUT_SECONDS:.0f} s."
                 ) from None
-            self._read[kind] = entries
+            self._entries[kind] = entries
             return entries
 
-        return bounded
+        return read_within_deadline
 
-    def _listed(self, kind: Kind, listing: Listing[I]) -> tuple[I, ...]:
+    def _record_completeness(self, kind: Kind, listing: Listing[I]) -> tuple[I, ...]:
         (self._partial.discard if listing.complete else self._partial.add)(kind)
         return listing.items
 
-    async def _agents(self) -> list[Entry]:
-        users = self._listed("agents", await self._liner.users())
-        return _told_apart(
+    async def _agents(self) -> list[DirectoryEntry]:
+        users = self._record_completeness("agents", await self._liner.users())
+        return _disambiguate(
             [
-                Entry(
+                DirectoryEntry(
                     user.id,
                     await self._shown(
                         " ".join(part.strip() for part in (user.name, user.last_name) if part and part.strip())
                     ),
                     # Russian paperwork writes the last name first.
-                    also=(await self._shown(f"{user.last_name or ''} {user.name or ''}"),),
-                    told=(user.access_group, None if user.is_active is None else int(user.is_active)),
+                    aliases=(await self._shown(f"{user.last_name or ''} {user.name or ''}"),),
+                    details=(user.access_group, None if user.is_active is None else int(user.is_active)),
                 )
                 for user in users
             ]
         )
 
-    async def _orders(self) -> list[Entry]:
-        orders = self._listed("orders", await self._liner.orders())
-        return _told_apart(
+    async def _orders(self) -> list[DirectoryEntry]:
+        orders = self._record_completeness("orders", await self._liner.orders())
+        return _disambiguate(
             [
-                Entry(
+                DirectoryEntry(
                     order.id,
                     await self._shown(order.title or order.service_title or order.code),
-                    also=(await self._shown(order.service_title), await self._shown(order.code)),
-                    told=(await self._shown(order.code) or None,),
+                    aliases=(await self._shown(order.service_title), await self._shown(order.code)),
+                    details=(await self._shown(order.code) or None,),
                 )
                 for order in orders
             ]
         )
 
-    async def _agent_groups(self) -> list[Entry]:
-        groups = self._listed("agent_groups", await self._liner.agent_groups())
-        return _told_apart(
+    async def _agent_groups(self) -> list[DirectoryEntry]:
+        groups = self._record_completeness("agent_groups", await self._liner.agent_groups())
+        return _disambiguate(
             [
-                Entry(
+                DirectoryEntry(
                     group.id,
                     await self._shown(group.names.ru or group.names.gb),
-                    also=(await self._shown(group.names.gb),),
+                    aliases=(await self._shown(group.names.gb),),
                     members=group.agent_ids,
-                    told=(await self._shown(group.names.gb) or None, len(group.agent_ids)),
+                    details=(await self._shown(group.names.gb) or None, len(group.agent_ids)),
                 )
                 for group in groups
             ]
         )
 
-    async def _call_statuses(self) -> list[Entry]:
+    async def _call_statuses(self) -> list[DirectoryEntry]:
         statuses = await self._liner.call_statuses()
         return [
-            Entry(
+            DirectoryEntry(
                 status.id,
                 await self._shown(status.title),
                 (status.code or "",),
                 status.code,
-                told=(status.code, status.lead_status_code),
+                details=(status.code, status.lead_status_code),
             )
             for status in statuses
         ]
 
-    async def _lead_statuses(self) -> list[Entry]:
+    async def _lead_statuses(self) -> list[DirectoryEntry]:
         statuses = await self._liner.lead_statuses()
         return [
-            Entry(
+            DirectoryEntry(
                 status.id,
                 await self._shown(status.title),
                 (status.code or "",),
                 status.code,
-                told=(status.code, status.category),
+                details=(status.code, status.category),
             )
             for status in statuses
         ]
 
     async def _shown(self, name: str | None) -> str:
         """A name on one line, masked and short: it is text from Liner like any other."""
-        return cut(await self._turns.text(shown_steps(" ".join((name or "").split()))), NAME_CHARACTERS)
+        return truncate(await self._turns.text(shown_steps(" ".join((name or "").split()))), MAX_NAME_CHARACTERS)
 
 
-def _settled(read: Callable[[], Awaitable[tuple[Entry, ...]]]) -> Callable[[], Awaitable[tuple[Entry, ...] | None]]:
-    async def settled() -> tuple[Entry, ...] | None:
+def _none_on_error(
+    read: Callable[[], Awaitable[tuple[DirectoryEntry, ...]]],
+) -> Callable[[], Awaitable[tuple[DirectoryEntry, ...] | None]]:
+    async def settled() -> tuple[DirectoryEntry, ...] | None:
         # Even a refused token: one that may read calls but not users still answers what was said on them.
         try:
             return await read()
@@ -249,7 +254,7 @@ def _settled(read: Callable[[], Awaitable[tuple[Entry, ...]]]) -> Callable[[], A
     return settled
 
 
-def _told_apart(entries: Sequence[Entry]) -> list[Entry]:
+def _disambiguate(entries: Sequence[DirectoryEntry]) -> list[DirectoryEntry]:
     """The entries; two of one name carry their id."""
     bearers = Counter(entry.name for entry in entries)
     return [

@@ -15,10 +15,10 @@ from heapq import nlargest
 
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.input_limits import MAX_TEXT
-from liner_mcp.text.mask import echoed
+from liner_mcp.text.mask import quote_input
 
-LISTED = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
-ECHOED = 40  # characters of a name that is shown back
+MAX_CANDIDATES = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
+MAX_QUOTED = 40  # characters of a name that is shown back
 MOST_COMPARED = (
     50  # names that a misspelt one is compared with letter by letter, which takes a fraction of a millisecond
 )
@@ -26,14 +26,14 @@ MOST_COMPARED = (
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something with a name. `ids` are what it stands for (several for a group); `also` are its other names."""
+    """Something with a name. `ids` are what it stands for (several for a group); `aliases` are its other names."""
 
     ids: tuple[int, ...]
     name: str
-    also: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The name with what to send for it."""
         one = f"#{self.ids[0]}" if len(self.ids) == 1 else f"{len(self.ids)} agents"
         return self.name if self.name.endswith(one) else f"{self.name} ({one})"
@@ -49,7 +49,7 @@ class Candidates:
     def fitting(self, wanted: str) -> list[Candidate]:
         """Those that the folded name fits best, if any."""
         words = wanted.split()
-        for fits in _STEPS:
+        for fits in _MATCH_STEPS:
             found = [one for one, texts in self._texts if any(fits(wanted, words, text) for text in texts)]
             if found:
                 return found
@@ -58,11 +58,11 @@ class Candidates:
     def near(self, wanted: str) -> list[Candidate]:
         """Those that a misspelt name may mean, the nearest first."""
         by_text = {text: candidate for candidate, texts in self._texts for text in texts}
-        found = closest(wanted, by_text, LISTED, cutoff=0.5)
+        found = closest(wanted, by_text, MAX_CANDIDATES, cutoff=0.5)
         return list({id(by_text[text]): by_text[text] for text in found}.values())
 
 
-def resolve(argument: str, asked: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
+def resolve_ids(argument: str, asked: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
     """The ids that `asked` means, each once, in the order asked. A number or all-digit text is an id as it is.
 
     Raises: InvalidArgument naming the argument, with the candidates, for a name that fits none or several.
@@ -82,17 +82,20 @@ def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:
     Raises: InvalidArgument.
     """
     if len(name) > MAX_TEXT:
-        raise InvalidArgument(f'{argument}: nothing is called "{echoed(name, ECHOED)}"; no name is as long.')
-    wanted = folded(name)
+        raise InvalidArgument(f'{argument}: nothing is called "{quote_input(name, MAX_QUOTED)}"; no name is as long.')
+    wanted = normalize_name(name)
     fitting = candidates.fitting(wanted)
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         raise InvalidArgument(
-            f'{argument}: "{echoed(name, ECHOED)}" fits {len(fitting)}: {_listed(fitting)}. Send the id, or '
+            f'{argument}: "{quote_input(name, MAX_QUOTED)}" fits {len(fitting)}: {_format_candidates(fitting)}. '
+            "Send the id, or "
             "all of the ids, or more of the name."
         )
-    raise InvalidArgument(f'{argument}: nothing is called "{echoed(name, ECHOED)}". {_near(wanted, candidates)}')
+    raise InvalidArgument(
+        f'{argument}: nothing is called "{quote_input(name, MAX_QUOTED)}". {_suggestions(wanted, candidates)}'
+    )
 
 
 def closest(wanted: str, texts: Iterable[str], most: int, cutoff: float) -> list[str]:
@@ -106,7 +109,7 @@ def _pairs(text: str) -> set[str]:
     return {text[start : start + 2] for start in range(len(text) - 1)}
 
 
-def folded(text: str) -> str:
+def normalize_name(text: str) -> str:
     """A name as it is compared: case, ё, quotation marks and runs of spaces make no difference."""
     composed = unicodedata.normalize("NFKC", text)  # й and ё may come as a letter and a mark above it
     return " ".join(re.sub(r"[«»\"'“”„()]", " ", composed.casefold().replace("ё", "е")).split())
@@ -121,7 +124,7 @@ def _words_in_any_order(_: str, words: Sequence[str], text: str) -> bool:
     return all(word in text for word in words)
 
 
-_STEPS: tuple[Callable[[str, Sequence[str], str], bool], ...] = (
+_MATCH_STEPS: tuple[Callable[[str, Sequence[str], str], bool], ...] = (
     lambda wanted, _, text: wanted == text,
     lambda wanted, _, text: text.startswith(wanted),
     lambda wanted, _, text: wanted in text,
@@ -130,21 +133,22 @@ _STEPS: tuple[Callable[[str, Sequence[str], str], bool], ...] = (
 
 
 def _texts(candidate: Candidate) -> list[str]:
-    return [folded(text) for text in (candidate.name, *candidate.also) if text]
+    return [normalize_name(text) for text in (candidate.name, *candidate.aliases) if text]
 
 
-def _listed(candidates: Sequence[Candidate]) -> str:
-    more = f" and {len(candidates) - LISTED} more" if len(candidates) > LISTED else ""
-    return ", ".join(candidate.shown for candidate in candidates[:LISTED]) + more
+def _format_candidates(candidates: Sequence[Candidate]) -> str:
+    more = f" and {len(candidates) - MAX_CANDIDATES} more" if len(candidates) > MAX_CANDIDATES else ""
+    return ", ".join(candidate.label for candidate in candidates[:MAX_CANDIDATES]) + more
 
 
-def _near(wanted: str, candidates: Candidates) -> str:
+def _suggestions(wanted: str, candidates: Candidates) -> str:
     known = candidates.all
     if not known:
         return "Liner lists none; send an id."
-    if len(known) <= LISTED:
-        return f"There are {_listed(known)}."
+    if len(known) <= MAX_CANDIDATES:
+        return f"There are {_format_candidates(known)}."
     near = candidates.near(wanted)
     if near:
-        return f"Did you mean {_listed(near)}? If not, list_directory lists all."
-    return f"Of {len(known)} there are, for example, {_listed(known[:LISTED])}; list_directory lists them all."
+        return f"Did you mean {_format_candidates(near)}? If not, list_directory lists all."
+    examples = _format_candidates(known[:MAX_CANDIDATES])
+    return f"Of {len(known)} there are, for example, {examples}; list_directory lists them all."

@@ -16,17 +16,17 @@ import httpx
 
 from liner_mcp import __version__
 from liner_mcp.errors import AudioRefused, AudioUnavailable
+from liner_mcp.liner.decoding import integer_of
 from liner_mcp.liner.decompression import read_up_to
-from liner_mcp.liner.endpoints import integer_of
 from liner_mcp.liner.http_client import read_certificates
-from liner_mcp.recordings.ssrf_guard import FileLink, file_link, may_connect
+from liner_mcp.recordings.ssrf_guard import FileLink, may_connect, parse_file_link
 from liner_mcp.urls import bracketed
 
 MAX_REDIRECTS = 3
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 15.0  # between two pieces of a body; the whole is bounded by the caller's deadline
-GONE = frozenset({401, 403, 404, 410})  # the link has expired, or wants what we do not give
-NOT_PLAIN = "The recording's link is not a plain https address, so it is not fetched."
+CONNECT_TIMEOUT_SECONDS = 5.0
+READ_TIMEOUT_SECONDS = 15.0  # between two pieces of a body; the whole is bounded by the caller's deadline
+UNAVAILABLE_STATUSES = frozenset({401, 403, 404, 410})  # the link has expired, or wants what we do not give
+NOT_HTTPS = "The recording's link is not a plain https address, so it is not fetched."
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
@@ -40,7 +40,7 @@ async def _resolve(host: str, port: int) -> list[str]:
 class AudioClient:
     """Fetches files that Liner links to, up to `max_bytes`.
 
-    `loopback` allows plain http to this machine, for a make-believe Liner. `transport` and `resolve` replace the
+    `loopback` allows plain http to this machine, for a fake Liner. `transport` and `resolve` replace the
     network in tests and the demo; the guard stands in front of both.
     """
 
@@ -55,12 +55,12 @@ class AudioClient:
         self._max_bytes = max_bytes
         self._loopback = loopback
         self._transport = transport
-        self._given = transport is not None
+        self._external_transport = transport is not None
         self._resolve = resolve
 
     async def aclose(self) -> None:
         """Close the connections that were opened here."""
-        if self._transport is not None and not self._given:
+        if self._transport is not None and not self._external_transport:
             await self._transport.aclose()
             self._transport = None
 
@@ -70,23 +70,25 @@ class AudioClient:
         Raises: AudioUnavailable (gone, forbidden, empty, broken on the way), AudioRefused (an address, a size or a
         content that is not let through), which do not show the link; SettingsError (unreadable certificates).
         """
-        return _mpeg(await self._followed(url))
+        return _require_mpeg(await self._get_following_redirects(url))
 
-    async def first_bytes(self, url: str, count: int, asking: Callable[[], None]) -> bytes:
+    async def first_bytes(self, url: str, count: int, before_request: Callable[[], None]) -> bytes:
         """About the first `count` bytes behind a link, whatever they are: to see whether it opens.
 
-        `asking` is called before every request, redirects included, and may raise to forbid it. Raises: what `fetch`
-        raises, and what `asking` raises.
+        `before_request` is called before every request, redirects included, and may raise to forbid it. Raises: what
+        `fetch` raises, and what `before_request` raises.
         """
-        return await self._followed(url, count, asking)
+        return await self._get_following_redirects(url, count, before_request)
 
-    async def _followed(self, url: str, count: int | None = None, asking: Callable[[], None] = lambda: None) -> bytes:
+    async def _get_following_redirects(
+        self, url: str, count: int | None = None, before_request: Callable[[], None] = lambda: None
+    ) -> bytes:
         for _ in range(1 + MAX_REDIRECTS):
-            link = file_link(url, loopback=self._loopback)
+            link = parse_file_link(url, loopback=self._loopback)
             if link is None:
-                raise AudioRefused(NOT_PLAIN)
-            address = await self._checked_address(link)
-            asking()
+                raise AudioRefused(NOT_HTTPS)
+            address = await self._resolve_checked(link)
+            before_request()
             try:
                 redirect, body = await self._get(link, address, count)
                 if redirect is None:
@@ -97,10 +99,10 @@ class AudioClient:
             except (httpx.HTTPError, OSError):  # ssl.SSLError is an OSError and comes through as it is
                 raise AudioUnavailable("The connection to the recording's host failed. Ask again later.") from None
             except (httpx.InvalidURL, ValueError):  # too long, a control character, half a surrogate, half a bracket
-                raise AudioRefused(NOT_PLAIN) from None
+                raise AudioRefused(NOT_HTTPS) from None
         raise AudioRefused(f"The recording's link redirects more than {MAX_REDIRECTS} times, so it is not followed.")
 
-    async def _checked_address(self, link: FileLink) -> str:
+    async def _resolve_checked(self, link: FileLink) -> str:
         """One address of the host, after all of them were checked: one private address makes a host suspect."""
         try:
             addresses = await self._resolve(link.host, link.port)
@@ -127,14 +129,19 @@ class AudioClient:
             },
             extensions={
                 "sni_hostname": link.host,
-                "timeout": {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS, "pool": None},
+                "timeout": {
+                    "connect": CONNECT_TIMEOUT_SECONDS,
+                    "read": READ_TIMEOUT_SECONDS,
+                    "write": READ_TIMEOUT_SECONDS,
+                    "pool": None,
+                },
             },
         )
-        response = await self._opened().handle_async_request(request)
+        response = await self._open_transport().handle_async_request(request)
         try:
             if response.has_redirect_location:
                 return response.headers["location"], b""
-            if response.status_code in GONE:
+            if response.status_code in UNAVAILABLE_STATUSES:
                 raise AudioUnavailable(
                     f"The recording's file is not available (HTTP {response.status_code}): its link may have expired."
                 )
@@ -142,11 +149,11 @@ class AudioClient:
                 raise AudioUnavailable(f"The recording's host failed to answer (HTTP {response.status_code}).")
             if count is not None:
                 return None, (await read_up_to(count, response.aiter_raw()))[:count]
-            return None, await self._body(response)
+            return None, await self._read_body(response)
         finally:
             await response.aclose()
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _read_body(self, response: httpx.Response) -> bytes:
         length = integer_of(response.headers.get("content-length"))
         if length is not None and length > self._max_bytes:
             raise self._too_large(f"has {length:,} bytes")
@@ -160,7 +167,7 @@ class AudioClient:
             f"The recording's file {size}; LINER_MAX_AUDIO_BYTES allows {self._max_bytes:,} (8,000,000 at most)."
         )
 
-    def _opened(self) -> httpx.AsyncBaseTransport:
+    def _open_transport(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:
             # A bare transport knows no proxy: one would resolve the name again, behind the guard's back. No connection
             # is kept: its certificate was checked for one name, and the next name may resolve to the same address.
@@ -170,12 +177,12 @@ class AudioClient:
         return self._transport
 
 
-def begins_as_mpeg(first: bytes) -> bool:
+def looks_like_mpeg(first: bytes) -> bool:
     """Whether a file with these first bytes may be MPEG audio: a frame, or the tag that stands before frames."""
-    return first.startswith(b"ID3") or _is_frame(first[:4])
+    return first.startswith(b"ID3") or _is_mpeg_frame(first[:4])
 
 
-def _mpeg(body: bytes) -> bytes:
+def _require_mpeg(body: bytes) -> bytes:
     """The body if it is MPEG audio, whatever its name and type claim."""
     if not body:
         raise AudioUnavailable("The recording's file is empty; it may not be ready yet. Ask again later.")
@@ -183,12 +190,12 @@ def _mpeg(body: bytes) -> bytes:
     if body.startswith(b"ID3") and len(body) >= 10:
         # ID3v2: a tag of its own stands before the audio; its size is written in four times seven bits.
         start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(body[6:10], (21, 14, 7, 0), strict=True))
-    if not _is_frame(body[start : start + 4]):
+    if not _is_mpeg_frame(body[start : start + 4]):
         raise AudioRefused("The recording's file is not MPEG audio, so it is not passed on.")
     return body
 
 
-def _is_frame(header: bytes) -> bool:
+def _is_mpeg_frame(header: bytes) -> bool:
     """Whether these four bytes begin a frame of MPEG-1, 2 or 2.5 audio (ISO/IEC 11172-3, section 2.4.1.3).
 
     Layer I is left out: nobody records in it, and the mark at the start of UTF-16 text looks like it.

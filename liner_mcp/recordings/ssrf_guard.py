@@ -17,9 +17,9 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # All of IPv6 that the internet routes (RFC 4291, section 2.4). Outside it lie the old site-local addresses, NAT64 of
 # local use and IPv4 addresses in abolished spellings, some of which `is_global` lets pass.
-_ROUTED = ipaddress.ip_network("2000::/3")
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 # Leading inside, or nowhere, although `is_global` of one Python or another calls them public.
-_INSIDE = (
+_NOT_PUBLIC = (
     ipaddress.ip_network("100.64.0.0/10"),  # carrier-grade NAT, RFC 6598; some clouds keep their metadata here
     ipaddress.ip_network("168.63.129.16/32"),  # Azure's wire server, which hands out machine credentials
     ipaddress.ip_network("192.0.0.0/24"),  # RFC 6890: the nearest router answers at some; Oracle's metadata too
@@ -50,7 +50,7 @@ class FileLink:
         return bracketed(self.host) + ("" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}")
 
 
-def file_link(url: str, *, loopback: bool) -> FileLink | None:
+def parse_file_link(url: str, *, loopback: bool) -> FileLink | None:
     """The parts of a link that may be fetched, or None.
 
     Only https without a user name; with `loopback`, plain http too (the addresses still have to be loopback then).
@@ -77,10 +77,10 @@ def may_connect(address: str, link: FileLink, *, loopback: bool) -> bool:
         return False
     if loopback and found.is_loopback:
         return True
-    return link.scheme == "https" and _is_public(_meant(found))
+    return link.scheme == "https" and _is_public(_effective_address(found))
 
 
-def _meant(address: IPAddress) -> IPAddress:
+def _effective_address(address: IPAddress) -> IPAddress:
     """The address itself, or the IPv4 address that an IPv6 one is another spelling of, or the way to."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
@@ -92,8 +92,8 @@ def _meant(address: IPAddress) -> IPAddress:
 
 
 def _is_public(address: IPAddress) -> bool:
-    if any(address in network for network in _INSIDE if network.version == address.version):
+    if any(address in network for network in _NOT_PUBLIC if network.version == address.version):
         return False
-    if address.version == 6 and address not in _ROUTED:
+    if address.version == 6 and address not in _GLOBAL_UNICAST:
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from liner_mcp.answer.table import Cell, Written, minified, most_that_fits
-from liner_mcp.context import Desk
+from liner_mcp.answer.table import Answer, Cell, largest_fitting, to_compact_json
+from liner_mcp.context import AppContext
 
 # pydantic reads the published schema from these classes and needs this one before Python 3.12.
 from liner_mcp.errors import AudioUnavailable, InvalidArgument, NotFound, SettingsError
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import CallRecord
-from liner_mcp.names.directory import Names
+from liner_mcp.names.directory import DirectoryNames
 
-HEADLINE_BYTES = 300  # room for the line above a plain summary, with the longest ids and counts
+HEADER_LINE_BYTES = 300  # room for the line above a plain summary, with the longest ids and counts
 
 
 def record_uri(record_id: int) -> str:
@@ -22,19 +22,21 @@ def record_uri(record_id: int) -> str:
     return f"liner://call-records/{record_id}"
 
 
-async def get_call_record(desk: Desk, *, record_id: int, start: int, budget: int) -> Written:
+async def get_call_record(context: AppContext, *, record_id: int, start: int, budget: int) -> Answer:
     """Everything about one record, its summary from character `start` on, as far as `budget` bytes reach.
 
     Characters are counted on the text as it is shown, phones masked.
 
     Raises: InvalidArgument for an unknown record or a `start` past the end.
     """
-    record, names = await desk.liner.together(lambda: _read(desk, record_id), lambda: desk.directory.names("agents"))
+    record, names = await context.liner.gather2(
+        lambda: _read_record(context, record_id), lambda: context.directory.names("agents")
+    )
     if not isinstance(record, CallRecord):
         raise record
-    assert isinstance(names, Names)  # noqa: S101 - names() raises nothing
-    desk.recent_records.add([record_id])
-    text = await summary_text(desk, record)
+    assert isinstance(names, DirectoryNames)  # noqa: S101 - names() raises nothing
+    context.recent_records.add([record_id])
+    text = await summary_text(context, record)
     if start and start >= len(text):
         raise InvalidArgument(
             f"start: the summary of record {record_id} has {len(text)} characters, so start={start} is past its end."
@@ -43,18 +45,18 @@ async def get_call_record(desk: Desk, *, record_id: int, start: int, budget: int
         )
     frame: dict[str, Any] = {
         "asked": {"record_id": record_id, **({"start": start} if start else {})},
-        "record": _facts(desk, record),
-        "notes": _notes(desk, record, names),
-        "timezone": desk.zone.name,
+        "record": _facts(context, record),
+        "notes": _notes(context, record, names),
+        "timezone": context.zone.name,
         "names": {"agents": names.legend("agents", [record.user_id])},
     }
     frame = {name: value for name, value in frame.items() if value and value != {"agents": {}}}
-    return _widest(frame, text, start, budget)
+    return _render_with_summary(frame, text, start, budget)
 
 
-async def _read(desk: Desk, record_id: int, *, fresh: bool = False) -> CallRecord:
+async def _read_record(context: AppContext, record_id: int, *, fresh: bool = False) -> CallRecord:
     try:
-        return await desk.liner.call_record(record_id, fresh=fresh)
+        return await context.liner.call_record(record_id, fresh=fresh)
     except NotFound:
         raise InvalidArgument(
             f"Liner has no call record {record_id}. Check record_id: a call's id is another number; list_call_records "
@@ -62,13 +64,13 @@ async def _read(desk: Desk, record_id: int, *, fresh: bool = False) -> CallRecor
         ) from None
 
 
-async def summary_text(desk: Desk, record: CallRecord) -> str:
+async def summary_text(context: AppContext, record: CallRecord) -> str:
     """The whole summary as it may be shown; empty when there is none."""
-    return await desk.masked((record.record_summary or "").strip())
+    return await context.masked((record.record_summary or "").strip())
 
 
-def _facts(desk: Desk, record: CallRecord) -> dict[str, Cell]:
-    date, time = desk.zone.date_and_time(record.created_at)
+def _facts(context: AppContext, record: CallRecord) -> dict[str, Cell]:
+    date, time = context.zone.date_and_time(record.created_at)
     uri = record_uri(record.id)
     facts: dict[str, Cell] = {
         "record_id": record.id,
@@ -81,24 +83,24 @@ def _facts(desk: Desk, record: CallRecord) -> dict[str, Cell]:
         "audio": "listed" if record.file_url else "not_listed",
         "uri": uri,
     }
-    if record.file_url and desk.audio is not None:
+    if record.file_url and context.audio is not None:
         facts["audio_uri"] = f"{uri}/audio"
-    if record.file_url and desk.show_audio_links:
+    if record.file_url and context.show_audio_links:
         facts["audio_url"] = record.file_url
     return facts
 
 
-def _notes(desk: Desk, record: CallRecord, names: Names) -> list[str]:
+def _notes(context: AppContext, record: CallRecord, names: DirectoryNames) -> list[str]:
     notes = names.notes()
-    if record.file_url and desk.audio is None:
-        notes.append(desk.no_audio)
+    if record.file_url and context.audio is None:
+        notes.append(context.audio_unavailable_reason)
     return notes
 
 
-def _widest(frame: Mapping[str, Any], text: str, start: int, budget: int) -> Written:
+def _render_with_summary(frame: Mapping[str, Any], text: str, start: int, budget: int) -> Answer:
     """The frame with the longest window that fits, but at least one character of it."""
 
-    def written(end: int) -> Written:
+    def render(end: int) -> Answer:
         summary: dict[str, Any] = {"state": "none"}
         if text:
             whole = start == 0 and end == len(text)
@@ -107,25 +109,25 @@ def _widest(frame: Mapping[str, Any], text: str, start: int, budget: int) -> Wri
                 summary["next_start"] = end
             summary["text"] = text[start:end]
         structure = {**frame, "summary": summary}
-        return Written(structure, minified(structure))
+        return Answer(structure, to_compact_json(structure))
 
-    everything = written(len(text))
+    everything = render(len(text))
     if everything.size <= budget or not text:
         return everything
-    return most_that_fits(lambda length: written(start + length), len(text) - start, budget)[1]
+    return largest_fitting(lambda length: render(start + length), len(text) - start, budget)[1]
 
 
-async def read_summary(desk: Desk, record_id: int, budget: int) -> str:
+async def read_summary(context: AppContext, record_id: int, budget: int) -> str:
     """The summary as plain text within `budget` bytes, below a line that says what it is and what did not fit.
 
     The line stands in front, so that nothing a summary says can pass for ours: all behind it is the summary.
 
     Raises: InvalidArgument for an unknown record.
     """
-    text = await summary_text(desk, await _read(desk, record_id))
+    text = await summary_text(context, await _read_record(context, record_id))
     if not text:
         return "Liner has no summary of this record: it was not made yet, or never will be."
-    room = budget - HEADLINE_BYTES
+    room = budget - HEADER_LINE_BYTES
     # A character has at most four bytes; one that was cut apart is dropped.
     fitting = text if len(text.encode()) <= room else text.encode()[:room].decode(errors="ignore") + "…"
     part = ""
@@ -140,25 +142,25 @@ async def read_summary(desk: Desk, record_id: int, budget: int) -> str:
     )
 
 
-async def read_audio(desk: Desk, record_id: int) -> bytes:
+async def read_audio(context: AppContext, record_id: int) -> bytes:
     """The record's file, MPEG audio. A link that has expired is refreshed once through the record's detail.
 
     Raises: InvalidArgument (unknown record), SettingsError (switched off), AudioUnavailable, AudioRefused.
     """
-    if desk.audio is None:
-        raise SettingsError(desk.no_audio)
-    link = await _audio_link(desk, record_id)
+    if context.audio is None:
+        raise SettingsError(context.audio_unavailable_reason)
+    link = await _audio_link(context, record_id)
     try:
-        return await desk.audio.fetch(link)
+        return await context.audio.fetch(link)
     except AudioUnavailable:
-        fresh = await _audio_link(desk, record_id, fresh=True)
+        fresh = await _audio_link(context, record_id, fresh=True)
         if fresh == link:
             raise
-        return await desk.audio.fetch(fresh)
+        return await context.audio.fetch(fresh)
 
 
-async def _audio_link(desk: Desk, record_id: int, *, fresh: bool = False) -> str:
-    record = await _read(desk, record_id, fresh=fresh)
+async def _audio_link(context: AppContext, record_id: int, *, fresh: bool = False) -> str:
+    record = await _read_record(context, record_id, fresh=fresh)
     if not record.file_url:
         raise AudioUnavailable(f"Liner lists no audio file for record {record_id}; it may not be ready yet.")
     return record.file_url

@@ -14,64 +14,67 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.answer.table import Cell, Draft, Row, Shown, Written, write
-from liner_mcp.context import Desk
-from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerMcpError, NotFound
+from liner_mcp.answer.table import Answer, AnswerDraft, Cell, PageExtent, Row, render_within_budget
+from liner_mcp.context import AppContext
+from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.event_loop import in_time
 from liner_mcp.input_limits import MAX_ID
-from liner_mcp.liner.endpoints import OTHER_ACCOUNT, refuse_strangers
+from liner_mcp.liner.decoding import reject_mixed_calls
+from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.pagination import Listing
-from liner_mcp.names.directory import Names
-from liner_mcp.text.mask import cut
+from liner_mcp.names.directory import DirectoryNames
+from liner_mcp.text.mask import truncate
 
 RECORD_COLUMNS = (
     "record_id", "record_date", "record_time", "record_seconds", "agent_id", "transfer",
     "summary_state", "summary_length", "summary",
 )  # fmt: skip
-IF_ANY = frozenset({"summary_length"})  # only a page with a cut summary needs it
-SETTLED = timedelta(days=1)  # what Liner does not list by then is not late but missing
+OPTIONAL_COLUMNS = frozenset({"summary_length"})  # only a page with a cut summary needs it
+LISTING_DELAY = timedelta(days=1)  # what Liner does not list by then is not late but missing
 LIST_CALL_RECORDS = "list_call_records"
 
 # One call ---------------------------------------------------------------------------------------------------------
 
 
 async def list_call_records(
-    desk: Desk, *, call_id: int | None, limit: int, cursor: str | None, summary_chars: int, budget: int
-) -> Written:
+    context: AppContext, *, call_id: int | None, limit: int, cursor: str | None, summary_chars: int, budget: int
+) -> Answer:
     """The call's own facts and a page of its records, oldest first, as a table within `budget` bytes.
 
     Raises: InvalidArgument for an unknown call or an unusable cursor; what the Liner client raises.
     """
-    call_id, after = _place(call_id, cursor)
-    found, names = await desk.liner.together(
-        lambda: desk.liner.together(lambda: _call_in_time(desk, call_id), lambda: desk.liner.call_records(call_id)),
-        lambda: desk.directory.names("agents", "orders", "statuses"),
+    call_id, after = _parse_cursor(call_id, cursor)
+    found, names = await context.liner.gather2(
+        lambda: context.liner.gather2(
+            lambda: _call_within_deadline(context, call_id), lambda: context.liner.call_records(call_id)
+        ),
+        lambda: context.directory.names("agents", "orders", "statuses"),
     )
     assert isinstance(found, tuple)  # noqa: S101 - together() gives errors inside the pair
-    assert isinstance(names, Names)  # noqa: S101 - names() raises nothing
-    facts, listing = _known(call_id, *found)
-    left = [record for record in sorted(listing.items, key=age) if after is None or age(record) > after]
-    records = await with_details(desk, left[:limit], facts)
-    desk.recent_calls.add([call_id])
-    desk.recent_records.add(record.id for record in records)
-    shown = await in_time(records, partial(shown_record, desk))
+    assert isinstance(names, DirectoryNames)  # noqa: S101 - names() raises nothing
+    facts, listing = _combine_reads(call_id, *found)
+    left = [record for record in sorted(listing.items, key=record_key) if after is None or record_key(record) > after]
+    records = await with_details(context, left[:limit], facts)
+    context.recent_calls.add([call_id])
+    context.recent_records.add(record.id for record in records)
+    shown = await in_time(records, partial(shown_record, context))
     if records and not shown:
-        raise DeadlinePassed(f"Time was up before the first summary of call {call_id} could be shown. Ask again.")
+        raise DeadlineExceeded(f"Time was up before the first summary of call {call_id} could be shown. Ask again.")
     out_of_time = len(shown) < len(records)
-    page = _OneCall(desk, call_id, facts, listing, len(left), shown, names, out_of_time)
-    return page.written(summary_chars, budget)
+    page = _RecordsRenderer(context, call_id, facts, listing, len(left), shown, names, out_of_time)
+    return page.render(summary_chars, budget)
 
 
-async def _call_in_time(desk: Desk, call_id: int) -> Call:
-    """The call, or DeadlinePassed a moment before the deadline: its records can be told without it."""
-    (outcome,) = await desk.liner.each([lambda: desk.liner.call(call_id)])
+async def _call_within_deadline(context: AppContext, call_id: int) -> Call:
+    """The call, or DeadlineExceeded a moment before the deadline: its records can be told without it."""
+    (outcome,) = await context.liner.run_all([lambda: context.liner.call(call_id)])
     if isinstance(outcome, Call):
         return outcome
-    raise outcome or DeadlinePassed("Liner did not say in time what it knows of this call. Ask again.")
+    raise outcome or DeadlineExceeded("Liner did not say in time what it knows of this call. Ask again.")
 
 
-def _known(
+def _combine_reads(
     call_id: int, call: Call | LinerMcpError, listing: Listing[CallRecord] | LinerMcpError
 ) -> tuple[Call | None, Listing[CallRecord]]:
     """What two reads tell together: records prove a call whose facts are missing, an empty list proves nothing.
@@ -101,46 +104,47 @@ class ShownRecord(NamedTuple):
     summary: str
 
 
-async def shown_record(desk: Desk, record: CallRecord) -> ShownRecord:
+async def shown_record(context: AppContext, record: CallRecord) -> ShownRecord:
     """The record and its summary with phones, cards and e-mail addresses hidden."""
-    return ShownRecord(record, await desk.masked((record.record_summary or "").strip()))
+    return ShownRecord(record, await context.masked((record.record_summary or "").strip()))
 
 
 @dataclass(frozen=True, slots=True)
-class _OneCall:
-    """What was read of one call; `left` counts its records from this page on, `records` are those that may be shown."""
+class _RecordsRenderer:
+    """What was read of one call; `remaining` counts its records from this page on, `records` are those that may be
+    shown."""
 
-    desk: Desk
+    context: AppContext
     call_id: int
     call: Call | None
     listing: Listing[CallRecord]
-    left: int
+    remaining: int
     records: Sequence[ShownRecord]
-    names: Names
+    names: DirectoryNames
     out_of_time: bool
 
-    def written(self, summary_chars: int, budget: int) -> Written:
-        facts = None if self.call is None else _call_facts(self.desk, self.call)
-        draft = Draft(
+    def render(self, summary_chars: int, budget: int) -> Answer:
+        facts = None if self.call is None else _call_facts(self.context, self.call)
+        draft = AnswerDraft(
             asked={"call_id": self.call_id},
             call=facts,
             columns=RECORD_COLUMNS,
-            blocks=[[record_row(self.desk, shown, summary_chars)] for shown in self.records],
-            page=self._page,
+            blocks=[[record_row(self.context, shown, summary_chars)] for shown in self.records],
+            page=self._page_members,
             names=lambda rows: self._legend(rows, facts or {}),
-            timezone=self.desk.zone.name,
+            timezone=self.context.zone.name,
             notes=self._notes,
             retry=self._unread,
-            if_any=IF_ANY,
+            optional_columns=OPTIONAL_COLUMNS,
         )
-        return write(draft, budget)
+        return render_within_budget(draft, budget)
 
-    def _page(self, shown: Shown) -> dict[str, Any]:
-        more = shown.blocks < self.left
-        whole = self.listing.complete and not self._unread(shown)
+    def _page_members(self, extent: PageExtent) -> dict[str, Any]:
+        more = extent.blocks < self.remaining
+        whole = self.listing.complete and not self._unread(extent)
         members: dict[str, Any] = {"complete": whole and not more}
         if more:
-            members["next_cursor"] = _cursor(self.call_id, self.records[shown.blocks - 1].record)
+            members["next_cursor"] = _encode_cursor(self.call_id, self.records[extent.blocks - 1].record)
         if self.listing.complete:
             members["total"] = len(self.listing.items)
         elif self.listing.total is not None:
@@ -149,9 +153,9 @@ class _OneCall:
             members["changed"] = True
         return members
 
-    def _notes(self, shown: Shown) -> list[str]:
+    def _notes(self, extent: PageExtent) -> list[str]:
         notes: list[str] = []
-        if self._unread(shown):
+        if self._unread(extent):
             notes.append(
                 "Summaries marked failed could not be read just now; retry holds their record ids, for get_call_record."
             )
@@ -165,33 +169,33 @@ class _OneCall:
                 "page: ask again without cursor."
             )
         if not self.listing.items:
-            notes.append(self._why_empty())
-        if self.out_of_time and shown.blocks == len(self.records):
+            notes.append(self._empty_reason())
+        if self.out_of_time and extent.blocks == len(self.records):
             notes.append("Time was up before all records were read; next_cursor goes on.")
         return [*notes, *self.names.notes()]
 
-    def _unread(self, shown: Shown) -> list[int]:
-        return unread(self.records[: shown.blocks])
+    def _unread(self, extent: PageExtent) -> list[int]:
+        return unread_summaries(self.records[: extent.blocks])
 
-    def _why_empty(self) -> str:
+    def _empty_reason(self) -> str:
         if self.call is not None and self.call.has_records:
             told = f"Liner says call {self.call_id} has recordings but lists none yet."
             made = self.call.created_at
-            if made is not None and self.desk.now() - made > SETTLED:
-                return f"{told} The call is {(self.desk.now() - made).days} days old, so this will hardly change."
+            if made is not None and self.context.now() - made > LISTING_DELAY:
+                return f"{told} The call is {(self.context.now() - made).days} days old, so this will hardly change."
             return f"{told} Ask again in a few minutes."
         return f"Call {self.call_id} has no recording, so there is nothing Liner could summarise."
 
     def _legend(self, rows: Sequence[Row], facts: dict[str, Cell]) -> dict[str, dict[str, str]]:
         own = [facts["agent_id"]] if facts else []
         return {
-            "agents": self.names.legend("agents", [*own, *agents_of(RECORD_COLUMNS, rows)]),
+            "agents": self.names.legend("agents", [*own, *agent_cells(RECORD_COLUMNS, rows)]),
             "orders": self.names.legend("orders", [facts.get("order_id")]),
             "statuses": self.names.legend("statuses", [facts.get("status")]),
         }
 
 
-def _place(call_id: int | None, cursor: str | None) -> tuple[int, tuple[datetime, int] | None]:
+def _parse_cursor(call_id: int | None, cursor: str | None) -> tuple[int, tuple[datetime, int] | None]:
     """Which call, and after which record, from what may be either or both."""
     if cursor is None:
         if call_id is None:
@@ -213,28 +217,28 @@ def _place(call_id: int | None, cursor: str | None) -> tuple[int, tuple[datetime
     return asked, after
 
 
-def _cursor(call_id: int, record: CallRecord) -> str:
-    moment, record_id = age(record)
+def _encode_cursor(call_id: int, record: CallRecord) -> str:
+    moment, record_id = record_key(record)
     return encode_cursor(LIST_CALL_RECORDS, {"call_id": call_id, "at": moment.timestamp(), "id": record_id})
 
 
 # Records ----------------------------------------------------------------------------------------------------------
 
 
-async def with_details(desk: Desk, records: Sequence[CallRecord], call: Call | None) -> list[CallRecord]:
+async def with_details(context: AppContext, records: Sequence[CallRecord], call: Call | None) -> list[CallRecord]:
     """The records, each with its summary told: one of the published list versions leaves it out, the detail has it.
 
     A record whose detail could not be read stays as it was (`was_sent("record_summary")` is False).
 
-    Raises: UnreadableAnswer when the details show that the records are not of one call.
+    Raises: InvalidResponse when the details show that the records are not of one call.
     """
     bare = [record for record in records if not record.was_sent("record_summary")]
     details: dict[int, CallRecord] = {}
     if bare:
-        for outcome in await desk.liner.each([_detail_reader(desk, record.id) for record in bare]):
+        for outcome in await context.liner.run_all([_detail_reader(context, record.id) for record in bare]):
             if isinstance(outcome, CallRecord):
                 details[outcome.id] = outcome if outcome.was_sent("record_summary") else _without_summary(outcome)
-    refuse_strangers(list(details.values()))  # where the list leaves the lead out, only the details tell
+    reject_mixed_calls(list(details.values()))  # where the list leaves the lead out, only the details tell
     agent_id = call.user_id if call else None
     found = (details.get(record.id, record) for record in records)
     return [
@@ -243,19 +247,19 @@ async def with_details(desk: Desk, records: Sequence[CallRecord], call: Call | N
     ]
 
 
-def unread(records: Sequence[ShownRecord]) -> list[int]:
+def unread_summaries(records: Sequence[ShownRecord]) -> list[int]:
     """Ids of the records whose summary `with_details` could not get."""
     return [one.record.id for one in records if not one.record.was_sent("record_summary")]
 
 
-def agents_of(columns: Sequence[str], rows: Sequence[Row]) -> list[Cell]:
+def agent_cells(columns: Sequence[str], rows: Sequence[Row]) -> list[Cell]:
     """The agents of rows. Of what was not found or could not be read it is unknown, which is not "no agent"."""
     agent, state = columns.index("agent_id"), columns.index("summary_state")
     return [row[agent] for row in rows if row[agent] is not None or row[state] not in ("not_found", "failed")]
 
 
-def _detail_reader(desk: Desk, record_id: int) -> Callable[[], Awaitable[CallRecord]]:
-    return lambda: desk.liner.call_record(record_id)
+def _detail_reader(context: AppContext, record_id: int) -> Callable[[], Awaitable[CallRecord]]:
+    return lambda: context.liner.call_record(record_id)
 
 
 def _without_summary(record: CallRecord) -> CallRecord:
@@ -263,20 +267,20 @@ def _without_summary(record: CallRecord) -> CallRecord:
     return record.model_copy(update={"record_summary": None})
 
 
-def age(record: CallRecord) -> tuple[datetime, int]:
+def record_key(record: CallRecord) -> tuple[datetime, int]:
     """The order of records: Liner states none, so by creation, then id."""
     return (record.created_at or datetime.min.replace(tzinfo=UTC), record.id)
 
 
-def record_row(desk: Desk, shown: ShownRecord, summary_chars: int) -> Row:
+def record_row(context: AppContext, shown: ShownRecord, summary_chars: int) -> Row:
     record = shown.record
-    date, time = desk.zone.date_and_time(record.created_at)
-    state, length, summary = _summary(shown, summary_chars)
+    date, time = context.zone.date_and_time(record.created_at)
+    state, length, summary = _summary_cells(shown, summary_chars)
     transfer = None if record.is_transfer is None else int(record.is_transfer)
     return (record.id, date, time, record.duration_seconds, record.user_id, transfer, state, length, summary)
 
 
-def _summary(shown: ShownRecord, summary_chars: int) -> tuple[str, int | None, str | None]:
+def _summary_cells(shown: ShownRecord, summary_chars: int) -> tuple[str, int | None, str | None]:
     """`summary_state`, the length of the whole text where it was cut, and the text to show."""
     record, text = shown
     if not record.was_sent("record_summary"):
@@ -287,11 +291,11 @@ def _summary(shown: ShownRecord, summary_chars: int) -> tuple[str, int | None, s
         return "ready", None, None
     if len(text) <= summary_chars:
         return "ready", None, text
-    return "cut", len(text), cut(text, summary_chars)
+    return "cut", len(text), truncate(text, summary_chars)
 
 
-def _call_facts(desk: Desk, call: Call) -> dict[str, Cell]:
-    date, time = desk.zone.date_and_time(call.created_at)
+def _call_facts(context: AppContext, call: Call) -> dict[str, Cell]:
+    date, time = context.zone.date_and_time(call.created_at)
     return {
         "status": call.status_code,
         "order_id": call.order_id,

@@ -16,17 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.restricted_client import Access
-from liner_mcp.reloading_file import BrokenFile, WatchedFile
+from liner_mcp.reloading_file import InvalidFile, ReloadingFile
 
 VARIABLE = "LINER_MCP_ACCESS_FILE"
 # All of them travel in each request to Liner, whose line must not grow over what servers take.
-MOST_AGENTS = 50
+MAX_AGENTS = 50
 
 Id = Annotated[int, Field(strict=True, gt=0, le=2**53 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AccessRule:
     """One caller's: what may be seen, and whether phones and recordings are shown.
 
     `phones` None leaves it to LINER_SHOW_PHONES; `audio` False takes away what LINER_AUDIO gives.
@@ -37,35 +37,35 @@ class Rule:
     audio: bool = True
 
 
-class _Table(BaseModel):
+class _RuleTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     orders: Annotated[list[Id], Field(max_length=10_000)] | Literal["all"]
-    agents: Annotated[list[Id], Field(max_length=MOST_AGENTS)] | Literal["all"]
+    agents: Annotated[list[Id], Field(max_length=MAX_AGENTS)] | Literal["all"]
     phones: Annotated[bool, Field(strict=True)] | None = None
     audio: Annotated[bool, Field(strict=True)] = True
 
-    def rule(self) -> Rule:
+    def rule(self) -> AccessRule:
         orders = None if self.orders == "all" else frozenset(self.orders)
         agents = None if self.agents == "all" else frozenset(self.agents)
-        return Rule(Access(orders, agents), self.phones, self.audio)
+        return AccessRule(Access(orders, agents), self.phones, self.audio)
 
 
-class _File(BaseModel):
+class _RulesFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    default: _Table | None = None
-    callers: dict[str, _Table] = {}
+    default: _RuleTable | None = None
+    callers: dict[str, _RuleTable] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
     """The file's rules by the caller's name, and the one for everybody else, if there is one."""
 
-    callers: dict[str, Rule]
-    default: Rule | None
+    callers: dict[str, AccessRule]
+    default: AccessRule | None
 
-    def of(self, name: str | None) -> Rule:
+    def for_caller(self, name: str | None) -> AccessRule:
         """The rule of a caller. Raises: SettingsError for who is not known, and for a server that knows no callers."""
         if name is None:
             raise SettingsError(
@@ -81,38 +81,38 @@ class AccessRules:
         return rule
 
 
-def rules_file(path: Path) -> WatchedFile[AccessRules]:
+def rules_file(path: Path) -> ReloadingFile[AccessRules]:
     """The operator's file, read again whenever it changes."""
-    return WatchedFile(VARIABLE, path, read_rules)
+    return ReloadingFile(VARIABLE, path, parse_rules)
 
 
-def read_rules(content: bytes) -> AccessRules:
-    """The rules that a file's content states. Raises: BrokenFile, naming the line or the key."""
+def parse_rules(content: bytes) -> AccessRules:
+    """The rules that a file's content states. Raises: InvalidFile, naming the line or the key."""
     try:
         document = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise BrokenFile("it is not UTF-8 text") from None
+        raise InvalidFile("it is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
-        raise BrokenFile(f"it is not TOML{_place(str(error))}") from None
+        raise InvalidFile(f"it is not TOML{_error_position(str(error))}") from None
     except RecursionError:
-        raise BrokenFile("it is not TOML that a person wrote") from None
+        raise InvalidFile("it is not TOML that a person wrote") from None
     try:
-        file = _File.model_validate(document)
+        file = _RulesFile.model_validate(document)
     except ValidationError as error:
-        raise BrokenFile(_complaint(error)) from None
+        raise InvalidFile(_describe_error(error)) from None
     return AccessRules(
         {name: table.rule() for name, table in file.callers.items()},
         None if file.default is None else file.default.rule(),
     )
 
 
-def _place(message: str) -> str:
+def _error_position(message: str) -> str:
     """` (at line 3, column 7)` of a parser's message, whose rest may quote the file."""
     start = message.rfind("(at ")
     return f" {message[start:]}" if start >= 0 else ""
 
 
-def _complaint(error: ValidationError) -> str:
+def _describe_error(error: ValidationError) -> str:
     row = error.errors(include_url=False, include_input=False, include_context=False)[0]
     # Behind a choice of types pydantic adds which of them it tried; and positions in a list help nobody.
     known = ("default", "callers", "orders", "agents", "phones", "audio")
@@ -125,6 +125,6 @@ def _complaint(error: ValidationError) -> str:
     if row["type"] == "extra_forbidden":
         return f"{where} is unknown; a caller has orders, agents, phones and audio"
     if key in ("orders", "agents"):
-        most = f", at most {MOST_AGENTS}" if key == "agents" else ""
+        most = f", at most {MAX_AGENTS}" if key == "agents" else ""
         return f'{where} must be a list of ids{most}, or "all"'
     return f"{where} must be true or false" if key in known[4:] else f"{where} must be a table"

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from liner_mcp.calls.call_stats import call_stats
 from liner_mcp.calls.find_calls import find_calls
-from liner_mcp.calls.query import CallQuestion
+from liner_mcp.calls.query import CallQuery
 from liner_mcp.calls.sample_calls import sample_calls
-from liner_mcp.calls.time_window import Zone
-from liner_mcp.context import Desk, utc_now
+from liner_mcp.context import AppContext, utc_now
 from liner_mcp.liner.restricted_client import RestrictedClient
 from liner_mcp.list_directory import list_directory
 from liner_mcp.names.directory import Directory
-from liner_mcp.names.matching import contains, folded
+from liner_mcp.names.matching import contains, normalize_name
 from liner_mcp.records.get_call_record import get_call_record, read_audio, read_summary
 from liner_mcp.records.get_call_summaries import get_call_summaries
 from liner_mcp.records.list_call_records import list_call_records
 from liner_mcp.server.access_rules import rules_file
 from liner_mcp.server.clients import open_clients
-from liner_mcp.text.mask import echoed, shown
+from liner_mcp.text.mask import mask, quote_input
+from liner_mcp.timezone import Zone

@@ -38,17 +38,23 @@ from mcp.types import (
 from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
-from liner_mcp.answer.table import Answer, FullRecord
+from liner_mcp.answer.table import AnswerSchema, FullRecord
 from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, SettingsError
 from liner_mcp.server import prompts, resources
-from liner_mcp.server.arguments import in_short, refusal, unknown_arguments, without_empty
-from liner_mcp.server.audit_log import Audit, Entry, Watcher, told_by_resource, told_by_tool
-from liner_mcp.server.caller import asked_by
+from liner_mcp.server.arguments import describe_errors, describe_unknown_arguments, quote_short, without_empty
+from liner_mcp.server.audit_log import (
+    AuditEntry,
+    AuditLog,
+    ServerObserver,
+    record_resource_contents,
+    record_tool_result,
+)
+from liner_mcp.server.caller import caller_from
 from liner_mcp.server.completions import Completions
 from liner_mcp.server.demo_labels import LINE, marked_contents, marked_prompt, marked_result
 from liner_mcp.server.lazy import answering
-from liner_mcp.server.request_info import noting
-from liner_mcp.server.runtime import Office
+from liner_mcp.server.request_info import record_request_info
+from liner_mcp.server.runtime import Runtime
 from liner_mcp.server.schemas import tool
 from liner_mcp.server.tools import Tools
 from liner_mcp.settings import Settings
@@ -81,30 +87,30 @@ _PRIVATE_MINUTE = CacheHint(ttl_ms=60_000, scope="private")
 
 
 class LinerServer(MCPServer[None]):
-    """The MCP server. `office` holds what was built from the settings."""
+    """The MCP server. `runtime` holds what was built from the settings."""
 
-    def __init__(self, office: Office, *, completions: bool, watcher: Watcher | None = None) -> None:
-        tools = Tools(office)
+    def __init__(self, runtime: Runtime, *, completions: bool, observer: ServerObserver | None = None) -> None:
+        tools = Tools(runtime)
         # The menu, in the order in which hosts show it.
         menu = [
-            tool(tools.find_calls, "Find calls", Answer),
-            tool(tools.call_stats, "Call statistics", Answer),
-            tool(tools.list_call_records, "Recordings of one call", Answer),
-            tool(tools.get_call_summaries, "Summaries of many calls", Answer),
+            tool(tools.find_calls, "Find calls", AnswerSchema),
+            tool(tools.call_stats, "Call statistics", AnswerSchema),
+            tool(tools.list_call_records, "Recordings of one call", AnswerSchema),
+            tool(tools.get_call_summaries, "Summaries of many calls", AnswerSchema),
             tool(tools.get_call_record, "One call record in full", FullRecord),
-            tool(tools.list_directory, "Names and ids", Answer),
+            tool(tools.list_directory, "Names and ids", AnswerSchema),
         ]
         title, description = "Liner call recordings", "Review call-centre recordings kept in Liner (linerapp.io)."
         super().__init__(
             "liner-mcp",
-            title=f"DEMO: {title} (invented data)" if office.demo else title,
-            description=f"{LINE} {description} Read-only." if office.demo else f"{description} Read-only.",
-            instructions="\n".join(filter(None, (office.demo_notice, INSTRUCTIONS))),
+            title=f"DEMO: {title} (invented data)" if runtime.demo else title,
+            description=f"{LINE} {description} Read-only." if runtime.demo else f"{description} Read-only.",
+            instructions="\n".join(filter(None, (runtime.demo_notice, INSTRUCTIONS))),
             version=__version__,
             log_level="WARNING",
             subscriptions=False,
-            lifespan=_closing(office),
-            middleware=[noting],
+            lifespan=_lifespan(runtime),
+            middleware=[record_request_info],
             cache_hints={
                 "server/discover": _PUBLIC_HOUR,
                 "tools/list": _PUBLIC_HOUR,
@@ -115,13 +121,13 @@ class LinerServer(MCPServer[None]):
             },
             tools=menu,
         )
-        self.office = office
+        self.runtime = runtime
         self._published = {one.name: one.parameters["properties"] for one in menu}
-        self._audit = Audit(watcher)
-        resources.register(self, resources.Resources(office), audio=office.gives_audio)
+        self._audit = AuditLog(observer)
+        resources.register(self, resources.Resources(runtime), audio=runtime.audio_enabled)
         prompts.register(self)
         if completions:
-            self.completion()(_without_details(Completions(office).complete))
+            self.completion()(_without_error_text(Completions(runtime).complete))
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
@@ -130,41 +136,41 @@ class LinerServer(MCPServer[None]):
 
         Raises: MCPError for an unknown tool, which is a fault of the protocol and not of the question.
         """
-        with asked_by(context), self._audit.call(name, arguments, context) as entry:
-            result = await self._called(name, arguments, context, entry)
-            if self.office.demo and isinstance(result, CallToolResult):
+        with caller_from(context), self._audit.call(name, arguments, context) as entry:
+            result = await self._call_tool(name, arguments, context, entry)
+            if self.runtime.demo and isinstance(result, CallToolResult):
                 result = marked_result(result)
-            told_by_tool(entry, result)
+            record_tool_result(entry, result)
             return result
 
-    async def _called(
-        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, entry: Entry
+    async def _call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, entry: AuditEntry
     ) -> CallToolResult | InputRequiredResult:
         if name not in self._published:
-            entry.ended(InvalidArgument())
-            raise _invalid(f"Unknown tool: {in_short(name)}. There are {', '.join(self._published)}.")
+            entry.record_error(InvalidArgument())
+            raise _invalid_params(f"Unknown tool: {quote_short(name)}. There are {', '.join(self._published)}.")
         published = self._published[name]
         unknown = [argument for argument in arguments if argument not in published]
         if unknown:
-            entry.ended(InvalidArgument())
-            return _failed(unknown_arguments(name, unknown, published))
-        deadline = self.office.deadline_seconds()
+            entry.record_error(InvalidArgument())
+            return _error_result(describe_unknown_arguments(name, unknown, published))
+        deadline = self.runtime.deadline_seconds()
         try:
             with anyio.fail_after(deadline):
                 return await super().call_tool(name, without_empty(arguments), context)
         except TimeoutError as error:
-            entry.ended(error)
-            return _failed(_too_late(deadline))
+            entry.record_error(error)
+            return _error_result(_timeout_sentence(deadline))
         except ToolError as error:
             cause = error.__cause__
             if isinstance(cause, ValidationError) and not isinstance(error, UnexpectedToolError):
-                entry.ended(cause)
-                return _failed(refusal(cause, published))
+                entry.record_error(cause)
+                return _error_result(describe_errors(cause, published))
             if isinstance(cause, LinerMcpError):
-                entry.ended(cause)
-                return _failed(_told(cause))
-            entry.crashed(cause or error)
-            return _failed(_crashed(f"Tool {name}", cause or error))
+                entry.record_error(cause)
+                return _error_result(_error_sentence(cause))
+            entry.record_failure(cause or error)
+            return _error_result(_log_crash(f"Tool {name}", cause or error))
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[None, Any] | None = None
@@ -175,22 +181,24 @@ class LinerServer(MCPServer[None]):
         """
         listed = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in listed:
-            raise _invalid(f"Unknown prompt: {in_short(name)}. There are {', '.join(listed)}.")
+            raise _invalid_params(f"Unknown prompt: {quote_short(name)}. There are {', '.join(listed)}.")
         known = {argument.name: argument.required for argument in listed[name].arguments or ()}
         for given in arguments or {}:
             if given not in known:
-                raise _invalid(f"{name} has no argument {in_short(given)}. It takes {', '.join(known)}.")
+                raise _invalid_params(f"{name} has no argument {quote_short(given)}. It takes {', '.join(known)}.")
         for argument, required in known.items():
             if required and not str((arguments or {}).get(argument, "")).strip():
-                raise _invalid(f"{argument} is missing: {name} cannot be written without it.")
+                raise _invalid_params(f"{argument} is missing: {name} cannot be written without it.")
         try:
             written = await super().get_prompt(name, arguments, context)
         except ValueError as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, LinerMcpError):
                 cause = cause.__cause__  # the SDK wraps what a prompt raises, twice
-            raise _invalid(_told(cause) if cause else f"{name} could not be written from these arguments.") from None
-        return marked_prompt(written) if self.office.demo and isinstance(written, GetPromptResult) else written
+            raise _invalid_params(
+                _error_sentence(cause) if cause else f"{name} could not be written from these arguments."
+            ) from None
+        return marked_prompt(written) if self.runtime.demo and isinstance(written, GetPromptResult) else written
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[None, Any] | None = None
@@ -200,61 +208,63 @@ class LinerServer(MCPServer[None]):
         Raises: ResourceNotFoundError for what does not exist, ResourceError with a sentence for all else; MCPError for
         an address that is longer than any.
         """
-        with asked_by(context), self._audit.read(str(uri), context) as entry:
+        with caller_from(context), self._audit.read(str(uri), context) as entry:
             if len(str(uri)) > MAX_URI:
-                entry.ended(InvalidArgument())
-                raise _invalid(f"Unknown resource: {in_short(str(uri))}. Addresses have at most {MAX_URI} characters.")
+                entry.record_error(InvalidArgument())
+                raise _invalid_params(
+                    f"Unknown resource: {quote_short(str(uri))}. Addresses have at most {MAX_URI} characters."
+                )
             try:
-                contents = await self._read(uri, context, entry)
+                contents = await self._read_resource(uri, context, entry)
             except ResourceError as error:
-                if not self.office.demo:
+                if not self.runtime.demo:
                     raise
                 raise type(error)(f"{LINE} {error}") from None
-            if self.office.demo and not isinstance(contents, InputRequiredResult):
+            if self.runtime.demo and not isinstance(contents, InputRequiredResult):
                 contents = marked_contents(contents)
-            told_by_resource(entry, contents)
+            record_resource_contents(entry, contents)
             return contents
 
-    async def _read(
-        self, uri: AnyUrl | str, context: Context[None, Any] | None, entry: Entry
+    async def _read_resource(
+        self, uri: AnyUrl | str, context: Context[None, Any] | None, entry: AuditEntry
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        deadline = self.office.deadline_seconds()
+        deadline = self.runtime.deadline_seconds()
         try:
             with anyio.fail_after(deadline):
                 return await super().read_resource(uri, context)
         except TimeoutError as error:
-            entry.ended(error)
-            raise ResourceError(_too_late(deadline)) from None
+            entry.record_error(error)
+            raise ResourceError(_timeout_sentence(deadline)) from None
         except ResourceNotFoundError:
             # The SDK's own sentence repeats the address as it came.
-            raise ResourceNotFoundError(clean(f"Unknown resource: {in_short(str(uri))}")) from None
+            raise ResourceNotFoundError(clean(f"Unknown resource: {quote_short(str(uri))}")) from None
         except UnexpectedResourceError as error:
             cause = error.__cause__
             if isinstance(cause, LinerMcpError):
-                entry.ended(cause)
-                told = _told(cause)
+                entry.record_error(cause)
+                told = _error_sentence(cause)
                 raise (ResourceNotFoundError if isinstance(cause, RequestError) else ResourceError)(told) from None
-            entry.crashed(cause or error)
-            raise ResourceError(_crashed("A resource", cause or error)) from None
+            entry.record_failure(cause or error)
+            raise ResourceError(_log_crash("A resource", cause or error)) from None
 
 
-def _without_details(complete: Callable[..., Awaitable[Completion | None]]) -> Callable[..., Any]:
+def _without_error_text(complete: Callable[..., Awaitable[Completion | None]]) -> Callable[..., Any]:
     """Completions whose crash is logged as any other: the SDK would log its text."""
 
     async def completed(ref: Any, argument: Any, context: Any) -> Completion | None:
         try:
             return await complete(ref, argument, context)
         except Exception as error:  # noqa: BLE001 - the boundary
-            raise MCPError(code=INTERNAL_ERROR, message=_crashed("A completion", error)) from None
+            raise MCPError(code=INTERNAL_ERROR, message=_log_crash("A completion", error)) from None
 
     return completed
 
 
-def _invalid(sentence: str) -> MCPError:
+def _invalid_params(sentence: str) -> MCPError:
     return MCPError(code=INVALID_PARAMS, message=clean(sentence))
 
 
-def _too_late(deadline: float | None) -> str:
+def _timeout_sentence(deadline: float | None) -> str:
     return f"The answer was not ready within {deadline:g} s. Ask again, or for less at once."
 
 
@@ -264,7 +274,7 @@ def create_server(
     transport: httpx.AsyncBaseTransport | None = None,
     now: Callable[[], datetime] | None = None,
     shared: bool = False,
-    watcher: Watcher | None = None,
+    observer: ServerObserver | None = None,
 ) -> LinerServer:
     """The server for these settings; it opens no connection before the first question.
 
@@ -276,33 +286,33 @@ def create_server(
     # The SDK and its HTTP library log addresses and refusals below that.
     for noisy in ("mcp", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    office = Office(settings, transport=transport, now=now, shared=shared, observer=watcher)
-    return LinerServer(office, completions=not shared, watcher=watcher)
+    runtime = Runtime(settings, transport=transport, now=now, shared=shared, observer=observer)
+    return LinerServer(runtime, completions=not shared, observer=observer)
 
 
-def _closing(office: Office) -> Any:
+def _lifespan(runtime: Runtime) -> Any:
     @asynccontextmanager
     async def lifespan(_: MCPServer[None]) -> AsyncGenerator[None]:
         try:
             yield
         finally:
             with anyio.CancelScope(shield=True):
-                await office.aclose()
+                await runtime.aclose()
 
     return lifespan
 
 
-def _failed(sentence: str) -> CallToolResult:
+def _error_result(sentence: str) -> CallToolResult:
     # What is shown back of an argument may have been copied out of a hostile text.
     return CallToolResult(content=[TextContent(type="text", text=clean(sentence))], is_error=True)
 
 
-def _told(error: LinerMcpError) -> str:
+def _error_sentence(error: LinerMcpError) -> str:
     """The sentence of an error; Liner's own words may be quoted in it."""
-    return answering().shown(clean(str(error)))
+    return answering().mask(clean(str(error)))
 
 
-def _crashed(what: str, error: BaseException) -> str:
+def _log_crash(what: str, error: BaseException) -> str:
     """Log where a bug struck, without the exception's text: that may hold a summary or a phone."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -33,7 +33,7 @@ MAX_SAMPLE = 100  # more is no sample a person would hear
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
 MAX_SECONDS = 10_000_000  # a third of a year of talk
 MAX_SUMMARY = 4_000  # characters of a summary in a table
-ECHOED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
+MAX_QUOTED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
 MOST_REFUSED = 3  # arguments that a refusal names: who sent more than that wrong begins anew anyway
 _LONG_NUMBER = 64  # bits; to write a number of more in decimal takes time, and Python refuses it from 4,300 digits on
 _T = TypeVar("_T")
@@ -64,7 +64,7 @@ def split(value: object, *, names: bool = False) -> list[object]:
     return list[object](parts)
 
 
-def id_of(value: object) -> int | None:
+def parse_id(value: object) -> int | None:
     """A positive id in any harmless spelling, else None."""
     try:
         return _ID.validate_python(value)
@@ -76,7 +76,7 @@ def _ids_and_names(value: object) -> list[object]:
     return split(value, names=True)
 
 
-def _words(value: object) -> list[object]:
+def _split_words(value: object) -> list[object]:
     return [part for item in split(value) for part in split(item)]
 
 
@@ -105,16 +105,16 @@ def _id_or_name(value: object) -> int | str:
         if len(text) > MAX_TEXT:
             raise PydanticKnownError("string_too_long", {"max_length": MAX_TEXT})
         return text
-    number = id_of(value)
+    number = parse_id(value)
     if number is None:
-        raise _refused(f"it takes ids (positive whole numbers) and names; {_echo(value)} is neither.")
+        raise _error(f"it takes ids (positive whole numbers) and names; {_quote(value)} is neither.")
     return number
 
 
 def _few_names(found: tuple[int | str, ...]) -> tuple[int | str, ...]:
     names = sum(isinstance(one, str) for one in found)
     if names > MAX_TEXTS:
-        raise _refused(f"it holds {names} names; at most {MAX_TEXTS} can be asked at once. Ids can be more.")
+        raise _error(f"it holds {names} names; at most {MAX_TEXTS} can be asked at once. Ids can be more.")
     return found
 
 
@@ -138,14 +138,14 @@ _ID: TypeAdapter[int] = TypeAdapter(RecordId)
 CallIds = Annotated[list[RecordId], Field(min_length=1, max_length=MAX_CALL_IDS), FailFast(), BeforeValidator(split)]
 LeadIds = Annotated[tuple[RecordId, ...], Field(max_length=MAX_NAMES), FailFast(), BeforeValidator(split)]
 _IdOrName = Annotated[int | str, BeforeValidator(_id_or_name), WithJsonSchema({"type": "string"})]
-Names = Annotated[
+IdsOrNames = Annotated[
     tuple[_IdOrName, ...],
     Field(max_length=MAX_NAMES),
     FailFast(),
     BeforeValidator(_ids_and_names),
     AfterValidator(_few_names),
 ]
-When = Annotated[str, StringConstraints(strip_whitespace=True)] | None
+TimeExpression = Annotated[str, StringConstraints(strip_whitespace=True)] | None
 Query = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT)] | None
 Seed = (
     Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_SEED), BeforeValidator(_number_as_text)]
@@ -160,14 +160,14 @@ Include = Annotated[
     tuple[Annotated[Includable, _WORD], ...],
     Field(description="more columns"),
     FailFast(),
-    BeforeValidator(_words),
+    BeforeValidator(_split_words),
     AfterValidator(_in_order),
 ]
 GroupBy = Annotated[
     tuple[Annotated[Grouping, _WORD], ...],
     Field(min_length=1, max_length=2, description="one or two, default agent"),
     FailFast(),
-    BeforeValidator(_words),
+    BeforeValidator(_split_words),
     AfterValidator(_distinct),
 ]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS), _WHOLE] | None
@@ -191,7 +191,7 @@ _SENTENCES = {
 }
 
 
-def refusal(error: ValidationError, published: Mapping[str, Any]) -> str:
+def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str:
     """What was wrong with the arguments of a tool, one sentence for each, with what to send instead.
 
     `published`: the schema of each argument.
@@ -207,7 +207,7 @@ def refusal(error: ValidationError, published: Mapping[str, Any]) -> str:
 
 
 def _sentence(row: ErrorDetails, schema: Mapping[str, Any]) -> str:
-    value, context = _echo(row["input"]), row.get("ctx", {})
+    value, context = _quote(row["input"]), row.get("ctx", {})
     if row["type"] in _SENTENCES:
         return _SENTENCES[row["type"]].format(value=value, **context)
     schema = schema.get("items", schema)
@@ -220,33 +220,33 @@ def _sentence(row: ErrorDetails, schema: Mapping[str, Any]) -> str:
     return f"it must be {wanted}; {value} is not."
 
 
-def unknown_arguments(tool: str, unknown: Iterable[str], known: Iterable[str]) -> str:
+def describe_unknown_arguments(tool: str, unknown: Iterable[str], known: Iterable[str]) -> str:
     """That `tool` has no such arguments, what may be meant, and which it takes."""
     names, wrong = list(known), list(unknown)
     sentences: list[str] = []
     for argument in wrong[:MOST_REFUSED]:
-        near = difflib.get_close_matches(argument[:ECHOED_CHARACTERS], names, n=1)
+        near = difflib.get_close_matches(argument[:MAX_QUOTED_CHARACTERS], names, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        sentences.append(f"{tool} has no argument {_echo(argument)}.{hint}")
+        sentences.append(f"{tool} has no argument {_quote(argument)}.{hint}")
     if len(wrong) > MOST_REFUSED:
         sentences.append(f"{len(wrong) - MOST_REFUSED} more are unknown.")
     return " ".join([*sentences, f"It takes {', '.join(names)}."])
 
 
-def _refused(sentence: str) -> PydanticCustomError:
+def _error(sentence: str) -> PydanticCustomError:
     # The sentence is passed as a value: braces in it (it may quote the argument) are not placeholders.
     return PydanticCustomError("refused", "{sentence}", {"sentence": sentence})
 
 
-def _echo(value: object) -> str:
+def _quote(value: object) -> str:
     """An argument as it was sent, short."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return in_short(f'"{value}"')
-    return in_short(_Beginning().repr(value))
+        return quote_short(f'"{value}"')
+    return quote_short(_Beginning().repr(value))
 
 
 class _Beginning(reprlib.Repr):
@@ -256,6 +256,6 @@ class _Beginning(reprlib.Repr):
         return str(x) if x.bit_length() <= _LONG_NUMBER else "a number of more than 19 digits"
 
 
-def in_short(text: str) -> str:
+def quote_short(text: str) -> str:
     """What a client sent, to be shown back."""
-    return answering().echoed(text, ECHOED_CHARACTERS)
+    return answering().quote_input(text, MAX_QUOTED_CHARACTERS)

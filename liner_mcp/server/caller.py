@@ -25,25 +25,25 @@ class Caller:
     name: str
 
 
-_asking: ContextVar[Caller | None] = ContextVar("liner_mcp_caller", default=None)
+_caller: ContextVar[Caller | None] = ContextVar("liner_mcp_caller", default=None)
 
 
 def caller() -> Caller | None:
     """Who asks the question that is being answered; None over stdio, and over HTTP without authentication."""
-    return _asking.get()
+    return _caller.get()
 
 
 @contextmanager
-def asking(who: Caller | None) -> Generator[None]:
+def set_caller(who: Caller | None) -> Generator[None]:
     """While the block runs, and in tasks begun in it, `caller()` is `who`."""
-    token = _asking.set(who)
+    token = _caller.set(who)
     try:
         yield
     finally:
-        _asking.reset(token)
+        _caller.reset(token)
 
 
-def asked_by(context: Context[None, Any] | None) -> AbstractContextManager[None]:
+def caller_from(context: Context[None, Any] | None) -> AbstractContextManager[None]:
     """While the block runs, `caller()` is whoever sent the HTTP request of this context, if there is one."""
     request = None if context is None else context.request_context.request
-    return nullcontext() if request is None else asking(request.scope.get(SCOPE_KEY))
+    return nullcontext() if request is None else set_caller(request.scope.get(SCOPE_KEY))

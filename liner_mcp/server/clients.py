@@ -1,6 +1,6 @@
 """From settings to clients: Liner's API, and the files that its records link to.
 
-The one place that knows both the network and the make-believe Liner inside this process.
+The one place that knows both the network and the fake Liner inside this process.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import logging
 import httpx
 
 from liner_mcp.liner.client import LinerClient
-from liner_mcp.liner.request_metrics import Observer
-from liner_mcp.liner.transport import FULL_JITTER, Wire
+from liner_mcp.liner.request_metrics import RequestObserver
+from liner_mcp.liner.transport import FULL_JITTER, Transport
 from liner_mcp.recordings.download import AudioClient
 from liner_mcp.settings import Settings
 
@@ -21,7 +21,7 @@ def open_clients(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     shared: bool = False,
-    observer: Observer | None = None,
+    observer: RequestObserver | None = None,
 ) -> tuple[LinerClient, AudioClient]:
     """Clients for these settings; neither connects before it is asked. `transport` replaces the network for both.
 
@@ -38,7 +38,7 @@ def open_clients(
         concurrency=settings.concurrency,
         requests_per_second=settings.requests_per_second,
         transport=transport,
-        breaks=shared,
+        use_circuit_breaker=shared,
         observer=observer,
     )
     return liner, _open_audio(settings, origin, transport)
@@ -46,18 +46,18 @@ def open_clients(
 
 def open_connections(
     settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None
-) -> tuple[Wire, AudioClient]:
+) -> tuple[Transport, AudioClient]:
     """The same as `open_clients` without the client of the API: to examine Liner's answers as they were sent."""
     origin, token = settings.host_and_token()
     transport = _prepare(settings, transport)
-    wire = Wire(
+    wire = Transport(
         origin,
         token,
         concurrency=settings.concurrency,
         requests_per_second=settings.requests_per_second,
         transport=transport,
         jitter=FULL_JITTER,
-        breaks=False,
+        use_circuit_breaker=False,
     )
     return wire, _open_audio(settings, origin, transport)
 
@@ -78,7 +78,7 @@ def _open_audio(settings: Settings, origin: str, transport: httpx.AsyncBaseTrans
 
 
 def _demo_transport() -> httpx.AsyncBaseTransport:
-    """The make-believe Liner inside this process: no port, no network."""
+    """The fake Liner inside this process: no port, no network."""
     from liner_mcp.demo import DemoLiner  # only the demo needs its data
 
     return httpx.ASGITransport(app=DemoLiner())

@@ -12,23 +12,23 @@ from mcp.types import Completion, CompletionArgument, CompletionContext, PromptR
 
 from liner_mcp.errors import LinerMcpError
 from liner_mcp.server.lazy import answering
-from liner_mcp.server.runtime import Office
+from liner_mcp.server.runtime import Runtime
 
 if TYPE_CHECKING:
-    from liner_mcp.context import Desk
+    from liner_mcp.context import AppContext
     from liner_mcp.names.directory import Kind
 
 MAX_COMPLETIONS = 100  # the protocol's limit
 MAX_BEGUN = 200  # characters typed so far; no name is as long
 PERIODS = ("today", "yesterday", "this_week", "last_week", "this_month", "last_month")
-NAMED: dict[str, tuple[Kind, ...]] = {"agent": ("agents", "agent_groups"), "order": ("orders",)}
+DIRECTORY_KINDS: dict[str, tuple[Kind, ...]] = {"agent": ("agents", "agent_groups"), "order": ("orders",)}
 
 
 class Completions:
     """Answers the protocol's completion requests."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
 
     async def complete(
         self,
@@ -43,19 +43,21 @@ class Completions:
             found = [period for period in PERIODS if period.startswith(argument.value)]
         else:
             try:
-                found = await self._found(self._office.desk(), argument.name, argument.value)
+                found = await self._matches(self._runtime.context(), argument.name, argument.value)
             except LinerMcpError:
                 return None
         return Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
 
-    async def _found(self, desk: Desk, name: str, begun: str) -> list[str]:
+    async def _matches(self, context: AppContext, name: str, prefix: str) -> list[str]:
         if name == "call_id":
-            return desk.recent_calls.beginning_with(begun)
+            return context.recent_calls.starting_with(prefix)
         if name == "record_id":
-            return desk.recent_records.beginning_with(begun)
+            return context.recent_records.starting_with(prefix)
         answers = answering()
-        wanted = answers.folded(begun)
-        entries = [entry for kind in NAMED.get(name, ()) for entry in await desk.directory.entries(kind)]
+        wanted = answers.normalize_name(prefix)
+        entries = [entry for kind in DIRECTORY_KINDS.get(name, ()) for entry in await context.directory.entries(kind)]
         return sorted(
-            entry.name for entry in entries if entry.name and answers.contains(wanted, answers.folded(entry.name))
+            entry.name
+            for entry in entries
+            if entry.name and answers.contains(wanted, answers.normalize_name(entry.name))
         )

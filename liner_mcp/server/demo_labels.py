@@ -13,11 +13,11 @@ from typing import Any
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.types import CallToolResult, GetPromptResult, TextContent
 
-from liner_mcp.answer.table import minified
+from liner_mcp.answer.table import to_compact_json
 
 MEMBER: dict[str, Any] = {"demo": "invented data"}
 LINE = "DEMO: invented data."
-MARK_BYTES = len(minified(MEMBER))  # what a mark adds to an answer, at most
+MARK_BYTES = len(to_compact_json(MEMBER))  # what a mark adds to an answer, at most
 JSON = "application/json"
 
 
@@ -30,7 +30,7 @@ def marked_result(result: CallToolResult) -> CallToolResult:
         ]
         return result.model_copy(update={"content": marked})
     structure = MEMBER | result.structured_content
-    text = TextContent(type="text", text=minified(structure))
+    text = TextContent(type="text", text=to_compact_json(structure))
     return result.model_copy(update={"content": [text], "structured_content": structure})
 
 
@@ -45,7 +45,7 @@ def marked_contents(contents: Iterable[ReadResourceContents]) -> list[ReadResour
 
 
 def _marked_text(text: str, mime_type: str | None) -> str:
-    return minified(MEMBER | json.loads(text)) if mime_type == JSON else f"{LINE}\n{text}"
+    return to_compact_json(MEMBER | json.loads(text)) if mime_type == JSON else f"{LINE}\n{text}"
 
 
 def marked_prompt(result: GetPromptResult) -> GetPromptResult:

@@ -18,7 +18,7 @@ TOOLS = frozenset(
 PROMPTS = frozenset({"review_call", "review_agent", "daily_digest", "audit_transfers", "calibrate_reviewers"})
 OTHER = "other"
 
-CLIENT_CHARACTERS = 40
+MAX_CLIENT_CHARACTERS = 40
 
 _RESOURCES = {
     "guide": re.compile(r"liner://guide"),
@@ -34,12 +34,12 @@ _LONG_NUMBER = re.compile(r"\d{5,}")  # no version is so long, and a phone numbe
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def method_of(name: object) -> str:
+def known_method(name: object) -> str:
     """A method of the protocol as it is, every other one as `other`."""
     return name if isinstance(name, str) and name in METHODS else OTHER
 
 
-def tool_or_prompt(method: str, name: object) -> str | None:
+def known_tool_or_prompt(method: str, name: object) -> str | None:
     """The name of our tool or prompt that a request is about; `other` for one that we do not have."""
     ours = {"tools/call": TOOLS, "prompts/get": PROMPTS}.get(method)
     if ours is None:
@@ -47,7 +47,7 @@ def tool_or_prompt(method: str, name: object) -> str | None:
     return name if isinstance(name, str) and name in ours else OTHER
 
 
-def resource_of(uri: str) -> tuple[str, str | None]:
+def known_resource(uri: str) -> tuple[str, str | None]:
     """Which of our resources an address means, and what stands there for its id; `other` for none."""
     for name, pattern in _RESOURCES.items():
         found = pattern.fullmatch(uri)
@@ -61,7 +61,7 @@ def client_name(text: str | None) -> str | None:
     if text is None:
         return None
     plain = _LONG_NUMBER.sub("", _UNUSUAL.sub(" ", clean(text[:1_000])))
-    return " ".join(plain.split())[:CLIENT_CHARACTERS] or None
+    return " ".join(plain.split())[:MAX_CLIENT_CHARACTERS] or None
 
 
 def protocol_version(text: str | None) -> str | None:

@@ -20,7 +20,9 @@ from liner_mcp.text.clean import clean
 MAX_ARGUMENT = 200  # characters of a name, an id, a period
 MAX_RUBRIC = 6_000  # characters: two pages, more than any scorecard a person fills in
 # What looks like a line drawn across the text, in any dash there is.
-_DRAWN_LINE = re.compile(r"(?:[-\u2010-\u2015\u2212\u2500\u2501\u2e3a\u2e3b\ufe58\ufe63\uff0d] ?){3,}|[\u2e3a\u2e3b]")
+_SEPARATOR_LINE = re.compile(
+    r"(?:[-\u2010-\u2015\u2212\u2500\u2501\u2e3a\u2e3b\ufe58\ufe63\uff0d] ?){3,}|[\u2e3a\u2e3b]"
+)
 _DATE = re.compile(r'"\d{4}-\d{2}-\d{2}"')
 
 RUBRIC = """\
@@ -49,7 +51,7 @@ def review_call(
     language: Language = "",
 ) -> str:
     """Review one call against a rubric, with evidence from its recordings' summaries."""
-    return _written(
+    return _render(
         f"Review call {_quoted('call_id', call_id)} of our call centre.",
         [
             "list_call_records with this call_id and summary_chars=1000: the call's facts, recordings and summaries.",
@@ -66,7 +68,7 @@ def review_agent(agent: Agent, period: Period = "this_week", rubric: Rubric = ""
     """Review one agent over a period: numbers beside the team, then a fair sample of calls."""
     who = _quoted("agent", agent)
     when, window = _period(period, "this_week")
-    return _written(
+    return _render(
         f"Review the work of agent {who} in the period {when}.",
         [
             f"call_stats with {window}: the agent's calls, medians, hang-ups and qualified, beside the team.",
@@ -85,7 +87,7 @@ def daily_digest(period: Period = "yesterday", order: OrderName = "", language: 
     """A digest of a day for a supervisor: numbers, transfers, and the calls worth hearing."""
     when, window = _period(period, "yesterday")
     of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
-    return _written(
+    return _render(
         f"Write the digest of {when} for the supervisor.",
         [
             f"call_stats with {window}{of}, group_by=[order], then group_by=[agent].",
@@ -106,7 +108,7 @@ def audit_transfers(
     """Audit a period's transfers, the billable calls: was each client ready, and does the status fit?"""
     when, window = _period(period, "yesterday")
     of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
-    return _written(
+    return _render(
         f"Audit the transfers of {when}.",
         [
             f"find_calls with {window}{of}, transferred=true, include=[hung_up_by]; follow next_cursor to the end.",
@@ -133,7 +135,7 @@ def calibrate_reviewers(
     lot = _quoted("seed", seed, "1", MAX_SEED)
     when, window = _period(period, "last_week")
     of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
-    return _written(
+    return _render(
         f"Prepare a calibration session on calls of {when}.",
         [
             f"find_calls with {window}{of}, recorded=true, sample=10, seed={lot}: the same ten for everybody.",
@@ -162,14 +164,14 @@ def register(server: MCPServer[Any]) -> None:
         server.add_prompt(Prompt.from_function(function, title=title))
 
 
-def _written(task: str, steps: list[str], rubric: str | None, language: str) -> str:
+def _render(task: str, steps: list[str], rubric: str | None, language: str) -> str:
     """The prompt as a person would write it for a colleague. `rubric` None: the task needs none."""
     parts = [task, "Work in this order, which reads least:", *(f"{n}. {step}" for n, step in enumerate(steps, 1))]
     if rubric is not None:
         own = clean(rubric).strip()
         if len(own) > MAX_RUBRIC:
             raise InvalidArgument(f"rubric: it has {len(own)} characters; {MAX_RUBRIC} are the most.")
-        parts += ["", "Criteria, between the lines:", "-----", _inert(own) if own else RUBRIC, "-----"]
+        parts += ["", "Criteria, between the lines:", "-----", _escape_separators(own) if own else RUBRIC, "-----"]
     told = _quoted("language", language) if language.strip() else "English"
     return "\n".join([*parts, "", EVIDENCE, "", f"Write in this language: {told}. Keep it short."])
 
@@ -180,16 +182,16 @@ def _period(period: str, default: str) -> tuple[str, str]:
     return when, f"since={when}, until={when}" if _DATE.fullmatch(when) else f"since={when}"
 
 
-def _quoted(argument: str, text: str, default: str = "", most: int = MAX_ARGUMENT) -> str:
+def _quoted(argument: str, text: str, default: str = "", max_characters: int = MAX_ARGUMENT) -> str:
     """An argument as a JSON string on one line: it can name something, but not go on with the prompt's own text."""
     line = " ".join(clean(text).split()) or default
     if not line:
         raise InvalidArgument(f"{argument} is empty; say which.")
-    if len(line) > most:
-        raise InvalidArgument(f"{argument}: it has {len(line)} characters; {most} are the most.")
+    if len(line) > max_characters:
+        raise InvalidArgument(f"{argument}: it has {len(line)} characters; {max_characters} are the most.")
     return '"' + line.replace("\\", "/").replace('"', "'") + '"'
 
 
-def _inert(rubric: str) -> str:
+def _escape_separators(rubric: str) -> str:
     """A pasted rubric in which nothing can pass for the line that ends it."""
-    return _DRAWN_LINE.sub("- - ", rubric)
+    return _SEPARATOR_LINE.sub("- - ", rubric)

@@ -1,7 +1,7 @@
 """What the answering side notes about an HTTP request, for the line that is written when the request is over.
 
-The web server puts a `Noted` into the request's ASGI scope. The method and the name stand in a body that only the SDK
-reads, so they are noted where the SDK has read them.
+The web server puts a `RequestInfo` into the request's ASGI scope. The method and the name stand in a body that only the
+SDK reads, so they are noted where the SDK has read them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,20 @@ from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
-from liner_mcp.server.log_redaction import client_name, method_of, protocol_version, resource_of, tool_or_prompt
+from liner_mcp.server.log_redaction import (
+    client_name,
+    known_method,
+    known_resource,
+    known_tool_or_prompt,
+    protocol_version,
+)
 
-NOTED_KEY = "liner_mcp.noted"
-"""Where in the ASGI scope of a request its `Noted` stands."""
+REQUEST_INFO_KEY = "liner_mcp.request_info"
+"""Where in the ASGI scope of a request its `RequestInfo` stands."""
 
 
 @dataclass(slots=True)
-class Noted:
+class RequestInfo:
     """One request: its id, and what became known about it on the way."""
 
     request_id: str
@@ -29,22 +35,22 @@ class Noted:
     client: str | None = None
 
 
-async def noting(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """A middleware of the SDK: fills in the `Noted` of the HTTP request, if there is one."""
-    noted = None if ctx.request is None else ctx.request.scope.get(NOTED_KEY)
-    if isinstance(noted, Noted):
+async def record_request_info(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """A middleware of the SDK: fills in the `RequestInfo` of the HTTP request, if there is one."""
+    info = None if ctx.request is None else ctx.request.scope.get(REQUEST_INFO_KEY)
+    if isinstance(info, RequestInfo):
         params = ctx.params or {}
-        noted.method = method_of(ctx.method)
-        if noted.method == "resources/read":
-            noted.name = resource_of(str(params.get("uri")))[0]
+        info.method = known_method(ctx.method)
+        if info.method == "resources/read":
+            info.name = known_resource(str(params.get("uri")))[0]
         else:
-            noted.name = tool_or_prompt(noted.method, params.get("name"))
-        noted.protocol = protocol_version(ctx.protocol_version)
-        noted.client = client_name(_client(ctx))
+            info.name = known_tool_or_prompt(info.method, params.get("name"))
+        info.protocol = protocol_version(ctx.protocol_version)
+        info.client = client_name(_client_name(ctx))
     return await call_next(ctx)
 
 
-def _client(ctx: ServerRequestContext[Any, Any]) -> str | None:
+def _client_name(ctx: ServerRequestContext[Any, Any]) -> str | None:
     """What the client calls itself, in the older protocol only where it introduces itself: there are no sessions."""
     if ctx.session.client_params is not None:
         return ctx.session.client_params.client_info.name

@@ -17,10 +17,10 @@ from liner_mcp.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
-    from liner_mcp.context import Desk
-    from liner_mcp.liner.request_metrics import Observer
-    from liner_mcp.reloading_file import WatchedFile
-    from liner_mcp.server.access_rules import AccessRules, Rule
+    from liner_mcp.context import AppContext
+    from liner_mcp.liner.request_metrics import RequestObserver
+    from liner_mcp.reloading_file import ReloadingFile
+    from liner_mcp.server.access_rules import AccessRule, AccessRules
 
 ANSWER_BYTES = 24_000  # fits the text limits of every host that does not cut at 10 KB, with room for two answers
 SMALL_ANSWER_BYTES = 9_500  # for hosts that cut a tool's text near 10 KB
@@ -28,7 +28,7 @@ SMALL_ANSWER_BYTES = 9_500  # for hosts that cut a tool's text near 10 KB
 SMALL_HOSTS = ("codex", "copilot-cli", "copilot cli", "copilot-developer")
 
 
-class Office:
+class Runtime:
     """Settings and what is built from them. A server that is not set up still lists its tools; asking says what to set.
 
     `transport` replaces the network and `now` the clock of day words, for tests and the demo. `shared`: several people
@@ -42,17 +42,17 @@ class Office:
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], datetime] | None = None,
         shared: bool = False,
-        observer: Observer | None = None,
+        observer: RequestObserver | None = None,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._now = now
         self._shared = shared
         self._observer = observer
-        self._desk: Desk | None = None
-        self._access_file: WatchedFile[AccessRules] | None = None
+        self._context: AppContext | None = None
+        self._access_file: ReloadingFile[AccessRules] | None = None
         self._rules: AccessRules | None = None
-        self._restricted: dict[Rule, Desk] = {}
+        self._restricted_contexts: dict[AccessRule, AppContext] = {}
 
     @property
     def settings(self) -> Settings:
@@ -61,33 +61,33 @@ class Office:
             raise self._settings
         return self._settings
 
-    def desk(self) -> Desk:
+    def context(self) -> AppContext:
         """The desk at which whoever asks is served; what they may not see does not exist there.
 
         Raises: SettingsError when something must be set first.
         """
-        whole = self._whole_desk()
+        whole = self._full_context()
         if self.settings.mcp_access_file is None:
             return whole
         who = caller()
         rules = self._current_rules(self.settings.mcp_access_file)
-        rule = rules.of(None if who is None else who.name)
+        rule = rules.for_caller(None if who is None else who.name)
         if rules is not self._rules:  # the file changed; desks of rules that are gone go with them
             self._rules = rules
-            self._restricted = {}
-        if rule not in self._restricted:
-            self._restricted[rule] = _restricted(whole, rule)
-        return self._restricted[rule]
+            self._restricted_contexts = {}
+        if rule not in self._restricted_contexts:
+            self._restricted_contexts[rule] = _restricted_context(whole, rule)
+        return self._restricted_contexts[rule]
 
-    def open(self) -> None:
+    def warm_up(self) -> None:
         """Load what the first question needs, so that nobody waits for it; what is not set up is told when asked."""
         answering()
         with suppress(SettingsError):
-            self._whole_desk().liner.open()
+            self._full_context().liner.open()
 
-    async def look(self) -> None:
+    async def check_liner(self) -> None:
         """Ask whether Liner answers; nobody in particular asks. Raises: what the Liner client raises, SettingsError."""
-        await self._whole_desk().liner.health()
+        await self._full_context().liner.health()
 
     def check_access_file(self) -> None:
         """Read the file of access now, if there is one. Raises: SettingsError when it cannot be used."""
@@ -99,20 +99,20 @@ class Office:
             self._access_file = answering().rules_file(path)
         return self._access_file.content()
 
-    def _whole_desk(self) -> Desk:
-        if self._desk is None:
-            self._desk = self._opened_desk(self.settings)
-        return self._desk
+    def _full_context(self) -> AppContext:
+        if self._context is None:
+            self._context = self._opened_desk(self.settings)
+        return self._context
 
-    def _opened_desk(self, settings: Settings) -> Desk:
+    def _opened_desk(self, settings: Settings) -> AppContext:
         answers = answering()
         liner, audio = answers.open_clients(
             settings, transport=self._transport, shared=self._shared, observer=self._observer
         )
-        return answers.Desk(
+        return answers.AppContext(
             liner,
             answers.Directory(liner),
-            answers.Zone.of(settings.timezone),
+            answers.Zone.resolve(settings.timezone),
             settings.show_phones,
             audio=None if settings.audio == "off" else audio,
             show_audio_links=settings.audio == "url",
@@ -134,7 +134,7 @@ class Office:
         return self._settings.demo_notice if isinstance(self._settings, Settings) else ""
 
     @property
-    def gives_audio(self) -> bool:
+    def audio_enabled(self) -> bool:
         """Whether recordings are given out as files; unreadable settings promise nothing less than the default."""
         return isinstance(self._settings, SettingsError) or self._settings.audio != "off"
 
@@ -148,23 +148,25 @@ class Office:
 
     async def aclose(self) -> None:
         """Close the connections; a later question opens new ones."""
-        if self._desk is not None:
-            await self._desk.liner.aclose()
-            if self._desk.audio is not None:
-                await self._desk.audio.aclose()
+        if self._context is not None:
+            await self._context.liner.aclose()
+            if self._context.audio is not None:
+                await self._context.audio.aclose()
 
 
-def _restricted(whole: Desk, rule: Rule) -> Desk:
+def _restricted_context(full: AppContext, rule: AccessRule) -> AppContext:
     """The same desk over a Liner that holds no more than the rule allows."""
     answers = answering()
-    liner = whole.liner if rule.access.whole else answers.RestrictedClient(whole.liner, rule.access)
-    return answers.Desk(
+    liner = full.liner if rule.access.unrestricted else answers.RestrictedClient(full.liner, rule.access)
+    return answers.AppContext(
         liner,
-        whole.directory if rule.access.whole else answers.Directory(liner),
-        whole.zone,
-        whole.show_phones if rule.phones is None else rule.phones,
-        audio=whole.audio if rule.audio else None,
-        show_audio_links=whole.show_audio_links and rule.audio,
-        no_audio=whole.no_audio if whole.audio is None else "Your access to this server does not include audio.",
-        now=whole.now,
+        full.directory if rule.access.unrestricted else answers.Directory(liner),
+        full.zone,
+        full.show_phones if rule.phones is None else rule.phones,
+        audio=full.audio if rule.audio else None,
+        show_audio_links=full.show_audio_links and rule.audio,
+        audio_unavailable_reason=full.audio_unavailable_reason
+        if full.audio is None
+        else "Your access to this server does not include audio.",
+        now=full.now,
     )

@@ -32,7 +32,7 @@ def tool(function: Callable[..., Awaitable[Any]], title: str, answer: type) -> T
     `additionalProperties`. The result is written as it is sent, so it is checked by tests and not again at run time.
     """
     made = Tool.from_function(
-        function, title=title, description=_unwrapped(function.__doc__ or ""), structured_output=False
+        function, title=title, description=_unwrap(function.__doc__ or ""), structured_output=False
     )
     made.fn_metadata.output_schema = _answer_schema(answer)
     schema = {"type": "object", **compact(made.parameters, {})}
@@ -66,7 +66,7 @@ def compact(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[s
     return kept
 
 
-def _unwrapped(docstring: str) -> str:
+def _unwrap(docstring: str) -> str:
     """A docstring as prose: the source's line breaks and indentation mean nothing to a model."""
     paragraphs = docstring.strip().split("\n\n")
     return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

@@ -22,9 +22,9 @@ from liner_mcp.server.arguments import (
     Flag,
     GroupBy,
     HungUpBy,
+    IdsOrNames,
     Include,
     LeadIds,
-    Names,
     PreviewChars,
     Query,
     RecordId,
@@ -34,33 +34,33 @@ from liner_mcp.server.arguments import (
     Seed,
     Start,
     SummaryChars,
-    When,
+    TimeExpression,
 )
 from liner_mcp.server.lazy import answering
 from liner_mcp.server.resources import client_name
-from liner_mcp.server.runtime import Office
+from liner_mcp.server.runtime import Runtime
 
 if TYPE_CHECKING:
-    from liner_mcp.answer.table import Written
+    from liner_mcp.answer.table import Answer
     from liner_mcp.calls.parallel_reader import Progress
-    from liner_mcp.context import Desk
+    from liner_mcp.context import AppContext
 
 
 class Tools:
     """Every tool as a method; the menu in `app.py` lists them."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
 
     async def find_calls(
         self,
         ctx: Context[Any, Any],
-        since: When = None,
-        until: When = None,
-        orders: Names = (),
+        since: TimeExpression = None,
+        until: TimeExpression = None,
+        orders: IdsOrNames = (),
         leads: LeadIds = (),
-        agents: Names = (),
-        statuses: Names = (),
+        agents: IdsOrNames = (),
+        statuses: IdsOrNames = (),
         direction: Direction = None,
         min_talk_seconds: Seconds = None,
         max_talk_seconds: Seconds = None,
@@ -82,7 +82,7 @@ class Tools:
         request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the agents
         instead; the same seed draws the same.
         """
-        question = answering().CallQuestion(
+        query = answering().CallQuery(
             since=since,
             until=until,
             orders=orders,
@@ -101,9 +101,9 @@ class Tools:
         if sample is not None:
             return await self._answer(
                 ctx,
-                lambda desk, budget: answering().sample_calls(
-                    desk,
-                    question,
+                lambda context, budget: answering().sample_calls(
+                    context,
+                    query,
                     include=include,
                     sample=sample,
                     seed=seed,
@@ -114,20 +114,20 @@ class Tools:
             )
         return await self._answer(
             ctx,
-            lambda desk, budget: answering().find_calls(
-                desk, question, include=include, limit=limit, cursor=cursor, budget=budget
+            lambda context, budget: answering().find_calls(
+                context, query, include=include, limit=limit, cursor=cursor, budget=budget
             ),
         )
 
     async def call_stats(
         self,
         ctx: Context[Any, Any],
-        since: When = None,
-        until: When = None,
-        orders: Names = (),
+        since: TimeExpression = None,
+        until: TimeExpression = None,
+        orders: IdsOrNames = (),
         leads: LeadIds = (),
-        agents: Names = (),
-        statuses: Names = (),
+        agents: IdsOrNames = (),
+        statuses: IdsOrNames = (),
         direction: Direction = None,
         min_talk_seconds: Seconds = None,
         max_talk_seconds: Seconds = None,
@@ -142,7 +142,7 @@ class Tools:
         Filters as in find_calls; transferred costs one request per recorded call. answered: with talk; medians are of
         answered calls. qualified is derived: the call's status sets a lead status of category qualified.
         """
-        question = answering().CallQuestion(
+        query = answering().CallQuery(
             since=since,
             until=until,
             orders=orders,
@@ -159,8 +159,8 @@ class Tools:
 
         return await self._answer(
             ctx,
-            lambda desk, budget: answering().call_stats(
-                desk, question, group_by=group_by, budget=budget, progress=_progress(ctx, "calls counted")
+            lambda context, budget: answering().call_stats(
+                context, query, group_by=group_by, budget=budget, progress=_progress(ctx, "calls counted")
             ),
         )
 
@@ -173,7 +173,9 @@ class Tools:
         """
         return await self._answer(
             ctx,
-            lambda desk, budget: answering().list_directory(desk, kind=kind, query=query, cursor=cursor, budget=budget),
+            lambda context, budget: answering().list_directory(
+                context, kind=kind, query=query, cursor=cursor, budget=budget
+            ),
         )
 
     async def list_call_records(
@@ -191,8 +193,8 @@ class Tools:
         """
         return await self._answer(
             ctx,
-            lambda desk, budget: answering().list_call_records(
-                desk, call_id=call_id, limit=limit, cursor=cursor, summary_chars=summary_chars, budget=budget
+            lambda context, budget: answering().list_call_records(
+                context, call_id=call_id, limit=limit, cursor=cursor, summary_chars=summary_chars, budget=budget
             ),
         )
 
@@ -206,8 +208,8 @@ class Tools:
         """
         return await self._answer(
             ctx,
-            lambda desk, budget: answering().get_call_summaries(
-                desk, call_ids=call_ids, summary_chars=summary_chars, budget=budget
+            lambda context, budget: answering().get_call_summaries(
+                context, call_ids=call_ids, summary_chars=summary_chars, budget=budget
             ),
         )
 
@@ -217,11 +219,16 @@ class Tools:
         A long summary comes in windows; summary.next_start continues it.
         """
         return await self._answer(
-            ctx, lambda desk, budget: answering().get_call_record(desk, record_id=record_id, start=start, budget=budget)
+            ctx,
+            lambda context, budget: answering().get_call_record(
+                context, record_id=record_id, start=start, budget=budget
+            ),
         )
 
-    async def _answer(self, ctx: Context[Any, Any], ask: Callable[[Desk, int], Awaitable[Written]]) -> CallToolResult:
-        written = await ask(self._office.desk(), self._office.budget(client_name(ctx)))
+    async def _answer(
+        self, ctx: Context[Any, Any], build: Callable[[AppContext, int], Awaitable[Answer]]
+    ) -> CallToolResult:
+        written = await build(self._runtime.context(), self._runtime.budget(client_name(ctx)))
         # Some hosts show their model only the text, some only the structure: both say the same.
         return CallToolResult(
             content=[TextContent(type="text", text=written.text)], structured_content=written.structure

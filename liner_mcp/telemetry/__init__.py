@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from liner_mcp.telemetry.config import Choice, choose
+from liner_mcp.telemetry.config import TelemetryConfig, read_config
 
 if TYPE_CHECKING:
     from liner_mcp.telemetry.export import Telemetry as Telemetry
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def begin(environment: Mapping[str, str]) -> Telemetry | None:
+def start_telemetry(environment: Mapping[str, str]) -> Telemetry | None:
     """Set up what the environment asks for; None when that is nothing, or cannot be had."""
-    choice = choose(environment)
+    choice = read_config(environment)
     for sentence in choice.warnings:
         logger.warning("%s", sentence)
-    return _begun(choice) if choice.wanted else None
+    return _start(choice) if choice.wanted else None
 
 
-def _begun(choice: Choice) -> Telemetry | None:
+def _start(choice: TelemetryConfig) -> Telemetry | None:
     try:
-        from liner_mcp.telemetry.export import begin_export
+        from liner_mcp.telemetry.export import start_export
     except ImportError:
         logger.warning(
             "OpenTelemetry is set up in the environment but not installed: install liner-mcp[otel], or set "
@@ -36,7 +36,7 @@ def _begun(choice: Choice) -> Telemetry | None:
         )
         return None
     try:
-        return begin_export(choice)
+        return start_export(choice)
     except Exception as error:  # noqa: BLE001 - the boundary: the SDK raises what it likes for a variable it cannot use
         logger.warning(
             "OpenTelemetry could not be set up (%s): check the OTEL_ variables. Serving goes on without it.",

@@ -14,7 +14,7 @@ PROTOCOL = "http/protobuf"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TelemetryConfig:
     """The exporters of each signal, the service's name unless the environment has one, and what could not be used."""
 
     traces: tuple[str, ...] = ()
@@ -27,16 +27,16 @@ class Choice:
         return bool(self.traces or self.metrics)
 
 
-def choose(environment: Mapping[str, str]) -> Choice:
+def read_config(environment: Mapping[str, str]) -> TelemetryConfig:
     """What these variables ask for. An empty value counts as unset."""
     given = {name: text for name, value in environment.items() if (text := value.strip())}
     if given.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return Choice()
+        return TelemetryConfig()
     warnings: list[str] = []
     traces = _exporters("TRACES", given, warnings)
     metrics = _exporters("METRICS", given, warnings)
     named = "OTEL_SERVICE_NAME" in given or "service.name=" in given.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    return Choice(traces, metrics, None if named else "liner-mcp", tuple(dict.fromkeys(warnings)))
+    return TelemetryConfig(traces, metrics, None if named else "liner-mcp", tuple(dict.fromkeys(warnings)))
 
 
 def _exporters(signal: str, given: Mapping[str, str], warnings: list[str]) -> tuple[str, ...]:

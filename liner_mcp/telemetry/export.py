@@ -34,14 +34,14 @@ from opentelemetry.trace import SpanContext, Status
 
 from liner_mcp import __version__
 from liner_mcp.liner.request_metrics import Attempt
-from liner_mcp.server.audit_log import Entry
-from liner_mcp.server.log_redaction import OTHER, PROMPTS, TOOLS, method_of
-from liner_mcp.telemetry.config import Choice
+from liner_mcp.server.audit_log import AuditEntry
+from liner_mcp.server.log_redaction import OTHER, PROMPTS, TOOLS, known_method
+from liner_mcp.telemetry.config import TelemetryConfig
 from liner_mcp.telemetry.instruments import Instruments
 
 FLUSH_SECONDS = 3.0  # when stopping; a service manager waits longer, and a dead collector holds nobody up
 
-_OURS = frozenset(
+_OUR_ATTRIBUTES = frozenset(
     {
         "http.request.method",
         "http.request.resend_count",
@@ -50,12 +50,12 @@ _OURS = frozenset(
         "server.port",
         "url.template",
         "error.type",
-        "liner_mcp.shared",
-        "liner_mcp.waited_seconds",
+        "liner_mcp.deduplicated",
+        "liner_mcp.queued_seconds",
     }
 )
 # What the SDK's spans may keep, and how a value must look.
-_SDKS = {
+_SDK_ATTRIBUTES = {
     "mcp.protocol.version": re.compile(r"\d{4}-\d{2}-\d{2}"),
     "jsonrpc.request.id": re.compile(r"\d{1,9}"),
     "gen_ai.operation.name": re.compile(r"execute_tool"),
@@ -79,14 +79,14 @@ class Telemetry:
             tracers.get_tracer(_OUR_SCOPE, __version__), meters.get_meter(_OUR_SCOPE, __version__)
         )
 
-    def attempting(self, attempt: Attempt) -> AbstractContextManager[None]:
-        return self._instruments.attempting(attempt)
+    def on_attempt(self, attempt: Attempt) -> AbstractContextManager[None]:
+        return self._instruments.on_attempt(attempt)
 
-    def sent(self, attempt: Attempt) -> None:
-        self._instruments.sent(attempt)
+    def on_request_end(self, attempt: Attempt) -> None:
+        self._instruments.on_request_end(attempt)
 
-    def over(self, entry: Entry) -> None:
-        self._instruments.over(entry)
+    def on_end(self, entry: AuditEntry) -> None:
+        self._instruments.on_end(entry)
 
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
         """Send what is left, for so long at most: the SDK's own bounds are longer and not all of them hold."""
@@ -97,7 +97,7 @@ class Telemetry:
             thread.join(seconds / len(threads))
 
 
-def begin_export(choice: Choice) -> Telemetry:
+def start_export(choice: TelemetryConfig) -> Telemetry:
     """Make the providers of this process, unless whoever started it has made them already."""
     for signal in ("trace", "metric"):
         # Each attempt at a collector that is away would be a line; that a batch was lost is one, and enough.
@@ -108,10 +108,10 @@ def begin_export(choice: Choice) -> Telemetry:
     resource = Resource.create(named)
     spans = [_span_exporter(name) for name in choice.traces]
     readers = [PeriodicExportingMetricReader(_metric_exporter(name)) for name in choice.metrics]
-    return begin_with(resource, [BatchSpanProcessor(Discreet(exporter)) for exporter in spans], readers)
+    return start_with(resource, [BatchSpanProcessor(RedactingExporter(exporter)) for exporter in spans], readers)
 
 
-def begin_with(
+def start_with(
     resource: Resource, processors: Sequence[BatchSpanProcessor], readers: Sequence[MetricReader]
 ) -> Telemetry:
     owned: list[TracerProvider | MeterProvider] = []
@@ -143,14 +143,14 @@ def _metric_exporter(name: str) -> MetricExporter:
     return OTLPMetricExporter()
 
 
-class Discreet(SpanExporter):
+class RedactingExporter(SpanExporter):
     """Passes spans on to another exporter without what a client or an error's text may have put into them."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._exporter.export([discreet(span) for span in spans])
+        return self._exporter.export([redact(span) for span in spans])
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
@@ -159,15 +159,15 @@ class Discreet(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-def discreet(span: ReadableSpan) -> ReadableSpan:
+def redact(span: ReadableSpan) -> ReadableSpan:
     """The same span with no more than is known to be harmless: no error's text, no name that is not ours."""
     given = span.attributes or {}
     scope = span.instrumentation_scope
     if scope is not None and scope.name == _OUR_SCOPE:
         name = span.name
-        attributes: dict[str, Any] = {key: value for key, value in given.items() if key in _OURS}
+        attributes: dict[str, Any] = {key: value for key, value in given.items() if key in _OUR_ATTRIBUTES}
     else:
-        name, attributes = _of_the_sdk(given)
+        name, attributes = _redact_sdk_span(given)
     events = [
         Event(
             event.name,
@@ -197,10 +197,10 @@ def _without_state(context: SpanContext | None) -> SpanContext | None:
     return context and SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags)
 
 
-def _of_the_sdk(given: Any) -> tuple[str, dict[str, Any]]:
-    method = method_of(given.get("mcp.method.name"))
+def _redact_sdk_span(given: Any) -> tuple[str, dict[str, Any]]:
+    method = known_method(given.get("mcp.method.name"))
     attributes: dict[str, Any] = {"mcp.method.name": method}
-    for key, pattern in _SDKS.items():
+    for key, pattern in _SDK_ATTRIBUTES.items():
         if key in given and pattern.fullmatch(str(given[key])):
             attributes[key] = given[key]
     target = ""

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from liner_mcp.errors import CircuitOpen
 from liner_mcp.liner.request_metrics import Attempt
-from liner_mcp.server.audit_log import Entry
+from liner_mcp.server.audit_log import AuditEntry
 from liner_mcp.urls import DEFAULT_PORTS
 
 # Boundaries that the conventions advise for HTTP durations, in seconds.
@@ -38,22 +38,24 @@ class Instruments:
         )
         self._requests = meter.create_counter("liner_mcp.liner.requests", "{request}", "Requests sent to Liner")
         self._retries = meter.create_counter("liner_mcp.liner.retry", "{attempt}", "Attempts after the first")
-        self._shared = meter.create_counter(
-            "liner_mcp.liner.shared", "{attempt}", "Attempts that another caller's request answered"
+        self._deduplicated = meter.create_counter(
+            "liner_mcp.liner.deduplicated", "{attempt}", "Attempts that another caller's request answered"
         )
-        self._kept = meter.create_counter("liner_mcp.liner.kept", "{read}", "Reads answered from what was kept")
-        self._breaker = meter.create_counter(
-            "liner_mcp.liner.breaker_open", "{attempt}", "Attempts refused because Liner had failed too often"
+        self._cache_hits = meter.create_counter(
+            "liner_mcp.liner.cache_hits", "{read}", "Reads answered from what was kept"
+        )
+        self._circuit_open = meter.create_counter(
+            "liner_mcp.liner.circuit_open", "{attempt}", "Attempts refused because Liner had failed too often"
         )
         self._received = meter.create_counter("liner_mcp.liner.received", "By", "Bodies received from Liner, unpacked")
         self._calls = meter.create_counter("liner_mcp.calls", "{call}", "Tool calls and resource reads by outcome")
         self._rows = meter.create_counter("liner_mcp.answer.rows", "{row}", "Rows given in answers")
-        self._given = meter.create_counter("liner_mcp.answer.size", "By", "Text or audio given in answers")
+        self._answer_size = meter.create_counter("liner_mcp.answer.size", "By", "Text or audio given in answers")
 
     @contextmanager
-    def attempting(self, attempt: Attempt) -> Generator[None]:
+    def on_attempt(self, attempt: Attempt) -> Generator[None]:
         """One client span per attempt of each asker; one that shares another's request says so and has no status."""
-        known = {**_known(attempt.origin), "url.template": attempt.template}
+        known = {**_server_attributes(attempt.origin), "url.template": attempt.template}
         with self._tracer.start_as_current_span(
             f"GET {attempt.template}",
             kind=SpanKind.CLIENT,
@@ -68,21 +70,21 @@ class Instruments:
                 yield
             except BaseException as error:
                 if isinstance(error, CircuitOpen):
-                    self._breaker.add(1)
+                    self._circuit_open.add(1)
                 span.set_attribute("error.type", _error_type(attempt) or type(error).__name__)
                 span.set_status(StatusCode.ERROR)
                 raise
             finally:
-                span.set_attribute("liner_mcp.shared", attempt.shared)
-                if attempt.shared:
-                    self._shared.add(1)
-                if attempt.made:
-                    span.set_attribute("liner_mcp.waited_seconds", round(attempt.waited_seconds, 4))
+                span.set_attribute("liner_mcp.deduplicated", attempt.deduplicated)
+                if attempt.deduplicated:
+                    self._deduplicated.add(1)
+                if attempt.sent:
+                    span.set_attribute("liner_mcp.queued_seconds", round(attempt.queued_seconds, 4))
                 if attempt.status is not None:
                     span.set_attribute("http.response.status_code", attempt.status)
 
-    def sent(self, attempt: Attempt) -> None:
-        known: Attributes = {**_known(attempt.origin), "url.template": attempt.template}
+    def on_request_end(self, attempt: Attempt) -> None:
+        known: Attributes = {**_server_attributes(attempt.origin), "url.template": attempt.template}
         if attempt.status is not None:
             known["http.response.status_code"] = attempt.status
         error = _error_type(attempt)
@@ -92,14 +94,14 @@ class Instruments:
         self._requests.add(attempt.requests)
         self._received.add(attempt.received_bytes)
 
-    def over(self, entry: Entry) -> None:
+    def on_end(self, entry: AuditEntry) -> None:
         known = {"kind": entry.kind, "name": entry.name}
         self._calls.add(1, {**known, "outcome": entry.outcome or "failed"})
-        self._kept.add(entry.spent.kept)
+        self._cache_hits.add(entry.counts.cache_hits)
         if entry.rows is not None:
             self._rows.add(entry.rows, known)
         if entry.answer_bytes is not None:
-            self._given.add(entry.answer_bytes, known)
+            self._answer_size.add(entry.answer_bytes, known)
 
 
 def _error_type(attempt: Attempt) -> str | None:
@@ -108,7 +110,7 @@ def _error_type(attempt: Attempt) -> str | None:
 
 
 @lru_cache(maxsize=4)  # a process asks one Liner
-def _known(origin: str) -> Attributes:
+def _server_attributes(origin: str) -> Attributes:
     parts = urlsplit(origin)
     port = parts.port or DEFAULT_PORTS[parts.scheme]
     return {"http.request.method": "GET", "server.address": parts.hostname or "", "server.port": port}

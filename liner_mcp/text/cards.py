@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from liner_mcp.text.masking_steps import Steps, completed
-from liner_mcp.text.phones.digit_groups import Stretch, found_in, stretches_of
+from liner_mcp.text.phones.digit_groups import DigitSpan, find_digit_spans, find_in_spans
 
 # Spelled out, as a search for any digit of Unicode takes four times as long.
 _DIGIT = "[0-9\uff10-\uff19\u0660-\u0669\u06f0-\u06f9]"
@@ -24,7 +24,7 @@ _DATE = re.compile(r"(?<!\d)\d\d([-.])\d\d\1(?:19|20)\d\d(?!\d)|(?<!\d)(?:19|20)
 
 # How cards begin, by their length. 16: Visa, Mastercard, Mir, Maestro, JCB, Diners, UnionPay and Discover, and the
 # national cards of Uzbekistan (8600, 9860), Turkey (9792) and Belarus (9112).
-_BEGINNINGS = {
+_PREFIXES = {
     16: r"4|5[0-8]|6|220[0-4]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|35|30[0-59]|3[689]|81|8600|9860|9792|9112",
     15: r"3[47]",  # American Express
     19: r"4|220[0-4]|5[06-8]|6|35|81",
@@ -34,31 +34,31 @@ _BEGINNINGS = {
     13: r"4",  # the oldest Visa
 }
 # The likeliest length first: a card of 16 and its three-digit code behind it may pass for a card of 19.
-_LENGTHS = tuple((length, re.compile(beginning)) for length, beginning in _BEGINNINGS.items())
+_LENGTHS = tuple((length, re.compile(beginning)) for length, beginning in _PREFIXES.items())
 # Where cards are parted when they are written. Whoever dictates parts them further, or less.
-_FOURS = frozenset({4, 8, 12, 16})
-_PARTINGS = {15: (frozenset({4, 10}), _FOURS), 14: (frozenset({4, 10}), _FOURS)}
+_GROUPS_OF_FOUR = frozenset({4, 8, 12, 16})
+_GROUPINGS = {15: (frozenset({4, 10}), _GROUPS_OF_FOUR), 14: (frozenset({4, 10}), _GROUPS_OF_FOUR)}
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # the digit sum of twice the digit
 
 
 def mask_cards(text: str) -> str:
     """The text with each card as `**** 1234`. Masking a masked text changes nothing."""
-    return completed(card_steps(text, stretches_of(text)))
+    return completed(card_steps(text, find_digit_spans(text)))
 
 
-def card_steps(text: str, stretches: Sequence[Stretch]) -> Steps:
+def card_steps(text: str, stretches: Sequence[DigitSpan]) -> Steps:
     """The same in steps, for a text whose stretches of digits are known."""
     pieces: list[str] = []
     done = 0
-    for run in found_in(_RUN, text, stretches):
-        for start, end, last_four in _cards(text, *run.span()):
+    for run in find_in_spans(_RUN, text, stretches):
+        for start, end, last_four in _find_cards(text, *run.span()):
             pieces += text[done:start], f"**** {last_four}"
             done = end
         yield run.end() - run.start()
     return "".join((*pieces, text[done:])) if pieces else text
 
 
-def _cards(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+def _find_cards(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
     """Where the cards of one run stand, with the last four digits of each."""
     groups = [match.span() for match in _GROUP.finditer(text, start, end)]
     digits = "".join(str(unicodedata.decimal(digit)) for a, b in groups for digit in text[a:b])
@@ -74,8 +74,12 @@ def _cards(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
                 continue
             number = digits[offset : offset + length]
             span = groups[first][0], groups[last][1]
-            parted = frozenset(one - offset for one in ends[first:last])
-            if _is_parted_like_a_card(parted, length) and _checks(number) and _DATE.search(text, *span) is None:
+            boundaries = frozenset(one - offset for one in ends[first:last])
+            if (
+                _is_grouped_like_a_card(boundaries, length)
+                and _passes_luhn(number)
+                and _DATE.search(text, *span) is None
+            ):
                 cards.append((*span, number[-4:]))
                 first = last
                 break
@@ -83,15 +87,15 @@ def _cards(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
     return cards
 
 
-def _is_parted_like_a_card(parted: frozenset[int], length: int) -> bool:
+def _is_grouped_like_a_card(boundaries: frozenset[int], length: int) -> bool:
     """Whether the groups are those of a card, taken together or taken apart: sums and phones are parted otherwise."""
-    for usual in _PARTINGS.get(length, (_FOURS,)):
+    for usual in _GROUPINGS.get(length, (_GROUPS_OF_FOUR,)):
         expected = {one for one in usual if one < length}
-        if parted <= expected or expected <= parted:
+        if boundaries <= expected or expected <= boundaries:
             return True
     return False
 
 
-def _checks(number: str) -> bool:
+def _passes_luhn(number: str) -> bool:
     values = [int(digit) for digit in reversed(number)]
     return (sum(values[::2]) + sum(_DOUBLED[value] for value in values[1::2])) % 10 == 0

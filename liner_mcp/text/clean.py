@@ -42,7 +42,7 @@ _UNUSUAL = re.compile(
 
 
 @cache  # compiling these takes 5 ms, which a start that meets no unusual text need not pay
-def _unwanted() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+def _unwanted_patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     return re.compile(rf"\r\n|[{_LINE_BREAKS}]"), re.compile(f"[{_SPACES}]"), re.compile(f"[{_INVISIBLE}]+")
 
 
@@ -54,7 +54,7 @@ def clean(text: str) -> str:
     """
     if _UNUSUAL.search(text) is None:
         return text
-    line_break, space, invisible = _unwanted()
+    line_break, space, invisible = _unwanted_patterns()
     text = line_break.sub("\n", text)
     text = space.sub(" ", text)
     return invisible.sub("", text)

@@ -9,7 +9,7 @@ import re
 
 from liner_mcp.text.masking_steps import Steps, completed
 
-_HIDDEN = "***"
+_MASK = "***"
 
 # Of a name: letters of any script with their accents, digits, and the signs that real addresses use. No asterisk, or a
 # mask would be masked again.
@@ -63,7 +63,7 @@ def email_steps(text: str) -> Steps:
     """The same in steps."""
     # Asking whether a sign is there costs a tenth of looking for an address.
     if "@" in text or "%40" in text or "＠" in text or "﹫" in text:
-        text = yield from _hidden(text, _WRITTEN)
+        text = yield from _mask_names(text, _WRITTEN)
     lower = text.lower()
     if (
         "соба" in lower
@@ -71,25 +71,25 @@ def email_steps(text: str) -> Steps:
         or any(sign in lower for sign in _FRAMED_AT)
         or ("at" in lower and any(sign in lower for sign in _BESIDE_AT))
     ):
-        text = yield from _hidden(text, _BRACKETED)
-        text = yield from _hidden(text, _SAID)
+        text = yield from _mask_names(text, _BRACKETED)
+        text = yield from _mask_names(text, _SAID)
     return text
 
 
-def _hidden(text: str, signs: re.Pattern[str]) -> Steps:
+def _mask_names(text: str, signs: re.Pattern[str]) -> Steps:
     pieces: list[str] = []
     done = reach = 0
     for sign in signs.finditer(text):
-        start = _beginning(text, reach, sign)
+        start = _name_start(text, reach, sign)
         reach = sign.start()
         if start < reach:
-            pieces += text[done:start], _HIDDEN
+            pieces += text[done:start], _MASK
             done = reach
         yield WORK_PER_SIGN
     return "".join((*pieces, text[done:])) if pieces else text
 
 
-def _beginning(text: str, after: int, sign: re.Match[str]) -> int:
+def _name_start(text: str, after: int, sign: re.Match[str]) -> int:
     """Where the name before a sign begins, behind `after`; at the sign itself when there is none."""
     end = sign.start()
     if sign[0].startswith(" "):

@@ -11,19 +11,19 @@ from liner_mcp.text.cards import card_steps
 from liner_mcp.text.clean import clean
 from liner_mcp.text.emails import email_steps
 from liner_mcp.text.masking_steps import LETTERS_PER_DIGIT, DigitReader, Steps, completed
-from liner_mcp.text.phones.digit_groups import MOST_PARTINGS
+from liner_mcp.text.phones.digit_groups import MAX_SEPARATORS
 from liner_mcp.text.phones.phones import phone_steps
 
 MOST_CHARACTERS = 100_000  # of one text, twice the longest summary seen; no search over it takes more than a moment
-ECHO_READ = 1_000  # characters of a client's text that are masked: far more than are shown back
+MAX_INPUT_CHARACTERS = 1_000  # characters of a client's text that are masked: far more than are shown back
 # Characters dropped from the end of a masked text that was cut: what crossed the cut may be a phone or a name of which
 # no rule saw the rest. Eighteen digits with six spelled spaces between each two are the longest that a rule reads.
-_CUT_REACH = 18 * (1 + MOST_PARTINGS * len("&nbsp;"))
+_CUT_REACH = 18 * (1 + MAX_SEPARATORS * len("&nbsp;"))
 
-_LIVE_IMAGE = re.compile(r"(?<=!)(?=\[)|(?<=<)(?=img)", re.IGNORECASE)
+_IMAGE_MARKUP = re.compile(r"(?<=!)(?=\[)|(?<=<)(?=img)", re.IGNORECASE)
 
 
-def shown(text: str, *, show_phones: bool = False) -> str:
+def mask(text: str, *, show_phones: bool = False) -> str:
     """The text without whose e-mail addresses, cards and (unless `show_phones`) phones it tells.
 
     An image in Markdown or HTML is parted by a space (`! [`): it stays readable, but whoever renders the text fetches
@@ -33,16 +33,16 @@ def shown(text: str, *, show_phones: bool = False) -> str:
 
 
 def shown_steps(text: str, *, show_phones: bool = False) -> Steps:
-    """The same in steps. Of a text of more than MOST_CHARACTERS the beginning is shown, with `…` behind it."""
+    """The same in steps. Of a text of more than MAX_CHARACTERS the beginning is shown, with `…` behind it."""
     masked = yield from _masked_steps(text[:MOST_CHARACTERS], show_phones=show_phones)
     if len(text) > MOST_CHARACTERS:
         masked = _before_a_cut(masked)
-    return cut(masked, MOST_CHARACTERS)  # a mask may be longer than what it hides
+    return truncate(masked, MOST_CHARACTERS)  # a mask may be longer than what it hides
 
 
 def _masked_steps(text: str, *, show_phones: bool) -> Steps:
     if "![" in text or "<" in text:
-        text = _LIVE_IMAGE.sub(" ", text)
+        text = _IMAGE_MARKUP.sub(" ", text)
     reader = DigitReader()
     while True:
         # Addresses first: their names may hold what looks like a phone. Cards next: parts of them may, too.
@@ -60,13 +60,13 @@ def _masked_steps(text: str, *, show_phones: bool) -> Steps:
         text = masked  # a mask may free its neighbours to be read anew; each round hides something, so rounds end
 
 
-def echoed(text: str, limit: int, *, show_phones: bool = False) -> str:
+def quote_input(text: str, limit: int, *, show_phones: bool = False) -> str:
     """A text of unknown length of which only the beginning matters, such as what a client sent, to be shown back.
 
     It is cut before it is masked, so its length costs nothing; what the cut may have parted is not shown.
     """
-    masked = shown(clean(text[:ECHO_READ]), show_phones=show_phones)
-    return cut(_before_a_cut(masked) if len(text) > ECHO_READ else masked, limit)
+    masked = mask(clean(text[:MAX_INPUT_CHARACTERS]), show_phones=show_phones)
+    return truncate(_before_a_cut(masked) if len(text) > MAX_INPUT_CHARACTERS else masked, limit)
 
 
 def _before_a_cut(masked: str) -> str:
@@ -74,7 +74,7 @@ def _before_a_cut(masked: str) -> str:
     return masked[:-_CUT_REACH].rstrip() + "…"
 
 
-def cut(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     """At most `limit` characters; a shortened text ends in `…` and never parts a letter from its accent."""
     if len(text) <= limit:
         return text

@@ -7,7 +7,7 @@ cost a hundred times as much as letters, so work is counted in characters of str
 import re
 from collections.abc import Generator
 
-from liner_mcp.text.phones.digit_groups import Stretch, stretches_of
+from liner_mcp.text.phones.digit_groups import DigitSpan, find_digit_spans
 
 Steps = Generator[int, None, str]
 """Yields the work since the step before, in characters of digits; returns the masked text."""
@@ -37,14 +37,14 @@ class DigitReader:
     def __init__(self) -> None:
         self._left = MOST_DIGITS
 
-    def stretches(self, text: str) -> tuple[str, list[Stretch]]:
+    def stretches(self, text: str) -> tuple[str, list[DigitSpan]]:
         """The text and its stretches of digits; too long a stretch, and what exceeds the limit, holds `*` instead."""
-        found = stretches_of(text)
+        found = find_digit_spans(text)
         if not found:
             return text, found
         self._left -= len(text) // LETTERS_PER_DIGIT
-        read: list[Stretch] = []
-        hidden: list[Stretch] = []
+        read: list[DigitSpan] = []
+        hidden: list[DigitSpan] = []
         for start, end in found:
             length = end - start
             if length > LONGEST_STRETCH or length > self._left:
@@ -55,7 +55,7 @@ class DigitReader:
         return _without_digits(text, hidden) if hidden else text, read
 
 
-def _without_digits(text: str, stretches: list[Stretch]) -> str:
+def _without_digits(text: str, stretches: list[DigitSpan]) -> str:
     """The text with `*` for each digit of the stretches; every other character stays where it was."""
     pieces: list[str] = []
     done = 0

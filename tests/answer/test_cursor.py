@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from liner_mcp.answer.cursor import MAX_CURSOR_CHARACTERS, decode_cursor, encode_cursor
 from liner_mcp.errors import InvalidArgument
-from tests.support.token_count import tokens
+from tests.support.token_count import count_tokens
 
 TOOL = "list_call_records"
 STATE = {"call_id": 7000123, "at": 1795168800.123456, "id": 9000001}
@@ -69,7 +69,7 @@ def test_a_short_cursor_is_spelled_for_tokens_and_not_for_letters() -> None:
     plain, packed = encode_cursor(TOOL, STATE), encode_cursor(TOOL, PACKED)
     assert plain[8:] == "{'tool':'list_call_records','call_id':7000123,'at':1795168800.123456,'id':9000001}"
     assert set(packed) <= set(ALPHABET)
-    assert tokens(plain) < tokens(packed)
+    assert count_tokens(plain) < count_tokens(packed)
 
 
 def test_white_space_around_a_copied_cursor_is_forgiven() -> None:

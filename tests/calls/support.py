@@ -1,4 +1,4 @@
-"""Asking find_calls page after page, and the truth that a make-believe world holds about its calls."""
+"""Asking find_calls page after page, and the truth that a fake Liner's data holds about its calls."""
 
 from __future__ import annotations
 
@@ -10,70 +10,70 @@ from typing import Any
 
 import anyio
 
-from liner_mcp.answer.table import Written
+from liner_mcp.answer.table import Answer
 from liner_mcp.calls.find_calls import find_calls
-from liner_mcp.calls.query import CallQuestion
-from liner_mcp.context import Desk
-from liner_mcp.demo import Call, DemoLiner, World
+from liner_mcp.calls.query import CallQuery
+from liner_mcp.context import AppContext
+from liner_mcp.demo import Call, Dataset, DemoLiner
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
-from tests.support.context import ROOMY, desk_over, rows_of
+from tests.support.context import MAX_BUDGET, context_for, rows_of
 
-MANY = 2_000  # pages; a walk that is longer never ends
+MAX_PAGES = 2_000  # pages; a walk that is longer never ends
 
 
-def blank_world(now: datetime = NOW) -> World:
+def empty_dataset(now: datetime = NOW) -> Dataset:
     """A call centre that made no call yet."""
-    return World.generate(now=now, days=1, calls=0)
+    return Dataset.generate(now=now, days=1, calls=0)
 
 
 @asynccontextmanager
-async def desk_at(app: Any, now: datetime = NOW, zone: str = "Europe/Moscow") -> AsyncGenerator[Desk]:
+async def context_at(app: Any, now: datetime = NOW, zone: str = "Europe/Moscow") -> AsyncGenerator[AppContext]:
     """A desk whose clock stands still."""
-    async with desk_over(app, zone=zone) as desk:
-        yield replace(desk, now=lambda: now)
+    async with context_for(app, zone=zone) as context:
+        yield replace(context, now=lambda: now)
 
 
-async def found(
-    desk: Desk,
+async def find(
+    context: AppContext,
     *,
     limit: int = 50,
     cursor: str | None = None,
     include: tuple[str, ...] = (),
-    budget: int = ROOMY,
-    **asked: Any,
-) -> Written:
-    return await find_calls(desk, CallQuestion(**asked), include=include, limit=limit, cursor=cursor, budget=budget)
+    budget: int = MAX_BUDGET,
+    **arguments: Any,
+) -> Answer:
+    return await find_calls(context, CallQuery(**arguments), include=include, limit=limit, cursor=cursor, budget=budget)
 
 
-async def pages(
-    desk: Desk,
+async def find_all_pages(
+    context: AppContext,
     *,
     limit: int = 50,
-    budget: int = ROOMY,
+    budget: int = MAX_BUDGET,
     between: Callable[[], Awaitable[None]] | None = None,
-    **asked: Any,
-) -> list[Written]:
+    **arguments: Any,
+) -> list[Answer]:
     """Every page of an answer; all but the first are asked by the cursor alone."""
-    answers = [await found(desk, limit=limit, budget=budget, **asked)]
+    answers = [await find(context, limit=limit, budget=budget, **arguments)]
     while cursor := answers[-1].structure["page"].get("next_cursor"):
-        assert len(answers) < MANY
+        assert len(answers) < MAX_PAGES
         if between is not None:
             await between()
-        answers.append(await found(desk, limit=limit, budget=budget, cursor=cursor))
+        answers.append(await find(context, limit=limit, budget=budget, cursor=cursor))
     return answers
 
 
-def ids_of(answers: Written | Sequence[Written]) -> list[int]:
-    answers = [answers] if isinstance(answers, Written) else answers
+def ids_of(answers: Answer | Sequence[Answer]) -> list[int]:
+    answers = [answers] if isinstance(answers, Answer) else answers
     return [row["call_id"] for answer in answers for row in rows_of(answer)]
 
 
-def page_of(answer: Written) -> dict[str, Any]:
+def page_of(answer: Answer) -> dict[str, Any]:
     return answer.structure["page"]
 
 
-def notes_of(answer: Written) -> str:
+def notes_of(answer: Answer) -> str:
     return " ".join(answer.structure.get("notes", []))
 
 
@@ -81,32 +81,32 @@ def newest_first(calls: Iterable[Call]) -> list[int]:
     return [call.id for call in sorted(calls, key=lambda call: (call.created_at, call.id), reverse=True)]
 
 
-def truth(
-    world: World, since: datetime, until: datetime = NOW, test: Callable[[Call], bool] = lambda _: True
+def expected_ids(
+    dataset: Dataset, since: datetime, until: datetime = NOW, test: Callable[[Call], bool] = lambda _: True
 ) -> list[int]:
     """What a window holds, half-open, newest first."""
-    return newest_first(call for call in world.calls.values() if since <= call.created_at < until and test(call))
+    return newest_first(call for call in dataset.calls.values() if since <= call.created_at < until and test(call))
 
 
-def lists_asked(demo: FakeLiner) -> int:
+def count_list_requests(demo: FakeLiner) -> int:
     """How often lists of calls were asked for."""
     return sum(target.startswith("/v2/call/?") for target in demo.requests)
 
 
-class Gate:
-    """A make-believe Liner that does not answer what `holds` says, while it is closed."""
+class PartlyBlockingLiner:
+    """A fake Liner that does not answer what `is_blocked` says, while it is closed."""
 
-    def __init__(self, demo: DemoLiner, holds: Callable[[str], bool]) -> None:
-        self.demo, self.holds, self.closed = demo, holds, True
+    def __init__(self, demo: DemoLiner, is_blocked: Callable[[str], bool]) -> None:
+        self.demo, self.is_blocked, self.blocking = demo, is_blocked, True
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if self.closed and self.holds(f"{scope['path']}?{scope['query_string'].decode()}"):
+        if self.blocking and self.is_blocked(f"{scope['path']}?{scope['query_string'].decode()}"):
             await anyio.Event().wait()
         await self.demo(scope, receive, send)
 
 
-class Deaf:
-    """A make-believe Liner that ignores some parameters of a query."""
+class ParameterIgnoringLiner:
+    """A fake Liner that ignores some parameters of a query."""
 
     def __init__(self, demo: DemoLiner, *ignored: str) -> None:
         self.demo, self.ignored = demo, ignored

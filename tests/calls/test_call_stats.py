@@ -11,27 +11,27 @@ from zoneinfo import ZoneInfo
 import anyio
 import pytest
 
-from liner_mcp.answer.table import Written
+from liner_mcp.answer.table import Answer
 from liner_mcp.calls import parallel_reader
 from liner_mcp.calls.call_stats import call_stats
 from liner_mcp.calls.columns import GROUPINGS
-from liner_mcp.calls.query import CallQuestion
-from liner_mcp.context import Desk
-from liner_mcp.demo import Call, DemoLiner, World
-from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerUnavailable
-from tests.calls.support import Gate, blank_world, desk_at, notes_of, page_of
+from liner_mcp.calls.query import CallQuery
+from liner_mcp.context import AppContext
+from liner_mcp.demo import Call, Dataset, DemoLiner
+from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
+from tests.calls.support import PartlyBlockingLiner, context_at, empty_dataset, notes_of, page_of
 from tests.conftest import NOW
-from tests.support.context import ORDERS, ROOMY, STATUSES, Spoilt, rows_of
+from tests.support.context import MAX_BUDGET, ORDERS, STATUSES, AlteredLiner, rows_of
 from tests.support.expected_stats import (
     METRICS,
     Progress,
-    agentless_hangups_unknown,
-    counted,
+    calls_between,
+    expected_groups,
+    expected_metrics,
     grouped_by,
     groups_of,
-    metrics,
-    summed,
-    within,
+    sum_metrics,
+    without_agentless_hangups,
 )
 
 pytestmark = pytest.mark.anyio
@@ -44,35 +44,35 @@ COLUMNS = {"agent": "agent_id", "order": "order_id"}
 
 
 @pytest.fixture(autouse=True)
-def eight_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shared world in slices of five days, whatever size is the fastest just now."""
-    monkeypatch.setattr(parallel_reader, "WHOLE_SLICE_CALLS", 500)
+    monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 500)
 
 
 async def asked(
-    desk: Desk,
+    context: AppContext,
     *group_by: str,
     since: str | None = "-10d",
-    budget: int = ROOMY,
+    budget: int = MAX_BUDGET,
     progress: Progress | None = None,
     **question: Any,
-) -> Written:
+) -> Answer:
     question = {"since": since, **question}
     return await call_stats(
-        desk, CallQuestion(**question), group_by=group_by or ("agent",), budget=budget, progress=progress
+        context, CallQuery(**question), group_by=group_by or ("agent",), budget=budget, progress=progress
     )
 
 
-def told(answer: Written, *group_by: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+def told(answer: Answer, *group_by: str) -> dict[tuple[Any, ...], dict[str, Any]]:
     return groups_of(rows_of(answer), *(COLUMNS.get(name, name) for name in group_by or ("agent",)))
 
 
-def totals_of(answer: Written) -> dict[str, Any]:
+def totals_of(answer: Answer) -> dict[str, Any]:
     return answer.structure["totals"]
 
 
 def expected(
-    world: World,
+    dataset: Dataset,
     *group_by: str,
     since: datetime = START,
     until: datetime = NOW,
@@ -80,13 +80,13 @@ def expected(
     zone: str = "Europe/Moscow",
 ) -> dict[tuple[Any, ...], dict[str, Any]]:
     group_by = group_by or ("agent",)
-    calls = filter(test, within(world, since, until))
-    groups = counted(world, calls, grouped_by(*group_by, zone=ZoneInfo(zone)))
-    return agentless_hangups_unknown(groups, group_by.index("agent")) if "agent" in group_by else groups
+    calls = filter(test, calls_between(dataset, since, until))
+    groups = expected_groups(dataset, calls, grouped_by(*group_by, zone=ZoneInfo(zone)))
+    return without_agentless_hangups(groups, group_by.index("agent")) if "agent" in group_by else groups
 
 
-def transferred(world: World) -> Callable[[Call], bool]:
-    return lambda call: any(record.is_transfer for record in world.records_of(call.id))
+def transferred(dataset: Dataset) -> Callable[[Call], bool]:
+    return lambda call: any(record.is_transfer for record in dataset.records_of(call.id))
 
 
 def ends_by(target: str, moment: datetime) -> bool:
@@ -101,15 +101,15 @@ def older(target: str) -> bool:
     return ends_by(target, NOW - 15 * DAY)
 
 
-class Failing:
-    """A make-believe Liner that answers HTTP 500 where it `fails`, while it is `failing`."""
+class FailingLiner:
+    """A fake Liner that answers HTTP 500 where it `fails`, while it is `failing`."""
 
     def __init__(self, demo: DemoLiner, fails: Callable[[str], bool]) -> None:
         self.demo, self.fails, self.failing = demo, fails, True
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         failing = self.failing and self.fails(f"{scope['path']}?{scope['query_string'].decode()}")
-        await (Spoilt(self.demo, refused={CALLS: 500}) if failing else self.demo)(scope, receive, send)
+        await (AlteredLiner(self.demo, status_by_pattern={CALLS: 500}) if failing else self.demo)(scope, receive, send)
 
 
 # What is counted ------------------------------------------------------------------------------------------------------
@@ -120,26 +120,26 @@ class Failing:
     [*[(grouping,) for grouping in GROUPINGS], ("agent", "day"), ("order", "status"), ("weekday", "hour")],
     ids="-".join,
 )
-async def test_groups_are_those_of_the_world(world: World, group_by: tuple[str, ...]) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await asked(desk, *group_by)
-    assert told(answer, *group_by) == expected(world, *group_by)
+async def test_groups_are_those_of_the_dataset(dataset: Dataset, group_by: tuple[str, ...]) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await asked(context, *group_by)
+    assert told(answer, *group_by) == expected(dataset, *group_by)
     assert page_of(answer) == {"returned": len(answer.structure["rows"]), "complete": True}
-    everything = metrics(world, within(world, START, NOW))
+    everything = expected_metrics(dataset, calls_between(dataset, START, NOW))
     assert totals_of(answer) == {name: everything[name] for name in METRICS if "median" not in name}
 
 
-async def test_columns_are_the_groupings_in_the_order_asked_then_the_metrics(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
+async def test_columns_are_the_groupings_in_the_order_asked_then_the_metrics(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
         for first, second in (("agent", "hour"), ("hour", "agent"), ("status", "order")):
-            answer = await asked(desk, first, second)
+            answer = await asked(context, first, second)
             keys = [COLUMNS.get(name, name) for name in (first, second)]
             assert answer.structure["columns"] == [*keys, *METRICS]
 
 
-async def test_rows_stand_by_calls_and_the_answer_says_so(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await asked(desk, "agent", "day")
+async def test_rows_stand_by_calls_and_the_answer_says_so(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await asked(context, "agent", "day")
     calls = [row["calls"] for row in rows_of(answer)]
     assert calls == sorted(calls, reverse=True)
     assert answer.structure["sorted_by"] == "calls"
@@ -157,46 +157,46 @@ FILTERED: list[tuple[dict[str, Any], Callable[[Call], bool]]] = [
 
 @pytest.mark.parametrize(("question", "test"), FILTERED)
 async def test_filters_are_those_of_find_calls(
-    world: World, question: dict[str, Any], test: Callable[[Call], bool]
+    dataset: Dataset, question: dict[str, Any], test: Callable[[Call], bool]
 ) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await asked(desk, **question)
-    assert told(answer) == expected(world, test=test)
-    assert totals_of(answer)["calls"] == len([call for call in within(world, START, NOW) if test(call)]) > 0
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await asked(context, **question)
+    assert told(answer) == expected(dataset, test=test)
+    assert totals_of(answer)["calls"] == len([call for call in calls_between(dataset, START, NOW) if test(call)]) > 0
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-async def test_transfers_are_told_by_their_records(world: World, wanted: bool) -> None:
-    is_transferred = transferred(world)
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await asked(desk, "order", since="-5d", transferred=wanted)
+async def test_transfers_are_told_by_their_records(dataset: Dataset, wanted: bool) -> None:
+    is_transferred = transferred(dataset)
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await asked(context, "order", since="-5d", transferred=wanted)
     since = NOW - 5 * DAY
     assert told(answer, "order") == expected(
-        world, "order", since=since, test=lambda call: is_transferred(call) is wanted
+        dataset, "order", since=since, test=lambda call: is_transferred(call) is wanted
     )
     assert page_of(answer)["local_filters"] == ["transferred"]
 
 
-async def test_transfers_among_calls_of_which_liner_does_not_say_whether_they_have_records(world: World) -> None:
+async def test_transfers_among_calls_of_which_liner_does_not_say_whether_they_have_records(dataset: Dataset) -> None:
     def forgetful(data: Any) -> Any:
         return {**data, "list": [{**item, "hasRecords": None} for item in data["list"]]}
 
-    async with desk_at(Spoilt(DemoLiner(world), changed={CALLS: forgetful})) as desk:
-        answer = await asked(desk, since="-2d", transferred=True)
-    calls = [call for call in within(world, NOW - 2 * DAY, NOW) if transferred(world)(call)]
+    async with context_at(AlteredLiner(DemoLiner(dataset), change_by_pattern={CALLS: forgetful})) as context:
+        answer = await asked(context, since="-2d", transferred=True)
+    calls = [call for call in calls_between(dataset, NOW - 2 * DAY, NOW) if transferred(dataset)(call)]
     assert totals_of(answer)["calls"] == len(calls) > 0
 
 
 async def test_unknown_statuses_and_missing_orders_have_groups() -> None:
-    world = blank_world()
-    world.add_call(created_at=NOW - HOUR, status_code="unheard_of")
-    world.add_call(created_at=NOW - HOUR)
+    dataset = empty_dataset()
+    dataset.add_call(created_at=NOW - HOUR, status_code="unheard_of")
+    dataset.add_call(created_at=NOW - HOUR)
 
     def orderless(data: Any) -> Any:
         return {**data, "list": [{**item, "orderId": None} for item in data["list"]]}
 
-    async with desk_at(Spoilt(DemoLiner(world), changed={CALLS: orderless})) as desk:
-        answer = await asked(desk, "order", "status", since="today")
+    async with context_at(AlteredLiner(DemoLiner(dataset), change_by_pattern={CALLS: orderless})) as context:
+        answer = await asked(context, "order", "status", since="today")
     assert {(row["order_id"], row["status"], row["calls"]) for row in rows_of(answer)} == {
         (None, "unheard_of", 1),
         (None, "conversation_completed", 1),
@@ -204,9 +204,9 @@ async def test_unknown_statuses_and_missing_orders_have_groups() -> None:
     assert answer.structure["names"]["statuses"] == {"conversation_completed": "Разговор завершён"}
 
 
-async def test_where_there_is_no_agent_hang_ups_are_null_and_the_name_says_no_agent(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await asked(desk)
+async def test_where_there_is_no_agent_hang_ups_are_null_and_the_name_says_no_agent(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await asked(context)
     (row,) = [row for row in rows_of(answer) if row["agent_id"] is None]
     assert row["agent_hangups"] is None
     assert row["qualified"] > 0
@@ -215,9 +215,9 @@ async def test_where_there_is_no_agent_hang_ups_are_null_and_the_name_says_no_ag
 
 
 async def test_all_calls_unanswered() -> None:
-    world = blank_world()
+    dataset = empty_dataset()
     for minutes in range(5):
-        world.add_call(
+        dataset.add_call(
             created_at=NOW - HOUR - timedelta(minutes=minutes),
             agent=None,
             talk_time_duration_seconds=0,
@@ -225,54 +225,54 @@ async def test_all_calls_unanswered() -> None:
             finish_initiator=None,
             status_code="no_answer",
         )
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await asked(desk, since="today")
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await asked(context, since="today")
     assert [list(row.values()) for row in rows_of(answer)] == [[None, 5, 0, 0, 0, None, None, None, 0]]
     assert totals_of(answer)["answered"] == 0
     assert "notes" not in answer.structure
 
 
-async def test_an_agent_of_whom_there_is_no_call_is_named_in_an_empty_answer(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await asked(desk, "order", since="yesterday", agents=("Наталья Зайцева",))
+async def test_an_agent_of_whom_there_is_no_call_is_named_in_an_empty_answer(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await asked(context, "order", since="yesterday", agents=("Наталья Зайцева",))
     assert answer.structure["asked"] == {"agents": [113]}
     assert answer.structure["names"] == {"agents": {"113": "Наталья Зайцева"}}
     assert (rows_of(answer), totals_of(answer)["calls"]) == ([], 0)
     assert notes_of(answer) == "No call of this window passes the filters; try an earlier since, or fewer filters."
 
 
-async def test_names_of_what_was_asked_stand_beside_names_of_groups(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await asked(desk, "status", since="yesterday", orders=("sunrise",))
+async def test_names_of_what_was_asked_stand_beside_names_of_groups(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await asked(context, "status", since="yesterday", orders=("sunrise",))
     assert answer.structure["asked"] == {"orders": [201]}
     assert answer.structure["names"]["orders"] == {"201": "Sunrise Park"}
     assert "agents" not in answer.structure["names"]
 
 
-async def test_the_default_window_is_told_as_a_guess(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await asked(desk, since=None)
-    assert told(answer) == expected(world, since=NOW - 7 * DAY)
+async def test_the_default_window_is_told_as_a_guess(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await asked(context, since=None)
+    assert told(answer) == expected(dataset, since=NOW - 7 * DAY)
     assert notes_of(answer) == "No since was given, so these are the 7 days up to the end of window."
 
 
 @pytest.mark.parametrize("group_by", [("agent", "agent"), ("agent", "order", "day"), ()])
-async def test_one_or_two_different_groupings_are_wanted(world: World, group_by: Sequence[str]) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
+async def test_one_or_two_different_groupings_are_wanted(dataset: Dataset, group_by: Sequence[str]) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
         with pytest.raises(InvalidArgument, match=r"^group_by: give one or two different groupings, for example"):
-            await call_stats(desk, CallQuestion(), group_by=group_by, budget=ROOMY)
+            await call_stats(context, CallQuery(), group_by=group_by, budget=MAX_BUDGET)
 
 
 # Clocks that jump -----------------------------------------------------------------------------------------------------
 
 
 async def test_the_day_on_which_the_clock_goes_back_has_twenty_five_hours() -> None:
-    world = blank_world(now=datetime(2026, 10, 27, tzinfo=UTC))
+    dataset = empty_dataset(now=datetime(2026, 10, 27, tzinfo=UTC))
     for hour in range(-2, 28):  # from 23:00 of Saturday to 03:00 of Monday, by London's clock
-        world.add_call(created_at=datetime(2026, 10, 25, tzinfo=UTC) + timedelta(hours=hour, minutes=30))
-    async with desk_at(DemoLiner(world), now=world.now, zone="Europe/London") as desk:
-        by_hour = await asked(desk, "hour", since="2026-10-25", until="2026-10-25")
-        by_day = await asked(desk, "day", since="2026-10-01")
+        dataset.add_call(created_at=datetime(2026, 10, 25, tzinfo=UTC) + timedelta(hours=hour, minutes=30))
+    async with context_at(DemoLiner(dataset), now=dataset.now, zone="Europe/London") as context:
+        by_hour = await asked(context, "hour", since="2026-10-25", until="2026-10-25")
+        by_day = await asked(context, "day", since="2026-10-01")
     assert totals_of(by_hour)["calls"] == 25
     assert [(row["hour"], row["calls"]) for row in rows_of(by_hour)][:2] == [("01", 2), ("00", 1)]
     assert {row["day"]: row["calls"] for row in rows_of(by_day)} == {
@@ -284,11 +284,11 @@ async def test_the_day_on_which_the_clock_goes_back_has_twenty_five_hours() -> N
 
 
 async def test_the_day_on_which_the_clock_goes_forward_has_twenty_three_hours() -> None:
-    world = blank_world(now=datetime(2026, 3, 31, tzinfo=UTC))
+    dataset = empty_dataset(now=datetime(2026, 3, 31, tzinfo=UTC))
     for hour in range(30):
-        world.add_call(created_at=datetime(2026, 3, 29, tzinfo=UTC) + timedelta(hours=hour, minutes=30))
-    async with desk_at(DemoLiner(world), now=world.now, zone="Europe/London") as desk:
-        answer = await asked(desk, "hour", since="2026-03-29", until="2026-03-29")
+        dataset.add_call(created_at=datetime(2026, 3, 29, tzinfo=UTC) + timedelta(hours=hour, minutes=30))
+    async with context_at(DemoLiner(dataset), now=dataset.now, zone="Europe/London") as context:
+        answer = await asked(context, "hour", since="2026-03-29", until="2026-03-29")
     assert {row["hour"] for row in rows_of(answer)} == {f"{hour:02d}" for hour in range(24) if hour != 1}
     assert totals_of(answer)["calls"] == 23
 
@@ -297,20 +297,20 @@ async def test_the_day_on_which_the_clock_goes_forward_has_twenty_three_hours() 
 
 
 @pytest.mark.parametrize("budget", [2_000, 9_500, 24_000])
-async def test_groups_that_do_not_fit_are_summed(world: World, budget: int) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        full = await asked(desk, "agent", "day", since="-40d", budget=10**6)
-        cut = await asked(desk, "agent", "day", since="-40d", budget=budget)
+async def test_groups_that_do_not_fit_are_summed(dataset: Dataset, budget: int) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        full = await asked(context, "agent", "day", since="-40d", budget=10**6)
+        cut = await asked(context, "agent", "day", since="-40d", budget=budget)
     assert cut.size <= budget
     every, shown = rows_of(full), rows_of(cut)
     assert len(every) > 420
     assert shown == every[: len(shown)]
     totals = totals_of(cut)
     others = totals.pop("other_groups", {"groups": 0})
-    assert totals == totals_of(full) == summed(every)
+    assert totals == totals_of(full) == sum_metrics(every)
     assert others.pop("groups") == len(every) - len(shown)
     if others:
-        assert summed([*shown, others]) == totals
+        assert sum_metrics([*shown, others]) == totals
         assert page_of(cut)["complete"] is False
         assert notes_of(cut) == f"{len(every) - len(shown)} smaller groups did not fit; totals.other_groups sums them."
     assert bool(others) is (budget < full.size)
@@ -321,63 +321,65 @@ async def test_groups_that_do_not_fit_are_summed(world: World, budget: int) -> N
 
 
 @pytest.mark.parametrize("dictionary", [STATUSES, "/v2/lead-status"])
-async def test_qualified_is_unknown_when_a_dictionary_fails(world: World, dictionary: str) -> None:
-    async with desk_at(Spoilt(DemoLiner(world), refused={f"^{dictionary}": 500})) as desk:
-        answer = await asked(desk)
+async def test_qualified_is_unknown_when_a_dictionary_fails(dataset: Dataset, dictionary: str) -> None:
+    async with context_at(AlteredLiner(DemoLiner(dataset), status_by_pattern={f"^{dictionary}": 500})) as context:
+        answer = await asked(context)
     assert {row["qualified"] for row in rows_of(answer)} == {None}
     assert totals_of(answer)["qualified"] is None
     assert {key: group["calls"] for key, group in told(answer).items()} == {
-        key: group["calls"] for key, group in expected(world).items()
+        key: group["calls"] for key, group in expected(dataset).items()
     }
     note = "Which statuses qualify a lead could not be read from Liner, so qualified is unknown."
     assert answer.structure["notes"][0] == note
 
 
-async def test_qualified_is_unknown_when_no_status_leads_to_a_verdict(world: World) -> None:
+async def test_qualified_is_unknown_when_no_status_leads_to_a_verdict(dataset: Dataset) -> None:
     def unjudged(data: Any) -> Any:
         return [{**item, "category": None} for item in data]
 
-    async with desk_at(Spoilt(DemoLiner(world), changed={"^/v2/lead-status": unjudged})) as desk:
-        answer = await asked(desk, since="yesterday")
+    async with context_at(
+        AlteredLiner(DemoLiner(dataset), change_by_pattern={"^/v2/lead-status": unjudged})
+    ) as context:
+        answer = await asked(context, since="yesterday")
     assert totals_of(answer)["qualified"] is None
     assert "qualified is unknown" in notes_of(answer)
 
 
-async def test_without_the_orders_there_is_no_answer(world: World) -> None:
-    async with desk_at(Spoilt(DemoLiner(world), refused={f"^{ORDERS}": 500})) as desk:
+async def test_without_the_orders_there_is_no_answer(dataset: Dataset) -> None:
+    async with context_at(AlteredLiner(DemoLiner(dataset), status_by_pattern={f"^{ORDERS}": 500})) as context:
         with pytest.raises(LinerUnavailable):
-            await asked(desk)
-        assert totals_of(await asked(desk, orders=(201,)))["calls"] > 0
+            await asked(context)
+        assert totals_of(await asked(context, orders=(201,)))["calls"] > 0
 
 
 # Cut short ------------------------------------------------------------------------------------------------------------
 
 
-def both_parts_make_the_whole(world: World, first: Written, rest: Written) -> None:
+def assert_parts_add_up(dataset: Dataset, first: Answer, rest: Answer) -> None:
     since, until = (datetime.fromisoformat(page_of(first)["covered"][end]) for end in ("since", "until"))
     assert until == NOW
     assert NOW - 15 * DAY <= since < NOW
-    assert told(first) == expected(world, since=since)
-    assert told(rest) == expected(world, since=LONG_AGO, until=since)
-    assert summed([totals_of(first), totals_of(rest)]) == summed(expected(world, since=LONG_AGO).values())
+    assert told(first) == expected(dataset, since=since)
+    assert told(rest) == expected(dataset, since=LONG_AGO, until=since)
+    assert sum_metrics([totals_of(first), totals_of(rest)]) == sum_metrics(expected(dataset, since=LONG_AGO).values())
 
 
-async def rest_of(desk: Desk, first: Written) -> Written:
+async def rest_of(context: AppContext, first: Answer) -> Answer:
     """What its note says to ask next."""
     span = dict(re.findall(r"(since|until)=([^ ,]+)", notes_of(first)))
-    return await asked(desk, since=span["since"], until=span["until"])
+    return await asked(context, since=span["since"], until=span["until"])
 
 
-async def test_a_deadline_gives_what_was_counted_and_how_to_count_the_rest(world: World) -> None:
-    gate = Gate(DemoLiner(world), older)
-    async with desk_at(gate) as desk:
-        await desk.directory.names("agents", "orders", "statuses")
+async def test_a_deadline_gives_what_was_counted_and_how_to_count_the_rest(dataset: Dataset) -> None:
+    blocking = PartlyBlockingLiner(DemoLiner(dataset), older)
+    async with context_at(blocking) as context:
+        await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.4):
-            first = await asked(desk, since="-40d")
-        gate.closed = False
-        rest = await rest_of(desk, first)
-    both_parts_make_the_whole(world, first, rest)
-    assert (page_of(first)["complete"], page_of(first)["liner_total"]) == (False, len(world.calls))
+            first = await asked(context, since="-40d")
+        blocking.blocking = False
+        rest = await rest_of(context, first)
+    assert_parts_add_up(dataset, first, rest)
+    assert (page_of(first)["complete"], page_of(first)["liner_total"]) == (False, len(dataset.calls))
     reached = page_of(first)["covered"]["since"]
     assert notes_of(first).endswith(
         f"Counted is page.covered only; since=2026-10-11T18:00+03:00, until={reached} gives the rest. "
@@ -385,38 +387,40 @@ async def test_a_deadline_gives_what_was_counted_and_how_to_count_the_rest(world
     )
 
 
-async def test_a_slice_that_fails_gives_what_was_counted_and_how_to_count_the_rest(world: World) -> None:
-    past = Failing(DemoLiner(world), older)
-    async with desk_at(past) as desk:
-        first = await asked(desk, since="-40d")
+async def test_a_slice_that_fails_gives_what_was_counted_and_how_to_count_the_rest(dataset: Dataset) -> None:
+    past = FailingLiner(DemoLiner(dataset), older)
+    async with context_at(past) as context:
+        first = await asked(context, since="-40d")
         past.failing = False
-        rest = await rest_of(desk, first)
-    both_parts_make_the_whole(world, first, rest)
+        rest = await rest_of(context, first)
+    assert_parts_add_up(dataset, first, rest)
     assert notes_of(first).startswith("Liner failed to answer (HTTP 500). ")
     assert page_of(first)["covered"]["since"] == "2026-11-05T18:00+03:00"
 
 
 async def test_the_rest_of_a_guessed_window_begins_where_the_guess_did() -> None:
     """`until` alone would guess another week, and the parts would add up to something else."""
-    world = World.generate(now=NOW, days=10, calls=2_000)
-    weekend = Failing(DemoLiner(world), lambda target: ends_by(target, NOW - 3 * DAY))
-    async with desk_at(weekend) as desk:
-        first = await asked(desk, since=None)
+    dataset = Dataset.generate(now=NOW, days=10, calls=2_000)
+    weekend = FailingLiner(DemoLiner(dataset), lambda target: ends_by(target, NOW - 3 * DAY))
+    async with context_at(weekend) as context:
+        first = await asked(context, since=None)
         weekend.failing = False
-        rest = await rest_of(desk, first)
+        rest = await rest_of(context, first)
     assert page_of(first)["complete"] is False
-    assert summed([totals_of(first), totals_of(rest)]) == summed(expected(world, since=NOW - 7 * DAY).values())
+    assert sum_metrics([totals_of(first), totals_of(rest)]) == sum_metrics(
+        expected(dataset, since=NOW - 7 * DAY).values()
+    )
 
 
-async def test_a_part_without_calls_does_not_say_that_the_window_has_none(world: World) -> None:
-    async with desk_at(Failing(DemoLiner(world), older)) as desk:
-        answer = await asked(desk, since="-40d", min_talk_seconds=100_000)
+async def test_a_part_without_calls_does_not_say_that_the_window_has_none(dataset: Dataset) -> None:
+    async with context_at(FailingLiner(DemoLiner(dataset), older)) as context:
+        answer = await asked(context, since="-40d", min_talk_seconds=100_000)
     assert rows_of(answer) == []
     assert "No call of this window" not in notes_of(answer)
     assert "liner_total" not in page_of(answer), "Liner did not count by this filter"
 
 
-async def test_when_nothing_was_counted_the_reason_is_the_answer(world: World) -> None:
+async def test_when_nothing_was_counted_the_reason_is_the_answer(dataset: Dataset) -> None:
     """An answer over an empty span would send whoever reads it round in circles."""
     lists = 0
 
@@ -425,12 +429,12 @@ async def test_when_nothing_was_counted_the_reason_is_the_answer(world: World) -
         lists += target.startswith("/v2/call/?")
         return target.startswith("/v2/call/?") and lists > 1
 
-    async with desk_at(Failing(DemoLiner(world), all_but_the_count)) as desk:
+    async with context_at(FailingLiner(DemoLiner(dataset), all_but_the_count)) as context:
         with pytest.raises(LinerUnavailable):
-            await asked(desk, since="-40d")
+            await asked(context, since="-40d")
 
 
-async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_request(world: World) -> None:
+async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_request(dataset: Dataset) -> None:
     """Requests for 300 calls must give an answer about most of 300 calls, and not eight halves of one."""
     records = 0
 
@@ -439,30 +443,30 @@ async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_r
         records += "callId=" in target
         return records > 300
 
-    gate = Gate(DemoLiner(world), spent)
-    async with desk_at(gate) as desk:
-        await desk.directory.names("agents", "orders", "statuses")
+    blocking = PartlyBlockingLiner(DemoLiner(dataset), spent)
+    async with context_at(blocking) as context:
+        await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.5):
-            answer = await asked(desk, since="-40d", transferred=True)
+            answer = await asked(context, since="-40d", transferred=True)
     since = datetime.fromisoformat(page_of(answer)["covered"]["since"])
-    examined = [call for call in within(world, since, NOW) if call.has_records]
+    examined = [call for call in calls_between(dataset, since, NOW) if call.has_records]
     assert min(records, 300) / 2 < len(examined) <= 300
-    assert told(answer) == expected(world, since=since, test=transferred(world))
+    assert told(answer) == expected(dataset, since=since, test=transferred(dataset))
 
 
-async def test_a_deadline_before_all_records_of_a_small_window_are_read_is_told(world: World) -> None:
-    async with desk_at(Gate(DemoLiner(world), lambda target: "callId=" in target)) as desk:
-        await desk.directory.names("agents", "orders", "statuses")
-        with pytest.raises(DeadlinePassed, match=r"for less at once|ask for a shorter window"), anyio.fail_after(1.0):
-            await asked(desk, since="today", transferred=True)
+async def test_a_deadline_before_all_records_of_a_small_window_are_read_is_told(dataset: Dataset) -> None:
+    async with context_at(PartlyBlockingLiner(DemoLiner(dataset), lambda target: "callId=" in target)) as context:
+        await context.directory.names("agents", "orders", "statuses")
+        with pytest.raises(DeadlineExceeded, match=r"for less at once|ask for a shorter window"), anyio.fail_after(1.0):
+            await asked(context, since="today", transferred=True)
 
 
-async def test_a_count_that_liner_never_lists_is_told(world: World) -> None:
+async def test_a_count_that_liner_never_lists_is_told(dataset: Dataset) -> None:
     def more(data: Any) -> Any:
         return {**data, "total": data["total"] + 3}
 
-    async with desk_at(Spoilt(DemoLiner(world), changed={CALLS: more})) as desk:
-        answer = await asked(desk, since="yesterday")
+    async with context_at(AlteredLiner(DemoLiner(dataset), change_by_pattern={CALLS: more})) as context:
+        answer = await asked(context, since="yesterday")
     assert page_of(answer)["complete"] is False
     assert page_of(answer)["liner_total"] == totals_of(answer)["calls"] + 3
     assert notes_of(answer) == "Liner counts more calls in this window than it lists; some may be missing here."
@@ -471,14 +475,14 @@ async def test_a_count_that_liner_never_lists_is_told(world: World) -> None:
 # Progress -------------------------------------------------------------------------------------------------------------
 
 
-async def test_progress_counts_calls_read_and_reaches_their_number(world: World) -> None:
+async def test_progress_counts_calls_read_and_reaches_their_number(dataset: Dataset) -> None:
     steps: list[tuple[int, int | None]] = []
 
     async def told_of(done: int, total: int | None) -> None:
         steps.append((done, total))
 
-    async with desk_at(DemoLiner(world)) as desk:
-        await asked(desk, since="-40d", progress=told_of)
+    async with context_at(DemoLiner(dataset)) as context:
+        await asked(context, since="-40d", progress=told_of)
     assert len(steps) == 8
     assert [done for done, _ in steps] == sorted({done for done, _ in steps})
-    assert steps[-1] == (len(world.calls), len(world.calls))
+    assert steps[-1] == (len(dataset.calls), len(dataset.calls))

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from liner_mcp.calls import counting
 from liner_mcp.calls.columns import GROUPINGS
-from liner_mcp.calls.time_window import Zone
 from liner_mcp.liner.models import Call
+from liner_mcp.timezone import Zone
 
-MOSCOW, LONDON = Zone.of("Europe/Moscow"), Zone.of("Europe/London")
+MOSCOW, LONDON = Zone.resolve("Europe/Moscow"), Zone.resolve("Europe/London")
 QUALIFYING = frozenset({"qualified", "transferred_to_sales"})
 MOMENT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
 
@@ -45,7 +45,7 @@ def told(calls: list[Call], *group_by: str, knows_verdicts: bool = True) -> list
     """Rows with the names of their columns."""
     group_by = group_by or ("agent",)
     names = (*(counting.KEY_COLUMNS[name] for name in group_by), *counting.METRICS)
-    rows = counting.rows(tallied(calls, *group_by), group_by, knows_verdicts=knows_verdicts)
+    rows = counting.to_rows(tallied(calls, *group_by), group_by, qualified_known=knows_verdicts)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -144,14 +144,14 @@ def test_where_there_is_no_agent_none_can_hang_up() -> None:
     assert {row["agent_id"]: row["agent_hangups"] for row in told(calls)} == {101: 1, None: None}
     assert told(calls, "order")[0]["agent_hangups"] == 1
     assert [row["agent_hangups"] for row in told(calls, "day", "agent")] == [1, None]
-    assert counting.totals(tallied(calls).values(), knows_verdicts=True)["agent_hangups"] == 1
+    assert counting.totals(tallied(calls).values(), qualified_known=True)["agent_hangups"] == 1
 
 
 def test_without_the_dictionaries_qualified_is_unknown_and_not_zero() -> None:
     calls = [call(1, status_code="qualified"), call(2)]
     assert told(calls)[0]["qualified"] == 1
     assert told(calls, knows_verdicts=False)[0]["qualified"] is None
-    assert counting.totals(tallied(calls).values(), knows_verdicts=False)["qualified"] is None
+    assert counting.totals(tallied(calls).values(), qualified_known=False)["qualified"] is None
 
 
 # Groups ---------------------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_day_hour_and_weekday_are_those_of_the_zone() -> None:
     assert [*tallied([late], "day")] == [("2026-11-20",)]
     assert [*tallied([late], "hour", "weekday")] == [("00", "Fri")]
     assert [*tallied([late], "hour", "weekday", zone=LONDON)] == [("21", "Thu")]
-    assert [*tallied([late], "day", "hour", zone=Zone.of("Asia/Kathmandu"))] == [("2026-11-20", "03")]
+    assert [*tallied([late], "day", "hour", zone=Zone.resolve("Asia/Kathmandu"))] == [("2026-11-20", "03")]
 
 
 def test_an_hour_that_the_clock_repeats_is_one_hour_and_a_skipped_one_none() -> None:
@@ -205,15 +205,15 @@ def test_it_does_not_matter_in_which_parts_calls_are_counted(
     parts = [calls[start:end] for start, end in zip([0, *ends], [*ends, len(calls)], strict=True)]
     order = data.draw(st.permutations(parts))
     whole = tallied(calls, *group_by)
-    assert counting.added(tallied(part, *group_by) for part in order) == whole
-    assert counting.rows(counting.added(tallied(part, *group_by) for part in order), group_by, knows_verdicts=True) == (
-        counting.rows(whole, group_by, knows_verdicts=True)
-    )
+    assert counting.merge_tallies(tallied(part, *group_by) for part in order) == whole
+    assert counting.to_rows(
+        counting.merge_tallies(tallied(part, *group_by) for part in order), group_by, qualified_known=True
+    ) == (counting.to_rows(whole, group_by, qualified_known=True))
 
 
 def test_adding_up_leaves_the_parts_as_they_were() -> None:
     part, other = tallied([call(1)]), tallied([call(2)])
-    assert counting.added([part, other])[101,].calls == 2
+    assert counting.merge_tallies([part, other])[101,].calls == 2
     assert (part[101,].calls, other[101,].calls) == (1, 1)
     assert sum(part[101,].talk.values()) == 1
 
@@ -221,7 +221,7 @@ def test_adding_up_leaves_the_parts_as_they_were() -> None:
 @settings(deadline=None)
 @given(some_calls(), GROUPED)
 def test_totals_are_the_sums_of_the_rows(calls: list[Call], group_by: list[str]) -> None:
-    totals = counting.totals(tallied(calls, *group_by).values(), knows_verdicts=True)
+    totals = counting.totals(tallied(calls, *group_by).values(), qualified_known=True)
     rows = told(calls, *group_by)
     assert totals == {name: sum(row[name] or 0 for row in rows) for name in totals}
     assert [*totals] == [name for name in counting.METRICS if "median" not in name]

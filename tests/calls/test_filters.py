@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liner_mcp.calls.filters import MAX_TARGET, Filters
-from liner_mcp.calls.time_window import Window
+from liner_mcp.calls.filters import MAX_TARGET_CHARACTERS, Filters
+from liner_mcp.calls.time_window import TimeWindow
 from liner_mcp.liner.models import Call
 
-WINDOW = Window(datetime(2026, 11, 19, 21, tzinfo=UTC), datetime(2026, 11, 20, 15, tzinfo=UTC))
+WINDOW = TimeWindow(datetime(2026, 11, 19, 21, tzinfo=UTC), datetime(2026, 11, 20, 15, tzinfo=UTC))
 CALL: dict[str, Any] = {
     "id": 1,
     "user_id": 101,
@@ -35,7 +35,7 @@ def call(**changes: Any) -> Call:
 PASSING: list[dict[str, Any]] = [
     {},
     {"orders": (200, 201)},
-    {"orders": (200,), "every_order": True},
+    {"orders": (200,), "all_orders": True},
     {"leads": (5,)},
     {"agents": (100, 101)},
     {"codes": ("qualified",)},
@@ -60,12 +60,12 @@ FAILING: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("asked", PASSING, ids=str)
 def test_a_call_that_fits_passes(asked: dict[str, Any]) -> None:
-    assert Filters(**asked).passes(call())
+    assert Filters(**asked).matches(call())
 
 
 @pytest.mark.parametrize("asked", FAILING, ids=str)
 def test_a_call_that_does_not_fit_is_left_out(asked: dict[str, Any]) -> None:
-    assert not Filters(**asked).passes(call())
+    assert not Filters(**asked).matches(call())
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_a_call_that_does_not_fit_is_left_out(asked: dict[str, Any]) -> None:
 )
 def test_what_is_null_fits_no_value(asked: dict[str, Any], passes: bool) -> None:
     blank = {name: None for name in CALL if name not in ("id", "created_at")}
-    assert Filters(**asked).passes(call(**blank)) is passes
+    assert Filters(**asked).matches(call(**blank)) is passes
 
 
 def test_no_talk_is_a_talk_of_at_most_ten_seconds() -> None:
-    assert Filters(max_talk_seconds=10).passes(call(talk_time_duration_seconds=0))
+    assert Filters(max_talk_seconds=10).matches(call(talk_time_duration_seconds=0))
 
 
 # What Liner is asked --------------------------------------------------------------------------------------------------
@@ -105,17 +105,17 @@ def test_every_request_line_stays_short_and_together_they_ask_for_everything(
 ) -> None:
     codes = tuple(f"code-{one}" for one in statuses)
     filters = Filters(orders, leads, agents, codes, statuses)
-    requests = filters.requests(WINDOW)
-    assert all(len(which.query().page(90_000, 100).target) <= MAX_TARGET for which in requests)
+    requests = filters.call_filters(WINDOW)
+    assert all(len(which.query().page(90_000, 100).target) <= MAX_TARGET_CHARACTERS for which in requests)
     by = "lead_ids" if leads else "order_ids"
     assert tuple(one for which in requests for one in getattr(which, by)) == (leads or orders)
     sent = {(which.user_ids, which.status_ids) for which in requests}
     assert sent <= {(some, other) for some in (agents, ()) for other in (statuses, ())}
     for users, some_statuses in sent:
         # What is not sent is checked here, and said so.
-        assert ("agents" in filters.local) is (bool(agents) and not users)
-        assert ("statuses" in filters.local) is (bool(statuses) and not some_statuses)
-    assert ("orders" in filters.local) is (bool(orders) and bool(leads))
+        assert ("agents" in filters.client_side) is (bool(agents) and not users)
+        assert ("statuses" in filters.client_side) is (bool(statuses) and not some_statuses)
+    assert ("orders" in filters.client_side) is (bool(orders) and bool(leads))
 
 
 @pytest.mark.parametrize(
@@ -132,32 +132,32 @@ def test_ids_that_would_fill_the_line_are_not_sent_but_checked_here(
     agents: tuple[int, ...], statuses: tuple[int, ...], sent: tuple[str, ...], ours: list[str]
 ) -> None:
     filters = Filters(tuple(range(201, 400)), (), agents, tuple(f"code_{one}" for one in statuses), statuses)
-    requests = filters.requests(WINDOW)
+    requests = filters.call_filters(WINDOW)
     assert {which.user_ids for which in requests} == {agents if "agents" in sent else ()}
     assert {which.status_ids for which in requests} == {statuses if "statuses" in sent else ()}
-    assert all(len(which.query().page(90_000, 100).target) <= MAX_TARGET for which in requests)
-    assert filters.local == ours
+    assert all(len(which.query().page(90_000, 100).target) <= MAX_TARGET_CHARACTERS for which in requests)
+    assert filters.client_side == ours
 
 
 def test_few_ids_are_one_request() -> None:
-    (which,) = Filters((201, 202), (), (101,), ("qualified",), (51,)).requests(WINDOW)
+    (which,) = Filters((201, 202), (), (101,), ("qualified",), (51,)).call_filters(WINDOW)
     assert (which.order_ids, which.lead_ids, which.user_ids, which.status_ids) == ((201, 202), (), (101,), (51,))
     assert (which.since, which.until) == (WINDOW.since, WINDOW.until)
 
 
 def test_three_hundred_orders_are_a_handful_of_requests() -> None:
-    requests = Filters(tuple(range(1_001, 1_301))).requests(WINDOW)
+    requests = Filters(tuple(range(1_001, 1_301))).call_filters(WINDOW)
     assert 2 <= len(requests) <= 5
 
 
 def test_fractions_of_a_second_at_the_edges_are_asked_for_with_their_whole_seconds() -> None:
     half = timedelta(microseconds=500_000)
-    (which,) = Filters((201,)).requests(Window(WINDOW.since + half, WINDOW.until + half))
+    (which,) = Filters((201,)).call_filters(TimeWindow(WINDOW.since + half, WINDOW.until + half))
     assert (which.since, which.until) == (WINDOW.since, WINDOW.until + timedelta(seconds=1))
 
 
 def test_no_orders_and_no_leads_are_no_request() -> None:
-    assert Filters(every_order=True).requests(WINDOW) == []
+    assert Filters(all_orders=True).call_filters(WINDOW) == []
 
 
 # What is ours ---------------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_what_liner_cannot_check_is_named() -> None:
         transferred=False,
         hung_up_by="client",
     )
-    assert everything.local == [
+    assert everything.client_side == [
         "direction",
         "min_talk_seconds",
         "max_talk_seconds",
@@ -187,8 +187,8 @@ def test_what_liner_cannot_check_is_named() -> None:
         "statuses",
         "orders",
     ]
-    assert Filters((201,), (), (101,), ("qualified",), (51,)).local == []
-    assert Filters(orders=(201, 202), every_order=True).local == []
+    assert Filters((201,), (), (101,), ("qualified",), (51,)).client_side == []
+    assert Filters(orders=(201, 202), all_orders=True).client_side == []
 
 
 @pytest.mark.parametrize(
@@ -200,21 +200,21 @@ def test_what_liner_cannot_check_is_named() -> None:
         ({"orders": (201,), "codes": ("no_answer",), "status_ids": (53,)}, True),
         ({"orders": (201,), "codes": ("no_answer",)}, False),
         ({"orders": (200,), "leads": (5,)}, False),
-        ({"orders": (200,), "every_order": True}, False),
+        ({"orders": (200,), "all_orders": True}, False),
         ({"orders": (201,), "recorded": False, "min_talk_seconds": 99}, False),
         ({"orders": (201,), "agents": tuple(range(100_000, 100_100))}, False),
     ],
 )
 def test_liner_leaks_only_what_it_was_asked_to_leave_out(asked: dict[str, Any], leaks: bool) -> None:
-    assert Filters(**asked).leaks(call()) is leaks
+    assert Filters(**asked).violated_by(call()) is leaks
 
 
 def test_what_was_narrowed_is_echoed_and_every_order_is_not() -> None:
-    assert Filters((201, 202), every_order=True, recorded=False, min_talk_seconds=0).asked() == {
+    assert Filters((201, 202), all_orders=True, recorded=False, min_talk_seconds=0).echo() == {
         "min_talk_seconds": 0,
         "recorded": False,
     }
-    assert Filters((201,), (5,), (101,), ("qualified",), (51,)).asked() == {
+    assert Filters((201,), (5,), (101,), ("qualified",), (51,)).echo() == {
         "orders": [201],
         "leads": [5],
         "agents": [101],
@@ -223,8 +223,8 @@ def test_what_was_narrowed_is_echoed_and_every_order_is_not() -> None:
 
 
 def test_every_order_goes_into_a_cursor_by_its_flag_alone() -> None:
-    assert Filters(tuple(range(201, 501)), every_order=True, recorded=True).packed() == {
-        "every_order": True,
+    assert Filters(tuple(range(201, 501)), all_orders=True, recorded=True).to_state() == {
+        "all_orders": True,
         "recorded": True,
     }
-    assert Filters((201,)).packed() == {"orders": (201,)}
+    assert Filters((201,)).to_state() == {"orders": (201,)}

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.answer.table import Written
+from liner_mcp.answer.table import Answer
 from liner_mcp.calls.call_stats import call_stats
-from liner_mcp.calls.query import CallQuestion
+from liner_mcp.calls.query import CallQuery
 from liner_mcp.calls.sample_calls import sample_calls
-from liner_mcp.context import Desk
-from liner_mcp.demo import DemoLiner, World
-from liner_mcp.errors import UnreadableAnswer
+from liner_mcp.context import AppContext
+from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.errors import InvalidResponse
 from liner_mcp.list_directory import list_directory
 from liner_mcp.records.get_call_summaries import get_call_summaries
 from liner_mcp.records.list_call_records import list_call_records
-from tests.calls.support import desk_at, found, notes_of, page_of, pages
+from tests.calls.support import context_at, find, find_all_pages, notes_of, page_of
 from tests.fakes import FakeLiner, Fault
 from tests.fakes.faults import Ignores
-from tests.support.context import ORDERS, ROOMY, USERS, Spoilt, counting, rows_of, small_world
+from tests.support.context import MAX_BUDGET, ORDERS, USERS, AlteredLiner, rows_of, small_dataset, with_total
 
 pytestmark = pytest.mark.anyio
 
@@ -28,17 +28,17 @@ UNLISTED_ORDERS = "Liner counts more orders than it lists; calls of the others a
 LEAKED = "Liner sent calls that the filters exclude; they were left out here."
 
 
-async def stats(desk: Desk, **asked: Any) -> Written:
-    return await call_stats(desk, CallQuestion(**asked), group_by=["agent"], budget=ROOMY)
+async def stats(context: AppContext, **asked: Any) -> Answer:
+    return await call_stats(context, CallQuery(**asked), group_by=["agent"], budget=MAX_BUDGET)
 
 
-async def sample(desk: Desk, **asked: Any) -> Written:
-    question = CallQuestion(**asked)
-    return await sample_calls(desk, question, include=(), sample=5, seed="1", cursor=None, budget=ROOMY)
+async def sample(context: AppContext, **asked: Any) -> Answer:
+    question = CallQuery(**asked)
+    return await sample_calls(context, question, include=(), sample=5, seed="1", cursor=None, budget=MAX_BUDGET)
 
 
-Ask = Callable[..., Awaitable[Written]]
-each_way_to_ask = pytest.mark.parametrize("ask", [found, stats, sample], ids=["find_calls", "call_stats", "sample"])
+Ask = Callable[..., Awaitable[Answer]]
+each_way_to_ask = pytest.mark.parametrize("ask", [find, stats, sample], ids=["find_calls", "call_stats", "sample"])
 
 
 # Dictionaries that do not come whole ----------------------------------------------------------------------------------
@@ -46,39 +46,39 @@ each_way_to_ask = pytest.mark.parametrize("ask", [found, stats, sample], ids=["f
 
 @pytest.mark.parametrize(("kind", "path"), [("agents", USERS), ("orders", ORDERS), ("agent_groups", "/v2/agent-group")])
 async def test_a_dictionary_that_does_not_come_whole_is_not_complete(liner: DemoLiner, kind: Any, path: str) -> None:
-    async with desk_at(Spoilt(liner, changed={path: counting(999)})) as desk:
-        answer = await list_directory(desk, kind=kind, query=None, cursor=None, budget=ROOMY)
+    async with context_at(AlteredLiner(liner, change_by_pattern={path: with_total(999)})) as context:
+        answer = await list_directory(context, kind=kind, query=None, cursor=None, budget=MAX_BUDGET)
     assert page_of(answer)["complete"] is False
     assert "total" not in page_of(answer)
     assert notes_of(answer) == f"Liner counts more {kind} than it lists; some may be missing here."
 
 
 async def test_a_dictionary_that_comes_whole_is_complete(liner: DemoLiner) -> None:
-    async with desk_at(liner) as desk:
-        answer = await list_directory(desk, kind="agents", query=None, cursor=None, budget=ROOMY)
+    async with context_at(liner) as context:
+        answer = await list_directory(context, kind="agents", query=None, cursor=None, budget=MAX_BUDGET)
     assert page_of(answer)["complete"] is True
     assert notes_of(answer) == ""
 
 
 async def test_names_that_may_be_missing_are_told(liner: DemoLiner) -> None:
-    async with desk_at(Spoilt(liner, changed={USERS: counting(999)})) as desk:
-        answer = await found(desk, since="yesterday", orders=(201,), limit=5)
+    async with context_at(AlteredLiner(liner, change_by_pattern={USERS: with_total(999)})) as context:
+        answer = await find(context, since="yesterday", orders=(201,), limit=5)
     assert notes_of(answer) == "Names of some agents could not be read from Liner; their ids are right."
 
 
 @each_way_to_ask
 async def test_every_order_of_those_that_liner_lists_is_not_every_order(liner: DemoLiner, ask: Ask) -> None:
-    async with desk_at(Spoilt(liner, changed={ORDERS: counting(999)})) as desk:
-        answer = await ask(desk, since="yesterday")
-        named = await ask(desk, since="yesterday", orders=(201,))
+    async with context_at(AlteredLiner(liner, change_by_pattern={ORDERS: with_total(999)})) as context:
+        answer = await ask(context, since="yesterday")
+        named = await ask(context, since="yesterday", orders=(201,))
     assert page_of(answer)["complete"] is False
     assert UNLISTED_ORDERS in notes_of(answer)
     assert UNLISTED_ORDERS not in notes_of(named)
 
 
 async def test_orders_that_are_missing_are_missing_from_the_last_page_too(liner: DemoLiner) -> None:
-    async with desk_at(Spoilt(liner, changed={ORDERS: counting(999)})) as desk:
-        answers = await pages(desk, since="yesterday", limit=50)
+    async with context_at(AlteredLiner(liner, change_by_pattern={ORDERS: with_total(999)})) as context:
+        answers = await find_all_pages(context, since="yesterday", limit=50)
     assert len(answers) > 1
     for answer in answers:
         assert page_of(answer)["complete"] is False
@@ -88,10 +88,10 @@ async def test_orders_that_are_missing_are_missing_from_the_last_page_too(liner:
 
 @each_way_to_ask
 async def test_a_name_looked_up_in_half_a_dictionary_may_fit_others_too(liner: DemoLiner, ask: Ask) -> None:
-    name = liner.world.agents[0].full_name
-    async with desk_at(Spoilt(liner, changed={USERS: counting(999)})) as desk:
-        by_name = await ask(desk, since="yesterday", agents=(name,))
-        by_id = await ask(desk, since="yesterday", agents=(101,))
+    name = liner.dataset.agents[0].full_name
+    async with context_at(AlteredLiner(liner, change_by_pattern={USERS: with_total(999)})) as context:
+        by_name = await ask(context, since="yesterday", agents=(name,))
+        by_id = await ask(context, since="yesterday", agents=(101,))
     told = "Liner counts more agents than it lists; a name may fit others too, whose calls are missing here."
     assert told in notes_of(by_name)
     assert page_of(by_name)["complete"] is False
@@ -105,12 +105,12 @@ async def test_a_name_looked_up_in_half_a_dictionary_may_fit_others_too(liner: D
 @each_way_to_ask
 @pytest.mark.parametrize("ignored", ["createdAt", "orderIds"])
 async def test_calls_that_liner_was_asked_to_leave_out_are_left_out_and_told(
-    world: World, ask: Ask, ignored: str
+    dataset: Dataset, ask: Ask, ignored: str
 ) -> None:
-    async with desk_at(FakeLiner(world)) as desk:
-        expected = await ask(desk, since="yesterday", orders=(201,))
-    async with desk_at(FakeLiner(world, faults=[Fault(Ignores((ignored,)))])) as desk:
-        answer = await ask(desk, since="yesterday", orders=(201,))
+    async with context_at(FakeLiner(dataset)) as context:
+        expected = await ask(context, since="yesterday", orders=(201,))
+    async with context_at(FakeLiner(dataset, faults=[Fault(Ignores((ignored,)))])) as context:
+        answer = await ask(context, since="yesterday", orders=(201,))
     assert rows_of(answer) == rows_of(expected)
     assert page_of(answer)["complete"] is page_of(expected)["complete"] is True
     assert (LEAKED in notes_of(answer), LEAKED in notes_of(expected)) == (True, False)
@@ -119,40 +119,40 @@ async def test_calls_that_liner_was_asked_to_leave_out_are_left_out_and_told(
 # Records of other calls -----------------------------------------------------------------------------------------------
 
 
-def deaf_to_calls(world: World, record_list: Any) -> FakeLiner:
-    return FakeLiner(world, record_list=record_list, faults=[Fault(Ignores(("callId",)))])
+def ignoring_call_parameters(dataset: Dataset, record_list: Any) -> FakeLiner:
+    return FakeLiner(dataset, record_list=record_list, faults=[Fault(Ignores(("callId",)))])
 
 
 @pytest.mark.parametrize("record_list", ["full", "short"])
 async def test_records_of_other_calls_are_never_told_as_those_of_the_call_that_was_asked(record_list: Any) -> None:
-    world = small_world()
-    first, second = [call.id for call in world.calls.values() if world.records_of(call.id)][:2]
-    async with desk_at(deaf_to_calls(world, record_list)) as desk:
-        with pytest.raises(UnreadableAnswer, match="recordings of other calls"):
-            await list_call_records(desk, call_id=first, limit=25, cursor=None, summary_chars=160, budget=ROOMY)
-        with pytest.raises(UnreadableAnswer, match="recordings of other calls"):
-            await get_call_summaries(desk, call_ids=[first, second], summary_chars=160, budget=ROOMY)
+    dataset = small_dataset()
+    first, second = [call.id for call in dataset.calls.values() if dataset.records_of(call.id)][:2]
+    async with context_at(ignoring_call_parameters(dataset, record_list)) as context:
+        with pytest.raises(InvalidResponse, match="recordings of other calls"):
+            await list_call_records(context, call_id=first, limit=25, cursor=None, summary_chars=160, budget=MAX_BUDGET)
+        with pytest.raises(InvalidResponse, match="recordings of other calls"):
+            await get_call_summaries(context, call_ids=[first, second], summary_chars=160, budget=MAX_BUDGET)
 
 
 @each_way_to_ask
 @pytest.mark.parametrize("record_list", ["full", "short"])
 async def test_transfers_are_not_told_from_the_records_of_other_calls(ask: Ask, record_list: Any) -> None:
-    async with desk_at(deaf_to_calls(small_world(), record_list)) as desk:
-        if ask is found and record_list == "full":  # each call fails by itself there, and is told as unread
-            answer = await ask(desk, since="-2d", transferred=True)
+    async with context_at(ignoring_call_parameters(small_dataset(), record_list)) as context:
+        if ask is find and record_list == "full":  # each call fails by itself there, and is told as unread
+            answer = await ask(context, since="-2d", transferred=True)
             assert rows_of(answer) == []
             assert page_of(answer)["complete"] is False
             assert answer.structure["retry"]
             return
-        with pytest.raises(UnreadableAnswer, match="recordings of other calls"):
-            await ask(desk, since="-2d", transferred=True)
+        with pytest.raises(InvalidResponse, match="recordings of other calls"):
+            await ask(context, since="-2d", transferred=True)
 
 
-async def test_a_list_of_all_records_is_not_read_to_its_end(world: World) -> None:
-    demo = deaf_to_calls(world, "short")
-    call_id = next(iter(world.records.values())).call_id
-    async with desk_at(demo) as desk:
-        listing = await desk.liner.call_records(call_id)
-    assert len(world.records) > 1_000
+async def test_a_list_of_all_records_is_not_read_to_its_end(dataset: Dataset) -> None:
+    demo = ignoring_call_parameters(dataset, "short")
+    call_id = next(iter(dataset.records.values())).call_id
+    async with context_at(demo) as context:
+        listing = await context.liner.call_records(call_id)
+    assert len(dataset.records) > 1_000
     assert len(demo.requests) == 1
     assert not listing.complete

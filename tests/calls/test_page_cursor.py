@@ -8,84 +8,86 @@ from typing import Any
 import pytest
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.calls.page_cursor import MOST_CHARACTERS, Place, cursor_of, read_place
-from liner_mcp.calls.query import CallQuestion
+from liner_mcp.calls.page_cursor import MAX_CHARACTERS, PageStart, encode_page_cursor, resolve_page_start
+from liner_mcp.calls.query import CallQuery
 from liner_mcp.demo import DemoLiner
 from liner_mcp.errors import InvalidArgument
-from tests.calls.support import desk_at
+from tests.calls.support import context_at
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.anyio
 
 TOOL = "find_calls"
-NOTHING = CallQuestion()
+NOTHING = CallQuery()
 MOMENT = datetime(2026, 11, 18, 9, 30, 0, 250_000, tzinfo=UTC)
-QUESTION = CallQuestion(
+QUESTION = CallQuery(
     since="last_week", until="2026-11-19", orders=("Sunrise Park", 202), agents=("Anna Petrova",), recorded=True
 )
 # Far apart, so that they cannot be packed small.
 MANY_IDS = tuple(1_000_000 + number * number * 7_919 % 8_999_993 for number in range(1, 301))
-MANY_ORDERS = CallQuestion(since="-7d", orders=MANY_IDS, min_talk_seconds=30)
+MANY_ORDERS = CallQuery(since="-7d", orders=MANY_IDS, min_talk_seconds=30)
 UNREADABLE = "cursor cannot be read. Ask again without it to start at the first page."
 
 
-async def place_of(
+async def page_start_of(
     liner: DemoLiner,
-    question: CallQuestion = NOTHING,
+    question: CallQuery = NOTHING,
     cursor: str | None = None,
     include: tuple[str, ...] = (),
     now: datetime = NOW,
-) -> Place:
-    async with desk_at(liner, now=now) as desk:
-        return await read_place(desk, TOOL, question, include, cursor)
+) -> PageStart:
+    async with context_at(liner, now=now) as context:
+        return await resolve_page_start(context, TOOL, question, include, cursor)
 
 
-async def refusal(liner: DemoLiner, question: CallQuestion, cursor: str) -> str:
+async def refusal(liner: DemoLiner, question: CallQuery, cursor: str) -> str:
     with pytest.raises(InvalidArgument) as raised:
-        await place_of(liner, question, cursor)
+        await page_start_of(liner, question, cursor)
     return str(raised.value)
 
 
-async def cursor_after(liner: DemoLiner, question: CallQuestion, include: tuple[str, ...] = ()) -> str:
-    place = await place_of(liner, question, include=include)
-    return cursor_of(TOOL, place, (MOMENT, 7000123), given=50, pace=12.34)
+async def cursor_after(liner: DemoLiner, question: CallQuery, include: tuple[str, ...] = ()) -> str:
+    start = await page_start_of(liner, question, include=include)
+    return encode_page_cursor(TOOL, start, (MOMENT, 7000123), returned=50, seconds_per_call=12.34)
 
 
 async def test_a_cursor_alone_gives_back_the_question_the_frozen_window_and_the_place(liner: DemoLiner) -> None:
-    place = await place_of(liner, QUESTION, include=("phone",))
-    cursor = cursor_of(TOOL, place, (MOMENT, 7000123), given=50, pace=12.34)
-    later = await place_of(liner, cursor=cursor, now=NOW + timedelta(days=30))
-    assert (later.question, later.filters, later.window, later.include) == (
+    start = await page_start_of(liner, QUESTION, include=("phone",))
+    cursor = encode_page_cursor(TOOL, start, (MOMENT, 7000123), returned=50, seconds_per_call=12.34)
+    later = await page_start_of(liner, cursor=cursor, now=NOW + timedelta(days=30))
+    assert (later.query, later.filters, later.window, later.include) == (
         QUESTION,
-        place.filters,
-        place.window,
+        start.filters,
+        start.window,
         ("phone",),
     )
-    assert (later.after, later.given, later.pace, later.lossy) == ((MOMENT, 7000123), 50, 12.3, False)
-    assert later.remaining.since == place.window.since
-    assert later.remaining.holds(MOMENT), "the moment of the last row may hold more rows"
-    assert not later.remaining.holds(MOMENT + timedelta(microseconds=1))
+    assert (later.after, later.returned, later.seconds_per_call, later.lossy) == ((MOMENT, 7000123), 50, 12.3, False)
+    assert later.remaining.since == start.window.since
+    assert later.remaining.contains(MOMENT), "the moment of the last row may hold more rows"
+    assert not later.remaining.contains(MOMENT + timedelta(microseconds=1))
 
 
 async def test_a_place_between_two_moments_does_not_read_the_later_one_again(liner: DemoLiner) -> None:
-    place = await place_of(liner, QUESTION)
-    later = await place_of(liner, cursor=cursor_of(TOOL, place, (MOMENT, 0), given=0, pace=None))
-    assert not later.remaining.holds(MOMENT)
-    assert later.pace is None
+    start = await page_start_of(liner, QUESTION)
+    later = await page_start_of(
+        liner, cursor=encode_page_cursor(TOOL, start, (MOMENT, 0), returned=0, seconds_per_call=None)
+    )
+    assert not later.remaining.contains(MOMENT)
+    assert later.seconds_per_call is None
 
 
 async def test_every_order_is_looked_up_again_instead_of_being_carried_along(liner: DemoLiner) -> None:
-    cursor = await cursor_after(liner, CallQuestion(since="last_month", until="today"))
-    assert decode_cursor(TOOL, cursor)["f"] == {"every_order": True}
-    later = await place_of(liner, cursor=cursor)
-    assert later.filters.every_order
-    assert set(later.filters.orders) == {order.id for order in liner.world.orders}
+    cursor = await cursor_after(liner, CallQuery(since="last_month", until="today"))
+    assert decode_cursor(TOOL, cursor)["f"] == {"all_orders": True}
+    later = await page_start_of(liner, cursor=cursor)
+    assert later.filters.all_orders
+    assert set(later.filters.orders) == {order.id for order in liner.dataset.orders}
 
 
 async def test_the_same_filters_may_be_sent_beside_a_cursor(liner: DemoLiner) -> None:
     cursor = await cursor_after(liner, QUESTION)
-    assert (await place_of(liner, QUESTION, cursor)).question == QUESTION
-    assert (await place_of(liner, CallQuestion(recorded=True), cursor)).question == QUESTION
+    assert (await page_start_of(liner, QUESTION, cursor)).query == QUESTION
+    assert (await page_start_of(liner, CallQuery(recorded=True), cursor)).query == QUESTION
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ async def test_a_filter_that_disagrees_with_the_cursor_is_refused_and_named(
     liner: DemoLiner, beside: dict[str, Any], told: str
 ) -> None:
     cursor = await cursor_after(liner, QUESTION)
-    assert await refusal(liner, CallQuestion(**beside), cursor) == (
+    assert await refusal(liner, CallQuery(**beside), cursor) == (
         f"cursor belongs to another question: {told}. Send the cursor alone to go on, or the arguments without it to "
         "begin anew."
     )
@@ -111,8 +113,8 @@ async def test_a_filter_that_disagrees_with_the_cursor_is_refused_and_named(
 
 async def test_other_columns_may_be_asked_for_on_a_later_page(liner: DemoLiner) -> None:
     cursor = await cursor_after(liner, QUESTION, include=("phone",))
-    assert (await place_of(liner, cursor=cursor)).include == ("phone",)
-    assert (await place_of(liner, cursor=cursor, include=("lead_id",))).include == ("lead_id",)
+    assert (await page_start_of(liner, cursor=cursor)).include == ("phone",)
+    assert (await page_start_of(liner, cursor=cursor, include=("lead_id",))).include == ("lead_id",)
 
 
 # Too long for a cursor ------------------------------------------------------------------------------------------------
@@ -120,24 +122,24 @@ async def test_other_columns_may_be_asked_for_on_a_later_page(liner: DemoLiner) 
 
 async def test_a_long_question_leaves_its_digest_and_the_same_arguments_go_on(liner: DemoLiner) -> None:
     cursor = await cursor_after(liner, MANY_ORDERS)
-    assert len(cursor) <= MOST_CHARACTERS
+    assert len(cursor) <= MAX_CHARACTERS
     assert "q" not in decode_cursor(TOOL, cursor)
-    later = await place_of(liner, MANY_ORDERS, cursor, now=NOW + timedelta(days=3))
+    later = await page_start_of(liner, MANY_ORDERS, cursor, now=NOW + timedelta(days=3))
     assert later.filters.orders == MANY_ORDERS.orders
-    assert (later.after, later.given) == ((MOMENT, 7000123), 50)
+    assert (later.after, later.returned) == ((MOMENT, 7000123), 50)
     assert later.window.until == NOW, "the window stays frozen"
 
 
 @pytest.mark.parametrize(
     "question",
     [
-        CallQuestion(),
-        CallQuestion(since="-7d", orders=MANY_IDS[:-1], min_talk_seconds=30),
-        CallQuestion(since="-8d", orders=MANY_IDS, min_talk_seconds=30),
-        CallQuestion(since="-7d", orders=MANY_IDS),
+        CallQuery(),
+        CallQuery(since="-7d", orders=MANY_IDS[:-1], min_talk_seconds=30),
+        CallQuery(since="-8d", orders=MANY_IDS, min_talk_seconds=30),
+        CallQuery(since="-7d", orders=MANY_IDS),
     ],
 )
-async def test_other_arguments_do_not_go_on_with_a_digest(liner: DemoLiner, question: CallQuestion) -> None:
+async def test_other_arguments_do_not_go_on_with_a_digest(liner: DemoLiner, question: CallQuery) -> None:
     assert await refusal(liner, question, await cursor_after(liner, MANY_ORDERS)) == (
         "cursor: the question was too long to be kept in it. Send the same arguments again, beside the cursor."
     )
@@ -149,8 +151,8 @@ SINCE, UNTIL, AT = 1_763_000_000, 1_764_000_000, 1_763_500_000
 GOOD: dict[str, Any] = {"w": [SINCE, UNTIL], "k": [AT, 7], "g": 1, "i": [], "p": 1.5, "q": {}, "f": {"leads": [5]}}
 
 
-async def test_the_crafted_cursor_that_the_next_test_spoils_is_good(liner: DemoLiner) -> None:
-    assert (await place_of(liner, cursor=encode_cursor(TOOL, GOOD))).filters.leads == (5,)
+async def test_the_crafted_cursor_that_the_next_test_alters_is_good(liner: DemoLiner) -> None:
+    assert (await page_start_of(liner, cursor=encode_cursor(TOOL, GOOD))).filters.leads == (5,)
 
 
 @pytest.mark.parametrize(
@@ -196,16 +198,16 @@ async def test_the_crafted_cursor_that_the_next_test_spoils_is_good(liner: DemoL
 async def test_a_crafted_cursor_with_wrong_content_is_refused_in_one_sentence(
     liner: DemoLiner, spoilt: dict[str, Any]
 ) -> None:
-    assert await refusal(liner, CallQuestion(), encode_cursor(TOOL, {**GOOD, **spoilt})) == UNREADABLE
+    assert await refusal(liner, CallQuery(), encode_cursor(TOOL, {**GOOD, **spoilt})) == UNREADABLE
 
 
 @pytest.mark.parametrize("missing", ["w", "k", "g", "i", "f"])
 async def test_a_crafted_cursor_with_a_part_missing_is_refused_in_one_sentence(liner: DemoLiner, missing: str) -> None:
     state = {name: value for name, value in GOOD.items() if name != missing}
-    assert await refusal(liner, CallQuestion(), encode_cursor(TOOL, state)) == UNREADABLE
+    assert await refusal(liner, CallQuery(), encode_cursor(TOOL, state)) == UNREADABLE
 
 
 async def test_a_cursor_of_another_tool_or_a_mangled_one_is_refused(liner: DemoLiner) -> None:
-    sentence = await refusal(liner, CallQuestion(), encode_cursor("list_call_records", GOOD))
+    sentence = await refusal(liner, CallQuery(), encode_cursor("list_call_records", GOOD))
     assert sentence == "cursor belongs to another tool, not to find_calls. Ask without it to start at the first page."
-    assert "cannot be read" in await refusal(liner, CallQuestion(), encode_cursor(TOOL, GOOD)[:-1])
+    assert "cannot be read" in await refusal(liner, CallQuery(), encode_cursor(TOOL, GOOD)[:-1])

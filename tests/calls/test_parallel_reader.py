@@ -15,33 +15,33 @@ from anyio.lowlevel import checkpoint
 
 from liner_mcp.calls import parallel_reader
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.parallel_reader import WholeRead, read_all
-from liner_mcp.calls.time_window import Window
-from liner_mcp.demo import DemoLiner, World
-from liner_mcp.errors import AccessRefused, DeadlinePassed, LinerUnavailable
+from liner_mcp.calls.parallel_reader import ParallelRead, read_all
+from liner_mcp.calls.time_window import TimeWindow
+from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerUnavailable
 from liner_mcp.liner.models import Call
-from tests.calls.support import Gate, blank_world, desk_at, truth
+from tests.calls.support import PartlyBlockingLiner, context_at, empty_dataset, expected_ids
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
-from tests.support.context import Spoilt, counting
+from tests.support.context import AlteredLiner, with_total
 
 pytestmark = pytest.mark.anyio
 
 DAY = timedelta(days=1)
-MONTH = Window(NOW - 40 * DAY, NOW)
+MONTH = TimeWindow(NOW - 40 * DAY, NOW)
 ORDERS = (201, 202, 203, 204, 205, 206)
 CALLS = r"^/v2/call/\?"
 HELD = NOW - 15 * DAY  # an edge of two slices
 
 
 @pytest.fixture(autouse=True)
-def eight_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shared world in slices of five days, whatever size is the fastest just now."""
-    monkeypatch.setattr(parallel_reader, "WHOLE_SLICE_CALLS", 500)
+    monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 500)
 
 
 @dataclass
-class Folding:
+class RecordingFold:
     """Folds a slice into the ids of its calls, and remembers how it was asked to."""
 
     slices: list[int] = field(default_factory=list[int])
@@ -59,7 +59,7 @@ class Folding:
 
 
 @dataclass
-class Told:
+class RecordedProgress:
     """What was told of the progress."""
 
     steps: list[tuple[int, int | None]] = field(default_factory=list[tuple[int, int | None]])
@@ -70,20 +70,20 @@ class Told:
 
 async def read(
     app: Any,
-    window: Window = MONTH,
+    window: TimeWindow = MONTH,
     *,
     fold: Callable[[Sequence[Call]], Awaitable[list[int]]] | None = None,
-    progress: Told | None = None,
+    progress: RecordedProgress | None = None,
     seconds: float = 30,
     **filters: Any,
-) -> WholeRead[list[int]]:
+) -> ParallelRead[list[int]]:
     narrowed: dict[str, Any] = {"orders": ORDERS, **filters}
-    async with desk_at(app) as desk:
+    async with context_at(app) as context:
         with anyio.fail_after(seconds):
-            return await read_all(desk.liner, Filters(**narrowed), window, fold or Folding(), progress)
+            return await read_all(context.liner, Filters(**narrowed), window, fold or RecordingFold(), progress)
 
 
-def ids_of(found: WholeRead[list[int]]) -> list[int]:
+def ids_of(found: ParallelRead[list[int]]) -> list[int]:
     return [one for part in found.folded for one in part]
 
 
@@ -107,28 +107,33 @@ def older_than(moment: datetime) -> Callable[[str], bool]:
 # Read to the end ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_small_window_is_one_fold_newest_first(world: World) -> None:
-    window = Window(NOW - DAY, NOW)
-    fold, progress = Folding(), Told()
-    found = await read(DemoLiner(world), window, fold=fold, progress=progress)
-    expected = truth(world, window.since)
+async def test_a_small_window_is_one_fold_newest_first(dataset: Dataset) -> None:
+    window = TimeWindow(NOW - DAY, NOW)
+    fold, progress = RecordingFold(), RecordedProgress()
+    found = await read(DemoLiner(dataset), window, fold=fold, progress=progress)
+    expected = expected_ids(dataset, window.since)
     assert found.folded == (expected,)
-    assert (found.reached, found.stopped, found.whole, found.counted) == (window.since, None, True, len(expected))
+    assert (found.reached, found.stopped, found.complete, found.liner_total) == (
+        window.since,
+        None,
+        True,
+        len(expected),
+    )
     assert progress.steps == [], "one read has no progress to tell"
 
 
-async def test_a_large_window_is_read_in_slices_and_each_call_comes_once(world: World) -> None:
-    demo, fold = FakeLiner(world), Folding()
+async def test_a_large_window_is_read_in_slices_and_each_call_comes_once(dataset: Dataset) -> None:
+    demo, fold = FakeLiner(dataset), RecordingFold()
     found = await read(demo, fold=fold)
-    assert ids_of(found) == truth(world, MONTH.since), "newest slice first, each slice newest first"
-    assert (found.reached, found.stopped, found.whole, found.changed) == (MONTH.since, None, True, False)
-    assert found.counted == len(world.calls)
+    assert ids_of(found) == expected_ids(dataset, MONTH.since), "newest slice first, each slice newest first"
+    assert (found.reached, found.stopped, found.complete, found.changed) == (MONTH.since, None, True, False)
+    assert found.liner_total == len(dataset.calls)
     assert len(fold.slices) == len(windows_asked(demo)) - 1, "the first read only counts"
     assert len(fold.slices) == 8
 
 
-async def test_slices_meet_without_a_gap_or_an_overlap(world: World) -> None:
-    demo = FakeLiner(world)
+async def test_slices_meet_without_a_gap_or_an_overlap(dataset: Dataset) -> None:
+    demo = FakeLiner(dataset)
     await read(demo)
     whole_window, *slices = windows_asked(demo)
     assert whole_window == (MONTH.since, MONTH.until)
@@ -137,89 +142,91 @@ async def test_slices_meet_without_a_gap_or_an_overlap(world: World) -> None:
 
 
 async def test_a_call_on_the_edge_of_two_slices_counts_once() -> None:
-    world = blank_world()
-    window = Window(NOW - 2 * DAY, NOW)
+    dataset = empty_dataset()
+    window = TimeWindow(NOW - 2 * DAY, NOW)
     for hour in range(1, 48):
         for _ in range(30):  # 1410 calls: three slices of 16 hours, and calls on both edges
-            world.add_call(created_at=NOW - timedelta(hours=hour))
-    demo = FakeLiner(world)
+            dataset.add_call(created_at=NOW - timedelta(hours=hour))
+    demo = FakeLiner(dataset)
     found = await read(demo, window)
     edges = [until for _, until in windows_asked(demo)][2:]
-    assert {call.created_at for call in world.calls.values()} > set(edges)
+    assert {call.created_at for call in dataset.calls.values()} > set(edges)
     assert len(edges) == 2
-    assert ids_of(found) == truth(world, window.since)
+    assert ids_of(found) == expected_ids(dataset, window.since)
 
 
 async def test_both_ends_are_those_of_the_window() -> None:
-    world = blank_world()
+    dataset = empty_dataset()
     for seconds in (0, 1, 3600, 3601):
-        world.add_call(created_at=NOW - timedelta(seconds=seconds))
-    window = Window(NOW - timedelta(hours=1), NOW)
-    assert ids_of(await read(DemoLiner(world), window)) == truth(world, window.since, NOW) == [7000002, 7000003]
+        dataset.add_call(created_at=NOW - timedelta(seconds=seconds))
+    window = TimeWindow(NOW - timedelta(hours=1), NOW)
+    assert (
+        ids_of(await read(DemoLiner(dataset), window)) == expected_ids(dataset, window.since, NOW) == [7000002, 7000003]
+    )
 
 
 async def test_no_slice_is_longer_than_liner_documents() -> None:
-    world = blank_world()
+    dataset = empty_dataset()
     for day in range(400):
-        world.add_call(created_at=NOW - day * DAY - timedelta(hours=1))
-    demo = FakeLiner(world)
-    window = Window(NOW - 400 * DAY, NOW)
+        dataset.add_call(created_at=NOW - day * DAY - timedelta(hours=1))
+    demo = FakeLiner(dataset)
+    window = TimeWindow(NOW - 400 * DAY, NOW)
     found = await read(demo, window)
-    assert ids_of(found) == truth(world, window.since)
+    assert ids_of(found) == expected_ids(dataset, window.since)
     assert all(until - since <= 31 * DAY for since, until in windows_asked(demo)[1:])
 
 
-async def test_a_slice_too_dense_to_hold_is_halved(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
-    monkeypatch.setattr(parallel_reader, "MOST_AT_ONCE", 120)
-    fold = Folding()
-    found = await read(DemoLiner(world), fold=fold)
-    assert ids_of(found) == truth(world, MONTH.since)
+async def test_a_slice_too_dense_to_hold_is_halved(monkeypatch: pytest.MonkeyPatch, dataset: Dataset) -> None:
+    monkeypatch.setattr(parallel_reader, "MAX_CALLS_IN_MEMORY", 120)
+    fold = RecordingFold()
+    found = await read(DemoLiner(dataset), fold=fold)
+    assert ids_of(found) == expected_ids(dataset, MONTH.since)
     assert max(fold.slices) <= 120
 
 
 async def test_a_second_that_holds_more_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel_reader, "MOST_AT_ONCE", 100)
-    world = blank_world()
+    monkeypatch.setattr(parallel_reader, "MAX_CALLS_IN_MEMORY", 100)
+    dataset = empty_dataset()
     for _ in range(350):
-        world.add_call(created_at=NOW - timedelta(minutes=5))
-    window = Window(NOW - timedelta(hours=1), NOW)
-    assert ids_of(await read(DemoLiner(world), window)) == truth(world, window.since)
+        dataset.add_call(created_at=NOW - timedelta(minutes=5))
+    window = TimeWindow(NOW - timedelta(hours=1), NOW)
+    assert ids_of(await read(DemoLiner(dataset), window)) == expected_ids(dataset, window.since)
 
 
-async def test_without_orders_there_is_nothing_to_ask(world: World) -> None:
-    demo, fold = FakeLiner(world), Folding()
+async def test_without_orders_there_is_nothing_to_ask(dataset: Dataset) -> None:
+    demo, fold = FakeLiner(dataset), RecordingFold()
     found = await read(demo, fold=fold, orders=())
-    assert (found.folded, found.reached, found.stopped, found.counted) == ((), MONTH.since, None, 0)
+    assert (found.folded, found.reached, found.stopped, found.liner_total) == ((), MONTH.since, None, 0)
     assert (demo.requests, fold.slices) == ([], [])
 
 
 @pytest.mark.parametrize("last_page", ["null", "absent", "zero", "repeated", "past_end"])
-async def test_however_liners_last_page_looks_everything_is_read(world: World, last_page: Any) -> None:
-    found = await read(FakeLiner(world, last_page=last_page))
-    assert (len(ids_of(found)), found.whole) == (len(world.calls), True)
+async def test_however_liners_last_page_looks_everything_is_read(dataset: Dataset, last_page: Any) -> None:
+    found = await read(FakeLiner(dataset, last_page=last_page))
+    assert (len(ids_of(found)), found.complete) == (len(dataset.calls), True)
 
 
-async def test_a_count_that_liner_never_lists_is_told(world: World) -> None:
-    for window in (Window(NOW - DAY, NOW), MONTH):
-        found = await read(Spoilt(DemoLiner(world), changed={CALLS: counting(5_000)}), window)
-        assert ids_of(found) == truth(world, window.since)
-        assert (found.whole, found.stopped, found.reached) == (False, None, window.since)
+async def test_a_count_that_liner_never_lists_is_told(dataset: Dataset) -> None:
+    for window in (TimeWindow(NOW - DAY, NOW), MONTH):
+        found = await read(AlteredLiner(DemoLiner(dataset), change_by_pattern={CALLS: with_total(5_000)}), window)
+        assert ids_of(found) == expected_ids(dataset, window.since)
+        assert (found.complete, found.stopped, found.reached) == (False, None, window.since)
 
 
 async def test_a_list_that_grows_while_it_is_read_is_told() -> None:
-    world = World.generate(now=NOW, days=2, calls=400)
-    demo = DemoLiner(world)
-    before = set(world.calls)
+    dataset = Dataset.generate(now=NOW, days=2, calls=400)
+    demo = DemoLiner(dataset)
+    before = set(dataset.calls)
     pages = 0
 
     async def growing(scope: Any, receive: Any, send: Any) -> None:
         nonlocal pages
         pages += 1
         if pages == 4:
-            world.add_call(created_at=NOW - timedelta(hours=1))
+            dataset.add_call(created_at=NOW - timedelta(hours=1))
         await demo(scope, receive, send)
 
-    found = await read(growing, Window(NOW - 2 * DAY, NOW))
+    found = await read(growing, TimeWindow(NOW - 2 * DAY, NOW))
     assert found.changed
     assert before <= set(ids_of(found))
 
@@ -227,47 +234,49 @@ async def test_a_list_that_grows_while_it_is_read_is_told() -> None:
 # Progress -------------------------------------------------------------------------------------------------------------
 
 
-async def test_progress_grows_to_what_liner_counted(world: World) -> None:
-    progress = Told()
-    await read(DemoLiner(world), progress=progress)
+async def test_progress_grows_to_what_liner_counted(dataset: Dataset) -> None:
+    progress = RecordedProgress()
+    await read(DemoLiner(dataset), progress=progress)
     done = [step for step, _ in progress.steps]
     assert len(done) > 2
     assert done == sorted(set(done)), "the protocol wants it to grow every time"
-    assert done[-1] == len(world.calls)
-    assert {total for _, total in progress.steps} == {len(world.calls)}
+    assert done[-1] == len(dataset.calls)
+    assert {total for _, total in progress.steps} == {len(dataset.calls)}
 
 
 async def test_slices_without_calls_are_no_progress() -> None:
-    world = blank_world()
+    dataset = empty_dataset()
     for _ in range(400):
-        world.add_call(created_at=NOW - timedelta(hours=2))
-    progress = Told()
-    await read(DemoLiner(world), Window(NOW - 300 * DAY, NOW), progress=progress)
+        dataset.add_call(created_at=NOW - timedelta(hours=2))
+    progress = RecordedProgress()
+    await read(DemoLiner(dataset), TimeWindow(NOW - 300 * DAY, NOW), progress=progress)
     assert progress.steps == [(400, 400)]
 
 
-async def test_a_total_that_was_overtaken_is_no_longer_told(world: World) -> None:
-    progress = Told()
+async def test_a_total_that_was_overtaken_is_no_longer_told(dataset: Dataset) -> None:
+    progress = RecordedProgress()
     since, until = (moment.strftime("%Y-%m-%dT%H%%3A%M%%3A%SZ") for moment in (MONTH.since, MONTH.until))
-    await read(Spoilt(DemoLiner(world), changed={f"{since}.*{until}": counting(1_200)}), progress=progress)
+    await read(
+        AlteredLiner(DemoLiner(dataset), change_by_pattern={f"{since}.*{until}": with_total(1_200)}), progress=progress
+    )
     assert progress.steps == [(done, 1_200 if done <= 1_200 else None) for done, _ in progress.steps]
-    assert progress.steps[-1] == (len(world.calls), None)
+    assert progress.steps[-1] == (len(dataset.calls), None)
 
 
 # Cut short ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_deadline_leaves_an_exact_span_down_from_the_end(world: World) -> None:
-    found = await read(Gate(DemoLiner(world), older_than(HELD)), seconds=0.7)
-    assert isinstance(found.stopped, DeadlinePassed)
+async def test_a_deadline_leaves_an_exact_span_down_from_the_end(dataset: Dataset) -> None:
+    found = await read(PartlyBlockingLiner(DemoLiner(dataset), older_than(HELD)), seconds=0.7)
+    assert isinstance(found.stopped, DeadlineExceeded)
     assert found.reached in (NOW - 5 * DAY, NOW - 10 * DAY, HELD), "a slow machine may read less"
-    assert ids_of(found) == truth(world, found.reached)
-    assert found.counted == len(world.calls)
+    assert ids_of(found) == expected_ids(dataset, found.reached)
+    assert found.liner_total == len(dataset.calls)
 
 
-async def test_a_slice_that_fails_leaves_an_exact_span_down_from_the_end(world: World) -> None:
-    demo = DemoLiner(world)
-    spoilt = Spoilt(demo, refused={CALLS: 500})
+async def test_a_slice_that_fails_leaves_an_exact_span_down_from_the_end(dataset: Dataset) -> None:
+    demo = DemoLiner(dataset)
+    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 500})
     fails = older_than(HELD)
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
@@ -277,12 +286,12 @@ async def test_a_slice_that_fails_leaves_an_exact_span_down_from_the_end(world: 
     found = await read(failing)
     assert isinstance(found.stopped, LinerUnavailable)
     assert found.reached == HELD
-    assert ids_of(found) == truth(world, HELD)
+    assert ids_of(found) == expected_ids(dataset, HELD)
 
 
-async def test_what_lies_beyond_a_failed_slice_does_not_count(world: World) -> None:
-    demo = DemoLiner(world)
-    spoilt = Spoilt(demo, refused={CALLS: 500})
+async def test_what_lies_beyond_a_failed_slice_does_not_count(dataset: Dataset) -> None:
+    demo = DemoLiner(dataset)
+    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 500})
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         window = window_of(f"{scope['path']}?{scope['query_string'].decode()}")
@@ -291,12 +300,12 @@ async def test_what_lies_beyond_a_failed_slice_does_not_count(world: World) -> N
     found = await read(failing)
     assert isinstance(found.stopped, LinerUnavailable)
     assert found.reached == HELD
-    assert ids_of(found) == truth(world, HELD)
+    assert ids_of(found) == expected_ids(dataset, HELD)
 
 
-async def test_a_newest_slice_that_fails_leaves_nothing(world: World) -> None:
-    demo = DemoLiner(world)
-    spoilt = Spoilt(demo, refused={CALLS: 500})
+async def test_a_newest_slice_that_fails_leaves_nothing(dataset: Dataset) -> None:
+    demo = DemoLiner(dataset)
+    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 500})
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         since, until = window_of(f"{scope['path']}?{scope['query_string'].decode()}")
@@ -307,17 +316,17 @@ async def test_a_newest_slice_that_fails_leaves_nothing(world: World) -> None:
     assert isinstance(found.stopped, LinerUnavailable)
 
 
-async def test_the_error_of_the_first_read_is_raised(world: World) -> None:
+async def test_the_error_of_the_first_read_is_raised(dataset: Dataset) -> None:
     with pytest.raises(LinerUnavailable):
-        await read(Spoilt(DemoLiner(world), refused={CALLS: 500}))
-    with pytest.raises(DeadlinePassed):
-        await read(Spoilt(DemoLiner(world), held=CALLS), seconds=0.3)
+        await read(AlteredLiner(DemoLiner(dataset), status_by_pattern={CALLS: 500}))
+    with pytest.raises(DeadlineExceeded):
+        await read(AlteredLiner(DemoLiner(dataset), blocked=CALLS), seconds=0.3)
 
 
-async def test_a_token_that_is_refused_in_the_middle_is_the_answer(world: World) -> None:
+async def test_a_token_that_is_refused_in_the_middle_is_the_answer(dataset: Dataset) -> None:
     """Every further request would be refused too, and whoever installed the server has to hear it."""
-    demo = DemoLiner(world)
-    spoilt = Spoilt(demo, refused={CALLS: 401})
+    demo = DemoLiner(dataset)
+    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 401})
     fails = older_than(HELD)
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
@@ -331,16 +340,16 @@ async def test_a_token_that_is_refused_in_the_middle_is_the_answer(world: World)
 # Folds that ask Liner -------------------------------------------------------------------------------------------------
 
 
-async def test_slices_are_read_at_once_but_folded_one_at_a_time(world: World) -> None:
-    demo, fold = FakeLiner(world), Folding()
+async def test_slices_are_read_at_once_but_folded_one_at_a_time(dataset: Dataset) -> None:
+    demo, fold = FakeLiner(dataset), RecordingFold()
     await read(demo, fold=fold)
     assert demo.peak_in_flight == 4
     assert fold.most_at_once == 1
 
 
-async def test_slices_are_small_where_each_recorded_call_costs_a_request(world: World) -> None:
-    fold = Folding()
-    found = await read(DemoLiner(world), fold=fold, transferred=True)
-    assert ids_of(found) == truth(world, MONTH.since)
-    assert len(fold.slices) >= len(world.calls) / parallel_reader.EXAMINED_SLICE_CALLS
-    assert sorted(fold.slices)[len(fold.slices) // 2] < 2 * parallel_reader.EXAMINED_SLICE_CALLS
+async def test_slices_are_small_where_each_recorded_call_costs_a_request(dataset: Dataset) -> None:
+    fold = RecordingFold()
+    found = await read(DemoLiner(dataset), fold=fold, transferred=True)
+    assert ids_of(found) == expected_ids(dataset, MONTH.since)
+    assert len(fold.slices) >= len(dataset.calls) / parallel_reader.RECORD_SLICE_CALLS
+    assert sorted(fold.slices)[len(fold.slices) // 2] < 2 * parallel_reader.RECORD_SLICE_CALLS

@@ -9,15 +9,15 @@ from typing import Any
 import anyio
 import pytest
 
-from liner_mcp.calls.query import CallQuestion, Understood, understand
-from liner_mcp.calls.time_window import Zone
-from liner_mcp.demo import DemoLiner, World
-from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerUnavailable
+from liner_mcp.calls.query import CallQuery, ResolvedQuery, resolve
+from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
-from tests.calls.support import desk_at
+from liner_mcp.timezone import Zone
+from tests.calls.support import context_at
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
-from tests.support.context import STATUSES, Spoilt
+from tests.support.context import STATUSES, AlteredLiner
 
 pytestmark = pytest.mark.anyio
 
@@ -25,9 +25,9 @@ ALL_ORDERS = {201, 202, 203, 204, 205, 206}
 WEEK = timedelta(days=7)
 
 
-async def understood(app: Any, **asked: Any) -> Understood:
-    async with desk_at(app) as desk:
-        return await understand(desk, CallQuestion(**asked))
+async def understood(app: Any, **asked: Any) -> ResolvedQuery:
+    async with context_at(app) as context:
+        return await resolve(context, CallQuery(**asked))
 
 
 async def refusal(app: Any, **asked: Any) -> str:
@@ -51,7 +51,7 @@ async def test_names_and_ids_of_orders_agents_and_statuses_become_ids(liner: Dem
     assert found.filters.agents == (101, 104, 113)
     assert found.filters.codes == ("call_back", "no_answer", "transferred_to_sales", "qualified")
     assert found.filters.status_ids == (55, 53, 57, 51)
-    assert not found.filters.every_order
+    assert not found.filters.all_orders
     assert found.notes == ()
 
 
@@ -66,15 +66,15 @@ async def test_a_group_without_agents_is_refused(liner: DemoLiner) -> None:
             group["agentIds"] = []
         return data
 
-    assert await refusal(Spoilt(liner, changed={"/v2/agent-group": emptied}), agents=("Первая линия",)) == (
-        "agents: this agent group has no agents, so no call can be theirs."
-    )
+    assert await refusal(
+        AlteredLiner(liner, change_by_pattern={"/v2/agent-group": emptied}), agents=("Первая линия",)
+    ) == ("agents: this agent group has no agents, so no call can be theirs.")
 
 
 async def test_nothing_named_means_every_order_that_liner_lists(liner: DemoLiner) -> None:
     found = await understood(liner, since="today")
     assert set(found.filters.orders) == ALL_ORDERS
-    assert found.filters.every_order
+    assert found.filters.all_orders
 
 
 async def test_ids_need_no_dictionary(liner: FakeLiner) -> None:
@@ -83,10 +83,10 @@ async def test_ids_need_no_dictionary(liner: FakeLiner) -> None:
 
 
 async def test_dictionaries_are_read_once_for_many_questions_at_once(liner: FakeLiner) -> None:
-    question = CallQuestion(since="today", orders=("Sunrise",), agents=("Anna P",), statuses=("Недозвон",))
-    async with desk_at(liner) as desk, anyio.create_task_group() as group:
+    question = CallQuery(since="today", orders=("Sunrise",), agents=("Anna P",), statuses=("Недозвон",))
+    async with context_at(liner) as context, anyio.create_task_group() as group:
         for _ in range(10):
-            group.start_soon(understand, desk, question)
+            group.start_soon(resolve, context, question)
     assert len(liner.requests) == 4, liner.requests  # orders, users, agent groups, call statuses
 
 
@@ -153,7 +153,7 @@ async def test_a_code_that_the_dictionary_does_not_know_is_compared_by_code_and_
     found = await understood(liner, statuses=("sales_queue_overflow", "qualified"), since="today")
     assert found.filters.codes == ("sales_queue_overflow", "qualified")
     assert found.filters.status_ids == ()
-    assert found.filters.local == ["statuses"]
+    assert found.filters.client_side == ["statuses"]
     assert found.notes == ("Liner's dictionary has no status sales_queue_overflow; calls were compared by code.",)
 
 
@@ -176,7 +176,7 @@ async def test_a_status_without_a_code_is_refused_instead_of_being_ignored(liner
     def uncoded(data: Any) -> Any:
         return [{**status, "code": None} for status in data]
 
-    assert await refusal(Spoilt(liner, changed={STATUSES: uncoded}), statuses=("Недозвон",)) == (
+    assert await refusal(AlteredLiner(liner, change_by_pattern={STATUSES: uncoded}), statuses=("Недозвон",)) == (
         "statuses: Liner gives status 53 no code, so no call can be seen to have it."
     )
 
@@ -184,8 +184,8 @@ async def test_a_status_without_a_code_is_refused_instead_of_being_ignored(liner
 # Times ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_leads_without_a_time_begin_with_the_first_of_them(liner: DemoLiner, world: World) -> None:
-    some = [lead for lead in world.leads.values() if lead.created_at < NOW - WEEK][:3]
+async def test_leads_without_a_time_begin_with_the_first_of_them(liner: DemoLiner, dataset: Dataset) -> None:
+    some = [lead for lead in dataset.leads.values() if lead.created_at < NOW - WEEK][:3]
     found = await understood(liner, leads=tuple(lead.id for lead in some))
     assert (found.window.since, found.window.until) == (min(lead.created_at for lead in some), NOW)
     assert found.filters.orders == ()
@@ -202,30 +202,32 @@ async def test_leads_with_a_time_are_not_looked_up(liner: FakeLiner) -> None:
 async def test_a_lead_that_does_not_say_when_it_was_created_gets_the_usual_week(
     liner: DemoLiner, created_at: str | None
 ) -> None:
-    app = Spoilt(liner, changed={"/v2/lead/detail": lambda data: {**data, "createdAt": created_at}})
+    app = AlteredLiner(liner, change_by_pattern={"/v2/lead/detail": lambda data: {**data, "createdAt": created_at}})
     found = await understood(app, leads=(5000001,))
     assert found.window.since == NOW - WEEK
     assert found.notes == ("No since was given, so these are the 7 days up to the end of window.",)
 
 
 async def test_a_placeholder_for_a_leads_creation_does_not_reach_back_before_all_calls(liner: DemoLiner) -> None:
-    app = Spoilt(liner, changed={"/v2/lead/detail": lambda data: {**data, "createdAt": "0001-01-01T00:00:00Z"}})
+    app = AlteredLiner(
+        liner, change_by_pattern={"/v2/lead/detail": lambda data: {**data, "createdAt": "0001-01-01T00:00:00Z"}}
+    )
     assert (await understood(app, leads=(5000001,))).window.since == datetime(2000, 1, 1, tzinfo=UTC)
 
 
 async def test_a_lead_that_cannot_be_read_is_an_error_and_one_that_is_late_another(liner: DemoLiner) -> None:
     with pytest.raises(LinerUnavailable):
-        await understood(Spoilt(liner, refused={"/v2/lead/detail": 500}), leads=(5000001,))
-    with pytest.raises(DeadlinePassed), anyio.fail_after(0.2):
-        await understood(Spoilt(liner, held="/v2/lead/detail"), leads=(5000001,))
+        await understood(AlteredLiner(liner, status_by_pattern={"/v2/lead/detail": 500}), leads=(5000001,))
+    with pytest.raises(DeadlineExceeded), anyio.fail_after(0.2):
+        await understood(AlteredLiner(liner, blocked="/v2/lead/detail"), leads=(5000001,))
 
 
 async def test_a_guessed_week_and_a_guessed_zone_are_told(liner: DemoLiner) -> None:
-    async with desk_at(liner) as desk:
-        guessing = replace(desk, zone=replace(Zone.of("Asia/Almaty"), configured=False))
-        week = await understand(guessing, CallQuestion())
-        day = await understand(guessing, CallQuestion(since="yesterday"))
-        exact = await understand(guessing, CallQuestion(since="2026-11-20T10:00+03:00"))
+    async with context_at(liner) as context:
+        guessing = replace(context, zone=replace(Zone.resolve("Asia/Almaty"), configured=False))
+        week = await resolve(guessing, CallQuery())
+        day = await resolve(guessing, CallQuery(since="yesterday"))
+        exact = await resolve(guessing, CallQuery(since="2026-11-20T10:00+03:00"))
     assert week.notes == ("No since was given, so these are the 7 days up to the end of window.",)
     assert day.notes == ("Days and times were read as Asia/Almaty, this machine's zone; LINER_TIMEZONE sets another.",)
     assert exact.notes == ()

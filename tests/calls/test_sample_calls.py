@@ -10,18 +10,18 @@ from typing import Any
 import anyio
 import pytest
 
-from liner_mcp.answer.table import Written
+from liner_mcp.answer.table import Answer
 from liner_mcp.calls import parallel_reader
-from liner_mcp.calls.query import CallQuestion
+from liner_mcp.calls.query import CallQuery
 from liner_mcp.calls.sample_calls import sample_calls
-from liner_mcp.context import Desk
-from liner_mcp.demo import Call, DemoLiner, World
-from liner_mcp.errors import DeadlinePassed, InvalidArgument, LinerUnavailable
-from tests.calls.support import Gate, blank_world, desk_at, ids_of, newest_first, notes_of, page_of
+from liner_mcp.context import AppContext
+from liner_mcp.demo import Call, Dataset, DemoLiner
+from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
+from tests.calls.support import PartlyBlockingLiner, context_at, empty_dataset, ids_of, newest_first, notes_of, page_of
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
-from tests.support.context import ROOMY, USERS, Spoilt, counting, rows_of
-from tests.support.expected_stats import Progress, within
+from tests.support.context import MAX_BUDGET, USERS, AlteredLiner, rows_of, with_total
+from tests.support.expected_stats import Progress, calls_between
 
 pytestmark = pytest.mark.anyio
 
@@ -30,26 +30,26 @@ CALLS = r"^/v2/call/\?"
 
 
 @pytest.fixture(autouse=True)
-def eight_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shared world in slices of five days, whatever size is the fastest just now."""
-    monkeypatch.setattr(parallel_reader, "WHOLE_SLICE_CALLS", 500)
+    monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 500)
 
 
-async def drawn(
-    desk: Desk,
+async def sample(
+    context: AppContext,
     sample: int = 20,
     seed: str | None = "1",
     *,
     since: str | None = "-10d",
     include: tuple[str, ...] = (),
     cursor: str | None = None,
-    budget: int = ROOMY,
+    budget: int = MAX_BUDGET,
     progress: Progress | None = None,
     **question: Any,
-) -> Written:
+) -> Answer:
     return await sample_calls(
-        desk,
-        CallQuestion(since=since, **question),
+        context,
+        CallQuery(since=since, **question),
         include=include,
         sample=sample,
         seed=seed,
@@ -59,22 +59,22 @@ async def drawn(
     )
 
 
-def recorded(world: World, days: int = 10) -> list[Call]:
-    return [call for call in within(world, NOW - days * DAY, NOW) if call.has_records]
+def recorded(dataset: Dataset, days: int = 10) -> list[Call]:
+    return [call for call in calls_between(dataset, NOW - days * DAY, NOW) if call.has_records]
 
 
 # What is drawn --------------------------------------------------------------------------------------------------------
 
 
-async def test_recorded_calls_are_drawn_evenly_and_shown_newest_first(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await drawn(desk, 40)
-    calls = recorded(world)
+async def test_recorded_calls_are_drawn_evenly_and_shown_newest_first(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await sample(context, 40)
+    calls = recorded(dataset)
     ids = ids_of(answer)
     assert len(set(ids)) == 40
-    assert ids == newest_first(world.calls[one] for one in ids)
+    assert ids == newest_first(dataset.calls[one] for one in ids)
     assert set(ids) <= {call.id for call in calls}
-    counts, has = Counter(world.calls[one].user_id for one in ids), Counter(call.user_id for call in calls)
+    counts, has = Counter(dataset.calls[one].user_id for one in ids), Counter(call.user_id for call in calls)
     most = max(counts.values())
     assert None in counts
     assert all(counts[agent] >= min(most - 1, count) for agent, count in has.items())
@@ -89,11 +89,11 @@ async def test_recorded_calls_are_drawn_evenly_and_shown_newest_first(world: Wor
     assert answer.structure["asked"] == {"recorded": True, "sample": 40}
 
 
-async def test_rows_are_those_of_find_calls(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await drawn(desk, 5, include=("phone", "lead_id"))
+async def test_rows_are_those_of_find_calls(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await sample(context, 5, include=("phone", "lead_id"))
     for row in rows_of(answer):
-        call = world.calls[row["call_id"]]
+        call = dataset.calls[row["call_id"]]
         assert (row["agent_id"], row["order_id"], row["status"]) == (call.user_id, call.order_id, call.status_code)
         assert (row["talk_seconds"], row["lead_id"], row["recorded"]) == (
             call.talk_time_duration_seconds,
@@ -104,33 +104,33 @@ async def test_rows_are_those_of_find_calls(world: World) -> None:
         assert "***" in row["phone"]
 
 
-async def test_the_same_seed_draws_the_same_and_another_another(world: World) -> None:
-    async with desk_at(FakeLiner(world)) as desk, desk_at(FakeLiner(world, last_page="past_end")) as other:
-        first = await drawn(desk, seed="7")
-        assert ids_of(await drawn(other, seed="7")) == ids_of(first)
-        assert ids_of(await drawn(desk, seed="8")) != ids_of(first)
+async def test_the_same_seed_draws_the_same_and_another_another(dataset: Dataset) -> None:
+    async with context_at(FakeLiner(dataset)) as context, context_at(FakeLiner(dataset, last_page="past_end")) as other:
+        first = await sample(context, seed="7")
+        assert ids_of(await sample(other, seed="7")) == ids_of(first)
+        assert ids_of(await sample(context, seed="8")) != ids_of(first)
 
 
-async def test_the_size_of_slices_does_not_change_the_draw(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        first = await drawn(desk)
-        monkeypatch.setattr(parallel_reader, "WHOLE_SLICE_CALLS", 100)
-        assert ids_of(await drawn(desk)) == ids_of(first)
+async def test_the_size_of_slices_does_not_change_the_draw(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        first = await sample(context)
+        monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 100)
+        assert ids_of(await sample(context)) == ids_of(first)
 
 
-async def test_a_seed_that_nobody_gave_is_told_and_draws_the_same_again(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        first, second = await drawn(desk, seed=None), await drawn(desk, seed=None)
-        again = await drawn(desk, seed=page_of(first)["seed"])
+async def test_a_seed_that_no_one_gave_is_told_and_draws_the_same_again(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        first, second = await sample(context, seed=None), await sample(context, seed=None)
+        again = await sample(context, seed=page_of(first)["seed"])
     assert page_of(first)["seed"] != page_of(second)["seed"]
     assert ids_of(first) != ids_of(second)
     assert ids_of(again) == ids_of(first)
 
 
-async def test_a_sample_larger_than_the_population_is_everything(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await drawn(desk, 100, since="yesterday", orders=(201,))
-    day = within(world, NOW - timedelta(hours=42), NOW - timedelta(hours=18))
+async def test_a_sample_larger_than_the_population_is_everything(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await sample(context, 100, since="yesterday", orders=(201,))
+    day = calls_between(dataset, NOW - timedelta(hours=42), NOW - timedelta(hours=18))
     calls = [call for call in day if call.order_id == 201 and call.has_records]
     assert 0 < len(calls) < 100
     assert ids_of(answer) == newest_first(calls)
@@ -138,14 +138,14 @@ async def test_a_sample_larger_than_the_population_is_everything(world: World) -
 
 
 async def test_an_agent_without_recorded_calls_is_not_drawn() -> None:
-    world = blank_world()
+    dataset = empty_dataset()
     for minutes in range(10):
-        call = world.add_call(created_at=NOW - timedelta(minutes=minutes + 1), agent=101)
-        world.add_record(call.id, summary="Клиент согласен на встречу.")
-        world.add_call(created_at=NOW - timedelta(minutes=minutes + 1), agent=102)
-    async with desk_at(DemoLiner(world)) as desk:
-        both = await drawn(desk, 4, since="today")
-        nobody = await drawn(desk, 4, since="today", agents=(102,))
+        call = dataset.add_call(created_at=NOW - timedelta(minutes=minutes + 1), agent=101)
+        dataset.add_record(call.id, summary="Клиент согласен на встречу.")
+        dataset.add_call(created_at=NOW - timedelta(minutes=minutes + 1), agent=102)
+    async with context_at(DemoLiner(dataset)) as context:
+        both = await sample(context, 4, since="today")
+        nobody = await sample(context, 4, since="today", agents=(102,))
     assert {row["agent_id"] for row in rows_of(both)} == {101}
     assert (ids_of(nobody), page_of(nobody)["population"], page_of(nobody)["complete"]) == ([], 0, True)
     assert notes_of(nobody).startswith("No call of this window can be drawn; ")
@@ -162,43 +162,45 @@ FILTERED: list[tuple[dict[str, Any], Callable[[Call], bool]]] = [
 
 @pytest.mark.parametrize(("question", "test"), FILTERED)
 async def test_the_population_is_what_the_question_means(
-    world: World, question: dict[str, Any], test: Callable[[Call], bool]
+    dataset: Dataset, question: dict[str, Any], test: Callable[[Call], bool]
 ) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await drawn(desk, 10, **question)
-    calls = {call.id for call in within(world, NOW - 10 * DAY, NOW) if test(call)}
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await sample(context, 10, **question)
+    calls = {call.id for call in calls_between(dataset, NOW - 10 * DAY, NOW) if test(call)}
     assert page_of(answer)["population"] == len(calls)
     assert len(ids_of(answer)) == 10
     assert set(ids_of(answer)) <= calls
 
 
-async def test_transfers_can_be_drawn(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await drawn(desk, 5, since="-5d", transferred=True)
-    calls = {call.id for call in recorded(world, 5) if any(record.is_transfer for record in world.records_of(call.id))}
+async def test_transfers_can_be_drawn(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await sample(context, 5, since="-5d", transferred=True)
+    calls = {
+        call.id for call in recorded(dataset, 5) if any(record.is_transfer for record in dataset.records_of(call.id))
+    }
     assert page_of(answer)["population"] == len(calls)
     assert set(ids_of(answer)) <= calls
     assert page_of(answer)["local_filters"] == ["recorded", "transferred"]
 
 
-async def test_drawn_calls_are_offered_to_complete_ids(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        answer = await drawn(desk, 5)
-        assert desk.recent_calls.beginning_with("") == [str(one) for one in ids_of(answer)]
+async def test_drawn_calls_are_offered_to_complete_ids(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await sample(context, 5)
+        assert context.recent_calls.starting_with("") == [str(one) for one in ids_of(answer)]
 
 
-async def test_a_sample_has_no_cursor(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
+async def test_a_sample_has_no_cursor(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
         with pytest.raises(InvalidArgument, match=r"^sample has no pages: send it without cursor"):
-            await drawn(desk, cursor="anything")
+            await sample(context, cursor="anything")
 
 
 # What cannot be said in full ------------------------------------------------------------------------------------------
 
 
-async def test_what_does_not_fit_is_counted(world: World) -> None:
-    async with desk_at(DemoLiner(world)) as desk:
-        full, cut = await drawn(desk, 100), await drawn(desk, 100, budget=2_000)
+async def test_what_does_not_fit_is_counted(dataset: Dataset) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        full, cut = await sample(context, 100), await sample(context, 100, budget=2_000)
     shown = ids_of(cut)
     assert cut.size <= 2_000
     assert shown == ids_of(full)[: len(shown)]
@@ -208,16 +210,16 @@ async def test_what_does_not_fit_is_counted(world: World) -> None:
     )
 
 
-async def test_without_names_there_are_ids(world: World) -> None:
-    async with desk_at(Spoilt(DemoLiner(world), refused={f"^{USERS}": 500})) as desk:
-        answer = await drawn(desk, 5)
+async def test_without_names_there_are_ids(dataset: Dataset) -> None:
+    async with context_at(AlteredLiner(DemoLiner(dataset), status_by_pattern={f"^{USERS}": 500})) as context:
+        answer = await sample(context, 5)
     assert len(ids_of(answer)) == 5
     assert notes_of(answer) == "Names of agents could not be read from Liner; their ids are right."
 
 
-async def test_calls_that_liner_counts_but_never_lists_are_told(world: World) -> None:
-    async with desk_at(Spoilt(DemoLiner(world), changed={CALLS: counting(900)})) as desk:
-        answer = await drawn(desk, 5, since="yesterday")
+async def test_calls_that_liner_counts_but_never_lists_are_told(dataset: Dataset) -> None:
+    async with context_at(AlteredLiner(DemoLiner(dataset), change_by_pattern={CALLS: with_total(900)})) as context:
+        answer = await sample(context, 5, since="yesterday")
     assert page_of(answer)["complete"] is False
     assert notes_of(answer) == "Liner counts more calls in this window than it lists; some could not be drawn."
 
@@ -232,8 +234,8 @@ def ends_before(days: int) -> Callable[[str], bool]:
     )
 
 
-def spoilt_where(demo: DemoLiner, spoils: Callable[[str], bool]) -> Any:
-    spoilt = Spoilt(demo, refused={CALLS: 500})
+def altered_at(demo: DemoLiner, spoils: Callable[[str], bool]) -> Any:
+    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 500})
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         target = f"{scope['path']}?{scope['query_string'].decode()}"
@@ -242,39 +244,39 @@ def spoilt_where(demo: DemoLiner, spoils: Callable[[str], bool]) -> Any:
     return app
 
 
-async def test_a_window_that_could_not_be_read_whole_names_the_part_that_could(world: World) -> None:
-    async with desk_at(spoilt_where(DemoLiner(world), ends_before(15))) as desk:
-        with pytest.raises(DeadlinePassed) as raised:
-            await drawn(desk, since="-40d")
+async def test_a_window_that_could_not_be_read_whole_names_the_part_that_could(dataset: Dataset) -> None:
+    async with context_at(altered_at(DemoLiner(dataset), ends_before(15))) as context:
+        with pytest.raises(DeadlineExceeded) as raised:
+            await sample(context, since="-40d")
     assert str(raised.value) == (
         "No sample was drawn, because the window could not be read whole: Liner failed to answer (HTTP 500). Ask again "
         "in a minute. The part since=2026-11-05T18:00+03:00, until=2026-11-20T18:00+03:00 could be; ask for a shorter "
         "window."
     )
-    async with desk_at(spoilt_where(DemoLiner(world), ends_before(15))) as desk:
-        part = await drawn(desk, since="2026-11-05T18:00+03:00", until="2026-11-20T18:00+03:00")
-    assert page_of(part)["population"] == len(recorded(world, 15))
+    async with context_at(altered_at(DemoLiner(dataset), ends_before(15))) as context:
+        part = await sample(context, since="2026-11-05T18:00+03:00", until="2026-11-20T18:00+03:00")
+    assert page_of(part)["population"] == len(recorded(dataset, 15))
 
 
-async def test_a_deadline_in_the_middle_is_no_smaller_sample(world: World) -> None:
-    async with desk_at(Gate(DemoLiner(world), ends_before(15))) as desk:
+async def test_a_deadline_in_the_middle_is_no_smaller_sample(dataset: Dataset) -> None:
+    async with context_at(PartlyBlockingLiner(DemoLiner(dataset), ends_before(15))) as context:
         with (
-            pytest.raises(DeadlinePassed, match=r"The part since=2026-11-.*, until=.* could be"),
+            pytest.raises(DeadlineExceeded, match=r"The part since=2026-11-.*, until=.* could be"),
             anyio.fail_after(1.4),
         ):
-            await drawn(desk, since="-40d")
+            await sample(context, since="-40d")
 
 
-async def test_a_window_of_which_nothing_could_be_read_says_so(world: World) -> None:
+async def test_a_window_of_which_nothing_could_be_read_says_so(dataset: Dataset) -> None:
     newest = NOW.strftime("createdAt%%5B1%%5D=%Y-%m-%dT%H%%3A%M%%3A%SZ")
     oldest = (NOW - 40 * DAY).strftime("createdAt%%5B0%%5D=%Y-%m-%dT%H%%3A%M%%3A%SZ")
-    app = spoilt_where(DemoLiner(world), lambda target: newest in target and oldest not in target)
-    async with desk_at(app) as desk:
-        with pytest.raises(DeadlinePassed, match="No part of it could be; ask for a shorter window"):
-            await drawn(desk, since="-40d")
+    app = altered_at(DemoLiner(dataset), lambda target: newest in target and oldest not in target)
+    async with context_at(app) as context:
+        with pytest.raises(DeadlineExceeded, match="No part of it could be; ask for a shorter window"):
+            await sample(context, since="-40d")
 
 
-async def test_a_first_read_that_fails_is_the_answer(world: World) -> None:
-    async with desk_at(Spoilt(DemoLiner(world), refused={CALLS: 500})) as desk:
+async def test_a_first_read_that_fails_is_the_answer(dataset: Dataset) -> None:
+    async with context_at(AlteredLiner(DemoLiner(dataset), status_by_pattern={CALLS: 500})) as context:
         with pytest.raises(LinerUnavailable):
-            await drawn(desk)
+            await sample(context)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liner_mcp.calls.sampling import Draw, new_seed
+from liner_mcp.calls.sampling import StratifiedSample, new_seed
 from liner_mcp.liner.models import Call
 
 AGENTS = st.lists(st.sampled_from([None, 101, 102, 103, 104]), max_size=60)
@@ -22,10 +22,10 @@ def calls_of(agents: list[int | None]) -> list[Call]:
     return [Call(id=7_000_001 + place, user_id=agent) for place, agent in enumerate(agents)]
 
 
-def draw(calls: list[Call], seed: str = "1", size: int = 10) -> list[int]:
-    made = Draw(seed, size)
+def sample(calls: list[Call], seed: str = "1", size: int = 10) -> list[int]:
+    made = StratifiedSample(seed, size)
     made.add(calls)
-    return [call.id for call in made.drawn()]
+    return [call.id for call in made.selected()]
 
 
 @given(AGENTS, SEEDS, SIZES, st.data())
@@ -35,16 +35,16 @@ def test_the_order_and_the_pages_of_calls_do_not_matter(
     calls = calls_of(agents)
     shuffled = data.draw(st.permutations(calls))
     cut = data.draw(st.integers(0, len(calls)))
-    pages = Draw(seed, size)
+    pages = StratifiedSample(seed, size)
     pages.add(shuffled[:cut])
     pages.add(shuffled[cut:])
-    assert [call.id for call in pages.drawn()] == draw(calls, seed, size)
+    assert [call.id for call in pages.selected()] == sample(calls, seed, size)
 
 
 @given(AGENTS, SEEDS, SIZES)
 def test_the_sample_is_as_large_as_asked_or_everything(agents: list[int | None], seed: str, size: int) -> None:
     calls = calls_of(agents)
-    drawn = draw(calls, seed, size)
+    drawn = sample(calls, seed, size)
     assert len(drawn) == len(set(drawn)) == min(size, len(calls))
     assert set(drawn) <= {call.id for call in calls}
 
@@ -54,7 +54,7 @@ def test_agents_differ_by_at_most_one_call_while_their_calls_last(
     agents: list[int | None], seed: str, size: int
 ) -> None:
     calls = {call.id: call for call in calls_of(agents)}
-    drawn = Counter(calls[one].user_id for one in draw([*calls.values()], seed, size))
+    drawn = Counter(calls[one].user_id for one in sample([*calls.values()], seed, size))
     has = Counter(agents)
     most = max(drawn.values(), default=0)
     for agent, count in has.items():
@@ -64,14 +64,14 @@ def test_agents_differ_by_at_most_one_call_while_their_calls_last(
 @given(AGENTS, SEEDS, st.integers(1, 20))
 def test_a_smaller_sample_is_the_beginning_of_a_larger_one(agents: list[int | None], seed: str, size: int) -> None:
     calls = calls_of(agents)
-    assert draw(calls, seed, size) == draw(calls, seed, size + 5)[:size]
+    assert sample(calls, seed, size) == sample(calls, seed, size + 5)[:size]
 
 
 @given(AGENTS, SEEDS, SIZES)
 def test_only_so_many_calls_per_agent_are_kept_as_could_be_drawn(
     agents: list[int | None], seed: str, size: int
 ) -> None:
-    made: Any = Draw(seed, size)
+    made: Any = StratifiedSample(seed, size)
     made.add(calls_of(agents))
     assert made.population == len(agents)
     assert all(len(kept) <= size for kept in made._kept.values())
@@ -79,7 +79,7 @@ def test_only_so_many_calls_per_agent_are_kept_as_could_be_drawn(
 
 def test_the_draw_of_a_seed_never_changes() -> None:
     """A seed in yesterday's report must draw the same calls tomorrow, on any machine and with any release."""
-    assert [one - 7_000_001 for one in draw(calls_of([101] * 5 + [102] * 5 + [None] * 5), "1", 7)] == DRAWN
+    assert [one - 7_000_001 for one in sample(calls_of([101] * 5 + [102] * 5 + [None] * 5), "1", 7)] == DRAWN
 
 
 DRAWN = [11, 4, 5, 14, 2, 7, 10]
@@ -87,7 +87,7 @@ DRAWN = [11, 4, 5, 14, 2, 7, 10]
 
 def test_rounds_go_over_the_agents_in_one_order_and_skip_who_has_no_more() -> None:
     agents = {call.id: call.user_id for call in calls_of([101] * 4 + [102] * 2 + [None])}
-    drawn = [agents[one] for one in draw(calls_of([101] * 4 + [102] * 2 + [None]), "x", 7)]
+    drawn = [agents[one] for one in sample(calls_of([101] * 4 + [102] * 2 + [None]), "x", 7)]
     assert set(drawn[:3]) == {101, 102, None}
     assert drawn[3:5] == [agent for agent in drawn[:3] if agent is not None]
     assert drawn[5:] == [101, 101]
@@ -95,12 +95,12 @@ def test_rounds_go_over_the_agents_in_one_order_and_skip_who_has_no_more() -> No
 
 def test_a_call_without_an_agent_belongs_to_a_group_of_its_own() -> None:
     calls = calls_of([None] * 50 + [101])
-    assert 7_000_051 in draw(calls, "any", 2)
+    assert 7_000_051 in sample(calls, "any", 2)
 
 
 def test_different_seeds_draw_differently_and_every_call_has_its_chance() -> None:
     calls = calls_of([101, 102] * 20)
-    draws = [draw(calls, str(seed), 2) for seed in range(300)]
+    draws = [sample(calls, str(seed), 2) for seed in range(300)]
     assert len({tuple(drawn) for drawn in draws}) > 200
     assert {one for drawn in draws for one in drawn} == {call.id for call in calls}
 
@@ -108,28 +108,28 @@ def test_different_seeds_draw_differently_and_every_call_has_its_chance() -> Non
 def test_which_agent_comes_first_depends_on_the_seed() -> None:
     """Otherwise a sample smaller than the team would always be of the same people."""
     calls = calls_of([101, 102, 103])
-    assert {draw(calls, str(seed), 1)[0] for seed in range(30)} == {call.id for call in calls}
+    assert {sample(calls, str(seed), 1)[0] for seed in range(30)} == {call.id for call in calls}
 
 
 def test_calls_of_one_agent_are_not_drawn_by_their_ids() -> None:
-    drawn = draw(calls_of([101] * 100), "1", 20)
+    drawn = sample(calls_of([101] * 100), "1", 20)
     assert any(later < earlier for earlier, later in pairwise(drawn))
     assert max(drawn) - min(drawn) > 50
 
 
 def test_nothing_gives_nothing() -> None:
-    made = Draw("1", 5)
+    made = StratifiedSample("1", 5)
     made.add([])
-    assert (made.drawn(), made.population) == ([], 0)
+    assert (made.selected(), made.population) == ([], 0)
 
 
 @pytest.mark.parametrize("kind", ["agent", "call"])
 def test_lots_of_a_call_and_of_an_agent_with_one_id_are_two_lots(kind: str) -> None:
-    made: Any = Draw("1", 5)
+    made: Any = StratifiedSample("1", 5)
     assert made._lot(kind, 5) != made._lot({"agent": "call", "call": "agent"}[kind], 5)
 
 
-def test_seeds_that_nobody_gave_differ_and_are_easy_to_repeat() -> None:
+def test_seeds_that_no_one_gave_differ_and_are_easy_to_repeat() -> None:
     seeds = {new_seed() for _ in range(50)}
     assert len(seeds) == 50
     assert all(len(seed) <= 10 and seed.isalnum() for seed in seeds)

@@ -9,21 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liner_mcp.calls.time_window import FORMS, AskedWindow, Window, Zone, window_of
+from liner_mcp.calls.time_window import TIME_FORMATS, ParsedWindow, TimeWindow, parse_window
 from liner_mcp.errors import InvalidArgument
+from liner_mcp.timezone import Zone
 from tests.conftest import NOW
 
-MOSCOW = Zone.of("Europe/Moscow")
-BERLIN = Zone.of("Europe/Berlin")
+MOSCOW = Zone.resolve("Europe/Moscow")
+BERLIN = Zone.resolve("Europe/Berlin")
 # Friday, 18:00 in Moscow.
 NOW_TEXT = "2026-11-20T15:00"
 
 
-def asked(since: str | None, until: str | None = None, zone: Zone = MOSCOW, now: datetime = NOW) -> AskedWindow:
-    return window_of(since, until, zone=zone, now=now)
+def asked(since: str | None, until: str | None = None, zone: Zone = MOSCOW, now: datetime = NOW) -> ParsedWindow:
+    return parse_window(since, until, zone=zone, now=now)
 
 
-def ends(found: AskedWindow) -> tuple[str, str]:
+def ends(found: ParsedWindow) -> tuple[str, str]:
     """Both ends in UTC, to the minute."""
     since, until = (moment.astimezone(UTC) for moment in (found.window.since, found.window.until))
     return since.strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M")
@@ -56,7 +57,7 @@ def test_a_named_period_alone_means_that_whole_period_as_far_as_it_has_happened(
 ) -> None:
     found = asked(since)
     assert ends(found) == (start, end)
-    assert found.by_zone
+    assert found.uses_zone
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_a_named_period_alone_means_that_whole_period_as_far_as_it_has_happened(
 def test_a_moment_a_day_or_a_distance_runs_to_now(since: str, start: str, by_zone: bool) -> None:
     found = asked(since)
     assert ends(found) == (start, NOW_TEXT)
-    assert (found.by_zone, found.defaulted) == (by_zone, False)
+    assert (found.uses_zone, found.defaulted) == (by_zone, False)
 
 
 @pytest.mark.parametrize(
@@ -107,26 +108,26 @@ def test_nothing_asked_is_the_last_week_and_known_to_be_a_guess() -> None:
     found = asked(None)
     assert ends(found) == ("2026-11-13T15:00", NOW_TEXT)
     assert found.defaulted
-    assert not asked(None, "yesterday").window.holds(NOW)
+    assert not asked(None, "yesterday").window.contains(NOW)
     assert asked(None, "yesterday").defaulted
 
 
 def test_another_default_is_no_guess() -> None:
     first = datetime(2026, 11, 3, 8, 0, 0, 500_000, tzinfo=UTC)
-    found = window_of(None, None, zone=MOSCOW, now=NOW, default_since=first)
+    found = parse_window(None, None, zone=MOSCOW, now=NOW, default_since=first)
     assert (found.window.since, found.window.until, found.defaulted) == (first, NOW, False)
 
 
 def test_the_window_is_half_open_and_frozen_to_the_second() -> None:
     found = asked("-1h", now=NOW + timedelta(microseconds=999_999)).window
     assert found.until == NOW
-    assert found.holds(found.since)
-    assert not found.holds(found.until)
-    assert found.holds(found.until - timedelta(microseconds=1))
+    assert found.contains(found.since)
+    assert not found.contains(found.until)
+    assert found.contains(found.until - timedelta(microseconds=1))
 
 
 def test_both_ends_are_told_in_the_zone_of_the_answer() -> None:
-    shown = Window(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, 5, tzinfo=UTC)).shown(
+    shown = TimeWindow(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, 5, tzinfo=UTC)).to_dict(
         BERLIN
     )
     assert [datetime.fromisoformat(shown[end]).utcoffset() for end in ("since", "until")] == [
@@ -166,7 +167,7 @@ def test_a_local_time_that_comes_twice_means_the_first_and_one_that_never_comes_
 
 
 def test_a_day_without_a_midnight_begins_with_its_first_hour() -> None:
-    beirut = Zone.of("Asia/Beirut")
+    beirut = Zone.resolve("Asia/Beirut")
     found = asked("2026-03-29", "2026-03-29", zone=beirut, now=datetime(2026, 4, 2, tzinfo=UTC))
     assert ends(found) == ("2026-03-28T22:00", "2026-03-29T21:00")
 
@@ -176,7 +177,7 @@ def test_a_day_without_a_midnight_begins_with_its_first_hour() -> None:
     zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Beirut", "Asia/Kathmandu", "America/Havana"]),
 )
 def test_day_words_fit_together_without_gap_and_overlap_in_every_zone(now: datetime, zone: str) -> None:
-    here = Zone.of(zone)
+    here = Zone.resolve(zone)
     now += timedelta(minutes=1)
     if now.astimezone(here.info).strftime("%H:%M") == "00:00":
         now += timedelta(minutes=1)
@@ -210,15 +211,15 @@ def test_day_words_fit_together_without_gap_and_overlap_in_every_zone(now: datet
         ),
         ("-7d", "2026-11-20T10:00 0300", "until: the + of the offset got lost; write 2026-11-20T10:00+0300."),
         ("-99999d", None, "since: -99999d reaches back before the year 2000."),
-        ("last tuesday", None, f'since: "last tuesday" is not a time. It can be {FORMS}.'),
-        ("-7d", "tomorrow", f'until: "tomorrow" is not a time. It can be {FORMS}.'),
-        ("2026-13", None, f'since: "2026-13" is not a time. It can be {FORMS}.'),
-        ("2026-02-30", None, f'since: "2026-02-30" is not a time. It can be {FORMS}.'),
-        ("2026-11-20T25:00", None, f'since: "2026-11-20T25:00" is not a time. It can be {FORMS}.'),
-        ("0001-01-01T00:00Z", None, f'since: "0001-01-01T00:00Z" is not a time. It can be {FORMS}.'),
-        ("9999-12-31", None, f'since: "9999-12-31" is not a time. It can be {FORMS}.'),
-        ("1763640000", None, f'since: "1763640000" is not a time. It can be {FORMS}.'),
-        ("x" * 500, None, f'since: "{"x" * 39}…" is not a time. It can be {FORMS}.'),
+        ("last tuesday", None, f'since: "last tuesday" is not a time. It can be {TIME_FORMATS}.'),
+        ("-7d", "tomorrow", f'until: "tomorrow" is not a time. It can be {TIME_FORMATS}.'),
+        ("2026-13", None, f'since: "2026-13" is not a time. It can be {TIME_FORMATS}.'),
+        ("2026-02-30", None, f'since: "2026-02-30" is not a time. It can be {TIME_FORMATS}.'),
+        ("2026-11-20T25:00", None, f'since: "2026-11-20T25:00" is not a time. It can be {TIME_FORMATS}.'),
+        ("0001-01-01T00:00Z", None, f'since: "0001-01-01T00:00Z" is not a time. It can be {TIME_FORMATS}.'),
+        ("9999-12-31", None, f'since: "9999-12-31" is not a time. It can be {TIME_FORMATS}.'),
+        ("1763640000", None, f'since: "1763640000" is not a time. It can be {TIME_FORMATS}.'),
+        ("x" * 500, None, f'since: "{"x" * 39}…" is not a time. It can be {TIME_FORMATS}.'),
     ],
 )
 def test_what_is_no_window_is_refused_in_one_sentence(since: str, until: str | None, sentence: str) -> None:
@@ -227,4 +228,4 @@ def test_what_is_no_window_is_refused_in_one_sentence(since: str, until: str | N
 
 @pytest.mark.parametrize("text", ["20261118", "2026-W47", "2026-W47-3"])
 def test_a_date_in_another_spelling_is_refused_rather_than_taken_for_its_midnight(text: str) -> None:
-    assert refusal("2026-11-01", text) == f'until: "{text}" is not a time. It can be {FORMS}.'
+    assert refusal("2026-11-01", text) == f'until: "{text}" is not a time. It can be {TIME_FORMATS}.'

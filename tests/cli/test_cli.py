@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from liner_mcp import __version__
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 from tests.fakes import FakeLiner
-from tests.support.asgi_server import served
-from tests.support.context import Spoilt
+from tests.support.asgi_server import serve_app
+from tests.support.context import AlteredLiner
 
 META: dict[str, Any] = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -132,8 +132,8 @@ def test_check_with_an_unusable_setting_names_it_and_still_lists_the_tools() -> 
     assert "s3cr3t-t0ken" not in done.stdout + done.stderr
 
 
-def test_check_with_a_wrong_token_says_so_and_never_shows_it(world: World) -> None:
-    with served(FakeLiner(world)) as origin:
+def test_check_with_a_wrong_token_says_so_and_never_shows_it(dataset: Dataset) -> None:
+    with serve_app(FakeLiner(dataset)) as origin:
         done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
     assert done.returncode == 1
     assert "does not accept the token (HTTP 401)" in done.stdout
@@ -168,7 +168,7 @@ def test_check_names_what_answers_in_place_of_liner(status: int, body: bytes, lo
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    with served(elsewhere, lifespan="off") as origin:
+    with serve_app(elsewhere, lifespan="off") as origin:
         done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
         probe = run("check", "--probe", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
     assert done.returncode == 1
@@ -181,15 +181,17 @@ def test_check_names_what_answers_in_place_of_liner(status: int, body: bytes, lo
     assert "run liner-mcp check" in probe.stdout
 
 
-def test_check_of_a_liner_without_a_health_check_goes_on(world: World) -> None:
-    with served(Spoilt(FakeLiner(world), refused={"/v1/health/": 404}), lifespan="off") as origin:
+def test_check_of_a_liner_without_a_health_check_goes_on(dataset: Dataset) -> None:
+    with serve_app(AlteredLiner(FakeLiner(dataset), status_by_pattern={"/v1/health/": 404}), lifespan="off") as origin:
         done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="demo")
     assert done.returncode == 0, done.stdout
     assert "this address has no health check" in done.stdout
 
 
-def test_check_of_a_liner_that_lists_calls_and_denies_them_does_not_blame_the_id(world: World) -> None:
-    with served(Spoilt(FakeLiner(world), refused={"/v2/call/detail/": 404}), lifespan="off") as origin:
+def test_check_of_a_liner_that_lists_calls_and_denies_them_does_not_blame_the_id(dataset: Dataset) -> None:
+    with serve_app(
+        AlteredLiner(FakeLiner(dataset), status_by_pattern={"/v2/call/detail/": 404}), lifespan="off"
+    ) as origin:
         done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="demo")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
     assert "and then says that there is no such call" in line or "no call within" in done.stdout
@@ -234,7 +236,7 @@ NOT_USED = (
 
 
 def test_check_and_its_probe_ask_the_real_liner_though_the_demos_variable_is_set(liner: FakeLiner) -> None:
-    with served(liner) as origin:
+    with serve_app(liner) as origin:
         check = run("check", LINER_API_HOST=origin, **BOTH)
         asked = len(liner.requests)
         probe = run("check", "--probe", LINER_API_HOST=origin, **BOTH)
@@ -245,7 +247,7 @@ def test_check_and_its_probe_ask_the_real_liner_though_the_demos_variable_is_set
 
 
 def test_check_and_its_probe_with_the_option_ask_the_demo_though_an_account_is_set(liner: FakeLiner) -> None:
-    with served(liner) as origin:
+    with serve_app(liner) as origin:
         check = run("check", "--demo", LINER_API_HOST=origin, **BOTH)
         probe = run("check", "--probe", "--demo", LINER_API_HOST=origin, **BOTH)
     assert liner.requests == []

@@ -17,7 +17,17 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.cli.host_config import HOSTS, Change, change, entry, host_file, launch, read, variables, write
+from liner_mcp.cli.host_config import (
+    HOSTS,
+    Change,
+    build_entry,
+    entry_environment,
+    host_file,
+    launch_command,
+    plan_change,
+    read,
+    write,
+)
 from liner_mcp.errors import SetupError
 
 TOKEN = "s3cr3t-t0ken"
@@ -35,7 +45,7 @@ OTHERS: dict[str, Any] = {
 
 
 def planned(content: bytes | None, made: dict[str, Any] = ENTRY, *, host: str = "cursor") -> Change:
-    found = change(Path("/its/mcp.json"), content, HOSTS[host], "liner", made)
+    found = plan_change(Path("/its/mcp.json"), content, HOSTS[host], "liner", made)
     assert found is not None
     return found
 
@@ -109,7 +119,7 @@ def test_our_program_is_started_by_its_absolute_path(tmp_path: Path, monkeypatch
     script = tmp_path / "liner-mcp"
     script.touch(mode=0o755)
     monkeypatch.chdir(tmp_path)
-    assert launch("./liner-mcp") == [str(script)]
+    assert launch_command("./liner-mcp") == [str(script)]
 
 
 def test_our_program_comes_from_this_installation_and_not_from_the_path(
@@ -117,7 +127,7 @@ def test_our_program_comes_from_this_installation_and_not_from_the_path(
 ) -> None:
     (tmp_path / "liner-mcp").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    started = launch("/elsewhere/liner_mcp/__main__.py")
+    started = launch_command("/elsewhere/liner_mcp/__main__.py")
     assert Path(started[0]).is_absolute()
     assert Path(started[0]).parent != tmp_path
 
@@ -125,7 +135,7 @@ def test_our_program_comes_from_this_installation_and_not_from_the_path(
 def test_without_a_script_the_interpreter_starts_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sysconfig, "get_path", {"scripts": str(tmp_path)}.__getitem__)
-    assert launch("/elsewhere/__main__.py") == [sys.executable, "-m", "liner_mcp"]
+    assert launch_command("/elsewhere/__main__.py") == [sys.executable, "-m", "liner_mcp"]
 
 
 def test_only_settings_that_are_set_and_known_are_taken() -> None:
@@ -137,7 +147,7 @@ def test_only_settings_that_are_set_and_known_are_taken() -> None:
         "LINER_UNKNOWN": "1",
         "PATH": "/bin",
     }
-    assert variables(environment, demo=False) == {
+    assert entry_environment(environment, demo=False) == {
         "LINER_API_HOST": "api.example.com",
         "LINER_API_TOKEN": TOKEN,
         "LINER_TIMEZONE": "Europe/Moscow",
@@ -152,7 +162,7 @@ def test_a_demo_takes_neither_host_nor_token() -> None:
         "LINER_MCP_DEMO": "true",
         "LINER_TIMEZONE": "Europe/Moscow",
     }
-    assert variables(environment, demo=True) == {"LINER_TIMEZONE": "Europe/Moscow"}
+    assert entry_environment(environment, demo=True) == {"LINER_TIMEZONE": "Europe/Moscow"}
 
 
 @pytest.mark.parametrize("written", ["token", "./token", "~/token"])
@@ -161,12 +171,12 @@ def test_a_file_is_named_in_full(name: str, written: str, tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert variables({name: written}, demo=False) == {name: str(tmp_path / "token")}
+    assert entry_environment({name: written}, demo=False) == {name: str(tmp_path / "token")}
 
 
 @pytest.mark.parametrize(("host", "typed"), [("claude-code", True), ("vscode", True), ("cursor", False)])
 def test_an_entry_tells_its_type_where_the_host_wants_it(host: str, typed: bool) -> None:
-    name, made = entry("liner-mcp", {}, demo=True, host=HOSTS[host])
+    name, made = build_entry("liner-mcp", {}, demo=True, host=HOSTS[host])
     assert name == "liner-demo"
     assert made["args"] == ["serve", "--demo"]
     assert ("type" in made) is typed
@@ -231,7 +241,7 @@ def test_half_of_an_emoji_survives() -> None:
 
 def test_the_same_entry_again_changes_nothing() -> None:
     content = planned(encoded(OTHERS)).after
-    assert change(Path("/its/mcp.json"), content, HOSTS["cursor"], "liner", ENTRY) is None
+    assert plan_change(Path("/its/mcp.json"), content, HOSTS["cursor"], "liner", ENTRY) is None
 
 
 @pytest.mark.parametrize(
@@ -300,7 +310,7 @@ def test_a_new_token_in_place_of_another_is_seen_as_a_change() -> None:
 @pytest.mark.parametrize("old", ["0ld-secret", ["0ld-secret"], None, {"args": "0ld-secret", "env": ["0ld-secret"]}])
 def test_an_entry_that_is_removed_is_hidden_whatever_it_is(old: Any) -> None:
     content = encoded({"mcpServers": {"liner-demo": old}})
-    found = change(Path("/its/mcp.json"), content, HOSTS["cursor"], "liner", ENTRY, remove="liner-demo")
+    found = plan_change(Path("/its/mcp.json"), content, HOSTS["cursor"], "liner", ENTRY, remove="liner-demo")
     assert found is not None
     assert list(json.loads(found.after)["mcpServers"]) == ["liner"]
     assert [line for line in found.diff if line.startswith('-  "liner-demo": ')]
@@ -311,7 +321,7 @@ def test_an_entry_that_is_removed_is_hidden_whatever_it_is(old: Any) -> None:
 
 
 def put(path: Path, now: datetime = NOW, made: dict[str, Any] = ENTRY) -> Path | None:
-    found = change(path, read(path), HOSTS["cursor"], "liner", made)
+    found = plan_change(path, read(path), HOSTS["cursor"], "liner", made)
     assert found is not None
     return write(found, now)
 
@@ -469,7 +479,7 @@ def test_a_file_that_may_not_be_read_is_refused(read_only_folder: Path) -> None:
 def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     path.write_bytes(b"{}")
-    found = change(path, read(path), HOSTS["cursor"], "liner", ENTRY)
+    found = plan_change(path, read(path), HOSTS["cursor"], "liner", ENTRY)
     assert found is not None
     path.write_bytes(b'{"theme": "dark"}')
     with pytest.raises(SetupError, match="was changed by another program meanwhile"):

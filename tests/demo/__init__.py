@@ -1,1 +1,1 @@
-"""The make-believe Liner is itself tested: a wrong fake would make wrong tests pass."""
+"""The fake Liner is itself tested: a wrong fake would make wrong tests pass."""

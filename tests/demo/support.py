@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 
 if TYPE_CHECKING:
     from liner_mcp.demo import DemoLiner
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 
-def small_world() -> World:
+def small_dataset() -> Dataset:
     """A world of one's own, to be changed at will."""
-    return World.generate(now=NOW, days=10, calls=300)
+    return Dataset.generate(now=NOW, days=10, calls=300)
 
 
 @cache
-def default_world() -> World:
+def default_dataset() -> Dataset:
     """The world a newcomer meets, shared: to be read only."""
-    return World.generate(now=NOW)
+    return Dataset.generate(now=NOW)
 
 
 def client_of(demo: DemoLiner, key: str | None = "demo") -> httpx.AsyncClient:
@@ -45,7 +45,7 @@ async def data_of(demo: DemoLiner, target: str) -> Any:
     return body["data"]
 
 
-async def whole_list(demo: DemoLiner, target: str) -> list[Any]:
+async def read_whole_list(demo: DemoLiner, target: str) -> list[Any]:
     """Every item, page by page, by counting alone."""
     items: list[Any] = []
     while True:

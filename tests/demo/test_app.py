@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from liner_mcp.demo import DemoLiner
-from tests.demo.support import client_of, data_of, default_world, get, small_world
+from tests.demo.support import client_of, data_of, default_dataset, get, small_dataset
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("key", [None, "", "wrong"])
 async def test_a_missing_or_wrong_key_is_unauthorized(key: str | None) -> None:
-    async with client_of(DemoLiner(default_world()), key) as client:
+    async with client_of(DemoLiner(default_dataset()), key) as client:
         for target in ("/v2/order/", "/v1/health/check/", "/v2/nowhere/"):
             response = await client.get(target)
             assert response.status_code == 401
@@ -27,13 +27,13 @@ async def test_a_missing_or_wrong_key_is_unauthorized(key: str | None) -> None:
 
 
 async def test_the_key_is_the_one_the_demo_was_given() -> None:
-    async with client_of(DemoLiner(default_world(), token="ключ"), None) as client:
+    async with client_of(DemoLiner(default_dataset(), token="ключ"), None) as client:
         assert (await client.get("/v2/order/", headers={b"X-Api-Key": "ключ".encode()})).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD"])
 async def test_anything_but_get_is_not_allowed(method: str) -> None:
-    async with client_of(DemoLiner(default_world())) as client:
+    async with client_of(DemoLiner(default_dataset())) as client:
         response = await client.request(method, "/v2/order/")
         assert response.status_code == 405
         assert response.headers["allow"] == "GET"
@@ -56,7 +56,7 @@ async def test_anything_but_get_is_not_allowed(method: str) -> None:
     ],
 )
 async def test_unknown_addresses_and_ids_are_not_found(target: str) -> None:
-    response = await get(DemoLiner(default_world()), target)
+    response = await get(DemoLiner(default_dataset()), target)
     assert response.status_code == 404
     assert response.json()["success"] is False
     assert response.json()["message"]
@@ -65,12 +65,12 @@ async def test_unknown_addresses_and_ids_are_not_found(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["/v2/order", "/v2/call/detail/7000001", "/v2/agent-group", "/v2/user/list"])
 async def test_both_forms_of_an_address_are_answered_directly(target: str) -> None:
-    demo = DemoLiner(default_world())
+    demo = DemoLiner(default_dataset())
     assert await data_of(demo, target) == await data_of(demo, f"{target}/")
 
 
 async def test_bodies_are_compact_json_in_real_cyrillic() -> None:
-    response = await get(DemoLiner(default_world()), "/v2/call-status/")
+    response = await get(DemoLiner(default_dataset()), "/v2/call-status/")
     assert response.headers["content-type"] == "application/json"
     assert int(response.headers["content-length"]) == len(response.content)
     assert "Перезвонить".encode() in response.content
@@ -78,24 +78,24 @@ async def test_bodies_are_compact_json_in_real_cyrillic() -> None:
     assert response.content.startswith(b'{"success":true,"message":"","data":[{"id":5')
 
 
-@pytest.mark.parametrize("name", sorted(default_world().hostile))
-async def test_hostile_texts_arrive_unharmed_in_valid_json(name: str) -> None:
-    world = default_world()
-    record_id = world.hostile[name]
-    response = await get(DemoLiner(world), f"/v2/call-record/detail/{record_id}/")
-    assert json.loads(response.content.decode("utf-8"))["data"]["recordSummary"] == world.records[record_id].summary
+@pytest.mark.parametrize("name", sorted(default_dataset().adversarial_records))
+async def test_adversarial_text_arrive_unharmed_in_valid_json(name: str) -> None:
+    dataset = default_dataset()
+    record_id = dataset.adversarial_records[name]
+    response = await get(DemoLiner(dataset), f"/v2/call-record/detail/{record_id}/")
+    assert json.loads(response.content.decode("utf-8"))["data"]["recordSummary"] == dataset.records[record_id].summary
 
 
 async def test_a_lone_surrogate_is_sent_as_a_json_escape() -> None:
-    world = default_world()
-    response = await get(DemoLiner(world), f"/v2/call-record/detail/{world.hostile['lone_surrogate']}/")
+    dataset = default_dataset()
+    response = await get(DemoLiner(dataset), f"/v2/call-record/detail/{dataset.adversarial_records['lone_surrogate']}/")
     assert b"\\ud83d" in response.content
 
 
-async def test_a_demo_without_a_world_makes_the_default_one() -> None:
+async def test_a_demo_without_a_dataset_makes_the_default_one() -> None:
     demo = DemoLiner()
     assert (await data_of(demo, "/v2/order/"))["total"] == 6
-    assert len(demo.world.calls) == 4000
+    assert len(demo.dataset.calls) == 4000
 
 
 async def test_a_server_may_announce_its_start_and_end() -> None:
@@ -112,7 +112,7 @@ async def test_a_server_may_announce_its_start_and_end() -> None:
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-async def test_two_demos_of_equal_worlds_answer_byte_for_byte_alike() -> None:
+async def test_two_demos_of_equal_dataset_answer_byte_for_byte_alike() -> None:
     target = "/v2/call/?orderIds[]=201&orderIds[]=204"
-    one, other = DemoLiner(small_world()), DemoLiner(small_world())
+    one, other = DemoLiner(small_dataset()), DemoLiner(small_dataset())
     assert (await get(one, target)).content == (await get(other, target)).content

@@ -6,7 +6,7 @@ import pytest
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.demo.audio import silence
-from tests.demo.support import client_of, data_of, default_world
+from tests.demo.support import client_of, data_of, default_dataset
 
 pytestmark = pytest.mark.anyio
 
@@ -44,8 +44,8 @@ def test_no_time_at_all_is_still_an_mp3() -> None:
 
 
 async def test_a_records_file_needs_no_key_and_lasts_as_long_as_the_record_says() -> None:
-    demo = DemoLiner(default_world())
-    record = await data_of(demo, f"/v2/call-record/detail/{default_world().hostile['emoji']}/")
+    demo = DemoLiner(default_dataset())
+    record = await data_of(demo, f"/v2/call-record/detail/{default_dataset().adversarial_records['emoji']}/")
     assert record["fileUrl"] == f"http://127.0.0.1/audio/{record['id']}.mp3"
     async with client_of(demo, key=None) as client:
         response = await client.get(record["fileUrl"])
@@ -56,17 +56,17 @@ async def test_a_records_file_needs_no_key_and_lasts_as_long_as_the_record_says(
 
 
 async def test_a_file_address_begins_with_the_scheme_and_host_that_were_asked() -> None:
-    target = f"https://liner.example:8443/v2/call-record/detail/{default_world().hostile['emoji']}/"
-    record = await data_of(DemoLiner(default_world()), target)
+    target = f"https://liner.example:8443/v2/call-record/detail/{default_dataset().adversarial_records['emoji']}/"
+    record = await data_of(DemoLiner(default_dataset()), target)
     assert record["fileUrl"].startswith("https://liner.example:8443/audio/9")
 
 
 async def test_records_without_a_file_say_so_in_both_ways_and_their_audio_is_not_found() -> None:
-    demo = DemoLiner(default_world())
-    missing = [record.id for record in default_world().records.values() if not record.has_file]
+    demo = DemoLiner(default_dataset())
+    missing = [record.id for record in default_dataset().records.values() if not record.has_file]
     addresses = [(await data_of(demo, f"/v2/call-record/detail/{each}/"))["fileUrl"] for each in missing]
     assert set(addresses) == {"", None}
     async with client_of(demo, key=None) as client:
         assert (await client.get(f"/audio/{missing[0]}.mp3")).status_code == 404
         assert (await client.get("/audio/1.mp3")).status_code == 404
-        assert (await client.post(f"/audio/{min(default_world().records)}.mp3")).status_code == 405
+        assert (await client.post(f"/audio/{min(default_dataset().records)}.mp3")).status_code == 405

@@ -21,17 +21,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liner_mcp import __version__
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 from liner_mcp.diagnostics.assumptions.table import ASSUMPTIONS
-from liner_mcp.diagnostics.probe import MOST_REQUESTS, Probe, Report
+from liner_mcp.diagnostics.probe import MAX_REQUESTS, Probe, Report
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.endpoints import PAGE_LIMIT
 from liner_mcp.settings import Settings
 from tests.cli.test_cli import run
 from tests.conftest import NOW
 from tests.fakes import FakeLiner, LastPage
-from tests.support.asgi_server import served
-from tests.support.context import Spoilt
+from tests.support.asgi_server import serve_app
+from tests.support.context import AlteredLiner
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,7 @@ Changed = dict[str, Callable[[Any], Any]]
 KEYS = [one.key for one in ASSUMPTIONS]
 
 
-class Probed:
+class ProbeResult:
     """A probe that was run, and its report by key."""
 
     def __init__(self, probe: Probe, report: Report) -> None:
@@ -52,18 +52,18 @@ class Probed:
         self.outcome = {row[0].strip(): row[3] for row in rows}
 
 
-async def probed(app: Any, *, transport: httpx.AsyncBaseTransport | None = None, **fields: Any) -> Probed:
+async def run_probe(app: Any, *, transport: httpx.AsyncBaseTransport | None = None, **fields: Any) -> ProbeResult:
     configured: dict[str, Any] = {"api_host": f"http://{HOST}", "api_token": TOKEN, "requests_per_second": 0, **fields}
     probe = Probe(Settings(**configured), transport=transport or httpx.ASGITransport(app=app), now=lambda: NOW)
     await probe.run()
-    return Probed(probe, probe.report())
+    return ProbeResult(probe, probe.report())
 
 
-def demo(world: World, **options: Any) -> FakeLiner:
-    return FakeLiner(world, token=TOKEN, **options)
+def demo(dataset: Dataset, **options: Any) -> FakeLiner:
+    return FakeLiner(dataset, token=TOKEN, **options)
 
 
-class Adding:
+class HeaderAddingApp:
     """An application whose every answer carries further headers."""
 
     def __init__(self, app: Any, **headers: str) -> None:
@@ -90,14 +90,14 @@ def answering(answer: Callable[[httpx.Request], httpx.Response]) -> tuple[httpx.
     return httpx.MockTransport(handler), asked
 
 
-def assert_impersonal(text: str, world: World) -> None:
+def assert_impersonal(text: str, dataset: Dataset) -> None:
     """No id, name, phone, title, summary, address or token of this world is in the text."""
-    ids = {thing.id for thing in (*world.orders, *world.agents)} - {PAGE_LIMIT + 1}  # which is asked for
+    ids = {thing.id for thing in (*dataset.orders, *dataset.agents)} - {PAGE_LIMIT + 1}  # which is asked for
     assert not {int(number) for number in re.findall(r"\d+", text)} & ids
-    names = {user.name for user in world.users} | {user.last_name for user in world.users}
-    names |= {word for lead in world.leads.values() for word in lead.name.split() if len(word) > 2}
-    names |= {order.title for order in world.orders} | {order.service_title for order in world.orders}
-    names |= {order.code for order in world.orders} | {status.title for status in world.call_statuses}
+    names = {user.name for user in dataset.users} | {user.last_name for user in dataset.users}
+    names |= {word for lead in dataset.leads.values() for word in lead.name.split() if len(word) > 2}
+    names |= {order.title for order in dataset.orders} | {order.service_title for order in dataset.orders}
+    names |= {order.code for order in dataset.orders} | {status.title for status in dataset.call_statuses}
     assert not [name for name in names if name and name in text]
     assert not re.search(r"[А-Яа-яЁё]", text)  # all summaries and most names
     assert not re.search(r"\d{5,}|\*\*\*", text)  # a phone; an id of a call, a record, a lead
@@ -108,9 +108,9 @@ def assert_impersonal(text: str, world: World) -> None:
 # What it finds -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_liner_as_documented_is_as_assumed(world: World) -> None:
-    liner = demo(world)
-    found = await probed(liner)
+async def test_a_liner_as_documented_is_as_assumed(dataset: Dataset) -> None:
+    liner = demo(dataset)
+    found = await run_probe(liner)
     assert found.report.exit_code == 0
     assert list(found.found) == KEYS
     untold = {key for key, outcome in found.outcome.items() if outcome != "as assumed"}
@@ -166,26 +166,26 @@ VARIANTS: list[tuple[dict[str, Any], str, str, str]] = [
 
 @pytest.mark.parametrize(("options", "key", "outcome", "words"), VARIANTS)
 async def test_each_way_of_liner_is_told_from_the_others(
-    world: World, options: dict[str, Any], key: str, outcome: str, words: str
+    dataset: Dataset, options: dict[str, Any], key: str, outcome: str, words: str
 ) -> None:
-    liner = demo(world, **options)
-    found = await probed(liner)
+    liner = demo(dataset, **options)
+    found = await run_probe(liner)
     assert found.outcome[key].startswith(outcome)
     assert words in found.found[key]
     differing = any(text.startswith("differs") for text in found.outcome.values())
     assert found.report.exit_code == (3 if differing else 0)
-    assert found.requests == len(liner.requests) <= MOST_REQUESTS
-    assert_impersonal(found.text, world)
+    assert found.requests == len(liner.requests) <= MAX_REQUESTS
+    assert_impersonal(found.text, dataset)
 
 
 @pytest.mark.parametrize("last_page", ["null", "absent", "zero", "repeated", "past_end"])
-async def test_a_strange_last_page_makes_nothing_else_differ(world: World, last_page: LastPage) -> None:
-    assert (await probed(demo(world, last_page=last_page))).report.exit_code == 0
+async def test_a_strange_last_page_makes_nothing_else_differ(dataset: Dataset, last_page: LastPage) -> None:
+    assert (await run_probe(demo(dataset, last_page=last_page))).report.exit_code == 0
 
 
 @pytest.mark.parametrize("slashes", ["redirect", "without"])
-async def test_the_form_of_paths_is_learnt_so_that_the_rest_can_be_asked(world: World, slashes: Any) -> None:
-    found = await probed(demo(world, slashes=slashes))
+async def test_the_form_of_paths_is_learnt_so_that_the_rest_can_be_asked(dataset: Dataset, slashes: Any) -> None:
+    found = await run_probe(demo(dataset, slashes=slashes))
     told = {key for key, outcome in found.outcome.items() if not outcome.startswith("could not")}
     assert told == set(KEYS) - {"clock", "archived_orders"}
     assert found.requests <= 19
@@ -206,52 +206,54 @@ CHANGES: list[tuple[Callable[[Any], Any], str, str]] = [
 
 @pytest.mark.parametrize(("change", "key", "outcome"), CHANGES)
 async def test_calls_that_come_otherwise_are_noticed(
-    world: World, change: Callable[[Any], Any], key: str, outcome: str
+    dataset: Dataset, change: Callable[[Any], Any], key: str, outcome: str
 ) -> None:
-    found = await probed(Spoilt(demo(world), changed={r"^/v2/call/\?.*limit=100$": change}))
+    found = await run_probe(AlteredLiner(demo(dataset), change_by_pattern={r"^/v2/call/\?.*limit=100$": change}))
     assert found.outcome[key].startswith(outcome)
-    assert_impersonal(found.text, world)
+    assert_impersonal(found.text, dataset)
 
 
-async def test_a_total_that_counts_too_much_is_noticed(world: World) -> None:
-    found = await probed(Spoilt(demo(world), changed={"^/v2/order/": lambda data: {**data, "total": 9}}))
+async def test_a_total_that_counts_too_much_is_noticed(dataset: Dataset) -> None:
+    found = await run_probe(
+        AlteredLiner(demo(dataset), change_by_pattern={"^/v2/order/": lambda data: {**data, "total": 9}})
+    )
     assert found.found["total"] == "more than are listed"
     assert found.outcome["total"].startswith("differs: answers say that they are incomplete")
 
 
-async def test_a_list_in_another_order_each_time_is_noticed(world: World) -> None:
+async def test_a_list_in_another_order_each_time_is_noticed(dataset: Dataset) -> None:
     turned: Changed = {"limit=101": lambda data: {**data, "list": data["list"][::-1]}}
-    found = await probed(Spoilt(demo(world), changed=turned))
+    found = await run_probe(AlteredLiner(demo(dataset), change_by_pattern=turned))
     assert found.outcome["same_order_twice"].startswith("differs")
 
 
 @pytest.mark.parametrize(("newest_first", "told"), [(False, "oldest first"), (True, "newest first")])
-async def test_an_order_by_time_is_told(world: World, newest_first: bool, told: str) -> None:
+async def test_an_order_by_time_is_told(dataset: Dataset, newest_first: bool, told: str) -> None:
     def in_time(data: Any) -> Any:
         return {**data, "list": sorted(data["list"], key=lambda row: row["createdAt"], reverse=newest_first)}
 
-    found = await probed(Spoilt(demo(world), changed={r"^/v2/call/\?.*limit=100$": in_time}))
+    found = await run_probe(AlteredLiner(demo(dataset), change_by_pattern={r"^/v2/call/\?.*limit=100$": in_time}))
     assert found.found["call_order"] == f"{told}, so far as seen"
     assert found.outcome["call_order"] == "as assumed"
 
 
-async def test_a_call_whose_records_are_not_listed_yet_is_followed_by_another(world: World) -> None:
+async def test_a_call_whose_records_are_not_listed_yet_is_followed_by_another(dataset: Dataset) -> None:
     first: list[str] = []
 
     def empty_at_first(data: Any) -> Any:
         first.append("")
         return {"list": [], "next": None, "total": 0} if len(first) == 1 else data
 
-    liner = demo(world, call_ids="required")
-    found = await probed(Spoilt(liner, changed={"callId=[0-9]+&offset": empty_at_first}))
+    liner = demo(dataset, call_ids="required")
+    found = await run_probe(AlteredLiner(liner, change_by_pattern={"callId=[0-9]+&offset": empty_at_first}))
     assert found.found["record_fields"] == "all 8"
     assert found.outcome["file_link"] == "as assumed"
     assert found.requests == 19
 
 
-async def test_all_oddities_at_once_are_still_told_within_the_allowance(world: World) -> None:
+async def test_all_oddities_at_once_are_still_told_within_the_allowance(dataset: Dataset) -> None:
     odd = demo(
-        world,
+        dataset,
         record_list="short",
         dictionary_paths="plural",
         last_page="zero",
@@ -264,15 +266,15 @@ async def test_all_oddities_at_once_are_still_told_within_the_allowance(world: W
         numbers="text",
         longest_window=timedelta(days=31),
     )
-    found = await probed(odd)
+    found = await run_probe(odd)
     differing = {key for key, outcome in found.outcome.items() if outcome.startswith("differs")}
     assert differing == {
         *("trailing_slash", "limit", "window_start", "calls_need_ids", "unknown_id", "long_window", "record_fields"),
         "dictionary_paths",
     }
-    assert found.requests <= MOST_REQUESTS
+    assert found.requests <= MAX_REQUESTS
     assert found.report.lines[-1].startswith("What differs is worth a bug report")
-    assert_impersonal(found.text, world)
+    assert_impersonal(found.text, dataset)
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -290,9 +292,9 @@ async def test_all_oddities_at_once_are_still_told_within_the_allowance(world: W
     ],
 )
 async def test_an_unknown_id_is_as_assumed_only_in_liners_envelope(
-    world: World, status: int, body: bytes, outcome: str, found: str
+    dataset: Dataset, status: int, body: bytes, outcome: str, found: str
 ) -> None:
-    liner = demo(world)
+    liner = demo(dataset)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if not scope["path"].startswith("/v2/call/detail/"):
@@ -301,14 +303,14 @@ async def test_an_unknown_id_is_as_assumed_only_in_liners_envelope(
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    judged = await probed(app)
+    judged = await run_probe(app)
     assert judged.outcome["unknown_id"].startswith(outcome)
     assert judged.found["unknown_id"] == found.format(status)
 
 
-async def test_a_detail_without_summary_is_noticed(world: World) -> None:
+async def test_a_detail_without_summary_is_noticed(dataset: Dataset) -> None:
     bare: Changed = {"^/v2/call-record/detail": lambda data: {k: v for k, v in data.items() if k != "recordSummary"}}
-    found = await probed(Spoilt(demo(world), changed=bare))
+    found = await run_probe(AlteredLiner(demo(dataset), change_by_pattern=bare))
     assert found.outcome["record_detail"] == "differs: no summary is ever told"
 
 
@@ -316,15 +318,15 @@ async def test_a_detail_without_summary_is_noticed(world: World) -> None:
     ("ahead", "told", "outcome"),
     [(0, "agrees within 2 s", "as assumed"), (-40, "behind", "as assumed"), (600, "Liner's is 600 s ahead", "differs")],
 )
-async def test_the_clock_is_read_from_the_date_header(world: World, ahead: float, told: str, outcome: str) -> None:
+async def test_the_clock_is_read_from_the_date_header(dataset: Dataset, ahead: float, told: str, outcome: str) -> None:
     moment = datetime.now(UTC) + timedelta(seconds=ahead)
-    found = await probed(Adding(demo(world), date=format_datetime(moment, usegmt=True)))
+    found = await run_probe(HeaderAddingApp(demo(dataset), date=format_datetime(moment, usegmt=True)))
     assert told in re.sub(r"\b(599|601)\b", "600", found.found["clock"])
     assert found.outcome["clock"].startswith(outcome)
 
 
-async def test_a_limit_that_is_announced_is_told_with_its_number_only(world: World) -> None:
-    found = await probed(Adding(demo(world), x_ratelimit_limit="60", x_ratelimit_scope="Ivan Petrov"))
+async def test_a_limit_that_is_announced_is_told_with_its_number_only(dataset: Dataset) -> None:
+    found = await run_probe(HeaderAddingApp(demo(dataset), x_ratelimit_limit="60", x_ratelimit_scope="Ivan Petrov"))
     assert found.found["rate_headers"] == "x-ratelimit-limit 60, 1 others"
     assert found.outcome["rate_headers"].startswith("differs: they are not read")
 
@@ -332,7 +334,7 @@ async def test_a_limit_that_is_announced_is_told_with_its_number_only(world: Wor
 # Restraint -----------------------------------------------------------------------------------------------------------
 
 
-async def test_it_sends_nothing_but_get_with_the_one_token(world: World) -> None:
+async def test_it_sends_nothing_but_get_with_the_one_token(dataset: Dataset) -> None:
     seen: list[tuple[str, str | None]] = []
 
     class Watching(httpx.ASGITransport):
@@ -341,12 +343,12 @@ async def test_it_sends_nothing_but_get_with_the_one_token(world: World) -> None
             assert ("x-api-key" in request.headers) is ("/audio/" not in request.url.path)
             return await super().handle_async_request(request)
 
-    await probed(None, transport=Watching(app=demo(world)))
+    await run_probe(None, transport=Watching(app=demo(dataset)))
     assert set(seen) == {("GET", TOKEN), ("GET", None)}
     assert sum(token is None for _, token in seen) == 1  # the file, which is none of the token's business
 
 
-async def test_no_more_than_twenty_requests_are_made_whatever_redirects(world: World) -> None:
+async def test_no_more_than_twenty_requests_are_made_whatever_redirects(dataset: Dataset) -> None:
     hops: dict[str, int] = {}
 
     class Winding(httpx.ASGITransport):
@@ -357,13 +359,13 @@ async def test_no_more_than_twenty_requests_are_made_whatever_redirects(world: W
                 return httpx.Response(307, headers={"location": f"{target}{'&' if '?' in target else '?'}hop=1"})
             return await super().handle_async_request(request)
 
-    found = await probed(None, transport=Winding(app=demo(world)))
-    assert hops["all"] == found.requests == MOST_REQUESTS == 20
+    found = await run_probe(None, transport=Winding(app=demo(dataset)))
+    assert hops["all"] == found.requests == MAX_REQUESTS == 20
     assert "could not be told: the 20 requests that were allowed are used up" in found.text
     assert found.outcome["trailing_slash"].startswith("differs")
 
 
-async def test_redirects_of_the_file_count_too(world: World) -> None:
+async def test_redirects_of_the_file_count_too(dataset: Dataset) -> None:
     def moving(request: httpx.Request) -> bool:
         return "/audio/" in request.url.path
 
@@ -373,30 +375,30 @@ async def test_redirects_of_the_file_count_too(world: World) -> None:
                 return httpx.Response(302, headers={"location": f"http://{HOST}{request.url.path}?again"})
             return await super().handle_async_request(request)
 
-    found = await probed(None, transport=Moving(app=demo(world)))
+    found = await run_probe(None, transport=Moving(app=demo(dataset)))
     assert found.requests == 19
     assert found.outcome["file_link"] == "as assumed"
 
 
-async def test_a_refused_token_is_sent_once_only(world: World) -> None:
-    liner = FakeLiner(world, token="another")
-    found = await probed(liner)
+async def test_a_refused_token_is_sent_once_only(dataset: Dataset) -> None:
+    liner = FakeLiner(dataset, token="another")
+    found = await run_probe(liner)
     assert found.report.exit_code == 1
     assert len(liner.requests) == 1
     assert "ended early: the answer was HTTP 401" in found.text
     assert "run liner-mcp check" in found.report.lines[-1]
 
 
-async def test_a_token_without_rights_is_soon_left_alone(world: World) -> None:
-    liner = demo(world)
-    found = await probed(Spoilt(liner, refused={".": 403}))
+async def test_a_token_without_rights_is_soon_left_alone(dataset: Dataset) -> None:
+    liner = demo(dataset)
+    found = await run_probe(AlteredLiner(liner, status_by_pattern={".": 403}))
     assert len(liner.requests) == 3
     assert found.report.exit_code == 1
 
 
-async def test_asked_to_slow_down_it_stops(world: World) -> None:
-    liner = demo(world)
-    found = await probed(Spoilt(liner, refused={"call-status": 429}))
+async def test_asked_to_slow_down_it_stops(dataset: Dataset) -> None:
+    liner = demo(dataset)
+    found = await run_probe(AlteredLiner(liner, status_by_pattern={"call-status": 429}))
     assert len(liner.requests) == 4
     assert "ended early: the answer was HTTP 429" in found.text
     assert found.outcome["trailing_slash"] == "as assumed"
@@ -409,20 +411,20 @@ async def test_a_liner_that_is_not_there_is_asked_once() -> None:
         raise httpx.ConnectTimeout("", request=request)
 
     transport, asked = answering(gone)
-    found = await probed(None, transport=transport)
+    found = await run_probe(None, transport=transport)
     assert found.report.exit_code == 1
     assert len(asked) == found.requests == 1
     assert all(outcome.startswith("could not be told") for outcome in found.outcome.values())
 
 
-async def test_a_road_that_breaks_twice_is_left(world: World) -> None:
+async def test_a_network_that_breaks_twice_is_left(dataset: Dataset) -> None:
     class Breaking(httpx.ASGITransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             if "call" in request.url.path:
                 raise httpx.ReadTimeout("", request=request)
             return await super().handle_async_request(request)
 
-    found = await probed(None, transport=Breaking(app=demo(world)))
+    found = await run_probe(None, transport=Breaking(app=demo(dataset)))
     assert found.requests == 5
     assert "could not be told: Liner did not answer in time" in found.outcome["dictionary_paths"]
 
@@ -441,10 +443,10 @@ class Stalling(httpx.ASGITransport):
 
 
 async def test_a_probe_whose_time_is_over_says_so_and_claims_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("liner_mcp.diagnostics.probe.PROBE_SECONDS", 0.05)
-    found = await probed(None, transport=Stalling(demo(world), "/v2/order"))
+    found = await run_probe(None, transport=Stalling(demo(dataset), "/v2/order"))
     assert all(outcome.startswith("could not be told") for outcome in found.outcome.values())
     assert found.outcome["call_fields"] == found.outcome["file_link"] == "could not be told: it was not asked"
     assert "1 requests made; ended early: the probe's 0 s are over." in found.text
@@ -452,10 +454,10 @@ async def test_a_probe_whose_time_is_over_says_so_and_claims_nothing(
 
 
 async def test_a_file_that_never_begins_is_left_and_the_rest_is_asked(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("liner_mcp.diagnostics.probe.FILE_SECONDS", 0.05)
-    found = await probed(None, transport=Stalling(demo(world), "/audio/"))
+    found = await run_probe(None, transport=Stalling(demo(dataset), "/audio/"))
     assert found.outcome["file_link"] == "could not be told: the file did not begin within 0 s"
     assert found.outcome["long_window"] == "as assumed"
 
@@ -468,20 +470,20 @@ PARTS = ["v2/order", "v1/order", "call-status", "v2/call/", "call-record", "limi
 
 @pytest.mark.parametrize("status", [403, 404, 422, 500, 502])
 @pytest.mark.parametrize("part", PARTS)
-async def test_one_failing_step_costs_only_its_own_lines(world: World, part: str, status: int) -> None:
-    found = await probed(Spoilt(demo(world), refused={part: status}))
+async def test_one_failing_step_costs_only_its_own_lines(dataset: Dataset, part: str, status: int) -> None:
+    found = await run_probe(AlteredLiner(demo(dataset), status_by_pattern={part: status}))
     assert list(found.found) == KEYS
     assert found.report.exit_code in (0, 3)
     assert len([outcome for outcome in found.outcome.values() if outcome == "as assumed"]) >= 9
-    assert found.requests <= MOST_REQUESTS
-    assert_impersonal(found.text, world)
+    assert found.requests <= MAX_REQUESTS
+    assert_impersonal(found.text, dataset)
 
 
 async def test_web_pages_instead_of_json_tell_nothing() -> None:
     transport, asked = answering(lambda _: httpx.Response(200, html="<html>Иван, +7 900 123-45-67</html>"))
-    found = await probed(None, transport=transport)
+    found = await run_probe(None, transport=transport)
     assert found.report.exit_code == 1
-    assert len(asked) <= MOST_REQUESTS
+    assert len(asked) <= MAX_REQUESTS
     assert "the answer was HTTP 200, a web page" in found.text
     assert "900" not in found.text
 
@@ -489,17 +491,17 @@ async def test_web_pages_instead_of_json_tell_nothing() -> None:
 async def test_an_empty_account_is_no_failure() -> None:
     empty: dict[str, Any] = {"success": True, "message": "", "data": {"list": [], "next": None, "total": 0}}
     transport, asked = answering(lambda _: httpx.Response(200, json=empty))
-    found = await probed(None, transport=transport)
+    found = await run_probe(None, transport=transport)
     assert found.report.exit_code == 0 or found.outcome["unknown_id"].startswith("could not")
     assert found.outcome["window_start"] == "could not be told: no call was seen"
     assert found.outcome["record_fields"] == "could not be told: no recorded call was seen"
     assert len(asked) < 12
 
 
-async def test_of_liners_words_only_their_length_is_told(world: World) -> None:
+async def test_of_liners_words_only_their_length_is_told(dataset: Dataset) -> None:
     message = "Пользователь Иванов Иван (ivan собака mail точка ру, @ivan_petrov) не видит звонок 7000123"
-    refusing = Spoilt(demo(world), changed={"limit=101": lambda _: message})
-    found = await probed(refusing)
+    refusing = AlteredLiner(demo(dataset), change_by_pattern={"limit=101": lambda _: message})
+    found = await run_probe(refusing)
     assert f"a message of {len(message)} characters in Cyrillic letters" in found.found["refusals"]
     for secret in ("7000123", "ivan", "Иван", "собака"):
         assert secret not in found.text
@@ -514,26 +516,28 @@ async def test_words_beside_a_missing_right_or_a_failure_are_not_quoted(status: 
         return httpx.Response(status, json=body) if "call" in request.url.path else httpx.Response(200, json=good)
 
     transport, _ = answering(answer)
-    found = await probed(None, transport=transport)
+    found = await run_probe(None, transport=transport)
     assert found.outcome["refusals"] == "could not be told: nothing was refused"
     assert "Petrov" not in found.text
 
 
-async def test_a_refusal_that_is_no_json_is_noticed(world: World) -> None:
-    found = await probed(Spoilt(demo(world), refused={"limit=101": 422}))
+async def test_a_refusal_that_is_no_json_is_noticed(dataset: Dataset) -> None:
+    found = await run_probe(AlteredLiner(demo(dataset), status_by_pattern={"limit=101": 422}))
     assert "HTTP 422, no message" in found.found["refusals"]
     assert found.outcome["refusals"] == "differs: Liner's reason for a refusal is not told"
 
 
-async def test_a_message_that_holds_the_token_is_not_quoted(world: World) -> None:
-    found = await probed(Spoilt(demo(world), changed={"limit=101": lambda _: f"bad key {TOKEN} here"}))
+async def test_a_message_that_holds_the_token_is_not_quoted(dataset: Dataset) -> None:
+    found = await run_probe(
+        AlteredLiner(demo(dataset), change_by_pattern={"limit=101": lambda _: f"bad key {TOKEN} here"})
+    )
     assert "a message" in found.found["refusals"]
     assert "bad key" not in found.text
 
 
-async def test_recordings_that_are_off_are_not_looked_at(world: World) -> None:
-    liner = demo(world)
-    found = await probed(liner, audio="off")
+async def test_recordings_that_are_off_are_not_looked_at(dataset: Dataset) -> None:
+    liner = demo(dataset)
+    found = await run_probe(liner, audio="off")
     assert found.outcome["file_link"] == "could not be told: LINER_AUDIO is off"
     assert not [target for target in liner.requests if "/audio/" in target]
 
@@ -546,22 +550,24 @@ async def test_recordings_that_are_off_are_not_looked_at(world: World) -> None:
         ("https://[broken/secret-name.mp3", "no address, does not open"),
     ],
 )
-async def test_a_link_that_is_not_let_through_is_told_without_its_address(world: World, link: str, told: str) -> None:
+async def test_a_link_that_is_not_let_through_is_told_without_its_address(
+    dataset: Dataset, link: str, told: str
+) -> None:
     def linked(data: Any) -> Any:
         return {**data, "list": [{**row, "fileUrl": link} for row in data["list"]]}
 
-    found = await probed(Spoilt(demo(world), changed={r"^/v2/call-record/\?": linked}))
+    found = await run_probe(AlteredLiner(demo(dataset), change_by_pattern={r"^/v2/call-record/\?": linked}))
     assert found.found["file_link"].startswith(told)
     assert found.outcome["file_link"] == "differs: recordings are not given out"
     assert "secret-name" not in found.text
     assert "10.0.0.7" not in found.text
-    assert_impersonal(found.text, world)
+    assert_impersonal(found.text, dataset)
 
 
-async def test_a_file_that_is_gone_or_no_audio_is_told(world: World) -> None:
-    found = await probed(Spoilt(demo(world), refused={"^/audio/": 403}))
+async def test_a_file_that_is_gone_or_no_audio_is_told(dataset: Dataset) -> None:
+    found = await run_probe(AlteredLiner(demo(dataset), status_by_pattern={"^/audio/": 403}))
     assert "does not open: The recording's file is not available (HTTP 403)" in found.found["file_link"]
-    found = await probed(Spoilt(demo(world), refused={"^/audio/": 200}))
+    found = await run_probe(AlteredLiner(demo(dataset), status_by_pattern={"^/audio/": 200}))
     assert found.found["file_link"].endswith("opens, not MPEG audio")
 
 
@@ -588,9 +594,9 @@ async def test_no_answer_however_odd_breaks_it(answers: list[tuple[int, bool, An
         return httpx.Response(status, content=json.dumps({"success": success, "message": data, "data": data}))
 
     transport, asked = answering(odd)
-    found = await probed(None, transport=transport)
+    found = await run_probe(None, transport=transport)
     assert list(found.found) == KEYS
-    assert len(asked) <= MOST_REQUESTS
+    assert len(asked) <= MAX_REQUESTS
 
 
 # The command line ----------------------------------------------------------------------------------------------------
@@ -607,8 +613,8 @@ def test_check_probe_prints_the_report_and_ends_with_0() -> None:
     assert done.stderr == ""
 
 
-def test_check_probe_ends_with_3_where_liner_differs(world: World) -> None:
-    with served(demo(world, record_list="short")) as origin:
+def test_check_probe_ends_with_3_where_liner_differs(dataset: Dataset) -> None:
+    with serve_app(demo(dataset, record_list="short")) as origin:
         done = run("check", "--probe", LINER_API_HOST=origin, LINER_API_TOKEN=TOKEN)
     assert done.returncode == 3
     assert "differs: each record costs one more request" in done.stdout
@@ -623,16 +629,16 @@ def test_check_probe_without_settings_names_them_and_ends_with_1() -> None:
     assert done.stdout == ""
 
 
-def test_check_probe_of_a_wrong_token_ends_with_1(world: World) -> None:
-    liner = demo(world)
-    with served(liner) as origin:
+def test_check_probe_of_a_wrong_token_ends_with_1(dataset: Dataset) -> None:
+    liner = demo(dataset)
+    with serve_app(liner) as origin:
         done = run("check", "--probe", LINER_API_HOST=origin, LINER_API_TOKEN="wr0ng-t0ken")
     assert done.returncode == 1
     assert len(liner.requests) == 1
     assert "wr0ng-t0ken" not in done.stdout + done.stderr
 
 
-def test_ctrl_c_prints_what_is_known_by_then(world: World) -> None:
+def test_ctrl_c_prints_what_is_known_by_then(dataset: Dataset) -> None:
     reached = threading.Event()
 
     async def stalling(scope: Any, receive: Any, send: Any) -> None:
@@ -643,8 +649,8 @@ def test_ctrl_c_prints_what_is_known_by_then(world: World) -> None:
             return
         await demo_app(scope, receive, send)
 
-    demo_app = demo(world)
-    with served(stalling) as origin:
+    demo_app = demo(dataset)
+    with serve_app(stalling) as origin:
         process = subprocess.Popen(
             [sys.executable, "-m", "liner_mcp", "check", "--probe"],
             env={**os.environ, "LINER_API_HOST": origin, "LINER_API_TOKEN": TOKEN},

@@ -12,13 +12,13 @@ import pytest
 from pydantic import SecretStr
 
 from liner_mcp.diagnostics import raw_client
-from liner_mcp.diagnostics.raw_client import RawAnswer, RawClient, RequestBudget
-from liner_mcp.errors import ConnectionClosed, LinerMcpError, RateLimited, RequestError, Unreachable, UnreadableAnswer
+from liner_mcp.diagnostics.raw_client import RawClient, RawResponse, RequestBudget
+from liner_mcp.errors import ConnectionClosed, InvalidResponse, LinerMcpError, RateLimited, RequestError, Unreachable
 from liner_mcp.liner import transport as wire
 from liner_mcp.liner.endpoints import Query
-from liner_mcp.liner.transport import FULL_JITTER, Wire
-from tests.liner.test_single_flight import Held
-from tests.liner.test_throttle import Scripted
+from liner_mcp.liner.transport import FULL_JITTER, Transport
+from tests.liner.test_single_flight import BlockedLiner
+from tests.liner.test_throttle import ScriptedLiner
 
 pytestmark = pytest.mark.anyio
 
@@ -28,16 +28,16 @@ ORIGIN = "https://liner.example.com"
 @asynccontextmanager
 async def connected(
     transport: httpx.AsyncBaseTransport, *, most: int = 20, concurrency: int = 4
-) -> AsyncGenerator[tuple[RawClient, Wire]]:
+) -> AsyncGenerator[tuple[RawClient, Transport]]:
     """A client on a connection that others may use too."""
-    connection = Wire(
+    connection = Transport(
         ORIGIN,
         SecretStr("t0ken"),
         concurrency=concurrency,
         requests_per_second=0,
         transport=transport,
         jitter=FULL_JITTER,
-        breaks=False,
+        use_circuit_breaker=False,
     )
     try:
         yield RawClient(connection, ORIGIN, RequestBudget(most)), connection
@@ -60,9 +60,9 @@ async def reading(
         yield client, asked
 
 
-async def both(client: RawClient) -> list[RawAnswer | LinerMcpError]:
+async def both(client: RawClient) -> list[RawResponse | LinerMcpError]:
     """What becomes of two requests at once."""
-    results: list[RawAnswer | LinerMcpError] = []
+    results: list[RawResponse | LinerMcpError] = []
 
     async def get(path: str) -> None:
         try:
@@ -136,7 +136,7 @@ async def test_a_pause_that_liner_asked_of_anybody_holds_for_raw_answers_too() -
     assert len(asked) == 1
 
 
-async def test_a_429_that_a_raw_answer_met_pauses_everybody() -> None:
+async def test_a_429_that_a_raw_answer_met_pauses_everyone() -> None:
     asked: list[str] = []
 
     def refusing(request: httpx.Request) -> httpx.Response:
@@ -150,17 +150,17 @@ async def test_a_429_that_a_raw_answer_met_pauses_everybody() -> None:
     assert asked == ["/x/"]
 
 
-async def test_who_waits_for_a_raw_answers_turn_heeds_the_pause_that_the_first_one_met() -> None:
+async def test_who_waits_for_a_raw_answers_turn_obeys_the_pause_that_the_first_one_met() -> None:
     for retry_after, outcomes in (("0.1", [429, 200]), ("40", [429, RateLimited])):
-        app = Scripted(429, retry_after=retry_after)
+        app = ScriptedLiner(429, retry_after=retry_after)
         async with connected(httpx.ASGITransport(app=app), concurrency=1) as (client, _):
             answers = await both(client)
         assert [getattr(answer, "status", type(answer)) for answer in answers] == outcomes
         assert len(app.arrivals) == outcomes.count(429) + outcomes.count(200)
 
 
-async def test_whoever_reads_a_raw_answer_while_the_connection_is_closed_is_told() -> None:
-    app = Held()
+async def test_who_reads_a_raw_answer_while_the_connection_is_closed_is_told() -> None:
+    app = BlockedLiner()
     async with connected(httpx.ASGITransport(app=app), concurrency=1) as (client, connection):
         told: list[Any] = []
 
@@ -190,12 +190,12 @@ async def test_a_request_beyond_the_allowance_is_never_sent() -> None:
 async def test_a_body_beyond_the_cap_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MAX_BODY_BYTES", 10)
     async with reading(lambda _: httpx.Response(200, content=b"x" * 11)) as (reader, _):
-        with pytest.raises(UnreadableAnswer):
+        with pytest.raises(InvalidResponse):
             await reader.get(Query("/x/"))
 
 
 async def test_an_answer_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw_client, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(raw_client, "REQUEST_TIMEOUT_SECONDS", 0.05)
 
     class Silent(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

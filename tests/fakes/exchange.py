@@ -72,11 +72,11 @@ def page_of(response: Response) -> dict[str, Any] | None:
 
 
 def success(data: object) -> Response:
-    return Response(200, serialization.encode({"success": True, "message": "", "data": data}))
+    return Response(200, serialization.encode_json({"success": True, "message": "", "data": data}))
 
 
 def refusal(status: int, message: str) -> Response:
-    return Response(status, serialization.encode({"success": False, "message": message, "data": None}))
+    return Response(status, serialization.encode_json({"success": False, "message": message, "data": None}))
 
 
 def with_any_order(request: Request, order_ids: Collection[int]) -> Request:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.demo.app import Response, Scope, Send
 from tests.fakes.api_variants import ApiVariant
 from tests.fakes.exchange import Request
@@ -20,14 +20,14 @@ class FakeLiner(DemoLiner):
 
     def __init__(
         self,
-        world: World | None = None,
+        dataset: Dataset | None = None,
         *,
         token: str = "demo",  # noqa: S107 - it guards no secret
         latency: float = 0.0,
         faults: Sequence[Fault] = (),
         **variant: Any,
     ) -> None:
-        super().__init__(world, token=token)
+        super().__init__(dataset, token=token)
         self.latency = latency
         self.variant = ApiVariant(**variant)
         self.requests: list[str] = []
@@ -65,7 +65,7 @@ class FakeLiner(DemoLiner):
     def _respond_with(self, active: ActiveFaults, scope: Scope) -> Response:
         if not active.lists and self.variant == ApiVariant():
             return self.respond(scope)
-        order_ids = [order.id for order in self.world.orders]
+        order_ids = [order.id for order in self.dataset.orders]
 
         def demo(request: Request) -> Response:
             return self.respond(request.to_scope())

@@ -24,6 +24,7 @@ from tests.fakes.faults import (
     Bomb,
     Charset,
     Fault,
+    FaultKind,
     Grows,
     Huge,
     Ignores,
@@ -39,7 +40,6 @@ from tests.fakes.faults import (
     Total,
     Truncated,
     WebPage,
-    What,
     occurs,
 )
 
@@ -85,7 +85,7 @@ async def send_response(response: Response, send: Send) -> None:
 class ActiveFaults:
     """The faults of one request, each with its number among the requests that it fits."""
 
-    faults: Sequence[tuple[What, int]] = ()
+    faults: Sequence[tuple[FaultKind, int]] = ()
 
     @property
     def latency(self) -> float:
@@ -117,12 +117,12 @@ class FaultInjector:
 
     def next(self, target: str) -> ActiveFaults:
         """Count one more request, and say which faults it meets."""
-        active: list[tuple[What, int]] = []
+        active: list[tuple[FaultKind, int]] = []
         for index, fault in enumerate(self.faults):
             if fault.fits(target):
                 self._seen[index] += 1
-                if occurs(fault.often, self._seen[index]):
-                    active.append((fault.what, self._seen[index]))
+                if occurs(fault.frequency, self._seen[index]):
+                    active.append((fault.kind, self._seen[index]))
         return ActiveFaults(active)
 
 
@@ -138,7 +138,7 @@ class ListFaults:
     def __bool__(self) -> bool:
         return self != ListFaults()
 
-    def and_also(self, what: What, number: int) -> ListFaults:
+    def and_also(self, what: FaultKind, number: int) -> ListFaults:
         if isinstance(what, Grows):
             return replace(self, hidden=self.hidden + max(0, what.rows + 1 - number))
         if isinstance(what, Shrinks):
@@ -180,7 +180,7 @@ class ListFaults:
         return with_any_order(asked, order_ids) if request.has(*named) and not asked.has(*named) else asked
 
 
-def _faulty(response: Response, what: What, target: str, now: datetime) -> Response:  # noqa: C901 - one branch per kind
+def _faulty(response: Response, what: FaultKind, target: str, now: datetime) -> Response:  # noqa: C901 - one branch per kind
     is_json = response.content_type == "application/json"
     match what:
         case Status(status, retry_after):

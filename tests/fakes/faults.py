@@ -36,10 +36,10 @@ class First:
     count: int
 
 
-Often = Every | Share | First
+Frequency = Every | Share | First
 
 
-def occurs(often: Often, number: int) -> bool:
+def occurs(often: Frequency, number: int) -> bool:
     """Whether a fault occurs at the request of this number, counted from 1 among those that it fits."""
     if isinstance(often, First):
         return number <= often.count
@@ -177,7 +177,7 @@ class Ignores:
     names: tuple[str, ...]
 
 
-OfAnswers = (
+ResponseFault = (
     Latency
     | Status
     | WebPage
@@ -192,20 +192,20 @@ OfAnswers = (
     | Redirect
     | Reset
 )
-OfLists = Grows | Shrinks | Repeats | Total | Ignores
-What = OfAnswers | OfLists
+ListFault = Grows | Shrinks | Repeats | Total | Ignores
+FaultKind = ResponseFault | ListFault
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What happens, where (a regular expression found in path and query; empty is everywhere), and how often."""
 
-    what: What
-    where: str = ""
-    often: Often = Every()
+    kind: FaultKind
+    pattern: str = ""
+    frequency: Frequency = Every()
 
     def fits(self, target: str) -> bool:
-        return re.search(self.where, target) is not None
+        return re.search(self.pattern, target) is not None
 
 
 # Every kind once ------------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ _LOGIN_PAGE = (
 _DEEP = 10_000
 _HOUR = timedelta(hours=1)
 
-FAULTS: dict[str, What] = {
+FAULTS: dict[str, FaultKind] = {
     "a late answer": Latency(0.02),
     "no answer at all": Latency(math.inf),
     "a slow body": Slow(0.002),

@@ -1,4 +1,4 @@
-"""A make-believe Liner that tries to get what is secret out of the server, and the ways to look for it afterwards."""
+"""A fake Liner that tries to get what is secret out of the server, and the ways to look for it afterwards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from liner_mcp.demo import DemoLiner
-from tests.support.context import small_world
+from tests.support.context import small_dataset
 
 TOKEN = "tkn9f3c7a5be1d24860" + "fedcba9876543210" * 8
 PHONES = ("8 916 765-43-21", "+79167654321")
@@ -16,7 +16,7 @@ CARD = "4111 1111 1111 1111"
 EMAIL = "tamara.sekret@mail.ru"
 FILE = "/recordings/0bscure-path-55.mp3?signature=0bscureSignature"
 # A public address, as documentation's own count as private. Nothing is sent there: in memory all goes to the
-# make-believe Liner, and what runs as a process is given an address on loopback instead.
+# fake Liner, and what runs as a process is given an address on loopback instead.
 FILE_URL = f"https://93.184.215.14{FILE}"
 CONTACTS = f"{PHONES[0]} {PHONES[1]}, {EMAIL}, карта {CARD}"
 
@@ -28,37 +28,37 @@ _SECRETS = (
 FAULTS = ("told", "quoted", "refused", "redirected", "failed", "garbage", "page", "wrong_field", "busy")
 
 
-def leaks(text: str) -> list[str]:
+def find_leaks(text: str) -> list[str]:
     """Which secrets stand in a text, each with what is around it."""
     return [text[max(0, m.start() - 40) : m.end() + 20] for one in _SECRETS for m in re.finditer(re.escape(one), text)]
 
 
-class Leaking:
+class LeakingLiner:
     """Liner full of secrets: in names, summaries, links and phones, and in everything that may go wrong.
 
-    `fault` names what goes wrong now, with all requests that `faulty` fits.
+    `fault` names what goes wrong now, with all requests that `faulty_pattern` fits.
     """
 
     def __init__(self) -> None:
-        self.world = small_world()
-        order = self.world.orders[0]
-        self.call_id = self.world.add_call(order=order, agent=order.agent_user_ids[0]).id
-        self.record_id = self.world.add_record(self.call_id, summary=f"Клиент дал {CONTACTS}.", duration_seconds=3).id
-        self.demo = DemoLiner(self.world, token=TOKEN)
+        self.dataset = small_dataset()
+        order = self.dataset.orders[0]
+        self.call_id = self.dataset.add_call(order=order, agent=order.agent_user_ids[0]).id
+        self.record_id = self.dataset.add_record(self.call_id, summary=f"Клиент дал {CONTACTS}.", duration_seconds=3).id
+        self.demo = DemoLiner(self.dataset, token=TOKEN)
         self.file_url = FILE_URL
         self.fault: str | None = None
-        self.faulty = "^/v2/"
+        self.faulty_pattern = "^/v2/"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path: str = scope["path"]
         if path.startswith("/recordings/"):
-            await answer(send, 302, b"", location=f"/0bscure-again?{TOKEN}")
+            await send_response(send, 302, b"", location=f"/0bscure-again?{TOKEN}")
         elif path.startswith("/0bscure"):
-            await answer(send, 200, f"no audio: {CONTACTS}".encode())
-        elif self.fault is not None and re.search(self.faulty, path):
+            await send_response(send, 200, f"no audio: {CONTACTS}".encode())
+        elif self.fault is not None and re.search(self.faulty_pattern, path):
             await self._fail(send)
         else:
-            await self._tell(scope, receive, send)
+            await self._answer_with_secrets(scope, receive, send)
 
     async def _fail(self, send: Any) -> None:
         said = f"Key {TOKEN} of {CONTACTS} is not known, see {FILE_URL}"
@@ -76,9 +76,9 @@ class Leaking:
             "wrong_field": (200, wrong, {}),
             "busy": (429, refusal, {"retry-after": "9999"}),
         }[self.fault or ""]
-        await answer(send, status, body, **headers)
+        await send_response(send, status, body, **headers)
 
-    async def _tell(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _answer_with_secrets(self, scope: Any, receive: Any, send: Any) -> None:
         sent: list[Any] = []
 
         async def keep(message: Any) -> None:
@@ -98,10 +98,10 @@ class Leaking:
                     row[field] = {"ru": f"Группа {CONTACTS}", "gb": f"Group {CONTACTS}"}
         if scope["path"].startswith("/v1/health"):
             envelope["data"] = {f"mail {CONTACTS}": {"success": False, "message": CONTACTS}}
-        await answer(send, sent[0]["status"], json.dumps(envelope).encode())
+        await send_response(send, sent[0]["status"], json.dumps(envelope).encode())
 
     @property
-    def questions(self) -> list[tuple[str, dict[str, Any]]]:
+    def tool_calls(self) -> list[tuple[str, dict[str, Any]]]:
         """Every tool, with arguments that fit and some that do not."""
         week = {"since": "-2d"}
         return [
@@ -119,7 +119,7 @@ class Leaking:
         ]
 
     @property
-    def addresses(self) -> list[str]:
+    def resource_uris(self) -> list[str]:
         """Every resource."""
         record = f"liner://call-records/{self.record_id}"
         return ["liner://guide", f"liner://calls/{self.call_id}", record, f"{record}/summary", f"{record}/audio"]
@@ -131,7 +131,7 @@ def _rows(data: Any) -> list[dict[str, Any]]:
     return cast("dict[str, Any]", data).get("list", [data]) if isinstance(data, dict) else []
 
 
-async def answer(send: Any, status: int, body: bytes, **headers: str) -> None:
+async def send_response(send: Any, status: int, body: bytes, **headers: str) -> None:
     told: Iterable[tuple[bytes, bytes]] = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": [*told, (b"connection", b"close")]})
     await send({"type": "http.response.body", "body": body})

@@ -81,15 +81,17 @@ def signed(
 class LocalIssuer:
     """An ASGI application that publishes metadata and keys. Its attributes may be changed while it runs.
 
-    `asked` lists the paths of the requests that came; `failing` makes it answer 500.
+    `requested_paths` lists the paths of the requests that came; `failing` makes it answer 500.
     """
 
-    def __init__(self, issuer: str = ISSUER, places: tuple[str, ...] = ("/.well-known/openid-configuration",)) -> None:
+    def __init__(
+        self, issuer: str = ISSUER, metadata_paths: tuple[str, ...] = ("/.well-known/openid-configuration",)
+    ) -> None:
         self.issuer = issuer
-        self.places = places
+        self.metadata_paths = metadata_paths
         self.jwks: dict[str, Any] = {"keys": [public_jwk(ec_key(), kid="k1", alg="ES256", use="sig")]}
         self.metadata: dict[str, Any] = {}
-        self.asked: list[str] = []
+        self.requested_paths: list[str] = []
         self.failing = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -100,10 +102,10 @@ class LocalIssuer:
                 if message["type"] == "lifespan.shutdown":
                     return
         path: str = scope["path"]
-        self.asked.append(path)
+        self.requested_paths.append(path)
         if self.failing:
             status, found = 500, {}
-        elif path in self.places:
+        elif path in self.metadata_paths:
             status, found = 200, {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", **self.metadata}
         elif path.endswith("/keys"):
             status, found = 200, self.jwks

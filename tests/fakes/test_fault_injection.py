@@ -15,10 +15,11 @@ import httpx
 import pytest
 
 from liner_mcp.demo import DemoLiner
-from tests.demo.support import data_of, default_world, get, whole_list
+from tests.demo.support import data_of, default_dataset, get, read_whole_list
 from tests.fakes import FAULTS, Every, FakeLiner, Fault, First, Share
 from tests.fakes.faults import (
     Bomb,
+    FaultKind,
     Grows,
     Huge,
     Ignores,
@@ -30,16 +31,15 @@ from tests.fakes.faults import (
     Slow,
     Status,
     Total,
-    What,
     occurs,
 )
-from tests.support.asgi_server import served
+from tests.support.asgi_server import serve_app
 from tests.support.streaming_transport import StreamingTransport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.fakes.faults import Often
+    from tests.fakes.faults import Frequency
 
 pytestmark = pytest.mark.anyio
 
@@ -50,8 +50,8 @@ CALLS = "/v2/call/?orderIds[]=201&orderIds[]=202&createdAt[0]=2026-11-10T00:00:0
 ALWAYS = Every()
 
 
-def faulty(what: What, where: str = "", often: Often = ALWAYS) -> FakeLiner:
-    return FakeLiner(default_world(), faults=[Fault(what, where, often)])
+def faulty(what: FaultKind, where: str = "", often: Frequency = ALWAYS) -> FakeLiner:
+    return FakeLiner(default_dataset(), faults=[Fault(what, where, often)])
 
 
 def named(name: str) -> FakeLiner:
@@ -68,11 +68,11 @@ async def streamed(demo: DemoLiner, target: str = ORDERS) -> Sequence[bytes]:
 
 
 def test_every_kind_has_a_name() -> None:
-    assert {type(what) for what in FAULTS.values()} == set(get_args(What))
+    assert {type(what) for what in FAULTS.values()} == set(get_args(FaultKind))
 
 
 @pytest.mark.parametrize(
-    ("often", "struck"),
+    ("often", "active"),
     [
         (Every(), [1, 2, 3, 4, 5, 6]),
         (Every(3), [3, 6]),
@@ -81,17 +81,17 @@ def test_every_kind_has_a_name() -> None:
         (Share(0.0), []),
     ],
 )
-def test_how_often_a_fault_strikes(often: Often, struck: list[int]) -> None:
-    assert [number for number in range(1, 7) if occurs(often, number)] == struck
+def test_how_often_a_fault_strikes(often: Frequency, active: list[int]) -> None:
+    assert [number for number in range(1, 7) if occurs(often, number)] == active
 
 
 def test_a_share_is_about_that_share_and_the_same_for_one_seed() -> None:
-    def struck(seed: int) -> list[int]:
+    def active(seed: int) -> list[int]:
         return [number for number in range(1, 10_001) if occurs(Share(0.1, seed), number)]
 
-    assert 900 < len(struck(1)) < 1_100
-    assert struck(1) == struck(1)
-    assert struck(1) != struck(2)
+    assert 900 < len(active(1)) < 1_100
+    assert active(1) == active(1)
+    assert active(1) != active(2)
 
 
 async def test_a_fault_strikes_only_where_its_pattern_is_found_and_counts_only_there() -> None:
@@ -105,7 +105,7 @@ async def test_faults_may_be_changed_between_two_requests_and_then_count_anew() 
     demo = faulty(Status(500), often=First(1))
     assert (await get(demo, ORDERS)).status_code == 500
     assert (await get(demo, ORDERS)).status_code == 200
-    demo.faults = [Fault(Status(503), often=First(1))]
+    demo.faults = [Fault(Status(503), frequency=First(1))]
     assert (await get(demo, ORDERS)).status_code == 503
     demo.faults = []
     assert (await get(demo, ORDERS)).status_code == 200
@@ -113,7 +113,7 @@ async def test_faults_may_be_changed_between_two_requests_and_then_count_anew() 
 
 async def test_several_faults_strike_one_answer_in_order() -> None:
     demo = FakeLiner(
-        default_world(), faults=[Fault(Total(2.0)), Fault(Slow(0.0)), Fault(Refused("нет"), where="/v2/user")]
+        default_dataset(), faults=[Fault(Total(2.0)), Fault(Slow(0.0)), Fault(Refused("нет"), pattern="/v2/user")]
     )
     assert json.loads(b"".join(await streamed(demo)))["data"]["total"] == 12
     assert (await get(demo, "/v2/user/list/")).json()["message"] == "нет"
@@ -176,7 +176,7 @@ async def test_204_has_no_body() -> None:
 
 
 @pytest.mark.parametrize("name", ["truncated JSON", "the wrong charset"])
-async def test_a_spoilt_json_is_not_json(name: str) -> None:
+async def test_a_altered_json_is_not_json(name: str) -> None:
     with pytest.raises(ValueError, match=r"Unterminated|Expecting|codec"):
         json.loads((await get(named(name), ORDERS)).content)
 
@@ -195,7 +195,7 @@ async def test_a_number_may_be_none_and_json_too_deep() -> None:
 
 @pytest.mark.parametrize("what", [Slow(0.0), Slow(0.0, ends=False)])
 async def test_a_slow_body_drips_and_may_never_end(what: Slow) -> None:
-    whole = (await get(FakeLiner(default_world()), ORDERS)).content
+    whole = (await get(FakeLiner(default_dataset()), ORDERS)).content
     pieces: list[bytes] = []
     client = httpx.AsyncClient(
         transport=StreamingTransport(faulty(what)), base_url="http://127.0.0.1", headers={"X-Api-Key": "demo"}
@@ -249,19 +249,19 @@ async def test_a_reset_breaks_off_in_the_middle_of_the_body() -> None:
 
 
 async def test_a_reset_cuts_a_real_connection() -> None:
-    with served(named("a reset connection")) as origin:
+    with serve_app(named("a reset connection")) as origin:
         async with httpx.AsyncClient(base_url=origin, headers={"X-Api-Key": "demo"}) as client:
             with pytest.raises(httpx.RemoteProtocolError):
                 await client.get(ORDERS)
 
 
-async def pages_of(what: What) -> list[Any]:
+async def pages_of(what: FaultKind) -> list[Any]:
     demo = faulty(what)
     return [await data_of(demo, f"{CALLS}&offset={offset}&limit=100") for offset in (0, 100, 200)]
 
 
 async def true_calls() -> list[int]:
-    return [item["id"] for item in await whole_list(DemoLiner(default_world()), CALLS)]
+    return [item["id"] for item in await read_whole_list(DemoLiner(default_dataset()), CALLS)]
 
 
 def ids(page: Any) -> list[int]:
@@ -298,12 +298,12 @@ async def test_a_total_may_lie_or_be_missing(times: float | None, told: int | No
 
 
 async def test_filters_may_be_ignored_though_they_are_still_demanded() -> None:
-    truth = len(default_world().calls)
+    truth = len(default_dataset().calls)
     demo = faulty(Ignores(("orderIds", "createdAt")))
     assert (await data_of(demo, CALLS))["total"] == truth
     assert (await get(demo, "/v2/call/")).status_code == 422
     assert (await data_of(faulty(Ignores(("callId",))), "/v2/call-record/?callId=7000001"))["total"] == len(
-        default_world().records
+        default_dataset().records
     )
 
 

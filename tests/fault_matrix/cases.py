@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from liner_mcp.demo import World
+from liner_mcp.demo import Dataset
 from tests.fakes import FAULTS, Every, FakeLiner, Fault
-from tests.fakes.faults import Grows, Latency, OfLists, Shrinks, Slow
+from tests.fakes.faults import Grows, Latency, ListFault, Shrinks, Slow
 
 Outcome = Literal["right", "a sentence", "right or told"]
 """What all answers under a fault are. `right or told`: each is right, or partial and says so, or a sentence."""
 
 SOMETIMES = Every(3)
-NEVER_DONE_SECONDS = 0.15  # the deadline where each question lasts until it
+SHORT_DEADLINE_SECONDS = 0.15  # the deadline where each question lasts until it
 DEADLINE_SECONDS = 20.0
 # Not the orders: whoever lacks three of six orders lacks half of everything, and rightly so.
 _CHANGING = r"^/v2/(call|user)"
@@ -29,7 +29,7 @@ _HARMLESS = {
     "an ignored filter",
     "an ignored limit",
 }
-_WAITING = {"429, wait some seconds", "429, wait until a date", "503, wait some seconds"}
+_LONGER_THAN_DEADLINE = {"429, wait some seconds", "429, wait until a date", "503, wait some seconds"}
 _INTERMITTENT = {
     "no answer at all",
     "429, wait an hour",
@@ -62,33 +62,35 @@ class Case:
     deadline: float = DEADLINE_SECONDS
     slack: int = 0
 
-    def liner(self, world: World) -> FakeLiner:
+    def liner(self, dataset: Dataset) -> FakeLiner:
         options: dict[str, Any] = dict(self.options)
-        return FakeLiner(world, faults=self.faults, **options)
+        return FakeLiner(dataset, faults=self.faults, **options)
 
 
-def _case(name: str, *, sometimes: bool = False) -> Case:
+def _case(name: str, *, intermittent: bool = False) -> Case:
     what = FAULTS[name]
     changes = isinstance(what, Grows | Shrinks)
     endless = what in (Latency(float("inf")), Slow(0.002, ends=False))
     outcome: Outcome = "right" if name in _HARMLESS else "a sentence"
-    if sometimes or (isinstance(what, OfLists) and name not in _HARMLESS):
+    if intermittent or (isinstance(what, ListFault) and name not in _HARMLESS):
         outcome = "right or told"
     return Case(
-        f"{name}, sometimes" if sometimes else name,
+        f"{name}, sometimes" if intermittent else name,
         outcome,
-        (Fault(what, _CHANGING if changes else "", SOMETIMES if sometimes else Every()),),
-        deadline=NEVER_DONE_SECONDS if endless or name in _WAITING else DEADLINE_SECONDS,
+        (Fault(what, _CHANGING if changes else "", SOMETIMES if intermittent else Every()),),
+        deadline=SHORT_DEADLINE_SECONDS if endless or name in _LONGER_THAN_DEADLINE else DEADLINE_SECONDS,
         slack=what.rows if isinstance(what, Grows | Shrinks) else 0,
     )
 
 
 HEALTHY = Case("nothing wrong", "right")
-ALWAYS = [_case(name) for name in FAULTS]
-SOMETIMES_CASES = [
-    _case(name, sometimes=True) for name, what in FAULTS.items() if isinstance(what, OfLists) or name in _INTERMITTENT
+PERMANENT = [_case(name) for name in FAULTS]
+INTERMITTENT = [
+    _case(name, intermittent=True)
+    for name, what in FAULTS.items()
+    if isinstance(what, ListFault) or name in _INTERMITTENT
 ]
-OPEN = [
+UNDOCUMENTED_VARIANTS = [
     *(Case(name, "right", options=options) for name, options in OPTIONS.items()),
     Case(
         "an ignored callId, records without summaries",
@@ -97,4 +99,4 @@ OPEN = [
         OPTIONS["records without summaries in lists"],
     ),
 ]
-CASES = [HEALTHY, *ALWAYS, *SOMETIMES_CASES, *OPEN]
+CASES = [HEALTHY, *PERMANENT, *INTERMITTENT, *UNDOCUMENTED_VARIANTS]

@@ -1,4 +1,4 @@
-"""One question to our server over a make-believe Liner that fails, and what came back."""
+"""One question to our server over a fake Liner that fails, and what came back."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from mcp.types import BlobResourceContents, CallToolResult, TextResourceContents
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.app import LinerServer, create_server
-from liner_mcp.server.audit_log import Watcher
+from liner_mcp.server.audit_log import ServerObserver
 from liner_mcp.settings import Settings
 from tests.conftest import NOW, text_of
 from tests.support.streaming_transport import StreamingTransport
 
 TOKEN = "a-token-that-nobody-may-see"
-HANGS = 60.0
+HANG_SECONDS = 60.0
 """Seconds after which a question counts as hanging: far beyond every deadline that is set here."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ToolRequest:
     """A tool with its arguments, or the address of a resource."""
 
     tool: str = ""
@@ -36,7 +36,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class ToolOutcome:
     """What came back: a sentence where the question failed, else one of the others."""
 
     sentence: str | None = None
@@ -45,12 +45,12 @@ class Came:
     audio: bytes | None = None
 
 
-def serving(
+def server_for(
     liner: DemoLiner,
     *,
     origin: str = "http://127.0.0.1",
     transport: httpx.AsyncBaseTransport | None = None,
-    watcher: Watcher | None = None,
+    observer: ServerObserver | None = None,
     **settings: Any,
 ) -> LinerServer:
     """Our server over this Liner; `origin` without `transport` means the network."""
@@ -63,13 +63,13 @@ def serving(
         "max_answer_bytes": 60_000,
         **settings,
     }
-    return create_server(Settings(**fields), transport=transport, now=lambda: NOW, watcher=watcher)
+    return create_server(Settings(**fields), transport=transport, now=lambda: NOW, observer=observer)
 
 
 @asynccontextmanager
-async def asking(liner: DemoLiner, *, mode: str = "auto", **options: Any) -> AsyncGenerator[Client]:
+async def client_for(liner: DemoLiner, *, mode: str = "auto", **options: Any) -> AsyncGenerator[Client]:
     """A client of such a server, in one era."""
-    async with Client(serving(liner, **options), mode=mode, raise_exceptions=True) as client:
+    async with Client(server_for(liner, **options), mode=mode, raise_exceptions=True) as client:
         yield client
 
 
@@ -77,27 +77,31 @@ def in_process(liner: DemoLiner) -> StreamingTransport:
     return StreamingTransport(liner)
 
 
-async def ask(client: Client, asked: Asked) -> Came:
+async def send(client: Client, request: ToolRequest) -> ToolOutcome:
     """Ask, and fail when nothing at all comes back.
 
     Raises: TimeoutError for a hang.
     """
-    with anyio.fail_after(HANGS):
-        if asked.tool:
-            return _of_tool(await client.call_tool(asked.tool, asked.arguments or {}))
+    with anyio.fail_after(HANG_SECONDS):
+        if request.tool:
+            return _from_tool_result(await client.call_tool(request.tool, request.arguments or {}))
         try:
-            (content,) = (await client.read_resource(asked.uri)).contents
+            (content,) = (await client.read_resource(request.uri)).contents
         except MCPError as error:
-            return Came(sentence=error.error.message)
+            return ToolOutcome(sentence=error.error.message)
     if isinstance(content, BlobResourceContents):
-        return Came(audio=base64.b64decode(content.blob))
+        return ToolOutcome(audio=base64.b64decode(content.blob))
     assert isinstance(content, TextResourceContents)
-    return Came(table=json.loads(content.text)) if content.mime_type == "application/json" else Came(text=content.text)
+    return (
+        ToolOutcome(table=json.loads(content.text))
+        if content.mime_type == "application/json"
+        else ToolOutcome(text=content.text)
+    )
 
 
-def _of_tool(result: Any) -> Came:
+def _from_tool_result(result: Any) -> ToolOutcome:
     assert isinstance(result, CallToolResult)
     if result.is_error:
-        return Came(sentence=text_of(result))
+        return ToolOutcome(sentence=text_of(result))
     assert json.loads(text_of(result)) == result.structured_content
-    return Came(table=result.structured_content)
+    return ToolOutcome(table=result.structured_content)

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from benchmarks.soak import KEPT
-from liner_mcp.liner.cache import KEPT_BYTES, KEPT_SECONDS, SETTLED
+from liner_mcp.liner.cache import CACHE_MAX_BYTES, CACHE_TTL_SECONDS, SETTLED_AFTER
+from liner_mcp.liner.circuit_breaker import FAILING_SECONDS, FAILURES_TO_OPEN, OPEN_SECONDS
 from liner_mcp.liner.retry import RetryPolicy
-from liner_mcp.liner.throttle import FAILING_SECONDS, FAILURES_TO_OPEN, LONGEST_PAUSE, OPEN_SECONDS
-from liner_mcp.liner.transport import MAX_BODY_BYTES, MAX_REDIRECTS, REQUEST_SECONDS
-from liner_mcp.names.directory import FRESH_SECONDS
+from liner_mcp.liner.throttle import MAX_PAUSE_SECONDS
+from liner_mcp.liner.transport import MAX_BODY_BYTES, MAX_REDIRECTS, REQUEST_TIMEOUT_SECONDS
+from liner_mcp.names.directory import DIRECTORY_TTL_SECONDS
 from liner_mcp.settings import Settings
 from tests.fakes import FAULTS
-from tests.fault_matrix.cases import ALWAYS, CASES, OPEN, OPTIONS
-from tests.fault_matrix.scenario import make_scene
+from tests.fault_matrix.cases import CASES, OPTIONS, PERMANENT, UNDOCUMENTED_VARIANTS
+from tests.fault_matrix.scenario import make_scenario
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
 FIGURES: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
@@ -56,14 +57,14 @@ def test_the_table_has_a_row_for_every_fault_and_every_open_question() -> None:
 
 
 def test_the_table_promises_what_the_matrix_demands() -> None:
-    demanded = {case.name: WORDS[case.outcome] for case in (*ALWAYS, *OPEN)}
+    demanded = {case.name: WORDS[case.outcome] for case in (*PERMANENT, *UNDOCUMENTED_VARIANTS)}
     for name, promised, _ in table("Liner"):
         assert promised == demanded[name], name
 
 
 @pytest.mark.anyio
 async def test_the_size_of_the_matrix_is_told() -> None:
-    questions = len((await make_scene()).questions)
+    questions = len((await make_scenario()).requests)
     assert f"asks {questions} questions" in DOCUMENT
     assert f"each of {len(CASES)} cases" in DOCUMENT
     assert f"Each of the {len(CASES) * questions:,} answers" in DOCUMENT
@@ -72,21 +73,21 @@ async def test_the_size_of_the_matrix_is_told() -> None:
 def test_the_limits_are_those_of_the_code() -> None:
     deadline = Settings.model_fields["deadline_seconds"].default
     assert f"`LINER_DEADLINE_SECONDS`, {deadline} seconds" in DOCUMENT
-    assert f"one request may take {REQUEST_SECONDS:.0f} s" in DOCUMENT
+    assert f"one request may take {REQUEST_TIMEOUT_SECONDS:.0f} s" in DOCUMENT
     assert f"stops at {MAX_BODY_BYTES // 1_000_000} MB" in DOCUMENT
     assert (RetryPolicy(lambda _: 0.0).attempts, MAX_REDIRECTS) == (4, 3)  # "three more tries", "three redirects"
 
 
 def test_the_rules_of_pressure_are_those_of_the_code() -> None:
     told = {row[0]: row[1] for row in table("Pressure")}
-    assert LONGEST_PAUSE == 60  # "a minute at most"
+    assert MAX_PAUSE_SECONDS == 60  # "a minute at most"
     opens = f"after {FAILURES_TO_OPEN} failures in a row that go on for {FAILING_SECONDS:.0f} s"
     assert opens in told["Liner is down, over HTTP"]
     assert f"left alone for {OPEN_SECONDS:.0f} s" in told["Liner is down, over HTTP"]
     kept = told["the same call or record again"]
-    assert timedelta(hours=1) == SETTLED  # "over an hour old"
-    assert KEPT_SECONDS == FRESH_SECONDS == 300  # "names as long"
-    assert f"{KEPT_SECONDS / 60:.0f} minutes, in {KEPT_BYTES // 1_000_000} MB at most" in kept
+    assert timedelta(hours=1) == SETTLED_AFTER  # "over an hour old"
+    assert CACHE_TTL_SECONDS == DIRECTORY_TTL_SECONDS == 300  # "names as long"
+    assert f"{CACHE_TTL_SECONDS / 60:.0f} minutes, in {CACHE_MAX_BYTES // 1_000_000} MB at most" in kept
 
 
 def test_the_soaks_figures_are_the_committed_ones() -> None:

@@ -15,89 +15,91 @@ import stamina
 
 from liner_mcp.demo import DemoLiner
 from tests.fakes import FAULTS, FakeLiner, Fault
-from tests.fault_matrix.client import Asked, ask, asking
-from tests.fault_matrix.oracle import a_clear_sentence
-from tests.fault_matrix.scenario import fire_world
-from tests.support.asgi_server import served
+from tests.fault_matrix.client import ToolRequest, client_for, send
+from tests.fault_matrix.oracle import check_sentence
+from tests.fault_matrix.scenario import scenario_dataset
+from tests.support.asgi_server import serve_app
 
 pytestmark = pytest.mark.anyio
 
 # One of each: a list, a detail beside a list, many lists, a dictionary, a resource.
-QUESTIONS = [
-    Asked("find_calls", {"since": "-1d", "orders": [201]}),
-    Asked("list_call_records", {"call_id": 7_000_001}),
-    Asked("get_call_summaries", {"call_ids": [7_000_001, 7_000_002]}),
-    Asked("list_directory", {"kind": "agents"}),
-    Asked(uri="liner://call-records/9000001/audio"),
+REQUESTS = [
+    ToolRequest("find_calls", {"since": "-1d", "orders": [201]}),
+    ToolRequest("list_call_records", {"call_id": 7_000_001}),
+    ToolRequest("get_call_summaries", {"call_ids": [7_000_001, 7_000_002]}),
+    ToolRequest("list_directory", {"kind": "agents"}),
+    ToolRequest(uri="liner://call-records/9000001/audio"),
 ]
-every_question = pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.tool or "a resource")
+every_request = pytest.mark.parametrize("asked", REQUESTS, ids=lambda request: request.tool or "a resource")
 
 
 @pytest.fixture(autouse=True)
-def no_waits() -> Generator[None]:
+def without_retry_delay() -> Generator[None]:
     with stamina.set_testing(True, attempts=4, cap=True):
         yield
 
 
-async def sentence_from(origin: str, asked: Asked) -> str:
-    async with asking(DemoLiner(), origin=origin, deadline_seconds=20) as client:
-        came = await ask(client, asked)
-    assert came.sentence is not None
-    a_clear_sentence(came.sentence)
-    return came.sentence
+async def sentence_from(origin: str, request: ToolRequest) -> str:
+    async with client_for(DemoLiner(), origin=origin, deadline_seconds=20) as client:
+        outcome = await send(client, request)
+    assert outcome.sentence is not None
+    check_sentence(outcome.sentence)
+    return outcome.sentence
 
 
-def a_closed_port() -> int:
+def closed_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
 
 
-@every_question
-async def test_a_refused_connection_is_one_sentence(asked: Asked) -> None:
-    assert "cannot be reached" in await sentence_from(f"http://127.0.0.1:{a_closed_port()}", asked)
+@every_request
+async def test_a_refused_connection_is_one_sentence(request: ToolRequest) -> None:
+    assert "cannot be reached" in await sentence_from(f"http://127.0.0.1:{closed_port()}", request)
 
 
-@every_question
-@pytest.mark.usefixtures("nameless_network")
-async def test_an_unknown_name_is_one_sentence(asked: Asked) -> None:
-    assert "cannot be found (DNS)" in await sentence_from("https://liner.invalid", asked)
+@every_request
+@pytest.mark.usefixtures("network_without_dns")
+async def test_an_unknown_name_is_one_sentence(request: ToolRequest) -> None:
+    assert "cannot be found (DNS)" in await sentence_from("https://liner.invalid", request)
 
 
-@every_question
+@every_request
 async def test_a_proxy_that_is_not_there_is_one_sentence_about_the_proxy(
-    monkeypatch: pytest.MonkeyPatch, asked: Asked
+    monkeypatch: pytest.MonkeyPatch, request: ToolRequest
 ) -> None:
     monkeypatch.delenv("https_proxy", raising=False)
-    monkeypatch.setenv("HTTPS_PROXY", f"http://name:password@127.0.0.1:{a_closed_port()}")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://name:password@127.0.0.1:{closed_port()}")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "fe80::/10,[::1")
-    sentence = await sentence_from("https://liner.invalid", asked)
+    sentence = await sentence_from("https://liner.invalid", request)
     assert "The proxy in HTTPS_PROXY cannot be reached" in sentence
     assert "password" not in sentence
 
 
-@every_question
-async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(asked: Asked) -> None:
-    liner = FakeLiner(fire_world(), token="", faults=[Fault(FAULTS["a reset connection"])])
-    with served(liner) as origin:
-        async with asking(liner, origin=origin, deadline_seconds=20) as client:
-            came = await ask(client, asked)
-    assert came.sentence is not None
-    a_clear_sentence(came.sentence)
-    assert "broke before the answer was complete" in came.sentence
+@every_request
+async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(request: ToolRequest) -> None:
+    liner = FakeLiner(scenario_dataset(), token="", faults=[Fault(FAULTS["a reset connection"])])
+    with serve_app(liner) as origin:
+        async with client_for(liner, origin=origin, deadline_seconds=20) as client:
+            outcome = await send(client, request)
+    assert outcome.sentence is not None
+    check_sentence(outcome.sentence)
+    assert "broke before the answer was complete" in outcome.sentence
 
 
-@every_question
-async def test_tls_where_none_is_spoken_is_one_sentence(asked: Asked) -> None:
-    with served(DemoLiner()) as origin:
-        assert "TLS" in await sentence_from(origin.replace("http://", "https://"), asked)
+@every_request
+async def test_tls_where_none_is_spoken_is_one_sentence(request: ToolRequest) -> None:
+    with serve_app(DemoLiner()) as origin:
+        assert "TLS" in await sentence_from(origin.replace("http://", "https://"), request)
 
 
-@every_question
-async def test_a_certificate_that_nobody_vouches_for_is_one_sentence(asked: Asked, self_signed: ssl.SSLContext) -> None:
+@every_request
+async def test_a_certificate_that_no_one_vouches_for_is_one_sentence(
+    request: ToolRequest, self_signed: ssl.SSLContext
+) -> None:
     async with tls_port(self_signed) as origin:
-        assert "no trusted TLS certificate" in await sentence_from(origin, asked)
+        assert "no trusted TLS certificate" in await sentence_from(origin, request)
 
 
 @pytest.fixture(scope="module")

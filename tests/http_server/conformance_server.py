@@ -20,7 +20,7 @@ import liner_mcp.http_server.app
 from liner_mcp.demo import DemoLiner
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.server.app import LinerServer, create_server
-from tests.http_server.support import serving
+from tests.http_server.support import serve
 
 # The smallest picture and the smallest sound.
 PNG = base64.b64decode(
@@ -33,7 +33,7 @@ AUDIO = AudioContent(type="audio", data=base64.b64encode(WAV).decode(), mime_typ
 
 
 @contextmanager
-def fixture_served(liner: DemoLiner, patch: pytest.MonkeyPatch) -> Generator[str]:
+def serve_fixture(liner: DemoLiner, patch: pytest.MonkeyPatch) -> Generator[str]:
     """The origin of the fixture."""
 
     def made(*arguments: Any, **named: Any) -> LinerServer:
@@ -44,7 +44,7 @@ def fixture_served(liner: DemoLiner, patch: pytest.MonkeyPatch) -> Generator[str
         return server
 
     patch.setattr(liner_mcp.http_server.app, "create_server", made)
-    with serving(liner, mcp_requests_per_minute=0) as origin:
+    with serve(liner, mcp_requests_per_minute=0) as origin:
         yield origin
 
 

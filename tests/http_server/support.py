@@ -16,7 +16,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from liner_mcp.http_server.app import Wrapper, create_web_app
+from liner_mcp.http_server.app import Middleware, create_web_app
 from liner_mcp.http_server.connection import Connections
 from liner_mcp.http_server.limits import LIMITS, Limits
 from liner_mcp.server.caller import SCOPE_KEY, Caller
@@ -24,7 +24,7 @@ from liner_mcp.settings import read_settings
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
 from tests.support.account import ACCOUNT
-from tests.support.asgi_server import served
+from tests.support.asgi_server import serve_app
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 META: dict[str, Any] = {
@@ -36,8 +36,8 @@ PATIENCE = 20.0  # seconds for which a test waits for what should come at once
 
 
 @contextmanager
-def serving(
-    liner: Any, *, authenticator: Wrapper | None = None, limits: Limits = LIMITS, **settings: Any
+def serve(
+    liner: Any, *, authenticator: Middleware | None = None, limits: Limits = LIMITS, **settings: Any
 ) -> Generator[str]:
     """The origin of our server, which asks `liner`."""
     chosen = read_settings(**{**ACCOUNT, "requests_per_second": 0, "timezone": "UTC", **settings})
@@ -55,7 +55,7 @@ def serving(
         "proxy_headers": False,
         "interface": "asgi3",
     }
-    with served(app, **options) as origin:
+    with serve_app(app, **options) as origin:
         yield origin
 
 
@@ -143,11 +143,11 @@ def names_of(liner: FakeLiner) -> list[str]:
     return [target.partition("?")[0] for target in liner.requests]
 
 
-class Watched(FakeLiner):
+class SlowLiner(FakeLiner):
     """A Liner that answers after ever, and says when a request reached it and when none is left."""
 
     def __init__(self, liner: FakeLiner) -> None:
-        super().__init__(liner.world, latency=600)
+        super().__init__(liner.dataset, latency=600)
         self.reached = threading.Event()
         self.left = threading.Event()
         self.running = 0
@@ -163,7 +163,7 @@ class Watched(FakeLiner):
                 self.left.set()
 
 
-class Named:
+class NameAuthenticator:
     """A stand-in for authentication: the bearer token is the caller's name."""
 
     def __init__(self, app: ASGIApp) -> None:

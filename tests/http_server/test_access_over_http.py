@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import SettingsError
 from liner_mcp.http_server.app import create_web_app
-from liner_mcp.http_server.auth.token_lines import add, make
+from liner_mcp.http_server.auth.token_lines import add_token_line, create_token
 from liner_mcp.settings import read_settings
-from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, question, result, serving
+from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, question, result, serve
 
 ORDER, OTHER = 201, 205
 NOBODY = "7999999"
@@ -24,7 +24,7 @@ Ask = Any
 
 
 @pytest.fixture
-def ask(world: World, tmp_path: Path) -> Generator[Ask]:
+def ask(dataset: Dataset, tmp_path: Path) -> Generator[Ask]:
     """Ask a tool as one of two callers, in one era; gives the result."""
     tokens, access = tmp_path / "tokens", tmp_path / "access.toml"
     access.write_text(
@@ -33,10 +33,10 @@ def ask(world: World, tmp_path: Path) -> Generator[Ask]:
     )
     known: dict[str, str] = {}
     for name in ("anna", "boris", "gleb"):
-        known[name], line = make(name)
-        add(tokens, line, rotate=False)
+        known[name], line = create_token(name)
+        add_token_line(tokens, line, rotate=False)
     settings: dict[str, Any] = {"mcp_tokens_file": tokens, "mcp_access_file": access}
-    with serving(DemoLiner(world), **settings) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
+    with serve(DemoLiner(dataset), **settings) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
 
         def asked(who: str, request: dict[str, Any]) -> httpx.Response:
             headers = {**request["headers"], "authorization": f"Bearer {known[who]}"}
@@ -56,10 +56,10 @@ def test_each_caller_sees_the_orders_of_their_rule(ask: Ask, era: str) -> None:
 
 
 @pytest.mark.parametrize("era", [MODERN, LEGACY])
-def test_another_callers_call_and_a_call_that_nobody_has_are_answered_the_same(
-    ask: Ask, world: World, era: str
+def test_another_callers_call_and_a_call_that_no_one_has_are_answered_the_same(
+    ask: Ask, dataset: Dataset, era: str
 ) -> None:
-    theirs = next(str(one.id) for one in world.calls.values() if one.order_id == OTHER and world.records_of(one.id))
+    theirs = next(str(one.id) for one in dataset.calls.values() if one.order_id == OTHER and dataset.records_of(one.id))
     answers = [
         json.dumps(result(ask("anna", call("list_call_records", era, call_id=int(one))))).replace(one, "ID")
         for one in (theirs, NOBODY)
@@ -84,12 +84,14 @@ def _modern_read(call_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("era", [MODERN, LEGACY])
-def test_a_cursor_that_another_caller_got_gives_only_what_the_reader_may_see(ask: Ask, world: World, era: str) -> None:
+def test_a_cursor_that_another_caller_got_gives_only_what_the_reader_may_see(
+    ask: Ask, dataset: Dataset, era: str
+) -> None:
     page = result(ask("boris", call("find_calls", era, since="2026-11-16", limit=2)))["structuredContent"]["page"]
     answer = result(ask("anna", call("find_calls", era, cursor=page["next_cursor"], limit=200)))
     shown = answer["structuredContent"]
     column = shown["columns"].index("call_id")
-    assert {world.calls[row[column]].order_id for row in shown["rows"]} <= {ORDER}
+    assert {dataset.calls[row[column]].order_id for row in shown["rows"]} <= {ORDER}
 
 
 @pytest.mark.parametrize("era", [MODERN, LEGACY])
@@ -106,12 +108,12 @@ def test_rules_for_callers_without_names_are_refused_at_the_start(tmp_path: Path
         create_web_app(read_settings(mcp_demo=True, mcp_access_file=file))
 
 
-def test_a_server_with_rules_for_callers_is_ready(world: World, tmp_path: Path) -> None:
+def test_a_server_with_rules_for_callers_is_ready(dataset: Dataset, tmp_path: Path) -> None:
     tokens, access = tmp_path / "tokens", tmp_path / "access.toml"
-    add(tokens, make("anna")[1], rotate=False)
+    add_token_line(tokens, create_token("anna")[1], rotate=False)
     access.write_text("[callers.anna]\norders = 'all'\nagents = 'all'\n", encoding="utf-8")
     settings: dict[str, Any] = {"mcp_tokens_file": tokens, "mcp_access_file": access}
-    with serving(DemoLiner(world), **settings) as origin:
+    with serve(DemoLiner(dataset), **settings) as origin:
         response = httpx.get(f"{origin}/ready", timeout=PATIENCE)
     assert (response.status_code, response.json()) == (200, {"ready": True})
     assert response.headers["connection"] == "close"  # whoever only looks shall not hold a connection
@@ -119,7 +121,7 @@ def test_a_server_with_rules_for_callers_is_ready(world: World, tmp_path: Path) 
 
 def test_rules_that_cannot_be_read_are_refused_at_the_start(tmp_path: Path) -> None:
     tokens = tmp_path / "tokens"
-    add(tokens, make("anna")[1], rotate=False)
+    add_token_line(tokens, create_token("anna")[1], rotate=False)
     settings = read_settings(mcp_demo=True, mcp_tokens_file=tokens, mcp_access_file=tmp_path / "nowhere.toml")
     with pytest.raises(SettingsError, match=r"^LINER_MCP_ACCESS_FILE cannot be used: it cannot be read"):
         create_web_app(settings)

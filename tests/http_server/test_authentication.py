@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liner_mcp.http_server.auth.authentication import Authentication, authenticator_from
-from liner_mcp.http_server.auth.bearer import INVALID, Authenticator, ProtectedResource, Refusal, bearer_token
+from liner_mcp.http_server.auth.bearer import INVALID, Authenticator, ProtectedResource, Rejection, bearer_token
 from liner_mcp.server.caller import SCOPE_KEY, Caller
 from liner_mcp.settings import Settings
 
@@ -21,38 +21,38 @@ pytestmark = pytest.mark.anyio
 METADATA = "/.well-known/oauth-protected-resource"
 
 
-class OneToken:
+class FixedToken:
     """Knows one token, `good`, which is Anna's."""
 
     resource: ProtectedResource | None = None
 
-    async def identify(self, authorization: str | None) -> Caller | Refusal:
+    async def identify(self, authorization: str | None) -> Caller | Rejection:
         token = bearer_token(authorization)
-        if isinstance(token, Refusal):
+        if isinstance(token, Rejection):
             return token
         return Caller("anna") if token == "good" else INVALID
 
 
-class Issued(OneToken):
+class FixedTokenWithIssuer(FixedToken):
     """The same with an issuer behind it."""
 
     def __init__(self, audience: str) -> None:
         self.resource = ProtectedResource(audience, "https://auth.example", ("calls:read",))
 
 
-class Answering:
+class FixedAnswer:
     """Always the same answer."""
 
     resource = None
 
-    def __init__(self, answer: Caller | Refusal) -> None:
+    def __init__(self, answer: Caller | Rejection) -> None:
         self.answer = answer
 
-    async def identify(self, authorization: str | None) -> Caller | Refusal:  # noqa: ARG002 - whatever it is
+    async def identify(self, authorization: str | None) -> Caller | Rejection:  # noqa: ARG002 - whatever it is
         return self.answer
 
 
-class Behind:
+class RecordingApp:
     """The application behind the door; keeps the scope of each request that reached it."""
 
     def __init__(self) -> None:
@@ -66,18 +66,18 @@ class Behind:
 
 
 @asynccontextmanager
-async def door(
+async def protected_app(
     authenticator: Authenticator | None = None, root_path: str = "", **options: Any
-) -> AsyncGenerator[tuple[httpx.AsyncClient, Behind]]:
-    behind = Behind()
-    app = Authentication(behind, authenticator or OneToken(), **options)
+) -> AsyncGenerator[tuple[httpx.AsyncClient, RecordingApp]]:
+    behind = RecordingApp()
+    app = Authentication(behind, authenticator or FixedToken(), **options)
     transport = httpx.ASGITransport(app=app, root_path=root_path)
     async with httpx.AsyncClient(transport=transport, base_url="http://calls.example") as http:
         yield http, behind
 
 
 async def test_who_is_known_is_let_in_and_the_name_goes_along() -> None:
-    async with door() as (http, behind):
+    async with protected_app() as (http, behind):
         answer = await http.post("/mcp", headers={"Authorization": "Bearer good"})
     assert (answer.status_code, answer.text) == (200, "in")
     assert behind.scopes[0][SCOPE_KEY] == Caller("anna")
@@ -85,7 +85,7 @@ async def test_who_is_known_is_let_in_and_the_name_goes_along() -> None:
 
 async def test_no_credential_is_passed_on() -> None:
     secrets = {"Authorization": "Bearer good", "Cookie": "session=good", "Proxy-Authorization": "Basic good"}
-    async with door() as (http, behind):
+    async with protected_app() as (http, behind):
         await http.post("/mcp", headers={**secrets, "X-Other": "kept"})
     (scope,) = behind.scopes
     assert "good" not in repr(scope["headers"])
@@ -93,7 +93,7 @@ async def test_no_credential_is_passed_on() -> None:
 
 
 async def test_without_a_token_the_answer_is_401_without_an_error_word() -> None:
-    async with door() as (http, behind):
+    async with protected_app() as (http, behind):
         answer = await http.post("/mcp", content=b"x" * 3_000_000)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="liner-mcp"'
@@ -102,7 +102,7 @@ async def test_without_a_token_the_answer_is_401_without_an_error_word() -> None
 
 
 async def test_a_wrong_token_is_an_invalid_token_and_is_not_repeated() -> None:
-    async with door() as (http, behind):
+    async with protected_app() as (http, behind):
         answer = await http.post("/mcp", headers={"Authorization": "Bearer wrong-t0ken"})
     assert answer.status_code == 401
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
@@ -112,7 +112,7 @@ async def test_a_wrong_token_is_an_invalid_token_and_is_not_repeated() -> None:
 
 
 async def test_a_token_in_the_address_is_not_read() -> None:
-    async with door() as (http, behind):
+    async with protected_app() as (http, behind):
         answer = await http.post("/mcp?access_token=good&token=good")
     assert answer.status_code == 401
     assert "error=" not in answer.headers["www-authenticate"]
@@ -139,7 +139,7 @@ async def test_a_malformed_header_is_401(headers: list[tuple[bytes, bytes]]) -> 
 
 
 @given(st.lists(st.tuples(st.sampled_from([b"authorization", b"AUTHORIZATION", b"x"]), st.binary(max_size=40))))
-async def test_no_header_crashes_the_door_or_opens_it(headers: list[tuple[bytes, bytes]]) -> None:
+async def test_no_header_crashes_the_entry_point_or_opens_it(headers: list[tuple[bytes, bytes]]) -> None:
     assert (await asked("/mcp", headers))[0] == 401
 
 
@@ -154,7 +154,7 @@ async def asked(path: str, headers: list[tuple[bytes, bytes]], method: str = "PO
         return {"type": "http.request", "body": b"", "more_body": False}
 
     scope = {"type": "http", "method": method, "path": path, "headers": headers, "query_string": b""}
-    await Authentication(Behind(), OneToken())(scope, receive, send)
+    await Authentication(RecordingApp(), FixedToken())(scope, receive, send)
     assert b"".join(message.get("body", b"") for message in sent)
     return sent[0]["status"], dict(sent[0]["headers"])
 
@@ -166,8 +166,8 @@ async def test_everything_is_closed(path: str) -> None:
     assert (await asked(path, [], "GET"))[0] == 401
 
 
-async def test_a_web_socket_does_not_slip_past_the_door() -> None:
-    behind, sent = Behind(), list[Any]()
+async def test_a_web_socket_does_not_slip_past_the_entry_point() -> None:
+    behind, sent = RecordingApp(), list[Any]()
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -175,27 +175,27 @@ async def test_a_web_socket_does_not_slip_past_the_door() -> None:
     async def receive() -> Any:
         return {"type": "websocket.connect"}
 
-    await Authentication(behind, OneToken())({"type": "websocket", "path": "/health"}, receive, send)
+    await Authentication(behind, FixedToken())({"type": "websocket", "path": "/health"}, receive, send)
     assert sent == behind.scopes == []
 
 
 async def test_start_and_stop_go_through_untouched() -> None:
-    behind = Behind()
+    behind = RecordingApp()
 
     async def nothing(*_: Any) -> Any: ...
 
-    await Authentication(behind, OneToken())({"type": "lifespan"}, nothing, nothing)
+    await Authentication(behind, FixedToken())({"type": "lifespan"}, nothing, nothing)
     assert behind.scopes == [{"type": "lifespan"}]
 
 
 async def test_a_missing_scope_is_403_and_an_issuer_that_is_away_503() -> None:
-    refusal = Refusal(403, "insufficient_scope", "The access token lacks the scope calls:read.", "calls:read")
-    async with door(Answering(refusal)) as (http, _):
+    refusal = Rejection(403, "insufficient_scope", "The access token lacks the scope calls:read.", "calls:read")
+    async with protected_app(FixedAnswer(refusal)) as (http, _):
         answer = await http.post("/mcp")
     assert answer.status_code == 403
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
     assert 'scope="calls:read"' in answer.headers["www-authenticate"]
-    async with door(Answering(Refusal(503, None, "Try later.", retry_after=7))) as (http, _):
+    async with protected_app(FixedAnswer(Rejection(503, None, "Try later.", retry_after=7))) as (http, _):
         answer = await http.post("/mcp")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
     assert "www-authenticate" not in answer.headers
@@ -205,7 +205,7 @@ async def test_a_missing_scope_is_403_and_an_issuer_that_is_away_503() -> None:
 
 
 async def test_with_an_issuer_every_401_says_where_the_metadata_is_and_there_it_is() -> None:
-    async with door(Issued("https://calls.example/mcp")) as (http, _):
+    async with protected_app(FixedTokenWithIssuer("https://calls.example/mcp")) as (http, _):
         refused = await http.post("/mcp")
         address = refused.headers["www-authenticate"].partition('resource_metadata="')[2].rstrip('"')
         assert address == f"https://calls.example{METADATA}/mcp"
@@ -225,7 +225,7 @@ async def test_with_an_issuer_every_401_says_where_the_metadata_is_and_there_it_
     [(METADATA, 200), (f"{METADATA}/team/mcp", 200), (f"{METADATA}/mcp", 200), (f"{METADATA}/other", 404)],
 )
 async def test_the_prefix_under_which_a_proxy_serves_us_is_part_of_the_resource(path: str, status: int) -> None:
-    async with door(Issued("https://calls.example/team/mcp"), root_path="/team") as (http, _):
+    async with protected_app(FixedTokenWithIssuer("https://calls.example/team/mcp"), root_path="/team") as (http, _):
         answer = await http.get(path)
         assert answer.status_code == status
         if status == 200:
@@ -233,20 +233,20 @@ async def test_the_prefix_under_which_a_proxy_serves_us_is_part_of_the_resource(
 
 
 async def test_an_audience_that_is_no_address_leaves_the_address_to_the_request() -> None:
-    async with door(Issued("api://calls"), root_path="/team") as (http, _):
+    async with protected_app(FixedTokenWithIssuer("api://calls"), root_path="/team") as (http, _):
         refused = await http.post("/mcp", headers={"Host": 'calls.example", evil="1'})
         assert refused.headers["www-authenticate"].endswith(f'="http://calls.exampleevil1{METADATA}/team/mcp"')
         assert (await http.get(METADATA)).json()["resource"] == "http://calls.example/team/mcp"
 
 
 async def test_the_metadata_is_only_read() -> None:
-    async with door(Issued("https://calls.example/mcp")) as (http, _):
+    async with protected_app(FixedTokenWithIssuer("https://calls.example/mcp")) as (http, _):
         answer = await http.post(METADATA)
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 async def test_without_an_issuer_there_is_no_metadata_and_no_401_for_asking() -> None:
-    async with door() as (http, behind):
+    async with protected_app() as (http, behind):
         assert (await http.get(METADATA)).status_code == 404
     assert behind.scopes == []
 
@@ -254,7 +254,7 @@ async def test_without_an_issuer_there_is_no_metadata_and_no_401_for_asking() ->
 # From settings ---------------------------------------------------------------------------------------------------
 
 
-def test_without_settings_nobody_is_asked() -> None:
+def test_without_settings_no_one_is_asked() -> None:
     assert authenticator_from(Settings()) is None
 
 
@@ -266,9 +266,9 @@ def test_an_issuer_in_the_settings_makes_its_tokens_the_way_in() -> None:
 
 
 async def test_a_file_in_the_settings_makes_its_tokens_the_way_in(tmp_path: Any) -> None:
-    from liner_mcp.http_server.auth.token_lines import make
+    from liner_mcp.http_server.auth.token_lines import create_token
 
-    token, line = make("anna")
+    token, line = create_token("anna")
     (tmp_path / "tokens").write_text(line)
     (tmp_path / "tokens").chmod(0o600)
     found = authenticator_from(Settings(mcp_tokens_file=tmp_path / "tokens"))

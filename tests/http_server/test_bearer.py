@@ -14,7 +14,7 @@ from liner_mcp.http_server.auth.bearer import (
     MALFORMED,
     MAX_AUTHORIZATION,
     NO_TOKEN,
-    Refusal,
+    Rejection,
     bearer_token,
     challenge,
     metadata_address,
@@ -55,7 +55,7 @@ def test_a_giant_header_is_malformed_and_a_large_one_is_not() -> None:
 @given(st.text(st.characters(max_codepoint=255)).map(lambda rest: f"Bearer {rest}"))
 def test_a_token_is_never_more_than_its_alphabet(header: str) -> None:
     token = bearer_token(header)
-    assert isinstance(token, Refusal) or (token.isascii() and not re.search(r"[\s,\"\\]", token))
+    assert isinstance(token, Rejection) or (token.isascii() and not re.search(r"[\s,\"\\]", token))
 
 
 def test_without_credentials_the_challenge_names_no_error() -> None:
@@ -63,7 +63,7 @@ def test_without_credentials_the_challenge_names_no_error() -> None:
 
 
 def test_a_challenge_says_what_is_wrong_what_is_needed_and_where_to_get_it() -> None:
-    refusal = Refusal(403, "insufficient_scope", "The access token lacks the scope calls:read.", "calls:read")
+    refusal = Rejection(403, "insufficient_scope", "The access token lacks the scope calls:read.", "calls:read")
     assert challenge(refusal, metadata="https://calls.example/.well-known/oauth-protected-resource/mcp") == (
         'Bearer realm="liner-mcp", error="insufficient_scope", '
         'error_description="The access token lacks the scope calls:read.", scope="calls:read", '
@@ -72,7 +72,7 @@ def test_a_challenge_says_what_is_wrong_what_is_needed_and_where_to_get_it() -> 
 
 
 @pytest.mark.parametrize("refusal", [NO_TOKEN, MALFORMED, INVALID, jwt.EXPIRED], ids=lambda r: r.sentence)
-def test_every_challenge_keeps_to_the_grammar_and_every_answer_is_one_sentence(refusal: Refusal) -> None:
+def test_every_challenge_keeps_to_the_grammar_and_every_answer_is_one_sentence(refusal: Rejection) -> None:
     assert CHALLENGE.fullmatch(challenge(refusal))
     assert refusal.sentence.endswith(".")
 

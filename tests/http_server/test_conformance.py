@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.demo import DemoLiner, World
-from tests.http_server.conformance_server import fixture_served
+from liner_mcp.demo import Dataset, DemoLiner
+from tests.http_server.conformance_server import serve_fixture
 from tests.http_server.support import LEGACY, MODERN
 from tests.http_server.test_stopping import started
 
@@ -112,9 +112,9 @@ def checks(url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list
 
 
 @pytest.fixture(scope="module")
-def fixture_checks(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Check]]:
+def fixture_checks(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Check]]:
     """The same of our server with the suite's own tools, resources and prompts added."""
-    with pytest.MonkeyPatch.context() as patch, fixture_served(DemoLiner(world), patch) as origin:
+    with pytest.MonkeyPatch.context() as patch, serve_fixture(DemoLiner(dataset), patch) as origin:
         return {
             revision: list(said(f"{origin}/mcp", revision, tmp_path_factory.mktemp("suite")))
             for revision in (MODERN, LEGACY)
@@ -158,7 +158,7 @@ def test_what_is_asked_of_any_server_holds(checks: dict[str, list[Check]], revis
 
 @pytest.mark.parametrize("revision", [MODERN, LEGACY])
 @pytest.mark.parametrize("scenario", OF_THE_FIXTURE)
-def test_what_is_asked_of_the_fixture_holds_behind_our_doors(
+def test_what_is_asked_of_the_fixture_holds_behind_our_entry_point(
     fixture_checks: dict[str, list[Check]], revision: str, scenario: str
 ) -> None:
     of_it = [check for check in fixture_checks[revision] if check.scenario == scenario]
@@ -166,7 +166,9 @@ def test_what_is_asked_of_the_fixture_holds_behind_our_doors(
 
 
 @pytest.mark.parametrize("revision", [MODERN, LEGACY])
-def test_every_message_on_the_wire_has_the_shape_of_its_revision(checks: dict[str, list[Check]], revision: str) -> None:
+def test_every_message_on_the_transport_has_the_shape_of_its_revision(
+    checks: dict[str, list[Check]], revision: str
+) -> None:
     shapes = [check for check in checks[revision] if check.id == "wire-schema-valid"]
     assert len(shapes) > 20
     assert {check.status for check in shapes} == {"SUCCESS"}

@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from liner_mcp.demo import DemoLiner, World
-from tests.http_server.support import ACCEPT, LEGACY, MODERN, call, question, result, serving, told
+from liner_mcp.demo import Dataset, DemoLiner
+from tests.http_server.support import ACCEPT, LEGACY, MODERN, call, question, result, serve, told
 
 
 @pytest.fixture(scope="module")
-def web(world: World) -> Generator[httpx.Client]:
+def web(dataset: Dataset) -> Generator[httpx.Client]:
     """A client of one running server, which is asked by every test here."""
-    with serving(DemoLiner(world)) as origin, httpx.Client(base_url=origin, timeout=20) as client:
+    with serve(DemoLiner(dataset)) as origin, httpx.Client(base_url=origin, timeout=20) as client:
         yield client
 
 

@@ -14,15 +14,15 @@ from liner_mcp.http_server.app import create_web_app
 from liner_mcp.http_server.limits import LIMITS
 from liner_mcp.settings import read_settings
 from tests.fakes import FakeLiner
-from tests.http_server.support import in_time, names_of, serving
+from tests.http_server.support import in_time, names_of, serve
 from tests.support.account import ACCOUNT
-from tests.support.asgi_server import served
+from tests.support.asgi_server import serve_app
 
 HEALTH_CHECK = "/v1/health/check/"
 
 
 def test_health_asks_liner_nothing(liner: FakeLiner) -> None:
-    with serving(liner) as origin:
+    with serve(liner) as origin:
         assert httpx.get(f"{origin}/health").json() == {"alive": True}
         assert httpx.head(f"{origin}/health").status_code == 200
     assert liner.requests == []
@@ -31,7 +31,7 @@ def test_health_asks_liner_nothing(liner: FakeLiner) -> None:
 def test_many_probes_are_one_look_at_liner(liner: FakeLiner) -> None:
     liner.latency = 0.2
     limits = replace(LIMITS, ready_seconds=600)
-    with serving(liner, limits=limits) as origin, ThreadPoolExecutor(8) as pool:
+    with serve(liner, limits=limits) as origin, ThreadPoolExecutor(8) as pool:
         answers = [answer.json() for answer in pool.map(httpx.get, [f"{origin}/ready"] * 16)]
     assert answers == [{"ready": True}] * 16
     assert names_of(liner) == [HEALTH_CHECK]
@@ -39,11 +39,11 @@ def test_many_probes_are_one_look_at_liner(liner: FakeLiner) -> None:
 
 def test_a_bad_answer_is_kept_for_a_while_too_and_then_looked_at_again(liner: FakeLiner) -> None:
     liner.token = "another"
-    with serving(liner, limits=replace(LIMITS, ready_seconds=600)) as origin:
+    with serve(liner, limits=replace(LIMITS, ready_seconds=600)) as origin:
         for _ in range(3):
             assert httpx.get(f"{origin}/ready").status_code == 503
     assert names_of(liner) == [HEALTH_CHECK]
-    with serving(liner, limits=replace(LIMITS, ready_seconds=0.2)) as origin:
+    with serve(liner, limits=replace(LIMITS, ready_seconds=0.2)) as origin:
         assert httpx.get(f"{origin}/ready").status_code == 503
         liner.token = "demo"
         for _ in in_time():
@@ -60,7 +60,7 @@ def test_a_bad_answer_is_kept_for_a_while_too_and_then_looked_at_again(liner: Fa
     ],
 )
 def test_what_stands_in_the_way_is_told_in_one_word(settings: dict[str, Any], because: str) -> None:
-    with served(create_web_app(read_settings(**settings), limits=replace(LIMITS, probe_seconds=1))) as origin:
+    with serve_app(create_web_app(read_settings(**settings), limits=replace(LIMITS, probe_seconds=1))) as origin:
         answer = httpx.get(f"{origin}/ready", timeout=20)
         assert answer.status_code == 503
         assert answer.json() == {"ready": False, "because": because}
@@ -69,16 +69,16 @@ def test_what_stands_in_the_way_is_told_in_one_word(settings: dict[str, Any], be
 
 def test_a_refused_token_and_a_liner_that_hangs_are_told_apart(liner: FakeLiner) -> None:
     liner.token = "another"
-    with serving(liner) as origin:
+    with serve(liner) as origin:
         assert httpx.get(f"{origin}/ready").json() == {"ready": False, "because": "settings"}
     liner.token, liner.latency = "demo", 600
-    with serving(liner, limits=replace(LIMITS, probe_seconds=0.2)) as origin:
+    with serve(liner, limits=replace(LIMITS, probe_seconds=0.2)) as origin:
         assert httpx.get(f"{origin}/ready").json() == {"ready": False, "because": "liner"}
 
 
 def test_while_stopping_it_is_alive_and_not_ready(liner: DemoLiner) -> None:
     app = create_web_app(read_settings(**ACCOUNT), transport=httpx.ASGITransport(app=liner))
-    with served(app) as origin:
+    with serve_app(app) as origin:
         assert httpx.get(f"{origin}/ready").status_code == 200
         app.drain()
         answer = httpx.get(f"{origin}/ready")
@@ -90,13 +90,13 @@ def test_while_stopping_it_is_alive_and_not_ready(liner: DemoLiner) -> None:
 
 def test_ready_says_that_the_data_is_invented(liner: FakeLiner) -> None:
     app = create_web_app(read_settings(mcp_demo=True), transport=httpx.ASGITransport(app=liner))
-    with served(app) as origin:
+    with serve_app(app) as origin:
         assert httpx.get(f"{origin}/ready").json() == {"ready": True, "demo": True}
         assert httpx.get(f"{origin}/health").json() == {"alive": True}
 
 
 def test_probes_are_only_read(liner: FakeLiner) -> None:
-    with serving(liner) as origin:
+    with serve(liner) as origin:
         answer = httpx.post(f"{origin}/ready")
         assert answer.status_code == 405
         assert answer.headers["allow"] == "GET, HEAD"

@@ -9,7 +9,7 @@ import pytest
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.http_server.middleware.hosts import allows_host, allows_origin
-from tests.http_server.support import question, result, serving, told
+from tests.http_server.support import question, result, serve, told
 
 PAGE = "https://app.example.com"
 
@@ -56,7 +56,7 @@ def test_pages_of_this_machine_are_allowed_unless_others_are_set() -> None:
 
 
 def test_a_wrong_host_and_a_wrong_origin_are_refused(liner: DemoLiner) -> None:
-    with serving(liner) as origin:
+    with serve(liner) as origin:
         assert "LINER_MCP_ALLOWED_HOSTS" in told(ask(origin, host="evil.example"), 421)
         assert "LINER_MCP_ALLOWED_ORIGINS" in told(ask(origin, origin="https://evil.example"), 403)
         assert "LINER_MCP_ALLOWED_ORIGINS" in told(ask(origin, "/nowhere", origin="null"), 403)
@@ -64,7 +64,7 @@ def test_a_wrong_host_and_a_wrong_origin_are_refused(liner: DemoLiner) -> None:
 
 
 def test_listed_hosts_and_origins_replace_the_usual_ones(liner: DemoLiner) -> None:
-    with serving(liner, mcp_allowed_hosts="calls.example.com, 10.0.0.5:8080", mcp_allowed_origins=f"{PAGE}/") as origin:
+    with serve(liner, mcp_allowed_hosts="calls.example.com, 10.0.0.5:8080", mcp_allowed_origins=f"{PAGE}/") as origin:
         assert ask(origin, host="calls.example.com", origin=PAGE).status_code == 200
         assert ask(origin, host="10.0.0.5:8080").status_code == 200
         told(ask(origin), 421)
@@ -73,7 +73,7 @@ def test_listed_hosts_and_origins_replace_the_usual_ones(liner: DemoLiner) -> No
 
 def test_probes_are_asked_under_any_name(liner: DemoLiner) -> None:
     """Whatever starts containers asks them by address."""
-    with serving(liner, mcp_allowed_hosts="calls.example.com") as origin:
+    with serve(liner, mcp_allowed_hosts="calls.example.com") as origin:
         assert httpx.get(f"{origin}/health", headers={"host": "10.1.2.3:8080"}).status_code == 200
 
 
@@ -83,7 +83,7 @@ def preflight(origin: str, page: str, headers: str) -> httpx.Response:
 
 
 def test_a_listed_page_may_ask_and_read_what_clients_need(liner: DemoLiner) -> None:
-    with serving(liner, mcp_allowed_origins=PAGE) as origin:
+    with serve(liner, mcp_allowed_origins=PAGE) as origin:
         allowed = preflight(origin, PAGE, "authorization, content-type, mcp-protocol-version, mcp-method, mcp-name")
         assert allowed.status_code == 200
         assert allowed.headers["access-control-allow-origin"] == PAGE
@@ -99,7 +99,7 @@ def test_a_listed_page_may_ask_and_read_what_clients_need(liner: DemoLiner) -> N
 
 
 def test_a_page_can_read_a_refusal_too(liner: DemoLiner) -> None:
-    with serving(liner, mcp_allowed_origins=PAGE, mcp_requests_per_minute=1) as origin:
+    with serve(liner, mcp_allowed_origins=PAGE, mcp_requests_per_minute=1) as origin:
         ask(origin, origin=PAGE)
         refused = ask(origin, origin=PAGE)
         assert refused.status_code == 429
@@ -107,12 +107,12 @@ def test_a_page_can_read_a_refusal_too(liner: DemoLiner) -> None:
 
 
 def test_an_answer_without_an_origin_says_nothing_of_pages(liner: DemoLiner) -> None:
-    with serving(liner) as origin:
+    with serve(liner) as origin:
         assert "access-control-allow-origin" not in ask(origin).headers
 
 
 def test_a_prefix_is_served_whether_the_proxy_takes_it_off_or_not(liner: DemoLiner) -> None:
-    with serving(liner, mcp_path_prefix="/liner/") as origin:
+    with serve(liner, mcp_path_prefix="/liner/") as origin:
         assert len(result(ask(origin, "/liner/mcp"))["tools"]) == 6
         assert len(result(ask(origin, "/mcp"))["tools"]) == 6
         assert httpx.get(f"{origin}/liner/health").json() == {"alive": True}
@@ -126,7 +126,7 @@ def test_a_forwarded_address_is_believed_only_from_a_trusted_proxy(
     liner: DemoLiner, proxies: str | None, apart: bool
 ) -> None:
     settings: dict[str, Any] = {"mcp_requests_per_minute": 2, "mcp_trusted_proxies": proxies}
-    with serving(liner, **settings) as origin:
+    with serve(liner, **settings) as origin:
         ask(origin, **{"x-forwarded-for": "203.0.113.7"})
         ask(origin, **{"x-forwarded-for": "203.0.113.7"})
         other = ask(origin, **{"x-forwarded-for": "203.0.113.8"})
@@ -135,7 +135,7 @@ def test_a_forwarded_address_is_believed_only_from_a_trusted_proxy(
 
 
 def test_an_ipv4_address_written_as_ipv6_has_a_rate_of_its_own(liner: DemoLiner) -> None:
-    with serving(liner, mcp_requests_per_minute=1, mcp_trusted_proxies="127.0.0.1") as origin:
+    with serve(liner, mcp_requests_per_minute=1, mcp_trusted_proxies="127.0.0.1") as origin:
         assert ask(origin, **{"x-forwarded-for": "::ffff:203.0.113.7"}).status_code == 200
         assert ask(origin, **{"x-forwarded-for": "::ffff:203.0.113.8"}).status_code == 200
         assert ask(origin, **{"x-forwarded-for": "203.0.113.7"}).status_code == 429

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from liner_mcp.errors import Unreachable
 from liner_mcp.http_server.auth import jwks as module
-from liner_mcp.http_server.auth.jwks import Issuer, discovery_addresses, keys_address, keys_in
+from liner_mcp.http_server.auth.jwks import JwksClient, discovery_urls, jwks_uri_of, parse_jwks
 from tests.fakes.oauth_issuer import ISSUER, LocalIssuer, ec_key, public_jwk, rsa_key
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ class Clock:
         return self.now
 
 
-class Road(httpx.AsyncBaseTransport):
+class IssuerTransport(httpx.AsyncBaseTransport):
     """The network to a `LocalIssuer`; `broken` breaks it, `answers` replaces what stands at a path.
 
     `waiting` holds every request back until it is set, and `started` says that one has come.
@@ -53,14 +53,14 @@ class Road(httpx.AsyncBaseTransport):
         return self.answers.get(request.url.path) or await self.within.handle_async_request(request)
 
 
-class Away:
+class RemoteIssuer:
     """An issuer of the given address with everything around it."""
 
     def __init__(self, address: str = ISSUER, **options: Any) -> None:
         self.local = LocalIssuer(address, **options)
-        self.road = Road(self.local)
+        self.road = IssuerTransport(self.local)
         self.clock = Clock()
-        self.issuer = Issuer(address, transport=self.road, clock=self.clock)
+        self.issuer = JwksClient(address, transport=self.road, clock=self.clock)
 
     async def kids(self, kid: str | None = "k1") -> list[str]:
         return [key["kid"] for key in await self.issuer.keys(kid)]
@@ -70,7 +70,7 @@ class Away:
 
     @property
     def fetches(self) -> int:
-        return self.local.asked.count("/keys")
+        return self.local.requested_paths.count("/keys")
 
 
 # Finding them ----------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class Away:
     ],
 )
 def test_metadata_is_looked_for_where_the_standards_put_it(issuer: str, addresses: list[str]) -> None:
-    assert discovery_addresses(issuer) == addresses
+    assert discovery_urls(issuer) == addresses
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_metadata_is_looked_for_where_the_standards_put_it(issuer: str, addresse
     ],
 )
 async def test_keys_are_found_from_each_of_these_places(address: str, place: str) -> None:
-    away = Away(address, places=(place,))
+    away = RemoteIssuer(address, places=(place,))
     assert await away.kids() == ["k1"]
 
 
 @pytest.mark.parametrize("named", ["https://auth.example/", "https://AUTH.example", "https://evil.example", None, 7])
 async def test_metadata_of_another_issuer_is_not_used(named: Any, caplog: pytest.LogCaptureFixture) -> None:
-    away = Away()
+    away = RemoteIssuer()
     away.local.metadata = {"issuer": named}
     with pytest.raises(Unreachable):
         await away.kids()
@@ -131,16 +131,16 @@ async def test_metadata_of_another_issuer_is_not_used(named: Any, caplog: pytest
 )
 def test_keys_are_fetched_over_https_only(place: Any) -> None:
     with pytest.raises(Unreachable, match="jwks_uri"):
-        keys_address(ISSUER, {"issuer": ISSUER, "jwks_uri": place})
+        jwks_uri_of(ISSUER, {"issuer": ISSUER, "jwks_uri": place})
 
 
 def test_keys_may_be_elsewhere_and_on_loopback_over_plain_http() -> None:
     elsewhere = "https://keys.example/v3/certs"
-    assert keys_address(ISSUER, {"issuer": ISSUER, "jwks_uri": elsewhere}) == elsewhere
+    assert jwks_uri_of(ISSUER, {"issuer": ISSUER, "jwks_uri": elsewhere}) == elsewhere
     local = "http://127.0.0.1:8000"
-    assert keys_address(local, {"issuer": local, "jwks_uri": f"{local}/keys"}) == f"{local}/keys"
+    assert jwks_uri_of(local, {"issuer": local, "jwks_uri": f"{local}/keys"}) == f"{local}/keys"
     with pytest.raises(Unreachable):
-        keys_address(local, {"issuer": local, "jwks_uri": "http://10.0.0.5/keys"})
+        jwks_uri_of(local, {"issuer": local, "jwks_uri": "http://10.0.0.5/keys"})
 
 
 def test_only_public_parts_of_signing_keys_are_kept() -> None:
@@ -153,7 +153,7 @@ def test_only_public_parts_of_signing_keys_are_kept() -> None:
         "not a key",
         None,
     ]
-    (kept,) = keys_in({"keys": keys})
+    (kept,) = parse_jwks({"keys": keys})
     assert set(kept) == {"kty", "kid", "use", "crv", "x", "y"}
 
 
@@ -161,7 +161,7 @@ def test_only_public_parts_of_signing_keys_are_kept() -> None:
 def test_any_key_set_is_read_or_refused(found: Any) -> None:
     for document in ({"keys": found}, {"keys": [found, {"kty": "EC", "x": found}]}):
         try:
-            assert all(isinstance(value, str) for key in keys_in(document) for value in key.values())
+            assert all(isinstance(value, str) for key in parse_jwks(document) for value in key.values())
         except Unreachable:
             assert not isinstance(found, list)
 
@@ -170,15 +170,15 @@ def test_any_key_set_is_read_or_refused(found: Any) -> None:
 
 
 async def test_nothing_is_fetched_before_it_is_needed_and_then_once() -> None:
-    away = Away()
-    assert away.local.asked == []
+    away = RemoteIssuer()
+    assert away.local.requested_paths == []
     for _ in range(5):
         assert await away.kids() == ["k1"]
     assert away.fetches == 1
 
 
 async def test_many_at_once_fetch_once() -> None:
-    away = Away()
+    away = RemoteIssuer()
     async with anyio.create_task_group() as group:
         for _ in range(50):
             group.start_soon(away.kids)
@@ -186,7 +186,7 @@ async def test_many_at_once_fetch_once() -> None:
 
 
 async def test_keys_are_fetched_again_after_five_minutes_and_a_withdrawn_one_is_gone() -> None:
-    away = Away()
+    away = RemoteIssuer()
     assert await away.kids() == ["k1"]
     away.rotate("k2")
     away.clock.now += 299
@@ -197,7 +197,7 @@ async def test_keys_are_fetched_again_after_five_minutes_and_a_withdrawn_one_is_
 
 
 async def test_an_unknown_key_is_looked_up_at_once_when_the_last_look_was_long_enough_ago() -> None:
-    away = Away()
+    away = RemoteIssuer()
     assert await away.kids() == ["k1"]
     away.rotate("k2")
     away.clock.now += 11
@@ -205,7 +205,7 @@ async def test_an_unknown_key_is_looked_up_at_once_when_the_last_look_was_long_e
 
 
 async def test_a_flood_of_unknown_keys_does_not_flood_the_issuer() -> None:
-    away = Away()
+    away = RemoteIssuer()
     for number in range(200):
         assert await away.kids(f"made up {number}") == []
     assert away.fetches == 1
@@ -217,7 +217,7 @@ async def test_a_flood_of_unknown_keys_does_not_flood_the_issuer() -> None:
 
 
 async def test_keys_that_moved_are_found_with_the_next_look() -> None:
-    away = Away()
+    away = RemoteIssuer()
     assert await away.kids() == ["k1"]
     away.rotate("k2")
     moved = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/moved"}
@@ -231,21 +231,21 @@ async def test_keys_that_moved_are_found_with_the_next_look() -> None:
 # While the issuer is away ----------------------------------------------------------------------------------------
 
 
-async def test_without_any_keys_nobody_can_be_judged_and_the_issuer_is_left_in_peace(
+async def test_without_any_keys_no_one_can_be_judged_and_the_issuer_is_left_in_pause(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    away = Away()
+    away = RemoteIssuer()
     away.local.failing = True
     for _ in range(5):
         with pytest.raises(Unreachable):
             await away.kids()
-    assert len(away.local.asked) == 2
+    assert len(away.local.requested_paths) == 2
     assert away.issuer.retry_after == 10
     away.clock.now += 9.5
     assert away.issuer.retry_after == 1
     with pytest.raises(Unreachable):
         await away.kids()
-    assert len(away.local.asked) == 2
+    assert len(away.local.requested_paths) == 2
     away.clock.now += 1
     away.local.failing = False
     assert await away.kids() == ["k1"]
@@ -259,7 +259,7 @@ async def test_without_any_keys_nobody_can_be_judged_and_the_issuer_is_left_in_p
 async def test_known_keys_serve_for_a_day_while_the_issuer_is_away_and_no_longer(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    away = Away()
+    away = RemoteIssuer()
     assert await away.kids() == ["k1"]
     away.road.broken = httpx.ConnectError("down")
     for _ in range(23):
@@ -275,7 +275,7 @@ async def test_known_keys_serve_for_a_day_while_the_issuer_is_away_and_no_longer
 
 
 async def test_an_unknown_key_cannot_be_judged_while_the_issuer_is_away() -> None:
-    away = Away()
+    away = RemoteIssuer()
     assert await away.kids() == ["k1"]
     away.road.broken = httpx.ConnectError("down")
     away.clock.now += 11
@@ -312,7 +312,7 @@ KEYS = json.dumps({"keys": []}).encode()
 async def test_keys_that_cannot_be_had_leave_the_old_ones_in_force_and_the_operator_reads_why(
     answer: httpx.Response | Exception, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    away = Away()
+    away = RemoteIssuer()
     assert await away.kids() == ["k1"]
     if isinstance(answer, httpx.Response):
         away.road.answers["/keys"] = answer
@@ -327,14 +327,14 @@ async def test_keys_that_cannot_be_had_leave_the_old_ones_in_force_and_the_opera
 
 async def test_an_issuer_that_never_answers_is_left_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FETCH_SECONDS", 0.01)
-    away = Away()
+    away = RemoteIssuer()
     away.road.waiting = anyio.Event()
     with pytest.raises(Unreachable):
         await away.kids()
 
 
 async def test_who_hangs_up_does_not_use_up_the_attempt() -> None:
-    away = Away()
+    away = RemoteIssuer()
     away.road.waiting = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(away.issuer.keys, "k1")
@@ -345,7 +345,7 @@ async def test_who_hangs_up_does_not_use_up_the_attempt() -> None:
 
 
 async def test_who_has_a_key_does_not_wait_while_another_fetches() -> None:
-    away = Away()
+    away = RemoteIssuer()
     assert await away.kids() == ["k1"]
     away.road.waiting, away.road.started = anyio.Event(), anyio.Event()
     away.clock.now += 301

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from liner_mcp.http_server.auth.bearer import NO_TOKEN, ProtectedResource, Refusal
-from liner_mcp.http_server.auth.jwks import Issuer
-from liner_mcp.http_server.auth.jwt import ALGORITHMS, AccessTokens, name_in
+from liner_mcp.http_server.auth.bearer import NO_TOKEN, ProtectedResource, Rejection
+from liner_mcp.http_server.auth.jwks import JwksClient
+from liner_mcp.http_server.auth.jwt import ALGORITHMS, JwtAuthenticator, caller_name
 from liner_mcp.server.caller import Caller
 from tests.fakes.oauth_issuer import (
     AUDIENCE,
@@ -38,7 +38,7 @@ ED25519, ED448 = ed25519.Ed25519PrivateKey.generate(), ed448.Ed448PrivateKey.gen
 INVALID = (401, "invalid_token", "The access token is not valid here.")
 
 
-class Checked:
+class TokenCheck:
     """Access tokens that are judged with the keys of a local issuer."""
 
     def __init__(
@@ -47,8 +47,8 @@ class Checked:
         self.local = LocalIssuer()
         if keys:
             self.local.jwks = {"keys": list(keys)}
-        issuer = Issuer(ISSUER, transport=httpx.ASGITransport(app=self.local))
-        self.tokens = AccessTokens(ProtectedResource(audience, ISSUER, scopes), issuer)
+        issuer = JwksClient(ISSUER, transport=httpx.ASGITransport(app=self.local))
+        self.tokens = JwtAuthenticator(ProtectedResource(audience, ISSUER, scopes), issuer)
 
     async def who(self, token: str) -> str:
         """The name of the one who is let in."""
@@ -58,14 +58,14 @@ class Checked:
 
     async def refused(self, token: str) -> tuple[int, str | None, str]:
         found = await self.tokens.identify(f"Bearer {token}")
-        assert isinstance(found, Refusal), found
+        assert isinstance(found, Rejection), found
         assert found.status == 503 or found.scope == " ".join(self.tokens.resource.scopes)
         return found.status, found.error, found.sentence
 
 
 @pytest.fixture
-def checked() -> Checked:
-    return Checked()
+def checked() -> TokenCheck:
+    return TokenCheck()
 
 
 def handmade(header: dict[str, Any], payload: dict[str, Any] | bytes, signature: bytes = b"") -> str:
@@ -78,7 +78,7 @@ def handmade(header: dict[str, Any], payload: dict[str, Any] | bytes, signature:
 # Let in ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_good_token_lets_its_subject_in(checked: Checked) -> None:
+async def test_a_good_token_lets_its_subject_in(checked: TokenCheck) -> None:
     assert await checked.who(signed(claims())) == "anna"
 
 
@@ -88,18 +88,18 @@ async def test_every_algorithm_that_is_promised_works(algorithm: str) -> None:
     curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
     key = rsa_key() if kind == "RSA" else ec.generate_private_key(curves[curve]) if curve else ED25519
     token = signed(claims(), key, algorithm)
-    assert await Checked(public_jwk(key, kid="k1")).who(token) == "anna"
-    assert await Checked(public_jwk(key, kid="k1", alg=algorithm, use="sig")).who(token) == "anna"
+    assert await TokenCheck(public_jwk(key, kid="k1")).who(token) == "anna"
+    assert await TokenCheck(public_jwk(key, kid="k1", alg=algorithm, use="sig")).who(token) == "anna"
     other = "ES256" if kind != "EC" else "RS256"
-    assert await Checked(public_jwk(key, kid="k1", alg=other)).refused(token) == INVALID
+    assert await TokenCheck(public_jwk(key, kid="k1", alg=other)).refused(token) == INVALID
 
 
 async def test_the_other_edwards_curve_works_too() -> None:
-    assert await Checked(public_jwk(ED448, kid="k1")).who(signed(claims(), ED448, "EdDSA")) == "anna"
+    assert await TokenCheck(public_jwk(ED448, kid="k1")).who(signed(claims(), ED448, "EdDSA")) == "anna"
 
 
 @pytest.mark.parametrize("kind", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", None])
-async def test_the_types_of_access_tokens_are_accepted(checked: Checked, kind: str | None) -> None:
+async def test_the_types_of_access_tokens_are_accepted(checked: TokenCheck, kind: str | None) -> None:
     assert await checked.who(signed(claims(), header={"typ": kind})) == "anna"
 
 
@@ -114,22 +114,22 @@ async def test_the_types_of_access_tokens_are_accepted(checked: Checked, kind: s
         {"scope": "a", "scp": ["calls:read"]},
     ],
 )
-async def test_the_scope_is_found_in_each_of_its_forms(checked: Checked, scopes: dict[str, Any]) -> None:
+async def test_the_scope_is_found_in_each_of_its_forms(checked: TokenCheck, scopes: dict[str, Any]) -> None:
     assert await checked.who(signed(claims(**scopes))) == "anna"
 
 
 @pytest.mark.parametrize("audience", [AUDIENCE, f"{AUDIENCE}/", [AUDIENCE, "https://other.example"]])
-async def test_our_audience_may_be_one_of_several_and_end_in_a_slash(checked: Checked, audience: Any) -> None:
+async def test_our_audience_may_be_one_of_several_and_end_in_a_slash(checked: TokenCheck, audience: Any) -> None:
     assert await checked.who(signed(claims(aud=audience))) == "anna"
 
 
 async def test_an_audience_that_is_a_name_is_compared_letter_by_letter() -> None:
-    checked = Checked(audience="api://calls")
+    checked = TokenCheck(audience="api://calls")
     assert await checked.who(signed(claims(aud="api://calls"))) == "anna"
     assert await checked.refused(signed(claims(aud="api://calls/"))) == INVALID
 
 
-async def test_clocks_may_differ_by_less_than_a_minute(checked: Checked) -> None:
+async def test_clocks_may_differ_by_less_than_a_minute(checked: TokenCheck) -> None:
     now = int(time.time())
     assert await checked.who(signed(claims(exp=now - 30))) == "anna"
     assert await checked.who(signed(claims(nbf=now + 30, iat=now + 30))) == "anna"
@@ -139,12 +139,12 @@ async def test_a_token_without_a_key_id_is_checked_with_the_only_key_that_fits()
     token = signed(claims(), kid=None)
     first, second = public_jwk(ec_key()), public_jwk(ec_key(1), kid="k2")
     others = [public_jwk(rsa_key()), public_jwk(ED25519), public_jwk(ec.generate_private_key(ec.SECP384R1()))]
-    assert await Checked(*others, first).who(token) == "anna"
-    assert await Checked(*others, first, second).refused(token) == INVALID
+    assert await TokenCheck(*others, first).who(token) == "anna"
+    assert await TokenCheck(*others, first, second).refused(token) == INVALID
 
 
 async def test_a_new_key_of_the_issuer_counts_as_soon_as_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
-    checked = Checked()
+    checked = TokenCheck()
     assert await checked.who(signed(claims())) == "anna"
     checked.local.jwks = {"keys": [public_jwk(ec_key(1), kid="k2")]}
     monkeypatch.setattr("liner_mcp.http_server.auth.jwks.RETRY_SECONDS", 0.0)
@@ -171,20 +171,20 @@ async def test_a_new_key_of_the_issuer_counts_as_soon_as_it_is_published(monkeyp
     ],
 )
 def test_a_caller_is_named_by_subject_then_by_client(found: dict[str, Any], name: str | None) -> None:
-    assert name_in(found) == name
+    assert caller_name(found) == name
 
 
 @pytest.mark.parametrize(
     "sub", ["s" * 65, "an\u200bna", "anna\n", " anna", "anna\x00", "\ud800", "sha256:abc", "\u202eanna"]
 )
 def test_what_is_long_or_cannot_be_shown_is_a_hash_so_that_no_two_become_one(sub: str) -> None:
-    name = name_in({"sub": sub})
+    name = caller_name({"sub": sub})
     assert name == "sha256:" + hashlib.sha256(sub.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @given(st.text(st.characters(exclude_categories=[])), st.text(st.characters(exclude_categories=[])))
 def test_names_are_short_printable_and_never_shared(one: str, other: str) -> None:
-    names = [name_in({"sub": one}), name_in({"sub": other})]
+    names = [caller_name({"sub": one}), caller_name({"sub": other})]
     assert all(name is None or (len(name) <= 64 and name.isprintable()) for name in names)
     assert (names[0] == names[1]) == (one == other)
 
@@ -192,10 +192,10 @@ def test_names_are_short_printable_and_never_shared(one: str, other: str) -> Non
 # Kept out --------------------------------------------------------------------------------------------------------
 
 
-async def test_without_a_token_the_answer_names_the_scope_to_ask_for(checked: Checked) -> None:
+async def test_without_a_token_the_answer_names_the_scope_to_ask_for(checked: TokenCheck) -> None:
     refusal = await checked.tokens.identify(None)
-    assert refusal == Refusal(401, None, NO_TOKEN.sentence, "calls:read")
-    assert checked.local.asked == []
+    assert refusal == Rejection(401, None, NO_TOKEN.sentence, "calls:read")
+    assert checked.local.requested_paths == []
 
 
 NOW = int(time.time())
@@ -229,7 +229,7 @@ DAY = 86_400
     ids=" and ".join,
 )
 async def test_a_claim_that_is_wrong_or_missing_is_an_invalid_token_and_no_more_is_said(
-    checked: Checked, wrong: dict[str, Any]
+    checked: TokenCheck, wrong: dict[str, Any]
 ) -> None:
     payload = claims(**wrong)
     if not isinstance(payload.get("iss", ""), str):
@@ -238,19 +238,19 @@ async def test_a_claim_that_is_wrong_or_missing_is_an_invalid_token_and_no_more_
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
-async def test_a_time_that_is_no_number_is_an_invalid_token(checked: Checked, number: str) -> None:
+async def test_a_time_that_is_no_number_is_an_invalid_token(checked: TokenCheck, number: str) -> None:
     body = json.dumps(claims(exp="PLACE")).replace('"PLACE"', number).encode()
     token = jwt.api_jws.encode(body, ec_key(), "ES256", headers={"kid": "k1"})
     assert await checked.refused(token) == INVALID
 
 
 @pytest.mark.parametrize("claim", [b"[]", b'"anna"', b"null", b"{", b"\xff", b"[" * 5_000])
-async def test_a_payload_that_is_no_object_is_an_invalid_token(checked: Checked, claim: bytes) -> None:
+async def test_a_payload_that_is_no_object_is_an_invalid_token(checked: TokenCheck, claim: bytes) -> None:
     token = jwt.api_jws.encode(claim, ec_key(), "ES256", headers={"kid": "k1"})
     assert await checked.refused(token) == INVALID
 
 
-async def test_an_expired_token_may_be_told_from_an_invalid_one(checked: Checked) -> None:
+async def test_an_expired_token_may_be_told_from_an_invalid_one(checked: TokenCheck) -> None:
     refusal = await checked.refused(signed(claims(exp=NOW - DAY)))
     assert refusal == (401, "invalid_token", "The access token has expired.")
     stranger = signed(claims(exp=NOW - DAY), ec_key(1))
@@ -260,7 +260,7 @@ async def test_an_expired_token_may_be_told_from_an_invalid_one(checked: Checked
 @pytest.mark.parametrize(
     "scope", [None, "", "openid", "calls:readx", "calls:write", ["Calls:Read"], {"calls:read": 1}, 7]
 )
-async def test_a_missing_scope_is_403_and_named(checked: Checked, scope: Any) -> None:
+async def test_a_missing_scope_is_403_and_named(checked: TokenCheck, scope: Any) -> None:
     assert await checked.refused(signed(claims(scope=scope))) == (
         403,
         "insufficient_scope",
@@ -269,18 +269,18 @@ async def test_a_missing_scope_is_403_and_named(checked: Checked, scope: Any) ->
 
 
 async def test_all_scopes_are_needed_and_those_that_lack_are_named() -> None:
-    checked = Checked(scopes=("calls:read", "a", "b"))
+    checked = TokenCheck(scopes=("calls:read", "a", "b"))
     status, _, sentence = await checked.refused(signed(claims(scope="calls:read")))
     assert (status, sentence) == (403, "The access token lacks the scopes a b.")
     assert await checked.who(signed(claims(scope="b a calls:read"))) == "anna"
 
 
 @pytest.mark.parametrize("name", ["none", "None", "NONE", "", None, 7, ["ES256"], "HS256", "HS512", "ES256K", "es256"])
-async def test_an_algorithm_that_proves_nothing_is_not_taken(checked: Checked, name: Any) -> None:
+async def test_an_algorithm_that_proves_nothing_is_not_taken(checked: TokenCheck, name: Any) -> None:
     for signature in (b"", b"x" * 64):
         token = handmade({"alg": name, "typ": "JWT", "kid": "k1"}, claims(), signature)
         assert await checked.refused(token) == INVALID
-    assert checked.local.asked == []
+    assert checked.local.requested_paths == []
 
 
 @pytest.mark.parametrize("secret", ["pem", "jwk"])
@@ -289,12 +289,12 @@ async def test_a_public_key_used_as_a_shared_secret_opens_nothing(secret: str) -
     key = public_pem(rsa_key()) if secret == "pem" else json.dumps(jwk).encode()
     unsigned = handmade({"alg": "HS256", "typ": "JWT", "kid": "k1"}, claims()).removesuffix(".")
     signature = base64.urlsafe_b64encode(hmac.digest(key, unsigned.encode(), "sha256")).rstrip(b"=").decode()
-    assert await Checked(jwk).refused(f"{unsigned}.{signature}") == INVALID
+    assert await TokenCheck(jwk).refused(f"{unsigned}.{signature}") == INVALID
     oct_key = {"kty": "oct", "kid": "k1", "k": base64.urlsafe_b64encode(key).decode()}
-    assert await Checked(oct_key).refused(f"{unsigned}.{signature}") == INVALID
+    assert await TokenCheck(oct_key).refused(f"{unsigned}.{signature}") == INVALID
 
 
-async def test_a_key_that_the_token_brings_along_is_not_used(checked: Checked) -> None:
+async def test_a_key_that_the_token_brings_along_is_not_used(checked: TokenCheck) -> None:
     for more in (
         {"jwk": public_jwk(ec_key(1))},
         {"jku": "https://evil.example/keys"},
@@ -303,24 +303,24 @@ async def test_a_key_that_the_token_brings_along_is_not_used(checked: Checked) -
     ):
         assert await checked.refused(signed(claims(), ec_key(1), header=more)) == INVALID
         assert await checked.refused(signed(claims(), ec_key(1), kid="evil", header=more)) == INVALID
-    assert set(checked.local.asked) == {
+    assert set(checked.local.requested_paths) == {
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
         "/keys",
     }
 
 
-async def test_an_extension_that_must_be_understood_is_not_passed_over(checked: Checked) -> None:
+async def test_an_extension_that_must_be_understood_is_not_passed_over(checked: TokenCheck) -> None:
     assert await checked.refused(signed(claims(), header={"crit": ["our-rule"], "our-rule": True})) == INVALID
 
 
 @pytest.mark.parametrize("kind", ["dpop+jwt", "logout+jwt", "secevent+jwt", "JWE", 7])
-async def test_a_token_made_for_another_purpose_is_not_an_access_token(checked: Checked, kind: Any) -> None:
+async def test_a_token_made_for_another_purpose_is_not_an_access_token(checked: TokenCheck, kind: Any) -> None:
     assert await checked.refused(signed(claims(), header={"typ": kind})) == INVALID
 
 
 async def test_a_wrong_key_a_wrong_curve_and_an_unknown_key_id_are_invalid() -> None:
-    checked = Checked(public_jwk(ec_key(), kid="k1"), public_jwk(rsa_key(), kid="k2"))
+    checked = TokenCheck(public_jwk(ec_key(), kid="k1"), public_jwk(rsa_key(), kid="k2"))
     assert await checked.refused(signed(claims(), ec_key(1))) == INVALID
     assert await checked.refused(signed(claims(), kid="k2")) == INVALID
     assert await checked.refused(signed(claims(), kid="k3")) == INVALID
@@ -329,7 +329,7 @@ async def test_a_wrong_key_a_wrong_curve_and_an_unknown_key_id_are_invalid() -> 
     assert await checked.who(signed(claims())) == "anna"
 
 
-async def test_a_changed_token_is_invalid(checked: Checked) -> None:
+async def test_a_changed_token_is_invalid(checked: TokenCheck) -> None:
     header, payload, signature = signed(claims()).split(".")
     other = signed(claims(sub="boris")).split(".")[1]
     for token in (
@@ -350,7 +350,7 @@ async def test_a_short_rsa_key_is_not_believed() -> None:
     key = rsa_key(bits=1024)
     with pytest.warns(jwt.warnings.InsecureKeyLengthWarning):
         token = signed(claims(), key, "RS256")
-    assert await Checked(public_jwk(key, kid="k1")).refused(token) == INVALID
+    assert await TokenCheck(public_jwk(key, kid="k1")).refused(token) == INVALID
 
 
 @pytest.mark.parametrize(
@@ -365,15 +365,15 @@ async def test_a_short_rsa_key_is_not_believed() -> None:
     ids=lambda key: str(key)[:20],
 )
 async def test_a_broken_key_of_the_issuer_is_an_invalid_token_and_no_crash(broken: dict[str, str]) -> None:
-    checked = Checked({"kty": "RSA", "kid": "k1", **broken})
+    checked = TokenCheck({"kty": "RSA", "kid": "k1", **broken})
     assert await checked.refused(signed(claims(), rsa_key(), "RS256")) == INVALID
 
 
 async def test_an_issuer_that_cannot_be_asked_is_503_and_says_when_to_come_again() -> None:
-    checked = Checked()
+    checked = TokenCheck()
     checked.local.failing = True
     refusal = await checked.tokens.identify(f"Bearer {signed(claims())}")
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Rejection)
     assert (refusal.status, refusal.error, refusal.retry_after) == (503, None, 10)
     assert "cannot be reached" in refusal.sentence
 
@@ -393,7 +393,7 @@ JSON = st.recursive(
 async def test_no_header_and_no_claims_crash_the_check(
     header: dict[str, Any], payload: dict[str, Any], whole: bool
 ) -> None:
-    checked = Checked()
+    checked = TokenCheck()
     named = {"alg": "ES256", "kid": "k1", **({} if whole else header)}
     signing = handmade(named, {**claims(), **payload}).removesuffix(".")
     signature = jwt.get_algorithm_by_name("ES256").sign(signing.encode(), ec_key())

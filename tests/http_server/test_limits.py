@@ -21,8 +21,8 @@ from tests.http_server.support import (
     LEGACY,
     MODERN,
     PATIENCE,
-    Named,
-    Watched,
+    NameAuthenticator,
+    SlowLiner,
     call,
     connected,
     in_time,
@@ -30,13 +30,13 @@ from tests.http_server.support import (
     raw,
     read_all,
     result,
-    serving,
+    serve,
     told,
     until,
 )
 from tests.support.account import ACCOUNT
-from tests.support.asgi_server import served
-from tests.support.log_capture import caught
+from tests.support.asgi_server import serve_app
+from tests.support.log_capture import capture_logs
 
 # Long enough for a loaded machine to serve a good request, short enough to wait for.
 HASTY = replace(LIMITS, body_seconds=0.5, head_seconds=0.5, idle_seconds=1, closing_seconds=0.5)
@@ -54,7 +54,7 @@ def post(origin: str, asked: dict[str, Any], **headers: str) -> httpx.Response:
 def test_a_body_of_5_mb_is_refused_and_the_connection_lives_on(liner: FakeLiner, era: str, chunked: bool) -> None:
     body = b" " * 5_000_000
     headers = {**ACCEPT, "mcp-protocol-version": era}
-    with serving(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
+    with serve(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
         response = client.post("/mcp", content=iter([body]) if chunked else body, headers=headers)
         assert "256 KB" in told(response, 413)
         assert len(result(client.post("/mcp", **question("tools/list", era)))["tools"]) == 6
@@ -64,7 +64,7 @@ def test_a_body_of_5_mb_is_refused_and_the_connection_lives_on(liner: FakeLiner,
 def test_the_largest_body_is_read_and_one_byte_more_is_not(liner: FakeLiner) -> None:
     asked = question("tools/list")
     body = json.dumps(asked["json"]).encode()
-    with serving(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
+    with serve(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
         fits = body.ljust(LIMITS.body_bytes)
         assert client.post("/mcp", content=fits, headers=asked["headers"]).status_code == 200
         told(client.post("/mcp", content=fits + b" ", headers=asked["headers"]), 413)
@@ -72,14 +72,14 @@ def test_the_largest_body_is_read_and_one_byte_more_is_not(liner: FakeLiner) -> 
 
 def test_a_body_that_never_comes_ends_with_408(liner: FakeLiner) -> None:
     asked = raw(question("tools/list"))
-    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+    with serve(liner, limits=HASTY) as origin, connected(origin) as sock:
         sock.sendall(asked[:-10])
         assert read_all(sock).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_body_that_drips_ends_as_well(liner: FakeLiner) -> None:
     head = raw(question("tools/list"), **{"content-length": "100000"}).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+    with serve(liner, limits=HASTY) as origin, connected(origin) as sock:
         sock.sendall(head)
         sock.settimeout(0.05)
         got = b""
@@ -99,8 +99,8 @@ def test_a_body_that_drips_ends_as_well(liner: FakeLiner) -> None:
 def test_a_body_that_does_not_come_before_the_server_has_stopped_is_told_so(liner: FakeLiner) -> None:
     app = create_web_app(read_settings(**ACCOUNT), transport=httpx.ASGITransport(app=liner))
     asked = raw(question("tools/list"), expect="100-continue").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-    with caught() as lines:
-        with ExitStack() as held, served(app, timeout_graceful_shutdown=1) as origin:
+    with capture_logs() as lines:
+        with ExitStack() as held, serve_app(app, timeout_graceful_shutdown=1) as origin:
             sock = held.enter_context(connected(origin))
             sock.sendall(asked)
             until(sock, b"100 Continue\r\n\r\n")
@@ -117,7 +117,7 @@ def test_a_body_that_does_not_come_before_the_server_has_stopped_is_told_so(line
 def test_who_is_refused_while_sending_reads_the_answer_and_may_send_the_rest(liner: FakeLiner, host: str) -> None:
     """No reset: a client that is still sending would lose the answer to it."""
     head = raw(question("tools/list"), **{"content-length": "2000000", "host": host}).partition(b"\r\n\r\n")[0]
-    with serving(liner) as origin, connected(origin) as sock:
+    with serve(liner) as origin, connected(origin) as sock:
         sock.sendall(head + b"\r\n\r\n")
         assert until(sock, b"}}").startswith(b"HTTP/1.1 413 " if host == "127.0.0.1" else b"HTTP/1.1 421 ")
         sock.sendall(b" " * 2_000_000)
@@ -132,7 +132,7 @@ def test_a_refused_question_is_answered_once_though_its_rest_is_broken(
 ) -> None:
     head = raw(question("tools/list"), host=host).partition(b"\r\n\r\n")[0]
     head = head.replace(b"content-length", b"x-length") + b"\r\ntransfer-encoding: chunked\r\n\r\n"
-    with serving(liner) as origin, connected(origin) as sock:
+    with serve(liner) as origin, connected(origin) as sock:
         sock.sendall(head + b"%x\r\n" % 300_000 + b" " * 300_000)
         assert until(sock, b"}}").startswith(b"HTTP/1.1 " + status)
         sock.sendall(b"\r\nnot the length of a chunk\r\n")
@@ -144,18 +144,18 @@ def test_a_refused_question_is_answered_once_though_its_rest_is_broken(
 
 
 def test_a_connection_on_which_nothing_is_said_is_closed(liner: FakeLiner) -> None:
-    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+    with serve(liner, limits=HASTY) as origin, connected(origin) as sock:
         assert read_all(sock) == b""
 
 
 def test_a_head_that_does_not_end_does_not_hold_the_connection(liner: FakeLiner) -> None:
-    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+    with serve(liner, limits=HASTY) as origin, connected(origin) as sock:
         sock.sendall(b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ")
         assert read_all(sock) == b""
 
 
 def test_a_head_that_drips_ends_as_well(liner: FakeLiner) -> None:
-    with serving(liner, limits=HASTY) as origin, connected(origin) as sock:
+    with serve(liner, limits=HASTY) as origin, connected(origin) as sock:
         sock.sendall(b"POST /mcp HTTP/1.1\r\nx-slow: ")
         sock.settimeout(0.05)
         ended = False
@@ -173,7 +173,7 @@ def test_a_head_that_drips_ends_as_well(liner: FakeLiner) -> None:
 
 
 def test_a_second_head_that_drips_does_not_hold_the_connection(liner: FakeLiner) -> None:
-    with serving(liner, limits=replace(HASTY, idle_seconds=600)) as origin, connected(origin) as sock:
+    with serve(liner, limits=replace(HASTY, idle_seconds=600)) as origin, connected(origin) as sock:
         sock.sendall(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
         until(sock, b'{"alive":true}')
         sock.sendall(b"GET /hea")
@@ -181,7 +181,7 @@ def test_a_second_head_that_drips_does_not_hold_the_connection(liner: FakeLiner)
 
 
 def test_an_idle_connection_is_kept_for_a_while_and_then_closed(liner: FakeLiner) -> None:
-    with serving(liner, limits=replace(HASTY, head_seconds=600)) as origin, connected(origin) as sock:
+    with serve(liner, limits=replace(HASTY, head_seconds=600)) as origin, connected(origin) as sock:
         for _ in range(2):
             sock.sendall(b"GET /nowhere HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
             until(sock, b"}}")
@@ -189,13 +189,13 @@ def test_an_idle_connection_is_kept_for_a_while_and_then_closed(liner: FakeLiner
 
 
 def test_what_is_not_http_is_told_so(liner: FakeLiner) -> None:
-    with serving(liner) as origin, connected(origin) as sock:
+    with serve(liner) as origin, connected(origin) as sock:
         sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
         assert read_all(sock).startswith(b"HTTP/1.1 400 ")
 
 
 def test_200_idle_connections_do_not_keep_the_server_from_answering(liner: FakeLiner) -> None:
-    with serving(liner) as origin, ExitStack() as held:
+    with serve(liner) as origin, ExitStack() as held:
         for _ in range(200):
             held.enter_context(connected(origin))
         assert not result(post(origin, call("list_call_records", call_id=7003900)))["isError"]
@@ -204,7 +204,7 @@ def test_200_idle_connections_do_not_keep_the_server_from_answering(liner: FakeL
 @pytest.mark.parametrize("said", [b"", b"GET /heal", b"OPTIONS /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"])
 def test_idle_connections_at_the_limit_make_room_for_a_new_one(liner: FakeLiner, said: bytes) -> None:
     patient = replace(LIMITS, connections=3, head_seconds=600, idle_seconds=600)
-    with serving(liner, limits=patient) as origin, ExitStack() as held:
+    with serve(liner, limits=patient) as origin, ExitStack() as held:
         socks = [held.enter_context(connected(origin)) for _ in range(10)]
         for sock in socks[-3:]:
             sock.sendall(said)
@@ -215,8 +215,8 @@ def test_idle_connections_at_the_limit_make_room_for_a_new_one(liner: FakeLiner,
 
 
 def test_a_connection_whose_request_runs_does_not_make_room(liner: FakeLiner) -> None:
-    slow = Watched(liner)
-    with serving(slow, limits=replace(LIMITS, connections=2)) as origin, connected(origin) as busy:
+    slow = SlowLiner(liner)
+    with serve(slow, limits=replace(LIMITS, connections=2)) as origin, connected(origin) as busy:
         busy.sendall(raw(call("list_call_records", call_id=7003900)))
         assert slow.reached.wait(PATIENCE)
         with ExitStack() as held:
@@ -228,8 +228,8 @@ def test_a_connection_whose_request_runs_does_not_make_room(liner: FakeLiner) ->
 
 
 def test_a_connection_too_many_is_closed_when_requests_run_on_all_others(liner: FakeLiner) -> None:
-    slow = Watched(liner)
-    with serving(slow, limits=replace(LIMITS, connections=1)) as origin:
+    slow = SlowLiner(liner)
+    with serve(slow, limits=replace(LIMITS, connections=1)) as origin:
         with connected(origin) as busy:
             busy.sendall(raw(call("list_call_records", call_id=7003900)))
             assert slow.reached.wait(PATIENCE)
@@ -245,7 +245,7 @@ def test_a_connection_too_many_is_closed_when_requests_run_on_all_others(liner: 
 @pytest.mark.parametrize("era", [MODERN, LEGACY])
 def test_a_request_sent_before_the_last_answer_is_the_last_on_its_connection(liner: FakeLiner, era: str) -> None:
     """Else a client could let requests wait in memory without end."""
-    with serving(liner) as origin, connected(origin) as sock:
+    with serve(liner) as origin, connected(origin) as sock:
         sock.sendall(raw(question("tools/list", era)) * 3)
         answers = read_all(sock)
     assert answers.count(b"HTTP/1.1 200 ") == 2
@@ -257,7 +257,7 @@ def test_a_body_in_very_small_chunks_is_not_read_to_its_end(liner: FakeLiner) ->
     head = raw(question("tools/list"), host="elsewhere.example").partition(b"\r\n\r\n")[0]
     head = head.replace(b"content-length", b"x-length") + b"\r\ntransfer-encoding: chunked\r\n\r\n"
     limits = replace(LIMITS, parse_seconds=0.01, head_seconds=600)
-    with serving(liner, limits=limits) as origin, connected(origin) as sock:
+    with serve(liner, limits=limits) as origin, connected(origin) as sock:
         sock.sendall(head)
         assert until(sock, b"}}").startswith(b"HTTP/1.1 421 ")
         with pytest.raises(OSError, match=r"reset|pipe|abort"):
@@ -267,7 +267,7 @@ def test_a_body_in_very_small_chunks_is_not_read_to_its_end(liner: FakeLiner) ->
 def test_a_request_with_two_lengths_is_refused_and_its_connection_closed(liner: FakeLiner) -> None:
     """A proxy in front could see another end of it than we do, and let a second request through unseen."""
     head, _, body = raw(question("tools/list"), **{"transfer-encoding": "chunked"}).partition(b"\r\n\r\n")
-    with serving(liner) as origin, connected(origin) as sock:
+    with serve(liner) as origin, connected(origin) as sock:
         sock.sendall(head + b"\r\n\r\n" + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n")
         answer = read_all(sock)
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -280,7 +280,7 @@ def test_a_request_with_two_lengths_is_refused_and_its_connection_closed(liner: 
 LARGE = 8_000_000  # far beyond what the system takes over for a socket
 
 
-class Large:
+class LargeResponse:
     """Answers with more than a socket holds, and says when its sending ended."""
 
     def __init__(self) -> None:
@@ -299,9 +299,9 @@ class Large:
 
 
 def test_a_client_that_stops_reading_is_let_go(liner: FakeLiner) -> None:
-    large = Large()
+    large = LargeResponse()
     with (
-        serving(liner, authenticator=_only_http(large), limits=HASTY, deadline_seconds=0.5) as origin,
+        serve(liner, authenticator=_only_http(large), limits=HASTY, deadline_seconds=0.5) as origin,
         connected(origin, receive_buffer=4_096) as sock,
     ):
         sock.sendall(raw(question("tools/list")))
@@ -311,7 +311,7 @@ def test_a_client_that_stops_reading_is_let_go(liner: FakeLiner) -> None:
 
 def test_a_client_that_reads_slowly_gets_everything(liner: FakeLiner) -> None:
     with (
-        serving(liner, authenticator=_only_http(Large())) as origin,
+        serve(liner, authenticator=_only_http(LargeResponse())) as origin,
         connected(origin, receive_buffer=4_096) as sock,
     ):
         sock.sendall(raw(question("tools/list"), connection="close"))
@@ -321,7 +321,7 @@ def test_a_client_that_reads_slowly_gets_everything(liner: FakeLiner) -> None:
         assert got > LARGE
 
 
-def _only_http(app: Large) -> Any:
+def _only_http(app: LargeResponse) -> Any:
     """The application in the place of everything inside, which goes on hearing of the server's start and end."""
 
     def around(inner: ASGIApp) -> ASGIApp:
@@ -337,7 +337,7 @@ def _only_http(app: Large) -> Any:
 
 
 def test_a_caller_who_asks_too_often_is_told_when_to_ask_again(liner: FakeLiner) -> None:
-    with serving(liner, mcp_requests_per_minute=3) as origin:
+    with serve(liner, mcp_requests_per_minute=3) as origin:
         statuses = [post(origin, question("tools/list")).status_code for _ in range(3)]
         refused = post(origin, question("tools/list"))
         assert statuses == [200, 200, 200]
@@ -347,30 +347,30 @@ def test_a_caller_who_asks_too_often_is_told_when_to_ask_again(liner: FakeLiner)
 
 def test_each_caller_has_a_rate_of_their_own(liner: FakeLiner) -> None:
     asked = question("tools/list")
-    with serving(liner, authenticator=Named, mcp_requests_per_minute=1) as origin:
+    with serve(liner, authenticator=NameAuthenticator, mcp_requests_per_minute=1) as origin:
         assert post(origin, asked, authorization="Bearer anna").status_code == 200
         assert post(origin, asked, authorization="Bearer anna").status_code == 429
         assert post(origin, asked, authorization="Bearer boris").status_code == 200
 
 
 def test_nothing_is_limited_when_the_rate_is_0_and_probes_never_are(liner: FakeLiner) -> None:
-    with serving(liner, mcp_requests_per_minute=0) as origin:
+    with serve(liner, mcp_requests_per_minute=0) as origin:
         assert {post(origin, question("tools/list")).status_code for _ in range(20)} == {200}
-    with serving(liner, mcp_requests_per_minute=1) as origin:
+    with serve(liner, mcp_requests_per_minute=1) as origin:
         assert {httpx.get(f"{origin}/health").status_code for _ in range(20)} == {200}
 
 
 def test_only_so_many_callers_are_remembered(liner: FakeLiner) -> None:
     asked = question("tools/list")
     limits = replace(LIMITS, callers=2)
-    with serving(liner, authenticator=Named, limits=limits, mcp_requests_per_minute=1) as origin:
+    with serve(liner, authenticator=NameAuthenticator, limits=limits, mcp_requests_per_minute=1) as origin:
         for name in ("anna", "boris", "vera", "anna"):  # vera's coming made anna forgotten
             assert post(origin, asked, authorization=f"Bearer {name}").status_code == 200
         assert post(origin, asked, authorization="Bearer anna").status_code == 429
 
 
 def test_an_unknown_caller_is_refused_before_the_body_is_read_and_probes_need_no_name(liner: FakeLiner) -> None:
-    with serving(liner, authenticator=Named) as origin:
+    with serve(liner, authenticator=NameAuthenticator) as origin:
         refused = post(origin, question("tools/list"))
         assert refused.status_code == 401
         assert refused.headers["www-authenticate"] == "Bearer"
@@ -382,9 +382,9 @@ def test_an_unknown_caller_is_refused_before_the_body_is_read_and_probes_need_no
 
 
 def test_a_question_too_many_at_once_is_told_to_come_again(liner: FakeLiner) -> None:
-    slow = Watched(liner)
-    limits = replace(LIMITS, requests_at_once=2)
-    with serving(slow, limits=limits, mcp_requests_per_minute=0, concurrency=16) as origin:
+    slow = SlowLiner(liner)
+    limits = replace(LIMITS, max_concurrent_requests=2)
+    with serve(slow, limits=limits, mcp_requests_per_minute=0, concurrency=16) as origin:
         with connected(origin) as one, connected(origin) as other:
             # Two calls and places for all they ask of Liner: what waits or is shared would not be seen coming.
             for sock, call_id in ((one, 7003900), (other, 7003901)):

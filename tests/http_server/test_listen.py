@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from liner_mcp.errors import SettingsError, SetupError
-from liner_mcp.http_server.listen import listen, parse_address, url
+from liner_mcp.http_server.listen import endpoint_url, open_listener, parse_address
 from liner_mcp.http_server.workers import supervise
 from liner_mcp.settings import Settings, read_settings
 
@@ -50,8 +50,8 @@ def test_anything_else_is_told_how_to_write_it(text: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_loopback_needs_no_guard(host: str) -> None:
-    with listen(f"{host}:0", Settings()) as listener:
-        assert url(listener, Settings(mcp_path_prefix="/liner")).endswith("/liner/mcp")
+    with open_listener(f"{host}:0", Settings()) as listener:
+        assert endpoint_url(listener, Settings(mcp_path_prefix="/liner")).endswith("/liner/mcp")
         assert listener.proto == socket.IPPROTO_TCP  # else answers are held back 40 ms
 
 
@@ -66,7 +66,7 @@ def test_loopback_needs_no_guard(host: str) -> None:
 )
 def test_what_others_can_reach_must_be_guarded(host: str, settings: dict[str, Any], missing: list[str]) -> None:
     with pytest.raises(SettingsError) as refused:
-        listen(f"{host}:0", Settings(**settings))
+        open_listener(f"{host}:0", Settings(**settings))
     assert [
         name for name in ("LINER_MCP_TOKENS_FILE", "LINER_MCP_ALLOWED_HOSTS") if name in str(refused.value)
     ] == missing
@@ -82,15 +82,15 @@ def test_what_others_can_reach_must_be_guarded(host: str, settings: dict[str, An
 def test_with_authentication_and_names_it_listens_everywhere(guard: dict[str, Any]) -> None:
     fields: dict[str, Any] = {"mcp_allowed_hosts": "calls.example.com", **guard}
     settings = Settings(**fields)
-    with listen("0.0.0.0:0", settings) as listener:
-        assert url(listener, settings).startswith("http://calls.example.com:")
+    with open_listener("0.0.0.0:0", settings) as listener:
+        assert endpoint_url(listener, settings).startswith("http://calls.example.com:")
 
 
 def test_a_port_in_use_and_a_host_that_is_not_here_are_told() -> None:
-    with listen("127.0.0.1:0", Settings()) as taken, pytest.raises(SetupError, match="in use"):
-        listen(f"127.0.0.1:{taken.getsockname()[1]}", Settings())
+    with open_listener("127.0.0.1:0", Settings()) as taken, pytest.raises(SetupError, match="in use"):
+        open_listener(f"127.0.0.1:{taken.getsockname()[1]}", Settings())
     with pytest.raises(SetupError, match="cannot be found"):
-        listen("calls.invalid:8080", Settings())
+        open_listener("calls.invalid:8080", Settings())
 
 
 def test_workers_that_cannot_start_end_it_all_with_one_sentence_each(
@@ -99,8 +99,8 @@ def test_workers_that_cannot_start_end_it_all_with_one_sentence_each(
     handlers = {sig: signal.getsignal(sig) for sig in (signal.SIGTERM, signal.SIGINT)}
     settings = Settings(mcp_demo=True, mcp_tokens_file=Path("no such file"), mcp_log="off")
     try:
-        with listen("127.0.0.1:0", settings) as listener:
-            assert supervise(settings, listener, count=1, announce=lambda: pytest.fail("it serves")) == 1
+        with open_listener("127.0.0.1:0", settings) as listener:
+            assert supervise(settings, listener, count=1, on_ready=lambda: pytest.fail("it serves")) == 1
     finally:
         for sig, handler in handlers.items():
             signal.signal(sig, handler)

@@ -16,13 +16,13 @@ from anyio import to_thread
 from mcp import Client
 from mcp.types import CallToolResult
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.http_server.limits import LIMITS
 from tests.fakes import FakeLiner
-from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, connected, result, serving, told
-from tests.http_server.test_stopping import Held, started
-from tests.support.asgi_server import served
-from tests.support.nginx import MISSING, NGINX, balanced
+from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, connected, result, serve, told
+from tests.http_server.test_stopping import BlockedLiner, started
+from tests.support.asgi_server import serve_app
+from tests.support.nginx import MISSING, NGINX, run_nginx
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(NGINX is None, reason=MISSING)]
 
@@ -34,8 +34,8 @@ RECORD: dict[str, Any] = {"call_id": 7003900}
 async def test_a_client_is_served_by_both_replicas_without_noticing(
     liner: FakeLiner, tmp_path: Path, mode: Any
 ) -> None:
-    other = FakeLiner(liner.world)
-    with serving(liner) as one, serving(other) as two, balanced(tmp_path, [one, two]) as origin:
+    other = FakeLiner(liner.dataset)
+    with serve(liner) as one, serve(other) as two, run_nginx(tmp_path, [one, two]) as origin:
         async with Client(f"{origin}/mcp", mode=mode) as client:
             for _ in range(4):
                 answer = await client.call_tool("list_call_records", RECORD)
@@ -48,18 +48,18 @@ async def test_a_client_is_served_by_both_replicas_without_noticing(
 @ERAS
 def test_the_name_that_was_asked_for_reaches_the_replica(liner: DemoLiner, tmp_path: Path, era: str) -> None:
     asked = call("list_call_records", era, **RECORD)
-    with serving(liner, mcp_allowed_hosts="calls.example.com") as one, balanced(tmp_path, [one, one]) as origin:
+    with serve(liner, mcp_allowed_hosts="calls.example.com") as one, run_nginx(tmp_path, [one, one]) as origin:
         asked["headers"]["host"] = "calls.example.com"
         assert not result(httpx.post(f"{origin}/mcp", **asked))["isError"]
         asked["headers"]["host"] = "elsewhere.example.com"
         assert "LINER_MCP_ALLOWED_HOSTS" in told(httpx.post(f"{origin}/mcp", **asked), 421)
 
 
-class HalfHeld(DemoLiner):
+class PartlyBlockedLiner(DemoLiner):
     """A Liner that keeps the calls of the older days back, beyond their first page, until it is let go."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(dataset)
         self.free = threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -70,15 +70,15 @@ class HalfHeld(DemoLiner):
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_progress_passes_while_the_answer_is_still_made(world: World, tmp_path: Path, mode: Any) -> None:
-    held = HalfHeld(world)
+async def test_progress_passes_while_the_answer_is_still_made(dataset: Dataset, tmp_path: Path, mode: Any) -> None:
+    held = PartlyBlockedLiner(dataset)
     seen: list[float] = []
 
     async def progressed(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
         seen.append(progress)
         held.free.set()
 
-    with serving(held, concurrency=64) as one, balanced(tmp_path, [one, one]) as origin:
+    with serve(held, concurrency=64) as one, run_nginx(tmp_path, [one, one]) as origin:
         async with Client(f"{origin}/mcp", mode=mode, read_timeout_seconds=PATIENCE) as client:
             answer = await client.call_tool(
                 "call_stats", {"since": "2026-10-12", "until": "2026-11-19"}, progress_callback=progressed
@@ -96,7 +96,7 @@ def test_callers_are_told_apart_by_the_address_that_nginx_saw(liner: DemoLiner, 
             return client.post(f"{origin}/mcp", **asked).status_code
 
     limited: dict[str, Any] = {"mcp_requests_per_minute": 1, "mcp_trusted_proxies": "127.0.0.1"}
-    with serving(liner, **limited) as one, balanced(tmp_path, [one, one]) as origin:
+    with serve(liner, **limited) as one, run_nginx(tmp_path, [one, one]) as origin:
         assert [ask(origin, "127.0.0.2") for _ in range(2)] == [200, 429]
         assert ask(origin, "127.0.0.3") == 200
         assert ask(origin, "127.0.0.2", **{"x-forwarded-for": "127.0.0.9"}) == 429
@@ -105,7 +105,7 @@ def test_callers_are_told_apart_by_the_address_that_nginx_saw(liner: DemoLiner, 
 def test_an_address_that_asks_too_often_is_refused_before_it_reaches_a_replica(
     liner: DemoLiner, tmp_path: Path
 ) -> None:
-    with serving(liner) as one, balanced(tmp_path, [one, one], requests=("1r/m", "2")) as origin:
+    with serve(liner) as one, run_nginx(tmp_path, [one, one], requests=("1r/m", "2")) as origin:
         asked = [httpx.post(f"{origin}/mcp", **call("list_call_records", **RECORD)).status_code for _ in range(4)]
     assert asked == [200, 200, 200, 429]
 
@@ -115,8 +115,8 @@ def test_clients_that_say_nothing_or_stop_half_way_do_not_reach_a_replica(
     liner: DemoLiner, tmp_path: Path, said: bytes
 ) -> None:
     with (
-        serving(liner, limits=replace(LIMITS, connections=3)) as one,
-        balanced(tmp_path, [one, one]) as origin,
+        serve(liner, limits=replace(LIMITS, connections=3)) as one,
+        run_nginx(tmp_path, [one, one]) as origin,
         ExitStack() as held,
     ):
         for _ in range(50):
@@ -128,8 +128,8 @@ def test_clients_that_say_nothing_or_stop_half_way_do_not_reach_a_replica(
 @ERAS
 def test_below_a_path_the_server_is_found_and_says_so(liner: DemoLiner, tmp_path: Path, era: str) -> None:
     with (
-        serving(liner, mcp_path_prefix="/liner") as one,
-        balanced(tmp_path, [one, one], below_a_path=True) as origin,
+        serve(liner, mcp_path_prefix="/liner") as one,
+        run_nginx(tmp_path, [one, one], under_path=True) as origin,
     ):
         assert not result(httpx.post(f"{origin}/liner/mcp", **call("list_call_records", era, **RECORD)))["isError"]
         assert "/liner/mcp" in told(httpx.get(f"{origin}/liner/"), 404)
@@ -141,7 +141,7 @@ def test_a_replica_that_was_killed_is_not_missed(tmp_path: Path, era: str) -> No
     asked = call("list_call_records", era, **RECORD)
     with ExitStack() as stack:
         processes, urls = zip(*(stack.enter_context(started("--demo")) for _ in range(2)), strict=True)
-        origin = stack.enter_context(balanced(tmp_path, [url.removesuffix("/mcp") for url in urls]))
+        origin = stack.enter_context(run_nginx(tmp_path, [url.removesuffix("/mcp") for url in urls]))
         with httpx.Client(timeout=PATIENCE) as client:
             before = [client.post(f"{origin}/mcp", **asked).status_code for _ in range(4)]
             processes[0].send_signal(signal.SIGKILL)
@@ -150,14 +150,14 @@ def test_a_replica_that_was_killed_is_not_missed(tmp_path: Path, era: str) -> No
     assert set(before) == set(after) == {200}
 
 
-def test_the_call_that_a_killed_replica_was_at_is_answered_by_the_other(world: World, tmp_path: Path) -> None:
-    held, asked = Held(world), call("list_call_records", MODERN, **RECORD)
+def test_the_call_that_a_killed_replica_was_at_is_answered_by_the_other(dataset: Dataset, tmp_path: Path) -> None:
+    held, asked = BlockedLiner(dataset), call("list_call_records", MODERN, **RECORD)
     with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
-        where = stack.enter_context(served(held))
+        where = stack.enter_context(serve_app(held))
         stack.callback(held.free.set)
         settings = {"LINER_API_HOST": where, "LINER_API_TOKEN": "demo"}
         processes, urls = zip(*(stack.enter_context(started(**settings)) for _ in range(2)), strict=True)
-        origin = stack.enter_context(balanced(tmp_path, [url.removesuffix("/mcp") for url in urls]))
+        origin = stack.enter_context(run_nginx(tmp_path, [url.removesuffix("/mcp") for url in urls]))
         answer = pool.submit(httpx.post, f"{origin}/mcp", **asked, timeout=PATIENCE)
         assert held.reached.wait(PATIENCE)
         processes[0].send_signal(signal.SIGKILL)  # nginx asks in the order of its configuration

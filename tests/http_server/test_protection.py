@@ -20,15 +20,15 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
 from pydantic import SecretStr
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.http_server.app import create_web_app
-from liner_mcp.http_server.auth.token_lines import add, make
+from liner_mcp.http_server.auth.token_lines import add_token_line, create_token
 from liner_mcp.server.caller import caller
 from liner_mcp.settings import Settings
 from tests.conftest import text_of
 from tests.fakes.oauth_issuer import LocalIssuer, claims, ec_key, public_jwk, public_pem, rsa_key, signed
 from tests.http_server.test_jwt import handmade
-from tests.support.asgi_server import served
+from tests.support.asgi_server import serve_app
 
 pytestmark = pytest.mark.anyio
 
@@ -39,11 +39,11 @@ META: dict[str, Any] = {
 }
 
 
-class ToLiner(httpx.AsyncBaseTransport):
+class RecordingTransport(httpx.AsyncBaseTransport):
     """The way to Liner; keeps who was asking and what was sent whenever a request passed."""
 
-    def __init__(self, world: World) -> None:
-        self._within = httpx.ASGITransport(app=DemoLiner(world, token="liner-token"))
+    def __init__(self, dataset: Dataset) -> None:
+        self._within = httpx.ASGITransport(app=DemoLiner(dataset, token="liner-token"))
         self.callers: list[str | None] = []
         self.sent: list[str] = []
 
@@ -55,11 +55,11 @@ class ToLiner(httpx.AsyncBaseTransport):
 
 
 @dataclass
-class House:
+class ServerWithLiner:
     """Our server on a socket, and the Liner behind it."""
 
     address: str
-    liner: ToLiner
+    liner: RecordingTransport
     issuer: LocalIssuer = field(default_factory=LocalIssuer)
 
     async def ask(self, token: str, mode: Any, call_id: int = 7003900) -> CallToolResult:
@@ -93,14 +93,14 @@ class House:
 
 
 @contextmanager
-def house(world: World, **settings: Any) -> Generator[House]:
-    liner = ToLiner(world)
+def server(dataset: Dataset, **settings: Any) -> Generator[ServerWithLiner]:
+    liner = RecordingTransport(dataset)
     all_settings = Settings(
         api_host="https://liner.example", api_token=SecretStr("liner-token"), timezone="Europe/Moscow", **settings
     )
     app = create_web_app(all_settings, transport=liner)
-    with served(app) as address:
-        yield House(address, liner)
+    with serve_app(app) as address:
+        yield ServerWithLiner(address, liner)
 
 
 @pytest.fixture
@@ -109,8 +109,8 @@ def tokens_file(tmp_path: Path) -> Path:
 
 
 def a_token(file: Path, name: str) -> str:
-    token, line = make(name)
-    add(file, line, rotate=False)
+    token, line = create_token(name)
+    add_token_line(file, line, rotate=False)
     return token
 
 
@@ -130,15 +130,15 @@ def gone(file: Path) -> None:
 def issuer() -> Generator[LocalIssuer]:
     """A local issuer on a socket of its own, with one key."""
     local = LocalIssuer()
-    with served(local) as address:
+    with serve_app(local) as address:
         local.issuer = address
         yield local
 
 
 @pytest.fixture
-def by_issuer(world: World, issuer: LocalIssuer) -> Generator[House]:
+def by_issuer(dataset: Dataset, issuer: LocalIssuer) -> Generator[ServerWithLiner]:
     audience = "https://calls.example/mcp"
-    with house(world, mcp_oauth_issuer=issuer.issuer, mcp_oauth_audience=audience) as opened:
+    with server(dataset, mcp_oauth_issuer=issuer.issuer, mcp_oauth_audience=audience) as opened:
         opened.issuer = issuer
         yield opened
 
@@ -148,11 +148,11 @@ def by_issuer(world: World, issuer: LocalIssuer) -> Generator[House]:
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_the_name_behind_a_token_reaches_the_tool_and_the_token_goes_nowhere(
-    world: World, tokens_file: Path, mode: Any, caplog: pytest.LogCaptureFixture
+    dataset: Dataset, tokens_file: Path, mode: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     anna, boris = a_token(tokens_file, "anna"), a_token(tokens_file, "boris")
     caplog.set_level(logging.DEBUG)
-    with house(world, mcp_tokens_file=tokens_file) as opened:
+    with server(dataset, mcp_tokens_file=tokens_file) as opened:
         assert "7003900" in text_of(await opened.ask(anna, mode))
         assert set(opened.liner.callers) == {"anna"}
         opened.liner.callers.clear()
@@ -166,9 +166,9 @@ async def test_the_name_behind_a_token_reaches_the_tool_and_the_token_goes_nowhe
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_client_without_a_valid_token_gets_nothing(world: World, tokens_file: Path, mode: Any) -> None:
+async def test_a_client_without_a_valid_token_gets_nothing(dataset: Dataset, tokens_file: Path, mode: Any) -> None:
     a_token(tokens_file, "anna")
-    with house(world, mcp_tokens_file=tokens_file) as opened:
+    with server(dataset, mcp_tokens_file=tokens_file) as opened:
         with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever the client makes of it, in a group or not
             await opened.ask("lmcp_guessed", mode)
         assert "lmcp_guessed" not in repr(caught.value)
@@ -176,11 +176,11 @@ async def test_a_client_without_a_valid_token_gets_nothing(world: World, tokens_
 
 
 async def test_a_token_works_from_the_moment_it_is_added_until_its_line_is_taken_out(
-    world: World, tokens_file: Path, caplog: pytest.LogCaptureFixture
+    dataset: Dataset, tokens_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     anna = a_token(tokens_file, "anna")
-    with house(world, mcp_tokens_file=tokens_file) as opened:
-        boris = make("boris")[0]
+    with server(dataset, mcp_tokens_file=tokens_file) as opened:
+        boris = create_token("boris")[0]
         assert [await opened.status(token) for token in (anna, boris, None)] == [200, 401, 401]
         boris = a_token(tokens_file, "boris")
         assert [await opened.status(token) for token in (anna, boris)] == [200, 200]
@@ -196,9 +196,9 @@ async def test_a_token_works_from_the_moment_it_is_added_until_its_line_is_taken
         assert token not in caplog.text
 
 
-async def test_what_is_refused_is_refused_in_one_sentence(world: World, tokens_file: Path) -> None:
+async def test_what_is_refused_is_refused_in_one_sentence(dataset: Dataset, tokens_file: Path) -> None:
     anna = a_token(tokens_file, "anna")
-    with house(world, mcp_tokens_file=tokens_file) as opened:
+    with server(dataset, mcp_tokens_file=tokens_file) as opened:
         none, wrong = await opened.post(None), await opened.post("lmcp_guessed")
         assert none.headers["www-authenticate"] == 'Bearer realm="liner-mcp"'
         assert wrong.headers["www-authenticate"].startswith('Bearer realm="liner-mcp", error="invalid_token"')
@@ -224,19 +224,19 @@ async def test_what_is_refused_is_refused_in_one_sentence(world: World, tokens_f
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_the_subject_of_an_access_token_reaches_the_tool_and_the_token_goes_nowhere(
-    by_issuer: House, mode: Any, caplog: pytest.LogCaptureFixture
+    by_issuer: ServerWithLiner, mode: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     token = signed(claims(iss=by_issuer.issuer.issuer))
     assert "7003900" in text_of(await by_issuer.ask(token, mode))
     assert set(by_issuer.liner.callers) == {"anna"}
-    assert by_issuer.issuer.asked.count("/keys") == 1
+    assert by_issuer.issuer.requested_paths.count("/keys") == 1
     for part in token.split(".")[1:]:
         assert part not in "".join(by_issuer.liner.sent)
         assert part not in caplog.text
 
 
-async def test_every_wrong_token_is_401_and_reaches_nobody(by_issuer: House) -> None:
+async def test_every_wrong_token_is_401_and_reaches_no_one(by_issuer: ServerWithLiner) -> None:
     iss, now = by_issuer.issuer.issuer, int(time.time())
     by_issuer.issuer.jwks["keys"].append(public_jwk(rsa_key(), kid="r1"))
     good = claims(iss=iss)
@@ -266,7 +266,7 @@ def hs256_with_public_key(payload: dict[str, Any]) -> str:
     return f"{unsigned}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
-async def test_a_missing_scope_is_403_and_the_answer_names_it(by_issuer: House) -> None:
+async def test_a_missing_scope_is_403_and_the_answer_names_it(by_issuer: ServerWithLiner) -> None:
     answer = await by_issuer.post(signed(claims(iss=by_issuer.issuer.issuer, scope="openid")))
     assert answer.status_code == 403
     told = answer.headers["www-authenticate"]
@@ -276,7 +276,7 @@ async def test_a_missing_scope_is_403_and_the_answer_names_it(by_issuer: House) 
 
 
 async def test_rotated_keys_let_new_tokens_in_and_old_ones_no_more(
-    by_issuer: House, monkeypatch: pytest.MonkeyPatch
+    by_issuer: ServerWithLiner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = (signed(claims(iss=by_issuer.issuer.issuer), ec_key(n), kid=f"k{n + 1}") for n in (0, 1))
     assert [await by_issuer.status(token) for token in (old, new)] == [200, 401]
@@ -287,11 +287,11 @@ async def test_rotated_keys_let_new_tokens_in_and_old_ones_no_more(
 
 
 async def test_while_the_issuer_is_away_known_keys_serve_and_without_any_the_answer_is_503(
-    world: World, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = signed(claims(iss=issuer.issuer))
     issuer.failing = True
-    with house(world, mcp_oauth_issuer=issuer.issuer, mcp_oauth_audience="https://calls.example/mcp") as opened:
+    with server(dataset, mcp_oauth_issuer=issuer.issuer, mcp_oauth_audience="https://calls.example/mcp") as opened:
         answer = await opened.post(token)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
         assert "cannot be reached" in answer.json()["error"]["message"]
@@ -304,7 +304,7 @@ async def test_while_the_issuer_is_away_known_keys_serve_and_without_any_the_ans
         assert await opened.status(token) == 200
 
 
-async def test_a_client_finds_the_issuer_by_following_the_401(by_issuer: House) -> None:
+async def test_a_client_finds_the_issuer_by_following_the_401(by_issuer: ServerWithLiner) -> None:
     refused = await by_issuer.post(None)
     told = refused.headers["www-authenticate"]
     assert "error=" not in told
@@ -321,10 +321,10 @@ async def test_a_client_finds_the_issuer_by_following_the_401(by_issuer: House) 
 
 @pytest.mark.parametrize("audience", ["https://calls.example/liner/mcp", "api://calls"])
 def test_below_a_path_of_a_proxy_the_metadata_is_where_the_401_says(
-    world: World, issuer: LocalIssuer, audience: str
+    dataset: Dataset, issuer: LocalIssuer, audience: str
 ) -> None:
     fields = {"mcp_oauth_issuer": issuer.issuer, "mcp_oauth_audience": audience, "mcp_path_prefix": "/liner"}
-    with house(world, **fields) as opened, httpx.Client(base_url=opened.address) as http:
+    with server(dataset, **fields) as opened, httpx.Client(base_url=opened.address) as http:
         told = http.post("/liner/mcp").headers["www-authenticate"]
         place = httpx.URL(told.partition('resource_metadata="')[2].partition('"')[0])
         assert place.path == "/.well-known/oauth-protected-resource/liner/mcp"
@@ -338,7 +338,7 @@ def test_below_a_path_of_a_proxy_the_metadata_is_where_the_401_says(
         assert http.get("/liner/liner/health").status_code == 401
 
 
-async def test_a_page_can_read_the_401_and_the_metadata(by_issuer: House) -> None:
+async def test_a_page_can_read_the_401_and_the_metadata(by_issuer: ServerWithLiner) -> None:
     page = {"origin": "http://localhost:6274"}
     asks = {"access-control-request-method": "GET", "access-control-request-headers": "mcp-protocol-version"}
     place = f"{by_issuer.address}/.well-known/oauth-protected-resource/mcp"

@@ -27,18 +27,18 @@ from tests.http_server.support import (
     question,
     raw,
     result,
-    serving,
+    serve,
     until,
 )
 from tests.http_server.test_stopping import COMMAND, ended, started
-from tests.support.log_capture import Lines, caught, words_of
+from tests.support.log_capture import LogCapture, capture_logs, strings_in
 
 KEYS = [
     "time",
     "event",
     "request_id",
     "caller",
-    "verb",
+    "http_method",
     "path",
     "status",
     "seconds",
@@ -53,27 +53,27 @@ KEYS = [
 
 
 @pytest.fixture
-def lines() -> Generator[Lines]:
-    with caught() as lines:
+def lines() -> Generator[LogCapture]:
+    with capture_logs() as lines:
         yield lines
 
 
 @pytest.fixture
-def web(liner: DemoLiner, lines: Lines) -> Generator[httpx.Client]:
+def web(liner: DemoLiner, lines: LogCapture) -> Generator[httpx.Client]:
     del lines  # first the ear, then the server
-    with serving(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
+    with serve(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
         yield client
 
 
 @pytest.mark.parametrize("era", [MODERN, LEGACY])
-def test_a_request_is_one_line_with_what_an_operator_needs(web: httpx.Client, lines: Lines, era: str) -> None:
+def test_a_request_is_one_line_with_what_an_operator_needs(web: httpx.Client, lines: LogCapture, era: str) -> None:
     asked = call("list_call_records", era, call_id=7003900)
     answer = web.post("/mcp", **asked)
     assert result(answer)["structuredContent"]["page"]["returned"] == 2
     line = lines.next("request")
     assert list(line) == KEYS
     assert line["request_id"] == answer.headers["x-request-id"]
-    assert (line["verb"], line["path"], line["status"]) == ("POST", "/mcp", 200)
+    assert (line["http_method"], line["path"], line["status"]) == ("POST", "/mcp", 200)
     assert (line["method"], line["name"], line["protocol"]) == ("tools/call", "list_call_records", era)
     assert line["bytes_in"] == len(json.dumps(asked["json"], separators=(",", ":"), ensure_ascii=False).encode())
     assert line["bytes_out"] == len(answer.content)
@@ -84,14 +84,14 @@ def test_a_request_is_one_line_with_what_an_operator_needs(web: httpx.Client, li
 
 
 @pytest.mark.parametrize("given", ["a", "0af7651916cd43dd8448eb211c80319c", "Up.stream_7-x", "x" * 64])
-def test_a_plain_request_id_is_taken_over(web: httpx.Client, lines: Lines, given: str) -> None:
+def test_a_plain_request_id_is_taken_over(web: httpx.Client, lines: LogCapture, given: str) -> None:
     answer = web.post("/mcp", **_with_ids(given))
     assert answer.headers["x-request-id"] == given
     assert lines.next("request")["request_id"] == given
 
 
 @pytest.mark.parametrize("given", [("x" * 65,), ("",), ("a b",), ("+79261234567",), ('"},{"',), ("a", "b"), ("a, b",)])
-def test_any_other_request_id_is_replaced(web: httpx.Client, lines: Lines, given: tuple[str, ...]) -> None:
+def test_any_other_request_id_is_replaced(web: httpx.Client, lines: LogCapture, given: tuple[str, ...]) -> None:
     answer = web.post("/mcp", **_with_ids(*given))
     made = answer.headers["x-request-id"]
     assert made not in given
@@ -105,7 +105,7 @@ def _with_ids(*given: str) -> dict[str, Any]:
     return asked
 
 
-def test_nothing_that_a_client_made_up_is_in_the_line(web: httpx.Client, lines: Lines) -> None:
+def test_nothing_that_a_client_made_up_is_in_the_line(web: httpx.Client, lines: LogCapture) -> None:
     made_up = "Petrov79261234567"
     info = {"io.modelcontextprotocol/clientInfo": {"name": "Petrov\n79261234567", "version": made_up}}
     requests: list[tuple[str, str, dict[str, Any]]] = [
@@ -122,7 +122,7 @@ def test_nothing_that_a_client_made_up_is_in_the_line(web: httpx.Client, lines: 
     for verb, path, more in requests:
         web.request(verb, path, **more)
         line = lines.next("request")
-        assert words_of(line) - {line["time"], line["request_id"]} <= {
+        assert strings_in(line) - {line["time"], line["request_id"]} <= {
             "request",
             "GET",
             "POST",
@@ -139,7 +139,7 @@ def test_nothing_that_a_client_made_up_is_in_the_line(web: httpx.Client, lines: 
     assert not any("79261234567" in text for text in lines.texts)
 
 
-def test_a_client_that_introduces_itself_is_named(web: httpx.Client, lines: Lines) -> None:
+def test_a_client_that_introduces_itself_is_named(web: httpx.Client, lines: LogCapture) -> None:
     info = {"name": "claude-code", "version": "2.1"}
     web.post("/mcp", **question("tools/list", _meta={"io.modelcontextprotocol/clientInfo": info}))
     assert lines.next("request")["client"] == "claude-code"
@@ -148,7 +148,7 @@ def test_a_client_that_introduces_itself_is_named(web: httpx.Client, lines: Line
     assert (line["method"], line["client"]) == ("initialize", "claude-code")
 
 
-def test_refusals_and_lost_ways_have_their_lines(web: httpx.Client, lines: Lines) -> None:
+def test_refusals_and_lost_ways_have_their_lines(web: httpx.Client, lines: LogCapture) -> None:
     assert web.get("/mcp").status_code == 405
     assert lines.next("request")["status"] == 405
     assert web.post("/elsewhere", **question("tools/list")).status_code == 404
@@ -169,7 +169,7 @@ def test_refusals_and_lost_ways_have_their_lines(web: httpx.Client, lines: Lines
 
 def test_probes_are_lines_for_debugging_only(liner: DemoLiner) -> None:
     for level, seen in ((logging.INFO, 0), (logging.DEBUG, 2)):
-        with caught(level) as lines, serving(liner) as origin, httpx.Client(base_url=origin) as web:
+        with capture_logs(level) as lines, serve(liner) as origin, httpx.Client(base_url=origin) as web:
             assert web.get("/health").headers["x-request-id"]
             assert web.get("/ready").status_code == 200
             web.post("/mcp", **question("tools/list"))
@@ -178,13 +178,13 @@ def test_probes_are_lines_for_debugging_only(liner: DemoLiner) -> None:
             assert len(lines.texts) == seen + 1
 
 
-def test_the_caller_is_named_when_the_door_knew_them_and_not_otherwise(
-    liner: DemoLiner, lines: Lines, tmp_path: Path
+def test_the_caller_is_named_when_the_entry_point_knew_them_and_not_otherwise(
+    liner: DemoLiner, lines: LogCapture, tmp_path: Path
 ) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text(f"anna:{hashlib.sha256(b'anna-token').hexdigest()}\n")
     tokens.chmod(0o600)
-    with serving(liner, mcp_tokens_file=tokens) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as web:
+    with serve(liner, mcp_tokens_file=tokens) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as web:
         known = {"authorization": "Bearer anna-token"}
         asked = call("list_call_records", call_id=7003900)
         asked["headers"] |= known
@@ -200,7 +200,7 @@ def test_the_caller_is_named_when_the_door_knew_them_and_not_otherwise(
     assert not any("anna-token" in text for text in lines.texts)
 
 
-def test_a_crash_has_its_line_and_its_id(liner: DemoLiner, lines: Lines, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crash_has_its_line_and_its_id(liner: DemoLiner, lines: LogCapture, caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: Any) -> Any:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             del scope, receive, send
@@ -208,7 +208,7 @@ def test_a_crash_has_its_line_and_its_id(liner: DemoLiner, lines: Lines, caplog:
 
         return app
 
-    with serving(liner, authenticator=broken) as origin:
+    with serve(liner, authenticator=broken) as origin:
         answer = httpx.post(f"{origin}/mcp", **question("tools/list"))
     assert answer.status_code == 500
     line = lines.next("request")
@@ -216,8 +216,8 @@ def test_a_crash_has_its_line_and_its_id(liner: DemoLiner, lines: Lines, caplog:
     assert "a summary" not in caplog.text
 
 
-def test_a_client_that_leaves_before_there_is_an_answer_has_no_status(liner: DemoLiner, lines: Lines) -> None:
-    with serving(liner) as origin:
+def test_a_client_that_leaves_before_there_is_an_answer_has_no_status(liner: DemoLiner, lines: LogCapture) -> None:
+    with serve(liner) as origin:
         with connected(origin) as sock:
             whole = raw(question("tools/list"), **{"content-length": "100000"})
             sock.sendall(whole)
@@ -226,7 +226,7 @@ def test_a_client_that_leaves_before_there_is_an_answer_has_no_status(liner: Dem
     assert line["bytes_out"] == 0
 
 
-class Silent:
+class HangingLiner:
     """A Liner that never answers."""
 
     def __init__(self) -> None:
@@ -238,28 +238,28 @@ class Silent:
         await anyio.sleep_forever()
 
 
-def test_a_client_that_leaves_during_its_question_has_cancelled_it(lines: Lines) -> None:
-    liner = Silent()
-    with serving(liner) as origin:
+def test_a_client_that_leaves_during_its_question_has_cancelled_it(lines: LogCapture) -> None:
+    liner = HangingLiner()
+    with serve(liner) as origin:
         with connected(origin) as sock:
             sock.sendall(raw(call("list_call_records", call_id=7003900)))
             assert liner.reached.wait(PATIENCE)
         audit, request = lines.next("audit"), lines.next("request")
-    assert (audit["outcome"], audit["asked"]) == ("cancelled", {"call_id": 7003900})
+    assert (audit["outcome"], audit["arguments"]) == ("cancelled", {"call_id": 7003900})
     assert audit["request_id"] == request["request_id"]
     assert (request["name"], request["bytes_out"]) == ("list_call_records", 0)
 
 
-def test_a_prefix_is_not_part_of_the_path(liner: DemoLiner, lines: Lines) -> None:
-    with serving(liner, mcp_path_prefix="/liner") as origin:
+def test_a_prefix_is_not_part_of_the_path(liner: DemoLiner, lines: LogCapture) -> None:
+    with serve(liner, mcp_path_prefix="/liner") as origin:
         httpx.post(f"{origin}/liner/mcp", **question("tools/list"))
         assert lines.next("request")["path"] == "/mcp"
         httpx.post(f"{origin}/mcp", **question("tools/list"))
         assert lines.next("request")["path"] == "/mcp"
 
 
-def test_a_keep_alive_connection_has_a_line_per_request(liner: DemoLiner, lines: Lines) -> None:
-    with serving(liner) as origin, connected(origin) as sock:
+def test_a_keep_alive_connection_has_a_line_per_request(liner: DemoLiner, lines: LogCapture) -> None:
+    with serve(liner) as origin, connected(origin) as sock:
         for number in range(3):
             sock.sendall(f"GET /x HTTP/1.1\r\nhost: 127.0.0.1\r\nx-request-id: n{number}\r\n\r\n".encode())
             until(sock, b"}}")

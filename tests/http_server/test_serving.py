@@ -20,14 +20,14 @@ from tests.http_server.support import (
     LEGACY,
     MODERN,
     PATIENCE,
-    Named,
-    Watched,
+    NameAuthenticator,
+    SlowLiner,
     call,
     connected,
     question,
     raw,
     result,
-    serving,
+    serve,
 )
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +37,7 @@ ERAS = pytest.mark.parametrize("era", [MODERN, LEGACY])
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_client_lists_asks_reads_and_writes_prompts(liner: DemoLiner, mode: Any) -> None:
-    with serving(liner) as origin:
+    with serve(liner) as origin:
         async with Client(f"{origin}/mcp", mode=mode) as client:
             assert client.protocol_version == (MODERN if mode == "auto" else LEGACY)
             assert len((await client.list_tools()).tools) == 6
@@ -56,7 +56,7 @@ async def test_progress_arrives_before_the_answer(liner: DemoLiner, mode: Any) -
     async def told(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
         steps.append(progress)
 
-    with serving(liner) as origin:
+    with serve(liner) as origin:
         async with Client(f"{origin}/mcp", mode=mode) as client:
             answer = await client.call_tool("call_stats", {"since": "-40d"}, progress_callback=told)
     assert isinstance(answer, CallToolResult)
@@ -68,7 +68,7 @@ async def test_progress_arrives_before_the_answer(liner: DemoLiner, mode: Any) -
 @ERAS
 def test_a_cursor_of_one_process_goes_on_in_another(liner: DemoLiner, era: str) -> None:
     whole = {"since": "2026-11-19", "until": "2026-11-19", "limit": 10}
-    with serving(liner) as one, serving(liner) as other:
+    with serve(liner) as one, serve(liner) as other:
         first = result(httpx.post(f"{one}/mcp", **call("find_calls", era, **whole)))["structuredContent"]
         cursor = first["page"]["next_cursor"]
         asked = call("find_calls", era, cursor=cursor)
@@ -80,10 +80,10 @@ def test_a_cursor_of_one_process_goes_on_in_another(liner: DemoLiner, era: str) 
 
 
 @contextmanager
-def under_way(liner: Watched, era: str) -> Generator[Any]:
+def under_way(liner: SlowLiner, era: str) -> Generator[Any]:
     """A connection on which a question runs that Liner does not answer."""
     ids = [7003898, 7003900, 7003901, 7003903]
-    with serving(liner) as origin, connected(origin) as sock:
+    with serve(liner) as origin, connected(origin) as sock:
         sock.sendall(raw(call("get_call_summaries", era, call_ids=ids)))
         assert liner.reached.wait(PATIENCE)
         yield sock
@@ -91,7 +91,7 @@ def under_way(liner: Watched, era: str) -> Generator[Any]:
 
 @ERAS
 def test_closing_the_stream_stops_our_requests_to_liner(liner: FakeLiner, era: str) -> None:
-    slow = Watched(liner)
+    slow = SlowLiner(liner)
     with under_way(slow, era) as sock:
         sock.close()
         assert slow.left.wait(PATIENCE)
@@ -100,8 +100,8 @@ def test_closing_the_stream_stops_our_requests_to_liner(liner: FakeLiner, era: s
 
 @ERAS
 async def test_a_client_that_gives_up_stops_them_too(liner: FakeLiner, era: str) -> None:
-    slow = Watched(liner)
-    with serving(slow) as origin:
+    slow = SlowLiner(liner)
+    with serve(slow) as origin:
         async with httpx.AsyncClient() as client:
             with pytest.raises(httpx.ReadTimeout):
                 await client.post(f"{origin}/mcp", **call("list_call_records", era, call_id=7003900), timeout=1)
@@ -121,7 +121,7 @@ def test_the_caller_reaches_the_question(liner: DemoLiner, era: str, monkeypatch
     monkeypatch.setattr(DemoLiner, "__call__", noted)
     asked = call("list_call_records", era, call_id=7003900)
     asked["headers"]["authorization"] = "Bearer anna"
-    with serving(liner, authenticator=Named) as origin:
+    with serve(liner, authenticator=NameAuthenticator) as origin:
         assert not result(httpx.post(f"{origin}/mcp", **asked))["isError"]
     assert set(asking) == {"anna"}
 
@@ -129,5 +129,5 @@ def test_the_caller_reaches_the_question(liner: DemoLiner, era: str, monkeypatch
 def test_a_notification_is_taken(liner: DemoLiner) -> None:
     asked = question("notifications/initialized", LEGACY)
     del asked["json"]["id"]
-    with serving(liner) as origin:
+    with serve(liner) as origin:
         assert httpx.post(f"{origin}/mcp", **asked).status_code == 202

@@ -16,18 +16,18 @@ from typing import Any
 import httpx
 import pytest
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, in_time, question, result
-from tests.support.asgi_server import served
+from tests.support.asgi_server import serve_app
 
 COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--http"]
 
 
-class Held(DemoLiner):
+class BlockedLiner(DemoLiner):
     """A Liner that answers when it is let go."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(dataset)
         self.reached = threading.Event()
         self.free = threading.Event()
 
@@ -64,10 +64,10 @@ def started(*options: str, address: str = "127.0.0.1:0", **settings: str) -> Gen
 
 
 @contextmanager
-def held(world: World, *options: str) -> Generator[tuple[Held, Any, str]]:
+def blocked(dataset: Dataset, *options: str) -> Generator[tuple[BlockedLiner, Any, str]]:
     """A process that asks a Liner which holds its answers back."""
-    liner = Held(world)
-    with served(liner) as origin, started(*options, LINER_API_HOST=origin, LINER_API_TOKEN="demo") as (process, url):
+    liner = BlockedLiner(dataset)
+    with serve_app(liner) as origin, started(*options, LINER_API_HOST=origin, LINER_API_TOKEN="demo") as (process, url):
         try:
             yield liner, process, url
         finally:
@@ -103,10 +103,10 @@ WORKERS = pytest.mark.parametrize("options", [(), TWO], ids=["one process", "two
     ],
 )
 def test_a_call_under_way_is_answered_after_the_signal_and_the_process_ends_with_0(
-    world: World, options: tuple[str, ...], era: str, told: signal.Signals
+    dataset: Dataset, options: tuple[str, ...], era: str, told: signal.Signals
 ) -> None:
     asked = call("list_call_records", era, call_id=7003900)
-    with held(world, *options) as (liner, process, url), ThreadPoolExecutor(1) as pool:
+    with blocked(dataset, *options) as (liner, process, url), ThreadPoolExecutor(1) as pool:
         answer = pool.submit(httpx.post, url, **asked, timeout=PATIENCE)
         assert liner.reached.wait(PATIENCE)
         process.send_signal(told)
@@ -126,9 +126,9 @@ def test_an_idle_process_ends_at_once_though_connections_are_open(options: tuple
 
 
 @WORKERS
-def test_the_second_signal_ends_it_with_the_call_unanswered(world: World, options: tuple[str, ...]) -> None:
+def test_the_second_signal_ends_it_with_the_call_unanswered(dataset: Dataset, options: tuple[str, ...]) -> None:
     asked = call("list_call_records", call_id=7003900)
-    with held(world, *options) as (liner, process, url), ThreadPoolExecutor(1) as pool:
+    with blocked(dataset, *options) as (liner, process, url), ThreadPoolExecutor(1) as pool:
         answer = pool.submit(httpx.post, url, **asked, timeout=PATIENCE)
         assert liner.reached.wait(PATIENCE)
         process.terminate()
@@ -139,10 +139,10 @@ def test_the_second_signal_ends_it_with_the_call_unanswered(world: World, option
             answer.result()
 
 
-def test_a_call_that_never_ends_is_ended_by_its_deadline(world: World) -> None:
-    liner = Held(world)
+def test_a_call_that_never_ends_is_ended_by_its_deadline(dataset: Dataset) -> None:
+    liner = BlockedLiner(dataset)
     settings = {"LINER_API_TOKEN": "demo", "LINER_DEADLINE_SECONDS": "2"}
-    with served(liner) as origin, started(LINER_API_HOST=origin, **settings) as (process, url):
+    with serve_app(liner) as origin, started(LINER_API_HOST=origin, **settings) as (process, url):
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(httpx.post, url, **call("list_call_records", call_id=7003900), timeout=PATIENCE)
             assert liner.reached.wait(PATIENCE)

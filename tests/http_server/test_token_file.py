@@ -19,9 +19,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liner_mcp.errors import SettingsError, SetupError
-from liner_mcp.http_server.auth.bearer import INVALID, MALFORMED, NO_TOKEN, Refusal
+from liner_mcp.http_server.auth.bearer import INVALID, MALFORMED, NO_TOKEN, Rejection
 from liner_mcp.http_server.auth.token_file import TokenFile
-from liner_mcp.http_server.auth.token_lines import BrokenFile, Entry, add, make, owner_of, read_entries
+from liner_mcp.http_server.auth.token_lines import (
+    InvalidFile,
+    TokenEntry,
+    add_token_line,
+    create_token,
+    parse_entries,
+    token_owner,
+)
 from liner_mcp.server.caller import Caller
 
 posix = pytest.mark.skipif(os.name != "posix", reason="rights of this kind exist on POSIX systems only")
@@ -43,7 +50,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def who(tokens: TokenFile, authorization: str | None) -> Caller | Refusal:
+def who(tokens: TokenFile, authorization: str | None) -> Caller | Rejection:
     """What one request gets to hear."""
     return anyio.run(tokens.identify, authorization)
 
@@ -69,9 +76,9 @@ def said(caplog: pytest.LogCaptureFixture) -> Said:
 
 def test_names_hashes_comments_and_blank_lines_are_read() -> None:
     content = f"\ufeff# who may come in\r\n\r\n  {ANNA}  \r\n\t# {BORIS}\nboris : {'AB' * 32}".encode()
-    assert read_entries(content) == [
-        Entry("anna", hashlib.sha256(b"lmcp_anna").digest()),
-        Entry("boris", b"\xab" * 32),
+    assert parse_entries(content) == [
+        TokenEntry("anna", hashlib.sha256(b"lmcp_anna").digest()),
+        TokenEntry("boris", b"\xab" * 32),
     ]
 
 
@@ -94,28 +101,28 @@ def test_names_hashes_comments_and_blank_lines_are_read() -> None:
     ],
 )
 def test_a_line_that_is_no_entry_is_named_and_not_shown(line: str) -> None:
-    with pytest.raises(BrokenFile) as caught:
-        read_entries(f"{ANNA}\n{line}\n".encode())
+    with pytest.raises(InvalidFile) as caught:
+        parse_entries(f"{ANNA}\n{line}\n".encode())
     assert str(caught.value) == "line 2 is not name:sha256, as 'liner-mcp token NAME' writes it"
 
 
 def test_a_name_may_stand_twice_while_one_token_replaces_the_other_and_not_three_times() -> None:
     lines = [line_of("anna", token) for token in ("old", "new", "newest")]
-    assert [entry.name for entry in read_entries("\n".join(lines[:2]).encode())] == ["anna", "anna"]
-    with pytest.raises(BrokenFile, match="line 3 is a third token of one name"):
-        read_entries("\n".join(lines).encode())
+    assert [entry.name for entry in parse_entries("\n".join(lines[:2]).encode())] == ["anna", "anna"]
+    with pytest.raises(InvalidFile, match="line 3 is a third token of one name"):
+        parse_entries("\n".join(lines).encode())
 
 
 def test_one_token_cannot_be_two_peoples() -> None:
-    with pytest.raises(BrokenFile, match="line 2 holds the same token as line 1"):
-        read_entries(f"{ANNA}\n{line_of('boris', 'lmcp_anna').upper().replace('BORIS', 'boris')}".encode())
+    with pytest.raises(InvalidFile, match="line 2 holds the same token as line 1"):
+        parse_entries(f"{ANNA}\n{line_of('boris', 'lmcp_anna').upper().replace('BORIS', 'boris')}".encode())
 
 
 @given(st.binary())
 def test_any_content_is_read_or_refused(content: bytes) -> None:
     try:
-        entries = read_entries(content)
-    except BrokenFile as error:
+        entries = parse_entries(content)
+    except InvalidFile as error:
         assert re.match(r"line \d+ ", str(error))  # noqa: PT017 - most contents are refused, some are read
     else:
         assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,64}", entry.name) for entry in entries)
@@ -129,10 +136,10 @@ def test_every_entry_is_compared_whichever_it_is(monkeypatch: pytest.MonkeyPatch
         return one == other
 
     monkeypatch.setattr("hmac.compare_digest", counting)
-    entries = read_entries(f"{ANNA}\n{BORIS}".encode())
+    entries = parse_entries(f"{ANNA}\n{BORIS}".encode())
     for token, owner in (("lmcp_anna", "anna"), ("lmcp_boris", "boris"), ("lmcp_none", None)):
         compared.clear()
-        assert owner_of(token, entries) == owner
+        assert token_owner(token, entries) == owner
         assert compared == [entry.digest for entry in entries]
 
 
@@ -298,36 +305,36 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_token_can_be_recognised_and_is_not_in_its_line() -> None:
-    token, line = make("anna")
+    token, line = create_token("anna")
     assert re.fullmatch(r"lmcp_[A-Za-z0-9_-]{43}", token)
     assert line == line_of("anna", token)
-    assert make("anna")[0] != token
+    assert create_token("anna")[0] != token
 
 
 @pytest.mark.parametrize("name", ["", "an na", "анна", "a:b", "a\nb", "n" * 65, "#anna"])
 def test_a_name_that_cannot_stand_in_the_file_is_refused_in_one_sentence(name: str) -> None:
     with pytest.raises(SetupError, match=r"^A name has 1 to 64 letters .*\.$"):
-        make(name)
+        create_token(name)
 
 
 @pytest.mark.parametrize("before", [b"", ANNA.encode(), f"{ANNA}\r\n# end\r\n".encode()])
 def test_a_line_is_added_at_the_end_and_nothing_else_changes(file: Path, before: bytes) -> None:
     file.write_bytes(before)
-    assert add(file, BORIS, rotate=False) == 1
+    assert add_token_line(file, BORIS, rotate=False) == 1
     after = file.read_bytes()
     assert after.startswith(before)
     assert after.splitlines()[-1] == BORIS.encode()
-    assert [entry.name for entry in read_entries(after)][-1] == "boris"
+    assert [entry.name for entry in parse_entries(after)][-1] == "boris"
     assert [path.name for path in file.parent.iterdir()] == ["tokens"]
 
 
 @posix
 def test_a_new_file_is_its_owners_alone_and_another_keeps_its_rights(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
-    add(file, ANNA, rotate=False)
+    add_token_line(file, ANNA, rotate=False)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     file.chmod(0o640)
-    add(file, BORIS, rotate=False)
+    add_token_line(file, BORIS, rotate=False)
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
@@ -335,7 +342,7 @@ def test_a_new_file_is_its_owners_alone_and_another_keeps_its_rights(tmp_path: P
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may give a file to another user")
 def test_the_owner_of_a_file_stays_its_owner(file: Path) -> None:
     os.chown(file, 1234, 1234)
-    add(file, line_of("carla", "lmcp_carla"), rotate=False)
+    add_token_line(file, line_of("carla", "lmcp_carla"), rotate=False)
     assert (file.stat().st_uid, file.stat().st_gid) == (1234, 1234)
 
 
@@ -343,32 +350,32 @@ def test_the_owner_of_a_file_stays_its_owner(file: Path) -> None:
 def test_a_link_stays_a_link(file: Path) -> None:
     link = file.with_name("link")
     link.symlink_to(file)
-    add(link, line_of("carla", "lmcp_carla"), rotate=False)
+    add_token_line(link, line_of("carla", "lmcp_carla"), rotate=False)
     assert link.is_symlink()
-    assert len(read_entries(file.read_bytes())) == 3
+    assert len(parse_entries(file.read_bytes())) == 3
 
 
 def test_a_taken_name_needs_a_word_and_a_third_token_is_refused(file: Path) -> None:
     before = file.read_bytes()
     with pytest.raises(SetupError, match=r"^anna has a token in LINER_MCP_TOKENS_FILE already.*--rotate"):
-        add(file, line_of("anna", "lmcp_new"), rotate=False)
+        add_token_line(file, line_of("anna", "lmcp_new"), rotate=False)
     assert file.read_bytes() == before
-    assert add(file, line_of("anna", "lmcp_new"), rotate=True) == 2
+    assert add_token_line(file, line_of("anna", "lmcp_new"), rotate=True) == 2
     with pytest.raises(SetupError, match=r"^anna has two tokens in LINER_MCP_TOKENS_FILE\. Take the old line out"):
-        add(file, line_of("anna", "lmcp_newest"), rotate=True)
+        add_token_line(file, line_of("anna", "lmcp_newest"), rotate=True)
 
 
 @pytest.mark.parametrize("name", ["missing/tokens", ".", "nul\x00l"])
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path, name: str) -> None:
     with pytest.raises(SetupError, match=r"^LINER_MCP_TOKENS_FILE cannot be written: .*\. Nothing was written\.$"):
-        add(tmp_path / name, ANNA, rotate=False)
+        add_token_line(tmp_path / name, ANNA, rotate=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_broken_file_is_not_added_to(file: Path) -> None:
     file.write_text("lmcp_secret\n")
     with pytest.raises(SetupError, match=r"cannot be added to: line 1 is not name:sha256"):
-        add(file, ANNA, rotate=False)
+        add_token_line(file, ANNA, rotate=False)
     assert file.read_text() == "lmcp_secret\n"
 
 

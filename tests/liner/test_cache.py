@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.demo import World
-from liner_mcp.liner.cache import KEPT_BYTES, KEPT_SECONDS, SETTLED, Kept
+from liner_mcp.demo import Dataset
+from liner_mcp.liner.cache import CACHE_MAX_BYTES, CACHE_TTL_SECONDS, SETTLED_AFTER, DetailCache
 from liner_mcp.liner.models import Call, CallRecord, Lead
 from liner_mcp.liner.pagination import Listing
-from liner_mcp.liner.request_metrics import spending
+from liner_mcp.liner.request_metrics import count_requests
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
 from tests.liner.test_client import client_of
@@ -31,8 +31,8 @@ class Clock:
         return self.seconds
 
 
-def kept(clock: Clock | None = None) -> Kept:
-    return Kept(timer=clock or Clock(), now=lambda: LATER)
+def make_cache(clock: Clock | None = None) -> DetailCache:
+    return DetailCache(timer=clock or Clock(), now=lambda: LATER)
 
 
 def record(summary: str | None = "Client agrees.", created_at: datetime | None = OLD, **fields: Any) -> CallRecord:
@@ -41,37 +41,39 @@ def record(summary: str | None = "Client agrees.", created_at: datetime | None =
 
 def test_a_settled_detail_is_kept_for_five_minutes_and_no_longer() -> None:
     clock = Clock()
-    details = kept(clock)
+    details = make_cache(clock)
     details.put("/a", record())
-    clock.seconds = KEPT_SECONDS - 0.1
+    clock.seconds = CACHE_TTL_SECONDS - 0.1
     assert details.get("/a") == record()
-    clock.seconds = KEPT_SECONDS
+    clock.seconds = CACHE_TTL_SECONDS
     assert details.get("/a") is None
 
 
 @pytest.mark.parametrize("summary", [None, "", "  \n"])
 def test_a_null_summary_is_never_kept(summary: str | None) -> None:
-    details = kept()
+    details = make_cache()
     details.put("/a", record(summary))
     assert details.get("/a") is None
 
 
-@pytest.mark.parametrize("created_at", [None, LATER, LATER - SETTLED + timedelta(seconds=1), LATER + timedelta(days=1)])
+@pytest.mark.parametrize(
+    "created_at", [None, LATER, LATER - SETTLED_AFTER + timedelta(seconds=1), LATER + timedelta(days=1)]
+)
 def test_what_is_young_or_has_no_date_is_not_kept(created_at: datetime | None) -> None:
-    details = kept()
+    details = make_cache()
     details.put("/a", record(created_at=created_at))
     details.put("/b", Call(id=7, created_at=created_at))
     assert (details.get("/a"), details.get("/b")) == (None, None)
 
 
 def test_a_call_that_is_over_is_kept() -> None:
-    details = kept()
-    details.put("/a", Call(id=7, created_at=LATER - SETTLED))
-    assert details.get("/a") == Call(id=7, created_at=LATER - SETTLED)
+    details = make_cache()
+    details.put("/a", Call(id=7, created_at=LATER - SETTLED_AFTER))
+    assert details.get("/a") == Call(id=7, created_at=LATER - SETTLED_AFTER)
 
 
 def test_a_lead_is_kept_for_what_a_search_needs_of_it_does_not_change() -> None:
-    details = kept()
+    details = make_cache()
     details.put("/a", Lead(id=5, created_at=OLD))
     assert details.get("/a") == Lead(id=5, created_at=OLD)
 
@@ -80,7 +82,7 @@ WHOLE = Listing((record(), record()), complete=True, total=2, changed=False)
 
 
 def test_a_whole_list_of_settled_records_is_kept() -> None:
-    details = kept()
+    details = make_cache()
     details.put("/a", WHOLE)
     assert details.get("/a") is WHOLE
 
@@ -96,30 +98,30 @@ def test_a_whole_list_of_settled_records_is_kept() -> None:
     ids=["incomplete", "empty", "a null summary", "a young record"],
 )
 def test_a_list_that_may_still_change_is_not_kept(listing: Listing[CallRecord]) -> None:
-    details = kept()
+    details = make_cache()
     details.put("/a", listing)
     assert details.get("/a") is None
 
 
 def test_the_oldest_makes_room_when_the_size_is_used_up() -> None:
-    details = kept()
-    long = record("я" * (KEPT_BYTES // 5))
+    details = make_cache()
+    long = record("я" * (CACHE_MAX_BYTES // 5))
     for target in ("/a", "/b", "/c"):
         details.put(target, long)
     assert [target for target in ("/a", "/b", "/c") if details.get(target)] == ["/b", "/c"]
 
 
 def test_what_is_larger_than_everything_is_not_kept_and_drives_nothing_out() -> None:
-    details = kept()
+    details = make_cache()
     details.put("/a", record())
-    details.put("/b", record("я" * KEPT_BYTES))
+    details.put("/b", record("я" * CACHE_MAX_BYTES))
     assert details.get("/a") == record()
     assert details.get("/b") is None
 
 
-def test_who_may_see_a_part_has_that_part_of_what_everybody_keeps() -> None:
-    details = kept()
-    mine = details.seen_by(lambda detail: isinstance(detail, Call))
+def test_who_may_see_a_part_has_that_part_of_what_everyone_keeps() -> None:
+    details = make_cache()
+    mine = details.filtered(lambda detail: isinstance(detail, Call))
     details.put("/a", Call(id=7, created_at=OLD))
     mine.put("/b", record())
     assert [mine.get(target) for target in ("/a", "/b")] == [Call(id=7, created_at=OLD), None]
@@ -128,20 +130,20 @@ def test_who_may_see_a_part_has_that_part_of_what_everybody_keeps() -> None:
 
 def test_what_may_be_seen_is_given_as_it_was_looked_at_and_not_looked_up_again() -> None:
     clock = Clock()
-    details = kept(clock)
+    details = make_cache(clock)
 
     def may_see(_: object) -> bool:
-        clock.seconds = KEPT_SECONDS  # its time is up in this moment
+        clock.seconds = CACHE_TTL_SECONDS  # its time is up in this moment
         return True
 
     details.put("/a", record())
-    assert details.seen_by(may_see).get("/a") == record()
+    assert details.filtered(may_see).get("/a") == record()
 
 
 async def test_a_client_asks_for_a_settled_record_once(liner: FakeLiner) -> None:
-    told = next(one.id for one in liner.world.records.values() if one.summary)
-    mute = next(one.id for one in liner.world.records.values() if not one.summary)
-    async with client_of(liner, kept=Kept(now=lambda: NOW + timedelta(days=1))) as client:
+    told = next(one.id for one in liner.dataset.records.values() if one.summary)
+    mute = next(one.id for one in liner.dataset.records.values() if not one.summary)
+    async with client_of(liner, cache=DetailCache(now=lambda: NOW + timedelta(days=1))) as client:
         for _ in range(3):
             assert (await client.call_record(told)).record_summary
             assert not (await client.call_record(mute)).record_summary
@@ -150,15 +152,17 @@ async def test_a_client_asks_for_a_settled_record_once(liner: FakeLiner) -> None
     assert len(liner.requests) - len(asked) == 3
 
 
-async def test_a_client_asks_for_calls_and_their_lists_of_settled_records_once(world: World) -> None:
-    liner = FakeLiner(world)
+async def test_a_client_asks_for_calls_and_their_lists_of_settled_records_once(dataset: Dataset) -> None:
+    liner = FakeLiner(dataset)
     call_id = next(
-        one for one in world.calls if world.records_of(one) and all(record.summary for record in world.records_of(one))
+        one
+        for one in dataset.calls
+        if dataset.records_of(one) and all(record.summary for record in dataset.records_of(one))
     )
-    async with client_of(liner, kept=Kept(now=lambda: NOW + timedelta(days=1))) as client:
-        with spending() as spent:
+    async with client_of(liner, cache=DetailCache(now=lambda: NOW + timedelta(days=1))) as client:
+        with count_requests() as spent:
             for _ in range(3):
                 await client.call(call_id)
                 assert (await client.call_records(call_id)).complete
-    assert (spent.requests, spent.kept) == (2, 4)
+    assert (spent.requests, spent.cache_hits) == (2, 4)
     assert len(liner.requests) == 2

@@ -11,9 +11,9 @@ import pytest
 from liner_mcp.errors import ConnectionClosed, LinerMcpError
 from liner_mcp.liner import single_flight
 from liner_mcp.liner.client import LinerClient
-from tests.liner.test_client import client_at, client_of, listening
-from tests.liner.test_single_flight import Held
-from tests.liner.test_throttle import Scripted
+from tests.liner.test_client import client_at, client_of, raw_socket_server
+from tests.liner.test_single_flight import BlockedLiner
+from tests.liner.test_throttle import ScriptedLiner
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ def ten_seconds(_ceiling: float) -> float:
     return 10.0
 
 
-async def closed_while(client: LinerClient, *asks: Callable[[], Awaitable[object]]) -> list[LinerMcpError]:
+async def close_during(client: LinerClient, *asks: Callable[[], Awaitable[object]]) -> list[LinerMcpError]:
     """What those who ask are told when the client is closed as soon as all of them wait."""
     told: list[LinerMcpError] = []
 
@@ -40,39 +40,39 @@ async def closed_while(client: LinerClient, *asks: Callable[[], Awaitable[object
     return told
 
 
-def assert_told_of_the_close(told: list[LinerMcpError], askers: int) -> None:
+def assert_connection_closed(told: list[LinerMcpError], askers: int) -> None:
     assert [type(error) for error in told] == [ConnectionClosed] * askers
     assert {str(error) for error in told} == {
         "The connection to Liner was closed before the answer was there. Ask again."
     }
 
 
-async def test_whoever_waits_for_an_answer_a_place_or_the_pace_is_told() -> None:
+async def test_who_waits_for_an_answer_a_place_or_the_throttle_is_told() -> None:
     for options in ({"concurrency": 1}, {"concurrency": 8}, {"concurrency": 8, "requests_per_second": 0.1}):
-        app = Held()
+        app = BlockedLiner()
         client = client_of(app, **options)
-        told = await closed_while(client, *[partial(client.call, one) for one in (1, 1, 2, 3, 4)])
-        assert_told_of_the_close(told, 5)
+        told = await close_during(client, *[partial(client.call, one) for one in (1, 1, 2, 3, 4)])
+        assert_connection_closed(told, 5)
         sent = 4 if options == {"concurrency": 8} else 1
         app.go.set()
         await anyio.wait_all_tasks_blocked()
         assert app.asked == sent
 
 
-async def test_whoever_waits_while_liner_wants_peace_or_for_another_attempt_is_told() -> None:
-    slowing, failing = Scripted(429, retry_after="10"), Scripted(503)
+async def test_who_waits_while_liner_wants_pause_or_for_another_attempt_is_told() -> None:
+    slowing, failing = ScriptedLiner(429, retry_after="10"), ScriptedLiner(503)
     client = client_of(slowing, concurrency=1)  # one waits to try again, the other for the pause to end
-    assert_told_of_the_close(await closed_while(client, partial(client.call, 1), partial(client.call, 2)), 2)
+    assert_connection_closed(await close_during(client, partial(client.call, 1), partial(client.call, 2)), 2)
     client = client_of(failing, jitter=ten_seconds)
-    assert_told_of_the_close(await closed_while(client, partial(client.call, 1)), 1)
+    assert_connection_closed(await close_during(client, partial(client.call, 1)), 1)
     assert len(slowing.arrivals) == len(failing.arrivals) == 1
 
 
 async def test_a_run_of_many_is_over_and_opens_nothing_anew() -> None:
-    app = Held()
+    app = BlockedLiner()
     client = client_of(app, concurrency=2)
-    told = await closed_while(client, lambda: client.each([partial(client.call, one) for one in range(50)]))
-    assert_told_of_the_close(told, 1)
+    told = await close_during(client, lambda: client.run_all([partial(client.call, one) for one in range(50)]))
+    assert_connection_closed(told, 1)
     app.go.set()
     await anyio.wait_all_tasks_blocked()
     assert app.asked == 2
@@ -80,7 +80,7 @@ async def test_a_run_of_many_is_over_and_opens_nothing_anew() -> None:
 
 async def test_real_connections_are_closed_under_those_who_wait() -> None:
     first_heard = anyio.Event()
-    async with listening(b"", first_heard=first_heard) as heard:
+    async with raw_socket_server(b"", first_heard=first_heard) as heard:
         client = client_at(heard.origin, concurrency=1)
         told: list[LinerMcpError] = []
 
@@ -95,32 +95,32 @@ async def test_real_connections_are_closed_under_those_who_wait() -> None:
                     group.start_soon(ask, one)
                 await first_heard.wait()
                 await client.aclose()
-    assert_told_of_the_close(told, 3)
+    assert_connection_closed(told, 3)
     assert len(heard.heads) == 1
 
 
-async def test_a_request_that_does_not_end_keeps_nobody_from_closing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(single_flight, "ENDING_SECONDS", 0.05)
-    app = Held()
+async def test_a_request_that_does_not_end_keeps_no_one_from_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single_flight, "CLOSE_SECONDS", 0.05)
+    app = BlockedLiner()
     app.let_go = anyio.Event()
     client = client_of(app)
-    assert_told_of_the_close(await closed_while(client, partial(client.call, 1)), 1)
+    assert_connection_closed(await close_during(client, partial(client.call, 1)), 1)
     app.let_go.set()
 
 
 async def test_who_asks_after_the_close_is_answered() -> None:
-    async with client_of(Held()) as client:
-        await closed_while(client, partial(client.call, 1))
-    app = Held()
+    async with client_of(BlockedLiner()) as client:
+        await close_during(client, partial(client.call, 1))
+    app = BlockedLiner()
     async with client_of(app) as client:
-        await closed_while(client, partial(client.call, 1))
+        await close_during(client, partial(client.call, 1))
         app.go.set()
         with anyio.fail_after(10):
             assert (await client.call(1)).id == 7
 
 
 async def test_who_is_cancelled_in_the_same_moment_is_cancelled() -> None:
-    app = Held()
+    app = BlockedLiner()
     client = client_of(app)
     outcome: list[str] = []
 
@@ -141,8 +141,8 @@ async def test_who_is_cancelled_in_the_same_moment_is_cancelled() -> None:
 
 
 async def test_closing_waits_for_what_it_dropped_even_when_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(single_flight, "ENDING_SECONDS", 10.0)
-    app = Held()
+    monkeypatch.setattr(single_flight, "CLOSE_SECONDS", 10.0)
+    app = BlockedLiner()
     app.let_go = anyio.Event()
     client = client_of(app)
     closed = anyio.Event()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from liner_mcp.errors import AccessRefused, LinerMcpError, SettingsError, Unreachable
 from liner_mcp.liner import connections
 from liner_mcp.liner.connections import EnvironmentProxy, proxy_for
-from tests.liner.test_client import CALL, ONE_CALL, ORIGIN, client_at, error_of, listening, ok, raw
+from tests.liner.test_client import CALL, ONE_CALL, ORIGIN, client_at, error_of, ok, raw, raw_socket_server
 
 pytestmark = pytest.mark.anyio
 
@@ -135,7 +135,7 @@ async def test_calls_work_whatever_no_proxy_holds(
 async def test_plain_http_to_this_machine_asks_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with listening(raw(ONE_CALL)) as heard, client_at(heard.origin) as client:
+    async with raw_socket_server(raw(ONE_CALL)) as heard, client_at(heard.origin) as client:
         assert (await client.call(7)).id == 7
 
 
@@ -193,7 +193,7 @@ async def test_certificates_that_cannot_be_read_are_named_by_their_variable_alon
 async def test_what_a_proxy_refuses_is_told_of_the_proxy(
     monkeypatch: pytest.MonkeyPatch, status: str, kind: type[LinerMcpError], said: str, asked: int
 ) -> None:
-    async with listening(raw(b"<html>", status=status)) as heard:
+    async with raw_socket_server(raw(b"<html>", status=status)) as heard:
         monkeypatch.setenv("HTTPS_PROXY", heard.origin.replace("http://", "http://name:pass-word@"))
         async with client_at() as client:
             error = await error_of(client.call(7))
@@ -218,5 +218,5 @@ async def test_a_proxy_that_is_not_there_is_told_and_not_liners_host(monkeypatch
 def test_a_proxy_without_a_status_may_answer_another_time(told: str) -> None:
     error = connections.refused_by_proxy(told, None)
     assert isinstance(error, Unreachable)
-    assert error.passing
+    assert error.transient
     assert "What" not in str(error)

@@ -10,36 +10,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liner_mcp.errors import UnreadableAnswer
-from liner_mcp.liner.decompression import Body
+from liner_mcp.errors import InvalidResponse
+from liner_mcp.liner.decompression import BodyDecoder
 
-MOST = 1_000_000
+MAX_BYTES = 1_000_000
 
 
-def whole(packed: bytes, coding: str, step: int = 7, most: int = MOST) -> bytes:
-    body = Body(coding, most)
+def decode(packed: bytes, coding: str, step: int = 7, most: int = MAX_BYTES) -> bytes:
+    body = BodyDecoder(coding, most)
     for start in range(0, len(packed), step):
-        body.add(packed[start : start + step])
-    return body.whole()
+        body.feed(packed[start : start + step])
+    return body.finish()
 
 
 @given(st.binary(max_size=300), st.integers(1, 400))
 def test_a_body_is_the_same_in_whatever_pieces_and_packing_it_comes(text: bytes, step: int) -> None:
-    assert whole(text, "", step) == text
-    assert whole(text, "identity", step) == text
-    assert whole(gzip.compress(text), "gzip", step) == text
-    assert whole(gzip.compress(text), "X-GZIP ", step) == text
-    assert whole(zlib.compress(text), "deflate", step) == text
+    assert decode(text, "", step) == text
+    assert decode(text, "identity", step) == text
+    assert decode(gzip.compress(text), "gzip", step) == text
+    assert decode(gzip.compress(text), "X-GZIP ", step) == text
+    assert decode(zlib.compress(text), "deflate", step) == text
 
 
 def test_an_empty_body_is_empty_however_it_claims_to_be_packed() -> None:
-    assert whole(b"", "gzip") == b""
+    assert decode(b"", "gzip") == b""
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "nonsense"])
-def test_a_packing_that_nobody_asked_for_is_refused(coding: str) -> None:
-    with pytest.raises(UnreadableAnswer, match="compression is broken"):
-        Body(coding, MOST)
+def test_a_packing_that_no_one_asked_for_is_refused(coding: str) -> None:
+    with pytest.raises(InvalidResponse, match="compression is broken"):
+        BodyDecoder(coding, MAX_BYTES)
 
 
 @pytest.mark.parametrize(
@@ -48,38 +48,38 @@ def test_a_packing_that_nobody_asked_for_is_refused(coding: str) -> None:
     ids=["not packed", "cut at its end", "cut in its head"],
 )
 def test_a_broken_or_shortened_packing_is_told(packed: bytes) -> None:
-    with pytest.raises(UnreadableAnswer, match="compression is broken"):
-        whole(packed, "gzip")
+    with pytest.raises(InvalidResponse, match="compression is broken"):
+        decode(packed, "gzip")
 
 
 @pytest.mark.parametrize(("coding", "pack"), [("", bytes), ("gzip", gzip.compress)])
 def test_a_body_may_be_just_as_large_as_allowed(coding: str, pack: type[bytes]) -> None:
-    assert len(whole(pack(bytes(MOST)), coding, 10_000)) == MOST
-    with pytest.raises(UnreadableAnswer, match="larger than 1 MB"):
-        whole(pack(bytes(MOST + 1)), coding, 10_000)
+    assert len(decode(pack(bytes(MAX_BYTES)), coding, 10_000)) == MAX_BYTES
+    with pytest.raises(InvalidResponse, match="larger than 1 MB"):
+        decode(pack(bytes(MAX_BYTES + 1)), coding, 10_000)
 
 
 def test_a_bomb_costs_no_more_memory_than_the_largest_body() -> None:
     bomb = gzip.compress(bytes(100_000_000))
     tracemalloc.start()
     try:
-        with pytest.raises(UnreadableAnswer, match="larger than 1 MB"):
-            Body("gzip", MOST).add(bomb)
+        with pytest.raises(InvalidResponse, match="larger than 1 MB"):
+            BodyDecoder("gzip", MAX_BYTES).feed(bomb)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 4 * MOST
+    assert peak < 4 * MAX_BYTES
 
 
-def test_what_follows_the_end_of_a_packed_body_is_left_out_and_held_by_nobody() -> None:
-    body = Body("gzip", MOST)
+def test_what_follows_the_end_of_a_packed_body_is_left_out_and_held_by_no_one() -> None:
+    body = BodyDecoder("gzip", MAX_BYTES)
     tracemalloc.start()
     try:
-        body.add(gzip.compress(b"{}") + b"first")
+        body.feed(gzip.compress(b"{}") + b"first")
         for _ in range(100):
-            body.add(bytes(MOST // 10))
+            body.feed(bytes(MAX_BYTES // 10))
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert body.whole() == b"{}"
-    assert held < MOST
+    assert body.finish() == b"{}"
+    assert held < MAX_BYTES

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from liner_mcp.errors import (
     AccessRefused,
     InvalidArgument,
+    InvalidResponse,
     LinerMcpError,
     LinerRejected,
     LinerUnavailable,
@@ -24,27 +25,15 @@ from liner_mcp.errors import (
     RateLimited,
     SettingsError,
     Unreachable,
-    UnreadableAnswer,
     WrongAddress,
 )
 from liner_mcp.liner import endpoints
-from liner_mcp.liner.connections import EnvironmentProxy, not_connected
-from liner_mcp.liner.endpoints import (
-    QUOTED_CHARACTERS,
-    CallFilter,
-    Query,
-    call_detail,
-    call_record_detail,
-    decode,
-    is_hopeless,
-    lead_detail,
-    quoted,
-    read_list,
-    read_one,
-)
+from liner_mcp.liner.connections import EnvironmentProxy, connection_error
+from liner_mcp.liner.decoding import MAX_QUOTED_CHARACTERS, decode, decode_list, decode_one, is_fatal, quote_message
+from liner_mcp.liner.endpoints import CallFilter, Query, call_detail, call_record_detail, lead_detail
 from liner_mcp.liner.models import Order
-from liner_mcp.liner.redirects import leads_away, same_host
-from liner_mcp.liner.retry import LONGEST_WAIT, RetryPolicy, seconds_to_wait
+from liner_mcp.liner.redirects import leads_away, same_origin_target
+from liner_mcp.liner.retry import MAX_RETRY_AFTER_SECONDS, RetryPolicy, parse_retry_after
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 LONG_MESSAGE = "Ошибка \n\t\u202eв поле\x00 phone: " + "очень длинное объяснение, " * 400
@@ -128,14 +117,14 @@ def test_a_refusal_without_a_message_says_so(message: object) -> None:
 )
 def test_what_is_not_the_envelope_is_unreadable_and_says_why(body: bytes, reason: str) -> None:
     error = refusal(200, body)
-    assert type(error) is UnreadableAnswer
+    assert type(error) is InvalidResponse
     assert reason in str(error)
     assert is_one_short_sentence(str(error))
 
 
 def test_no_content_is_unreadable() -> None:
     error = refusal(204)
-    assert type(error) is UnreadableAnswer
+    assert type(error) is InvalidResponse
     assert "HTTP 204" in str(error)
 
 
@@ -183,7 +172,7 @@ def test_a_telling_status_needs_no_readable_body(status: int, body: bytes) -> No
 @pytest.mark.parametrize("status", [400, 422, 302, 304])
 def test_other_failures_with_a_web_page_are_unreadable(status: int) -> None:
     error = refusal(status, b"<html>Bad Request</html>")
-    assert type(error) is UnreadableAnswer
+    assert type(error) is InvalidResponse
     assert "LINER_API_HOST" in str(error)
 
 
@@ -227,7 +216,7 @@ def test_any_other_404_is_a_wrong_address_whatever_was_asked(target: str, body: 
 @pytest.mark.parametrize("status", [200, 204, 400, 405])
 def test_an_answer_of_something_else_names_the_host(status: int, body: bytes) -> None:
     error = refusal(status, body, target=call_detail(7))
-    assert type(error) is UnreadableAnswer
+    assert type(error) is InvalidResponse
     assert "LINER_API_HOST" in str(error)
 
 
@@ -322,8 +311,8 @@ def test_a_failing_liner_carries_the_wait_it_asked_for() -> None:
         ("  Bad\r\n\tphone  ", '"Bad phone"'),
         ('The "phone" is bad', "\"The 'phone' is bad\""),
         ("Неверный\u200b телефон\x1b[31m\ud83d", '"Неверный телефон[31m"'),
-        ("a" * QUOTED_CHARACTERS, f'"{"a" * QUOTED_CHARACTERS}"'),
-        ("a" * (QUOTED_CHARACTERS + 1), f'"{"a" * (QUOTED_CHARACTERS - 1)}…"'),
+        ("a" * MAX_QUOTED_CHARACTERS, f'"{"a" * MAX_QUOTED_CHARACTERS}"'),
+        ("a" * (MAX_QUOTED_CHARACTERS + 1), f'"{"a" * (MAX_QUOTED_CHARACTERS - 1)}…"'),
         ("Call 7003900 is locked until 20.11.2026", '"Call 7003900 is locked until 20.11.2026"'),
         ("Нельзя: +7 (916) 123-45-67, ivan@mail.ru", '"Нельзя: ***, ***@mail.ru"'),
         ("Карта 4111 1111 1111 1111 занята", '"Карта *** занята"'),
@@ -338,7 +327,7 @@ def test_a_failing_liner_carries_the_wait_it_asked_for() -> None:
     ],
 )
 def test_liners_messages_are_quoted_short_clean_and_on_one_line(message: object, shown: str) -> None:
-    assert quoted(message) == shown
+    assert quote_message(message) == shown
 
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9." + "0123456789abcdef" * 20
@@ -372,8 +361,8 @@ def test_a_short_token_is_not_quoted_and_other_words_are() -> None:
 
 @given(st.text(st.characters(exclude_categories=[])))
 def test_any_message_is_quoted_within_its_length_and_can_be_printed(message: str) -> None:
-    shown = quoted(message)
-    assert len(shown) <= QUOTED_CHARACTERS + 2
+    shown = quote_message(message)
+    assert len(shown) <= MAX_QUOTED_CHARACTERS + 2
     assert shown.encode("utf-8") is not None
     assert shown.count('"') in (0, 2)
     assert "\n" not in shown
@@ -384,23 +373,23 @@ def test_any_message_is_quoted_within_its_length_and_can_be_printed(message: str
 
 @pytest.mark.parametrize("data", [None, [], "", 5, "text", [{"id": 1}]])
 def test_an_entity_that_is_not_an_object_is_unreadable(data: object) -> None:
-    with pytest.raises(UnreadableAnswer, match="of a Order"):
-        read_one(data, Order)
+    with pytest.raises(InvalidResponse, match="of a Order"):
+        decode_one(data, Order)
 
 
 @pytest.mark.parametrize("data", [None, {}, "", 5, {"list": None}, {"list": {}}, {"next": 1, "total": 0}, {"data": []}])
 def test_what_is_not_a_list_is_unreadable(data: object) -> None:
-    with pytest.raises(UnreadableAnswer, match="a list was expected"):
-        read_list(data, Order)
+    with pytest.raises(InvalidResponse, match="a list was expected"):
+        decode_list(data, Order)
 
 
 def test_an_unreadable_row_makes_the_list_unreadable() -> None:
-    with pytest.raises(UnreadableAnswer, match="field id of a Order"):
-        read_list({"list": [{"id": 1}, {"title": "no id"}], "total": 2}, Order)
+    with pytest.raises(InvalidResponse, match="field id of a Order"):
+        decode_list({"list": [{"id": 1}, {"title": "no id"}], "total": 2}, Order)
 
 
 def test_a_bare_array_is_a_whole_list() -> None:
-    page = read_list([{"id": 2}, {"id": 1}], Order)
+    page = decode_list([{"id": 2}, {"id": 1}], Order)
     assert [item.id for item in page.items] == [2, 1]
     assert (page.next, page.total) == (None, 2)
 
@@ -429,12 +418,12 @@ def test_a_bare_array_is_a_whole_list() -> None:
     ],
 )
 def test_next_and_total_are_read_in_any_spelling_and_nonsense_is_none(sent: object, read: int | None) -> None:
-    page = read_list({"list": [], "next": sent, "total": sent}, Order)
+    page = decode_list({"list": [], "next": sent, "total": sent}, Order)
     assert (page.next, page.total) == (read, read)
 
 
 def test_an_absent_next_and_total_are_none() -> None:
-    page = read_list({"list": [{"id": 1}]}, Order)
+    page = decode_list({"list": [{"id": 1}]}, Order)
     assert (page.next, page.total) == (None, None)
 
 
@@ -489,13 +478,13 @@ def test_details_are_asked_by_number() -> None:
         ("inf", None),
         ("-inf", None),
         ("9" * 400, None),
-        ("999999999", LONGEST_WAIT),
-        ("1e300", LONGEST_WAIT),
+        ("999999999", MAX_RETRY_AFTER_SECONDS),
+        ("1e300", MAX_RETRY_AFTER_SECONDS),
         (format_datetime(NOW + timedelta(seconds=30), usegmt=True), 30.0),
         (format_datetime(NOW - timedelta(days=3), usegmt=True), 0.0),
         ("Fri, 20 Nov 2026 18:00:30 +0300", 30.0),
         ("Fri, 20 Nov 2026 15:00:30 -0000", 30.0),
-        ("Fri, 31 Dec 9999 23:59:59 -2359", LONGEST_WAIT),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", MAX_RETRY_AFTER_SECONDS),
         ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
         ("Fri, 31 Feb 2026 00:00:00 GMT", None),
         ("Fri, 20 Nov 99999999999 00:00:00 GMT", None),
@@ -504,13 +493,13 @@ def test_details_are_asked_by_number() -> None:
     ids=lambda value: repr(value)[:40],
 )
 def test_retry_after_is_a_number_or_a_date_or_nothing(header: str | None, seconds: float | None) -> None:
-    assert seconds_to_wait(header, NOW) == seconds
+    assert parse_retry_after(header, NOW) == seconds
 
 
 @given(st.text(st.characters(max_codepoint=255)))
 def test_no_retry_after_gives_anything_but_a_bearable_wait(header: str) -> None:
-    seconds = seconds_to_wait(header, NOW)
-    assert seconds is None or 0 <= seconds <= LONGEST_WAIT
+    seconds = parse_retry_after(header, NOW)
+    assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER_SECONDS
 
 
 def none_at_all(_ceiling: float) -> float:
@@ -523,8 +512,8 @@ def as_much_as_allowed(ceiling: float) -> float:
 
 PASSING = [Unreachable("broke"), LinerUnavailable("failed"), RateLimited("slow down")]
 LASTING = [
-    Unreachable("certificate", passing=False),
-    UnreadableAnswer("html"),
+    Unreachable("certificate", transient=False),
+    InvalidResponse("html"),
     LinerRejected("no"),
     NotFound("no"),
     AccessRefused("no"),
@@ -596,10 +585,8 @@ def test_a_wait_that_outlasts_the_time_left_is_not_begun(
     assert RetryPolicy(as_much_as_allowed).delay(error, 1, time_left) == wait
 
 
-def test_only_what_the_operator_must_mend_makes_a_whole_run_hopeless() -> None:
-    hopeless = {
-        type(error) for error in [*PASSING, *LASTING] if isinstance(error, LinerMcpError) and is_hopeless(error)
-    }
+def test_only_what_the_operator_must_fix_makes_a_whole_run_hopeless() -> None:
+    hopeless = {type(error) for error in [*PASSING, *LASTING] if isinstance(error, LinerMcpError) and is_fatal(error)}
     assert hopeless == {AccessRefused, SettingsError}
 
 
@@ -647,27 +634,27 @@ def test_only_what_the_operator_must_mend_makes_a_whole_run_hopeless() -> None:
     ],
 )
 def test_a_redirect_is_followed_on_the_same_server_only(location: str, target: str | None) -> None:
-    assert same_host("https://liner.example", "/v2/order/?limit=1", location) == target
+    assert same_origin_target("https://liner.example", "/v2/order/?limit=1", location) == target
 
 
 def test_the_port_of_the_origin_counts() -> None:
-    assert same_host("http://127.0.0.1:8080", "/a/", "http://127.0.0.1:8080/a") == "/a"
-    assert same_host("http://127.0.0.1:8080", "/a/", "http://127.0.0.1/a") is None
-    assert same_host("https://liner.example:443", "/a/", "https://liner.example/a") == "/a"
-    assert same_host("https://liner.example:80", "/a/", "http://liner.example/a") == "/a"
-    assert same_host("https://liner.example:8443", "/a/", "http://liner.example/a") is None
-    assert same_host("https://liner.example:8443", "/a/", "http://liner.example:8443/a") == "/a"
+    assert same_origin_target("http://127.0.0.1:8080", "/a/", "http://127.0.0.1:8080/a") == "/a"
+    assert same_origin_target("http://127.0.0.1:8080", "/a/", "http://127.0.0.1/a") is None
+    assert same_origin_target("https://liner.example:443", "/a/", "https://liner.example/a") == "/a"
+    assert same_origin_target("https://liner.example:80", "/a/", "http://liner.example/a") == "/a"
+    assert same_origin_target("https://liner.example:8443", "/a/", "http://liner.example/a") is None
+    assert same_origin_target("https://liner.example:8443", "/a/", "http://liner.example:8443/a") == "/a"
 
 
 def test_plain_http_is_not_led_to_https_where_nothing_may_listen() -> None:
-    assert same_host("http://127.0.0.1", "/a/", "https://127.0.0.1/a") is None
-    assert same_host("http://127.0.0.1:8080", "/a/", "https://127.0.0.1:8080/a") is None
+    assert same_origin_target("http://127.0.0.1", "/a/", "https://127.0.0.1/a") is None
+    assert same_origin_target("http://127.0.0.1:8080", "/a/", "https://127.0.0.1:8080/a") is None
 
 
 @pytest.mark.parametrize("location", ["https://xn--e1aybc.xn--p1ai/a", "https://тест.рф/a", "http://ТЕСТ.рф/a"])
 @pytest.mark.parametrize("origin", ["https://тест.рф", "https://xn--e1aybc.xn--p1ai"])
 def test_a_host_is_the_same_in_either_spelling(origin: str, location: str) -> None:
-    assert same_host(origin, "/a/", location) == "/a"
+    assert same_origin_target(origin, "/a/", location) == "/a"
 
 
 @pytest.mark.parametrize(
@@ -695,7 +682,7 @@ def test_a_host_is_the_same_in_either_spelling(origin: str, location: str) -> No
     ],
 )
 def test_a_redirect_that_is_not_followed_says_where_it_leads(location: str, said: str) -> None:
-    assert same_host("https://liner.example", "/v2/order/", location) is None
+    assert same_origin_target("https://liner.example", "/v2/order/", location) is None
     error = leads_away("https://liner.example", "/v2/order/", location, "AbcdEfgh12345")
     assert str(error).startswith(f"LINER_API_HOST redirects {said} the token is not sent.")
     assert is_one_short_sentence(str(error))
@@ -708,7 +695,7 @@ def test_a_redirect_from_plain_http_to_https_says_how_to_write_the_host() -> Non
 
 @given(st.text())
 def test_no_location_leads_off_the_host(location: str) -> None:
-    target = same_host("https://liner.example", "/v2/order/", location)
+    target = same_origin_target("https://liner.example", "/v2/order/", location)
     assert target is None or (target.startswith("/") and not target.startswith("//"))
 
 
@@ -730,12 +717,15 @@ def test_a_failed_connection_says_which_part_failed(
         error.__cause__, between.__cause__ = between, cause
     else:
         error.__context__, between.__context__ = between, cause
-    for told in (not_connected(error), not_connected(error, EnvironmentProxy("all_proxy", "http://name:password@p"))):
-        assert told.passing is passing
+    for told in (
+        connection_error(error),
+        connection_error(error, EnvironmentProxy("all_proxy", "http://name:password@p")),
+    ):
+        assert told.transient is passing
         assert "token-in-a-url" not in str(told)
         assert "password" not in str(told)
     assert "all_proxy" in str(told)
-    told = not_connected(error)
+    told = connection_error(error)
     assert said in str(told)
-    assert told.passing is passing
+    assert told.transient is passing
     assert "token-in-a-url" not in str(told)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from liner_mcp.errors import UnreadableAnswer
-from liner_mcp.liner.endpoints import read_one
+from liner_mcp.errors import InvalidResponse
+from liner_mcp.liner.decoding import decode_one
 from liner_mcp.liner.models import (
     AgentGroup,
     Call,
@@ -44,15 +44,15 @@ FLAT: list[type[Identified]] = [Call, CallRecord, Order, User, CallStatus, LeadS
 
 
 def call(**fields: object) -> Call:
-    return read_one({"id": 1, **fields}, Call)
+    return decode_one({"id": 1, **fields}, Call)
 
 
 def record(**fields: object) -> CallRecord:
-    return read_one({"id": 1, **fields}, CallRecord)
+    return decode_one({"id": 1, **fields}, CallRecord)
 
 
 def test_the_documented_record_is_read() -> None:
-    assert read_one(FULL_RECORD, CallRecord) == CallRecord(
+    assert decode_one(FULL_RECORD, CallRecord) == CallRecord(
         id=123,
         user_id=456,
         lead_id=789,
@@ -65,7 +65,7 @@ def test_the_documented_record_is_read() -> None:
 
 
 def test_a_field_that_was_not_sent_is_told_from_one_that_was_null() -> None:
-    short, full = read_one(SHORT_RECORD, CallRecord), read_one(FULL_RECORD, CallRecord)
+    short, full = decode_one(SHORT_RECORD, CallRecord), decode_one(FULL_RECORD, CallRecord)
     assert short.record_summary is full.record_summary is None
     assert not short.was_sent("record_summary")
     assert full.was_sent("record_summary")
@@ -73,9 +73,9 @@ def test_a_field_that_was_not_sent_is_told_from_one_that_was_null() -> None:
 
 @pytest.mark.parametrize("model", FLAT)
 def test_everything_but_the_id_may_be_absent_or_null(model: type[Identified]) -> None:
-    bare = read_one({"id": 5}, model)
+    bare = decode_one({"id": 5}, model)
     names = [name for name in model.model_fields if name != "id"]
-    nulls = read_one({"id": 5} | {str(model.model_fields[name].alias): None for name in names}, model)
+    nulls = decode_one({"id": 5} | {str(model.model_fields[name].alias): None for name in names}, model)
     assert all(getattr(bare, name) is getattr(nulls, name) is None for name in names)
     assert not any(bare.was_sent(name) for name in names)
     assert all(nulls.was_sent(name) for name in names)
@@ -84,12 +84,14 @@ def test_everything_but_the_id_may_be_absent_or_null(model: type[Identified]) ->
 @pytest.mark.parametrize("model", [*FLAT, AgentGroup])
 @pytest.mark.parametrize("fields", [{}, {"id": None}, {"id": ""}, {"id": "abc"}, {"id": 1.5}, {"id": []}, {"ID": 1}])
 def test_without_a_usable_id_nothing_is_read(model: type[Identified], fields: dict[str, object]) -> None:
-    with pytest.raises(UnreadableAnswer, match=rf"field id of a {model.__name__} "):
-        read_one(fields, model)
+    with pytest.raises(InvalidResponse, match=rf"field id of a {model.__name__} "):
+        decode_one(fields, model)
 
 
 def test_an_agent_group_has_two_names_and_its_agents() -> None:
-    group = read_one({"id": 31, "names": {"ru": "Отдел\u200b 1", "gb": "Team 1"}, "agentIds": [101, "102"]}, AgentGroup)
+    group = decode_one(
+        {"id": 31, "names": {"ru": "Отдел\u200b 1", "gb": "Team 1"}, "agentIds": [101, "102"]}, AgentGroup
+    )
     assert (group.names, group.agent_ids) == (GroupNames(ru="Отдел 1", gb="Team 1"), (101, 102))
 
 
@@ -97,7 +99,7 @@ def test_an_agent_group_has_two_names_and_its_agents() -> None:
 @pytest.mark.parametrize("ids", [None, "", []])
 def test_an_agent_group_may_lack_names_and_agents(names: object, ids: object) -> None:
     bare = AgentGroup(id=31)
-    read = read_one({"id": 31, "names": names, "agentIds": ids}, AgentGroup)
+    read = decode_one({"id": 31, "names": names, "agentIds": ids}, AgentGroup)
     assert (read.names, read.agent_ids) == (bare.names, bare.agent_ids) == (GroupNames(), ())
 
 
@@ -108,7 +110,7 @@ def test_unknown_fields_are_ignored() -> None:
 @pytest.mark.parametrize(("sent", "read"), [(7, 7), ("7", 7), (7.0, 7), ("7.0", 7), (" 7 ", 7), (0, 0), ("0", 0)])
 def test_numbers_may_come_as_text(sent: object, read: int) -> None:
     assert record(durationSeconds=sent).duration_seconds == read
-    assert read_one({"id": sent}, Order).id == read
+    assert decode_one({"id": sent}, Order).id == read
 
 
 @pytest.mark.parametrize(
@@ -129,12 +131,12 @@ def test_numbers_may_come_as_text(sent: object, read: int) -> None:
 def test_flags_may_come_as_numbers_or_text(sent: object, read: bool | None) -> None:
     assert record(isTransfer=sent).is_transfer is read
     assert call(hasRecords=sent).has_records is read
-    assert read_one({"id": 1, "isActive": sent}, User).is_active is read
-    assert read_one({"success": sent}, ServiceHealth).success is read
+    assert decode_one({"id": 1, "isActive": sent}, User).is_active is read
+    assert decode_one({"success": sent}, ServiceHealth).success is read
 
 
 @pytest.mark.parametrize("sent", [0, "0", "", None])
-def test_nobody_may_be_sent_as_zero(sent: object) -> None:
+def test_no_one_may_be_sent_as_zero(sent: object) -> None:
     nobody = call(userId=sent, orderId=sent, leadId=sent)
     assert nobody.user_id is nobody.order_id is nobody.lead_id is None
     assert record(userId=sent).user_id is None
@@ -187,15 +189,15 @@ def test_parts_of_a_second_are_kept_to_the_microsecond() -> None:
 def test_text_is_cleaned_and_may_come_as_a_number(sent: object, read: str | None) -> None:
     assert record(recordSummary=sent).record_summary == read
     assert call(statusCode=sent, clientPhone=sent).status_code == read
-    assert read_one({"id": 1, "title": sent}, Order).title == read
-    assert read_one({"id": 1, "lastName": sent}, User).last_name == read
-    assert read_one({"message": sent}, ServiceHealth).message == read
+    assert decode_one({"id": 1, "title": sent}, Order).title == read
+    assert decode_one({"id": 1, "lastName": sent}, User).last_name == read
+    assert decode_one({"message": sent}, ServiceHealth).message == read
 
 
 @given(st.text(st.characters(exclude_categories=[])))
 def test_no_text_of_liner_breaks_an_encoder(text: str) -> None:
     sent = json.loads(json.dumps({"id": 1, "recordSummary": text, "fileUrl": text}))
-    read = read_one(sent, CallRecord)
+    read = decode_one(sent, CallRecord)
     assert read.model_dump_json()
     assert (read.record_summary or "").encode() is not None
 
@@ -231,8 +233,8 @@ def test_no_text_of_liner_breaks_an_encoder(text: str) -> None:
 def test_an_unusable_value_is_told_by_its_field_and_never_shown(
     model: type[Identified], field: str, value: object
 ) -> None:
-    with pytest.raises(UnreadableAnswer) as caught:
-        read_one({"id": 1, field: value}, model)
+    with pytest.raises(InvalidResponse) as caught:
+        decode_one({"id": 1, field: value}, model)
     assert str(caught.value) == (
         f"Liner's answer could not be read: field {field} of a {model.__name__} has an unexpected value or is missing."
     )
@@ -240,7 +242,7 @@ def test_an_unusable_value_is_told_by_its_field_and_never_shown(
 
 @pytest.mark.parametrize("model", [*FLAT, AgentGroup, ServiceHealth])
 def test_what_was_read_cannot_be_changed(model: type[LinerModel]) -> None:
-    read = read_one({"id": 1}, model)
+    read = decode_one({"id": 1}, model)
     with pytest.raises(ValidationError, match="frozen"):
         setattr(read, next(iter(model.model_fields)), 2)
 

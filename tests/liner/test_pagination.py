@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liner_mcp.liner.endpoints import PAGE_LIMIT, ListPage, read_list
+from liner_mcp.liner.decoding import ListPage, decode_list
+from liner_mcp.liner.endpoints import PAGE_LIMIT
 from liner_mcp.liner.models import Order
-from liner_mcp.liner.pagination import MAX_PAGES, Listing, PageWalk, read_twice
+from liner_mcp.liner.pagination import MAX_PAGES, Listing, Paginator, merge_two_reads
 
 LastPage = Literal["null", "absent", "zero", "repeated", "past_end"]
 LAST_PAGES: tuple[LastPage, ...] = get_args(LastPage)
@@ -22,7 +23,7 @@ Ask = Callable[[int, int], ListPage[Order]]
 
 
 @dataclass
-class Server:
+class FakeList:
     """A list and its ways: `most` caps the page at an offset, `before` runs ahead of each answer and may move it."""
 
     ids: list[int]
@@ -30,7 +31,7 @@ class Server:
     counts: bool = True
     most: Callable[[int], int] = lambda offset: PAGE_LIMIT  # noqa: ARG005 - a default that ignores the offset
     total: Callable[[int], int] = lambda count: count
-    before: Callable[[Server, int], None] = lambda server, offset: None  # noqa: ARG005
+    before: Callable[[FakeList, int], None] = lambda server, offset: None  # noqa: ARG005
     asked: list[int] = field(default_factory=list[int])
 
     def page(self, offset: int, limit: int) -> ListPage[Order]:
@@ -44,32 +45,32 @@ class Server:
             data["next"] = {"null": None, "zero": 0, "repeated": offset}[self.last_page]
         if self.counts:
             data["total"] = self.total(len(self.ids))
-        return read_list(data, Order)
+        return decode_list(data, Order)
 
 
-def walked(
+def paginate(
     ask: Ask, shuffle: random.Random | None = None, *, at_once: bool = False, max_pages: int = MAX_PAGES
-) -> PageWalk[Order]:
+) -> Paginator[Order]:
     """Drive a walk to its end: as the client does, or with a batch answered before any of it is taken (`at_once`)."""
-    walk: PageWalk[Order] = PageWalk(max_pages=max_pages)
+    paginator: Paginator[Order] = Paginator(max_pages=max_pages)
     taken = 0
-    while batch := walk.wanted():
-        assert walk.wants(batch[0]), "a walk that wants nothing of what it hands out would never end"
+    while batch := paginator.next_offsets():
+        assert paginator.still_needs(batch[0]), "a walk that wants nothing of what it hands out would never end"
         if shuffle is not None:
             shuffle.shuffle(batch)
         if at_once:
-            pages = [(offset, ask(offset, walk.limit)) for offset in batch]
+            pages = [(offset, ask(offset, paginator.limit)) for offset in batch]
             if shuffle is not None:
                 shuffle.shuffle(pages)
             for offset, page in pages:
-                walk.take(offset, page)
+                paginator.add_page(offset, page)
         else:
             for offset in batch:
-                if walk.wants(offset):
-                    walk.take(offset, ask(offset, walk.limit))
+                if paginator.still_needs(offset):
+                    paginator.add_page(offset, ask(offset, paginator.limit))
         taken += 1
         assert taken <= max_pages
-    return walk
+    return paginator
 
 
 def ids_of(listing: Listing[Order]) -> list[int]:
@@ -87,8 +88,8 @@ def from_one(count: int) -> list[int]:
 def test_every_row_comes_once_whatever_the_last_page_looks_like(
     last_page: LastPage, size: int, most: int, counts: bool
 ) -> None:
-    server = Server(from_one(size), last_page, counts, most=lambda offset: most)  # noqa: ARG005 - the same everywhere
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(size), last_page, counts, most=lambda offset: most)  # noqa: ARG005 - the same everywhere
+    listing = paginate(server.page).listing()
     assert ids_of(listing) == server.ids
     assert (listing.complete, listing.changed) == (True, False)
     assert listing.total == (size if counts else None)
@@ -106,8 +107,8 @@ def test_every_row_comes_once_whatever_the_last_page_looks_like(
 def test_a_list_that_stands_still_is_always_read_whole(
     size: int, most: int, later: int, last_page: LastPage, counts: bool, at_once: bool, shuffle: random.Random
 ) -> None:
-    server = Server(from_one(size), last_page, counts, most=lambda offset: later if offset else most)
-    listing = walked(server.page, shuffle, at_once=at_once).listing()
+    server = FakeList(from_one(size), last_page, counts, most=lambda offset: later if offset else most)
+    listing = paginate(server.page, shuffle, at_once=at_once).listing()
     assert ids_of(listing) == server.ids
     assert listing.complete
 
@@ -133,35 +134,35 @@ def test_any_nonsense_ends_within_the_cap_and_is_not_called_more_than_it_is(
         ids, following, total = next(answers)
         return ListPage(tuple(Order(id=one) for one in ids), following, total)
 
-    walk = walked(ask, shuffle, at_once=at_once, max_pages=30)
-    listing = walk.listing()
+    paginator = paginate(ask, shuffle, at_once=at_once, max_pages=30)
+    listing = paginator.listing()
     assert len(ids_of(listing)) == len(set(ids_of(listing)))
     if listing.complete:
-        assert not walk.capped or listing.total is not None
+        assert not paginator.page_limit_reached or listing.total is not None
         assert listing.total is None or len(listing.items) >= listing.total
 
 
 def test_the_first_page_is_asked_alone_and_the_others_at_once() -> None:
-    walk: PageWalk[Order] = PageWalk()
-    server = Server(from_one(250))
-    assert walk.wanted() == [0]
-    walk.take(0, server.page(0, walk.limit))
-    assert walk.wanted() == [100, 200]
-    walk.take(200, server.page(200, walk.limit))
-    assert walk.wanted() == [100]
-    walk.take(100, server.page(100, walk.limit))
-    assert walk.wanted() == []
+    paginator: Paginator[Order] = Paginator()
+    server = FakeList(from_one(250))
+    assert paginator.next_offsets() == [0]
+    paginator.add_page(0, server.page(0, paginator.limit))
+    assert paginator.next_offsets() == [100, 200]
+    paginator.add_page(200, server.page(200, paginator.limit))
+    assert paginator.next_offsets() == [100]
+    paginator.add_page(100, server.page(100, paginator.limit))
+    assert paginator.next_offsets() == []
 
 
 def test_each_page_is_asked_once() -> None:
-    server = Server(from_one(1000))
-    walked(server.page)
+    server = FakeList(from_one(1000))
+    paginate(server.page)
     assert sorted(server.asked) == list(range(0, 1000, 100))
 
 
 def test_a_full_last_page_that_names_another_costs_one_more_look() -> None:
-    server = Server(from_one(1000), "past_end")
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(1000), "past_end")
+    listing = paginate(server.page).listing()
     assert sorted(server.asked) == list(range(0, 1100, 100))
     assert listing.complete
 
@@ -169,47 +170,47 @@ def test_a_full_last_page_that_names_another_costs_one_more_look() -> None:
 @pytest.mark.parametrize("at_once", [False, True], ids=["one_after_another", "at_once"])
 @given(shuffle=st.randoms())
 def test_rows_stand_in_the_order_of_the_list_however_pages_arrive(shuffle: random.Random, at_once: bool) -> None:
-    server = Server(from_one(1000))
-    listing = walked(server.page, shuffle, at_once=at_once).listing()
+    server = FakeList(from_one(1000))
+    listing = paginate(server.page, shuffle, at_once=at_once).listing()
     assert ids_of(listing) == server.ids
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["one_after_another", "at_once"])
 @given(shuffle=st.randoms())
-def test_when_later_pages_come_short_the_walk_goes_on_one_by_one_and_leaves_no_hole(
+def test_when_later_pages_come_short_the_paginator_goes_on_one_by_one_and_leaves_no_hole(
     shuffle: random.Random, at_once: bool
 ) -> None:
-    server = Server(from_one(730), most=lambda offset: 30 if offset else 100)
-    listing = walked(server.page, shuffle, at_once=at_once).listing()
+    server = FakeList(from_one(730), most=lambda offset: 30 if offset else 100)
+    listing = paginate(server.page, shuffle, at_once=at_once).listing()
     assert ids_of(listing) == server.ids
     assert listing.complete
 
 
 def test_a_short_page_far_ahead_does_not_make_the_ones_before_it_unwanted() -> None:
-    walk: PageWalk[Order] = PageWalk()
-    server = Server(from_one(400), most=lambda offset: 50 if offset else 100)
-    walk.take(0, server.page(0, walk.limit))
-    walk.take(300, server.page(300, walk.limit))
-    assert walk.wanted() == [100]
-    assert walk.wants(100)
+    paginator: Paginator[Order] = Paginator()
+    server = FakeList(from_one(400), most=lambda offset: 50 if offset else 100)
+    paginator.add_page(0, server.page(0, paginator.limit))
+    paginator.add_page(300, server.page(300, paginator.limit))
+    assert paginator.next_offsets() == [100]
+    assert paginator.still_needs(100)
 
 
 def test_a_short_page_makes_the_others_of_its_batch_unwanted() -> None:
-    walk: PageWalk[Order] = PageWalk()
-    server = Server(from_one(400), most=lambda offset: 50 if offset else 100)
-    walk.take(0, server.page(0, walk.limit))
-    walk.take(100, server.page(100, walk.limit))
-    assert [walk.wants(offset) for offset in (150, 200, 300)] == [True, False, False]
+    paginator: Paginator[Order] = Paginator()
+    server = FakeList(from_one(400), most=lambda offset: 50 if offset else 100)
+    paginator.add_page(0, server.page(0, paginator.limit))
+    paginator.add_page(100, server.page(100, paginator.limit))
+    assert [paginator.still_needs(offset) for offset in (150, 200, 300)] == [True, False, False]
 
 
-def test_a_page_that_arrives_after_the_end_was_found_does_not_restart_the_walk() -> None:
-    walk: PageWalk[Order] = PageWalk()
+def test_a_page_that_arrives_after_the_end_was_found_does_not_restart_the_paginator() -> None:
+    paginator: Paginator[Order] = Paginator()
     rows = [Order(id=one) for one in from_one(300)]
-    walk.take(0, ListPage(tuple(rows[:100]), 100, 400))
-    walk.take(100, ListPage(tuple(rows[100:150]), None, 400))  # short, and says that it is the last
-    walk.take(200, ListPage(tuple(rows[200:250]), 250, 400))  # was under way meanwhile, short too
-    assert walk.wanted() == []
-    assert not walk.listing().complete
+    paginator.add_page(0, ListPage(tuple(rows[:100]), 100, 400))
+    paginator.add_page(100, ListPage(tuple(rows[100:150]), None, 400))  # short, and says that it is the last
+    paginator.add_page(200, ListPage(tuple(rows[200:250]), 250, 400))  # was under way meanwhile, short too
+    assert paginator.next_offsets() == []
+    assert not paginator.listing().complete
 
 
 def test_rows_hidden_after_slicing_are_told_as_missing() -> None:
@@ -217,29 +218,29 @@ def test_rows_hidden_after_slicing_are_told_as_missing() -> None:
         visible = tuple(Order(id=one) for one in range(offset + 1, min(offset + limit, 300) + 1) if one % 2)
         return ListPage(visible, offset + limit if offset + limit < 300 else None, 300)
 
-    listing = walked(ask).listing()
+    listing = paginate(ask).listing()
     assert ids_of(listing) == list(range(1, 301, 2))
     assert not listing.complete
 
 
 def test_a_list_that_grows_at_its_end_is_read_to_the_new_end_but_not_called_complete() -> None:
-    def grow(server: Server, offset: int) -> None:
+    def grow(server: FakeList, offset: int) -> None:
         if offset == 200:
             server.ids.extend(range(251, 331))
 
-    server = Server(from_one(250), before=grow)
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(250), before=grow)
+    listing = paginate(server.page).listing()
     assert ids_of(listing) == from_one(330)
     assert (listing.complete, listing.changed, listing.total) == (False, True, 330)
 
 
 def test_a_list_that_grows_at_its_front_gives_no_row_twice() -> None:
-    def grow(server: Server, offset: int) -> None:
+    def grow(server: FakeList, offset: int) -> None:
         if offset == 100:
             server.ids.insert(0, 999)
 
-    server = Server(from_one(250), before=grow)
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(250), before=grow)
+    listing = paginate(server.page).listing()
     assert ids_of(listing) == from_one(250)
     assert (listing.complete, listing.changed, listing.total) == (False, True, 251)
 
@@ -247,68 +248,68 @@ def test_a_list_that_grows_at_its_front_gives_no_row_twice() -> None:
 def test_a_list_that_shrinks_is_not_complete_even_when_as_many_rows_came_as_liner_counts() -> None:
     """The row that left was seen, the row that slipped into its page was not: the numbers agree, the rows do not."""
 
-    def shrink(server: Server, offset: int) -> None:
+    def shrink(server: FakeList, offset: int) -> None:
         if offset == 100:
             server.ids.remove(1)
 
-    server = Server(from_one(250), before=shrink)
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(250), before=shrink)
+    listing = paginate(server.page).listing()
     assert (len(listing.items), listing.total) == (249, 249)
     assert 101 not in ids_of(listing)
     assert (listing.complete, listing.changed) == (False, True)
 
 
-def test_a_list_emptied_between_pages_ends_the_walk() -> None:
-    def empty(server: Server, offset: int) -> None:
+def test_a_list_emptied_between_pages_ends_the_paginator() -> None:
+    def empty(server: FakeList, offset: int) -> None:
         if offset:
             server.ids.clear()
 
-    server = Server(from_one(250), before=empty)
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(250), before=empty)
+    listing = paginate(server.page).listing()
     assert len(listing.items) == 100
     assert listing.changed
 
 
 def test_rows_repeated_on_another_page_are_given_once_and_told() -> None:
-    def reorder(server: Server, offset: int) -> None:
+    def reorder(server: FakeList, offset: int) -> None:
         if offset == 100:
             server.ids.reverse()
 
-    server = Server(from_one(200), before=reorder)
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(200), before=reorder)
+    listing = paginate(server.page).listing()
     assert ids_of(listing) == from_one(100)
     assert (listing.complete, listing.changed, listing.total) == (False, True, 200)
 
 
 @pytest.mark.parametrize("last_page", LAST_PAGES)
 def test_a_total_that_is_too_high_leaves_the_list_incomplete(last_page: LastPage) -> None:
-    server = Server(from_one(250), last_page, total=lambda count: count + 30)
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(250), last_page, total=lambda count: count + 30)
+    listing = paginate(server.page).listing()
     assert ids_of(listing) == server.ids
     assert (listing.complete, listing.total) == (False, 280)
 
 
 def test_an_absurd_total_is_not_counted_out() -> None:
-    server = Server(from_one(250), total=lambda count: 10**14)  # noqa: ARG005 - a lie does not depend on the truth
-    walk: PageWalk[Order] = PageWalk()
-    walk.take(0, server.page(0, walk.limit))
-    assert len(walk.wanted()) == MAX_PAGES - 1
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(250), total=lambda count: 10**14)  # noqa: ARG005 - a lie does not depend on the truth
+    paginator: Paginator[Order] = Paginator()
+    paginator.add_page(0, server.page(0, paginator.limit))
+    assert len(paginator.next_offsets()) == MAX_PAGES - 1
+    listing = paginate(server.page).listing()
     assert ids_of(listing) == server.ids
     assert not listing.complete
 
 
-def test_a_total_that_is_reached_ends_the_walk_where_the_page_is_not_full() -> None:
-    server = Server(from_one(250), "past_end")
-    walked(server.page)
+def test_a_total_that_is_reached_ends_the_paginator_where_the_page_is_not_full() -> None:
+    server = FakeList(from_one(250), "past_end")
+    paginate(server.page)
     assert server.asked == [0, 100, 200]
 
 
 @pytest.mark.parametrize("total", [0, 1, 99, 100, 150, 249])
 @pytest.mark.parametrize("last_page", ["null", "absent", "zero", "repeated", "past_end"])
 def test_a_total_that_is_too_small_hides_no_row(total: int, last_page: LastPage) -> None:
-    server = Server(from_one(250), last_page, total=lambda _: total)
-    listing = walked(server.page).listing()
+    server = FakeList(from_one(250), last_page, total=lambda _: total)
+    listing = paginate(server.page).listing()
     assert ids_of(listing) == server.ids
     assert listing.complete
 
@@ -320,21 +321,21 @@ def test_a_list_that_repeats_its_last_page_for_ever_beyond_its_total_comes_to_an
         asked.append(offset)
         first = min(offset, 100)
         rows = [{"id": one} for one in range(first, first + limit)]
-        return read_list({"list": rows, "next": offset + limit, "total": 200}, Order)
+        return decode_list({"list": rows, "next": offset + limit, "total": 200}, Order)
 
-    listing = walked(ask).listing()
+    listing = paginate(ask).listing()
     assert asked == [0, 100, 200]
     assert (len(listing.items), listing.complete) == (200, True)
 
 
 def test_a_total_on_the_first_page_only_is_enough() -> None:
-    server = Server(from_one(250))
+    server = FakeList(from_one(250))
 
     def ask(offset: int, limit: int) -> ListPage[Order]:
         server.counts = offset == 0
         return server.page(offset, limit)
 
-    listing = walked(ask).listing()
+    listing = paginate(ask).listing()
     assert ids_of(listing) == server.ids
     assert (listing.complete, listing.total) == (True, 250)
 
@@ -344,81 +345,81 @@ def test_a_list_that_never_ends_is_cut_at_the_cap_and_not_called_complete(total:
     def ask(offset: int, limit: int) -> ListPage[Order]:
         return ListPage(tuple(Order(id=one + 1) for one in range(offset, offset + limit)), offset + limit, total)
 
-    walk = walked(ask, max_pages=7)
-    assert walk.capped
-    assert ids_of(walk.listing()) == from_one(700)
-    assert not walk.listing().complete
+    paginator = paginate(ask, max_pages=7)
+    assert paginator.page_limit_reached
+    assert ids_of(paginator.listing()) == from_one(700)
+    assert not paginator.listing().complete
 
 
 def test_a_server_that_ignores_the_offset_is_cut_at_the_cap() -> None:
     def ask(offset: int, limit: int) -> ListPage[Order]:
         return ListPage(tuple(Order(id=one) for one in from_one(limit)), offset + limit, None)
 
-    walk = walked(ask, max_pages=7)
-    listing = walk.listing()
+    paginator = paginate(ask, max_pages=7)
+    listing = paginator.listing()
     assert ids_of(listing) == from_one(100)
-    assert (walk.capped, listing.complete, listing.changed) == (True, False, True)
+    assert (paginator.page_limit_reached, listing.complete, listing.changed) == (True, False, True)
 
 
 @pytest.mark.parametrize("counts", [True, False], ids=["counted", "uncounted"])
 def test_a_list_exactly_as_long_as_the_cap_is_complete(counts: bool) -> None:
-    server = Server(from_one(700), counts=counts)
-    listing = walked(server.page, max_pages=7).listing()
+    server = FakeList(from_one(700), counts=counts)
+    listing = paginate(server.page, max_pages=7).listing()
     assert ids_of(listing) == server.ids
     assert listing.complete
 
 
-def test_a_next_that_goes_back_ends_the_walk() -> None:
+def test_a_next_that_goes_back_ends_the_paginator() -> None:
     def ask(offset: int, limit: int) -> ListPage[Order]:
         rows = tuple(Order(id=one + 1) for one in range(offset, offset + limit))
         return ListPage(rows, 100 if offset == 0 else 50, None)
 
-    assert ids_of(walked(ask).listing()) == from_one(200)
+    assert ids_of(paginate(ask).listing()) == from_one(200)
 
 
 def test_a_bare_list_is_one_complete_page() -> None:
     def ask(_offset: int, _limit: int) -> ListPage[Order]:
-        return read_list([{"id": 5}, {"id": 3}], Order)
+        return decode_list([{"id": 5}, {"id": 3}], Order)
 
-    listing = walked(ask).listing()
+    listing = paginate(ask).listing()
     assert ids_of(listing) == [5, 3]
     assert (listing.complete, listing.total, listing.changed) == (True, 2, False)
 
 
-def test_a_walk_that_read_nothing_is_not_an_empty_list() -> None:
-    walk: PageWalk[Order] = PageWalk()
-    assert not walk.begun
-    assert (walk.listing().items, walk.listing().complete) == ((), False)
-    walk.take(0, Server([]).page(0, walk.limit))
-    assert walk.begun
-    assert (walk.listing().items, walk.listing().complete) == ((), True)
+def test_a_pagination_that_read_nothing_is_not_an_empty_list() -> None:
+    paginator: Paginator[Order] = Paginator()
+    assert not paginator.started
+    assert (paginator.listing().items, paginator.listing().complete) == ((), False)
+    paginator.add_page(0, FakeList([]).page(0, paginator.limit))
+    assert paginator.started
+    assert (paginator.listing().items, paginator.listing().complete) == ((), True)
 
 
-def test_a_walk_left_half_way_is_not_complete() -> None:
+def test_a_pagination_left_half_way_is_not_complete() -> None:
     for counts in (True, False):
-        walk: PageWalk[Order] = PageWalk()
-        walk.take(0, Server(from_one(250), counts=counts).page(0, walk.limit))
-        assert not walk.listing().complete
+        paginator: Paginator[Order] = Paginator()
+        paginator.add_page(0, FakeList(from_one(250), counts=counts).page(0, paginator.limit))
+        assert not paginator.listing().complete
 
 
 def test_a_second_reading_that_found_everything_replaces_the_first() -> None:
-    def shrink(server: Server, offset: int) -> None:
+    def shrink(server: FakeList, offset: int) -> None:
         if offset == 100:
             server.ids.remove(1)
 
-    server = Server(from_one(250), before=shrink)
-    first = walked(server.page)
+    server = FakeList(from_one(250), before=shrink)
+    first = paginate(server.page)
     server.before = lambda server, offset: None  # noqa: ARG005 - it stands still from now on
-    listing = read_twice(first, walked(server.page))
+    listing = merge_two_reads(first, paginate(server.page))
     assert ids_of(listing) == list(range(2, 251)), "the row that left is not shown, the one that slipped past is"
     assert (listing.complete, listing.total, listing.changed) == (True, 249, True)
 
 
-def two_pages(*pages: range, total: int = 200) -> PageWalk[Order]:
-    walk: PageWalk[Order] = PageWalk()
+def two_pages(*pages: range, total: int = 200) -> Paginator[Order]:
+    paginator: Paginator[Order] = Paginator()
     for index, ids in enumerate(pages):
-        walk.take(100 * index, ListPage(tuple(Order(id=one) for one in ids), 100 * index + 100, total))
-    return walk
+        paginator.add_page(100 * index, ListPage(tuple(Order(id=one) for one in ids), 100 * index + 100, total))
+    return paginator
 
 
 def test_two_readings_of_an_unordered_list_that_hold_everything_together_are_complete() -> None:
@@ -426,7 +427,7 @@ def test_two_readings_of_an_unordered_list_that_hold_everything_together_are_com
     second = two_pages(range(101, 201), range(101, 201))
     assert not first.listing().complete
     assert not second.listing().complete
-    listing = read_twice(first, second)
+    listing = merge_two_reads(first, second)
     assert sorted(ids_of(listing)) == from_one(200)
     assert (listing.complete, listing.total) == (True, 200)
 
@@ -436,22 +437,22 @@ def test_two_readings_of_an_unordered_list_that_hold_everything_together_are_com
     [two_pages(range(101, 201), range(201, 300)), two_pages(range(101, 201), range(101, 201), total=201)],
     ids=["more_rows_than_counted", "another_count"],
 )
-def test_two_readings_of_different_lists_prove_nothing_together(second: PageWalk[Order]) -> None:
-    assert not read_twice(two_pages(range(1, 101), range(1, 101)), second).complete
+def test_two_readings_of_different_lists_prove_nothing_together(second: Paginator[Order]) -> None:
+    assert not merge_two_reads(two_pages(range(1, 101), range(1, 101)), second).complete
 
 
 def test_a_count_that_moved_during_a_reading_makes_the_two_prove_nothing() -> None:
     first = two_pages(range(1, 101), range(1, 101))
-    first.take(200, ListPage((), None, 201))
-    first.take(300, ListPage((), None, 200))
-    listing = read_twice(first, two_pages(range(101, 201), range(101, 201)))
+    first.add_page(200, ListPage((), None, 201))
+    first.add_page(300, ListPage((), None, 200))
+    listing = merge_two_reads(first, two_pages(range(101, 201), range(101, 201)))
     assert (len(listing.items), listing.total) == (200, 200)
     assert not listing.complete
 
 
 def test_a_second_reading_cut_before_its_first_page_keeps_what_the_first_one_knew() -> None:
     first = two_pages(range(1, 101), range(1, 101))
-    listing = read_twice(first, PageWalk())
+    listing = merge_two_reads(first, Paginator())
     assert ids_of(listing) == from_one(100)
     assert (listing.complete, listing.total, listing.changed) == (False, 200, True)
 
@@ -460,9 +461,9 @@ def test_a_second_reading_cut_before_its_first_page_keeps_what_the_first_one_kne
 def test_rows_that_repeat_leave_room_for_missing_ones_unless_the_count_fits(total: int | None) -> None:
     """The offset is ignored: the second page is the first one again, and what stands behind it never comes."""
     rows = tuple(Order(id=one) for one in range(1, 101))
-    walk: PageWalk[Order] = PageWalk()
-    walk.take(0, ListPage(rows, next=100, total=total))
-    while offsets := walk.wanted():
-        walk.take(offsets[0], ListPage(rows, next=None, total=total))
-    listing = walk.listing()
+    paginator: Paginator[Order] = Paginator()
+    paginator.add_page(0, ListPage(rows, next=100, total=total))
+    while offsets := paginator.next_offsets():
+        paginator.add_page(offsets[0], ListPage(rows, next=None, total=total))
+    listing = paginator.listing()
     assert (len(listing.items), listing.complete, listing.changed) == (100, False, True)

@@ -11,7 +11,7 @@ import pytest
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.errors import LinerUnavailable
-from liner_mcp.liner.request_metrics import spending
+from liner_mcp.liner.request_metrics import count_requests
 from tests.fakes import FakeLiner
 from tests.liner.test_client import client_of
 
@@ -21,7 +21,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class Held:
+class BlockedLiner:
     """A Liner that answers when it is let go."""
 
     def __init__(self, status: int = 200) -> None:
@@ -50,36 +50,36 @@ class Held:
 
 
 async def test_many_who_ask_the_same_at_once_make_one_request(liner: FakeLiner) -> None:
-    call_id = next(iter(liner.world.calls))
+    call_id = next(iter(liner.dataset.calls))
     async with client_of(liner) as client:
-        with spending() as spent:
-            answers = await client.each([lambda: client.call(call_id)] * 8)
+        with count_requests() as spent:
+            answers = await client.run_all([lambda: client.call(call_id)] * 8)
         assert [getattr(answer, "id", None) for answer in answers] == [call_id] * 8
-    assert (spent.requests, spent.shared) == (1, 7)
+    assert (spent.requests, spent.deduplicated) == (1, 7)
     assert len(liner.requests) == 1
 
 
 async def test_who_asks_after_the_answer_asks_anew(liner: FakeLiner) -> None:
     async with client_of(liner) as client:
-        with spending() as spent:
+        with count_requests() as spent:
             await client.call_statuses()
             await client.call_statuses()
-    assert spent.shared == 0
+    assert spent.deduplicated == 0
     assert len(liner.requests) == 2
 
 
 async def test_different_questions_are_not_mixed_up(liner: DemoLiner) -> None:
-    ids = list(liner.world.calls)[:6]
+    ids = list(liner.dataset.calls)[:6]
     async with client_of(liner) as client:
-        answers = await client.each([lambda one=one: client.call(one) for one in ids * 2])
+        answers = await client.run_all([lambda one=one: client.call(one) for one in ids * 2])
     assert [getattr(answer, "id", None) for answer in answers] == ids * 2
 
 
-async def test_a_shared_failure_is_everybodys_and_is_not_kept() -> None:
-    app = Held(status=500)
+async def test_a_shared_failure_is_everyones_and_is_not_kept() -> None:
+    app = BlockedLiner(status=500)
     app.go.set()
     async with client_of(app) as client:
-        for answer in await client.each([lambda: client.call(1)] * 3):
+        for answer in await client.run_all([lambda: client.call(1)] * 3):
             assert isinstance(answer, LinerUnavailable)
         assert app.asked == 4  # one attempt after the other, each for all three
         app.status = 200
@@ -87,7 +87,7 @@ async def test_a_shared_failure_is_everybodys_and_is_not_kept() -> None:
 
 
 async def test_one_who_leaves_does_not_end_what_others_wait_for() -> None:
-    app = Held()
+    app = BlockedLiner()
     answers: list[int] = []
     async with client_of(app) as client:
 
@@ -115,7 +115,7 @@ async def test_one_who_leaves_does_not_end_what_others_wait_for() -> None:
 
 
 async def test_the_last_one_who_leaves_ends_the_request() -> None:
-    app = Held()
+    app = BlockedLiner()
     async with client_of(app, concurrency=1) as client:
         with anyio.fail_after(10):
             async with anyio.create_task_group() as group:
@@ -130,7 +130,7 @@ async def test_the_last_one_who_leaves_ends_the_request() -> None:
 
 
 async def test_those_who_ask_while_a_dropped_request_ends_share_one() -> None:
-    app = Held()
+    app = BlockedLiner()
     app.let_go = anyio.Event()
     answers: list[int] = []
     async with client_of(app) as client:
@@ -156,7 +156,7 @@ async def test_those_who_ask_while_a_dropped_request_ends_share_one() -> None:
     assert app.asked == 2
 
 
-async def test_a_request_that_fails_while_it_is_dropped_is_nobodys_failure(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_request_that_fails_while_it_is_dropped_is_no_one_failure(caplog: pytest.LogCaptureFixture) -> None:
     async def failing(scope: object, receive: object, send: object) -> None:
         del scope, receive, send
         arrived.set()

@@ -7,7 +7,15 @@ import unicodedata
 import pytest
 
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.names.matching import LISTED, Candidate, Candidates, contains, folded, resolve, resolve_name
+from liner_mcp.names.matching import (
+    MAX_CANDIDATES,
+    Candidate,
+    Candidates,
+    contains,
+    normalize_name,
+    resolve_ids,
+    resolve_name,
+)
 
 PEOPLE = (
     Candidate((101,), "Anna Petrova", ("Petrova Anna",)),
@@ -62,13 +70,13 @@ def test_an_exact_name_wins_over_longer_ones() -> None:
 
 
 def test_numbers_are_ids_and_everything_found_comes_once_in_the_order_asked() -> None:
-    assert resolve("agents", [999, "Anna Petrova", "вечерняя смена", 101, 104], Candidates(PEOPLE)) == (
+    assert resolve_ids("agents", [999, "Anna Petrova", "вечерняя смена", 101, 104], Candidates(PEOPLE)) == (
         999,
         101,
         106,
         104,
     )
-    assert resolve("agents", [], Candidates(PEOPLE)) == ()
+    assert resolve_ids("agents", [], Candidates(PEOPLE)) == ()
 
 
 def test_two_of_one_name_are_refused_with_their_ids() -> None:
@@ -109,7 +117,7 @@ def test_of_many_that_fit_some_are_listed_and_the_rest_counted() -> None:
     many = tuple(Candidate((number,), f"Заказ {number}") for number in range(200, 240))
     sentence = refusal("заказ", many)
     assert '"заказ" fits 40: Заказ 200 (#200), ' in sentence
-    assert sentence.count("(#") == LISTED
+    assert sentence.count("(#") == MAX_CANDIDATES
     assert "and 32 more" in sentence
 
 
@@ -133,4 +141,4 @@ def test_a_long_name_is_not_echoed_whole() -> None:
     ],
 )
 def test_a_query_is_found_anywhere_in_a_name(wanted: str, text: str, found: bool) -> None:
-    assert contains(folded(wanted), folded(text)) is found
+    assert contains(normalize_name(wanted), normalize_name(text)) is found

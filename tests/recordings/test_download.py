@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from liner_mcp.demo.audio import silence
 from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerError, SettingsError
-from liner_mcp.recordings.download import MAX_REDIRECTS, AudioClient, begins_as_mpeg
+from liner_mcp.recordings.download import MAX_REDIRECTS, AudioClient, looks_like_mpeg
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ FRAME = bytes.fromhex("fffb9000")  # MPEG-1, Layer III, 128 kbit/s, 44.1 kHz
 Answer = Callable[[], httpx.Response] | Exception
 
 
-class Body(httpx.AsyncByteStream):
+class CountingBody(httpx.AsyncByteStream):
     """Stands in for a body on its way: counts the pieces that were taken, then breaks or waits if told to."""
 
     def __init__(self, *pieces: bytes, times: int = 1, then: Exception | anyio.CancelScope | None = None) -> None:
@@ -62,11 +62,11 @@ class Body(httpx.AsyncByteStream):
 
 
 def answer(
-    body: bytes | Body = AUDIO, status: int = 200, headers: Mapping[str, str] | None = None
+    body: bytes | CountingBody = AUDIO, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Callable[[], httpx.Response]:
     """An answer to be given."""
     raw = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
-    return lambda: httpx.Response(status, headers=raw, stream=Body(body) if isinstance(body, bytes) else body)
+    return lambda: httpx.Response(status, headers=raw, stream=CountingBody(body) if isinstance(body, bytes) else body)
 
 
 def redirect(
@@ -75,7 +75,7 @@ def redirect(
     return answer(b"moved", status, {"location": location, **(headers or {})})
 
 
-class StandInHost(httpx.AsyncBaseTransport):
+class FakeHost(httpx.AsyncBaseTransport):
     """Stands in for the network: gives its answers in turn, the last one for ever, and keeps what it was asked."""
 
     def __init__(self, *answers: Answer) -> None:
@@ -94,7 +94,7 @@ class StandInHost(httpx.AsyncBaseTransport):
         self.closed = True
 
 
-class StandInNames:
+class FakeDns:
     """Stands in for DNS: an address is its own answer, a name gets the lists in turn, the last one for ever."""
 
     def __init__(self, *answers: list[str] | Exception) -> None:
@@ -113,24 +113,24 @@ class StandInNames:
 
 
 async def fetch(
-    host: StandInHost | None = None,
+    host: FakeHost | None = None,
     *,
     url: str = LINK,
-    names: StandInNames | None = None,
+    names: FakeDns | None = None,
     max_bytes: int = 100_000,
     loopback: bool = False,
 ) -> bytes:
     client = AudioClient(
-        max_bytes=max_bytes, loopback=loopback, transport=host or StandInHost(), resolve=names or StandInNames()
+        max_bytes=max_bytes, loopback=loopback, transport=host or FakeHost(), resolve=names or FakeDns()
     )
     return await client.fetch(url)
 
 
 async def failure(
-    host: StandInHost | None = None,
+    host: FakeHost | None = None,
     *,
     url: str = LINK,
-    names: StandInNames | None = None,
+    names: FakeDns | None = None,
     max_bytes: int = 100_000,
     loopback: bool = False,
 ) -> LinerError:
@@ -148,9 +148,9 @@ async def failure(
     return error
 
 
-async def refused_unasked(url: str, names: StandInNames | None = None, *, loopback: bool = False) -> None:
+async def assert_refused_without_request(url: str, names: FakeDns | None = None, *, loopback: bool = False) -> None:
     """The link is refused before a single connection."""
-    host = StandInHost()
+    host = FakeHost()
     assert isinstance(await failure(host, url=url, names=names, loopback=loopback), AudioRefused)
     assert host.asked == []
 
@@ -163,7 +163,7 @@ async def test_a_recording_is_fetched_whole() -> None:
 
 
 async def test_the_request_goes_to_the_checked_address_under_the_hosts_name() -> None:
-    host, names = StandInHost(), StandInNames([PUBLIC, ALSO_PUBLIC])
+    host, names = FakeHost(), FakeDns([PUBLIC, ALSO_PUBLIC])
     await fetch(host, names=names)
     (request,) = host.asked
     assert request.method == "GET"
@@ -174,7 +174,7 @@ async def test_the_request_goes_to_the_checked_address_under_the_hosts_name() ->
 
 
 async def test_a_port_of_its_own_is_asked_and_named() -> None:
-    host, names = StandInHost(), StandInNames([PUBLIC_6])
+    host, names = FakeHost(), FakeDns([PUBLIC_6])
     await fetch(host, url=f"https://{HOST}:8443/1.mp3", names=names)
     assert str(host.asked[0].url) == f"https://[{PUBLIC_6}]:8443/1.mp3"
     assert host.asked[0].headers["host"] == f"{HOST}:8443"
@@ -182,20 +182,20 @@ async def test_a_port_of_its_own_is_asked_and_named() -> None:
 
 
 async def test_a_host_that_resolves_to_something_else_the_second_time_gains_nothing() -> None:
-    host, names = StandInHost(), StandInNames([PUBLIC], ["127.0.0.1"])
+    host, names = FakeHost(), FakeDns([PUBLIC], ["127.0.0.1"])
     await fetch(host, names=names)
     assert [request.url.host for request in host.asked] == [PUBLIC]
     assert names.asked == [(HOST, 443)]
 
 
 async def test_a_host_that_rebinds_between_two_redirects_is_caught() -> None:
-    host, names = StandInHost(redirect("/again.mp3"), answer()), StandInNames([PUBLIC], ["127.0.0.1"])
+    host, names = FakeHost(redirect("/again.mp3"), answer()), FakeDns([PUBLIC], ["127.0.0.1"])
     assert "private network" in str(await failure(host, names=names))
     assert len(host.asked) == 1
 
 
 async def test_every_request_has_a_limit_on_each_wait() -> None:
-    host = StandInHost()
+    host = FakeHost()
     await fetch(host)
     timeout = host.asked[0].extensions["timeout"]
     assert 0 < timeout["connect"] <= timeout["read"] == timeout["write"] <= 30
@@ -217,7 +217,7 @@ async def test_every_request_has_a_limit_on_each_wait() -> None:
     ],
 )
 async def test_what_is_not_a_plain_https_link_is_refused_without_a_connection(url: str) -> None:
-    await refused_unasked(url)
+    await assert_refused_without_request(url)
 
 
 @pytest.mark.parametrize(
@@ -230,16 +230,16 @@ async def test_what_is_not_a_plain_https_link_is_refused_without_a_connection(ur
     ],
 )
 async def test_a_link_that_no_request_can_be_made_of_is_refused_too(url: str) -> None:
-    await refused_unasked(url)
+    await assert_refused_without_request(url)
 
 
 async def test_port_nought_is_refused_by_the_network_like_any_closed_port() -> None:
-    host = StandInHost(httpx.ConnectError("[Errno 111] connect to records.example.com:0"))
+    host = FakeHost(httpx.ConnectError("[Errno 111] connect to records.example.com:0"))
     assert isinstance(await failure(host, url=f"https://{HOST}:0/1.mp3"), AudioUnavailable)
 
 
 async def test_a_name_and_a_path_in_other_letters_are_encoded() -> None:
-    host, names = StandInHost(), StandInNames()
+    host, names = FakeHost(), FakeDns()
     await fetch(host, url="https://пример.рф/звонок.mp3?имя=a%2Fb+c", names=names)
     assert names.asked == [("xn--e1afmkfd.xn--p1ai", 443)]
     (request,) = host.asked
@@ -279,9 +279,9 @@ async def test_a_name_and_a_path_in_other_letters_are_encoded() -> None:
     ],
 )
 async def test_a_name_that_leads_inside_is_refused_even_beside_a_public_address(address: str) -> None:
-    await refused_unasked(LINK, StandInNames([address]))
-    await refused_unasked(LINK, StandInNames([address, PUBLIC]))
-    await refused_unasked(LINK, StandInNames([PUBLIC, address]))
+    await assert_refused_without_request(LINK, FakeDns([address]))
+    await assert_refused_without_request(LINK, FakeDns([address, PUBLIC]))
+    await assert_refused_without_request(LINK, FakeDns([PUBLIC, address]))
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ async def test_a_name_that_leads_inside_is_refused_even_beside_a_public_address(
     ],
 )
 async def test_an_address_inside_is_refused_however_the_link_spells_it(host: str) -> None:
-    network = StandInHost()
+    network = FakeHost()
     client = AudioClient(max_bytes=1000, transport=network)  # the system's own resolver reads these without a network
     with pytest.raises((AudioRefused, AudioUnavailable)):  # a system that cannot read one calls it unknown
         await client.fetch(f"https://{host}/1.mp3")
@@ -326,7 +326,7 @@ async def test_an_address_inside_is_refused_however_the_link_spells_it(host: str
 
 
 async def test_the_systems_resolver_lets_a_public_address_through() -> None:
-    network = StandInHost()
+    network = FakeHost()
     await AudioClient(max_bytes=100_000, transport=network).fetch(f"https://{PUBLIC}/1.mp3")
     assert network.asked[0].url.host == network.asked[0].headers["host"] == PUBLIC
 
@@ -335,22 +335,22 @@ async def test_the_systems_resolver_lets_a_public_address_through() -> None:
     "unknown", [[], OSError("no records.example.com"), TimeoutError(), UnicodeError("label records.example.com")]
 )
 async def test_a_host_that_resolves_to_nothing_cannot_be_found(unknown: list[str] | Exception) -> None:
-    host = StandInHost()
-    error = await failure(host, names=StandInNames(unknown))
+    host = FakeHost()
+    error = await failure(host, names=FakeDns(unknown))
     assert isinstance(error, AudioUnavailable)
     assert "cannot be found (DNS)" in str(error)
     assert host.asked == []
 
 
-async def test_a_make_believe_liner_may_serve_its_files_from_this_machine_only() -> None:
-    host = StandInHost()
+async def test_a_demo_liner_may_serve_its_files_from_this_machine_only() -> None:
+    host = FakeHost()
     assert await fetch(host, url="http://127.0.0.1:8080/1.mp3", loopback=True) == AUDIO
-    assert await fetch(host, url="http://localhost/1.mp3", names=StandInNames(["127.0.0.1"]), loopback=True) == AUDIO
+    assert await fetch(host, url="http://localhost/1.mp3", names=FakeDns(["127.0.0.1"]), loopback=True) == AUDIO
     assert [str(request.url) for request in host.asked] == ["http://127.0.0.1:8080/1.mp3", "http://127.0.0.1/1.mp3"]
     for inside in (["10.0.0.1"], [METADATA], ["127.0.0.1", "10.0.0.1"]):
-        await refused_unasked(LINK, StandInNames(inside), loopback=True)
-    await refused_unasked("http://records.example.com/1.mp3", loopback=True)
-    await refused_unasked("http://127.0.0.1:8080/1.mp3")
+        await assert_refused_without_request(LINK, FakeDns(inside), loopback=True)
+    await assert_refused_without_request("http://records.example.com/1.mp3", loopback=True)
+    await assert_refused_without_request("http://127.0.0.1:8080/1.mp3")
 
 
 # Redirects ---------------------------------------------------------------------------------------------------------
@@ -369,7 +369,7 @@ async def test_a_make_believe_liner_may_serve_its_files_from_this_machine_only()
     ],
 )
 async def test_a_redirect_is_followed_to_where_it_leads(status: int, location: str, url: str, name: str) -> None:
-    host = StandInHost(redirect(location, status), answer())
+    host = FakeHost(redirect(location, status), answer())
     assert await fetch(host) == AUDIO
     assert len(host.asked) == 2
     assert str(host.asked[1].url) == url
@@ -398,14 +398,14 @@ async def test_a_redirect_is_followed_to_where_it_leads(status: int, location: s
     ],
 )
 async def test_a_redirect_is_checked_like_the_link_itself(location: str) -> None:
-    host = StandInHost(redirect(location), answer())
+    host = FakeHost(redirect(location), answer())
     assert isinstance(await failure(host), AudioRefused)
     assert len(host.asked) == 1
 
 
 async def test_a_redirect_to_a_name_that_leads_inside_is_refused() -> None:
-    host = StandInHost(redirect("https://inside.example.org/"), answer())
-    names = StandInNames([PUBLIC], [METADATA])
+    host = FakeHost(redirect("https://inside.example.org/"), answer())
+    names = FakeDns([PUBLIC], [METADATA])
     assert isinstance(await failure(host, names=names), AudioRefused)
     assert names.asked == [(HOST, 443), ("inside.example.org", 443)]
     assert len(host.asked) == 1
@@ -414,22 +414,22 @@ async def test_a_redirect_to_a_name_that_leads_inside_is_refused() -> None:
 async def test_three_redirects_are_followed_and_four_are_not() -> None:
     hops = [redirect(f"/{hop}.mp3") for hop in range(4)]
     assert MAX_REDIRECTS == 3
-    assert await fetch(StandInHost(*hops[:3], answer())) == AUDIO
-    host = StandInHost(*hops, answer())
+    assert await fetch(FakeHost(*hops[:3], answer())) == AUDIO
+    host = FakeHost(*hops, answer())
     assert "more than 3 times" in str(await failure(host))
     assert len(host.asked) == 4
 
 
 @pytest.mark.parametrize("location", [LINK, "", "#here"])
 async def test_a_redirect_loop_ends(location: str) -> None:
-    host = StandInHost(redirect(location))
+    host = FakeHost(redirect(location))
     assert isinstance(await failure(host), AudioRefused)
     assert len(host.asked) == 1 + MAX_REDIRECTS
 
 
 async def test_the_body_of_a_redirect_is_not_read() -> None:
-    body = Body(b"moved" * 1000, times=1000)
-    assert await fetch(StandInHost(answer(body, 302, {"location": "/b.mp3"}), answer())) == AUDIO
+    body = CountingBody(b"moved" * 1000, times=1000)
+    assert await fetch(FakeHost(answer(body, 302, {"location": "/b.mp3"}), answer())) == AUDIO
     assert body.taken == 0
     assert body.closed
 
@@ -437,8 +437,8 @@ async def test_the_body_of_a_redirect_is_not_read() -> None:
 async def test_nothing_that_tells_who_we_are_is_sent_to_any_host() -> None:
     cookie = {"set-cookie": "id=secret; Domain=example.com; Path=/", "www-authenticate": "Basic"}
     away = redirect("https://cdn.example.org/", headers=cookie)
-    host = StandInHost(redirect("/b.mp3", headers=cookie), away, answer(headers=cookie))
-    client = AudioClient(max_bytes=100_000, transport=host, resolve=StandInNames())
+    host = FakeHost(redirect("/b.mp3", headers=cookie), away, answer(headers=cookie))
+    client = AudioClient(max_bytes=100_000, transport=host, resolve=FakeDns())
     await client.fetch(LINK)
     await client.fetch(LINK)
     assert len(host.asked) == 4
@@ -453,8 +453,8 @@ async def test_nothing_that_tells_who_we_are_is_sent_to_any_host() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 async def test_an_expired_or_closed_link_is_an_unavailable_recording(status: int) -> None:
-    body = Body(b"<html>secret</html>")
-    host = StandInHost(answer(body, status))
+    body = CountingBody(b"<html>secret</html>")
+    host = FakeHost(answer(body, status))
     error = await failure(host)
     assert isinstance(error, AudioUnavailable)
     assert f"(HTTP {status}): its link may have expired" in str(error)
@@ -464,8 +464,8 @@ async def test_an_expired_or_closed_link_is_an_unavailable_recording(status: int
 
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 301, 304, 400, 429, 500, 503])
 async def test_any_other_status_is_a_failure_of_the_host(status: int) -> None:
-    body = Body(AUDIO)
-    error = await failure(StandInHost(answer(body, status)))
+    body = CountingBody(AUDIO)
+    error = await failure(FakeHost(answer(body, status)))
     assert isinstance(error, AudioUnavailable)
     assert f"failed to answer (HTTP {status})" in str(error)
     assert (body.taken, body.closed) == (0, True)
@@ -485,7 +485,7 @@ LATE = [httpx.ConnectTimeout("secret"), httpx.ReadTimeout("secret"), httpx.Write
 
 @pytest.mark.parametrize("broken", LOST, ids=repr)
 async def test_a_connection_that_fails_is_one_sentence_and_one_try(broken: Exception) -> None:
-    host = StandInHost(broken)
+    host = FakeHost(broken)
     error = await failure(host)
     assert isinstance(error, AudioUnavailable)
     assert "connection to the recording's host failed" in str(error)
@@ -494,7 +494,7 @@ async def test_a_connection_that_fails_is_one_sentence_and_one_try(broken: Excep
 
 @pytest.mark.parametrize("late", LATE, ids=repr)
 async def test_a_host_that_is_too_slow_is_one_sentence_and_one_try(late: Exception) -> None:
-    host = StandInHost(late)
+    host = FakeHost(late)
     error = await failure(host)
     assert isinstance(error, AudioUnavailable)
     assert "did not answer in time" in str(error)
@@ -503,22 +503,22 @@ async def test_a_host_that_is_too_slow_is_one_sentence_and_one_try(late: Excepti
 
 @pytest.mark.parametrize("broken", [*LOST, *LATE], ids=repr)
 async def test_a_body_that_breaks_off_is_not_passed_on(broken: Exception) -> None:
-    body = Body(AUDIO, then=broken)
-    assert isinstance(await failure(StandInHost(answer(body))), AudioUnavailable)
+    body = CountingBody(AUDIO, then=broken)
+    assert isinstance(await failure(FakeHost(answer(body))), AudioUnavailable)
     assert body.closed
 
 
 async def test_a_body_slower_than_the_callers_deadline_is_given_up() -> None:
     deadline = anyio.CancelScope()
-    body = Body(AUDIO, then=deadline)
+    body = CountingBody(AUDIO, then=deadline)
     with deadline:
-        await fetch(StandInHost(answer(body)))
+        await fetch(FakeHost(answer(body)))
     assert deadline.cancelled_caught
     assert (body.taken, body.closed) == (1, True)
 
 
 async def test_a_resolver_slower_than_the_callers_deadline_is_given_up() -> None:
-    host = StandInHost()
+    host = FakeHost()
     deadline = anyio.CancelScope()
 
     async def stand_in_for_slow_dns(_host: str, _port: int) -> list[str]:
@@ -534,21 +534,21 @@ async def test_a_resolver_slower_than_the_callers_deadline_is_given_up() -> None
 
 async def test_a_file_of_just_the_largest_size_is_let_through_and_one_byte_more_is_not() -> None:
     assert await fetch(max_bytes=len(AUDIO)) == AUDIO
-    assert await fetch(StandInHost(answer(headers={"content-length": str(len(AUDIO))})), max_bytes=len(AUDIO)) == AUDIO
+    assert await fetch(FakeHost(answer(headers={"content-length": str(len(AUDIO))})), max_bytes=len(AUDIO)) == AUDIO
     assert isinstance(await failure(max_bytes=len(AUDIO) - 1), AudioRefused)
 
 
 async def test_an_endless_body_is_read_no_further_than_the_cap() -> None:
-    body = Body(FRAME * 256, times=1000)
-    error = await failure(StandInHost(answer(body)), max_bytes=10_240)
+    body = CountingBody(FRAME * 256, times=1000)
+    error = await failure(FakeHost(answer(body)), max_bytes=10_240)
     assert isinstance(error, AudioRefused)
     assert "more than 10,240 bytes; LINER_MAX_AUDIO_BYTES allows 10,240" in str(error)
     assert (body.taken, body.closed) == (11, True)
 
 
 async def test_a_file_that_says_it_is_too_large_is_not_read() -> None:
-    body = Body(AUDIO)
-    error = await failure(StandInHost(answer(body, headers={"content-length": "1234567"})))
+    body = CountingBody(AUDIO)
+    error = await failure(FakeHost(answer(body, headers={"content-length": "1234567"})))
     assert isinstance(error, AudioRefused)
     assert "1,234,567 bytes; LINER_MAX_AUDIO_BYTES allows 100,000 (8,000,000 at most)" in str(error)
     assert (body.taken, body.closed) == (0, True)
@@ -556,8 +556,8 @@ async def test_a_file_that_says_it_is_too_large_is_not_read() -> None:
 
 @pytest.mark.parametrize("length", ["10", "0", "-1", "1e9", "0x10", "²", "", "10, 10", "9" * 5000])
 async def test_a_lying_or_senseless_length_does_not_lift_the_cap(length: str) -> None:
-    body = Body(FRAME * 256, times=1000)
-    error = await failure(StandInHost(answer(body, headers={"content-length": length})), max_bytes=2048)
+    body = CountingBody(FRAME * 256, times=1000)
+    error = await failure(FakeHost(answer(body, headers={"content-length": length})), max_bytes=2048)
     assert "more than 2,048 bytes" in str(error)
     assert body.taken == 3
 
@@ -566,7 +566,7 @@ async def test_a_compressed_body_is_not_unpacked() -> None:
     bomb = gzip.compress(bytes(5_000_000))
     assert len(bomb) < 6_000
     for packed in (bomb, gzip.compress(AUDIO)):
-        host = StandInHost(answer(packed, headers={"content-encoding": "gzip", "content-type": "audio/mpeg"}))
+        host = FakeHost(answer(packed, headers={"content-encoding": "gzip", "content-type": "audio/mpeg"}))
         error = await failure(host, max_bytes=6_000)
         assert "not MPEG audio" in str(error)  # refused as what it is on the wire, not for what it would swell to
         assert host.asked[0].headers["accept-encoding"] == "identity"
@@ -583,7 +583,7 @@ def tag(size: int, body: bytes = b"") -> bytes:
 @pytest.mark.parametrize(
     "audio",
     [
-        pytest.param(silence(0), id="one frame of the make-believe Liner"),
+        pytest.param(silence(0), id="one frame of the fake Liner"),
         pytest.param(silence(5), id="five seconds of it"),
         pytest.param(FRAME + bytes(413), id="MPEG-1 Layer III"),
         pytest.param(bytes.fromhex("fffa9000") + bytes(413), id="MPEG-1 Layer III with a checksum"),
@@ -594,7 +594,7 @@ def tag(size: int, body: bytes = b"") -> bytes:
     ],
 )
 async def test_mpeg_audio_is_let_through_whatever_it_is_called(audio: bytes) -> None:
-    assert await fetch(StandInHost(answer(audio, headers={"content-type": "text/html"}))) == audio
+    assert await fetch(FakeHost(answer(audio, headers={"content-type": "text/html"}))) == audio
 
 
 @pytest.mark.parametrize(
@@ -633,13 +633,13 @@ async def test_mpeg_audio_is_let_through_whatever_it_is_called(audio: bytes) -> 
     ],
 )
 async def test_what_is_not_mpeg_audio_is_refused_whatever_it_is_called(body: bytes) -> None:
-    error = await failure(StandInHost(answer(body, headers={"content-type": "audio/mpeg"})))
+    error = await failure(FakeHost(answer(body, headers={"content-type": "audio/mpeg"})))
     assert isinstance(error, AudioRefused)
     assert "not MPEG audio" in str(error)
 
 
 async def test_an_empty_file_may_be_ready_later() -> None:
-    error = await failure(StandInHost(answer(b"", headers={"content-type": "audio/mpeg", "content-length": "0"})))
+    error = await failure(FakeHost(answer(b"", headers={"content-type": "audio/mpeg", "content-length": "0"})))
     assert isinstance(error, AudioUnavailable)
     assert "empty" in str(error)
 
@@ -648,14 +648,14 @@ async def test_an_empty_file_may_be_ready_later() -> None:
 
 
 async def test_a_borrowed_transport_is_left_open() -> None:
-    host = StandInHost()
-    client = AudioClient(max_bytes=100_000, transport=host, resolve=StandInNames())
+    host = FakeHost()
+    client = AudioClient(max_bytes=100_000, transport=host, resolve=FakeDns())
     await client.fetch(LINK)
     await client.aclose()
     assert not host.closed
 
 
-async def test_a_client_that_fetched_nothing_closes_in_peace() -> None:
+async def test_a_client_that_fetched_nothing_closes_in_pause() -> None:
     await AudioClient(max_bytes=1000).aclose()
 
 
@@ -684,14 +684,14 @@ def certificate(folder: Path, *names: str) -> tuple[Path, Path]:
     return certificate_file, key_file
 
 
-class Visits:
+class ReceivedRequests:
     """What a real server saw: the names in the handshakes, and the requests."""
 
     def __init__(self) -> None:
         self.names: list[str | None] = []
         self.requests: list[bytes] = []
 
-    def greeted(self, _socket: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+    def sni_names(self, _socket: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
         self.names.append(name)
 
     async def answer(self, stream: TLSStream) -> None:
@@ -710,7 +710,9 @@ class Visits:
 
 
 @asynccontextmanager
-async def tls_server(folder: Path, *names: str, wants_certificate: bool = False) -> AsyncGenerator[tuple[int, Visits]]:
+async def tls_server(
+    folder: Path, *names: str, wants_certificate: bool = False
+) -> AsyncGenerator[tuple[int, ReceivedRequests]]:
     """A real server on this machine with a certificate for these names: its port, and what it saw."""
     certificate_file, key_file = certificate(folder, *names)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -718,8 +720,8 @@ async def tls_server(folder: Path, *names: str, wants_certificate: bool = False)
     if wants_certificate:
         context.load_verify_locations(certificate_file)
         context.verify_mode = ssl.CERT_REQUIRED
-    visits = Visits()
-    context.sni_callback = visits.greeted
+    visits = ReceivedRequests()
+    context.sni_callback = visits.sni_names
     socket = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = socket.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's attributes, not Django's SQL
     listener = TLSListener(socket, context, standard_compatible=False)
@@ -732,7 +734,7 @@ async def tls_server(folder: Path, *names: str, wants_certificate: bool = False)
 @asynccontextmanager
 async def own_client() -> AsyncGenerator[AudioClient]:
     """A client with its real transport; every name leads to this machine."""
-    client = AudioClient(max_bytes=100_000, loopback=True, resolve=StandInNames(["127.0.0.1"]))
+    client = AudioClient(max_bytes=100_000, loopback=True, resolve=FakeDns(["127.0.0.1"]))
     try:
         with anyio.fail_after(30):
             yield client
@@ -778,7 +780,7 @@ async def test_certificates_that_cannot_be_read_are_named_by_their_variable_alon
     assert HOST not in str(caught.value)
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(
+async def test_a_certificate_that_no_one_vouches_for_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
@@ -828,7 +830,7 @@ async def test_a_closed_client_opens_again(tmp_path: Path, monkeypatch: pytest.M
         assert await client.fetch(f"https://{HOST}:{port}/1.mp3") == AUDIO
 
 
-async def test_a_port_where_nobody_listens_is_an_unavailable_recording(tmp_path: Path) -> None:
+async def test_a_port_where_no_one_listens_is_an_unavailable_recording(tmp_path: Path) -> None:
     async with tls_server(tmp_path, HOST) as (port, _):
         pass
     async with own_client() as client:
@@ -840,17 +842,17 @@ async def test_a_port_where_nobody_listens_is_an_unavailable_recording(tmp_path:
 
 
 async def test_a_first_look_reads_no_more_than_the_beginning_of_whatever_it_is() -> None:
-    body = Body(b"x" * 700, times=1_000)
-    host = StandInHost(answer(body, headers={"content-length": "999999999"}))
-    client = AudioClient(max_bytes=1_000, transport=host, resolve=StandInNames())
+    body = CountingBody(b"x" * 700, times=1_000)
+    host = FakeHost(answer(body, headers={"content-length": "999999999"}))
+    client = AudioClient(max_bytes=1_000, transport=host, resolve=FakeDns())
     assert await client.first_bytes(LINK, 1_024, lambda: None) == b"x" * 1_024
     assert body.taken == 2
     assert body.closed
 
 
 async def test_a_first_look_is_announced_before_each_request_and_can_be_forbidden() -> None:
-    host = StandInHost(redirect("/elsewhere"), answer())
-    client = AudioClient(max_bytes=1_000, transport=host, resolve=StandInNames())
+    host = FakeHost(redirect("/elsewhere"), answer())
+    client = AudioClient(max_bytes=1_000, transport=host, resolve=FakeDns())
     told: list[int] = []
 
     def asking() -> None:
@@ -867,8 +869,8 @@ async def test_a_first_look_is_announced_before_each_request_and_can_be_forbidde
 
 
 async def test_a_first_look_passes_the_same_guard() -> None:
-    host = StandInHost()
-    client = AudioClient(max_bytes=1_000, transport=host, resolve=StandInNames([METADATA]))
+    host = FakeHost()
+    client = AudioClient(max_bytes=1_000, transport=host, resolve=FakeDns([METADATA]))
     with pytest.raises(AudioRefused):
         await client.first_bytes(LINK, 4, lambda: None)
     assert host.asked == []
@@ -879,4 +881,4 @@ async def test_a_first_look_passes_the_same_guard() -> None:
     [(FRAME, True), (AUDIO[:4], True), (b"ID3\x04\x00\x00\x00\x7f\x7f\x7f", True), (b"RIFF", False), (b"", False)],
 )
 def test_the_first_bytes_tell_whether_a_file_may_be_audio(first: bytes, may_be: bool) -> None:
-    assert begins_as_mpeg(first) is may_be
+    assert looks_like_mpeg(first) is may_be

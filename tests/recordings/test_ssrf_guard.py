@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from liner_mcp.recordings.ssrf_guard import FileLink, file_link, may_connect
+from liner_mcp.recordings.ssrf_guard import FileLink, may_connect, parse_file_link
 
 LINK = FileLink("https", "records.example.com", 443, "/1.mp3")
 PLAIN_LINK = FileLink("http", "localhost", 80, "/1.mp3")
@@ -39,11 +39,11 @@ def allowed(address: str) -> bool:
     ],
 )
 def test_a_plain_https_link_is_taken_apart(url: str, link: FileLink) -> None:
-    assert file_link(url, loopback=False) == link
+    assert parse_file_link(url, loopback=False) == link
 
 
 def test_what_stands_behind_the_hash_is_not_requested() -> None:
-    link = file_link("https://example.com/1.mp3#secret", loopback=False)
+    link = parse_file_link("https://example.com/1.mp3#secret", loopback=False)
     assert link is not None
     assert link.target == "/1.mp3"
 
@@ -71,7 +71,7 @@ def test_what_stands_behind_the_hash_is_not_requested() -> None:
     ],
 )
 def test_anything_but_https_with_a_host_is_no_link(url: str) -> None:
-    assert file_link(url, loopback=False) is None
+    assert parse_file_link(url, loopback=False) is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_anything_but_https_with_a_host_is_no_link(url: str) -> None:
     ],
 )
 def test_a_link_with_a_user_name_is_refused(url: str) -> None:
-    assert file_link(url, loopback=False) is None
+    assert parse_file_link(url, loopback=False) is None
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_a_link_with_a_user_name_is_refused(url: str) -> None:
     ],
 )
 def test_a_link_with_a_backslash_a_space_or_a_control_character_is_refused(url: str) -> None:
-    assert file_link(url, loopback=False) is None
+    assert parse_file_link(url, loopback=False) is None
 
 
 @pytest.mark.parametrize("port", ["99999", "65536", "-1", "x", "4 43", "٤٤٣", "443:80"])
 def test_a_port_that_does_not_exist_is_refused(port: str) -> None:
-    assert file_link(f"https://example.com:{port}/1.mp3", loopback=False) is None
+    assert parse_file_link(f"https://example.com:{port}/1.mp3", loopback=False) is None
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_port_that_does_not_exist_is_refused(port: str) -> None:
     ],
 )
 def test_a_host_that_no_name_or_address_is_spelled_like_is_refused(host: str) -> None:
-    assert file_link(f"https://{host}/1.mp3", loopback=False) is None
+    assert parse_file_link(f"https://{host}/1.mp3", loopback=False) is None
 
 
 @pytest.mark.parametrize(
@@ -156,20 +156,20 @@ def test_a_host_that_no_name_or_address_is_spelled_like_is_refused(host: str) ->
     ],
 )
 def test_a_disguised_host_is_resolved_as_what_it_stands_for(host: str, read: str) -> None:
-    link = file_link(f"https://{host}/1.mp3", loopback=False)
+    link = parse_file_link(f"https://{host}/1.mp3", loopback=False)
     assert link is not None
     assert link.host == read
 
 
-def test_plain_http_is_a_link_only_for_a_make_believe_liner() -> None:
+def test_plain_http_is_a_link_only_for_a_demo_liner() -> None:
     url = "http://127.0.0.1:8080/1.mp3"
-    assert file_link(url, loopback=False) is None
-    assert file_link(url, loopback=True) == FileLink("http", "127.0.0.1", 8080, "/1.mp3")
+    assert parse_file_link(url, loopback=False) is None
+    assert parse_file_link(url, loopback=True) == FileLink("http", "127.0.0.1", 8080, "/1.mp3")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/", "http://a@127.0.0.1/", "http://"])
-def test_a_make_believe_liner_gets_no_other_liberty(url: str) -> None:
-    assert file_link(url, loopback=True) is None
+def test_a_demo_liner_gets_no_other_freedom(url: str) -> None:
+    assert parse_file_link(url, loopback=True) is None
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_the_host_header_names_the_port_only_when_it_is_not_the_schemes_own(link
 @example(rest="[", loopback=False)
 @example(rest="a:b", loopback=False)
 def test_no_text_breaks_the_reading_of_a_link(rest: str, loopback: bool) -> None:
-    link = file_link(f"https://{rest}", loopback=loopback)
+    link = parse_file_link(f"https://{rest}", loopback=loopback)
     if link is not None:
         assert link.scheme == "https"
         assert link.host.isascii()
@@ -329,7 +329,7 @@ def test_no_tunnel_is_let_through_whatever_it_wraps(address: IPv4Address, rest: 
     assert not allowed(str(IPv6Address(0x64FF9B0001 << 80 | rest)))
 
 
-def test_a_make_believe_liner_may_be_on_this_machine_and_nowhere_else_inside() -> None:
+def test_a_demo_liner_may_be_on_this_machine_and_nowhere_else_inside() -> None:
     for link in (LINK, PLAIN_LINK):
         assert may_connect("127.0.0.1", link, loopback=True)
         assert may_connect("::1", link, loopback=True)

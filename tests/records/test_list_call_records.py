@@ -1,4 +1,4 @@
-"""The records of one call: compared with what the make-believe Liner's world holds."""
+"""The records of one call: compared with what the fake Liner's world holds."""
 
 from __future__ import annotations
 
@@ -10,15 +10,25 @@ import anyio
 import pytest
 
 from liner_mcp.answer.cursor import encode_cursor
-from liner_mcp.answer.table import Written
-from liner_mcp.context import Desk
-from liner_mcp.demo import DemoLiner, Record, World
-from liner_mcp.errors import AccessRefused, DeadlinePassed, InvalidArgument, LinerUnavailable
+from liner_mcp.answer.table import Answer
+from liner_mcp.context import AppContext
+from liner_mcp.demo import Dataset, DemoLiner, Record
+from liner_mcp.errors import AccessRefused, DeadlineExceeded, InvalidArgument, LinerUnavailable
 from liner_mcp.records.list_call_records import list_call_records
 from liner_mcp.text.clean import clean
-from liner_mcp.text.mask import shown
+from liner_mcp.text.mask import mask
 from tests.fakes import FakeLiner
-from tests.support.context import ORDERS, ROOMY, STATUSES, USERS, Spoilt, counting, desk_over, rows_of, small_world
+from tests.support.context import (
+    MAX_BUDGET,
+    ORDERS,
+    STATUSES,
+    USERS,
+    AlteredLiner,
+    context_for,
+    rows_of,
+    small_dataset,
+    with_total,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -28,29 +38,29 @@ MOSCOW = timedelta(hours=3)
 
 
 @pytest.fixture
-def own() -> World:
-    return small_world()
+def own() -> Dataset:
+    return small_dataset()
 
 
-async def ask(desk: Desk, call_id: int | None = None, **changes: Any) -> Written:
-    arguments: dict[str, Any] = {"limit": 25, "cursor": None, "summary_chars": 160, "budget": ROOMY, **changes}
-    return await list_call_records(desk, call_id=call_id, **arguments)
+async def ask(context: AppContext, call_id: int | None = None, **changes: Any) -> Answer:
+    arguments: dict[str, Any] = {"limit": 25, "cursor": None, "summary_chars": 160, "budget": MAX_BUDGET, **changes}
+    return await list_call_records(context, call_id=call_id, **arguments)
 
 
-async def pages(desk: Desk, call_id: int, **changes: Any) -> list[Written]:
+async def pages(context: AppContext, call_id: int, **changes: Any) -> list[Answer]:
     """All pages, each continued by its cursor alone."""
-    written = [await ask(desk, call_id, **changes)]
+    written = [await ask(context, call_id, **changes)]
     while cursor := written[-1].structure["page"].get("next_cursor"):
-        written.append(await ask(desk, cursor=cursor, **changes))
+        written.append(await ask(context, cursor=cursor, **changes))
     return written
 
 
-def long_call(world: World, count: int = 250) -> int:
+def long_call(dataset: Dataset, count: int = 250) -> int:
     """A call of many records: several made in the same second, and none in the order of their ids."""
-    call = world.add_call(talk_time_duration_seconds=3_000)
+    call = dataset.add_call(talk_time_duration_seconds=3_000)
     for n in range(count):
         moment = call.created_at + timedelta(minutes=n * 7 % 60, microseconds=n * 7 % 60 * 123_457)
-        world.add_record(call.id, summary=f"Часть {n}: клиент ждёт.", created_at=moment, duration_seconds=n)
+        dataset.add_record(call.id, summary=f"Часть {n}: клиент ждёт.", created_at=moment, duration_seconds=n)
     return call.id
 
 
@@ -61,7 +71,7 @@ def by_age(records: list[Record]) -> list[int]:
 def expected_row(record: Record, chars: int) -> dict[str, Any]:
     """A row as the contract words it, in Moscow's time, from what the world knows."""
     local = record.created_at + MOSCOW
-    text = shown(clean(record.summary or "")).strip()
+    text = mask(clean(record.summary or "")).strip()
     cut = len(text) > chars > 0
     return {
         "record_id": record.id,
@@ -78,28 +88,30 @@ def expected_row(record: Record, chars: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("chars", [0, 1, 40, 160, 4_000])
 @pytest.mark.parametrize("version", ["full", "short"])
-async def test_every_record_of_every_call_is_told_as_the_world_holds_it(world: World, version: Any, chars: int) -> None:
-    newest = sorted(world.calls.values(), key=lambda call: call.created_at)[-60:]
-    recorded = [call.id for call in newest if world.records_of(call.id)]
+async def test_every_record_of_every_call_is_told_as_the_dataset_holds_it(
+    dataset: Dataset, version: Any, chars: int
+) -> None:
+    newest = sorted(dataset.calls.values(), key=lambda call: call.created_at)[-60:]
+    recorded = [call.id for call in newest if dataset.records_of(call.id)]
     assert len(recorded) > 20
-    async with desk_over(FakeLiner(world, record_list=version)) as desk:
+    async with context_for(FakeLiner(dataset, record_list=version)) as context:
         for call_id in recorded:
-            records = world.records_of(call_id)
-            answer = await ask(desk, call_id, summary_chars=chars)
-            expected = [expected_row(world.records[record_id], chars) for record_id in by_age(records)]
+            records = dataset.records_of(call_id)
+            answer = await ask(context, call_id, summary_chars=chars)
+            expected = [expected_row(dataset.records[record_id], chars) for record_id in by_age(records)]
             assert [{"summary_length": None, **row} for row in rows_of(answer)] == expected
             assert answer.structure["page"] == {"returned": len(records), "complete": True, "total": len(records)}
 
 
-async def test_the_calls_own_facts_stand_beside_its_records(own: World) -> None:
+async def test_the_calls_own_facts_stand_beside_its_records(own: Dataset) -> None:
     moment = datetime(2026, 11, 19, 21, 30, tzinfo=UTC)
     call = own.add_call(
         order=204, agent=106, status_code="transferred_to_sales", direction="incoming", finish_initiator="agent",
         wait_time_duration_seconds=0, talk_time_duration_seconds=125, created_at=moment,
     )  # fmt: skip
     own.add_record(call.id, summary="Client agrees to a viewing.")
-    async with desk_over(DemoLiner(own)) as desk:
-        structure = (await ask(desk, call.id)).structure
+    async with context_for(DemoLiner(own)) as context:
+        structure = (await ask(context, call.id)).structure
     assert structure["asked"] == {"call_id": call.id}
     assert structure["call"] == {
         "status": "transferred_to_sales",
@@ -121,41 +133,41 @@ async def test_the_calls_own_facts_stand_beside_its_records(own: World) -> None:
     assert structure["timezone"] == "Europe/Moscow"
 
 
-async def test_times_are_those_of_the_desks_zone(own: World) -> None:
+async def test_times_are_those_of_the_context_zone(own: Dataset) -> None:
     call = own.add_call(created_at=datetime(2026, 11, 20, 20, 30, tzinfo=UTC))
     own.add_record(call.id, created_at=datetime(2026, 11, 20, 20, 31, tzinfo=UTC))
-    async with desk_over(DemoLiner(own), zone="Asia/Dubai") as desk:
-        answer = await ask(desk, call.id)
+    async with context_for(DemoLiner(own), zone="Asia/Dubai") as context:
+        answer = await ask(context, call.id)
     assert (answer.structure["call"]["date"], answer.structure["call"]["time"]) == ("2026-11-21", "00:30")
     assert [(row["record_date"], row["record_time"]) for row in rows_of(answer)] == [("2026-11-21", "00:31")]
     assert answer.structure["timezone"] == "Asia/Dubai"
 
 
-async def test_phones_are_masked_before_the_cut_unless_the_desk_shows_them(own: World) -> None:
+async def test_phones_are_masked_before_the_cut_unless_the_context_shows_them(own: Dataset) -> None:
     text = "Клиент просит звонить по номеру +7 916 123-45-67 после шести."
     call = own.add_call()
     own.add_record(call.id, summary=text)
     through_the_phone = text.index("123")
-    async with desk_over(DemoLiner(own)) as desk:
-        whole = (await ask(desk, call.id)).text
-        part = (await ask(desk, call.id, summary_chars=through_the_phone)).text
+    async with context_for(DemoLiner(own)) as context:
+        whole = (await ask(context, call.id)).text
+        part = (await ask(context, call.id, summary_chars=through_the_phone)).text
     assert "+7 *** ***-**-67 после шести" in whole
     assert "916" not in whole
     assert "916" not in part
-    async with desk_over(DemoLiner(own), show_phones=True) as desk:
-        assert text in (await ask(desk, call.id)).text
+    async with context_for(DemoLiner(own), show_phones=True) as context:
+        assert text in (await ask(context, call.id)).text
 
 
 # Pages ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("limit", "budget"), [(100, ROOMY), (100, 9_500), (25, 24_000), (7, 2_000), (100, 2_000)])
+@pytest.mark.parametrize(("limit", "budget"), [(100, MAX_BUDGET), (100, 9_500), (25, 24_000), (7, 2_000), (100, 2_000)])
 async def test_pages_of_a_long_call_together_are_all_its_records_oldest_first(
-    own: World, limit: int, budget: int
+    own: Dataset, limit: int, budget: int
 ) -> None:
     call_id = long_call(own)
-    async with desk_over(DemoLiner(own)) as desk:
-        written = await pages(desk, call_id, limit=limit, budget=budget)
+    async with context_for(DemoLiner(own)) as context:
+        written = await pages(context, call_id, limit=limit, budget=budget)
     assert [row["record_id"] for page in written for row in rows_of(page)] == by_age(own.records_of(call_id))
     assert all(1 <= len(page.structure["rows"]) <= limit for page in written)
     assert all(page.size <= budget for page in written)
@@ -163,16 +175,16 @@ async def test_pages_of_a_long_call_together_are_all_its_records_oldest_first(
     assert all(page.structure["page"]["total"] == 250 for page in written)
 
 
-async def test_the_size_of_a_page_may_change_between_pages(own: World) -> None:
+async def test_the_size_of_a_page_may_change_between_pages(own: Dataset) -> None:
     call_id = long_call(own, 30)
-    async with desk_over(DemoLiner(own)) as desk:
-        first = await ask(desk, call_id, limit=4, summary_chars=0)
-        rest = await ask(desk, call_id, cursor=first.structure["page"]["next_cursor"], limit=100, summary_chars=500)
+    async with context_for(DemoLiner(own)) as context:
+        first = await ask(context, call_id, limit=4, summary_chars=0)
+        rest = await ask(context, call_id, cursor=first.structure["page"]["next_cursor"], limit=100, summary_chars=500)
     assert [row["record_id"] for page in (first, rest) for row in rows_of(page)] == by_age(own.records_of(call_id))
     assert all(row["summary"] for row in rows_of(rest))
 
 
-async def test_records_without_a_moment_come_first_and_pages_pass_over_none(own: World) -> None:
+async def test_records_without_a_moment_come_first_and_pages_pass_over_none(own: Dataset) -> None:
     call_id = long_call(own, 6)
     undated = {record.id for record in own.records_of(call_id)[::2]}
 
@@ -181,36 +193,36 @@ async def test_records_without_a_moment_come_first_and_pages_pass_over_none(own:
             record["createdAt"] = None if record["id"] in undated else record["createdAt"]
         return data
 
-    async with desk_over(Spoilt(DemoLiner(own), changed={RECORDS: without_moments})) as desk:
-        rows = [row for page in await pages(desk, call_id, limit=1) for row in rows_of(page)]
+    async with context_for(AlteredLiner(DemoLiner(own), change_by_pattern={RECORDS: without_moments})) as context:
+        rows = [row for page in await pages(context, call_id, limit=1) for row in rows_of(page)]
     dated = [record for record in own.records_of(call_id) if record.id not in undated]
     assert [row["record_id"] for row in rows] == [*sorted(undated), *by_age(dated)]
     assert [(row["record_date"], row["record_time"]) for row in rows[:3]] == [(None, None)] * 3
 
 
-async def test_a_row_larger_than_the_budget_is_shown_alone_and_says_so(own: World) -> None:
+async def test_a_row_larger_than_the_budget_is_shown_alone_and_says_so(own: Dataset) -> None:
     call = own.add_call()
     for _ in range(2):
         own.add_record(call.id, summary="Клиент рассказывает о себе. " * 200)
-    async with desk_over(DemoLiner(own)) as desk:
-        written = await pages(desk, call.id, summary_chars=4_000, budget=2_000)
+    async with context_for(DemoLiner(own)) as context:
+        written = await pages(context, call.id, summary_chars=4_000, budget=2_000)
     assert [len(page.structure["rows"]) for page in written] == [1, 1]
     assert all("summary_chars" in page.structure["notes"][0] for page in written)
 
 
-async def test_a_cursor_of_another_call_is_refused_and_both_calls_are_named(own: World) -> None:
+async def test_a_cursor_of_another_call_is_refused_and_both_calls_are_named(own: Dataset) -> None:
     call_id, other = long_call(own, 3), own.add_call().id
-    async with desk_over(DemoLiner(own)) as desk:
-        cursor = (await ask(desk, call_id, limit=1)).structure["page"]["next_cursor"]
+    async with context_for(DemoLiner(own)) as context:
+        cursor = (await ask(context, call_id, limit=1)).structure["page"]["next_cursor"]
         with pytest.raises(InvalidArgument, match=f"call {call_id}.*{other}"):
-            await ask(desk, other, cursor=cursor)
+            await ask(context, other, cursor=cursor)
 
 
-async def test_neither_call_nor_cursor_is_refused_and_nothing_is_asked(own: World) -> None:
+async def test_neither_call_nor_cursor_is_refused_and_nothing_is_asked(own: Dataset) -> None:
     demo = FakeLiner(own)
-    async with desk_over(demo) as desk:
+    async with context_for(demo) as context:
         with pytest.raises(InvalidArgument, match="call_id is missing"):
-            await ask(desk)
+            await ask(context)
     assert demo.requests == []
 
 
@@ -229,34 +241,34 @@ async def test_neither_call_nor_cursor_is_refused_and_nothing_is_asked(own: Worl
     ],
     ids=str,
 )
-async def test_a_cursor_that_holds_something_else_is_refused(own: World, state: dict[str, Any]) -> None:
+async def test_a_cursor_that_holds_something_else_is_refused(own: Dataset, state: dict[str, Any]) -> None:
     demo = FakeLiner(own)
-    async with desk_over(demo) as desk:
+    async with context_for(demo) as context:
         with pytest.raises(InvalidArgument, match="cursor cannot be read"):
-            await ask(desk, cursor=encode_cursor("list_call_records", state))
+            await ask(context, cursor=encode_cursor("list_call_records", state))
         with pytest.raises(InvalidArgument, match="another tool"):
-            await ask(desk, cursor=encode_cursor("find_calls", state))
+            await ask(context, cursor=encode_cursor("find_calls", state))
     assert demo.requests == []
 
 
 # Nothing to show --------------------------------------------------------------------------------------------------
 
 
-async def test_an_unknown_call_is_an_error_that_names_it(own: World) -> None:
-    async with desk_over(DemoLiner(own)) as desk:
+async def test_an_unknown_call_is_an_error_that_names_it(own: Dataset) -> None:
+    async with context_for(DemoLiner(own)) as context:
         with pytest.raises(InvalidArgument, match="no call 6999999"):
-            await ask(desk, 6_999_999)
+            await ask(context, 6_999_999)
 
 
 @pytest.mark.parametrize(("promised", "says"), [(False, "has no recording"), (True, "lists none yet")])
 @pytest.mark.parametrize("listing", [200, 404])
 async def test_a_known_call_without_recordings_is_an_empty_answer_that_says_why(
-    own: World, promised: bool, says: str, listing: int
+    own: Dataset, promised: bool, says: str, listing: int
 ) -> None:
     call = own.add_call(has_records=promised)
     refused = {} if listing == 200 else {RECORDS: listing}
-    async with desk_over(Spoilt(DemoLiner(own), refused=refused)) as desk:
-        answer = await ask(desk, call.id)
+    async with context_for(AlteredLiner(DemoLiner(own), status_by_pattern=refused)) as context:
+        answer = await ask(context, call.id)
     assert answer.structure["rows"] == []
     assert answer.structure["call"]["talk_seconds"] == call.talk_time_duration_seconds
     assert answer.structure["page"] == {"returned": 0, "complete": True, "total": 0}
@@ -265,24 +277,24 @@ async def test_a_known_call_without_recordings_is_an_empty_answer_that_says_why(
     assert says in note
 
 
-async def test_nothing_is_claimed_of_a_call_of_which_nothing_could_be_read(own: World) -> None:
+async def test_nothing_is_claimed_of_a_call_of_which_nothing_could_be_read(own: Dataset) -> None:
     call = own.add_call()
-    async with desk_over(Spoilt(DemoLiner(own), refused={CALL: 500})) as desk:
+    async with context_for(AlteredLiner(DemoLiner(own), status_by_pattern={CALL: 500})) as context:
         with pytest.raises(LinerUnavailable):
-            await ask(desk, call.id)
-    async with desk_over(Spoilt(DemoLiner(own), refused={CALL: 500, RECORDS: 404})) as desk:
+            await ask(context, call.id)
+    async with context_for(AlteredLiner(DemoLiner(own), status_by_pattern={CALL: 500, RECORDS: 404})) as context:
         with pytest.raises(LinerUnavailable):
-            await ask(desk, call.id)
+            await ask(context, call.id)
 
 
 # Something fails --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [404, 422, 500])
-async def test_records_are_told_when_the_calls_own_facts_cannot_be_read(own: World, status: int) -> None:
+async def test_records_are_told_when_the_calls_own_facts_cannot_be_read(own: Dataset, status: int) -> None:
     call_id = long_call(own, 3)
-    async with desk_over(Spoilt(DemoLiner(own), refused={CALL: status})) as desk:
-        answer = await ask(desk, call_id)
+    async with context_for(AlteredLiner(DemoLiner(own), status_by_pattern={CALL: status})) as context:
+        answer = await ask(context, call_id)
     assert [row["record_id"] for row in rows_of(answer)] == by_age(own.records_of(call_id))
     assert "call" not in answer.structure
     assert answer.structure["notes"] == [
@@ -290,39 +302,39 @@ async def test_records_are_told_when_the_calls_own_facts_cannot_be_read(own: Wor
     ]
 
 
-async def test_records_that_cannot_be_read_are_the_error(own: World) -> None:
+async def test_records_that_cannot_be_read_are_the_error(own: Dataset) -> None:
     call_id = long_call(own, 3)
-    async with desk_over(Spoilt(DemoLiner(own), refused={RECORDS: 500})) as desk:
+    async with context_for(AlteredLiner(DemoLiner(own), status_by_pattern={RECORDS: 500})) as context:
         with pytest.raises(LinerUnavailable):
-            await ask(desk, call_id)
+            await ask(context, call_id)
 
 
-async def test_a_refused_token_is_the_error(own: World) -> None:
-    async with desk_over(DemoLiner(own, token="other")) as desk:
+async def test_a_refused_token_is_the_error(own: Dataset) -> None:
+    async with context_for(DemoLiner(own, token="other")) as context:
         with pytest.raises(AccessRefused):
-            await ask(desk, long_call(own, 3))
+            await ask(context, long_call(own, 3))
 
 
-async def test_records_that_came_in_time_are_told_though_the_call_did_not(own: World) -> None:
+async def test_records_that_came_in_time_are_told_though_the_call_did_not(own: Dataset) -> None:
     call_id = long_call(own, 3)
-    async with desk_over(Spoilt(DemoLiner(own), held=CALL)) as desk:
+    async with context_for(AlteredLiner(DemoLiner(own), blocked=CALL)) as context:
         with anyio.fail_after(1.0):
-            answer = await ask(desk, call_id)
+            answer = await ask(context, call_id)
     assert len(answer.structure["rows"]) == 3
     assert "facts could not be read" in answer.structure["notes"][0]
 
 
-async def test_nothing_that_came_in_time_is_a_deadline_passed(own: World) -> None:
+async def test_nothing_that_came_in_time_is_a_deadline_passed(own: Dataset) -> None:
     call_id = long_call(own, 3)
-    async with desk_over(Spoilt(DemoLiner(own), held="/v2/call")) as desk:
-        with pytest.raises(DeadlinePassed), anyio.fail_after(1.0):
-            await ask(desk, call_id)
+    async with context_for(AlteredLiner(DemoLiner(own), blocked="/v2/call")) as context:
+        with pytest.raises(DeadlineExceeded), anyio.fail_after(1.0):
+            await ask(context, call_id)
 
 
-async def test_names_that_cannot_be_read_leave_the_ids_and_a_note(own: World) -> None:
+async def test_names_that_cannot_be_read_leave_the_ids_and_a_note(own: Dataset) -> None:
     call_id = long_call(own, 2)
-    async with desk_over(Spoilt(DemoLiner(own), refused={USERS: 500, ORDERS: 403})) as desk:
-        answer = await ask(desk, call_id)
+    async with context_for(AlteredLiner(DemoLiner(own), status_by_pattern={USERS: 500, ORDERS: 403})) as context:
+        answer = await ask(context, call_id)
     assert answer.structure["names"].keys() == {"statuses"}
     assert rows_of(answer)[0]["agent_id"] == answer.structure["call"]["agent_id"] == 101
     (note,) = answer.structure["notes"]
@@ -330,22 +342,22 @@ async def test_names_that_cannot_be_read_leave_the_ids_and_a_note(own: World) ->
     assert "statuses" not in note
 
 
-async def test_no_status_dictionary_leaves_the_code_which_says_enough(own: World) -> None:
+async def test_no_status_dictionary_leaves_the_code_which_says_enough(own: Dataset) -> None:
     call_id = long_call(own, 2)
-    async with desk_over(Spoilt(DemoLiner(own), refused={STATUSES: 404})) as desk:
-        structure = (await ask(desk, call_id)).structure
+    async with context_for(AlteredLiner(DemoLiner(own), status_by_pattern={STATUSES: 404})) as context:
+        structure = (await ask(context, call_id)).structure
     assert structure["call"]["status"] == "conversation_completed"
     assert structure["names"].keys() == {"agents", "orders"}
 
 
-async def test_a_record_whose_detail_fails_is_marked_and_told_only_on_its_own_page(own: World) -> None:
+async def test_a_record_whose_detail_fails_is_marked_and_told_only_on_its_own_page(own: Dataset) -> None:
     call_id = long_call(own, 4)
     *others, last = by_age(own.records_of(call_id))
-    spoilt = Spoilt(FakeLiner(own, record_list="short"), refused={f"{DETAIL}/{last}/": 500})
-    async with desk_over(spoilt) as desk:
-        whole = await ask(desk, call_id)
-        smallest = await ask(desk, call_id, limit=4, budget=whole.size - 1)
-        final = await ask(desk, cursor=smallest.structure["page"]["next_cursor"])
+    spoilt = AlteredLiner(FakeLiner(own, record_list="short"), status_by_pattern={f"{DETAIL}/{last}/": 500})
+    async with context_for(spoilt) as context:
+        whole = await ask(context, call_id)
+        smallest = await ask(context, call_id, limit=4, budget=whole.size - 1)
+        final = await ask(context, cursor=smallest.structure["page"]["next_cursor"])
     assert [row["summary_state"] for row in rows_of(whole)] == ["ready"] * len(others) + ["failed"]
     assert [row["agent_id"] for row in rows_of(whole)] == [101] * 4, "the call tells whose record it is"
     assert (whole.structure["retry"], whole.structure["page"]["complete"]) == ([last], False)
@@ -357,69 +369,73 @@ async def test_a_record_whose_detail_fails_is_marked_and_told_only_on_its_own_pa
     assert (final.structure["retry"], final.structure["page"]["complete"]) == ([last], False)
 
 
-async def test_a_detail_that_tells_no_summary_either_is_none_and_not_a_failure(own: World) -> None:
+async def test_a_detail_that_tells_no_summary_either_is_none_and_not_a_failure(own: Dataset) -> None:
     call_id = long_call(own, 1)
 
     def without(data: Any) -> Any:
         del data["recordSummary"]
         return data
 
-    async with desk_over(Spoilt(FakeLiner(own, record_list="short"), changed={DETAIL: without})) as desk:
-        answer = await ask(desk, call_id)
+    async with context_for(
+        AlteredLiner(FakeLiner(own, record_list="short"), change_by_pattern={DETAIL: without})
+    ) as context:
+        answer = await ask(context, call_id)
     assert [row["summary_state"] for row in rows_of(answer)] == ["none"]
     assert answer.structure["page"]["complete"] is True
 
 
-async def test_no_agent_is_said_of_a_call_that_had_none(own: World) -> None:
+async def test_no_agent_is_said_of_a_call_that_had_none(own: Dataset) -> None:
     call = own.add_call(agent=None)
     own.add_record(call.id, user_id=None, summary="Ответил автоответчик.")
-    async with desk_over(DemoLiner(own)) as desk:
-        answer = await ask(desk, call.id)
+    async with context_for(DemoLiner(own)) as context:
+        answer = await ask(context, call.id)
     assert rows_of(answer)[0]["agent_id"] is None
     assert answer.structure["names"]["agents"] == {"null": "no agent"}
 
 
-async def test_no_agent_is_not_said_where_the_agent_could_not_be_read(own: World) -> None:
+async def test_no_agent_is_not_said_where_the_agent_could_not_be_read(own: Dataset) -> None:
     call_id = long_call(own, 1)
-    async with desk_over(Spoilt(FakeLiner(own, record_list="short"), refused={CALL: 500, DETAIL: 500})) as desk:
-        answer = await ask(desk, call_id)
+    async with context_for(
+        AlteredLiner(FakeLiner(own, record_list="short"), status_by_pattern={CALL: 500, DETAIL: 500})
+    ) as context:
+        answer = await ask(context, call_id)
     assert [(row["agent_id"], row["summary_state"]) for row in rows_of(answer)] == [(None, "failed")]
     assert "names" not in answer.structure
 
 
-async def test_two_agents_of_one_name_can_be_told_apart(own: World) -> None:
+async def test_two_agents_of_one_name_can_be_told_apart(own: Dataset) -> None:
     call = own.add_call(agent=102)
     own.add_record(call.id)
     own.add_record(call.id, user_id=103, is_transfer=True)
-    async with desk_over(DemoLiner(own)) as desk:
-        answer = await ask(desk, call.id)
+    async with context_for(DemoLiner(own)) as context:
+        answer = await ask(context, call.id)
     assert answer.structure["names"]["agents"] == {"102": "Анна Смирнова #102", "103": "Анна Смирнова #103"}
     assert [(row["agent_id"], row["transfer"]) for row in rows_of(answer)] == [(102, 0), (103, 1)]
 
 
-async def test_a_count_that_is_never_reached_is_told_and_is_no_total(own: World) -> None:
+async def test_a_count_that_is_never_reached_is_told_and_is_no_total(own: Dataset) -> None:
     call_id = long_call(own, 3)
-    async with desk_over(Spoilt(DemoLiner(own), changed={RECORDS: counting(5)})) as desk:
-        answer = await ask(desk, call_id)
+    async with context_for(AlteredLiner(DemoLiner(own), change_by_pattern={RECORDS: with_total(5)})) as context:
+        answer = await ask(context, call_id)
     page = answer.structure["page"]
     assert (page["returned"], page["complete"], page["liner_total"]) == (3, False, 5)
     assert "total" not in page
     assert re.search(r"counts 5 records .* 3 could be read", answer.structure["notes"][0])
 
 
-async def test_a_list_that_time_did_not_suffice_for_says_that_a_cursor_may_miss_some(own: World) -> None:
+async def test_a_list_that_time_did_not_suffice_for_says_that_a_cursor_may_miss_some(own: Dataset) -> None:
     call_id = long_call(own)
-    async with desk_over(Spoilt(DemoLiner(own), held="offset=100")) as desk:
+    async with context_for(AlteredLiner(DemoLiner(own), blocked="offset=100")) as context:
         with anyio.fail_after(1.0):
-            answer = await ask(desk, call_id)
+            answer = await ask(context, call_id)
     page = answer.structure["page"]
     assert (page["returned"], page["complete"], page["liner_total"]) == (25, False, 250)
     (note,) = answer.structure["notes"]
     assert re.search(r"counts 250 records .* 150 could be read.*ask again without cursor", note)
 
 
-async def test_the_address_of_the_audio_never_leaves(own: World) -> None:
+async def test_the_address_of_the_audio_never_leaves(own: Dataset) -> None:
     call_id = long_call(own, 3)
     for version in ("full", "short"):
-        async with desk_over(FakeLiner(own, record_list=version)) as desk:
-            assert ".mp3" not in (await ask(desk, call_id)).text
+        async with context_for(FakeLiner(own, record_list=version)) as context:
+            assert ".mp3" not in (await ask(context, call_id)).text

@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from mcp import MCPError
 from mcp.types import BlobResourceContents, TextResourceContents
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.restricted_client import Access, RestrictedClient
-from liner_mcp.reloading_file import BrokenFile
-from liner_mcp.server.access_rules import MOST_AGENTS, read_rules
-from liner_mcp.server.caller import Caller, asking
-from tests.conftest import NOW, Connect, Session
+from liner_mcp.reloading_file import InvalidFile
+from liner_mcp.server.access_rules import MAX_AGENTS, parse_rules
+from liner_mcp.server.caller import Caller, set_caller
+from tests.conftest import NOW, OpenSession, Session
 from tests.fakes import FakeLiner, Fault
 from tests.fakes.faults import Status
 
@@ -63,12 +63,12 @@ def rules(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def connect_as(connect: Connect, rules: Path) -> ConnectAs:
+def connect_as(connect: OpenSession, rules: Path) -> ConnectAs:
     """Open a session as a caller of that name, on a server with the access file above."""
 
     @asynccontextmanager
     async def opened(name: str | None, **options: Any) -> AsyncGenerator[Session]:
-        with asking(None if name is None else Caller(name)):
+        with set_caller(None if name is None else Caller(name)):
             async with connect(**{"mcp_access_file": rules, **options}) as session:
                 yield session
 
@@ -99,7 +99,9 @@ async def read(session: Session, uri: str) -> str:
 # What is seen -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_caller_finds_the_calls_of_their_orders_and_all_of_them(connect_as: ConnectAs, world: World) -> None:
+async def test_a_caller_finds_the_calls_of_their_orders_and_all_of_them(
+    connect_as: ConnectAs, dataset: Dataset
+) -> None:
     found: set[int] = set()
     async with connect_as("anna") as session:
         asked: dict[str, Any] = {"since": "2026-11-18", "until": "2026-11-19", "limit": 200}
@@ -110,15 +112,15 @@ async def test_a_caller_finds_the_calls_of_their_orders_and_all_of_them(connect_
             found |= {row["call_id"] for row in rows(answer)}
     mine = {
         call.id
-        for call in world.calls.values()
+        for call in dataset.calls.values()
         if call.order_id == ORDER and "2026-11-17T21" <= call.created_at.isoformat() < "2026-11-19T21"
     }
     assert found == mine
     assert len(mine) > 20
 
 
-async def test_counts_are_those_of_the_calls_that_may_be_seen(connect_as: ConnectAs, world: World) -> None:
-    mine = [call for call in world.calls.values() if call.order_id == ORDER and call.user_id in AGENTS]
+async def test_counts_are_those_of_the_calls_that_may_be_seen(connect_as: ConnectAs, dataset: Dataset) -> None:
+    mine = [call for call in dataset.calls.values() if call.order_id == ORDER and call.user_id in AGENTS]
     async with connect_as("boris") as session:
         answer = await session.answer("call_stats", since="2026-10-01", until="2026-11-20", group_by=["agent"])
     assert answer["totals"]["calls"] == len(mine)
@@ -137,21 +139,21 @@ async def test_names_are_those_of_the_orders_and_agents_that_may_be_seen(connect
     assert len(rows(statuses)) > 5
 
 
-async def test_a_caller_of_everything_sees_everything(connect_as: ConnectAs, world: World) -> None:
+async def test_a_caller_of_everything_sees_everything(connect_as: ConnectAs, dataset: Dataset) -> None:
     async with connect_as("vera") as session:
         answer = await session.answer("call_stats", since="2026-10-01", until="2026-11-21", group_by=["order"])
-    assert answer["totals"]["calls"] == len(world.calls)
+    assert answer["totals"]["calls"] == len(dataset.calls)
 
 
-async def test_the_calls_of_a_lead_are_shown_with_the_leads_order(connect_as: ConnectAs, world: World) -> None:
-    mine = next(call for call in world.calls.values() if call.order_id == ORDER)
+async def test_the_calls_of_a_lead_are_shown_with_the_leads_order(connect_as: ConnectAs, dataset: Dataset) -> None:
+    mine = next(call for call in dataset.calls.values() if call.order_id == ORDER)
     async with connect_as("anna") as session:
         answer = await session.answer("find_calls", leads=[mine.lead_id])
     assert mine.id in {row["call_id"] for row in rows(answer)}
 
 
 async def test_a_cursor_of_another_caller_gives_only_what_the_reader_may_see(
-    connect_as: ConnectAs, world: World
+    connect_as: ConnectAs, dataset: Dataset
 ) -> None:
     async with connect_as("vera") as session:
         page = (await session.answer("find_calls", since="2026-11-18", limit=5))["page"]
@@ -159,16 +161,16 @@ async def test_a_cursor_of_another_caller_gives_only_what_the_reader_may_see(
         answer = await session.answer("find_calls", cursor=page["next_cursor"], limit=200)
     shown = {row["call_id"] for row in rows(answer)}
     assert shown
-    assert {world.calls[one].order_id for one in shown} == {ORDER}
+    assert {dataset.calls[one].order_id for one in shown} == {ORDER}
 
 
-async def test_phones_and_audio_are_shown_as_the_rule_says(connect_as: ConnectAs, world: World) -> None:
+async def test_phones_and_audio_are_shown_as_the_rule_says(connect_as: ConnectAs, dataset: Dataset) -> None:
     call = next(
         call
-        for call in world.calls.values()
-        if call.order_id == ORDER and call.user_id in AGENTS and world.records_of(call.id)
+        for call in dataset.calls.values()
+        if call.order_id == ORDER and call.user_id in AGENTS and dataset.records_of(call.id)
     )
-    record = world.records_of(call.id)[0]
+    record = dataset.records_of(call.id)[0]
     asked: dict[str, Any] = {"leads": [call.lead_id], "include": ["phone"]}
     async with connect_as("boris") as session:
         assert call.client_phone in json.dumps(await session.answer("find_calls", **asked))
@@ -183,16 +185,16 @@ async def test_phones_and_audio_are_shown_as_the_rule_says(connect_as: ConnectAs
 # What is not seen does not exist --------------------------------------------------------------------------------------
 
 
-def hidden(world: World) -> dict[str, tuple[Any, Any]]:
+def hidden(dataset: Dataset) -> dict[str, tuple[Any, Any]]:
     """Of each kind of id: one that exists and may not be seen, and one that nobody has, of the same length."""
     call = next(
         call
-        for call in reversed(world.calls.values())
-        if call.order_id == HIDDEN_ORDER and world.records_of(call.id) and world.records_of(call.id)[0].summary
+        for call in reversed(dataset.calls.values())
+        if call.order_id == HIDDEN_ORDER and dataset.records_of(call.id) and dataset.records_of(call.id)[0].summary
     )
     return {
         "call": (call.id, 7999999),
-        "record": (world.records_of(call.id)[0].id, 9999999),
+        "record": (dataset.records_of(call.id)[0].id, 9999999),
         "lead": (call.lead_id, 5999999),
         "order": (HIDDEN_ORDER, NO_ORDER),
         "agent": (104, 199),
@@ -227,7 +229,7 @@ RESOURCES = [
 ]
 
 
-class Odd:
+class OddNotFoundLiner:
     """A Liner that says in its own way that it knows nothing: whatever it would answer with 404 is answered so."""
 
     def __init__(self, liner: DemoLiner, body: bytes, status: int = 200) -> None:
@@ -266,22 +268,22 @@ SAYING: dict[str, tuple[bytes, int] | None] = {
 
 
 @pytest.fixture(params=SAYING)
-def odd(request: pytest.FixtureRequest, liner: DemoLiner) -> Callable[..., Awaitable[None]]:
+def odd_liner(request: pytest.FixtureRequest, liner: DemoLiner) -> Callable[..., Awaitable[None]]:
     said = SAYING[request.param]
-    return liner if said is None else Odd(liner, *said)
+    return liner if said is None else OddNotFoundLiner(liner, *said)
 
 
 @pytest.mark.parametrize("caller", ["anna", "boris"])
 async def test_what_may_not_be_seen_and_what_does_not_exist_are_answered_byte_for_byte_the_same(
-    connect_as: ConnectAs, odd: Any, world: World, caller: str
+    connect_as: ConnectAs, odd_liner: Any, dataset: Dataset, caller: str
 ) -> None:
-    ids = hidden(world)
-    async with connect_as(caller, app=odd) as session:
+    ids = hidden(dataset)
+    async with connect_as(caller, app=odd_liner) as session:
         for tool, kind, arguments in TOOLS:
             if kind.startswith("agent") and caller == "anna":
                 continue  # she sees all agents
             there, nowhere = ids[kind]
-            answers = [await session.ask(tool, **arguments(one)) for one in (there, nowhere)]
+            answers = [await session.call(tool, **arguments(one)) for one in (there, nowhere)]
             seen, unseen = (
                 f"{answer.is_error} {answer.content} {answer.structured_content}".replace(str(one), "ID")
                 for answer, one in zip(answers, (there, nowhere), strict=True)
@@ -304,13 +306,13 @@ async def test_what_may_not_be_seen_and_what_does_not_exist_are_answered_byte_fo
     ],
 )
 async def test_a_restricted_caller_is_told_of_a_wrong_address_and_token_too(
-    connect_as: ConnectAs, world: World, status: int, body: bytes, said: str
+    connect_as: ConnectAs, dataset: Dataset, status: int, body: bytes, said: str
 ) -> None:
     async def elsewhere(_: Any, __: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    ids = hidden(world)
+    ids = hidden(dataset)
     async with connect_as("anna", app=elsewhere) as session:
         for one in ids["call"]:
             assert said in await session.refusal("list_call_records", call_id=one)
@@ -319,20 +321,22 @@ async def test_a_restricted_caller_is_told_of_a_wrong_address_and_token_too(
             assert said in await read(session, f"liner://call-records/{one}/summary")
 
 
-async def test_what_the_comparison_compares_is_there_for_who_may_see_it(connect_as: ConnectAs, world: World) -> None:
-    ids = hidden(world)
+async def test_what_the_comparison_compares_is_there_for_who_may_see_it(
+    connect_as: ConnectAs, dataset: Dataset
+) -> None:
+    ids = hidden(dataset)
     async with connect_as("vera") as session:
         for tool, kind, arguments in TOOLS:
-            answers = [await session.ask(tool, **arguments(one)) for one in ids[kind]]
+            answers = [await session.call(tool, **arguments(one)) for one in ids[kind]]
             seen, unseen = (
                 str(answer.content).replace(str(one), "ID") for answer, one in zip(answers, ids[kind], strict=True)
             )
             assert seen != unseen, (tool, kind)
 
 
-async def test_a_record_whose_order_cannot_be_established_is_not_shown(connect_as: ConnectAs, world: World) -> None:
-    record = next(one for one in world.records.values() if world.calls[one.call_id].order_id == ORDER)
-    orphan = World.generate(now=NOW)
+async def test_a_record_whose_order_cannot_be_established_is_not_shown(connect_as: ConnectAs, dataset: Dataset) -> None:
+    record = next(one for one in dataset.records.values() if dataset.calls[one.call_id].order_id == ORDER)
+    orphan = Dataset.generate(now=NOW)
     orphan.records[record.id] = replace(record, lead_id=None)
     async with connect_as("anna", app=DemoLiner(orphan)) as session:
         assert "Liner has no call record" in await session.refusal("get_call_record", record_id=record.id)
@@ -341,46 +345,46 @@ async def test_a_record_whose_order_cannot_be_established_is_not_shown(connect_a
 
 
 async def test_a_record_of_a_hidden_call_is_hidden_though_its_lead_is_not(connect_as: ConnectAs) -> None:
-    world = World.generate(now=NOW)
-    call = next(one for one in world.calls.values() if one.order_id == HIDDEN_ORDER and world.records_of(one.id))
-    mine = next(lead for lead in world.leads.values() if lead.order_id == ORDER)
-    world.calls[call.id] = replace(call, lead_id=mine.id)
-    record = world.records_of(call.id)[0]
-    world.records[record.id] = replace(record, lead_id=mine.id)
-    async with connect_as("anna", app=DemoLiner(world)) as session:
+    dataset = Dataset.generate(now=NOW)
+    call = next(one for one in dataset.calls.values() if one.order_id == HIDDEN_ORDER and dataset.records_of(one.id))
+    mine = next(lead for lead in dataset.leads.values() if lead.order_id == ORDER)
+    dataset.calls[call.id] = replace(call, lead_id=mine.id)
+    record = dataset.records_of(call.id)[0]
+    dataset.records[record.id] = replace(record, lead_id=mine.id)
+    async with connect_as("anna", app=DemoLiner(dataset)) as session:
         assert "Liner has no call record" in await session.refusal("get_call_record", record_id=record.id)
         for part in ("", "/summary", "/audio"):
             assert "Liner has no call record" in await read(session, f"liner://call-records/{record.id}{part}")
-    async with connect_as("vera", app=DemoLiner(world)) as session:
+    async with connect_as("vera", app=DemoLiner(dataset)) as session:
         assert (await session.answer("get_call_record", record_id=record.id))["record"]["record_id"] == record.id
 
 
 @pytest.mark.parametrize("caller", ["anna", "boris"])
 async def test_a_record_read_by_its_id_agrees_with_the_list_it_stands_in(connect_as: ConnectAs, caller: str) -> None:
-    world = World.generate(now=NOW)
+    dataset = Dataset.generate(now=NOW)
     call = next(
         one
-        for one in world.calls.values()
-        if one.order_id == ORDER and one.user_id in AGENTS and world.records_of(one.id)
+        for one in dataset.calls.values()
+        if one.order_id == ORDER and one.user_id in AGENTS and dataset.records_of(one.id)
     )
-    record = world.records_of(call.id)[0]
-    world.records[record.id] = replace(record, user_id=104)  # somebody else's voice in a call of theirs
-    async with connect_as(caller, app=DemoLiner(world)) as session:
+    record = dataset.records_of(call.id)[0]
+    dataset.records[record.id] = replace(record, user_id=104)  # somebody else's voice in a call of theirs
+    async with connect_as(caller, app=DemoLiner(dataset)) as session:
         alone = await session.answer("get_call_record", record_id=record.id)
         listed = await session.answer("list_call_records", call_id=call.id)
     assert alone["record"]["agent_id"] == 104
     assert record.id in {row["record_id"] for row in rows(listed)}
 
 
-async def test_what_others_looked_at_tells_nothing_when_liner_fails(connect_as: ConnectAs, world: World) -> None:
-    ids = hidden(world)
-    liner = FakeLiner(world)
+async def test_what_others_looked_at_tells_nothing_when_liner_fails(connect_as: ConnectAs, dataset: Dataset) -> None:
+    ids = hidden(dataset)
+    liner = FakeLiner(dataset)
     async with connect_as("vera", app=liner) as session:
         for who in ("vera", "anna"):
             liner.faults = [] if who == "vera" else [Fault(Status(500), "^/v2/")]
-            with asking(Caller(who)):
+            with set_caller(Caller(who)):
                 for tool, kind, arguments in TOOLS[:4]:
-                    answers = [await session.ask(tool, **arguments(one)) for one in ids[kind]]
+                    answers = [await session.call(tool, **arguments(one)) for one in ids[kind]]
                     seen, unseen = (
                         str(answer).replace(str(one), "ID") for answer, one in zip(answers, ids[kind], strict=True)
                     )
@@ -388,30 +392,30 @@ async def test_what_others_looked_at_tells_nothing_when_liner_fails(connect_as: 
 
 
 async def test_counts_of_hidden_calls_of_a_lead_are_not_told(connect_as: ConnectAs) -> None:
-    world = World.generate(now=NOW)
-    lead = next(one for one in world.leads.values() if one.order_id == ORDER)
+    dataset = Dataset.generate(now=NOW)
+    lead = next(one for one in dataset.leads.values() if one.order_id == ORDER)
     for n in range(130):
         order_id = ORDER if n % 20 == 0 else HIDDEN_ORDER
-        made = world.add_call(created_at=NOW - timedelta(hours=1, minutes=n))
-        world.calls[made.id] = replace(made, lead_id=lead.id, order_id=order_id)
-    async with connect_as("anna", app=DemoLiner(world)) as session:
+        made = dataset.add_call(created_at=NOW - timedelta(hours=1, minutes=n))
+        dataset.calls[made.id] = replace(made, lead_id=lead.id, order_id=order_id)
+    async with connect_as("anna", app=DemoLiner(dataset)) as session:
         answer = await session.answer("find_calls", leads=[lead.id], since="yesterday", limit=2)
         relaxed = await session.answer("find_calls", leads=[lead.id], since="-10h", min_talk_seconds=5_000)
     told = json.dumps([answer["page"], answer.get("notes"), relaxed["page"], relaxed.get("notes")])
     assert not re.search(r"\b1[2-4][0-9]\b", told), told
 
 
-def test_a_call_of_no_order_or_no_agent_is_nobodys_but_theirs_who_see_all() -> None:
+def test_a_call_of_no_order_or_no_agent_is_no_one_but_theirs_who_see_all() -> None:
     stray = Call(id=1, order_id=None, user_id=None)
-    assert not Access(orders=frozenset({ORDER})).call(stray)
-    assert not Access(agents=frozenset(AGENTS)).call(stray)
-    assert not Access(orders=frozenset()).call(Call(id=1, order_id=ORDER))
-    assert Access().call(stray)
+    assert not Access(orders=frozenset({ORDER})).allows_call(stray)
+    assert not Access(agents=frozenset(AGENTS)).allows_call(stray)
+    assert not Access(orders=frozenset()).allows_call(Call(id=1, order_id=ORDER))
+    assert Access().allows_call(stray)
 
 
 def test_every_read_of_liner_is_restricted_or_known_to_tell_nothing() -> None:
     reads = {name for name, _ in inspect.getmembers(LinerClient, inspect.iscoroutinefunction) if name[0] != "_"}
-    tells_nothing = {"health", "call_statuses", "lead_statuses", "aclose", "each", "together"}
+    tells_nothing = {"health", "call_statuses", "lead_statuses", "aclose", "run_all", "gather2"}
     assert reads - tells_nothing == {name for name in vars(RestrictedClient) if name[0] != "_"}
 
 
@@ -428,11 +432,11 @@ AGENT_IDS = st.sampled_from([101, 102, 103, 104, 199])
 def test_a_call_is_seen_exactly_when_its_order_and_its_agent_are_listed(
     orders: frozenset[int] | None, agents: frozenset[int] | None, order_id: int | None, agent_id: int | None
 ) -> None:
-    seen = Access(orders, agents).call(Call(id=1, order_id=order_id, user_id=agent_id))
+    seen = Access(orders, agents).allows_call(Call(id=1, order_id=order_id, user_id=agent_id))
     assert seen == ((orders is None or order_id in orders) and (agents is None or agent_id in agents))
 
 
-async def test_a_liner_that_ignores_filters_shows_nothing_more(connect_as: ConnectAs, world: World) -> None:
+async def test_a_liner_that_ignores_filters_shows_nothing_more(connect_as: ConnectAs, dataset: Dataset) -> None:
     class Careless(DemoLiner):
         async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
             query: bytes = scope.get("query_string", b"")
@@ -442,9 +446,9 @@ async def test_a_liner_that_ignores_filters_shows_nothing_more(connect_as: Conne
                 scope = {**scope, "query_string": b"&".join([*kept, everything])}
             await super().__call__(scope, receive, send)
 
-    async with connect_as("boris", app=Careless(world)) as session:
+    async with connect_as("boris", app=Careless(dataset)) as session:
         answer = await session.answer("find_calls", since="2026-11-19", until="2026-11-19", limit=200)
-    shown = [world.calls[row["call_id"]] for row in rows(answer)]
+    shown = [dataset.calls[row["call_id"]] for row in rows(answer)]
     assert shown
     assert {(call.order_id, call.user_id in AGENTS) for call in shown} == {(ORDER, True)}
 
@@ -470,15 +474,15 @@ async def test_the_default_covers_who_is_not_named(connect_as: ConnectAs, rules:
         assert [row["id"] for row in rows(await session.answer("list_directory", kind="orders"))] == [ORDER]
 
 
-async def test_where_nobody_is_known_by_name_the_file_lets_nobody_in(connect_as: ConnectAs) -> None:
+async def test_where_no_one_is_known_by_name_the_file_lets_no_one_in(connect_as: ConnectAs) -> None:
     async with connect_as(None) as session:
         assert "it needs serve --http with LINER_MCP_TOKENS_FILE" in await session.refusal("find_calls")
 
 
-async def test_without_a_file_every_caller_sees_everything(connect_as: ConnectAs, world: World) -> None:
+async def test_without_a_file_every_caller_sees_everything(connect_as: ConnectAs, dataset: Dataset) -> None:
     async with connect_as("gleb", mcp_access_file=None) as session:
         answer = await session.answer("list_directory", kind="orders")
-    assert len(rows(answer)) == len(world.orders)
+    assert len(rows(answer)) == len(dataset.orders)
 
 
 async def test_a_change_of_the_file_holds_for_the_next_question(connect_as: ConnectAs, rules: Path) -> None:
@@ -534,15 +538,15 @@ async def test_a_file_that_cannot_be_used_at_the_start_is_told_with_its_place(
         (b"[anna]\norders = 'all'", "anna is unknown"),
         (b"callers = 5", "callers must be a table"),
         (b"[callers]\nanna = 5", "callers.anna must be a table"),
-        (b"[callers.anna]\norders = 'all'\nagents = [" + b"1," * (MOST_AGENTS + 1) + b"]", f"at most {MOST_AGENTS}"),
+        (b"[callers.anna]\norders = 'all'\nagents = [" + b"1," * (MAX_AGENTS + 1) + b"]", f"at most {MAX_AGENTS}"),
     ],
 )
 def test_each_mistake_in_the_file_is_one_clause_that_names_the_key(content: bytes, complaint: str) -> None:
-    with pytest.raises(BrokenFile) as caught:
-        read_rules(content)
+    with pytest.raises(InvalidFile) as caught:
+        parse_rules(content)
     assert complaint in str(caught.value)
 
 
-def test_an_empty_file_lets_nobody_in() -> None:
+def test_an_empty_file_lets_no_one_in() -> None:
     with pytest.raises(SettingsError, match="nothing may be seen yet"):
-        read_rules(b"").of("anna")
+        parse_rules(b"").for_caller("anna")

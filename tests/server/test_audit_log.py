@@ -19,17 +19,17 @@ from mcp import MCPError
 from pydantic import JsonValue
 
 import liner_mcp.errors
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import LinerMcpError
 from liner_mcp.server.app import create_server
-from liner_mcp.server.audit_log import asked_ids
+from liner_mcp.server.audit_log import logged_arguments
 from liner_mcp.server.log_redaction import RESOURCES, TOOLS
 from liner_mcp.settings import Settings
-from tests.conftest import NOW, Connect
+from tests.conftest import NOW, OpenSession
 from tests.fakes import FakeLiner
-from tests.fakes.blocking_liner import Gate
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.account import ACCOUNT
-from tests.support.log_capture import Lines, caught, numbers_of, words_of
+from tests.support.log_capture import LogCapture, capture_logs, integers_in, strings_in
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,7 @@ KEYS = [
     "caller",
     "kind",
     "name",
-    "asked",
+    "arguments",
     "outcome",
     "error",
     "rows",
@@ -48,10 +48,10 @@ KEYS = [
     "bytes",
     "seconds",
     "liner_requests",
-    "liner_shared",
-    "liner_kept",
+    "liner_deduplicated",
+    "liner_cache_hits",
 ]
-OUTCOMES = {"ok", "partial", "refused", "failed", "cancelled", "too late"}
+OUTCOMES = {"ok", "partial", "refused", "failed", "cancelled", "timeout"}
 ERRORS = {
     name
     for name, value in vars(liner_mcp.errors).items()
@@ -63,12 +63,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 @pytest.fixture
-def lines() -> Generator[Lines]:
-    with caught() as lines:
+def lines() -> Generator[LogCapture]:
+    with capture_logs() as lines:
         yield lines
 
 
-class Answering:
+class StatusLiner:
     """A Liner that gives everybody one status; None: it never answers, and says when it was asked."""
 
     def __init__(self, status: int | None) -> None:
@@ -85,12 +85,12 @@ class Answering:
         await send({"type": "http.response.body", "body": self.body})
 
 
-async def test_a_whole_answer_is_ok_with_its_rows_and_its_bytes(connect: Connect, lines: Lines) -> None:
+async def test_a_whole_answer_is_ok_with_its_rows_and_its_bytes(connect: OpenSession, lines: LogCapture) -> None:
     async with connect() as session:
-        result = await session.ask("get_call_summaries", call_ids=[7003898, 7003901])
+        result = await session.call("get_call_summaries", call_ids=[7003898, 7003901])
     line = lines.next("audit")
     assert list(line) == KEYS
-    assert line["asked"] == {"call_ids": [7003898, 7003901], "call_ids_count": 2}
+    assert line["arguments"] == {"call_ids": [7003898, 7003901], "call_ids_count": 2}
     assert (line["kind"], line["name"]) == ("tool", "get_call_summaries")
     assert (line["outcome"], line["error"], line["complete"]) == ("ok", None, True)
     assert result.structured_content
@@ -99,18 +99,20 @@ async def test_a_whole_answer_is_ok_with_its_rows_and_its_bytes(connect: Connect
     assert (line["caller"], line["request_id"]) == (None, None)  # in memory there is neither
 
 
-async def test_an_answer_that_leaves_something_out_is_partial(connect: Connect, lines: Lines) -> None:
+async def test_an_answer_that_leaves_something_out_is_partial(connect: OpenSession, lines: LogCapture) -> None:
     async with connect() as session:
         await session.answer("find_calls", since="this_month", limit=3)
         line = lines.next("audit")
         assert (line["outcome"], line["complete"], line["rows"]) == ("partial", False, 3)
         await session.answer("get_call_record", record_id=9002361)
         line = lines.next("audit")
-        assert (line["outcome"], line["rows"], line["asked"]) == ("ok", 1, {"record_id": 9002361})
+        assert (line["outcome"], line["rows"], line["arguments"]) == ("ok", 1, {"record_id": 9002361})
 
 
-async def test_a_record_whose_summary_goes_on_is_partial(connect: Connect, lines: Lines, world: World) -> None:
-    longest = max(world.records.values(), key=lambda record: len(record.summary or ""))
+async def test_a_record_whose_summary_goes_on_is_partial(
+    connect: OpenSession, lines: LogCapture, dataset: Dataset
+) -> None:
+    longest = max(dataset.records.values(), key=lambda record: len(record.summary or ""))
     async with connect(max_answer_bytes=2_000) as session:
         answer = await session.answer("get_call_record", record_id=longest.id)
     assert "next_start" in answer["summary"]
@@ -129,8 +131,8 @@ async def test_a_record_whose_summary_goes_on_is_partial(connect: Connect, lines
         ("get_call_record", {}, "InvalidArgument"),
     ],
 )
-async def test_what_the_asker_can_mend_is_refused(
-    connect: Connect, lines: Lines, tool: str, arguments: dict[str, Any], error: str
+async def test_what_the_caller_can_fix_is_refused(
+    connect: OpenSession, lines: LogCapture, tool: str, arguments: dict[str, Any], error: str
 ) -> None:
     async with connect() as session:
         await session.refusal(tool, **arguments)
@@ -139,24 +141,26 @@ async def test_what_the_asker_can_mend_is_refused(
     assert (line["rows"], line["complete"], line["bytes"]) == (None, None, None)
 
 
-async def test_a_tool_that_we_do_not_have_is_refused_without_its_name(connect: Connect, lines: Lines) -> None:
+async def test_a_tool_that_we_do_not_have_is_refused_without_its_name(connect: OpenSession, lines: LogCapture) -> None:
     async with connect() as session:
         with pytest.raises(MCPError):
-            await session.ask("call_79261234567", call_id=7)
+            await session.call("call_79261234567", call_id=7)
     line = lines.next("audit")
     assert (line["name"], line["outcome"], line["error"]) == ("other", "refused", "InvalidArgument")
 
 
-async def test_what_the_operator_can_mend_is_refused(lines: Lines, connect: Connect) -> None:
-    async with connect(Answering(401)) as session:
+async def test_what_the_operator_can_fix_is_refused(lines: LogCapture, connect: OpenSession) -> None:
+    async with connect(StatusLiner(401)) as session:
         await session.refusal("list_directory", kind="orders")
         line = lines.next("audit")
     assert (line["outcome"], line["error"]) == ("refused", "AccessRefused")
 
 
-@pytest.mark.parametrize(("status", "error"), [(409, "LinerRejected"), (200, "UnreadableAnswer")])
-async def test_what_liner_does_wrong_has_failed(connect: Connect, lines: Lines, status: int, error: str) -> None:
-    async with connect(Answering(status), deadline_seconds=1) as session:
+@pytest.mark.parametrize(("status", "error"), [(409, "LinerRejected"), (200, "InvalidResponse")])
+async def test_what_liner_does_wrong_has_failed(
+    connect: OpenSession, lines: LogCapture, status: int, error: str
+) -> None:
+    async with connect(StatusLiner(status), deadline_seconds=1) as session:
         await session.refusal("list_directory", kind="orders")
     line = lines.next("audit")
     assert (line["outcome"], line["error"]) == ("failed", error)
@@ -164,7 +168,7 @@ async def test_what_liner_does_wrong_has_failed(connect: Connect, lines: Lines, 
 
 
 async def test_a_bug_has_failed_under_the_name_of_its_class(
-    connect: Connect, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    connect: OpenSession, lines: LogCapture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise KeyError("the summary of Petrov")
@@ -176,19 +180,19 @@ async def test_a_bug_has_failed_under_the_name_of_its_class(
     assert (line["outcome"], line["error"]) == ("failed", "KeyError")
 
 
-async def test_a_call_without_an_answer_in_time_is_too_late(connect: Connect, lines: Lines) -> None:
-    async with connect(Answering(None), deadline_seconds=0.2) as session:
+async def test_a_call_without_an_answer_in_time_is_too_late(connect: OpenSession, lines: LogCapture) -> None:
+    async with connect(StatusLiner(None), deadline_seconds=0.2) as session:
         await session.refusal("list_call_records", call_id=7003900)
     line = lines.next("audit")
-    assert (line["outcome"], line["error"]) == ("too late", "DeadlinePassed")
-    assert line["asked"] == {"call_id": 7003900}
+    assert (line["outcome"], line["error"]) == ("timeout", "DeadlineExceeded")
+    assert line["arguments"] == {"call_id": 7003900}
 
 
-async def test_a_call_that_the_client_took_back_is_cancelled(connect: Connect, lines: Lines) -> None:
-    liner = Answering(None)
+async def test_a_call_that_the_client_took_back_is_cancelled(connect: OpenSession, lines: LogCapture) -> None:
+    liner = StatusLiner(None)
     async with connect(liner) as session:
         async with anyio.create_task_group() as group:
-            group.start_soon(lambda: session.ask("list_call_records", call_id=7003900))
+            group.start_soon(lambda: session.call("list_call_records", call_id=7003900))
             await liner.asked.wait()
             group.cancel_scope.cancel()
         line = await anyio.to_thread.run_sync(lines.next, "audit")
@@ -210,13 +214,13 @@ async def test_a_call_that_the_client_took_back_is_cancelled(connect: Connect, l
     ],
 )
 async def test_a_read_is_told_by_the_kind_of_resource_and_its_id(
-    connect: Connect, lines: Lines, uri: str, name: str, asked: dict[str, int], rows: int | None
+    connect: OpenSession, lines: LogCapture, uri: str, name: str, asked: dict[str, int], rows: int | None
 ) -> None:
     async with connect() as session:
         (content,) = (await session.client.read_resource(uri)).contents
     line = lines.next("audit")
     assert list(line) == KEYS
-    assert (line["kind"], line["name"], line["asked"]) == ("resource", name, asked)
+    assert (line["kind"], line["name"], line["arguments"]) == ("resource", name, asked)
     assert (line["outcome"], line["rows"], line["complete"]) == ("ok", rows, True)
     text = getattr(content, "text", None)
     assert line["bytes"] == len(text.encode()) if isinstance(text, str) else line["bytes"] > 1_000
@@ -232,7 +236,7 @@ async def test_a_read_is_told_by_the_kind_of_resource_and_its_id(
     ],
 )
 async def test_a_read_of_what_is_not_there_is_refused(
-    connect: Connect, lines: Lines, uri: str, name: str, error: str
+    connect: OpenSession, lines: LogCapture, uri: str, name: str, error: str
 ) -> None:
     async with connect() as session:
         with pytest.raises(MCPError):
@@ -242,52 +246,54 @@ async def test_a_read_of_what_is_not_there_is_refused(
     assert "Petrov" not in json.dumps(line)
 
 
-async def test_a_read_fails_and_is_too_late_as_a_call_does(connect: Connect, lines: Lines) -> None:
-    for status, outcome, error in ((200, "failed", "UnreadableAnswer"), (None, "too late", "DeadlinePassed")):
-        async with connect(Answering(status), deadline_seconds=0.5) as session:
+async def test_a_read_fails_and_is_too_late_as_a_call_does(connect: OpenSession, lines: LogCapture) -> None:
+    for status, outcome, error in ((200, "failed", "InvalidResponse"), (None, "timeout", "DeadlineExceeded")):
+        async with connect(StatusLiner(status), deadline_seconds=0.5) as session:
             with pytest.raises(MCPError):
                 await session.client.read_resource("liner://calls/7003900")
         line = lines.next("audit")
-        assert (line["outcome"], line["error"], line["asked"]) == (outcome, error, {"id": 7003900})
+        assert (line["outcome"], line["error"], line["arguments"]) == (outcome, error, {"id": 7003900})
 
 
 # what it cost --------------------------------------------------------------------------------------------------------
 
 
 async def test_of_two_who_ask_the_same_at_once_one_pays_and_the_other_shares(
-    connect: Connect, lines: Lines, world: World
+    connect: OpenSession, lines: LogCapture, dataset: Dataset
 ) -> None:
-    liner = Gate(world)
+    liner = BlockingLiner(dataset)
     async with connect(liner) as session:
         async with anyio.create_task_group() as group:
             for _ in range(2):
                 group.start_soon(lambda: session.answer("list_directory", kind="call_statuses"))
-            await liner.reached.wait()
+            await liner.request_arrived.wait()
             await anyio.wait_all_tasks_blocked()
-            liner.free.set()
+            liner.released.set()
         both = [lines.next("audit"), lines.next("audit")]
     assert sum(line["liner_requests"] for line in both) == len(liner.requests)
 
 
-async def test_the_same_record_of_two_askers_is_one_request_and_one_share(
-    connect: Connect, lines: Lines, world: World
+async def test_the_same_record_of_two_caller_is_one_request_and_one_share(
+    connect: OpenSession, lines: LogCapture, dataset: Dataset
 ) -> None:
-    liner = Gate(world)
+    liner = BlockingLiner(dataset)
     async with connect(liner) as session:
         async with anyio.create_task_group() as group:
             for _ in range(2):
                 group.start_soon(lambda: session.client.read_resource("liner://call-records/9002361/summary"))
-            await liner.reached.wait()
+            await liner.request_arrived.wait()
             await anyio.wait_all_tasks_blocked()
-            liner.free.set()
+            liner.released.set()
         both = [lines.next("audit"), lines.next("audit")]
-        assert sorted((line["liner_requests"], line["liner_shared"]) for line in both) == [(0, 1), (1, 0)]
+        assert sorted((line["liner_requests"], line["liner_deduplicated"]) for line in both) == [(0, 1), (1, 0)]
         await session.answer("get_call_record", record_id=9002361)
         line = lines.next("audit")
-        assert (line["liner_requests"], line["liner_shared"], line["liner_kept"]) == (1, 0, 1)  # a name
+        assert (line["liner_requests"], line["liner_deduplicated"], line["liner_cache_hits"]) == (1, 0, 1)  # a name
 
 
-async def test_the_requests_of_calls_that_run_at_once_add_up(connect: Connect, lines: Lines, liner: FakeLiner) -> None:
+async def test_the_requests_of_calls_that_run_at_once_add_up(
+    connect: OpenSession, lines: LogCapture, liner: FakeLiner
+) -> None:
     before = len(liner.requests)
     async with connect() as session:
         async with anyio.create_task_group() as group:
@@ -301,11 +307,11 @@ async def test_the_requests_of_calls_that_run_at_once_add_up(connect: Connect, l
 # nothing of anybody ---------------------------------------------------------------------------------------------------
 
 
-async def test_no_word_and_no_number_of_anybody_gets_into_a_line(connect: Connect, lines: Lines) -> None:
-    world = World.generate(now=NOW, calls=400)
-    liner = DemoLiner(world)
-    lead, *_ = world.leads.values()
-    records, calls = list(world.records), list(world.calls)
+async def test_no_word_and_no_number_of_anybody_gets_into_a_line(connect: OpenSession, lines: LogCapture) -> None:
+    dataset = Dataset.generate(now=NOW, calls=400)
+    liner = DemoLiner(dataset)
+    lead, *_ = dataset.leads.values()
+    records, calls = list(dataset.records), list(dataset.calls)
     said = "Перезвоните Ивану 8 (926) 123-45-67"
     phone = 79261234567
     questions: list[tuple[str, dict[str, Any]]] = [
@@ -331,14 +337,14 @@ async def test_no_word_and_no_number_of_anybody_gets_into_a_line(connect: Connec
     pages: list[str] = []
     async with connect(liner, show_phones=True) as session:
         for tool, arguments in questions:
-            answer = await session.ask(tool, **arguments)
+            answer = await session.call(tool, **arguments)
             pages += (
                 [answer.structured_content["page"].get("next_cursor", "")]
                 if (answer.structured_content and "page" in answer.structured_content)
                 else []
             )
         for cursor in filter(None, pages):
-            await session.ask("find_calls", cursor=cursor)
+            await session.call("find_calls", cursor=cursor)
         for record_id in records[:5]:
             await session.client.read_resource(f"liner://call-records/{record_id}/summary")
         with pytest.raises(MCPError):
@@ -348,13 +354,13 @@ async def test_no_word_and_no_number_of_anybody_gets_into_a_line(connect: Connec
     assert len(told) == len(questions) + len(list(filter(None, pages))) + 6
     allowed = {"audit", "tool", "resource", "other"} | TOOLS | RESOURCES | OUTCOMES | ERRORS
     for line in told:
-        assert words_of(line) - {line["time"]} <= allowed
-        assert not any(number >= 10**9 for number in numbers_of(line))
-    assert told[0]["asked"] == {"agents": [101], "agents_count": 4}
-    assert told[1]["asked"] == {"leads": [lead.id], "leads_count": 3}
-    assert told[3]["asked"] == {"orders": [], "orders_count": 1, "statuses": [3], "statuses_count": 2}
-    (many,) = (line for line in told if line["asked"].get("call_ids_count") == 60)
-    assert many["asked"]["call_ids"] == calls[:20]
+        assert strings_in(line) - {line["time"]} <= allowed
+        assert not any(number >= 10**9 for number in integers_in(line))
+    assert told[0]["arguments"] == {"agents": [101], "agents_count": 4}
+    assert told[1]["arguments"] == {"leads": [lead.id], "leads_count": 3}
+    assert told[3]["arguments"] == {"orders": [], "orders_count": 1, "statuses": [3], "statuses_count": 2}
+    (many,) = (line for line in told if line["arguments"].get("call_ids_count") == 60)
+    assert many["arguments"]["call_ids"] == calls[:20]
 
 
 JSON = st.recursive(
@@ -367,8 +373,8 @@ ARGUMENTS = ["call_id", "record_id", "call_ids", "leads", "orders", "agents", "s
 
 @given(st.dictionaries(st.sampled_from(ARGUMENTS), JSON))
 def test_of_any_arguments_only_short_ids_and_counts_are_left(arguments: dict[str, JsonValue]) -> None:
-    asked = asked_ids(arguments)
-    assert words_of(asked) == set()
+    asked = logged_arguments(arguments)
+    assert strings_in(asked) == set()
     assert set(asked) <= {*ARGUMENTS[:7], *(f"{name}_count" for name in ARGUMENTS[2:7])}
     for name in ("call_id", "record_id"):
         assert asked.get(name) is None or 1 <= asked[name] < 10**9
@@ -412,7 +418,7 @@ def _environment() -> dict[str, str]:
 
 
 async def test_without_a_reader_nothing_is_made() -> None:
-    with caught(logging.WARNING) as lines:
+    with capture_logs(logging.WARNING) as lines:
         server = create_server(Settings(**ACCOUNT), transport=httpx.ASGITransport(app=DemoLiner()))
         await server.call_tool("list_directory", {"kind": "orders"})
     assert lines.texts == []

@@ -16,10 +16,10 @@ from mcp import MCPError
 from mcp.types import CallToolResult
 
 from liner_mcp.answer.cursor import encode_cursor
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.input_limits import FIRST_ECHOED, MAX_NAMES, MAX_TEXT, MOST_ECHOED
-from tests.conftest import Connect, Session, text_of
-from tests.support.context import small_world
+from tests.conftest import OpenSession, Session, text_of
+from tests.support.context import small_dataset
 from tests.text.test_long_texts import calls_counted
 
 pytestmark = pytest.mark.anyio
@@ -104,19 +104,19 @@ def assert_small(result: CallToolResult, budget: int = BUDGET) -> None:
 
 @pytest.mark.parametrize(("tool", "argument"), [(tool, one) for tool, names in ARGUMENTS.items() for one in names])
 async def test_whatever_stands_in_an_argument_the_answer_is_small_and_so_is_the_work(
-    connect: Connect, tool: str, argument: str
+    connect: OpenSession, tool: str, argument: str
 ) -> None:
     async with connect(max_answer_bytes=BUDGET) as session:
-        assert_small(await session.ask(tool, **NEEDED[tool]))  # what is read once is read now
+        assert_small(await session.call(tool, **NEEDED[tool]))  # what is read once is read now
         for name, value in {**STRINGS, **OTHERS}.items():
             with calls_counted() as counted:
-                result = await session.ask(tool, **{**NEEDED[tool], argument: value})
+                result = await session.call(tool, **{**NEEDED[tool], argument: value})
             assert_small(result)
             assert counted.count < MOST_CALLS, name
 
 
 @pytest.mark.parametrize("tool", ARGUMENTS)
-async def test_of_many_unknown_arguments_a_few_are_named_and_the_rest_counted(connect: Connect, tool: str) -> None:
+async def test_of_many_unknown_arguments_a_few_are_named_and_the_rest_counted(connect: OpenSession, tool: str) -> None:
     async with connect() as session:
         with calls_counted() as counted:
             sentence = await session.refusal(tool, **{f"argument_{number}": 1 for number in range(22_000)})
@@ -127,7 +127,7 @@ async def test_of_many_unknown_arguments_a_few_are_named_and_the_rest_counted(co
         assert len(long) <= LONGEST_ERROR
 
 
-async def test_when_every_argument_is_wrong_a_few_are_told_and_the_rest_counted(connect: Connect) -> None:
+async def test_when_every_argument_is_wrong_a_few_are_told_and_the_rest_counted(connect: OpenSession) -> None:
     async with connect() as session:
         wrong = {name: {"a": 1} for name in ARGUMENTS["find_calls"]}
         sentence = await session.refusal("find_calls", **wrong)
@@ -135,13 +135,13 @@ async def test_when_every_argument_is_wrong_a_few_are_told_and_the_rest_counted(
     assert len(sentence) <= LONGEST_ERROR
 
 
-async def test_long_lists_leave_room_for_the_rows(connect: Connect, world: World) -> None:
-    orders = [order.id for order in world.orders]
-    agents = [agent.id for agent in world.agents]
+async def test_long_lists_leave_room_for_the_rows(connect: OpenSession, dataset: Dataset) -> None:
+    orders = [order.id for order in dataset.orders]
+    agents = [agent.id for agent in dataset.agents]
     async with connect(max_answer_bytes=BUDGET) as session:
-        bare = await session.ask("find_calls", since="this_month", limit=200)
+        bare = await session.call("find_calls", since="this_month", limit=200)
         asked = {"orders": [*orders, *range(900_000, 900_050)], "agents": [*agents, *range(800_000, 800_050)]}
-        full = await session.ask("find_calls", since="this_month", limit=200, **asked)
+        full = await session.call("find_calls", since="this_month", limit=200, **asked)
     for result in (bare, full):
         assert_small(result)
     assert bare.structured_content
@@ -155,7 +155,7 @@ async def test_long_lists_leave_room_for_the_rows(connect: Connect, world: World
     assert set(full.structured_content["names"]["agents"]) <= {*occurring, "null"}
 
 
-async def test_short_lists_are_repeated_whole(connect: Connect) -> None:
+async def test_short_lists_are_repeated_whole(connect: OpenSession) -> None:
     ids = list(range(900_000, 900_000 + MOST_ECHOED))
     async with connect() as session:
         answer = await session.answer("call_stats", since="today", orders=ids)
@@ -184,21 +184,21 @@ CRAFTED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("crafted", CRAFTED.values(), ids=CRAFTED)
 async def test_a_crafted_cursor_of_a_few_letters_makes_neither_work_nor_text(
-    connect: Connect, crafted: dict[str, Any]
+    connect: OpenSession, crafted: dict[str, Any]
 ) -> None:
     state: dict[str, Any] = {"w": [1763000000, 1763600000], "k": [1763600000, 0], "g": 0, "i": [], "q": {}, "f": {}}
     cursor = encode_cursor("find_calls", {**state, **crafted})
     async with connect(max_answer_bytes=BUDGET) as session:
-        await session.ask("find_calls", since="today")
+        await session.call("find_calls", since="today")
         for beside in ({}, {"since": "today"}, {"agents": ["Анна"]}):
             with calls_counted() as counted:
-                result = await session.ask("find_calls", cursor=cursor, **beside)
+                result = await session.call("find_calls", cursor=cursor, **beside)
             assert_small(result)
             assert counted.count < MOST_CALLS
 
 
 @pytest.mark.parametrize("text", STRINGS.values(), ids=STRINGS)
-async def test_unknown_addresses_prompts_and_names_are_told_by_their_beginning(connect: Connect, text: str) -> None:
+async def test_unknown_addresses_prompts_and_names_are_told_by_their_beginning(connect: OpenSession, text: str) -> None:
     async with connect() as session:
         client = session.client
         for ask in (
@@ -216,7 +216,7 @@ async def test_unknown_addresses_prompts_and_names_are_told_by_their_beginning(c
 
 
 @pytest.mark.parametrize("argument", ["call_id", "rubric", "language"])
-async def test_whatever_stands_in_an_argument_of_a_prompt_it_is_small(connect: Connect, argument: str) -> None:
+async def test_whatever_stands_in_an_argument_of_a_prompt_it_is_small(connect: OpenSession, argument: str) -> None:
     async with connect() as session:
         for text in STRINGS.values():
             told = ""
@@ -231,9 +231,9 @@ async def test_whatever_stands_in_an_argument_of_a_prompt_it_is_small(connect: C
 
 
 @pytest.mark.parametrize("tool", NEEDED)
-async def test_the_smallest_budget_is_kept_by_every_tool(connect: Connect, tool: str) -> None:
+async def test_the_smallest_budget_is_kept_by_every_tool(connect: OpenSession, tool: str) -> None:
     async with connect(max_answer_bytes=SMALLEST_BUDGET) as session:
-        assert_small(await session.ask(tool, **NEEDED[tool]), SMALLEST_BUDGET)
+        assert_small(await session.call(tool, **NEEDED[tool]), SMALLEST_BUDGET)
 
 
 # Texts of Liner -------------------------------------------------------------------------------------------------------
@@ -243,22 +243,22 @@ DEAR = ("8(" * 240 + "x ") * 40
 
 
 @pytest.fixture(scope="module")
-def talkative() -> tuple[World, int, list[int]]:
+def talkative() -> tuple[Dataset, int, list[int]]:
     """A world with a call of 100 such recordings, and 100 calls of one each."""
-    world = small_world()
-    when = world.now - timedelta(hours=1)
-    one = world.add_call(created_at=when).id
-    calls = [world.add_call(created_at=when).id for _ in range(100)]
+    dataset = small_dataset()
+    when = dataset.now - timedelta(hours=1)
+    one = dataset.add_call(created_at=when).id
+    calls = [dataset.add_call(created_at=when).id for _ in range(100)]
     for call_id in [one] * 100 + calls:
-        world.add_record(call_id, summary=DEAR)
-    return world, one, calls
+        dataset.add_record(call_id, summary=DEAR)
+    return dataset, one, calls
 
 
 class Reading:
     """A Liner that tells when it has given so many lists of recordings."""
 
-    def __init__(self, world: World) -> None:
-        self.demo = DemoLiner(world)
+    def __init__(self, dataset: Dataset) -> None:
+        self.demo = DemoLiner(dataset)
         self.left = 0
         self.read = anyio.Event()
 
@@ -281,7 +281,7 @@ async def in_parallel(
     results: list[CallToolResult] = []
 
     async def long() -> None:
-        results.append(await session.ask(tool, **arguments))
+        results.append(await session.call(tool, **arguments))
         order.append("long")
 
     async def short() -> None:
@@ -297,10 +297,10 @@ async def in_parallel(
 
 
 async def test_a_deadline_in_the_middle_of_masking_gives_the_rows_there_are(
-    connect: Connect, talkative: tuple[World, int, list[int]]
+    connect: OpenSession, talkative: tuple[Dataset, int, list[int]]
 ) -> None:
-    world, one, calls = talkative
-    liner = Reading(world)
+    dataset, one, calls = talkative
+    liner = Reading(dataset)
     async with connect(liner, deadline_seconds=2) as session:
         await session.answer("list_directory", kind="agents")
         asked: dict[str, Any] = {"call_ids": calls, "summary_chars": 10}
@@ -323,11 +323,11 @@ async def test_a_deadline_in_the_middle_of_masking_gives_the_rows_there_are(
     assert any("Time was up" in note for note in told["notes"])
 
 
-async def test_a_deadline_before_the_first_summary_is_masked_is_one_sentence(connect: Connect) -> None:
-    world = small_world()
-    call_id = world.add_call().id
-    records = [world.add_record(call_id, summary=DEAR * 3).id for _ in range(3)]
-    async with connect(DemoLiner(world), deadline_seconds=0.1) as session:
+async def test_a_deadline_before_the_first_summary_is_masked_is_one_sentence(connect: OpenSession) -> None:
+    dataset = small_dataset()
+    call_id = dataset.add_call().id
+    records = [dataset.add_record(call_id, summary=DEAR * 3).id for _ in range(3)]
+    async with connect(DemoLiner(dataset), deadline_seconds=0.1) as session:
         for tool, arguments in (
             ("get_call_record", {"record_id": records[0]}),
             ("list_call_records", {"call_id": call_id}),

@@ -1,5 +1,5 @@
 """Counting and sampling through an MCP client, in both protocol eras: the questions of a call centre, each answered by
-one or two tool calls, and compared with what the make-believe world holds.
+one or two tool calls, and compared with what the fake Liner's data holds.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from mcp import Client
 from mcp.types import CallToolResult
 
 from liner_mcp.calls import parallel_reader
-from liner_mcp.demo import Call, DemoLiner, World
+from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.calls.support import Gate
-from tests.conftest import NOW, Connect, Session, fits, text_of
+from tests.calls.support import PartlyBlockingLiner
+from tests.conftest import NOW, OpenSession, Session, assert_fits_schema, text_of
 from tests.support.account import ACCOUNT
-from tests.support.context import Spoilt
+from tests.support.context import AlteredLiner
 from tests.support.expected_stats import (
     METRICS,
     MOSCOW,
-    agentless_hangups_unknown,
-    counted,
+    expected_groups,
     grouped_by,
     groups_of,
-    summed,
+    sum_metrics,
+    without_agentless_hangups,
 )
 
 pytestmark = pytest.mark.anyio
@@ -42,15 +42,15 @@ MONTH = datetime(2026, 11, 1, tzinfo=MOSCOW)
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def dataset() -> Dataset:
     """Forty days like the shared ones, but fewer calls in them: here they are read again and again."""
-    return World.generate(now=NOW, days=40, calls=1_600)
+    return Dataset.generate(now=NOW, days=40, calls=1_600)
 
 
 @pytest.fixture(autouse=True)
-def eight_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty days in slices of five, whatever size is the fastest just now."""
-    monkeypatch.setattr(parallel_reader, "WHOLE_SLICE_CALLS", 200)
+    monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 200)
 
 
 def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -59,8 +59,8 @@ def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**every_row, **dict(zip(columns, row, strict=True))} for row in answer["rows"]]
 
 
-def made(world: World, since: datetime, until: datetime = NOW) -> list[Call]:
-    return [call for call in world.calls.values() if since <= call.created_at < until]
+def expected_calls(dataset: Dataset, since: datetime, until: datetime = NOW) -> list[Call]:
+    return [call for call in dataset.calls.values() if since <= call.created_at < until]
 
 
 def largest(groups: dict[Any, Any], value: Callable[[Any], Any]) -> Any:
@@ -73,63 +73,65 @@ def largest(groups: dict[Any, Any], value: Callable[[Any], Any]) -> Any:
 # Questions that one call answers --------------------------------------------------------------------------------------
 
 
-async def test_who_talked_most_this_month(connect: Connect, world: World) -> None:
+async def test_who_talked_most_this_month(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         answer = await session.answer("call_stats", since="this_month")
     groups = groups_of(rows_of(answer), "agent_id")
-    truth = counted(world, made(world, MONTH), grouped_by("agent"))
-    assert groups == agentless_hangups_unknown(truth)
+    truth = expected_groups(dataset, expected_calls(dataset, MONTH), grouped_by("agent"))
+    assert groups == without_agentless_hangups(truth)
     (agent,) = largest(groups, lambda group: group["talk_total_seconds"])
-    talk = Counter({user.id: 0 for user in world.agents})
-    for call in made(world, MONTH):
+    talk = Counter({user.id: 0 for user in dataset.agents})
+    for call in expected_calls(dataset, MONTH):
         talk[call.user_id or 0] += call.talk_time_duration_seconds
     assert agent == max(talk, key=lambda user: talk[user])
-    named = {user.id: user.full_name for user in world.users}
+    named = {user.id: user.full_name for user in dataset.users}
     assert answer["names"]["agents"][str(agent)].startswith(named[agent])
 
 
-async def test_which_weekday_has_the_longest_waits(connect: Connect) -> None:
-    world = World.generate(now=NOW, days=14, calls=700)
+async def test_which_weekday_has_the_longest_waits(connect: OpenSession) -> None:
+    dataset = Dataset.generate(now=NOW, days=14, calls=700)
     saturday = datetime(2026, 11, 14, 12, tzinfo=MOSCOW)
     for minutes in range(60):
-        world.add_call(created_at=saturday + timedelta(minutes=minutes), wait_time_duration_seconds=25 + minutes % 3)
-    async with connect(DemoLiner(world)) as session:
+        dataset.add_call(created_at=saturday + timedelta(minutes=minutes), wait_time_duration_seconds=25 + minutes % 3)
+    async with connect(DemoLiner(dataset)) as session:
         answer = await session.answer("call_stats", since="-14d", group_by=["weekday"])
     groups = groups_of(rows_of(answer), "weekday")
-    truth = counted(world, made(world, NOW - timedelta(days=14)), grouped_by("weekday"))
+    truth = expected_groups(dataset, expected_calls(dataset, NOW - timedelta(days=14)), grouped_by("weekday"))
     assert groups == truth
     assert largest(groups, lambda group: group["wait_median_seconds"]) == ("Sat",)
 
 
-async def test_calls_per_status_per_order(connect: Connect, world: World) -> None:
+async def test_calls_per_status_per_order(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         answer = await session.answer("call_stats", since="this_month", group_by=["order", "status"])
     groups = groups_of(rows_of(answer), "order_id", "status")
-    assert groups == counted(world, made(world, MONTH), grouped_by("order", "status"))
+    assert groups == expected_groups(dataset, expected_calls(dataset, MONTH), grouped_by("order", "status"))
     assert answer["names"]["orders"]["203"] == "ЖК Северная Гавань"
     assert answer["names"]["statuses"]["call_back"] == "Перезвонить"
     assert "sales_queue_overflow" not in answer["names"]["statuses"], "the dictionary does not know it"
     assert ("sales_queue_overflow" in {status for _, status in groups}) is any(
-        call.status_code == "sales_queue_overflow" for call in made(world, MONTH)
+        call.status_code == "sales_queue_overflow" for call in expected_calls(dataset, MONTH)
     )
 
 
-async def test_the_busiest_hour(connect: Connect, world: World) -> None:
+async def test_the_busiest_hour(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         answer = await session.answer("call_stats", since="-10d", group_by=["hour"])
     groups = groups_of(rows_of(answer), "hour")
-    hours = Counter(call.created_at.astimezone(MOSCOW).hour for call in made(world, NOW - timedelta(days=10)))
+    hours = Counter(
+        call.created_at.astimezone(MOSCOW).hour for call in expected_calls(dataset, NOW - timedelta(days=10))
+    )
     assert {int(hour): group["calls"] for (hour,), group in groups.items()} == hours
     busiest = max(hours, key=lambda hour: hours[hour])
     assert rows_of(answer)[0]["hour"] == f"{busiest:02d}"
     assert all(len(hour) == 2 for (hour,) in groups)
 
 
-async def test_agents_whose_clients_hang_up_most(connect: Connect, world: World) -> None:
+async def test_agents_whose_clients_hang_up_most(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         answer = await session.answer("call_stats", since="-10d", hung_up_by="client")
         shares = await session.answer("call_stats", since="-10d", group_by=["agent", "hung_up_by"])
-    ended = [call for call in made(world, NOW - timedelta(days=10)) if call.finish_initiator == "client"]
+    ended = [call for call in expected_calls(dataset, NOW - timedelta(days=10)) if call.finish_initiator == "client"]
     hangups = Counter(call.user_id for call in ended)
     assert {row["agent_id"]: row["calls"] for row in rows_of(answer)} == hangups
     assert [row["calls"] for row in rows_of(answer)] == sorted(hangups.values(), reverse=True)
@@ -138,7 +140,7 @@ async def test_agents_whose_clients_hang_up_most(connect: Connect, world: World)
 
 
 async def test_ten_random_recorded_calls_twice_the_same_and_with_another_seed_others(
-    connect: Connect, world: World
+    connect: OpenSession, dataset: Dataset
 ) -> None:
     async with connect() as session:
         first = await session.answer("find_calls", since="this_month", sample=10)
@@ -146,30 +148,30 @@ async def test_ten_random_recorded_calls_twice_the_same_and_with_another_seed_ot
         other = await session.answer("find_calls", since="this_month", sample=10, seed="another")
     ids = [row["call_id"] for row in rows_of(first)]
     assert len(set(ids)) == 10
-    assert all(world.calls[one].has_records and world.calls[one].created_at >= MONTH for one in ids)
+    assert all(dataset.calls[one].has_records and dataset.calls[one].created_at >= MONTH for one in ids)
     assert [row["call_id"] for row in rows_of(again)] == ids
     assert {row["call_id"] for row in rows_of(other)} != set(ids)
-    recorded = [call for call in made(world, MONTH) if call.has_records]
+    recorded = [call for call in expected_calls(dataset, MONTH) if call.has_records]
     assert first["page"]["population"] == other["page"]["population"] == len(recorded)
-    assert max(Counter(world.calls[one].user_id for one in ids).values()) == 1, "there are more agents than calls"
+    assert max(Counter(dataset.calls[one].user_id for one in ids).values()) == 1, "there are more agents than calls"
 
 
 # Questions that two calls answer --------------------------------------------------------------------------------------
 
 
-async def test_yesterdays_transfers_with_their_summaries(connect: Connect, world: World) -> None:
+async def test_yesterdays_transfers_with_their_summaries(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         found = await session.answer("find_calls", since="yesterday", transferred=True)
         ids = [row["call_id"] for row in rows_of(found)]
         told = await session.answer("get_call_summaries", call_ids=ids, summary_chars=4000)
     calls = [
         call
-        for call in made(world, YESTERDAY, TODAY)
-        if any(record.is_transfer for record in world.records_of(call.id))
+        for call in expected_calls(dataset, YESTERDAY, TODAY)
+        if any(record.is_transfer for record in dataset.records_of(call.id))
     ]
     assert sorted(ids) == sorted(call.id for call in calls)
     assert ids
-    truth = {record.id: record for call in calls for record in world.records_of(call.id)}
+    truth = {record.id: record for call in calls for record in dataset.records_of(call.id)}
     rows = rows_of(told)
     assert {row["record_id"] for row in rows} == set(truth)
     assert {row["record_id"] for row in rows if row["transfer"]} == {one for one in truth if truth[one].is_transfer}
@@ -179,7 +181,9 @@ async def test_yesterdays_transfers_with_their_summaries(connect: Connect, world
         assert all(fact in row["summary"] for fact in truth[row["record_id"]].facts if not fact.startswith("+"))
 
 
-async def test_which_of_one_orders_recordings_of_yesterday_have_no_summary(connect: Connect, world: World) -> None:
+async def test_which_of_one_orders_recordings_of_yesterday_have_no_summary(
+    connect: OpenSession, dataset: Dataset
+) -> None:
     async with connect() as session:
         found = await session.answer(
             "find_calls", since="yesterday", orders=["Северный Берег"], recorded=True, limit=100
@@ -187,9 +191,9 @@ async def test_which_of_one_orders_recordings_of_yesterday_have_no_summary(conne
         ids = [row["call_id"] for row in rows_of(found)]
         told = await session.answer("get_call_summaries", call_ids=ids, summary_chars=0)
     assert (found["page"]["complete"], told["page"]["complete"]) == (True, True)
-    calls = [call for call in made(world, YESTERDAY, TODAY) if call.order_id == 202 and call.has_records]
+    calls = [call for call in expected_calls(dataset, YESTERDAY, TODAY) if call.order_id == 202 and call.has_records]
     missing = {
-        record.id for call in calls for record in world.records_of(call.id) if not (record.summary or "").strip()
+        record.id for call in calls for record in dataset.records_of(call.id) if not (record.summary or "").strip()
     }
     assert missing
     assert {row["record_id"] for row in rows_of(told) if row["summary_state"] == "none"} == missing
@@ -198,7 +202,7 @@ async def test_which_of_one_orders_recordings_of_yesterday_have_no_summary(conne
 # The answer -----------------------------------------------------------------------------------------------------------
 
 
-async def test_both_channels_say_the_same_and_fit_the_published_schema(connect: Connect) -> None:
+async def test_both_channels_say_the_same_and_fit_the_published_schema(connect: OpenSession) -> None:
     async with connect() as session:
         tools = {tool.name: tool for tool in (await session.client.list_tools()).tools}
         for name, arguments in (
@@ -206,41 +210,41 @@ async def test_both_channels_say_the_same_and_fit_the_published_schema(connect: 
             ("call_stats", {"since": "today", "orders": [999]}),
             ("find_calls", {"since": "-3d", "sample": 5}),
         ):
-            result = await session.ask(name, **arguments)
+            result = await session.call(name, **arguments)
             assert json.loads(text_of(result)) == result.structured_content
             assert text_of(result) == json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
-            fits(result.structured_content, tools[name].output_schema)
+            assert_fits_schema(result.structured_content, tools[name].output_schema)
 
 
-async def test_metrics_stand_in_one_order(connect: Connect) -> None:
+async def test_metrics_stand_in_one_order(connect: OpenSession) -> None:
     async with connect() as session:
         answer = await session.answer("call_stats", since="last_week", group_by=["weekday", "order"])
     assert answer["columns"] == ["weekday", "order_id", *METRICS]
 
 
-async def test_agents_by_days_fit_one_answer(connect: Connect, world: World) -> None:
+async def test_agents_by_days_fit_one_answer(connect: OpenSession, dataset: Dataset) -> None:
     """More than 420 groups: fourteen agents over a month, and nobody."""
     async with connect() as session:
         answer = await session.answer("call_stats", since="-40d", group_by=["agent", "day"])
     assert answer["page"] == {"returned": len(answer["rows"]), "complete": True}
     assert len(answer["rows"]) > 420
-    truth = counted(world, world.calls.values(), grouped_by("agent", "day"))
-    assert groups_of(rows_of(answer), "agent_id", "day") == agentless_hangups_unknown(truth)
+    truth = expected_groups(dataset, dataset.calls.values(), grouped_by("agent", "day"))
+    assert groups_of(rows_of(answer), "agent_id", "day") == without_agentless_hangups(truth)
 
 
-async def test_what_a_small_host_cannot_take_is_summed(connect: Connect) -> None:
+async def test_what_a_small_host_cannot_take_is_summed(connect: OpenSession) -> None:
     async with connect(max_answer_bytes=2_000) as session:
-        result = await session.ask("call_stats", since="-40d", group_by=["agent", "day"])
+        result = await session.call("call_stats", since="-40d", group_by=["agent", "day"])
     assert len(text_of(result).encode()) <= 2_000
     answer = cast("dict[str, Any]", result.structured_content)
     totals = answer["totals"]
     others = totals.pop("other_groups")
-    assert summed([*rows_of(answer), others]) == totals
+    assert sum_metrics([*rows_of(answer), others]) == totals
     assert others["groups"] + len(answer["rows"]) > 420
     assert answer["notes"] == [f"{others['groups']} smaller groups did not fit; totals.other_groups sums them."]
 
 
-async def test_a_window_without_calls_says_what_to_try(connect: Connect) -> None:
+async def test_a_window_without_calls_says_what_to_try(connect: OpenSession) -> None:
     async with connect() as session:
         stats = await session.answer("call_stats", since="2026-11-20T03:00+03:00", until="2026-11-20T04:00+03:00")
         sample = await session.answer(
@@ -252,7 +256,7 @@ async def test_a_window_without_calls_says_what_to_try(connect: Connect) -> None
     assert sample["notes"] == ["No call of this window can be drawn; try an earlier since, or fewer filters."]
 
 
-async def test_counts_and_samples_name_ids_of_another_kind(connect: Connect) -> None:
+async def test_counts_and_samples_name_ids_of_another_kind(connect: OpenSession) -> None:
     async with connect() as session:
         nobody = await session.answer("call_stats", since="yesterday", agents=[201])
         partly = await session.answer("call_stats", since="yesterday", agents=[101, 201])
@@ -269,14 +273,14 @@ async def test_counts_and_samples_name_ids_of_another_kind(connect: Connect) -> 
 
 
 @pytest.mark.parametrize("group_by", ["agent,day", ["agent", "day"], '["agent", "day"]', [" agent ", "day"]])
-async def test_groupings_are_understood_in_every_harmless_form(connect: Connect, group_by: Any) -> None:
+async def test_groupings_are_understood_in_every_harmless_form(connect: OpenSession, group_by: Any) -> None:
     async with connect() as session:
         answer = await session.answer("call_stats", since="-2d", group_by=group_by)
     assert answer["columns"][:2] == ["agent_id", "day"]
 
 
 @pytest.mark.parametrize("seed", [1, 1.0, "1", " 1 "])
-async def test_a_seed_is_the_same_as_number_and_as_text(connect: Connect, seed: Any) -> None:
+async def test_a_seed_is_the_same_as_number_and_as_text(connect: OpenSession, seed: Any) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="yesterday", sample="3", seed=seed)
         plain = await session.answer("find_calls", since="yesterday", sample=3, seed="1")
@@ -285,21 +289,21 @@ async def test_a_seed_is_the_same_as_number_and_as_text(connect: Connect, seed: 
 
 
 @pytest.mark.parametrize("seed", [0, -7, 2.5, 2**63, 1e30, "2026-11-20", "Петрова"])
-async def test_a_seed_in_an_answer_draws_the_same_again(connect: Connect, seed: Any) -> None:
+async def test_a_seed_in_an_answer_draws_the_same_again(connect: OpenSession, seed: Any) -> None:
     async with connect() as session:
         first = await session.answer("find_calls", since="yesterday", sample=3, seed=seed)
         again = await session.answer("find_calls", since="yesterday", sample=3, seed=first["page"]["seed"])
     assert again == first
 
 
-async def test_a_grouping_that_is_sent_twice_counts_once(connect: Connect) -> None:
+async def test_a_grouping_that_is_sent_twice_counts_once(connect: OpenSession) -> None:
     async with connect() as session:
         once = await session.answer("call_stats", since="today", group_by=["day"])
         assert await session.answer("call_stats", since="today", group_by=" Day, day") == once
 
 
 @pytest.mark.parametrize("seed", ["", "  ", None])
-async def test_an_empty_seed_is_none(connect: Connect, seed: Any) -> None:
+async def test_an_empty_seed_is_none(connect: OpenSession, seed: Any) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="yesterday", sample=3, seed=seed)
     assert answer["page"]["seed"]
@@ -345,13 +349,13 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-async def test_bad_input_gets_one_sentence(connect: Connect) -> None:
+async def test_bad_input_gets_one_sentence(connect: OpenSession) -> None:
     async with connect() as session:
         for tool, arguments, sentence in BAD_INPUT:
             assert await session.refusal(tool, **arguments) == sentence
 
 
-async def test_two_people_of_one_name_are_told_apart_before_anything_is_counted(connect: Connect) -> None:
+async def test_two_people_of_one_name_are_told_apart_before_anything_is_counted(connect: OpenSession) -> None:
     async with connect() as session:
         told = await session.refusal("call_stats", agents=["Анна Смирнова"])
         both = await session.answer("call_stats", since="yesterday", agents=["Анна Смирнова #102", 103])
@@ -383,23 +387,23 @@ async def asked_with_progress(
     [("call_stats", {}, "calls counted"), ("find_calls", {"sample": 5, "seed": 1}, "calls read")],
 )
 async def test_progress_grows_where_it_is_asked_for(
-    connect: Connect,
-    world: World,
+    connect: OpenSession,
+    dataset: Dataset,
     tool: str,
     arguments: dict[str, Any],
     what: str,
 ) -> None:
     async with connect() as session:
         result, steps = await asked_with_progress(session, tool, since="-40d", **arguments)
-        plain = await session.ask(tool, since="-40d", **arguments)
+        plain = await session.call(tool, since="-40d", **arguments)
     assert result.structured_content == plain.structured_content
     done = [step for step, _, _ in steps]
     assert len(done) > 2
     assert done == sorted(set(done))
-    assert steps[-1] == (len(world.calls), len(world.calls), f"{len(world.calls)} {what}")
+    assert steps[-1] == (len(dataset.calls), len(dataset.calls), f"{len(dataset.calls)} {what}")
 
 
-async def test_progress_is_told_only_to_a_host_that_asks(world: World) -> None:
+async def test_progress_is_told_only_to_a_host_that_asks(dataset: Dataset) -> None:
     """In the older era, where the SDK's client shows every message that nobody asked for."""
     messages: list[Any] = []
 
@@ -407,7 +411,7 @@ async def test_progress_is_told_only_to_a_host_that_asks(world: World) -> None:
         messages.append(message)
 
     settings = Settings(**ACCOUNT, requests_per_second=0)
-    server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)), now=lambda: NOW)
+    server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(dataset)), now=lambda: NOW)
     async with Client(server, mode="legacy", message_handler=heard) as client:
         await Session(client).answer("call_stats", since="-40d")
         assert messages == []
@@ -430,27 +434,31 @@ async def counts_of_both_parts(session: Session, first: dict[str, Any]) -> dict[
     (span,) = re.findall(r"since=(\S+), until=(\S+) gives the rest\.", first["notes"][0])
     rest = await session.answer("call_stats", since=span[0], until=span[1])
     assert rest["page"]["complete"] is True
-    return summed([first["totals"], rest["totals"]])
+    return sum_metrics([first["totals"], rest["totals"]])
 
 
-async def test_a_deadline_in_the_middle_gives_a_part_and_the_way_to_the_rest(connect: Connect, world: World) -> None:
-    gate = Gate(DemoLiner(world), is_old)
-    async with connect(gate, deadline_seconds=0.7) as session:
+async def test_a_deadline_in_the_middle_gives_a_part_and_the_way_to_the_rest(
+    connect: OpenSession, dataset: Dataset
+) -> None:
+    blocking = PartlyBlockingLiner(DemoLiner(dataset), is_old)
+    async with connect(blocking, deadline_seconds=0.7) as session:
         await session.answer("call_stats", since="today")
         first = await session.answer("call_stats", since="-40d")
-        gate.closed = False
+        blocking.blocking = False
         both = await counts_of_both_parts(session, first)
     covered = first["page"]["covered"]
     assert covered["until"] == "2026-11-20T18:00+03:00"
     assert first["page"]["complete"] is False
-    part = made(world, datetime.fromisoformat(covered["since"]))
-    assert groups_of(rows_of(first), "agent_id") == agentless_hangups_unknown(counted(world, part, grouped_by("agent")))
-    assert both == summed(counted(world, world.calls.values(), grouped_by("agent")).values())
+    part = expected_calls(dataset, datetime.fromisoformat(covered["since"]))
+    assert groups_of(rows_of(first), "agent_id") == without_agentless_hangups(
+        expected_groups(dataset, part, grouped_by("agent"))
+    )
+    assert both == sum_metrics(expected_groups(dataset, dataset.calls.values(), grouped_by("agent")).values())
 
 
-async def test_a_slice_that_fails_gives_a_part_and_the_way_to_the_rest(connect: Connect, world: World) -> None:
-    demo, failing = DemoLiner(world), True
-    spoilt = Spoilt(demo, refused={"^/v2/call/": 422})
+async def test_a_slice_that_fails_gives_a_part_and_the_way_to_the_rest(connect: OpenSession, dataset: Dataset) -> None:
+    demo, failing = DemoLiner(dataset), True
+    spoilt = AlteredLiner(demo, status_by_pattern={"^/v2/call/": 422})
 
     async def sometimes(scope: Any, receive: Any, send: Any) -> None:
         target = f"{scope['path']}?{scope['query_string'].decode()}"
@@ -462,9 +470,9 @@ async def test_a_slice_that_fails_gives_a_part_and_the_way_to_the_rest(connect: 
         failing = False
         both = await counts_of_both_parts(session, first)
     assert first["page"]["covered"] == {"since": "2026-11-05T18:00+03:00", "until": "2026-11-20T18:00+03:00"}
-    assert first["page"]["liner_total"] == len(world.calls)
+    assert first["page"]["liner_total"] == len(dataset.calls)
     assert first["notes"][0].endswith("Counts of both parts add up, medians do not.")
-    assert both == summed(counted(world, world.calls.values(), grouped_by("agent")).values())
+    assert both == sum_metrics(expected_groups(dataset, dataset.calls.values(), grouped_by("agent")).values())
     assert sample.startswith("No sample was drawn, because the window could not be read whole: ")
     assert sample.endswith(
         " The part since=2026-11-05T18:00+03:00, until=2026-11-20T18:00+03:00 could be; ask for a shorter window."
@@ -473,19 +481,19 @@ async def test_a_slice_that_fails_gives_a_part_and_the_way_to_the_rest(connect: 
 
 @pytest.mark.parametrize("dictionary", ["/v2/call-status", "/v2/lead-status"])
 async def test_qualified_is_null_with_a_note_when_the_dictionaries_fail(
-    connect: Connect, world: World, dictionary: str
+    connect: OpenSession, dataset: Dataset, dictionary: str
 ) -> None:
-    async with connect(Spoilt(DemoLiner(world), refused={f"^{dictionary}": 422})) as session:
+    async with connect(AlteredLiner(DemoLiner(dataset), status_by_pattern={f"^{dictionary}": 422})) as session:
         answer = await session.answer("call_stats", since="yesterday")
     assert {row["qualified"] for row in rows_of(answer)} == {None}
     assert answer["totals"]["qualified"] is None
-    assert answer["totals"]["calls"] == len(made(world, YESTERDAY, TODAY))
+    assert answer["totals"]["calls"] == len(expected_calls(dataset, YESTERDAY, TODAY))
     assert answer["notes"][0] == (
         "Which statuses qualify a lead could not be read from Liner, so qualified is unknown."
     )
 
 
-async def test_a_seed_without_a_sample_is_refused(connect: Connect) -> None:
+async def test_a_seed_without_a_sample_is_refused(connect: OpenSession) -> None:
     async with connect() as session:
         sentence = await session.refusal("find_calls", since="yesterday", seed=5)
     assert sentence == "seed belongs to sample: send sample too, for example sample=20, or leave seed out."

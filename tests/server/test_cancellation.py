@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.conftest import Connect
+from tests.conftest import OpenSession
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class Stuck:
+class HangingLiner:
     """A Liner that never answers, and counts who still waits."""
 
     def __init__(self) -> None:
@@ -48,12 +48,12 @@ class Stuck:
 
 
 @pytest.mark.parametrize("tool", QUESTIONS)
-async def test_a_cancelled_tool_call_leaves_no_request_behind(connect: Connect, tool: str) -> None:
-    app = Stuck()
+async def test_a_cancelled_tool_call_leaves_no_request_behind(connect: OpenSession, tool: str) -> None:
+    app = HangingLiner()
     async with connect(app) as session:
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
-                group.start_soon(lambda: session.ask(tool, **QUESTIONS[tool]))
+                group.start_soon(lambda: session.call(tool, **QUESTIONS[tool]))
                 await app.first.wait()
                 await anyio.wait_all_tasks_blocked()
                 group.cancel_scope.cancel()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from mcp import MCPError
 
-from tests.conftest import Connect, Session
-from tests.fault_matrix.oracle import a_clear_sentence
+from tests.conftest import OpenSession, Session
+from tests.fault_matrix.oracle import check_sentence
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,7 @@ RESOURCES = [
 ]
 
 
-class Elsewhere:
+class MovedPermanently:
     """Answers every path alike, as another server at the address of Liner would."""
 
     def __init__(self, status: int, body: bytes, **headers: str) -> None:
@@ -65,34 +65,42 @@ async def sentences(session: Session) -> list[str]:
 @pytest.mark.parametrize(
     ("elsewhere", "said"),
     [
-        (Elsewhere(404, PAGE), "LINER_API_HOST does not lead to Liner's API"),
-        (Elsewhere(404, b""), "LINER_API_HOST does not lead to Liner's API"),
-        (Elsewhere(404, b'{"detail":"Not Found"}'), "LINER_API_HOST does not lead to Liner's API"),
-        (Elsewhere(410, PAGE), "LINER_API_HOST does not lead to Liner's API"),
-        (Elsewhere(405, PAGE), "LINER_API_HOST"),
-        (Elsewhere(200, PAGE), "LINER_API_HOST"),
-        (Elsewhere(200, b""), "LINER_API_HOST"),
-        (Elsewhere(200, b'{"status":"ok"}'), "LINER_API_HOST"),
-        (Elsewhere(302, b"", location="https://login.example.com/start"), "another host (login.example.com)"),
-        (Elsewhere(302, b"", location="/login"), "LINER_API_HOST redirects in a circle"),
-        (Elsewhere(403, PAGE), "Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine"),
-        (Elsewhere(401, PAGE), "Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine"),
-        (Elsewhere(403, OF_ADDRESS), '(HTTP 403): "IP *** is not in the allow list"'),
-        (Elsewhere(403, b'{"success":false,"message":""}'), "Liner does not accept the token (HTTP 403)"),
+        (MovedPermanently(404, PAGE), "LINER_API_HOST does not lead to Liner's API"),
+        (MovedPermanently(404, b""), "LINER_API_HOST does not lead to Liner's API"),
+        (MovedPermanently(404, b'{"detail":"Not Found"}'), "LINER_API_HOST does not lead to Liner's API"),
+        (MovedPermanently(410, PAGE), "LINER_API_HOST does not lead to Liner's API"),
+        (MovedPermanently(405, PAGE), "LINER_API_HOST"),
+        (MovedPermanently(200, PAGE), "LINER_API_HOST"),
+        (MovedPermanently(200, b""), "LINER_API_HOST"),
+        (MovedPermanently(200, b'{"status":"ok"}'), "LINER_API_HOST"),
+        (MovedPermanently(302, b"", location="https://login.example.com/start"), "another host (login.example.com)"),
+        (MovedPermanently(302, b"", location="/login"), "LINER_API_HOST redirects in a circle"),
+        (
+            MovedPermanently(403, PAGE),
+            "Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine",
+        ),
+        (
+            MovedPermanently(401, PAGE),
+            "Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine",
+        ),
+        (MovedPermanently(403, OF_ADDRESS), '(HTTP 403): "IP *** is not in the allow list"'),
+        (MovedPermanently(403, b'{"success":false,"message":""}'), "Liner does not accept the token (HTTP 403)"),
     ],
-    ids=lambda value: f"{value.status} {value.body[:20]}" if isinstance(value, Elsewhere) else "",
+    ids=lambda value: f"{value.status} {value.body[:20]}" if isinstance(value, MovedPermanently) else "",
 )
-async def test_every_tool_and_resource_names_the_cause(connect: Connect, elsewhere: Elsewhere, said: str) -> None:
+async def test_every_tool_and_resource_names_the_cause(
+    connect: OpenSession, elsewhere: MovedPermanently, said: str
+) -> None:
     async with connect(elsewhere) as session:
         for sentence in await sentences(session):
-            a_clear_sentence(sentence)
+            check_sentence(sentence)
             assert said in sentence
             assert "under this id" not in sentence
             assert "has no call" not in sentence
 
 
-async def test_a_liner_that_knows_no_path_is_told_by_its_own_words_where_no_id_was_asked(connect: Connect) -> None:
-    async with connect(Elsewhere(404, OF_ROUTE)) as session:
+async def test_a_liner_that_knows_no_path_is_told_by_its_own_words_where_no_id_was_asked(connect: OpenSession) -> None:
+    async with connect(MovedPermanently(404, OF_ROUTE)) as session:
         for tool, arguments in ASKED:
             if arguments.keys() & {"call_id", "call_ids", "record_id"} or arguments == {"leads": [5]}:
                 continue
@@ -101,8 +109,8 @@ async def test_a_liner_that_knows_no_path_is_told_by_its_own_words_where_no_id_w
             assert "LINER_API_HOST" in sentence
 
 
-async def test_where_every_id_is_unknown_the_answer_says_that_it_may_be_the_address(connect: Connect) -> None:
-    async with connect(Elsewhere(404, OF_ROUTE)) as session:
+async def test_where_every_id_is_unknown_the_answer_says_that_it_may_be_the_address(connect: OpenSession) -> None:
+    async with connect(MovedPermanently(404, OF_ROUTE)) as session:
         told = [
             await session.refusal("list_call_records", call_id=5),
             await session.refusal("get_call_record", record_id=5),

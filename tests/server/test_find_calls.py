@@ -17,18 +17,27 @@ from hypothesis import strategies as st
 from liner_mcp.answer.cursor import encode_cursor
 from liner_mcp.calls import find_calls as calls_module
 from liner_mcp.calls import window_reader as slices_module
-from liner_mcp.calls.time_window import FORMS
-from liner_mcp.demo import Call, DemoLiner, Record, World
-from liner_mcp.demo.generation import Past
+from liner_mcp.calls.time_window import TIME_FORMATS
+from liner_mcp.demo import Call, Dataset, DemoLiner, Record
+from liner_mcp.demo.generation import History
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner import client as client_module
 from liner_mcp.liner.models import Call as CallOnTheWire
-from liner_mcp.liner.pagination import PageWalk
+from liner_mcp.liner.pagination import Paginator
 from liner_mcp.settings import read_settings
-from tests.calls.support import desk_at, found, ids_of, lists_asked, newest_first, notes_of, page_of, truth
-from tests.conftest import NOW, Connect, fits
+from tests.calls.support import (
+    context_at,
+    count_list_requests,
+    expected_ids,
+    find,
+    ids_of,
+    newest_first,
+    notes_of,
+    page_of,
+)
+from tests.conftest import NOW, OpenSession, assert_fits_schema
 from tests.fakes import FakeLiner
-from tests.support.context import ORDERS, USERS, Spoilt
+from tests.support.context import ORDERS, USERS, AlteredLiner
 
 pytestmark = pytest.mark.anyio
 
@@ -44,17 +53,17 @@ def rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**every_row, **dict(zip(answer["columns"], row, strict=True))} for row in answer["rows"]]
 
 
-async def asked(connect: Connect, **arguments: Any) -> list[dict[str, Any]]:
+async def asked(connect: OpenSession, **arguments: Any) -> list[dict[str, Any]]:
     """One question, and further tool calls for further pages only. Every answer fits the published schema."""
     async with connect() as session:
         schema = next(tool for tool in (await session.client.list_tools()).tools if tool.name == "find_calls")
         answer = await session.answer("find_calls", **arguments)
         got = rows(answer)
         while not answer["page"]["complete"]:
-            fits(answer, schema.output_schema)
+            assert_fits_schema(answer, schema.output_schema)
             answer = await session.answer("find_calls", cursor=answer["page"]["next_cursor"], limit=200)
             got += rows(answer)
-    fits(answer, schema.output_schema)
+    assert_fits_schema(answer, schema.output_schema)
     assert answer["page"]["total"] == len(got)
     return got
 
@@ -63,23 +72,23 @@ def ids(found: list[dict[str, Any]]) -> list[int]:
     return [row["call_id"] for row in found]
 
 
-def transferred(world: World) -> Callable[[Call], bool]:
-    return lambda call: any(record.is_transfer for record in world.records_of(call.id))
+def transferred(dataset: Dataset) -> Callable[[Call], bool]:
+    return lambda call: any(record.is_transfer for record in dataset.records_of(call.id))
 
 
 # A reviewer's questions, each answered by one tool call ------------------------------------------------------------
 
 
-async def test_calls_of_an_order_yesterday(connect: Connect, world: World) -> None:
+async def test_calls_of_an_order_yesterday(connect: OpenSession, dataset: Dataset) -> None:
     got = await asked(connect, since="yesterday", orders="Sunrise Park", limit=200)
-    expected = truth(world, YESTERDAY, TODAY, lambda call: call.order_id == 201)
+    expected = expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id == 201)
     assert ids(got) == expected != []
 
 
-async def test_recorded_calls_over_three_minutes_of_one_agent_this_week(connect: Connect, world: World) -> None:
+async def test_recorded_calls_over_three_minutes_of_one_agent_this_week(connect: OpenSession, dataset: Dataset) -> None:
     got = await asked(connect, since="this_week", agents="Anna Petrova", recorded=True, min_talk_seconds=181)
-    expected = truth(
-        world,
+    expected = expected_ids(
+        dataset,
         MONDAY,
         NOW,
         lambda call: call.user_id == 101 and call.has_records and call.talk_time_duration_seconds > 180,
@@ -88,12 +97,12 @@ async def test_recorded_calls_over_three_minutes_of_one_agent_this_week(connect:
     assert {row["agent_id"] for row in got} == {101}
 
 
-async def test_calls_the_client_hung_up_within_ten_seconds(connect: Connect, world: World) -> None:
+async def test_calls_the_client_hung_up_within_ten_seconds(connect: OpenSession, dataset: Dataset) -> None:
     got = await asked(
         connect, since="last_month", hung_up_by="client", max_talk_seconds=10, include=["hung_up_by"], limit=200
     )
-    expected = truth(
-        world,
+    expected = expected_ids(
+        dataset,
         OCTOBER,
         NOVEMBER,
         lambda call: call.finish_initiator == "client" and call.talk_time_duration_seconds <= 10,
@@ -102,45 +111,45 @@ async def test_calls_the_client_hung_up_within_ten_seconds(connect: Connect, wor
     assert {row["hung_up_by"] for row in got} == {"client"}
 
 
-async def test_all_calls_of_a_lead(connect: Connect, world: World) -> None:
-    made = [call.lead_id for call in world.calls.values()]
+async def test_all_calls_of_a_lead(connect: OpenSession, dataset: Dataset) -> None:
+    made = [call.lead_id for call in dataset.calls.values()]
     lead = max(dict.fromkeys(made), key=made.count)
     got = await asked(connect, leads=lead, include=["lead_id"])
-    assert ids(got) == newest_first(call for call in world.calls.values() if call.lead_id == lead)
+    assert ids(got) == newest_first(call for call in dataset.calls.values() if call.lead_id == lead)
     assert len(got) > 3
     assert {row["lead_id"] for row in got} == {lead}
 
 
 @pytest.mark.parametrize("title", ["Переведён в отдел продаж", "переведен В ОТДЕЛ", "продаж"])
-async def test_calls_of_a_status_by_its_russian_title(connect: Connect, world: World, title: str) -> None:
+async def test_calls_of_a_status_by_its_russian_title(connect: OpenSession, dataset: Dataset, title: str) -> None:
     got = await asked(connect, since="last_week", statuses=[title], limit=200)
-    expected = truth(world, LAST_MONDAY, MONDAY, lambda call: call.status_code == "transferred_to_sales")
+    expected = expected_ids(dataset, LAST_MONDAY, MONDAY, lambda call: call.status_code == "transferred_to_sales")
     assert ids(got) == expected != []
 
 
-async def test_yesterdays_transfers(connect: Connect, world: World) -> None:
+async def test_yesterdays_transfers(connect: OpenSession, dataset: Dataset) -> None:
     got = await asked(connect, since="yesterday", transferred=True)
-    assert ids(got) == truth(world, YESTERDAY, TODAY, transferred(world)) != []
+    assert ids(got) == expected_ids(dataset, YESTERDAY, TODAY, transferred(dataset)) != []
 
 
-async def test_incoming_calls_of_last_month(connect: Connect, world: World) -> None:
+async def test_incoming_calls_of_last_month(connect: OpenSession, dataset: Dataset) -> None:
     got = await asked(connect, since="last_month", direction="incoming", include="direction,phone", limit=200)
-    expected = truth(world, OCTOBER, NOVEMBER, lambda call: call.direction == "incoming")
+    expected = expected_ids(dataset, OCTOBER, NOVEMBER, lambda call: call.direction == "incoming")
     assert ids(got) == expected != []
     assert all("***" in row["phone"] for row in got)
 
 
-async def test_calls_of_one_agent_group_this_morning(connect: Connect, world: World) -> None:
+async def test_calls_of_one_agent_group_this_morning(connect: OpenSession, dataset: Dataset) -> None:
     got = await asked(connect, since="today", until="2026-11-20T12:00", agents="первая линия", limit=200)
-    (group,) = (group for group in world.agent_groups if group.name_ru == "Первая линия")
-    expected = truth(world, TODAY, TODAY + 12 * HOUR, lambda call: call.user_id in group.agent_ids)
+    (group,) = (group for group in dataset.agent_groups if group.name_ru == "Первая линия")
+    expected = expected_ids(dataset, TODAY, TODAY + 12 * HOUR, lambda call: call.user_id in group.agent_ids)
     assert ids(got) == expected != []
 
 
 # What the answer says -----------------------------------------------------------------------------------------------
 
 
-async def test_an_answer_says_what_was_asked_how_it_was_understood_and_who_is_who(connect: Connect) -> None:
+async def test_an_answer_says_what_was_asked_how_it_was_understood_and_who_is_who(connect: OpenSession) -> None:
     async with connect() as session:
         answer = await session.answer(
             "find_calls", since="yesterday", orders="Sunrise", agents=["Anna P"], statuses="недозвон", limit=1
@@ -155,23 +164,23 @@ async def test_an_answer_says_what_was_asked_how_it_was_understood_and_who_is_wh
     }
 
 
-async def test_a_call_without_an_agent_says_so_in_words(connect: Connect, world: World) -> None:
+async def test_a_call_without_an_agent_says_so_in_words(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="yesterday", orders="только ИИ")
     assert {row["agent_id"] for row in rows(answer)} == {None}
     assert answer["every_row"]["agent_id"] is None
     assert answer["names"]["agents"] == {"null": "no agent"}
-    assert ids(rows(answer)) == truth(world, YESTERDAY, TODAY, lambda call: call.order_id == 206)
+    assert ids(rows(answer)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id == 206)
 
 
-async def test_ten_years_are_answered_newest_first(connect: Connect, world: World) -> None:
+async def test_ten_years_are_answered_newest_first(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="-3650d", orders=[204], limit=5)
-    assert ids(rows(answer)) == truth(world, NOW - 40 * DAY, NOW, lambda call: call.order_id == 204)[:5]
+    assert ids(rows(answer)) == expected_ids(dataset, NOW - 40 * DAY, NOW, lambda call: call.order_id == 204)[:5]
     assert answer["window"]["since"].startswith("2016-11-2")
 
 
-async def test_an_order_without_calls_is_an_empty_answer_with_advice(connect: Connect) -> None:
+async def test_an_order_without_calls_is_an_empty_answer_with_advice(connect: OpenSession) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="yesterday", orders=999)
     assert answer["rows"] == []
@@ -184,7 +193,7 @@ async def test_an_order_without_calls_is_an_empty_answer_with_advice(connect: Co
 
 
 async def test_ids_of_another_kind_are_named_and_not_told_as_people_and_projects_without_calls(
-    connect: Connect, world: World
+    connect: OpenSession, dataset: Dataset
 ) -> None:
     async with connect() as session:
         swapped = await session.answer("find_calls", since="yesterday", orders=[101], agents=[201])
@@ -192,13 +201,13 @@ async def test_ids_of_another_kind_are_named_and_not_told_as_people_and_projects
         known = await session.answer("find_calls", since="yesterday", agents=[113], orders=[201, 206])
         mistaken = "list_directory has no order 101 and no agent 201; check that these are ids of that kind."
         assert swapped["notes"][0] == mistaken
-        assert ids(rows(partly)) == truth(world, YESTERDAY, TODAY, lambda call: call.user_id == 101) != []
+        assert ids(rows(partly)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.user_id == 101) != []
         assert partly["notes"] == ["list_directory has no agent 7003900; check that these are ids of that kind."]
         assert (known["rows"], len(known["notes"])) == ([], 1)
         assert "list_directory" not in known["notes"][0]
 
 
-async def test_only_the_first_page_tells_of_ids_of_another_kind(connect: Connect) -> None:
+async def test_only_the_first_page_tells_of_ids_of_another_kind(connect: OpenSession) -> None:
     async with connect() as session:
         first = await session.answer("find_calls", since="yesterday", agents=[101, 201], limit=1)
         second = await session.answer("find_calls", cursor=first["page"]["next_cursor"], limit=1)
@@ -206,28 +215,28 @@ async def test_only_the_first_page_tells_of_ids_of_another_kind(connect: Connect
     assert "notes" not in second
 
 
-async def test_an_order_that_is_not_listed_but_has_calls_is_not_doubted(connect: Connect, world: World) -> None:
+async def test_an_order_that_is_not_listed_but_has_calls_is_not_doubted(connect: OpenSession, dataset: Dataset) -> None:
     def archived(data: Any) -> Any:
         return {**data, "list": [order for order in data["list"] if order["id"] != 204], "total": data["total"] - 1}
 
-    async with connect(app=Spoilt(DemoLiner(world), changed={ORDERS: archived})) as session:
+    async with connect(app=AlteredLiner(DemoLiner(dataset), change_by_pattern={ORDERS: archived})) as session:
         found = await session.answer("find_calls", since="yesterday", orders=[204], limit=200)
         counted = await session.answer("call_stats", since="yesterday", orders=[204])
-    expected = truth(world, YESTERDAY, TODAY, lambda call: call.order_id == 204)
+    expected = expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id == 204)
     assert ids(rows(found)) == expected
     assert counted["totals"]["calls"] == len(expected)
     assert "notes" not in found
     assert "notes" not in counted
 
 
-async def test_a_dictionary_that_cannot_be_read_calls_no_id_a_mistake(connect: Connect, world: World) -> None:
-    async with connect(app=Spoilt(DemoLiner(world), refused={USERS: 403})) as session:
+async def test_a_dictionary_that_cannot_be_read_calls_no_id_a_mistake(connect: OpenSession, dataset: Dataset) -> None:
+    async with connect(app=AlteredLiner(DemoLiner(dataset), status_by_pattern={USERS: 403})) as session:
         answer = await session.answer("find_calls", since="yesterday", agents=[201])
     assert answer["rows"] == []
     assert not any("list_directory" in note for note in answer["notes"])
 
 
-async def test_a_window_before_all_calls_is_told_apart_from_filters_that_are_too_narrow(connect: Connect) -> None:
+async def test_a_window_before_all_calls_is_told_apart_from_filters_that_are_too_narrow(connect: OpenSession) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="2026-08-01", until="2026-08-02")
     assert answer["notes"] == [
@@ -235,32 +244,36 @@ async def test_a_window_before_all_calls_is_told_apart_from_filters_that_are_too
     ]
 
 
-async def test_a_status_the_dictionary_does_not_know_is_found_by_its_code(connect: Connect, world: World) -> None:
+async def test_a_status_the_dictionary_does_not_know_is_found_by_its_code(
+    connect: OpenSession, dataset: Dataset
+) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="-40d", statuses="sales_queue_overflow")
-    expected = truth(world, NOW - 40 * DAY, NOW, lambda call: call.status_code == "sales_queue_overflow")
+    expected = expected_ids(dataset, NOW - 40 * DAY, NOW, lambda call: call.status_code == "sales_queue_overflow")
     assert ids(rows(answer)) == expected != []
     assert answer["notes"] == ["Liner's dictionary has no status sales_queue_overflow; calls were compared by code."]
 
 
-async def test_three_hundred_orders_are_asked_in_chunks(connect: Connect, world: World, liner: FakeLiner) -> None:
+async def test_three_hundred_orders_are_asked_in_chunks(
+    connect: OpenSession, dataset: Dataset, liner: FakeLiner
+) -> None:
     many = [*range(1_001, 1_297), 201, 202, 203, 204]
     async with connect() as session:
         answer = await session.answer("find_calls", since="yesterday", orders=many, limit=200)
-    assert ids(rows(answer)) == truth(world, YESTERDAY, TODAY, lambda call: call.order_id in many)
+    assert ids(rows(answer)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id in many)
     assert answer["page"]["complete"]
-    assert 2 <= lists_asked(liner) <= 8
+    assert 2 <= count_list_requests(liner) <= 8
     assert all(len(target) < 2_000 for target in liner.requests)
 
 
 @pytest.mark.parametrize("orders", [201, "201", [201], "[201]", ["201"], "Sunrise Park", '["Sunrise Park"]', "201,201"])
-async def test_a_filter_is_understood_in_every_harmless_form(connect: Connect, orders: Any) -> None:
+async def test_a_filter_is_understood_in_every_harmless_form(connect: OpenSession, orders: Any) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="today", orders=orders, limit=1)
     assert answer["asked"] == {"orders": [201]}
 
 
-async def test_what_a_host_leaves_blank_does_not_narrow(connect: Connect) -> None:
+async def test_what_a_host_leaves_blank_does_not_narrow(connect: OpenSession) -> None:
     blank: dict[str, Any] = {
         "until": "",
         "orders": [],
@@ -286,7 +299,7 @@ def _as_text_and_number(one: int) -> list[Any]:
 @pytest.mark.parametrize("form", [int, float, str, _in_a_list, _as_text_and_number])
 @pytest.mark.parametrize("tool", ["find_calls", "call_stats"])
 async def test_an_id_is_understood_as_text_as_published_and_as_a_number(
-    connect: Connect, tool: str, form: Callable[[int], Any]
+    connect: OpenSession, tool: str, form: Callable[[int], Any]
 ) -> None:
     ids = {"orders": 201, "agents": 101, "statuses": 53}
     async with connect() as session:
@@ -307,8 +320,8 @@ async def test_an_id_is_understood_as_text_as_published_and_as_a_number(
             "until: the window ends (2026-11-11T00:00+03:00) before it begins (2026-11-20T00:00+03:00).",
         ),
         ({"since": "2026-12-01"}, "since: the window begins in the future; it is 2026-11-20T18:00+03:00 now."),
-        ({"since": "2026-11-20 25:61"}, f'since: "2026-11-20 25:61" is not a time. It can be {FORMS}.'),
-        ({"since": "vorgestern"}, f'since: "vorgestern" is not a time. It can be {FORMS}.'),
+        ({"since": "2026-11-20 25:61"}, f'since: "2026-11-20 25:61" is not a time. It can be {TIME_FORMATS}.'),
+        ({"since": "vorgestern"}, f'since: "vorgestern" is not a time. It can be {TIME_FORMATS}.'),
         (
             {"since": "2026-11-20T10:00:00 03:00"},
             "since: the + of the offset got lost; write 2026-11-20T10:00:00+03:00.",
@@ -374,7 +387,7 @@ async def test_an_id_is_understood_as_text_as_published_and_as_a_number(
     ],
 )
 async def test_a_bad_argument_gets_one_sentence_with_the_next_step(
-    connect: Connect, arguments: dict[str, Any], sentence: str
+    connect: OpenSession, arguments: dict[str, Any], sentence: str
 ) -> None:
     async with connect() as session:
         assert await session.refusal("find_calls", **arguments) == sentence
@@ -383,7 +396,7 @@ async def test_a_bad_argument_gets_one_sentence_with_the_next_step(
 @pytest.mark.parametrize("nothing", [",", "[", "[;]", [""], [None]], ids=str)
 @pytest.mark.parametrize("argument", ["orders", "leads", "agents", "statuses", "include"])
 async def test_a_list_without_anything_in_it_is_not_taken_for_no_filter(
-    connect: Connect, argument: str, nothing: Any
+    connect: OpenSession, argument: str, nothing: Any
 ) -> None:
     async with connect() as session:
         assert (await session.refusal("find_calls", since="today", **{argument: nothing})).startswith(f"{argument}: ")
@@ -398,7 +411,7 @@ async def test_a_list_without_anything_in_it_is_not_taken_for_no_filter(
     ],
 )
 async def test_a_wrong_word_is_refused_with_the_right_ones(
-    connect: Connect, arguments: dict[str, Any], words: list[str]
+    connect: OpenSession, arguments: dict[str, Any], words: list[str]
 ) -> None:
     async with connect() as session:
         sentence = await session.refusal("find_calls", **arguments)
@@ -414,7 +427,9 @@ def test_an_unknown_zone_is_refused_when_the_settings_are_read() -> None:
 # Cursors -------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_cursor_alone_goes_on_and_what_disagrees_with_it_is_refused(connect: Connect, world: World) -> None:
+async def test_a_cursor_alone_goes_on_and_what_disagrees_with_it_is_refused(
+    connect: OpenSession, dataset: Dataset
+) -> None:
     async with connect() as session:
         first = await session.answer("find_calls", since="yesterday", recorded=True, limit=10)
         cursor = first["page"]["next_cursor"]
@@ -427,17 +442,17 @@ async def test_a_cursor_alone_goes_on_and_what_disagrees_with_it_is_refused(conn
     )
     assert [len(answer["rows"]) for answer in (first, second)] == [10, 15]
     got = [one for answer in (first, second, third) for one in ids(rows(answer))]
-    assert got == truth(world, YESTERDAY, TODAY, lambda call: call.has_records)
+    assert got == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.has_records)
 
 
-async def test_a_cursor_of_another_tool_is_refused(connect: Connect) -> None:
+async def test_a_cursor_of_another_tool_is_refused(connect: OpenSession) -> None:
     async with connect() as session:
         records = await session.answer("list_call_records", call_id=7003900, limit=1)
         sentence = await session.refusal("find_calls", cursor=records["page"]["next_cursor"])
     assert sentence == "cursor belongs to another tool, not to find_calls. Ask without it to start at the first page."
 
 
-async def test_directories_are_browsed_by_name(connect: Connect) -> None:
+async def test_directories_are_browsed_by_name(connect: OpenSession) -> None:
     async with connect() as session:
         orders = await session.answer("list_directory", kind="orders", query="СЕВЕР")
         sentence = await session.refusal("list_directory", kind="leads")
@@ -465,9 +480,9 @@ class Case:
     budget: int
     crowded: bool
 
-    def world(self) -> World:
+    def dataset(self) -> Dataset:
         """Calls in bursts, many of one second and some of fractions, in the two days before the end."""
-        rng = random.Random(self.seed)  # noqa: S311 - repeatable make-believe
+        rng = random.Random(self.seed)  # noqa: S311 - repeatable fake
         moments = [EDGE - timedelta(seconds=rng.randrange(2 * 86_400)) for _ in range(3 if self.crowded else 40)]
         made: dict[int, Call] = {}
         records: dict[int, Record] = {}
@@ -480,9 +495,9 @@ class Case:
                 records[call_id] = Record(
                     call_id, call_id, call.user_id, 1, rng.random() < 0.4, 10, None, at + timedelta(minutes=1)
                 )
-        return World(NOW, Past(calls=made, records=records))
+        return Dataset(NOW, History(calls=made, records=records))
 
-    def means(self, world: World, call: Call) -> bool:
+    def means(self, dataset: Dataset, call: Call) -> bool:
         """Whether the question means this call: written apart from the filters it tests."""
         wanted = self.question
         checks = {
@@ -494,7 +509,7 @@ class Case:
             "max_talk_seconds": lambda: call.talk_time_duration_seconds <= wanted["max_talk_seconds"],
             "recorded": lambda: call.has_records == wanted["recorded"],
             "hung_up_by": lambda: call.finish_initiator == wanted["hung_up_by"],
-            "transferred": lambda: transferred(world)(call) == wanted["transferred"],
+            "transferred": lambda: transferred(dataset)(call) == wanted["transferred"],
         }
         return all(checks[name]() for name in wanted)
 
@@ -538,7 +553,7 @@ def drawn(sizes: list[int], limits: list[int]) -> st.SearchStrategy[Case]:
     """Cases drawn evenly: left to search for small ones, most would be empty and prove nothing."""
 
     def case(seed: int) -> Case:
-        rng = random.Random(f"case {seed}")  # noqa: S311 - repeatable make-believe
+        rng = random.Random(f"case {seed}")  # noqa: S311 - repeatable fake
         fraction = timedelta(microseconds=rng.choice([0, 0, 1, 500_000]))
         back = rng.choice([WHOLE, WHOLE, rng.randrange(1, WHOLE)])
         since = NOW - timedelta(seconds=back) - fraction
@@ -557,19 +572,19 @@ def drawn(sizes: list[int], limits: list[int]) -> st.SearchStrategy[Case]:
     return st.integers(0, 2**32).map(case)
 
 
-class Arriving:
-    """A make-believe Liner where calls keep coming in, some in the very second in which the window ends."""
+class GrowingLiner:
+    """A fake Liner where calls keep coming in, some in the very second in which the window ends."""
 
     def __init__(self, demo: DemoLiner, seed: int) -> None:
-        self.demo, self.rng, self.left = demo, random.Random(seed), 12  # noqa: S311 - repeatable make-believe
+        self.demo, self.rng, self.left = demo, random.Random(seed), 12  # noqa: S311 - repeatable fake
 
     def arrive(self) -> None:
         if self.left:
             self.left -= 1
-            world = self.demo.world
+            dataset = self.demo.dataset
             at = NOW + timedelta(microseconds=self.rng.choice([0, 0, 1, 900_000, 5_000_000]))
-            call = _some_call(self.rng, max(world.calls, default=7_000_000) + 1, at)
-            world.add_call(
+            call = _some_call(self.rng, max(dataset.calls, default=7_000_000) + 1, at)
+            dataset.add_call(
                 order=call.order_id,
                 agent=call.user_id,
                 status_code=call.status_code,
@@ -589,24 +604,26 @@ def _sum(moment: datetime, more: timedelta) -> datetime:
     return moment + more
 
 
-async def walk(case: Case) -> None:
-    world = case.world()
+async def read_every_page(case: Case) -> None:
+    dataset = case.dataset()
     until = NOW if case.until is None else min(case.until, NOW)
     expected = [
-        one for one in truth(world, case.since, until) if case.means(world, world.calls[one])
+        one for one in expected_ids(dataset, case.since, until) if case.means(dataset, dataset.calls[one])
     ]  # as of now, before anything arrives
-    app = Arriving(DemoLiner(world), case.seed)
+    app = GrowingLiner(DemoLiner(dataset), case.seed)
     since, end = case.since.isoformat(), None if case.until is None else case.until.isoformat()
-    async with desk_at(app, now=EDGE) as desk:
-        later = desk
-        answers = [await found(desk, since=since, until=end, limit=case.limits[0], budget=case.budget, **case.question)]
+    async with context_at(app, now=EDGE) as context:
+        later = context
+        answers = [
+            await find(context, since=since, until=end, limit=case.limits[0], budget=case.budget, **case.question)
+        ]
         while cursor := page_of(answers[-1]).get("next_cursor"):
             assert len(answers) < 2 * len(expected) + 20
             app.arrive()
             clock = partial(_sum, later.now(), HOUR)
             later = replace(later, now=clock)
             limit = case.limits[len(answers) % len(case.limits)]
-            answers.append(await found(later, cursor=cursor, limit=limit, budget=case.budget))
+            answers.append(await find(later, cursor=cursor, limit=limit, budget=case.budget))
     assert ids_of(answers) == expected
     last = page_of(answers[-1])
     assert (last["complete"], last["total"]) == (True, len(expected))
@@ -628,21 +645,21 @@ PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, H
 def test_pages_are_exactly_what_matched_when_the_window_was_frozen_in_small_slices(case: Case) -> None:
     with pytest.MonkeyPatch.context() as patch:
         # Pages and slices of a few calls, so that a small world is read in many.
-        patch.setattr(client_module, "PageWalk", partial(PageWalk[CallOnTheWire], 4))
+        patch.setattr(client_module, "Paginator", partial(Paginator[CallOnTheWire], 4))
         for name, value in (("SLICE_CALLS", 4), ("MOST_SLICE_CALLS", 12), ("READ_ON", 1)):
             patch.setattr(slices_module, name, value)
         patch.setattr(calls_module, "SLICE_CALLS", 4)
-        anyio.run(walk, case)
+        anyio.run(read_every_page, case)
 
 
 @settings(PATIENT, max_examples=10)
 @given(case=drawn([400, 700], [60, 100, 200]))
 def test_pages_are_exactly_what_matched_when_the_window_was_frozen_in_slices_as_they_are(case: Case) -> None:
-    anyio.run(walk, case)
+    anyio.run(read_every_page, case)
 
 
 async def test_a_directory_without_a_kind_says_which_there_are_and_a_cursor_alone_goes_on(
-    connect: Connect, world: World
+    connect: OpenSession, dataset: Dataset
 ) -> None:
     async with connect(max_answer_bytes=2_000) as session:
         sentence = await session.refusal("list_directory")
@@ -652,4 +669,4 @@ async def test_a_directory_without_a_kind_says_which_there_are_and_a_cursor_alon
             answer = await session.answer("list_directory", cursor=answer["page"]["next_cursor"])
             seen += rows(answer)
     assert sentence == "kind is missing: it is one of orders, agents, agent_groups, call_statuses, lead_statuses."
-    assert {row["id"] for row in seen} == {user.id for user in world.users}
+    assert {row["id"] for row in seen} == {user.id for user in dataset.users}

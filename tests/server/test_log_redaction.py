@@ -15,10 +15,10 @@ from liner_mcp.server.log_redaction import (
     RESOURCES,
     TOOLS,
     client_name,
-    method_of,
+    known_method,
+    known_resource,
+    known_tool_or_prompt,
     protocol_version,
-    resource_of,
-    tool_or_prompt,
 )
 from tests.support import snapshots
 
@@ -46,18 +46,18 @@ def test_the_known_words_are_the_menu() -> None:
     ],
 )
 def test_an_address_is_told_by_the_resource_it_means(uri: str, known: tuple[str, str | None]) -> None:
-    assert resource_of(uri) == known
+    assert known_resource(uri) == known
 
 
 def test_what_is_not_ours_is_other() -> None:
-    assert method_of("tools/call") == "tools/call"
-    assert method_of("notifications/initialized") == "notifications/initialized"
-    assert method_of("+79261234567") == method_of(None) == method_of([]) == "other"
-    assert tool_or_prompt("tools/call", "find_calls") == "find_calls"
-    assert tool_or_prompt("tools/call", "review_call") == "other"  # a prompt is no tool
-    assert tool_or_prompt("prompts/get", "review_call") == "review_call"
-    assert tool_or_prompt("tools/call", ["find_calls"]) == "other"
-    assert tool_or_prompt("tools/list", "find_calls") is None
+    assert known_method("tools/call") == "tools/call"
+    assert known_method("notifications/initialized") == "notifications/initialized"
+    assert known_method("+79261234567") == known_method(None) == known_method([]) == "other"
+    assert known_tool_or_prompt("tools/call", "find_calls") == "find_calls"
+    assert known_tool_or_prompt("tools/call", "review_call") == "other"  # a prompt is no tool
+    assert known_tool_or_prompt("prompts/get", "review_call") == "review_call"
+    assert known_tool_or_prompt("tools/call", ["find_calls"]) == "other"
+    assert known_tool_or_prompt("tools/list", "find_calls") is None
 
 
 @pytest.mark.parametrize(

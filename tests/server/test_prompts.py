@@ -14,12 +14,12 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, PromptReference, TextContent
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW, Session
 from tests.support.account import ACCOUNT
-from tests.support.context import Spoilt
+from tests.support.context import AlteredLiner
 
 pytestmark = pytest.mark.anyio
 
@@ -407,12 +407,12 @@ async def test_agents_and_their_groups_complete(client: Client) -> None:
         assert await completed(client, "review_agent", "agent", begun) == values
 
 
-async def test_everything_is_offered_before_anything_is_typed(client: Client, world: World) -> None:
+async def test_everything_is_offered_before_anything_is_typed(client: Client, dataset: Dataset) -> None:
     agents = await completed(client, "review_agent", "agent", "")
     assert agents == sorted(agents)
-    assert {group.name_ru for group in world.agent_groups} <= set(agents)
-    assert len(agents) == len(world.users) + len(world.agent_groups)
-    assert await completed(client, "daily_digest", "order", "") == sorted(order.title for order in world.orders)
+    assert {group.name_ru for group in dataset.agent_groups} <= set(agents)
+    assert len(agents) == len(dataset.users) + len(dataset.agent_groups)
+    assert await completed(client, "daily_digest", "order", "") == sorted(order.title for order in dataset.orders)
 
 
 async def test_orders_complete_anywhere_in_the_name(client: Client) -> None:
@@ -449,8 +449,8 @@ async def test_free_text_is_not_completed(client: Client) -> None:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_nothing_is_completed_when_liner_fails(world: World, mode: Any) -> None:
-    spoilt = Spoilt(DemoLiner(world), refused={"^/v2/(user|order|agent-group)": 422})
+async def test_nothing_is_completed_when_liner_fails(dataset: Dataset, mode: Any) -> None:
+    spoilt = AlteredLiner(DemoLiner(dataset), status_by_pattern={"^/v2/(user|order|agent-group)": 422})
     for settings, app in ((Settings(**ACCOUNT, requests_per_second=0), spoilt), (Settings(), spoilt)):
         server = create_server(settings, transport=httpx.ASGITransport(app=cast("Any", app)), now=lambda: NOW)
         async with Client(server, mode=mode) as failing:

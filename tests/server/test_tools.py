@@ -13,11 +13,11 @@ from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, Implementation
 
 from liner_mcp.answer.table import FullRecord
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import SettingsError
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
-from tests.conftest import NOW, Connect, Session, fits, text_of
+from tests.conftest import NOW, OpenSession, Session, assert_fits_schema, text_of
 from tests.support.account import ACCOUNT
 
 pytestmark = pytest.mark.anyio
@@ -26,15 +26,15 @@ pytestmark = pytest.mark.anyio
 # What is answered ----------------------------------------------------------------------------------------------------
 
 
-async def test_both_channels_say_the_same_in_one_compact_text(connect: Connect) -> None:
+async def test_both_channels_say_the_same_in_one_compact_text(connect: OpenSession) -> None:
     async with connect() as session:
-        result = await session.ask("get_call_summaries", call_ids=[7000101, 7000102, 7000103])
+        result = await session.call("get_call_summaries", call_ids=[7000101, 7000102, 7000103])
     text = text_of(result)
     assert json.loads(text) == result.structured_content
     assert text == json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
 
 
-async def test_the_structure_fits_the_published_output_schema(connect: Connect) -> None:
+async def test_the_structure_fits_the_published_output_schema(connect: OpenSession) -> None:
     async with connect() as session:
         tools = {tool.name: tool for tool in (await session.client.list_tools()).tools}
         for name, arguments in (
@@ -42,9 +42,9 @@ async def test_the_structure_fits_the_published_output_schema(connect: Connect) 
             ("get_call_summaries", {"call_ids": [7003900, 7003897, 12], "summary_chars": 50}),
             ("list_directory", {"kind": "agents"}),
         ):
-            fits(await session.answer(name, **arguments), tools[name].output_schema)
+            assert_fits_schema(await session.answer(name, **arguments), tools[name].output_schema)
         record = await session.answer("get_call_record", record_id=9002362)
-        fits(record, tools["get_call_record"].output_schema, FullRecord)
+        assert_fits_schema(record, tools["get_call_record"].output_schema, FullRecord)
 
 
 @pytest.mark.parametrize(
@@ -59,18 +59,18 @@ async def test_the_structure_fits_the_published_output_schema(connect: Connect) 
         [7003900.0],
     ],
 )
-async def test_a_list_of_ids_is_understood_in_every_harmless_form(connect: Connect, call_ids: Any) -> None:
+async def test_a_list_of_ids_is_understood_in_every_harmless_form(connect: OpenSession, call_ids: Any) -> None:
     async with connect() as session:
         answer = await session.answer("get_call_summaries", call_ids=call_ids)
     assert answer["rows"][0][0] == 7003900
 
 
 async def test_a_cursor_alone_goes_on_and_the_pages_together_are_the_whole() -> None:
-    world = World.generate(now=NOW, days=2, calls=40)
-    call = world.add_call()
-    ids = [world.add_record(call.id, summary=f"Part {number}").id for number in range(7)]
+    dataset = Dataset.generate(now=NOW, days=2, calls=40)
+    call = dataset.add_call()
+    ids = [dataset.add_record(call.id, summary=f"Part {number}").id for number in range(7)]
     settings = Settings(**ACCOUNT, requests_per_second=0)
-    async with Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)))) as client:
+    async with Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(dataset)))) as client:
         session = Session(client)
         answer = await session.answer("list_call_records", call_id=call.id, limit=3)
         seen = [row[0] for row in answer["rows"]]
@@ -81,7 +81,7 @@ async def test_a_cursor_alone_goes_on_and_the_pages_together_are_the_whole() -> 
     assert answer["page"]["total"] == 7
 
 
-async def test_an_empty_cursor_counts_as_none(connect: Connect) -> None:
+async def test_an_empty_cursor_counts_as_none(connect: OpenSession) -> None:
     async with connect() as session:
         answer = await session.answer("list_call_records", call_id=7003900, cursor="")
     assert answer["page"]["returned"] == 2
@@ -92,12 +92,12 @@ async def test_an_empty_cursor_counts_as_none(connect: Connect) -> None:
     [("codex-mcp-client", True), ("github-copilot-cli", True), ("claude-ai", False), ("Visual Studio Code", False)],
 )
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_hosts_that_cut_at_10_kb_get_smaller_pages(world: World, client: str, small: bool, mode: Any) -> None:
-    ids = [call.id for call in world.calls.values() if any(r.summary for r in world.records_of(call.id))][:90]
+async def test_hosts_that_cut_at_10_kb_get_smaller_pages(dataset: Dataset, client: str, small: bool, mode: Any) -> None:
+    ids = [call.id for call in dataset.calls.values() if any(r.summary for r in dataset.records_of(call.id))][:90]
     settings = Settings(**ACCOUNT, requests_per_second=0)
-    server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)))
+    server = create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(dataset)))
     async with Client(server, mode=mode, client_info=Implementation(name=client, version="1")) as connected:
-        size = len(text_of(await Session(connected).ask("get_call_summaries", call_ids=ids)).encode())
+        size = len(text_of(await Session(connected).call("get_call_summaries", call_ids=ids)).encode())
     assert (size <= 9_500) is small
     assert size <= 24_000
 
@@ -108,7 +108,7 @@ BAD_IDS: list[Any] = [0, -5, "text", True, 2**63, 2**53, 1.5, [7000123], {"id": 
 
 
 @pytest.mark.parametrize("call_id", BAD_IDS, ids=lambda value: str(value)[:20])
-async def test_an_id_that_is_none_is_refused_in_one_sentence(connect: Connect, call_id: Any) -> None:
+async def test_an_id_that_is_none_is_refused_in_one_sentence(connect: OpenSession, call_id: Any) -> None:
     async with connect() as session:
         sentence = await session.refusal("list_call_records", call_id=call_id)
     assert sentence.startswith("call_id: it must be a whole number")
@@ -131,7 +131,7 @@ async def test_an_id_that_is_none_is_refused_in_one_sentence(connect: Connect, c
     ],
 )
 async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
-    connect: Connect, call_ids: Any, words: str
+    connect: OpenSession, call_ids: Any, words: str
 ) -> None:
     async with connect() as session:
         sentence = await session.refusal("get_call_summaries", call_ids=call_ids)
@@ -169,14 +169,14 @@ async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
     ],
 )
 async def test_bad_arguments_get_one_sentence_with_the_next_step(
-    connect: Connect, arguments: dict[str, Any], sentence: str
+    connect: OpenSession, arguments: dict[str, Any], sentence: str
 ) -> None:
     async with connect() as session:
         assert await session.refusal("list_call_records", **arguments) == sentence
 
 
 @pytest.mark.parametrize("value", [1, "x", "", None, {"a": 1}, []], ids=str)
-async def test_every_tool_refuses_arguments_that_it_does_not_publish(connect: Connect, value: Any) -> None:
+async def test_every_tool_refuses_arguments_that_it_does_not_publish(connect: OpenSession, value: Any) -> None:
     """The schemas do not say so, for some clients cannot convert `additionalProperties`."""
     async with connect() as session:
         for tool in (await session.client.list_tools()).tools:
@@ -190,21 +190,21 @@ async def test_every_tool_refuses_arguments_that_it_does_not_publish(connect: Co
 
 
 @pytest.mark.parametrize("cursor", ["garbage", "AAAA", "é", "x" * 10_000, "AAAAAAAAAAAAAAAAAAAAAAAA"])
-async def test_a_garbage_cursor_is_refused_with_the_way_back(connect: Connect, cursor: str) -> None:
+async def test_a_garbage_cursor_is_refused_with_the_way_back(connect: OpenSession, cursor: str) -> None:
     async with connect() as session:
         sentence = await session.refusal("list_call_records", call_id=7003900, cursor=cursor)
     assert sentence.startswith("cursor cannot be read")
     assert "without cursor" in sentence
 
 
-async def test_a_cursor_of_another_call_is_refused_and_names_both(connect: Connect) -> None:
+async def test_a_cursor_of_another_call_is_refused_and_names_both(connect: OpenSession) -> None:
     async with connect() as session:
         cursor = (await session.answer("list_call_records", call_id=7003900, limit=1))["page"]["next_cursor"]
         sentence = await session.refusal("list_call_records", call_id=7003898, cursor=cursor)
     assert "belongs to call 7003900, but call_id says 7003898" in sentence
 
 
-async def test_an_unknown_tool_is_a_fault_of_the_protocol(connect: Connect) -> None:
+async def test_an_unknown_tool_is_a_fault_of_the_protocol(connect: OpenSession) -> None:
     async with connect() as session:
         with pytest.raises(MCPError) as raised:
             await session.client.call_tool("delete_call", {})
@@ -215,14 +215,14 @@ async def test_an_unknown_tool_is_a_fault_of_the_protocol(connect: Connect) -> N
 # What goes wrong on the way ------------------------------------------------------------------------------------------
 
 
-async def test_a_wrong_token_is_told_with_the_variable_to_check(connect: Connect, world: World) -> None:
-    async with connect(DemoLiner(world, token="another")) as session:
+async def test_a_wrong_token_is_told_with_the_variable_to_check(connect: OpenSession, dataset: Dataset) -> None:
+    async with connect(DemoLiner(dataset, token="another")) as session:
         for tool, arguments in (("list_call_records", {"call_id": 1}), ("get_call_summaries", {"call_ids": [1, 2]})):
             sentence = await session.refusal(tool, **arguments)
             assert sentence.startswith("Liner does not accept the token (HTTP 401). Check LINER_API_TOKEN")
 
 
-@pytest.mark.usefixtures("nameless_network")
+@pytest.mark.usefixtures("network_without_dns")
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_host_that_does_not_resolve_is_told_with_the_variable_to_check(mode: Any) -> None:
     settings = read_settings(api_host="liner.invalid", api_token="demo", deadline_seconds=10)
@@ -246,7 +246,7 @@ async def test_unusable_settings_are_told_by_each_call() -> None:
         assert "LINER_CONCURRENCY" in await Session(client).refusal("list_call_records", call_id=1)
 
 
-async def test_nothing_hangs_past_the_deadline(connect: Connect) -> None:
+async def test_nothing_hangs_past_the_deadline(connect: OpenSession) -> None:
     async def silent(*_: Any) -> None:
         await anyio.sleep_forever()
 
@@ -256,7 +256,7 @@ async def test_nothing_hangs_past_the_deadline(connect: Connect) -> None:
 
 
 async def test_a_bug_of_ours_is_told_by_its_place_only(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    connect: OpenSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise KeyError("+7 916 123-45-67 said something private")
@@ -271,7 +271,9 @@ async def test_a_bug_of_ours_is_told_by_its_place_only(
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-async def test_an_optional_argument_that_is_sent_as_nothing_means_its_default(connect: Connect, nothing: Any) -> None:
+async def test_an_optional_argument_that_is_sent_as_nothing_means_its_default(
+    connect: OpenSession, nothing: Any
+) -> None:
     async with connect() as session:
         for tool, needed, optional in (
             ("list_call_records", {"call_id": 7003900}, ("limit", "cursor", "summary_chars")),

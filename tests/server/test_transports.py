@@ -13,11 +13,11 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import read_settings
 from tests.conftest import text_of
-from tests.support.asgi_server import served
+from tests.support.asgi_server import serve_app
 
 pytestmark = pytest.mark.anyio
 
@@ -25,9 +25,9 @@ COMMAND = [sys.executable, "-m", "liner_mcp"]
 
 
 @pytest.fixture(scope="module")
-def origin(world: World) -> Generator[str]:
-    """A make-believe Liner on a loopback port."""
-    with served(DemoLiner(world)) as address:
+def origin(dataset: Dataset) -> Generator[str]:
+    """A fake Liner on a loopback port."""
+    with serve_app(DemoLiner(dataset)) as address:
         yield address
 
 
@@ -75,15 +75,15 @@ async def test_a_tool_answers_over_stdio(origin: str, mode: Any, tool: str, argu
 @pytest.mark.parametrize(("tool", "arguments"), QUESTIONS)
 async def test_a_tool_answers_over_http(origin: str, mode: Any, tool: str, arguments: dict[str, Any]) -> None:
     server = create_server(read_settings(api_host=origin, api_token="demo", timezone="UTC"))
-    with served(server.streamable_http_app(stateless_http=True)) as address:
+    with serve_app(server.streamable_http_app(stateless_http=True)) as address:
         answer = await _both_ways(Client(f"{address}/mcp", mode=mode), tool, arguments)
     assert any(word in json.dumps(answer.get("rows", answer)) for word in KNOWN)
 
 
-async def test_hostile_summaries_pass_a_real_pipe_and_change_nothing_but_their_own_field(
-    origin: str, world: World
+async def test_adversarial_summaries_pass_a_real_pipe_and_change_nothing_but_their_own_field(
+    origin: str, dataset: Dataset
 ) -> None:
-    calls = [world.records[record_id].call_id for record_id in world.hostile.values()]
+    calls = [dataset.records[record_id].call_id for record_id in dataset.adversarial_records.values()]
     async with Client(stdio(origin, LINER_MAX_ANSWER_BYTES="60000")) as client:
         result = await client.call_tool("get_call_summaries", {"call_ids": calls, "summary_chars": 4000})
         assert isinstance(result, CallToolResult)
@@ -91,15 +91,15 @@ async def test_hostile_summaries_pass_a_real_pipe_and_change_nothing_but_their_o
         assert answer is not None
         assert json.loads(text_of(result)) == answer
     summaries = {row[answer["columns"].index("record_id")]: row[-1] for row in answer["rows"]}
-    assert set(world.hostile.values()) <= set(summaries)
+    assert set(dataset.adversarial_records.values()) <= set(summaries)
     assert set(answer) <= {"asked", "page", "notes", "timezone", "names", "every_row", "columns", "rows"}
-    assert summaries[world.hostile["blank"]] is None
-    assert len(summaries[world.hostile["very_long"]]) == 4000
+    assert summaries[dataset.adversarial_records["blank"]] is None
+    assert len(summaries[dataset.adversarial_records["very_long"]]) == 4000
     for name in ("lone_surrogate", "controls", "rtl", "tag_characters", "emoji"):
-        text = summaries[world.hostile[name]]
+        text = summaries[dataset.adversarial_records[name]]
         assert text == "".join(c for c in text if c == "\n" or c.isprintable() or ord(c) > 0x1F000)
         text.encode("utf-8")
-    assert "ignore" in summaries[world.hostile["injection"]].lower()
+    assert "ignore" in summaries[dataset.adversarial_records["injection"]].lower()
 
 
 def test_the_pipe_carries_real_letters_and_stderr_stays_empty(origin: str) -> None:

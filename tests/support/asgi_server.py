@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 
 
-class _Announcing(uvicorn.Server):
+class _SignallingServer(uvicorn.Server):
     """Says when it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -23,9 +23,9 @@ class _Announcing(uvicorn.Server):
 
 
 @contextmanager
-def served(app: Any, **options: Any) -> Generator[str]:
+def serve_app(app: Any, **options: Any) -> Generator[str]:
     """The origin (`http://127.0.0.1:port`) at which `app` answers while the block runs; `options` are uvicorn's."""
-    server = _Announcing(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none", **options))
+    server = _SignallingServer(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none", **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

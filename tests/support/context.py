@@ -1,4 +1,4 @@
-"""A desk over a make-believe Liner, a Liner some of whose answers are spoilt, and the reading of an answer."""
+"""A desk over a fake Liner, a Liner some of whose answers are spoilt, and the reading of an answer."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ import anyio
 import httpx
 from pydantic import SecretStr
 
-from liner_mcp.answer.table import Written
-from liner_mcp.calls.time_window import Zone
-from liner_mcp.context import Desk
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.answer.table import Answer
+from liner_mcp.context import AppContext
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.names.directory import Directory
+from liner_mcp.timezone import Zone
 from tests.conftest import NOW
 
-ROOMY = 60_000  # the largest budget that can be set
+MAX_BUDGET = 60_000  # the largest budget that can be set
 L = TypeVar("L", bound=DemoLiner)
 
 USERS, ORDERS, STATUSES = "/v2/user/list", "/v2/order", "/v2/call-status"
 
 
-def small_world() -> World:
+def small_dataset() -> Dataset:
     """A world of one's own, to be added to."""
-    return World.generate(now=NOW, days=2, calls=50)
+    return Dataset.generate(now=NOW, days=2, calls=50)
 
 
-def counting(total: int) -> Callable[[Any], Any]:
+def with_total(total: int) -> Callable[[Any], Any]:
     """Liner's list as it is, but for the number of things it says it has."""
     return lambda data: {**data, "total": total}
 
 
-def plain_calls(world: World, count: int, **changes: Any) -> list[int]:
+def add_plain_calls(dataset: Dataset, count: int, **changes: Any) -> list[int]:
     """New calls of one record each, with a summary that names its call."""
-    ids = [world.add_call(**changes).id for _ in range(count)]
+    ids = [dataset.add_call(**changes).id for _ in range(count)]
     for one in ids:
-        world.add_record(one, summary=f"Клиент звонка {one} ждёт подборку квартир и просит перезвонить вечером.")
+        dataset.add_record(one, summary=f"Клиент звонка {one} ждёт подборку квартир и просит перезвонить вечером.")
     return ids
 
 
 @asynccontextmanager
-async def desk_over(
+async def context_for(
     app: Any, *, zone: str = "Europe/Moscow", show_phones: bool = False, concurrency: int = 4
-) -> AsyncGenerator[Desk]:
+) -> AsyncGenerator[AppContext]:
     transport = httpx.ASGITransport(app=app)
     client = LinerClient(
         "http://127.0.0.1",
@@ -58,45 +58,50 @@ async def desk_over(
         jitter=lambda _: 0.0,
     )
     async with client:
-        yield Desk(client, Directory(client), Zone.of(zone), show_phones)
+        yield AppContext(client, Directory(client), Zone.resolve(zone), show_phones)
 
 
 REFUSAL = b'{"success":false,"message":"","data":null}'
 
 
-class Spoilt(Generic[L]):
-    """A make-believe Liner that fails, waits or lies where a pattern fits the target.
+class AlteredLiner(Generic[L]):
+    """A fake Liner that fails, waits or lies where a pattern fits the target.
 
-    `refused`: the HTTP status to answer with; 401, 403 and 404 come in Liner's own JSON, all others without it. `held`:
-    what is never answered. `changed`: another envelope's `data`, made of the true one; a text in its place becomes the
-    message of a refusal under HTTP 200.
+    `status_by_pattern`: the HTTP status to answer with; 401, 403 and 404 come in Liner's own JSON, all others without
+    it. `blocked`: what is never answered. `change_by_pattern`: another envelope's `data`, made of the true one; a text
+    in its place becomes the message of a refusal under HTTP 200.
     """
 
     def __init__(
         self,
         demo: L,
         *,
-        refused: Mapping[str, int] | None = None,
-        held: str | None = None,
-        changed: Mapping[str, Callable[[Any], Any]] | None = None,
+        status_by_pattern: Mapping[str, int] | None = None,
+        blocked: str | None = None,
+        change_by_pattern: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> None:
-        self.demo, self.refused, self.held, self.changed = demo, refused or {}, held, changed or {}
+        self.demo, self.status_by_pattern, self.blocked, self.change_by_pattern = (
+            demo,
+            status_by_pattern or {},
+            blocked,
+            change_by_pattern or {},
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         target = f"{scope['path']}?{scope['query_string'].decode()}"
-        if self.held is not None and re.search(self.held, target):
+        if self.blocked is not None and re.search(self.blocked, target):
             await anyio.Event().wait()
         sent: list[Any] = []
 
-        async def keep(message: Any) -> None:
+        async def collect(message: Any) -> None:
             sent.append(message)
 
-        await self.demo(scope, receive, keep)
+        await self.demo(scope, receive, collect)
         start, body = sent
-        for pattern, status in self.refused.items():
+        for pattern, status in self.status_by_pattern.items():
             if re.search(pattern, target):
                 start["status"], body["body"] = status, REFUSAL if status in (401, 403, 404) else b"{}"
-        for pattern, change in self.changed.items():
+        for pattern, change in self.change_by_pattern.items():
             if start["status"] == 200 and re.search(pattern, target):
                 data = change(json.loads(body["body"])["data"])
                 refusal = data if isinstance(data, str) else ""
@@ -107,7 +112,7 @@ class Spoilt(Generic[L]):
         await send(body)
 
 
-def rows_of(answer: Written) -> list[dict[str, Any]]:
+def rows_of(answer: Answer) -> list[dict[str, Any]]:
     """The rows whole again, as the README shows it; the text must say the same as the structure."""
     assert json.loads(answer.text) == answer.structure
     structure = answer.structure

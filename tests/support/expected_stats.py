@@ -1,4 +1,4 @@
-"""The statistics of a make-believe call centre, counted a second time from what its world holds."""
+"""The statistics of a generated call centre, counted a second time from what its world holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from liner_mcp.demo import Call, World
+from liner_mcp.demo import Call, Dataset
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 METRICS = [
@@ -46,17 +46,17 @@ def grouped_by(*groupings: str, zone: ZoneInfo = MOSCOW) -> Callable[[Call], Key
     return lambda call: tuple(parts[grouping](call) for grouping in groupings)
 
 
-def counted(world: World, calls: Iterable[Call], key: Callable[[Call], Key]) -> dict[Key, dict[str, Any]]:
+def expected_groups(dataset: Dataset, calls: Iterable[Call], key: Callable[[Call], Key]) -> dict[Key, dict[str, Any]]:
     """The metrics of each group. Slow and plain on purpose."""
     groups: dict[Key, list[Call]] = {}
     for call in calls:
         groups.setdefault(key(call), []).append(call)
-    return {group: metrics(world, members) for group, members in groups.items()}
+    return {group: expected_metrics(dataset, members) for group, members in groups.items()}
 
 
-def metrics(world: World, calls: Sequence[Call]) -> dict[str, Any]:
-    qualifying = {status.code for status in world.lead_statuses if status.category == "qualified"}
-    codes = {status.code for status in world.call_statuses if status.lead_status_code in qualifying}
+def expected_metrics(dataset: Dataset, calls: Sequence[Call]) -> dict[str, Any]:
+    qualifying = {status.code for status in dataset.lead_statuses if status.category == "qualified"}
+    codes = {status.code for status in dataset.call_statuses if status.lead_status_code in qualifying}
     answered = [call for call in calls if call.talk_time_duration_seconds > 0]
     return {
         "calls": len(calls),
@@ -74,8 +74,8 @@ def median(numbers: Sequence[int]) -> int | None:
     return math.floor(statistics.median(numbers) + 0.5) if numbers else None
 
 
-def within(world: World, since: datetime, until: datetime) -> list[Call]:
-    return [call for call in world.calls.values() if since <= call.created_at < until]
+def calls_between(dataset: Dataset, since: datetime, until: datetime) -> list[Call]:
+    return [call for call in dataset.calls.values() if since <= call.created_at < until]
 
 
 def groups_of(rows: Iterable[dict[str, Any]], *keys: str) -> dict[Key, dict[str, Any]]:
@@ -83,11 +83,11 @@ def groups_of(rows: Iterable[dict[str, Any]], *keys: str) -> dict[Key, dict[str,
     return {tuple(row[key] for key in keys): {name: row[name] for name in METRICS} for row in rows}
 
 
-def agentless_hangups_unknown(groups: dict[Key, dict[str, Any]], place: int = 0) -> dict[Key, dict[str, Any]]:
+def without_agentless_hangups(groups: dict[Key, dict[str, Any]], place: int = 0) -> dict[Key, dict[str, Any]]:
     """What an answer grouped by agents tells: where there is no agent, none can hang up."""
     return {key: group if key[place] is not None else {**group, "agent_hangups": None} for key, group in groups.items()}
 
 
-def summed(parts: Iterable[dict[str, Any]]) -> dict[str, int]:
+def sum_metrics(parts: Iterable[dict[str, Any]]) -> dict[str, int]:
     parts = list(parts)
     return {name: sum(part[name] or 0 for part in parts) for name in ADDITIVE}

@@ -10,38 +10,38 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from liner_mcp.json_logging import AUDIT, REQUESTS, JsonLine
+from liner_mcp.json_logging import AUDIT_LOGGER, REQUEST_LOGGER, JsonFormatter
 
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 
 
-class Lines(logging.StreamHandler[io.StringIO]):
+class LogCapture(logging.StreamHandler[io.StringIO]):
     """Each line that comes out of the formatter, in order; also from a server that runs in another thread."""
 
     def __init__(self) -> None:
         super().__init__(io.StringIO())
-        self.setFormatter(JsonLine())
+        self.setFormatter(JsonFormatter())
         self.texts: list[str] = []
-        self._coming: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._unread: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
         self.texts.append(text)
-        self._coming.put(text)
+        self._unread.put(text)
 
     def next(self, event: str) -> dict[str, Any]:
         """The next line of this kind that nobody has taken yet; a request's line comes just after its answer."""
         while True:
-            line = json.loads(self._coming.get(timeout=PATIENCE))
+            line = json.loads(self._unread.get(timeout=TIMEOUT_SECONDS))
             if line["event"] == event:
                 return line
 
 
 @contextmanager
-def caught(level: int = logging.INFO) -> Generator[Lines]:
+def capture_logs(level: int = logging.INFO) -> Generator[LogCapture]:
     """Lines of requests and of the audit while the block runs."""
-    lines = Lines()
-    loggers = [logging.getLogger(name) for name in (REQUESTS, AUDIT)]
+    lines = LogCapture()
+    loggers = [logging.getLogger(name) for name in (REQUEST_LOGGER, AUDIT_LOGGER)]
     for logger in loggers:
         logger.setLevel(level)
         logger.addHandler(lines)
@@ -53,12 +53,12 @@ def caught(level: int = logging.INFO) -> Generator[Lines]:
             logger.removeHandler(lines)
 
 
-def words_of(value: object) -> set[str]:
+def strings_in(value: object) -> set[str]:
     """Every text that stands anywhere in a line as a value."""
     return {leaf for leaf in _leaves(value) if isinstance(leaf, str)}
 
 
-def numbers_of(value: object) -> set[int]:
+def integers_in(value: object) -> set[int]:
     """Every whole number that stands anywhere in a line."""
     return {leaf for leaf in _leaves(value) if isinstance(leaf, int) and not isinstance(leaf, bool)}
 

@@ -19,8 +19,8 @@ _EXAMPLES = ("server 10.0.0.11:8080;", "server 10.0.0.12:8080;")
 
 
 @contextmanager
-def balanced(
-    folder: Path, replicas: Sequence[str], *, below_a_path: bool = False, requests: tuple[str, str] = ("50r/s", "200")
+def run_nginx(
+    folder: Path, replicas: Sequence[str], *, under_path: bool = False, requests: tuple[str, str] = ("50r/s", "200")
 ) -> Generator[str]:
     """The origin at which nginx answers for `replicas`, which are origins; `folder` takes what it writes.
 
@@ -30,7 +30,7 @@ def balanced(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    text = configuration(replicas, port, below_a_path=below_a_path)
+    text = configuration(replicas, port, under_path=under_path)
     for documented, chosen in zip(("rate=50r/s", "burst=200"), requests, strict=True):
         assert documented in text
         text = text.replace(documented, documented.partition("=")[0] + "=" + chosen)
@@ -38,13 +38,13 @@ def balanced(
     command = [NGINX, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait(port, process)
+            _wait_until_listening(port, process)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
 
 
-def configuration(replicas: Sequence[str], port: int, *, below_a_path: bool) -> str:
+def configuration(replicas: Sequence[str], port: int, *, under_path: bool) -> str:
     """A whole configuration around the documented one, whose addresses alone are exchanged."""
     text = CONFIGURATION.read_text(encoding="utf-8")
     servers = [f"server {urlsplit(replica).netloc};" for replica in replicas]
@@ -53,14 +53,14 @@ def configuration(replicas: Sequence[str], port: int, *, below_a_path: bool) -> 
         text = text.replace(example, server)
     assert "listen 80;" in text
     text = text.replace("listen 80;", f"listen 127.0.0.1:{port};")
-    if below_a_path:
-        text = below(text)
+    if under_path:
+        text = with_path_locations(text)
     user = "user root;" if sys.platform != "win32" and os.geteuid() == 0 else ""
     paths = " ".join(f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return f"daemon off; pid pid; {user} events {{}}\nhttp {{ access_log off; {paths}\n{text}}}\n"
 
 
-def below(text: str) -> str:
+def with_path_locations(text: str) -> str:
     """The documented configuration with the locations that it shows as comments, instead of the one above them."""
     before, whole, rest = text.partition("    location / {\n")
     assert whole
@@ -69,7 +69,7 @@ def below(text: str) -> str:
     return before + comments.replace("    # ", "    ")
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None:
         with socket.socket() as sock:
             if sock.connect_ex(("127.0.0.1", port)) == 0:

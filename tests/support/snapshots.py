@@ -16,7 +16,7 @@ import httpx
 from mcp import Client
 from mcp.types import CallToolResult
 
-from liner_mcp.demo import DemoLiner, World
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW
@@ -27,7 +27,7 @@ SURFACE = FOLDER / "surface.json"
 ANSWERS = FOLDER / "answers.json"
 
 # One call per tool that shows most of what an answer can hold. The second is the README's example.
-QUESTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+TOOL_CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("list_call_records", {"call_id": 7003900, "summary_chars": 400}),
     ("get_call_summaries", {"call_ids": [7003898, 7003901, 7003900, 7003897], "summary_chars": 120}),
     ("get_call_summaries", {"call_ids": [7003903, 7003903, 12], "summary_chars": 0}),
@@ -38,14 +38,14 @@ def pretty(thing: Any) -> str:
     return json.dumps(thing, ensure_ascii=False, indent=1) + "\n"
 
 
-def demo_client(world: World) -> Client:
+def demo_client(dataset: Dataset) -> Client:
     settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0)
-    return Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(world)), now=lambda: NOW))
+    return Client(create_server(settings, transport=httpx.ASGITransport(app=DemoLiner(dataset)), now=lambda: NOW))
 
 
 async def surface() -> dict[str, Any]:
     """Everything that a host can list, as it goes over the wire."""
-    async with demo_client(World.generate(now=NOW, calls=10, days=2)) as client:
+    async with demo_client(Dataset.generate(now=NOW, calls=10, days=2)) as client:
         listings = {
             "tools": (await client.list_tools()).tools,
             "resources": (await client.list_resources()).resources,
@@ -59,11 +59,11 @@ async def surface() -> dict[str, Any]:
         return {"instructions": client.instructions, **shown}
 
 
-async def answers(world: World) -> list[dict[str, Any]]:
+async def answers(dataset: Dataset) -> list[dict[str, Any]]:
     """The answers to QUESTIONS."""
-    async with demo_client(world) as client:
+    async with demo_client(dataset) as client:
         found: list[dict[str, Any]] = []
-        for tool, arguments in QUESTIONS:
+        for tool, arguments in TOOL_CALLS:
             result = await client.call_tool(tool, arguments)
             assert isinstance(result, CallToolResult)
             found.append({"tool": tool, "arguments": arguments, "answer": result.structured_content})
@@ -73,7 +73,7 @@ async def answers(world: World) -> list[dict[str, Any]]:
 async def _refresh() -> None:
     FOLDER.mkdir(exist_ok=True)
     SURFACE.write_text(pretty(await surface()), encoding="utf-8")
-    ANSWERS.write_text(pretty(await answers(World.generate(now=NOW))), encoding="utf-8")
+    ANSWERS.write_text(pretty(await answers(Dataset.generate(now=NOW))), encoding="utf-8")
 
 
 if __name__ == "__main__":

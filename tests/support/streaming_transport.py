@@ -40,7 +40,7 @@ class _Exchange(httpx.AsyncByteStream):
 
     async def _run(self, scope: dict[str, Any]) -> None:
         try:
-            await self._app(scope, _nothing_more, self._messages.put)
+            await self._app(scope, _empty_receive, self._messages.put)
         except ConnectionResetError:
             await self._messages.put(_END)
 
@@ -63,7 +63,7 @@ class _Exchange(httpx.AsyncByteStream):
         await asyncio.wait([self._running])
 
 
-async def _nothing_more() -> dict[str, Any]:
+async def _empty_receive() -> dict[str, Any]:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 

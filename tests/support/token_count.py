@@ -12,6 +12,6 @@ def _o200k() -> Any:
     return import_module("rs_bpe.bpe").openai.o200k_base()
 
 
-def tokens(text: str) -> int:
+def count_tokens(text: str) -> int:
     """Tokens of `text` as o200k counts them."""
     return len(_o200k().encode(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from liner_mcp.telemetry.config import Choice, choose
+from liner_mcp.telemetry.config import TelemetryConfig, read_config
 
 THERE = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 NAMED = "liner-mcp"
@@ -33,10 +33,10 @@ NAMED = "liner-mcp"
 def test_what_is_asked_for_is_chosen_without_a_word(
     environment: dict[str, str], traces: tuple[str, ...], metrics: tuple[str, ...]
 ) -> None:
-    assert choose(environment) == Choice(
+    assert read_config(environment) == TelemetryConfig(
         traces, metrics, None if "OTEL_SERVICE_NAME" in environment or _disabled(environment) else NAMED
     )
-    assert choose(environment).wanted == bool(traces or metrics)
+    assert read_config(environment).wanted == bool(traces or metrics)
 
 
 def _disabled(environment: dict[str, str]) -> bool:
@@ -55,7 +55,7 @@ def _disabled(environment: dict[str, str]) -> bool:
 def test_what_cannot_be_had_is_one_sentence_and_the_rest_goes_on(
     environment: dict[str, str], traces: tuple[str, ...], metrics: tuple[str, ...], said: str
 ) -> None:
-    choice = choose(environment)
+    choice = read_config(environment)
     assert (choice.traces, choice.metrics) == (traces, metrics)
     (warning,) = choice.warnings
     assert warning.startswith(f"{said}: ")
@@ -72,4 +72,4 @@ def test_what_cannot_be_had_is_one_sentence_and_the_rest_goes_on(
     ],
 )
 def test_the_operators_name_of_the_service_goes_before_ours(environment: dict[str, str], name: str | None) -> None:
-    assert choose(environment).service_name == name
+    assert read_config(environment).service_name == name

@@ -20,7 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from liner_mcp import __version__
 from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, question, result
 from tests.http_server.test_stopping import ended, started
-from tests.support.asgi_server import served
+from tests.support.asgi_server import serve_app
 
 HOSTILE = "Petrov +79261234567"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -95,7 +95,7 @@ class Collector:
 @contextmanager
 def collecting(*, stuck: bool = False) -> Generator[tuple[Collector, str]]:
     collector = Collector(stuck=stuck)
-    with served(collector, lifespan="off") as origin:
+    with serve_app(collector, lifespan="off") as origin:
         try:
             yield collector, origin
         finally:
@@ -200,18 +200,21 @@ def test_the_console_of_a_stdio_server_is_stderr() -> None:
     assert "liner_mcp.liner.requests" in errors
 
 
-def test_a_collector_that_never_answers_holds_nobody_up() -> None:
+def test_a_collector_that_never_answers_holds_no_one_up() -> None:
     with collecting(stuck=True) as (collector, origin):
         stdio(SERVE, OTEL_EXPORTER_OTLP_ENDPOINT=origin, OTEL_EXPORTER_OTLP_TIMEOUT="120")
         assert collector.bodies["/v1/traces"]
 
 
-def test_a_collector_that_is_away_holds_nobody_up() -> None:
+def test_a_collector_that_is_away_holds_no_one_up() -> None:
     stdio(SERVE, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
 
 
 def test_without_the_extra_serving_goes_on_with_one_sentence() -> None:
-    program = "import sys; sys.modules['opentelemetry.sdk'] = None;from liner_mcp.cli.main import main; main(['serve', '--demo'])"
+    program = (
+        "import sys; sys.modules['opentelemetry.sdk'] = None;"
+        "from liner_mcp.cli.main import main; main(['serve', '--demo'])"
+    )
     _, out, errors = stdio(["-c", program], OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
     assert out == ""
     (sentence,) = errors.splitlines()

@@ -65,7 +65,7 @@ def test_every_space_becomes_a_plain_one(space: str) -> None:
         pytest.param("\ufff9\ufffa\ufffb\U0001d173\U0001bca0", id="annotation and format signs"),
     ],
 )
-def test_what_nobody_sees_goes(unwanted: str) -> None:
+def test_what_no_one_sees_goes(unwanted: str) -> None:
     assert clean(f"a{unwanted}b") == "ab"
     for character in unwanted:
         assert clean(f"я{character}") == "я"

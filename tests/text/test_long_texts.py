@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from liner_mcp.event_loop import MOST_AT_ONCE, Turns, in_time
 from liner_mcp.text.clean import clean
-from liner_mcp.text.mask import ECHO_READ, MOST_CHARACTERS, echoed, shown, shown_steps
+from liner_mcp.text.mask import MAX_INPUT_CHARACTERS, MOST_CHARACTERS, mask, quote_input, shown_steps
 from liner_mcp.text.masking_steps import LETTERS_PER_DIGIT, LONGEST_STRETCH, MOST_DIGITS, Steps, completed
 
 PHONES = ["8 916 123-45-67", "+7 (916) 123-45-67", "89161234567", "8, 916, 123, 45, 67", "8&nbsp;916&nbsp;123-45-67"]
@@ -41,15 +41,18 @@ def digits_told(text: str) -> int:
 
 
 @given(
-    st.sampled_from(FILLERS), st.integers(0, ECHO_READ + 100), st.sampled_from(PHONES), st.sampled_from(["", " и"]),
-    st.sampled_from([40, 60, ECHO_READ]),
+    st.sampled_from(FILLERS),
+    st.integers(0, MAX_INPUT_CHARACTERS + 100),
+    st.sampled_from(PHONES),
+    st.sampled_from(["", " и"]),
+    st.sampled_from([40, 60, MAX_INPUT_CHARACTERS]),
 )  # fmt: skip
 @settings(max_examples=400)
 def test_of_a_phone_anywhere_in_what_a_client_sent_no_more_than_two_digits_are_shown_back(
     filler: str, before: int, phone: str, behind: str, limit: int
 ) -> None:
     text = (filler * (before // len(filler) + 1))[:before] + " " + phone + behind + " ждёт" * 300
-    told = echoed(text, limit)
+    told = quote_input(text, limit)
     assert len(told) <= limit
     assert digits_told(told) <= 2
 
@@ -58,41 +61,39 @@ def test_of_a_phone_anywhere_in_what_a_client_sent_no_more_than_two_digits_are_s
 @pytest.mark.parametrize("ahead", range(24))
 def test_a_phone_that_the_end_of_a_long_text_parts_is_not_shown_in_part(phone: str, ahead: int) -> None:
     start = ("клиент ждёт " * (MOST_CHARACTERS // 12 + 1))[: MOST_CHARACTERS - ahead - 1]
-    told = shown(f"{start} {phone} и ещё клиент ждёт")
+    told = mask(f"{start} {phone} и ещё клиент ждёт")
     assert len(told) <= MOST_CHARACTERS
     assert told.endswith("…")
     assert digits_told(told) == 0
-    assert shown(told) == told
+    assert mask(told) == told
 
 
 @pytest.mark.parametrize("text", ["клиент ждёт", "x" * 39, "", "x" * 40])
 def test_a_short_text_is_shown_back_as_it_is(text: str) -> None:
-    assert echoed(text, 40) == text
+    assert quote_input(text, 40) == text
 
 
 def test_a_long_text_is_shown_back_by_its_beginning() -> None:
-    assert echoed("вчера " * 50_000, 12) == "вчера вчера…"
+    assert quote_input("вчера " * 50_000, 12) == "вчера вчера…"
 
 
 def test_a_row_of_digits_that_no_talk_holds_is_hidden_whole() -> None:
     wall = "8(" * LONGEST_STRETCH
-    assert (
-        shown(f"Код {wall} и телефон 8 916 123-45-67.") == f"Код {'*(' * LONGEST_STRETCH} и телефон +7 *** ***-**-67."
-    )
+    assert mask(f"Код {wall} и телефон 8 916 123-45-67.") == f"Код {'*(' * LONGEST_STRETCH} и телефон +7 *** ***-**-67."
 
 
 def test_a_list_of_ids_or_phones_is_read_as_ever() -> None:
     ids = ", ".join(map(str, range(7000100, 7000150)))
     phones = ", ".join(["8 916 123-45-67"] * 25)
-    assert shown(ids) == ids
-    assert shown(phones) == ", ".join(["+7 *** ***-**-67"] * 25)
+    assert mask(ids) == ids
+    assert mask(phones) == ", ".join(["+7 *** ***-**-67"] * 25)
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_a_hostile_text_stays_as_it_was_shown_once(piece: str) -> None:
-    masked = shown((piece * 60_000)[:50_000])
-    assert shown(masked) == masked
-    assert digits_told(masked.replace("4111", "")) <= max(6, digits_told(shown(piece)))
+def test_a_adversarial_text_stays_as_it_was_shown_once(piece: str) -> None:
+    masked = mask((piece * 60_000)[:50_000])
+    assert mask(masked) == masked
+    assert digits_told(masked.replace("4111", "")) <= max(6, digits_told(mask(piece)))
 
 
 # How much work lies between two steps ---------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ def most_calls_between_steps(steps: Steps) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_between_two_steps_there_is_no_more_work_however_long_the_text(piece: str) -> None:
-    shown("+971 50 123 4567")  # the library of numbering plans is read at the first foreign phone
+    mask("+971 50 123 4567")  # the library of numbering plans is read at the first foreign phone
     size = 20_000
     most_calls, most_work, _ = most_calls_between_steps(shown_steps((piece * size)[:size]))
     assert most_work <= max(LONGEST_STRETCH, size // LETTERS_PER_DIGIT)
@@ -160,7 +161,7 @@ def test_an_ordinary_text_is_read_without_a_turn_between() -> None:
 )
 def test_a_text_masked_in_turns_is_the_text_masked_at_once(parts: list[str]) -> None:
     text = clean(" ".join(parts))
-    assert anyio.run(Turns().text, shown_steps(text)) == shown(text) == completed(shown_steps(text))
+    assert anyio.run(Turns().text, shown_steps(text)) == mask(text) == completed(shown_steps(text))
 
 
 # Turns ----------------------------------------------------------------------------------------------------------------

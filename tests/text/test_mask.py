@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liner_mcp.text.clean import clean
-from liner_mcp.text.mask import cut, shown
+from liner_mcp.text.mask import mask, truncate
 
 EMAIL, CARD, PHONE = "ivan@mail.ru", "4111 1111 1111 1111", "8 916 123-45-67"
 PIECE = st.sampled_from(
@@ -19,12 +19,12 @@ PIECE = st.sampled_from(
 
 def test_addresses_cards_and_phones_are_hidden_at_once() -> None:
     text = f"Почта {EMAIL}, карта {CARD}, телефон {PHONE}."
-    assert shown(text) == "Почта ***@mail.ru, карта **** 1111, телефон +7 *** ***-**-67."
+    assert mask(text) == "Почта ***@mail.ru, карта **** 1111, телефон +7 *** ***-**-67."
 
 
 def test_where_phones_are_shown_addresses_and_cards_stay_hidden() -> None:
     text = f"Почта {EMAIL}, карта {CARD}, телефон {PHONE}."
-    assert shown(text, show_phones=True) == f"Почта ***@mail.ru, карта **** 1111, телефон {PHONE}."
+    assert mask(text, show_phones=True) == f"Почта ***@mail.ru, карта **** 1111, телефон {PHONE}."
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_where_phones_are_shown_addresses_and_cards_stay_hidden() -> None:
     ],
 )
 def test_neighbours_are_told_apart(text: str, expected: str) -> None:
-    assert shown(text) == expected
+    assert mask(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,21 +52,21 @@ def test_neighbours_are_told_apart(text: str, expected: str) -> None:
     ],
 )
 def test_an_image_is_readable_but_not_live_and_a_link_stays(text: str, expected: str) -> None:
-    assert shown(text) == expected
+    assert mask(text) == expected
 
 
 @given(st.one_of(st.lists(PIECE, max_size=14).map(" ".join), st.lists(PIECE, max_size=14).map("".join), st.text()))
 def test_what_was_shown_once_is_shown_the_same_again(text: str) -> None:
     for show_phones in (False, True):
-        once = shown(clean(text), show_phones=show_phones)
-        assert shown(once, show_phones=show_phones) == once
+        once = mask(clean(text), show_phones=show_phones)
+        assert mask(once, show_phones=show_phones) == once
         assert clean(once) == once
 
 
 @given(st.lists(st.sampled_from(["Клиент ждёт", EMAIL, CARD, PHONE]), max_size=12), st.integers(-1, 300))
 def test_a_cut_shows_nothing_that_the_mask_hid(parts: list[str], limit: int) -> None:
-    masked = shown("; ".join(parts))
-    start = cut(masked, limit)
+    masked = mask("; ".join(parts))
+    start = truncate(masked, limit)
     assert masked.startswith(start.removesuffix("…"))
     assert not re.search(r"ivan|\d{5}|\d{3}-\d", start)
 
@@ -80,8 +80,8 @@ def test_a_cut_shows_nothing_that_the_mask_hid(parts: list[str], limit: int) -> 
 )  # fmt: skip
 def test_no_repetition_is_read_more_than_a_few_times(piece: str) -> None:
     """A hundred kilobytes of anything take well under a second: a reading that blew up would never end."""
-    masked = shown(piece * (100_000 // len(piece)))
-    assert shown(masked) == masked
+    masked = mask(piece * (100_000 // len(piece)))
+    assert mask(masked) == masked
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ def test_no_repetition_is_read_more_than_a_few_times(piece: str) -> None:
     ],
 )
 def test_a_cut_ends_in_an_ellipsis_and_parts_no_letter_from_its_accent(text: str, limit: int, expected: str) -> None:
-    assert cut(text, limit) == expected
+    assert truncate(text, limit) == expected
 
 
 @given(st.text(), st.integers(0, 50))
 def test_a_cut_text_fits_its_limit(text: str, limit: int) -> None:
-    shortened = cut(text, limit)
+    shortened = truncate(text, limit)
 
     assert len(shortened) <= limit
     assert shortened == text or not shortened or shortened.endswith("…")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liner_mcp.text.mask import cut
+from liner_mcp.text.mask import truncate
 from liner_mcp.text.phones.phones import mask_phone, mask_phones
 
 RUSSIAN = [
@@ -343,14 +343,14 @@ def test_no_seven_digits_of_a_dictated_mobile_survive_among_other_numbers(
     before: list[str],
     after: list[str],
 ) -> None:
-    groups = cut_into(shape, f"9{digits}")
+    groups = split_digits(shape, f"9{digits}")
     if in_brackets:
         groups[0] = f"({groups[0]})"
     phone = parting.join([country, *groups])
 
     masked = mask_phones(" ".join([*before, f"звонить {phone}.", *after]))
 
-    assert not survivors(masked, f"9{digits}"), masked
+    assert not unmasked_digits(masked, f"9{digits}"), masked
 
 
 @given(
@@ -364,17 +364,17 @@ def test_no_seven_digits_of_a_dictated_mobile_survive_among_other_numbers(
 def test_no_seven_digits_of_an_announced_number_survive_among_other_numbers(
     number: str, word: str, shape: tuple[int, ...], parting: str, before: list[str], after: list[str]
 ) -> None:
-    masked = mask_phones(" ".join([*before, f"{word}{parting.join(cut_into(shape, number))}.", *after]))
+    masked = mask_phones(" ".join([*before, f"{word}{parting.join(split_digits(shape, number))}.", *after]))
 
-    assert not survivors(masked, number), masked
+    assert not unmasked_digits(masked, number), masked
 
 
-def cut_into(shape: tuple[int, ...], number: str) -> list[str]:
+def split_digits(shape: tuple[int, ...], number: str) -> list[str]:
     ends = list(accumulate(shape))
     return [number[end - size : end] for size, end in zip(shape, ends, strict=True)]
 
 
-def survivors(text: str, number: str) -> list[str]:
+def unmasked_digits(text: str, number: str) -> list[str]:
     """The runs of seven digits of a number that still stand in a text, whatever but letters parts them."""
     runs = [re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[^A-Za-zА-Яа-я\d]{0,8}\d)*", text)]
     parts = [number[start : start + 7] for start in range(len(number) - 6)]
@@ -391,7 +391,7 @@ def test_every_russian_mobile_is_hidden(number: int, country: str, word: str) ->
 @given(st.lists(st.one_of(WORD, st.sampled_from(RUSSIAN)), max_size=12), st.integers(-1, 400))
 def test_a_cut_shows_no_digit_that_the_mask_hid(parts: list[str], limit: int) -> None:
     masked = mask_phones("; ".join(parts))
-    shown = cut(masked, limit)
+    shown = truncate(masked, limit)
 
     assert masked.startswith(shown.removesuffix("…"))
     assert not re.search(r"\d{3}", shown)

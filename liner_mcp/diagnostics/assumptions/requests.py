@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from liner_mcp.diagnostics.raw_client import RawAnswer, RawPage
+from liner_mcp.diagnostics.raw_client import RawPage, RawResponse
 from liner_mcp.liner import endpoints
-from liner_mcp.liner.endpoints import PAGE_LIMIT, CallFilter, Query, integer_of
-from liner_mcp.liner.models import Moment
+from liner_mcp.liner.decoding import integer_of
+from liner_mcp.liner.endpoints import PAGE_LIMIT, CallFilter, Query
+from liner_mcp.liner.models import UtcDatetime
 
 RECENT = timedelta(days=30)
 SETTLED = timedelta(minutes=10)  # calls in progress would change the lists between two requests
@@ -23,7 +24,7 @@ CALLS_TRIED = 2  # the records of one call may not be listed yet
 FEW_RECORDS = 10  # enough to see whether they are listed, and with which fields; their summaries are long
 UNKNOWN_ID = 2_147_483_647  # a valid id in every database, and a call's in none
 
-_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(Moment)
+_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(UtcDatetime)
 
 
 class Undecided(Exception):
@@ -43,7 +44,7 @@ class Answers:
 
     def __init__(self, now: datetime) -> None:
         self.until = (now.astimezone(UTC) - SETTLED).replace(microsecond=0)
-        self.received: dict[Request, RawAnswer] = {}
+        self.received: dict[Request, RawResponse] = {}
         self.missing: dict[Request, str] = {}
         self.last_query: dict[Request, Query] = {}
         self.file: tuple[str, str] | None = None
@@ -56,7 +57,7 @@ class Answers:
             return Undecided(self.missing.get(request, "it was not asked"))
         return Undecided(f"the answer was {answer}" + (" without a list" if answer.succeeded else ""))
 
-    def answer(self, request: Request) -> RawAnswer:
+    def answer(self, request: Request) -> RawResponse:
         """The answer. Raises: Undecided when there is none."""
         if request not in self.received:
             raise self.undecided(request)

@@ -17,9 +17,10 @@ from typing import Literal, NamedTuple, cast
 from liner_mcp.diagnostics.assumptions import requests as sent
 from liner_mcp.diagnostics.assumptions.requests import Answers, Request, Undecided
 from liner_mcp.diagnostics.raw_client import ABSENT
-from liner_mcp.errors import UnreadableAnswer
-from liner_mcp.liner import endpoints
-from liner_mcp.liner.endpoints import PAGE_LIMIT, integer_of
+from liner_mcp.errors import InvalidResponse
+from liner_mcp.liner import decoding
+from liner_mcp.liner.decoding import integer_of
+from liner_mcp.liner.endpoints import PAGE_LIMIT
 from liner_mcp.liner.models import Call, CallRecord, Identified, Order
 
 Finding = str | tuple[str, str]
@@ -108,8 +109,8 @@ def _values(answers: Answers) -> Finding:
             continue
         seen = True
         try:
-            endpoints.read_list(answers.answer(request).data, model)
-        except UnreadableAnswer as error:
+            decoding.decode_list(answers.answer(request).data, model)
+        except InvalidResponse as error:
             return str(error).removeprefix("Liner's answer could not be read: "), "such lists cannot be read"
         numeric = {name for name in _fields(model) if name == "id" or name.endswith(("Id", "Seconds"))}
         as_text |= {name for row in page.rows for name in numeric if isinstance(row.get(name), str)}

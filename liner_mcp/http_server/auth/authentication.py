@@ -14,13 +14,13 @@ from liner_mcp.http_server.auth.bearer import (
     WELL_KNOWN,
     Authenticator,
     ProtectedResource,
-    Refusal,
+    Rejection,
     challenge,
     metadata_address,
 )
-from liner_mcp.http_server.error_response import refusal
+from liner_mcp.http_server.error_response import error_response
 from liner_mcp.server.caller import SCOPE_KEY, Caller
-from liner_mcp.server.request_info import NOTED_KEY, Noted
+from liner_mcp.server.request_info import REQUEST_INFO_KEY, RequestInfo
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -40,13 +40,13 @@ def authenticator_from(settings: Settings) -> Authenticator | None:
 
         return TokenFile(settings.mcp_tokens_file)
     if settings.mcp_oauth_issuer is not None and settings.mcp_oauth_audience is not None:
-        from liner_mcp.http_server.auth.jwks import Issuer
-        from liner_mcp.http_server.auth.jwt import AccessTokens
+        from liner_mcp.http_server.auth.jwks import JwksClient
+        from liner_mcp.http_server.auth.jwt import JwtAuthenticator
 
         resource = ProtectedResource(
             settings.mcp_oauth_audience, settings.mcp_oauth_issuer, tuple(settings.mcp_oauth_scope.split())
         )
-        return AccessTokens(resource, Issuer(settings.mcp_oauth_issuer))
+        return JwtAuthenticator(resource, JwksClient(settings.mcp_oauth_issuer))
     return None
 
 
@@ -65,50 +65,50 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._request(scope, receive, send)
+            await self._authenticate(scope, receive, send)
         elif scope["type"] == "lifespan":  # and not a web socket: we serve none
             await self._app(scope, receive, send)
 
-    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _authenticate(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
             await self._metadata(path, scope)(scope, receive, send)
             return
         who = await self._identify(scope)
-        if isinstance(who, Refusal):
-            await self._refusal(who, scope)(scope, receive, send)
+        if isinstance(who, Rejection):
+            await self._rejection(who, scope)(scope, receive, send)
             return
-        noted = scope.get(NOTED_KEY)
-        if isinstance(noted, Noted):
-            noted.caller = who.name
+        info = scope.get(REQUEST_INFO_KEY)
+        if isinstance(info, RequestInfo):
+            info.caller = who.name
         headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _CREDENTIALS]
         await self._app({**scope, "headers": headers, SCOPE_KEY: who}, receive, send)
 
-    async def _identify(self, scope: Scope) -> Caller | Refusal:
+    async def _identify(self, scope: Scope) -> Caller | Rejection:
         given = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
         # Repeated, it reads as one list (RFC 9110 section 5.3), which no token is: two machines on the way could each
         # believe another one.
         return await self._authenticator.identify(b", ".join(given).decode("latin-1") if given else None)
 
-    def _refusal(self, refused: Refusal, scope: Scope) -> ASGIApp:
+    def _rejection(self, refused: Rejection, scope: Scope) -> ASGIApp:
         headers: dict[str, str] = {}
         if refused.status in (401, 403):
             metadata = metadata_address(self._location(self._resource, scope)) if self._resource else None
             headers["www_authenticate"] = challenge(refused, metadata=metadata)
         if refused.retry_after is not None:
             headers["retry_after"] = str(refused.retry_after)
-        return refusal(refused.status, refused.sentence, **headers)
+        return error_response(refused.status, refused.sentence, **headers)
 
     def _metadata(self, path: str, scope: Scope) -> ASGIApp:
         """RFC 9728: under the well-known path itself, and with the path of the resource behind it."""
         if self._resource is None:
-            return refusal(404, "Tokens for this server come from its operator, not from an issuer.")
+            return error_response(404, "Tokens for this server come from its operator, not from an issuer.")
         location = self._location(self._resource, scope)
         ours = metadata_address(location).partition(WELL_KNOWN)[2]
         if path.removeprefix(WELL_KNOWN).rstrip("/") not in ("", ours, self._mcp_path):
-            return refusal(404, "There is no such resource here.")
+            return error_response(404, "There is no such resource here.")
         if scope["method"] not in ("GET", "HEAD"):
-            return refusal(405, "The metadata can only be read.", allow="GET, HEAD")
+            return error_response(405, "The metadata can only be read.", allow="GET, HEAD")
         return JSONResponse(self._resource.metadata(location))
 
     def _location(self, resource: ProtectedResource, scope: Scope) -> str:

@@ -24,7 +24,7 @@ NOT_VALID = "The access token is not valid here."
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """Why a request is not let in. `sentence` is ASCII without quotes, for it stands in a header too.
 
     `error` is RFC 6750's word; None when no credentials were sent, or when it has no word. `scope` is what would be
@@ -38,9 +38,9 @@ class Refusal:
     retry_after: int | None = None
 
 
-NO_TOKEN = Refusal(401, None, ADVICE)
-MALFORMED = Refusal(401, "invalid_token", ADVICE)
-INVALID = Refusal(401, "invalid_token", NOT_VALID)
+NO_TOKEN = Rejection(401, None, ADVICE)
+MALFORMED = Rejection(401, "invalid_token", ADVICE)
+INVALID = Rejection(401, "invalid_token", NOT_VALID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Authenticator(Protocol):
     @property
     def resource(self) -> ProtectedResource | None: ...
 
-    async def identify(self, authorization: str | None) -> Caller | Refusal:
+    async def identify(self, authorization: str | None) -> Caller | Rejection:
         """Whoever sent this Authorization header, or why nobody did. Never raises for what a caller can send."""
         ...
 
@@ -84,7 +84,7 @@ def metadata_address(location: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
 
 
-def bearer_token(authorization: str | None) -> str | Refusal:
+def bearer_token(authorization: str | None) -> str | Rejection:
     """The token of an Authorization header. Another scheme counts as no credentials (RFC 6750 section 3.1)."""
     if authorization is None:
         return NO_TOKEN
@@ -97,7 +97,7 @@ def bearer_token(authorization: str | None) -> str | Refusal:
     return token if _TOKEN.fullmatch(token) else MALFORMED
 
 
-def challenge(refusal: Refusal, *, metadata: str | None = None) -> str:
+def challenge(refusal: Rejection, *, metadata: str | None = None) -> str:
     """The value of WWW-Authenticate; `metadata` is the address of our metadata, when there is an issuer."""
     told = {
         "realm": "liner-mcp",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Key = dict[str, str]
+Jwk = dict[str, str]
 
 KEYS_SECONDS = 300.0  # a key that was withdrawn serves at most this much longer
 RETRY_SECONDS = 10.0  # between two attempts, whatever callers send; a rotated key is known after this at the latest
@@ -39,7 +39,7 @@ MAX_DOCUMENT_BYTES = 500_000  # the large public issuers' documents have less th
 _PUBLIC_PARTS = ("kty", "kid", "use", "alg", "crv", "n", "e", "x", "y")
 
 
-class Issuer:
+class JwksClient:
     """The keys of one issuer. `transport` replaces the network and `clock` the monotonic clock, for tests."""
 
     def __init__(
@@ -52,13 +52,13 @@ class Issuer:
         self._issuer = issuer
         self._transport = transport
         self._clock = clock
-        self._keys: list[Key] | None = None
-        self._fetched = 0.0  # when the keys came
-        self._attempted: float | None = None  # when the last attempt ended
-        self._trouble: str | None = None  # why the last attempt failed
-        self._turn = anyio.Lock()
+        self._keys: list[Jwk] | None = None
+        self._fetched_at = 0.0  # when the keys came
+        self._attempted_at: float | None = None  # when the last attempt ended
+        self._last_error: str | None = None  # why the last attempt failed
+        self._lock = anyio.Lock()
 
-    async def keys(self, kid: str | None) -> list[Key]:
+    async def keys(self, kid: str | None) -> list[Jwk]:
         """The public keys (JSON Web Keys) with this id, or all of them for None. None fits: the issuer has no such key.
 
         Raises: Unreachable when that cannot be told now, because the issuer cannot be asked.
@@ -67,49 +67,51 @@ class Issuer:
         if not found or self._is_due():
             await self._refresh(waits=not found)
             found = self._known(kid)
-        if not found and self._trouble is not None:
+        if not found and self._last_error is not None:
             raise Unreachable("The issuer of access tokens cannot be asked for its keys now.")
         return found
 
     @property
     def retry_after(self) -> int:
         """Whole seconds until the issuer may be asked again."""
-        return 1 if self._attempted is None else max(1, math.ceil(self._attempted + RETRY_SECONDS - self._clock()))
+        return (
+            1 if self._attempted_at is None else max(1, math.ceil(self._attempted_at + RETRY_SECONDS - self._clock()))
+        )
 
-    def _known(self, kid: str | None) -> list[Key]:
-        if self._keys is None or self._clock() - self._fetched > STALE_SECONDS:
+    def _known(self, kid: str | None) -> list[Jwk]:
+        if self._keys is None or self._clock() - self._fetched_at > STALE_SECONDS:
             return []
         return [key for key in self._keys if kid is None or key.get("kid") == kid]
 
     def _is_due(self) -> bool:
-        return self._clock() - self._fetched > KEYS_SECONDS
+        return self._clock() - self._fetched_at > KEYS_SECONDS
 
     async def _refresh(self, *, waits: bool) -> None:
         """Fetch the keys, one request at a time and not too often. Who can do with the old ones does not wait."""
-        if self._turn.locked() and not waits:
+        if self._lock.locked() and not waits:
             return
-        async with self._turn:
+        async with self._lock:
             # Another may have fetched while this one waited its turn.
-            if self._attempted is not None and self._clock() - self._attempted < RETRY_SECONDS:
+            if self._attempted_at is not None and self._clock() - self._attempted_at < RETRY_SECONDS:
                 return
             try:
                 self._keys = await self._fetch()
-                self._fetched = self._clock()
-                self._tell(None)
+                self._fetched_at = self._clock()
+                self._log_change(None)
             except Unreachable as error:
-                self._tell(str(error))
-            self._attempted = self._clock()  # not when cancelled: who hangs up must not use up the attempt
+                self._log_change(str(error))
+            self._attempted_at = self._clock()  # not when cancelled: who hangs up must not use up the attempt
 
-    def _tell(self, trouble: str | None) -> None:
+    def _log_change(self, trouble: str | None) -> None:
         """Say to the operator, once, what changed."""
-        if trouble is not None and trouble != self._trouble:
+        if trouble is not None and trouble != self._last_error:
             then = "No token can be checked." if self._keys is None else "The keys known so far are used."
             logger.warning("LINER_MCP_OAUTH_ISSUER: %s %s", trouble, then)
-        if trouble is None and self._trouble is not None:
+        if trouble is None and self._last_error is not None:
             logger.warning("LINER_MCP_OAUTH_ISSUER: its keys can be fetched again.")
-        self._trouble = trouble
+        self._last_error = trouble
 
-    async def _fetch(self) -> list[Key]:
+    async def _fetch(self) -> list[Jwk]:
         """Raises: Unreachable, with the reason."""
         import httpx
 
@@ -127,16 +129,16 @@ class Issuer:
                     trust_env=not self._issuer.startswith("http://"),  # plain http is loopback: no proxy before it
                     transport=self._transport,
                 ) as http:
-                    return keys_in(await _document(http, await self._discover(http)))
+                    return parse_jwks(await _document(http, await self._discover(http)))
         except TimeoutError:
             raise Unreachable("It did not answer in time.") from None
 
     async def _discover(self, http: httpx.AsyncClient) -> str:
         """Where the keys are, as the issuer's own metadata says."""
         reasons: list[str] = []
-        for address in discovery_addresses(self._issuer):
+        for address in discovery_urls(self._issuer):
             try:
-                return keys_address(self._issuer, await _document(http, address))
+                return jwks_uri_of(self._issuer, await _document(http, address))
             except Unreachable as error:
                 reasons.append(str(error))  # the next address may have it
         raise Unreachable(" ".join(dict.fromkeys(reasons)))
@@ -174,7 +176,7 @@ async def _document(http: httpx.AsyncClient, address: str) -> dict[str, Any]:
     return cast("dict[str, Any]", found)
 
 
-def discovery_addresses(issuer: str) -> list[str]:
+def discovery_urls(issuer: str) -> list[str]:
     """Where an issuer's metadata may stand: as RFC 8414 section 3 and OpenID Connect Discovery section 4 say."""
     parts = urlsplit(issuer)
     origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
@@ -186,7 +188,7 @@ def discovery_addresses(issuer: str) -> list[str]:
     return list(dict.fromkeys(places))
 
 
-def keys_address(issuer: str, metadata: dict[str, Any]) -> str:
+def jwks_uri_of(issuer: str, metadata: dict[str, Any]) -> str:
     """The `jwks_uri` of a metadata document that is the issuer's own.
 
     Raises: Unreachable, with the reason.
@@ -207,7 +209,7 @@ def keys_address(issuer: str, metadata: dict[str, Any]) -> str:
     return address
 
 
-def keys_in(document: dict[str, Any]) -> list[Key]:
+def parse_jwks(document: dict[str, Any]) -> list[Jwk]:
     """The public signing keys of a JSON Web Key Set; what is no such key is passed over (RFC 7517 section 5).
 
     Raises: Unreachable when it is no key set.
@@ -215,7 +217,7 @@ def keys_in(document: dict[str, Any]) -> list[Key]:
     listed = document.get("keys")
     if not isinstance(listed, list):
         raise Unreachable("Where its keys should be is no key set.")
-    keys: list[Key] = []
+    keys: list[Jwk] = []
     for one in cast("list[Any]", listed):
         if not isinstance(one, dict):
             continue

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from liner_mcp.errors import Unreachable
-from liner_mcp.http_server.auth.bearer import INVALID, ProtectedResource, Refusal, bearer_token
-from liner_mcp.http_server.auth.jwks import Issuer, Key
+from liner_mcp.http_server.auth.bearer import INVALID, ProtectedResource, Rejection, bearer_token
+from liner_mcp.http_server.auth.jwks import Jwk, JwksClient
 from liner_mcp.server.caller import Caller
 
 # Algorithm -> the type and, where it is bound, the curve of its keys (RFC 7518 section 3.1, RFC 8037). Signatures that
@@ -28,49 +28,49 @@ ALGORITHMS: dict[str, tuple[str, str | None]] = {
 }
 TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})  # others are tokens for another purpose (RFC 8725 3.11)
 LEEWAY_SECONDS = 60  # by which clocks may differ
-LONGEST_NAME = 64
-_HASHED = "sha256:"  # no name that an issuer gives may begin like this: it could be made to equal another's hash
-_PROGRAM = "client:"
+MAX_NAME_CHARACTERS = 64
+_HASH_PREFIX = "sha256:"  # no name that an issuer gives may begin like this: it could be made to equal another's hash
+_CLIENT_PREFIX = "client:"
 
-EXPIRED = Refusal(401, "invalid_token", "The access token has expired.")
+EXPIRED = Rejection(401, "invalid_token", "The access token has expired.")
 
 
-class AccessTokens:
+class JwtAuthenticator:
     """Authenticates by access tokens that `issuer` made for `resource`, with all its scopes."""
 
-    def __init__(self, resource: ProtectedResource, issuer: Issuer) -> None:
+    def __init__(self, resource: ProtectedResource, issuer: JwksClient) -> None:
         self.resource = resource
         self._issuer = issuer
         self._scope = " ".join(resource.scopes)
 
-    async def identify(self, authorization: str | None) -> Caller | Refusal:
+    async def identify(self, authorization: str | None) -> Caller | Rejection:
         token = bearer_token(authorization)
-        if isinstance(token, Refusal):
+        if isinstance(token, Rejection):
             return self._with_scope(token)
-        signed = header_of(token)
+        signed = parse_header(token)
         if signed is None:
             return self._with_scope(INVALID)
         algorithm, kid = signed
         try:
             known = await self._issuer.keys(kid)
         except Unreachable:
-            return Refusal(
+            return Rejection(
                 503,
                 None,
                 "The issuer of access tokens cannot be reached, so no token can be checked now. Try again later.",
                 retry_after=self._issuer.retry_after,
             )
-        keys = [key for key in known if fits(key, algorithm)]
+        keys = [key for key in known if key_fits(key, algorithm)]
         # Without an id only a key that cannot be mistaken is used.
-        judged = judge(token, algorithm, keys[0], self.resource) if len(keys) == 1 else INVALID
+        judged = verify(token, algorithm, keys[0], self.resource) if len(keys) == 1 else INVALID
         return judged if isinstance(judged, Caller) else self._with_scope(judged)
 
-    def _with_scope(self, refusal: Refusal) -> Refusal:
+    def _with_scope(self, refusal: Rejection) -> Rejection:
         """A client that asks for a token next must know for which scope."""
-        return Refusal(refusal.status, refusal.error, refusal.sentence, self._scope, refusal.retry_after)
+        return Rejection(refusal.status, refusal.error, refusal.sentence, self._scope, refusal.retry_after)
 
 
-def header_of(token: str) -> tuple[str, str | None] | None:
+def parse_header(token: str) -> tuple[str, str | None] | None:
     """The algorithm and the key's id that a token names, neither of them proven; None for no token that we take."""
     import jwt
 
@@ -86,13 +86,13 @@ def header_of(token: str) -> tuple[str, str | None] | None:
     return algorithm, header.get("kid")
 
 
-def fits(key: Key, algorithm: str) -> bool:
+def key_fits(key: Jwk, algorithm: str) -> bool:
     """Whether a key may check signatures of this algorithm."""
     kind, curve = ALGORITHMS[algorithm]
     return key["kty"] == kind and curve in (None, key.get("crv")) and key.get("alg", algorithm) == algorithm
 
 
-def judge(token: str, algorithm: str, key: Key, resource: ProtectedResource) -> Caller | Refusal:
+def verify(token: str, algorithm: str, key: Jwk, resource: ProtectedResource) -> Caller | Rejection:
     """Who a token speaks for: signature, issuer, audience, times and scopes must all be right."""
     import jwt
 
@@ -110,13 +110,13 @@ def judge(token: str, algorithm: str, key: Key, resource: ProtectedResource) -> 
         return EXPIRED
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
         return INVALID
-    name = name_in(claims)
+    name = caller_name(claims)
     if name is None:
         return INVALID
-    missing = [scope for scope in resource.scopes if scope not in scopes_in(claims)]
+    missing = [scope for scope in resource.scopes if scope not in token_scopes(claims)]
     if missing:
         noun = "scope" if len(missing) == 1 else "scopes"
-        return Refusal(403, "insufficient_scope", f"The access token lacks the {noun} {' '.join(missing)}.")
+        return Rejection(403, "insufficient_scope", f"The access token lacks the {noun} {' '.join(missing)}.")
     return Caller(name)
 
 
@@ -128,7 +128,7 @@ def audiences(resource: ProtectedResource) -> list[str]:
     return [bare, f"{bare}/"]
 
 
-def scopes_in(claims: dict[str, Any]) -> set[str]:
+def token_scopes(claims: dict[str, Any]) -> set[str]:
     """`scope` (RFC 9068) and `scp` (as some issuers call it), each as a string or as a list."""
     found: set[str] = set()
     for claim in (claims.get("scope"), claims.get("scp")):
@@ -138,7 +138,7 @@ def scopes_in(claims: dict[str, Any]) -> set[str]:
     return found
 
 
-def name_in(claims: dict[str, Any]) -> str | None:
+def caller_name(claims: dict[str, Any]) -> str | None:
     """Whom the token speaks for: `sub`, or else `client:` and the program that got it, `client_id` or `azp`.
 
     Whoever may name a program must not be able to name it like a person. The name is the claim itself, or a hash of it
@@ -149,11 +149,11 @@ def name_in(claims: dict[str, Any]) -> str | None:
     given = None if claim is None else claims[claim]
     if not isinstance(given, str) or not given:
         return None
-    usual = len(given) <= LONGEST_NAME and given.isprintable() and given == given.strip()
+    usual = len(given) <= MAX_NAME_CHARACTERS and given.isprintable() and given == given.strip()
     if claim != "sub":
-        given = _PROGRAM + given
-    elif given.startswith((_HASHED, _PROGRAM)):
+        given = _CLIENT_PREFIX + given
+    elif given.startswith((_HASH_PREFIX, _CLIENT_PREFIX)):
         usual = False
     if usual:
         return given
-    return _HASHED + hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return _HASH_PREFIX + hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -9,9 +9,9 @@ import logging
 import stat
 from pathlib import Path
 
-from liner_mcp.http_server.auth.bearer import INVALID, Refusal, bearer_token
-from liner_mcp.http_server.auth.token_lines import VARIABLE, owner_of, read_entries
-from liner_mcp.reloading_file import WatchedFile
+from liner_mcp.http_server.auth.bearer import INVALID, Rejection, bearer_token
+from liner_mcp.http_server.auth.token_lines import VARIABLE, parse_entries, token_owner
+from liner_mcp.reloading_file import ReloadingFile
 from liner_mcp.server.caller import Caller
 
 logger = logging.getLogger(__name__)
@@ -26,22 +26,22 @@ class TokenFile:
     resource = None  # tokens come from the operator
 
     def __init__(self, path: Path) -> None:
-        self._file = WatchedFile(VARIABLE, path, read_entries, look=_look_at_rights)
+        self._file = ReloadingFile(VARIABLE, path, parse_entries, check_mode=_check_permissions)
         if not self._file.content():
             logger.warning(
                 "%s holds no token: everyone is refused. Make one with: liner-mcp token NAME --add", VARIABLE
             )
 
-    async def identify(self, authorization: str | None) -> Caller | Refusal:
+    async def identify(self, authorization: str | None) -> Caller | Rejection:
         entries = self._file.content()
         token = bearer_token(authorization)
-        if isinstance(token, Refusal):
+        if isinstance(token, Rejection):
             return token
-        name = owner_of(token, entries)
+        name = token_owner(token, entries)
         return INVALID if name is None else Caller(name)
 
 
-def _look_at_rights(mode: int) -> None:
+def _check_permissions(mode: int) -> None:
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         logger.warning(
             "%s can be written by others than its owner, who could let themselves in. Run chmod 600 on it.", VARIABLE

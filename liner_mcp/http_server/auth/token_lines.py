@@ -17,30 +17,30 @@ from pathlib import Path
 
 from liner_mcp.errors import SetupError
 from liner_mcp.files import reason, write_atomically
-from liner_mcp.reloading_file import BrokenFile
+from liner_mcp.reloading_file import InvalidFile
 
 VARIABLE = "LINER_MCP_TOKENS_FILE"
 PREFIX = "lmcp_"  # scanners that look for leaked secrets can know our tokens by it
-LINES_OF_A_NAME = 2  # the old and the new token while one replaces the other; a third is one that was forgotten
+MAX_TOKENS_PER_NAME = 2  # the old and the new token while one replaces the other; a third is one that was forgotten
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TokenEntry:
     """One token of the file: whose it is, and its SHA-256."""
 
     name: str
     digest: bytes
 
 
-def read_entries(content: bytes) -> list[Entry]:
+def parse_entries(content: bytes) -> list[TokenEntry]:
     """The entries of a file's content; blank lines and lines that begin with # are nothing.
 
-    Raises: BrokenFile.
+    Raises: InvalidFile.
     """
-    entries: list[Entry] = []
+    entries: list[TokenEntry] = []
     lines: dict[bytes, int] = {}
     held: Counter[str] = Counter()
     for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
@@ -49,19 +49,19 @@ def read_entries(content: bytes) -> list[Entry]:
             continue
         name, _, digest = (part.strip() for part in line.partition(":"))
         if not _NAME.fullmatch(name) or not _DIGEST.fullmatch(digest):
-            raise BrokenFile(f"line {number} is not name:sha256, as 'liner-mcp token NAME' writes it")
-        entry = Entry(name, bytes.fromhex(digest))
+            raise InvalidFile(f"line {number} is not name:sha256, as 'liner-mcp token NAME' writes it")
+        entry = TokenEntry(name, bytes.fromhex(digest))
         if entry.digest in lines:
-            raise BrokenFile(f"line {number} holds the same token as line {lines[entry.digest]}")
-        if held[name] == LINES_OF_A_NAME:
-            raise BrokenFile(f"line {number} is a third token of one name; two may stand while one replaces the other")
+            raise InvalidFile(f"line {number} holds the same token as line {lines[entry.digest]}")
+        if held[name] == MAX_TOKENS_PER_NAME:
+            raise InvalidFile(f"line {number} is a third token of one name; two may stand while one replaces the other")
         entries.append(entry)
         lines[entry.digest] = number
         held[name] += 1
     return entries
 
 
-def owner_of(token: str, entries: list[Entry]) -> str | None:
+def token_owner(token: str, entries: list[TokenEntry]) -> str | None:
     """The name under which a token stands. Every entry is compared, so that the time does not tell which one it was."""
     digest = hashlib.sha256(token.encode()).digest()
     found: str | None = None
@@ -74,7 +74,7 @@ def owner_of(token: str, entries: list[Entry]) -> str | None:
 # making a token -----------------------------------------------------------------------------------------------------
 
 
-def make(name: str) -> tuple[str, str]:
+def create_token(name: str) -> tuple[str, str]:
     """A new token and the line of the file that lets it in.
 
     Raises: SetupError for a name that cannot stand in the file.
@@ -85,7 +85,7 @@ def make(name: str) -> tuple[str, str]:
     return token, f"{name}:{hashlib.sha256(token.encode()).hexdigest()}"
 
 
-def add(path: Path, line: str, *, rotate: bool) -> int:
+def add_token_line(path: Path, line: str, *, rotate: bool) -> int:
     """Put a line at the end of the file, in one step; how many tokens of its name the file then holds.
 
     A new file is its owner's alone (0600), another keeps its rights. `rotate` allows a second token of a name.
@@ -93,7 +93,7 @@ def add(path: Path, line: str, *, rotate: bool) -> int:
     """
     try:
         return _append(path.expanduser(), line, rotate=rotate)
-    except BrokenFile as error:
+    except InvalidFile as error:
         raise SetupError(f"{VARIABLE} cannot be added to: {error}. Mend it first; nothing was written.") from None
     except (OSError, RuntimeError, ValueError) as error:
         raise SetupError(f"{VARIABLE} cannot be written: {reason(error)}. Nothing was written.") from None
@@ -102,8 +102,8 @@ def add(path: Path, line: str, *, rotate: bool) -> int:
 def _append(path: Path, line: str, *, rotate: bool) -> int:
     before = path.read_bytes() if path.exists() else None
     name = line.partition(":")[0]
-    held = Counter(entry.name for entry in read_entries(before or b""))[name]
-    if held == LINES_OF_A_NAME:
+    held = Counter(entry.name for entry in parse_entries(before or b""))[name]
+    if held == MAX_TOKENS_PER_NAME:
         raise SetupError(f"{name} has two tokens in {VARIABLE}. Take the old line out first; nothing was written.")
     if held and not rotate:
         raise SetupError(

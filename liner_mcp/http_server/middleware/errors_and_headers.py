@@ -11,19 +11,19 @@ from typing import cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liner_mcp.http_server.connection import STATE_KEY, Connection
-from liner_mcp.http_server.error_response import SAFE_HEADERS, refusal
+from liner_mcp.http_server.error_response import SECURITY_HEADERS, error_response
 from liner_mcp.http_server.middleware.health import HEALTH, READY
 
-_SAFE = [(name.encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
+_SECURITY_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
-_AMBIGUOUS = refusal(
+_AMBIGUOUS = error_response(
     400, "Send Content-Length or Transfer-Encoding, not both: they could name two ends of the body.", connection="close"
 )
 
 logger = logging.getLogger(__name__)
 
 
-class Sealed:
+class ErrorBoundary:
     """Puts the safe headers on every answer, turns a crash into a sentence, and says which answer is the last one.
 
     It tells the connection when a request begins and when its answer is sent. (There is no connection in a test without
@@ -50,13 +50,13 @@ class Sealed:
                 connection.end_request()
             ended = True
 
-        async def sealed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
                 headers = list(message.get("headers", ()))
                 said = {name for name, _ in headers}
-                headers += [pair for pair in _SAFE if pair[0] not in said]
+                headers += [pair for pair in _SECURITY_HEADERS if pair[0] not in said]
                 if last or self.draining:
                     headers = [*(pair for pair in headers if pair[0] != b"connection"), (b"connection", b"close")]
                 message = {**message, "headers": headers}
@@ -66,17 +66,19 @@ class Sealed:
 
         app = _AMBIGUOUS if _has_two_lengths(scope) else self._app
         try:
-            await app(scope, receive, sealed)
+            await app(scope, receive, send_with_headers)
         except asyncio.CancelledError:
             # A server whose time for stopping is over does this, to a question that never came whole for one.
             if not begun:
-                await refusal(503, "The server is stopping. Ask again.", retry_after="2")(scope, receive, sealed)
+                await error_response(503, "The server is stopping. Ask again.", retry_after="2")(
+                    scope, receive, send_with_headers
+                )
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is told without its text
-            _log(error)
+            _log_crash(error)
             if not begun:  # else the web server sees an answer without an end, and closes the connection
                 sentence = "liner-mcp failed inside. This is a bug in liner-mcp; please report it."
-                await refusal(500, sentence)(scope, receive, sealed)
+                await error_response(500, sentence)(scope, receive, send_with_headers)
         finally:
             end()
 
@@ -87,7 +89,7 @@ def _has_two_lengths(scope: Scope) -> bool:
     return len(set(names)) > 1
 
 
-def _log(error: BaseException) -> None:
+def _log_crash(error: BaseException) -> None:
     """Where a bug struck, without the exception's text: that may hold a question or an answer."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
@@ -96,7 +98,7 @@ def _log(error: BaseException) -> None:
     logger.error("A web request crashed: %s at %s", type(error).__name__, place)
 
 
-class Prefixed:
+class PathPrefix:
     """Takes off the path under which a proxy shows us, and leaves it as `root_path` to whoever makes addresses.
 
     A path without it is served as well: some proxies take it off themselves, and probes ask us directly.

@@ -12,43 +12,43 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from liner_mcp.errors import LinerMcpError, SetupError
-from liner_mcp.http_server.error_response import refusal
+from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import Limits
-from liner_mcp.server.runtime import Office
+from liner_mcp.server.runtime import Runtime
 
 HEALTH, READY = "/health", "/ready"
 
 
-class Probes:
+class HealthChecks:
     """Answers the two addresses itself and passes everything else on."""
 
-    def __init__(self, app: ASGIApp, office: Office, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, runtime: Runtime, limits: Limits) -> None:
         self._app = app
-        self._office = office
+        self._runtime = runtime
         self._seconds = limits.probe_seconds
         self.draining = False
         # One look at a time, and what it saw holds for a while, good or bad.
-        self._obstacle = alru_cache(maxsize=1, ttl=limits.ready_seconds)(self._look)
+        self._not_ready_reason = alru_cache(maxsize=1, ttl=limits.ready_seconds)(self._check)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in (HEALTH, READY):
             await self._app(scope, receive, send)
         elif scope["method"] not in ("GET", "HEAD"):
-            await refusal(405, f"{scope['path']} can only be read.", allow="GET, HEAD")(scope, receive, send)
+            await error_response(405, f"{scope['path']} can only be read.", allow="GET, HEAD")(scope, receive, send)
         elif scope["path"] == HEALTH:
             await JSONResponse({"alive": True})(scope, receive, send)
         else:
-            obstacle = "stopping" if self.draining else await self._obstacle()
+            obstacle = "stopping" if self.draining else await self._not_ready_reason()
             told: dict[str, bool | str] = {"ready": True} if obstacle is None else {"ready": False, "because": obstacle}
-            if self._office.demo:
+            if self._runtime.demo:
                 told["demo"] = True
             await JSONResponse(told, 200 if obstacle is None else 503)(scope, receive, send)
 
-    async def _look(self) -> str | None:
+    async def _check(self) -> str | None:
         """What stands in the way of an answer: `settings`, `liner` or nothing."""
         try:
             with anyio.fail_after(self._seconds):
-                await self._office.look()
+                await self._runtime.check_liner()
         except SetupError:
             return "settings"  # something is not set, or Liner does not accept the token
         except (LinerMcpError, TimeoutError):

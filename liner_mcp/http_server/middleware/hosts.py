@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from liner_mcp.http_server.error_response import refusal
+from liner_mcp.http_server.error_response import error_response
 from liner_mcp.settings import Settings
 from liner_mcp.urls import is_loopback
 
@@ -32,7 +32,7 @@ _ASKED_HEADERS = (
 _ANSWERED_HEADERS = ("Mcp-Protocol-Version", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
-class AllowedNames:
+class AllowedHosts:
     """Answers 421 to a Host and 403 to an Origin that is not allowed."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -46,18 +46,18 @@ class AllowedNames:
                 sentence = (
                     "This server is not asked under that name. Its operator lists names in LINER_MCP_ALLOWED_HOSTS."
                 )
-                await refusal(421, sentence)(scope, receive, send)
+                await error_response(421, sentence)(scope, receive, send)
                 return
             origin = headers.get("origin")
             if origin is not None and not allows_origin(origin, self._settings.mcp_allowed_origins):
                 sentence = "Pages of that origin may not ask. The operator lists origins in LINER_MCP_ALLOWED_ORIGINS."
-                await refusal(403, sentence)(scope, receive, send)
+                await error_response(403, sentence)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
 def cors(app: ASGIApp) -> CORSMiddleware:
-    """Tells browsers what pages may send and read: those of allowed origins, for no others come past `AllowedNames`.
+    """Tells browsers what pages may send and read: those of allowed origins, for no others come past `AllowedHosts`.
 
     Credentials are a header, never a cookie.
     """

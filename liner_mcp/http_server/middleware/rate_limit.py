@@ -9,7 +9,7 @@ from collections import Counter, OrderedDict
 from aiolimiter import AsyncLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from liner_mcp.http_server.error_response import refusal
+from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import Limits
 from liner_mcp.server.caller import SCOPE_KEY, Caller
 
@@ -25,12 +25,12 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            bucket = self._bucket(_who(scope))
+            bucket = self._bucket(_rate_key(scope))
             if not bucket.has_capacity():
                 # The bucket leaks evenly: the next place is free after one such interval.
                 wait = math.ceil(60 / self._per_minute)
                 sentence = f"More than {self._per_minute} requests in a minute. Ask again after {wait} s."
-                await refusal(429, sentence, retry_after=str(wait))(scope, receive, send)
+                await error_response(429, sentence, retry_after=str(wait))(scope, receive, send)
                 return
             await bucket.acquire()
         await self._app(scope, receive, send)
@@ -44,7 +44,7 @@ class RateLimit:
         return bucket
 
 
-def _who(scope: Scope) -> str:
+def _rate_key(scope: Scope) -> str:
     caller: Caller | None = scope.get(SCOPE_KEY)
     if caller is not None:
         return f"name {caller.name}"
@@ -61,13 +61,13 @@ def _who(scope: Scope) -> str:
     return str(address)
 
 
-class Crowd:
+class ConcurrencyLimit:
     """Answers 503 when as many requests run as this process bears, and 429 when too many are one caller's."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
-        self._most = limits.requests_at_once
-        self._most_of_one = limits.requests_at_once_of_one
+        self._most = limits.max_concurrent_requests
+        self._most_of_one = limits.max_concurrent_requests_per_caller
         self._running = 0
         self._of: Counter[Caller | None] = Counter()
 
@@ -77,13 +77,13 @@ class Crowd:
             return
         if self._running >= self._most:
             sentence = "The server answers as many questions as it can. Ask again after a few seconds."
-            await refusal(503, sentence, retry_after="2")(scope, receive, send)
+            await error_response(503, sentence, retry_after="2")(scope, receive, send)
             return
         # Without names every program of this machine would count as one.
         who = scope.get(SCOPE_KEY)
         if who is not None and self._of[who] >= self._most_of_one:
             sentence = f"{self._most_of_one} of your questions are being answered. Ask again when one of them is."
-            await refusal(429, sentence, retry_after="2")(scope, receive, send)
+            await error_response(429, sentence, retry_after="2")(scope, receive, send)
             return
         self._running += 1
         self._of[who] += 1

@@ -10,11 +10,11 @@ import asyncio
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from liner_mcp.http_server.error_response import refusal
+from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import Limits
 
 
-class WholeBodies:
+class BufferedBody:
     """Reads the body before the request goes on; answers 413 to a large one and 408 to one that does not come."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -32,14 +32,16 @@ class WholeBodies:
             return
         except TimeoutError:
             sentence = f"The request did not come whole within {self._limits.body_seconds:g} s. Send it again."
-            await refusal(408, sentence, connection="close")(scope, receive, send)
+            await error_response(408, sentence, connection="close")(scope, receive, send)
             return
         if body is None:
             sentence = f"The request is larger than {self._limits.body_bytes // 1024} KB. No question needs as much."
-            await refusal(413, sentence)(scope, receive, send)
+            await error_response(413, sentence)(scope, receive, send)
             return
         if body.lstrip()[:1] == b"[":  # the SDK's own refusal repeats the whole of it, four times
-            await refusal(400, "Send one JSON-RPC request at a time: batches are not served.")(scope, receive, send)
+            await error_response(400, "Send one JSON-RPC request at a time: batches are not served.")(
+                scope, receive, send
+            )
             return
         messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

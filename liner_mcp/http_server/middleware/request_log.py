@@ -18,17 +18,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liner_mcp.http_server.auth.bearer import WELL_KNOWN
 from liner_mcp.http_server.middleware.health import HEALTH, READY
-from liner_mcp.json_logging import REQUESTS
+from liner_mcp.json_logging import REQUEST_LOGGER
 from liner_mcp.server.log_redaction import OTHER, protocol_version
-from liner_mcp.server.request_info import NOTED_KEY, Noted
+from liner_mcp.server.request_info import REQUEST_INFO_KEY, RequestInfo
 
 HEADER = "X-Request-Id"
 _RAW_HEADER = HEADER.lower().encode()  # as ASGI writes it
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-_logger = logging.getLogger(REQUESTS)
+_logger = logging.getLogger(REQUEST_LOGGER)
 
 
 class RequestLog:
@@ -47,7 +47,7 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        noted = Noted(_request_id(headers), protocol=protocol_version(headers.get("mcp-protocol-version")))
+        info = RequestInfo(_request_id(headers), protocol=protocol_version(headers.get("mcp-protocol-version")))
         status: int | None = None
         bytes_in = bytes_out = 0
 
@@ -62,36 +62,36 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 # Nothing behind this sets it.
-                named = (_RAW_HEADER, noted.request_id.encode())
+                named = (_RAW_HEADER, info.request_id.encode())
                 message = {**message, "headers": [*message.get("headers", ()), named]}
             bytes_out += len(message.get("body", b""))
             await send(message)
 
         begun = time.perf_counter()
         try:
-            await self._app({**scope, NOTED_KEY: noted}, received, sent)
+            await self._app({**scope, REQUEST_INFO_KEY: info}, received, sent)
         finally:
             if _logger.isEnabledFor(logging.INFO):
-                path = self._shown(scope["path"])
+                path = self._logged_path(scope["path"])
                 line: dict[str, Any] = {
                     "event": "request",
-                    "request_id": noted.request_id,
-                    "caller": noted.caller,
-                    "verb": scope["method"] if scope["method"] in _VERBS else OTHER,
+                    "request_id": info.request_id,
+                    "caller": info.caller,
+                    "http_method": scope["method"] if scope["method"] in _HTTP_METHODS else OTHER,
                     "path": path,
                     "status": status,  # null: the client went away before there was one
                     "seconds": round(time.perf_counter() - begun, 3),
                     "bytes_in": bytes_in,
                     "bytes_out": bytes_out,
-                    "protocol": noted.protocol,
-                    "method": noted.method,
-                    "name": noted.name,
-                    "client": noted.client,
+                    "protocol": info.protocol,
+                    "method": info.method,
+                    "name": info.name,
+                    "client": info.client,
                     "pid": os.getpid(),
                 }
                 _logger.log(logging.DEBUG if path in (HEALTH, READY) else logging.INFO, "request", extra={"line": line})
 
-    def _shown(self, path: str) -> str:
+    def _logged_path(self, path: str) -> str:
         if self._prefix and path.startswith(f"{self._prefix}/"):
             path = path[len(self._prefix) :]
         if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):

@@ -5,7 +5,7 @@ Pure, on text that is already clean. Each question looks at a few characters bes
 
 import re
 
-from liner_mcp.text.phones.digit_groups import Window
+from liner_mcp.text.phones.digit_groups import DigitWindow
 
 # Behind these words a number is a reference, and before these units it is a sum. Word endings are spelled out,
 # or "заказал (ordered) 495 ..." would hide a phone from us.
@@ -21,13 +21,13 @@ _UNIT = re.compile(
 )
 
 # Behind these words a list of numbers begins, whatever its groups look like.
-_LISTED = re.compile(
+_AFTER_LIST_WORD = re.compile(
     r"\b(?:кв\.?|квартир(?:ы|ам|ах)?|этаж(?:и|ей|ам|ах)|дом(?:а|ов|ам|ах)|корпус(?:а|ов|ам|ах)|площад(?:и|ей|ью)|лот(?:ы|ов)"
     r"|участ(?:ки|ков)|секци[ий]|оценк[иа]|балл(?:ы|ов)|flats|floors|units|rooms|villas|areas|lots|plots|apartments|scores"
     r"|ids|calls|records)[ :№#(\-–—]{0,3}\Z",
     re.IGNORECASE,
 )
-_LISTED_REACH = 20  # characters before a number in which the longest phrase above fits
+_LIST_WORD_REACH = 20  # characters before a number in which the longest phrase above fits
 
 _PHONE_WORD = (
     r"(?:тел(?:ефон(?:а|у|ом|е|ы|ов|ам)?)?|моб(?:ильн(?:ый|ого|ому|ом))?|сот(?=\.)|сот(?:ов(?:ый|ого|ому|ом))|факс|ватс?ап(?:п|е)?"
@@ -41,7 +41,7 @@ _WHOSE = (
     r"(?:номер(?:а|у|ом|е)?|клиент(?:а|ки)|для связи|контактный|его|её|ее|их|мой|наш|это|городской|домашний|рабочий"
     r"|личный|другой|второй|number|no|num|is|was|of|the|client|customer|his|her|my|home|work|office|other)"
 )
-_ANNOUNCED = re.compile(
+_AFTER_PHONE_WORD = re.compile(
     rf"(?<![^\W\d_]){_PHONE_WORD}(?:[\s:.,]{{1,3}}{_WHOSE}(?![^\W\d_])){{0,4}}(?:[^\w+＋]|_){{0,6}}"
     r"(?:(?:\+\d{1,3} )?\*{3} \*{3}-\*\*-\d\d(?:[,;/] ?| (?:и|или|or|and) )){0,4}[(（+＋]?\Z",
 )
@@ -50,41 +50,41 @@ _STEMS = (
     "тел", "зв", "моб", "номер", "набр", "набер", "сот", "факс", "тсап", "вайб",
     "phone", "tel", "call", "number", "mob", "cell", "fax", "what", "viber",
 )  # fmt: skip
-_ANNOUNCED_REACH = 72  # characters before a number in which the phrases that people say fit
+_PHONE_WORD_REACH = 72  # characters before a number in which the phrases that people say fit
 _JOINT = r"(?:[,;/] ?| (?:и|или|or|and) )[(（]?"
-_JOINED = re.compile(_JOINT)
-_JOINED_TO_MASK = re.compile(rf"\*\*-\d\d{_JOINT}\Z")
+_LIST_JOINT = re.compile(_JOINT)
+_MASKED_LIST_JOINT = re.compile(rf"\*\*-\d\d{_JOINT}\Z")
 
 
-def is_reference_or_sum(window: Window) -> bool:
+def is_reference_or_amount(window: DigitWindow) -> bool:
     """Whether a contract, an order or the like has this number, or it counts money or metres."""
     text = window.run.text
     start, end = window.span
     before = text[max(start - _REFERENCE_REACH, 0) : start]
-    return _REFERENCE.search(before) is not None or is_measured(text, end)
+    return _REFERENCE.search(before) is not None or precedes_unit(text, end)
 
 
-def is_measured(text: str, end: int) -> bool:
+def precedes_unit(text: str, end: int) -> bool:
     """Whether a unit stands behind the number that ends here."""
     return _UNIT.match(text, end) is not None
 
 
-def is_listed(text: str, start: int) -> bool:
+def follows_list_word(text: str, start: int) -> bool:
     """Whether a word such as "flats" or "scores" stands before this place."""
-    return _LISTED.search(text[max(start - _LISTED_REACH, 0) : start]) is not None
+    return _AFTER_LIST_WORD.search(text[max(start - _LIST_WORD_REACH, 0) : start]) is not None
 
 
-def is_announced(text: str, start: int) -> bool:
+def follows_phone_word(text: str, start: int) -> bool:
     """Whether a word such as "phone" stands before this place, perhaps with phones that are hidden by now between."""
-    before = text[max(start - _ANNOUNCED_REACH, 0) : start].lower()
-    return any(stem in before for stem in _STEMS) and _ANNOUNCED.search(before) is not None
+    before = text[max(start - _PHONE_WORD_REACH, 0) : start].lower()
+    return any(stem in before for stem in _STEMS) and _AFTER_PHONE_WORD.search(before) is not None
 
 
-def is_joined(text: str, end: int, start: int) -> bool:
+def continues_phone_list(text: str, end: int, start: int) -> bool:
     """Whether what stands between the end of a phone and this place says that one more follows."""
-    return _JOINED.fullmatch(text, end, start) is not None
+    return _LIST_JOINT.fullmatch(text, end, start) is not None
 
 
-def is_joined_to_mask(text: str, start: int) -> bool:
+def continues_masked_list(text: str, start: int) -> bool:
     """Whether a hidden phone stands before this place, and what says that one more follows."""
-    return _JOINED_TO_MASK.search(text[max(start - 16, 0) : start]) is not None
+    return _MASKED_LIST_JOINT.search(text[max(start - 16, 0) : start]) is not None

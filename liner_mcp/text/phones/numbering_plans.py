@@ -10,35 +10,35 @@ import phonenumbers
 RUSSIA = "7"  # and Kazakhstan
 _TRUNK_COUNTRIES = ("971", "90", "44", "49")  # where a leading 0 stands for the country; the first that fits
 
-VALID, POSSIBLE, NEITHER = 2, 1, 0
+VALID, POSSIBLE, INVALID = 2, 1, 0
 
 
-def country_understood(digits: str) -> str:
+def default_country(digits: str) -> str:
     """The country of ten digits written without one: Russia, if they can be Russian."""
     if digits[0] == "0":
-        return country_behind_zero(digits)
+        return country_of_trunk_zero(digits)
     if digits[0] in "34789":
         return RUSSIA
-    return "1" if rank("1" + digits) == VALID else ""
+    return "1" if plan_fit("1" + digits) == VALID else ""
 
 
-def country_behind_zero(digits: str) -> str:
+def country_of_trunk_zero(digits: str) -> str:
     for country in _TRUNK_COUNTRIES:
-        if rank(country + digits[1:]) == VALID:
+        if plan_fit(country + digits[1:]) == VALID:
             return country
     return ""
 
 
-def whole_number(digits: str, *, has_plus: bool) -> str | None:
+def international_number(digits: str, *, has_plus: bool) -> str | None:
     """The digits of a field's phone from its country code on, or None when they are no phone."""
     if has_plus or digits.startswith("00"):
         number = digits.removeprefix("00")
         return number if 8 <= len(number) <= 15 and country_of(number) else None
     if len(digits) == 11 and digits[0] in "78":
         return RUSSIA + digits[1:]
-    if len(digits) == 10 and (country := country_understood(digits)):
+    if len(digits) == 10 and (country := default_country(digits)):
         return country + digits.removeprefix("0")
-    return digits if len(digits) <= 15 and rank(digits) == VALID else None
+    return digits if len(digits) <= 15 and plan_fit(digits) == VALID else None
 
 
 def country_of(number: str) -> str:
@@ -49,7 +49,7 @@ def country_of(number: str) -> str:
 
 
 @lru_cache(maxsize=4096)  # a page repeats its phones; they are kept in memory only, and no longer than the process
-def rank(number: str) -> int:
+def plan_fit(number: str) -> int:
     """How well the digits of an international number fit its country's numbering plan."""
     if number.startswith("79") and len(number) == 11:  # the commonest phone here needs no library
         return VALID
@@ -58,10 +58,10 @@ def rank(number: str) -> int:
     if country not in {"", "39"}:  # Italy's zero belongs to the number, elsewhere `+44 (0)20` is a habit
         national = national.removeprefix("0")
     if not country or not national:
-        return NEITHER
+        return INVALID
     candidate = phonenumbers.PhoneNumber(
         country_code=int(country), national_number=int(national), italian_leading_zero=national[0] == "0"
     )
     if phonenumbers.is_valid_number(candidate):
         return VALID
-    return POSSIBLE if phonenumbers.is_possible_number(candidate) else NEITHER
+    return POSSIBLE if phonenumbers.is_possible_number(candidate) else INVALID

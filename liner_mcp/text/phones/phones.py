@@ -15,38 +15,54 @@ from typing import NamedTuple
 
 from liner_mcp.text.masking_steps import DigitReader, Steps, completed
 from liner_mcp.text.phones.after_phone_word import announced_steps
-from liner_mcp.text.phones.comma_separated import SAID, dictated_steps
-from liner_mcp.text.phones.context_words import is_reference_or_sum
+from liner_mcp.text.phones.comma_separated import SUBSCRIBER_GROUPINGS, dictated_steps
+from liner_mcp.text.phones.context_words import is_reference_or_amount
 from liner_mcp.text.phones.digit_groups import (
     CLOSE,
     DASHES,
-    DIALLED_ABROAD,
+    INTERNATIONAL_PREFIXES,
+    MIN_DIGITS,
     OPEN,
     PLUS,
-    SHORTEST,
-    Run,
-    Stretch,
-    Window,
-    hidden,
-    plain,
-    runs_of,
+    DigitRun,
+    DigitSpan,
+    DigitWindow,
+    ascii_digits,
+    find_runs,
+    phone_mask,
 )
 from liner_mcp.text.phones.numbering_plans import (
     RUSSIA,
     VALID,
-    country_behind_zero,
     country_of,
-    country_understood,
-    rank,
-    whole_number,
+    country_of_trunk_zero,
+    default_country,
+    international_number,
+    plan_fit,
 )
 
 _MASK = re.compile(r"(?:\+\d{1,3} )?\*{3} \*{3}-\*\*-\d\d|\*{3}\d{0,2}")
 
 _CAPITAL_CODES = ("495", "498", "499", "812")  # Moscow and St Petersburg: known by heart, so written without a country
-_CITY_SHAPES = {(3, 7), (4, 2, 2, 2), (5, 1, 2, 2)}
-_MOBILE_SHAPES = {(11,), (1, 10), (1,) * 11, *((1, 3, *seven) for seven in SAID), *((4, *seven) for seven in SAID)}
-_NEIGHBOURS = ("971", "375", "380", "374", "992", "994", "995", "996", "998")  # countries often written without a plus
+_CITY_GROUPINGS = {(3, 7), (4, 2, 2, 2), (5, 1, 2, 2)}
+_MOBILE_GROUPINGS = {
+    (11,),
+    (1, 10),
+    (1,) * 11,
+    *((1, 3, *seven) for seven in SUBSCRIBER_GROUPINGS),
+    *((4, *seven) for seven in SUBSCRIBER_GROUPINGS),
+}
+_NEIGHBOUR_COUNTRIES = (
+    "971",
+    "375",
+    "380",
+    "374",
+    "992",
+    "994",
+    "995",
+    "996",
+    "998",
+)  # countries often written without a plus
 
 
 def mask_phones(text: str) -> str:
@@ -59,7 +75,7 @@ def mask_phones(text: str) -> str:
     return completed(phone_steps(text, stretches, reader))
 
 
-def phone_steps(text: str, stretches: Sequence[Stretch], reader: DigitReader) -> Steps:
+def phone_steps(text: str, stretches: Sequence[DigitSpan], reader: DigitReader) -> Steps:
     """The same in steps, for a text whose stretches of digits are known."""
     while stretches:
         begun = text
@@ -78,36 +94,36 @@ def mask_phone(value: str | None) -> str | None:
     """A field that holds one phone; what cannot be read as a phone keeps two digits only, as `***67`."""
     if not value or _MASK.fullmatch(value):
         return value
-    digits = plain(value)
-    number = whole_number(digits, has_plus=value.lstrip().startswith(tuple(PLUS)))
-    return f"***{digits[-2:]}" if number is None else hidden(country_of(number), number)
+    digits = ascii_digits(value)
+    number = international_number(digits, has_plus=value.lstrip().startswith(tuple(PLUS)))
+    return f"***{digits[-2:]}" if number is None else phone_mask(country_of(number), number)
 
 
 class _Phone(NamedTuple):
-    window: Window
+    window: DigitWindow
     country: str  # its calling code; empty when it cannot be told
     certain: bool  # whether it is masked whatever stands around it
 
 
-def _certain_steps(text: str, stretches: Sequence[Stretch]) -> Steps:
+def _certain_steps(text: str, stretches: Sequence[DigitSpan]) -> Steps:
     """The text without what is a phone by its digits and its shape."""
     pieces: list[str] = []
     done = 0
-    for run in runs_of(text, stretches):
+    for run in find_runs(text, stretches):
         group = 0
-        while len(run.digits) - run.offsets[group] >= SHORTEST:
+        while len(run.digits) - run.offsets[group] >= MIN_DIGITS:
             phone = _phone_at(run, group)
             if phone is None:
                 group += 1
                 continue
-            start, end = _span(phone, done)
-            pieces += text[done:start], hidden(phone.country, phone.window.digits)
+            start, end = _masked_span(phone, done)
+            pieces += text[done:start], phone_mask(phone.country, phone.window.digits)
             done, group = end, phone.window.last + 1
         yield len(run.digits)
     return "".join((*pieces, text[done:])) if pieces else text
 
 
-def _span(phone: _Phone, done: int) -> tuple[int, int]:
+def _masked_span(phone: _Phone, done: int) -> tuple[int, int]:
     """What the mask replaces: the digits, their plus, and a bracket whose partner goes."""
     window, text = phone.window, phone.window.run.text
     start, end = window.span
@@ -122,91 +138,91 @@ def _span(phone: _Phone, done: int) -> tuple[int, int]:
     return start, end
 
 
-def _phone_at(run: Run, first: int) -> _Phone | None:
+def _phone_at(run: DigitRun, first: int) -> _Phone | None:
     """The phone that begins with this group, if one does."""
     if first == 0 and run.plus is not None and (phone := _after_plus(run)) is not None:
         return phone
-    for length, rules in _RULES_ABROAD if run.dials_abroad(first) else _RULES:
+    for length, rules in _INTERNATIONAL_RULES if run.has_international_prefix(first) else _RULES:
         window = run.window(first, length)
         if window is None:
             continue
         for rule in rules:
             phone = rule(window)
-            if phone is None or window.is_sums() or _hides_mobile(window):
+            if phone is None or window.is_amounts() or _cuts_mobile_number(window):
                 continue
-            if phone.certain or not is_reference_or_sum(window):
+            if phone.certain or not is_reference_or_amount(window):
                 return phone
     return None
 
 
-def _after_plus(run: Run) -> _Phone | None:
+def _after_plus(run: DigitRun) -> _Phone | None:
     """`+971 50 123 4567`: the likeliest length by the country's plan; without a plan, all that a phone can hold."""
-    best: Window | None = None
+    best: DigitWindow | None = None
     best_fit = -1
     for length in range(15, 6, -1):  # fifteen digits are the longest phone by ITU-T E.164
         window = run.window(0, length)
         if window is None or window.digits[0] == "0":
             continue
-        fit = rank(window.digits)
-        unlikely = length < 10 and (fit != VALID or window.is_sums())  # `+1 500 000` is a gain, not a phone
-        if fit > best_fit and not unlikely and (fit == VALID or not _hides_another(window)):
+        fit = plan_fit(window.digits)
+        unlikely = length < 10 and (fit != VALID or window.is_amounts())  # `+1 500 000` is a gain, not a phone
+        if fit > best_fit and not unlikely and (fit == VALID or not _cuts_russian_number(window)):
             best, best_fit = window, fit
         if best_fit == VALID:
             break
     return None if best is None else _Phone(best, country_of(best.digits), certain=True)
 
 
-def _hides_another(window: Window) -> bool:
+def _cuts_russian_number(window: DigitWindow) -> bool:
     """Whether a Russian phone begins within and ends beyond: masking the window would leave its last digits bare."""
     for group in range(window.first + 1, window.last + 1):
         other = window.run.window(group, 11)
-        if other is not None and other.last > window.last and _russian(other) is not None and not other.is_sums():
+        if other is not None and other.last > window.last and _russian(other) is not None and not other.is_amounts():
             return True
     return False
 
 
-def _hides_mobile(window: Window) -> bool:
+def _cuts_mobile_number(window: DigitWindow) -> bool:
     """Whether digits before a Russian mobile look like a phone with its beginning: `79 8-932-481-82-70`."""
     if _is_mobile(window):
         return False
     for group in range(window.first + 1, window.last + 1):
         if window.run.digits[window.run.offsets[group]] in "78":
             other = window.run.window(group, 11)
-            if other is not None and other.last > window.last and _is_mobile(other) and not other.is_sums():
+            if other is not None and other.last > window.last and _is_mobile(other) and not other.is_amounts():
                 return True
     return False
 
 
-def _is_mobile(window: Window) -> bool:
+def _is_mobile(window: DigitWindow) -> bool:
     """Whether it is a Russian mobile in the groups that people use."""
-    digits, shape = window.digits, window.shape
-    return len(digits) == 11 and digits[0] in "78" and digits[1] == "9" and shape in _MOBILE_SHAPES
+    digits, shape = window.digits, window.group_sizes
+    return len(digits) == 11 and digits[0] in "78" and digits[1] == "9" and shape in _MOBILE_GROUPINGS
 
 
-def _russian(window: Window) -> _Phone | None:
+def _russian(window: DigitWindow) -> _Phone | None:
     """`8 (916) 123-45-67`, `79161234567`, `8 800 555 35 35`."""
     digits = window.digits
     if digits[0] not in "78":
         return None
-    certain = digits[1] == "9" or window.shape == (1, 3, 3, 2, 2) or window.has_brackets
-    return _Phone(window, RUSSIA, certain) if certain or rank(RUSSIA + digits[1:]) == VALID else None
+    certain = digits[1] == "9" or window.group_sizes == (1, 3, 3, 2, 2) or window.has_brackets
+    return _Phone(window, RUSSIA, certain) if certain or plan_fit(RUSSIA + digits[1:]) == VALID else None
 
 
-def _abroad_without_plus(window: Window) -> _Phone | None:
+def _with_international_prefix(window: DigitWindow) -> _Phone | None:
     """`00971 50 123 4567`, and `8 10 971 50 123 4567` as Russia dials it."""
-    for prefix in DIALLED_ABROAD:
+    for prefix in INTERNATIONAL_PREFIXES:
         number = window.digits.removeprefix(prefix)
-        if number != window.digits and rank(number) == VALID:
+        if number != window.digits and plan_fit(number) == VALID:
             return _Phone(window, country_of(number), certain=False)
     return None
 
 
-def _with_trunk_zero(window: Window) -> _Phone | None:
+def _with_trunk_zero(window: DigitWindow) -> _Phone | None:
     """`050 123 4567` (a mobile of the Emirates), `04 312 3456` (Dubai), `0532 123 45 67`, `07911 123456`."""
     digits = window.digits
-    if digits[0] != "0" or digits[1] == "0" or "/" in window.inside:
+    if digits[0] != "0" or digits[1] == "0" or "/" in window.text:
         return None
-    shape = window.shape
+    shape = window.group_sizes
     if len(digits) == 9:
         plausible = shape == (2, 3, 4)  # in one group it may be a bank's code
     elif len(shape) == 1:
@@ -214,53 +230,53 @@ def _with_trunk_zero(window: Window) -> _Phone | None:
     else:
         # Pairs from a zero are a date with its time, and single digits a count, unless they spell a mobile.
         plausible = shape[0] >= 3 or (max(shape) == 1 and digits[1] in "57")
-    country = country_behind_zero(digits) if plausible else ""
+    country = country_of_trunk_zero(digits) if plausible else ""
     return _Phone(window, country, certain=False) if country else None
 
 
-def _without_country(window: Window) -> _Phone | None:
+def _without_country(window: DigitWindow) -> _Phone | None:
     """`9161234567`, `(495) 123-45-67`, `4852-12-34-56`: the country is understood."""
-    digits, lead = window.digits, window.run.size(window.first)
-    if digits[0] == "1" or (lead < 3 and digits[0] != "9") or "/" in window.inside:
+    digits, lead = window.digits, window.run.group_size(window.first)
+    if digits[0] == "1" or (lead < 3 and digits[0] != "9") or "/" in window.text:
         return None
-    shape = window.shape
+    shape = window.group_sizes
     if (window.has_brackets and lead >= 3) or shape == (3, 3, 2, 2):
-        return _Phone(window, country_understood(digits), certain=True)
+        return _Phone(window, default_country(digits), certain=True)
     mobile = digits[0] == "9" and (lead >= 3 or max(shape) <= 2)
     capital = len(shape) == 1 and digits.startswith(_CAPITAL_CODES)
-    city = digits[0] != "0" and (shape == (3, 3, 4) or (digits[0] in "348" and shape in _CITY_SHAPES))
-    return _Phone(window, country_understood(digits), certain=False) if mobile or capital or city else None
+    city = digits[0] != "0" and (shape == (3, 3, 4) or (digits[0] in "348" and shape in _CITY_GROUPINGS))
+    return _Phone(window, default_country(digits), certain=False) if mobile or capital or city else None
 
 
-def _neighbour(window: Window) -> _Phone | None:
+def _with_neighbour_code(window: DigitWindow) -> _Phone | None:
     """`971 50 123 4567`, `998901234567`: a country's code whose plus got lost."""
     code = window.digits[:3]
     # A person's INN has twelve digits and begins with a region; no region is 97 or 99, and no code stands alone in it.
-    plausible = code in _NEIGHBOURS and (code[0] == "9" or window.run.size(window.first) == 3)
-    return _Phone(window, code, certain=False) if plausible and rank(window.digits) == VALID else None
+    plausible = code in _NEIGHBOUR_COUNTRIES and (code[0] == "9" or window.run.group_size(window.first) == 3)
+    return _Phone(window, code, certain=False) if plausible and plan_fit(window.digits) == VALID else None
 
 
-def _local(window: Window) -> _Phone | None:
+def _local_number(window: DigitWindow) -> _Phone | None:
     """`123-45-67`, if no further dash ties it to a longer number."""
     run, first, last = window.run, window.first, window.last
     if (
-        run.size(first) != 3
-        or window.shape != (3, 2, 2)
-        or run.gap(first) not in DASHES
-        or run.gap(first + 1) not in DASHES
+        run.group_size(first) != 3
+        or window.group_sizes != (3, 2, 2)
+        or run.separator(first) not in DASHES
+        or run.separator(first + 1) not in DASHES
     ):
         return None
-    tied = (first > 0 and run.gap(first - 1).strip() in DASHES) or run.gap(last).strip() in DASHES
+    tied = (first > 0 and run.separator(first - 1).strip() in DASHES) or run.separator(last).strip() in DASHES
     return None if tied else _Phone(window, "", certain=False)
 
 
 # By the number of digits; the longest reading is tried first, as it leaves the fewest digits bare.
-_RULES: tuple[tuple[int, tuple[Callable[[Window], _Phone | None], ...]], ...] = (
-    (12, (_neighbour,)),
-    (11, (_russian, _with_trunk_zero, _neighbour)),
+_RULES: tuple[tuple[int, tuple[Callable[[DigitWindow], _Phone | None], ...]], ...] = (
+    (12, (_with_neighbour_code,)),
+    (11, (_russian, _with_trunk_zero, _with_neighbour_code)),
     (10, (_with_trunk_zero, _without_country)),
     (9, (_with_trunk_zero,)),
-    (7, (_local,)),
+    (7, (_local_number,)),
 )
 # A country's number of ten to fifteen digits behind its prefix of two or three.
-_RULES_ABROAD = (*((length, (_abroad_without_plus,)) for length in range(18, 11, -1)), *_RULES)
+_INTERNATIONAL_RULES = (*((length, (_with_international_prefix,)) for length in range(18, 11, -1)), *_RULES)
