@@ -31,7 +31,7 @@ import anyio
 from benchmarks.bare_process import TOOL
 from benchmarks.load import LEGACY, MODERN, Load, call, connect, press, succeeded
 from benchmarks.processes import Running, bare, ours
-from liner_mcp.http_server.auth.token_lines import create_token
+from liner_mcp.cli.tokens import create_token
 from liner_mcp.http_server.limits import LIMITS
 
 BAR = 0.65

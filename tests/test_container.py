@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from liner_mcp.http_server.auth.token_lines import create_token
+from liner_mcp.cli.tokens import create_token
 from tests.http_server.support import PATIENCE
 from tests.http_server.test_stopping import ended, started
 from tests.test_docs import PYPROJECT

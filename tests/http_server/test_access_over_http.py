@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from liner_mcp.cli.tokens import add_token_line, create_token
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import SettingsError
 from liner_mcp.http_server.app import create_web_app
-from liner_mcp.http_server.auth.token_lines import add_token_line, create_token
 from liner_mcp.settings import read_settings
 from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, question, result, serve
 

@@ -266,7 +266,7 @@ def test_an_issuer_in_the_settings_makes_its_tokens_the_way_in() -> None:
 
 
 async def test_a_file_in_the_settings_makes_its_tokens_the_way_in(tmp_path: Any) -> None:
-    from liner_mcp.http_server.auth.token_lines import create_token
+    from liner_mcp.cli.tokens import create_token
 
     token, line = create_token("anna")
     (tmp_path / "tokens").write_text(line)

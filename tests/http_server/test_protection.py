@@ -20,9 +20,9 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
 from pydantic import SecretStr
 
+from liner_mcp.cli.tokens import add_token_line, create_token
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.http_server.app import create_web_app
-from liner_mcp.http_server.auth.token_lines import add_token_line, create_token
 from liner_mcp.server.caller import caller
 from liner_mcp.settings import Settings
 from tests.conftest import text_of

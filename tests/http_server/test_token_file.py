@@ -18,17 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liner_mcp.cli.tokens import add_token_line, create_token
 from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.http_server.auth.bearer import INVALID, MALFORMED, NO_TOKEN, Rejection
-from liner_mcp.http_server.auth.token_file import TokenFile
-from liner_mcp.http_server.auth.token_lines import (
-    InvalidFile,
-    TokenEntry,
-    add_token_line,
-    create_token,
-    parse_entries,
-    token_owner,
-)
+from liner_mcp.http_server.auth.token_file import InvalidFile, TokenEntry, TokenFile, parse_entries, token_owner
 from liner_mcp.server.caller import Caller
 
 posix = pytest.mark.skipif(os.name != "posix", reason="rights of this kind exist on POSIX systems only")

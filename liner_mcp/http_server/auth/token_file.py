@@ -1,18 +1,29 @@
-"""Authenticating by a file of tokens that may change at any moment.
+"""Authentication by a file of named tokens, for a team without an issuer. One line for a token, `name:sha256`.
 
-The file is read again when it changes, so taking a line out locks its token out with the next request.
+The file is read again when it changes, so a token is revoked with the next request after its line is taken out. The
+file stores no token: a token is 256 random bits, so its plain SHA-256 cannot be reversed, and a slow hash would only
+slow every request. Error sentences name lines and never show what stands in them: it could be a token, by mistake.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
+import re
 import stat
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from liner_mcp.http_server.auth.bearer import INVALID, Rejection, bearer_token
-from liner_mcp.http_server.auth.token_lines import VARIABLE, parse_entries, token_owner
-from liner_mcp.reloading_file import ReloadingFile
+from liner_mcp.reloading_file import InvalidFile, ReloadingFile
 from liner_mcp.server.caller import Caller
+
+VARIABLE = "LINER_MCP_TOKENS_FILE"
+MAX_TOKENS_PER_NAME = 2  # the old and the new token while one replaces the other; a third is one that was forgotten
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 
 logger = logging.getLogger(__name__)
 
@@ -51,3 +62,47 @@ def _check_permissions(mode: int) -> None:
             "%s can be read by everyone on this machine: it tells names, though no tokens. Run chmod 600 on it.",
             VARIABLE,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEntry:
+    """One token of the file: whose it is, and its SHA-256."""
+
+    name: str
+    digest: bytes
+
+
+def parse_entries(content: bytes) -> list[TokenEntry]:
+    """The entries of a file's content; blank lines and lines that begin with # are nothing.
+
+    Raises: InvalidFile.
+    """
+    entries: list[TokenEntry] = []
+    lines: dict[bytes, int] = {}
+    held: Counter[str] = Counter()
+    for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
+        line = raw.decode("utf-8", "replace").strip()
+        if not line or line.startswith("#"):
+            continue
+        name, _, digest = (part.strip() for part in line.partition(":"))
+        if not NAME.fullmatch(name) or not _DIGEST.fullmatch(digest):
+            raise InvalidFile(f"line {number} is not name:sha256, as 'liner-mcp token NAME' writes it")
+        entry = TokenEntry(name, bytes.fromhex(digest))
+        if entry.digest in lines:
+            raise InvalidFile(f"line {number} holds the same token as line {lines[entry.digest]}")
+        if held[name] == MAX_TOKENS_PER_NAME:
+            raise InvalidFile(f"line {number} is a third token of one name; two may stand while one replaces the other")
+        entries.append(entry)
+        lines[entry.digest] = number
+        held[name] += 1
+    return entries
+
+
+def token_owner(token: str, entries: list[TokenEntry]) -> str | None:
+    """The name under which a token stands. Every entry is compared, so that the time does not tell which one it was."""
+    digest = hashlib.sha256(token.encode()).digest()
+    found: str | None = None
+    for entry in entries:
+        if hmac.compare_digest(entry.digest, digest):
+            found = entry.name
+    return found

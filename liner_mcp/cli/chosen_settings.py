@@ -1,0 +1,21 @@
+"""The settings that a command uses: those of the environment, or those of the demo with --demo."""
+
+from __future__ import annotations
+
+import argparse
+
+from liner_mcp.errors import SettingsError
+from liner_mcp.settings import Settings, read_settings
+
+
+def chosen_settings(options: argparse.Namespace) -> Settings:
+    """Raises: SettingsError."""
+    return Settings.of_demo_option() if options.demo else read_settings()
+
+
+def chosen_settings_or_error(options: argparse.Namespace) -> Settings | SettingsError:
+    """For a server, which starts without usable settings too and says in each answer what to set."""
+    try:
+        return chosen_settings(options)
+    except SettingsError as error:
+        return error

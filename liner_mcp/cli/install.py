@@ -1,0 +1,91 @@
+"""`liner-mcp install`: adds this server to an assistant's configuration, after it has shown the change and asked."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from liner_mcp.cli.chosen_settings import chosen_settings
+from liner_mcp.cli.host_config import (
+    DEMO_NAME,
+    HOSTS,
+    NAME,
+    build_entry,
+    holds,
+    host_file,
+    launch_command,
+    plan_change,
+    read,
+    write,
+)
+from liner_mcp.errors import SetupError
+
+
+def install(options: argparse.Namespace) -> int:
+    settings = chosen_settings(options)
+    settings.host_and_token()
+    if settings.demo_notice:
+        print(settings.demo_notice)
+    demo, host, path = settings.demo, HOSTS[options.host], _config_path(options)
+    name, made = build_entry(sys.argv[0], os.environ, demo=demo, host=host)
+    before = read(path)
+    remove = None
+    if demo and holds(path, before, host, NAME):
+        print(f"{path} holds {NAME} too: the assistant will have both, with the same tools.")
+    elif not demo and holds(path, before, host, DEMO_NAME) and _removes_demo(options, path):
+        remove = DEMO_NAME
+    planned = plan_change(path, before, host, name, made, remove=remove)
+    if planned is None:
+        print(f"Nothing to change: {path} holds {name} already.")
+        return 0
+    print(f"What will change for {host.title} in {path}:", *planned.diff, sep="\n")
+    if "LINER_API_TOKEN" in made.get("env", {}):
+        print("The token will stand in that file as plain text; LINER_API_TOKEN_FILE keeps it out.")
+    if options.dry_run:
+        print("A dry run: nothing was written.")
+        return 0
+    if not options.yes and not _confirm("Write it?"):
+        print("Nothing was written.")
+        return 1
+    backup = write(planned, datetime.now().astimezone())
+    print(f"Written.{f' The old content is in {backup}.' if backup else ''} {host.next_step}")
+    check = " ".join(f'"{word}"' if " " in word else word for word in launch_command(sys.argv[0]))
+    print(f"To see whether the server works: {check} check{' --demo' if demo else ''}")
+    return 0
+
+
+def _removes_demo(options: argparse.Namespace, path: Path) -> bool:
+    """Whether the entry of the demo goes when the real server is added; a person at a terminal decides."""
+    print(f"{path} holds {DEMO_NAME} too, which answers with invented data under the same names of tools.")
+    if options.dry_run or options.yes or not _has_terminal():
+        print(f"{DEMO_NAME} will be removed.")
+        return True
+    return _confirm(f"Remove {DEMO_NAME}?")
+
+
+def _config_path(options: argparse.Namespace) -> Path:
+    try:
+        if options.file is not None:
+            return options.file.expanduser().absolute()
+        return host_file(options.host, platform=sys.platform, home=Path.home(), environment=os.environ)
+    except RuntimeError:
+        raise SetupError("Your home folder cannot be found. Name the configuration file in full with --file.") from None
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _confirm(question: str) -> bool:
+    if not _has_terminal():
+        raise SetupError(
+            "Nothing was written, because there is no terminal to ask on. "
+            "Add --yes to write it, or --dry-run to see it only."
+        )
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

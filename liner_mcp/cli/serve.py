@@ -1,0 +1,68 @@
+"""`liner-mcp serve`: MCP over stdio for a host that starts it, or over HTTP for a team."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+
+from liner_mcp.cli.chosen_settings import chosen_settings, chosen_settings_or_error
+from liner_mcp.json_logging import configure_logging
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from liner_mcp.telemetry import Telemetry
+
+
+def serve(options: argparse.Namespace) -> int:
+    if options.http is not None:
+        return _serve_http(options)
+    if options.workers is not None:
+        print("--workers is for --http HOST:PORT; over stdio there is one process.", file=sys.stderr)
+        return 2
+
+    settings = chosen_settings_or_error(options)
+    demo_notice = settings.demo_notice if isinstance(settings, Settings) else ""
+    if sys.stdin.isatty():
+        print(
+            "liner-mcp is waiting for an MCP client on stdin; assistants start it themselves. "
+            "For a first look: liner-mcp demo. To stop: Ctrl-C.",
+            *filter(None, [demo_notice]),
+            sep="\n",
+            file=sys.stderr,
+        )
+    if isinstance(settings, Settings) and settings.mcp_log is not None:
+        configure_logging(settings.mcp_log, demo_notice)
+    telemetry = _start_telemetry()
+    try:
+        anyio.run(create_server(settings, observer=telemetry).run_stdio_async)
+    finally:
+        if telemetry is not None:
+            telemetry.close()
+    return 0
+
+
+def _start_telemetry() -> Telemetry | None:
+    if not any(name.startswith("OTEL_") for name in os.environ):
+        return None  # a start over stdio is awaited by a host: not even the question costs it an import
+
+    from liner_mcp.telemetry import start_telemetry
+
+    return start_telemetry(os.environ)
+
+
+def _serve_http(options: argparse.Namespace) -> int:
+    from liner_mcp.http_server.serve import serve_http
+
+    settings = chosen_settings(options)
+
+    def announce(url: str) -> None:
+        notice = f" ({settings.demo_notice})" if settings.demo_notice else ""
+        print(f"liner-mcp serves MCP at {url}{notice}", file=sys.stderr, flush=True)
+
+    workers = 1 if options.workers is None else options.workers
+    return serve_http(settings, options.http, workers=workers, on_ready=announce)

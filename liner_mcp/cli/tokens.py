@@ -1,0 +1,81 @@
+"""`liner-mcp token`: makes a token for a caller over HTTP, and adds its line to the file of tokens."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import secrets
+import sys
+from collections import Counter
+from pathlib import Path
+
+from liner_mcp.errors import SetupError
+from liner_mcp.files import reason, write_atomically
+from liner_mcp.http_server.auth.token_file import MAX_TOKENS_PER_NAME, NAME, VARIABLE, parse_entries
+from liner_mcp.reloading_file import InvalidFile
+from liner_mcp.settings import read_settings
+
+PREFIX = "lmcp_"  # scanners that look for leaked secrets can know our tokens by it
+
+
+def token(options: argparse.Namespace) -> int:
+    new, line = create_token(options.name)
+    held = 0
+    if options.add:
+        path = read_settings().mcp_tokens_file
+        if path is None:
+            raise SetupError(f"Set {VARIABLE} to the file first; nothing was written.")
+        held = add_token_line(path, line, rotate=options.rotate)
+    print(new)  # alone on its line, for programs; the rest is for people
+    if options.add:
+        print(f"The token of {options.name}, shown this once. {VARIABLE} lets it in.", file=sys.stderr)
+    else:
+        print(line)
+        print(
+            f"First the token of {options.name}, shown this once; then the line for {VARIABLE} (--add adds it).",
+            file=sys.stderr,
+        )
+    if held > 1:
+        print("The old one works too until its line, the upper of the two, is taken out.", file=sys.stderr)
+    return 0
+
+
+def create_token(name: str) -> tuple[str, str]:
+    """A new token and the line of the file that lets it in.
+
+    Raises: SetupError for a name that cannot stand in the file.
+    """
+    if not NAME.fullmatch(name):
+        raise SetupError("A name has 1 to 64 letters (A to Z), digits, dots, hyphens and underscores, such as anna.")
+    token = PREFIX + secrets.token_urlsafe(32)
+    return token, f"{name}:{hashlib.sha256(token.encode()).hexdigest()}"
+
+
+def add_token_line(path: Path, line: str, *, rotate: bool) -> int:
+    """Put a line at the end of the file, in one step; how many tokens of its name the file then holds.
+
+    A new file is its owner's alone (0600), another keeps its rights. `rotate` allows a second token of a name.
+    Raises: SetupError, and then the file is as it was.
+    """
+    try:
+        return _append(path.expanduser(), line, rotate=rotate)
+    except InvalidFile as error:
+        raise SetupError(f"{VARIABLE} cannot be added to: {error}. Fix it first; nothing was written.") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SetupError(f"{VARIABLE} cannot be written: {reason(error)}. Nothing was written.") from None
+
+
+def _append(path: Path, line: str, *, rotate: bool) -> int:
+    before = path.read_bytes() if path.exists() else None
+    name = line.partition(":")[0]
+    held = Counter(entry.name for entry in parse_entries(before or b""))[name]
+    if held == MAX_TOKENS_PER_NAME:
+        raise SetupError(f"{name} has two tokens in {VARIABLE}. Take the old line out first; nothing was written.")
+    if held and not rotate:
+        raise SetupError(
+            f"{name} has a token in {VARIABLE} already. Choose another name, or add --rotate to let a second one stand "
+            "beside it while it is replaced; nothing was written."
+        )
+    gap = b"\n" if before and not before.endswith(b"\n") else b""
+    write_atomically(path, (before or b"") + gap + line.encode() + b"\n", before=before)
+    return held + 1
