@@ -75,6 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "files",
         "settings",
         "json_logging",
+        "reloading_file",
         "telemetry",
         "server",
         "http_server",

@@ -11,7 +11,7 @@ from liner_mcp.input_limits import first_echoed
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
 from liner_mcp.text.mask import quote_input
-from liner_mcp.text.phones.phones import mask_phone
+from liner_mcp.text.phones.mask_phones import mask_phone
 
 CALL_COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
 MAX_PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none

@@ -1,1 +1,1 @@
-"""Storey 1: speaks Liner's HTTP API and knows nothing of MCP."""
+"""Liner's HTTP API: the lowest layer, which knows nothing of MCP."""

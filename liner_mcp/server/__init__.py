@@ -1,1 +1,1 @@
-"""Storey 3: what MCP sees. Tools hold no logic; one boundary translates errors."""
+"""The MCP server: the top layer. Tools hold no logic; one boundary translates errors."""

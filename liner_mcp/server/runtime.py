@@ -1,4 +1,4 @@
-"""The office: settings turned into a desk when the first question comes, and the size of answer each host can take."""
+"""Builds the application context from the settings at the first request, and knows the answer budget of each host."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Runtime:
     """Settings and what is built from them. A server that is not set up still lists its tools; asking says what to set.
 
     `transport` replaces the network and `now` the clock of day words, for tests and the demo. `shared`: several people
-    ask at this office. `observer` watches the requests to Liner.
+    ask this server. `observer` watches the requests to Liner.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Runtime:
         return self._settings
 
     def context(self) -> AppContext:
-        """The desk at which whoever asks is served; what they may not see does not exist there.
+        """The context that serves the current caller; what the caller may not see does not exist there.
 
         Raises: SettingsError when something must be set first.
         """
@@ -72,7 +72,7 @@ class Runtime:
         who = caller()
         rules = self._current_rules(self.settings.mcp_access_file)
         rule = rules.for_caller(None if who is None else who.name)
-        if rules is not self._rules:  # the file changed; desks of rules that are gone go with them
+        if rules is not self._rules:  # the file changed; contexts of rules that are gone go with them
             self._rules = rules
             self._restricted_contexts = {}
         if rule not in self._restricted_contexts:
@@ -155,7 +155,7 @@ class Runtime:
 
 
 def _restricted_context(full: AppContext, rule: AccessRule) -> AppContext:
-    """The same desk over a Liner that holds no more than the rule allows."""
+    """The same context over a client that gives no more than the rule allows."""
     answers = answering()
     liner = full.liner if rule.access.unrestricted else answers.RestrictedClient(full.liner, rule.access)
     return answers.AppContext(

@@ -12,7 +12,7 @@ from liner_mcp.text.clean import clean
 from liner_mcp.text.emails import email_steps
 from liner_mcp.text.masking_steps import LETTERS_PER_DIGIT, DigitReader, Steps, completed
 from liner_mcp.text.phones.digit_groups import MAX_SEPARATORS
-from liner_mcp.text.phones.phones import phone_steps
+from liner_mcp.text.phones.mask_phones import phone_steps
 
 MOST_CHARACTERS = 100_000  # of one text, twice the longest summary seen; no search over it takes more than a moment
 MAX_INPUT_CHARACTERS = 1_000  # characters of a client's text that are masked: far more than are shown back

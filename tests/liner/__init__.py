@@ -1,1 +1,1 @@
-"""Tests of storey 1, which speaks Liner's HTTP API."""
+"""Tests of the client of Liner's HTTP API."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liner_mcp.text.mask import truncate
-from liner_mcp.text.phones.phones import mask_phone, mask_phones
+from liner_mcp.text.phones.mask_phones import mask_phone, mask_phones
 
 RUSSIAN = [
     "+7 916 123-45-67",

@@ -40,7 +40,7 @@ class _Phone(NamedTuple):
     country: str  # its calling code; empty when it cannot be told
 
 
-def announced_steps(text: str, stretches: Sequence[DigitSpan]) -> Steps:
+def after_phone_word_steps(text: str, stretches: Sequence[DigitSpan]) -> Steps:
     """The text without the numbers of which a word says that they are phones, and those that are joined to such."""
     pieces: list[str] = []
     done = 0

@@ -43,7 +43,7 @@ SUBSCRIBER_GROUPINGS = {(3, 2, 2), (3, 4), (2, 2, 3), (2, 3, 2), (7,), (4, 3), (
 MAX_DIGITS = 15  # digits of a phone by ITU-T E.164
 
 
-def dictated_steps(text: str, stretches: Sequence[DigitSpan]) -> Steps:
+def comma_separated_steps(text: str, stretches: Sequence[DigitSpan]) -> Steps:
     """The text without phones whose groups commas, underscores and the like part."""
     pieces: list[str] = []
     done = 0

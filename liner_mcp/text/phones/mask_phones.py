@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from liner_mcp.text.masking_steps import DigitReader, Steps, completed
-from liner_mcp.text.phones.after_phone_word import announced_steps
-from liner_mcp.text.phones.comma_separated import SUBSCRIBER_GROUPINGS, dictated_steps
+from liner_mcp.text.phones.after_phone_word import after_phone_word_steps
+from liner_mcp.text.phones.comma_separated import SUBSCRIBER_GROUPINGS, comma_separated_steps
 from liner_mcp.text.phones.context_words import is_reference_or_amount
 from liner_mcp.text.phones.digit_groups import (
     CLOSE,
@@ -79,7 +79,7 @@ def phone_steps(text: str, stretches: Sequence[DigitSpan], reader: DigitReader) 
     """The same in steps, for a text whose stretches of digits are known."""
     while stretches:
         begun = text
-        for rule in (dictated_steps, _certain_steps, announced_steps):
+        for rule in (comma_separated_steps, _certain_steps, after_phone_word_steps):
             masked = yield from rule(text, stretches)
             if masked is not text:
                 text, stretches = reader.stretches(masked)
