@@ -289,6 +289,25 @@ def tracked_files() -> list[Path]:
 FOREIGN = ["pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/"]
 
 
+def test_the_tree_of_the_architecture_page_is_the_package() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = page.split("```text")[1].split("```")[0]
+    named = set(re.findall(r"[\w]+\.py|[\w]+/", tree)) - {
+        "liner_mcp/",
+        "tests/",
+        "benchmarks/",
+        "fakes/",
+        "fault_matrix/",
+    }
+    package = ROOT / "liner_mcp"
+    there = {path.name for path in package.rglob("*.py")} | {
+        f"{path.name}/" for path in package.rglob("*") if path.is_dir()
+    }
+    assert named <= there
+    top = {path.name + "/" * path.is_dir() for path in package.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert top - named == {"__init__.py", "__main__.py"} | {name for name in top if name.startswith("__pycache__")}
+
+
 def test_no_file_names_a_package_host_or_a_path_of_a_machine() -> None:
     for path in tracked_files():
         if path.is_file():
