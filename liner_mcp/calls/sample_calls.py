@@ -17,6 +17,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
+from liner_mcp.text.mask import quote_input
 
 SAMPLING_METHOD = "even per agent, not proportional"
 
@@ -42,6 +43,8 @@ async def sample_calls(
     query = query if query.recorded is not None else replace(query, recorded=True)
     resolved = await resolve(context, query)
     used_seed = new_seed() if seed is None else seed
+    if any("\ud800" <= character <= "\udfff" for character in used_seed):
+        raise InvalidArgument("seed holds half of a character, which has no UTF-8 form. Send a word or a number.")
     stratified = StratifiedSample(used_seed, sample)
 
     async def fold(calls: Sequence[Call]) -> None:
@@ -106,13 +109,19 @@ class _SampleRenderer:
     def _page_members(self, extent: PageExtent) -> dict[str, Any]:
         whole = self.list_complete and not self.resolved.gaps
         members: dict[str, Any] = {"complete": extent.blocks == len(self.calls) and whole}
-        members |= {"population": self.population, "seed": self.seed, "sampling": SAMPLING_METHOD}
+        members |= {"population": self.population, "seed": self._shown_seed, "sampling": SAMPLING_METHOD}
         if self.resolved.filters.client_side:
             members["local_filters"] = self.resolved.filters.client_side
         return members
 
+    @property
+    def _shown_seed(self) -> str:
+        return quote_input(self.seed, len(self.seed), show_phones=self.context.show_phones)
+
     def _notes(self, extent: PageExtent) -> list[str]:
         notes: list[str] = []
+        if self._shown_seed != self.seed:
+            notes.append("The seed is shown with parts hidden; the seed as you sent it draws the same calls again.")
         if extent.blocks < len(self.calls):
             left = len(self.calls) - extent.blocks
             notes.append(f"{left} drawn calls, the oldest, did not fit; a smaller sample or fewer columns stays even.")

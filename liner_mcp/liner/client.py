@@ -103,6 +103,7 @@ class LinerClient:
     ) -> None:
         self.origin = origin
         self.concurrency = concurrency
+        self._long_texts = anyio.Lock()  # pages of long texts are decoded one at a time
         self._transport = Transport(
             origin,
             token,
@@ -160,7 +161,7 @@ class LinerClient:
         self, which: CallFilter, *, offset: int = 0, limit: int = endpoints.PAGE_LIMIT
     ) -> ListPage[Call]:
         """One page of the same, with Liner's count of the whole window."""
-        return decoding.decode_list(await self._transport.get(which.query().page(offset, limit)), Call)
+        return await self._decode_list(await self._transport.get(which.query().page(offset, limit)), Call)
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
         """One call record with all its fields. Raises NotFound for an unknown id.
@@ -233,7 +234,7 @@ class LinerClient:
         return await self._read_dictionary_at(paths[-1], paths, model)
 
     async def _read_dictionary_at(self, path: str, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
-        page = decoding.decode_list(await self._transport.get(Query(path)), model)
+        page = await self._decode_list(await self._transport.get(Query(path)), model)
         self._dictionary_paths[paths] = path
         if page.next or (page.total or 0) > len(page.items):  # documented as a bare list, but here come pages
             return (await self._read_list(Query(path), model)).items
@@ -303,6 +304,19 @@ class LinerClient:
 
     # One list, one request --------------------------------------------------------------------------------------
 
+    async def _decode_list(self, data: object, model: type[I]) -> ListPage[I]:
+        """A page; other tasks run between the steps of one that has long texts."""
+        steps = decoding.decode_list_steps(data, model)
+        try:
+            next(steps)
+            async with self._long_texts:
+                while True:
+                    await anyio.lowlevel.checkpoint()
+                    next(steps)
+        except StopIteration as end:
+            page: ListPage[I] = end.value
+            return page
+
     async def _read_list(self, query: Query, model: type[I], at_most: int | None = None) -> Listing[I]:
         """All pages of a list; when rows are missing at the end, the list moved and is read once more."""
         paginator = await self._read_pages(query, model, at_most)
@@ -323,7 +337,7 @@ class LinerClient:
                 data = await self._transport.get(query.page(offset, paginator.limit))
                 # The slot is free again: whoever waits for it may send before this page is worked on.
                 await anyio.lowlevel.checkpoint()
-                paginator.add_page(offset, decoding.decode_list(data, model))
+                paginator.add_page(offset, await self._decode_list(data, model))
             return True
 
         while offsets := paginator.next_offsets():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import GenericAlias
@@ -30,7 +30,7 @@ from liner_mcp.errors import (
 from liner_mcp.liner.endpoints import PATHS_NAMING_AN_ID
 from liner_mcp.liner.models import CallRecord
 from liner_mcp.liner.refusals import CHECK_HOST, NO_JSON, WEB_PAGE, access_refused, nothing_at
-from liner_mcp.text.clean import clean
+from liner_mcp.text.clean import MOST_CHARACTERS, clean_beginning
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -148,7 +148,7 @@ def quote_message(message: object) -> str:
     """
     if not isinstance(message, str):
         return ""
-    line = " ".join(clean(message).split())
+    line = " ".join(clean_beginning(message).split())
     if not line:
         return ""
     shown = line if len(line) <= MAX_QUOTED_CHARACTERS else _truncate_message(line)
@@ -192,12 +192,42 @@ def _rows_adapter(model: type[M]) -> TypeAdapter[tuple[M, ...]]:
     return TypeAdapter(rows)
 
 
-def _decode_rows(rows: list[object], model: type[M]) -> tuple[M, ...]:
-    """All rows of a page in one validation: pages of a hundred are what long readings are made of."""
+def _decode_rows(rows: list[object], model: type[M]) -> Generator[None, None, tuple[M, ...]]:
+    """The rows of a page in one validation, as long readings have many pages; of long texts in several."""
+    items: list[M] = []
+    for batch in _batches(rows):
+        if items:
+            yield
+        items += _validate_rows(batch, model)
+    return tuple(items)
+
+
+def _validate_rows(rows: list[object], model: type[M]) -> tuple[M, ...]:
     try:
         return _rows_adapter(model).validate_python(rows)
     except ValidationError as error:
         _invalid_field(error, model)
+
+
+def _batches(rows: list[object]) -> Generator[list[object]]:
+    """The rows in parts, each with the text of at most one long row beyond `MOST_CHARACTERS`."""
+    start = characters = 0
+    for index, row in enumerate(rows):
+        characters += _text_length(row)
+        if characters > MOST_CHARACTERS:
+            yield rows[start : index + 1]
+            start, characters = index + 1, 0
+    if start < len(rows):
+        yield rows[start:]
+
+
+def _text_length(value: object, depth: int = 2) -> int:
+    """The characters of a row's texts; models have texts in the row and in objects of it, and no deeper."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict) and depth:
+        return sum(_text_length(one, depth - 1) for one in cast("dict[str, object]", value).values())
+    return 0
 
 
 def _invalid_field(error: ValidationError, model: type[BaseModel]) -> NoReturn:
@@ -212,14 +242,26 @@ def decode_list(data: object, model: type[M]) -> ListPage[M]:
 
     Raises: InvalidResponse.
     """
+    steps = decode_list_steps(data, model)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        page: ListPage[M] = end.value
+        return page
+
+
+def decode_list_steps(data: object, model: type[M]) -> Generator[None, None, ListPage[M]]:
+    """The same in steps of bounded work; a page without long texts takes one."""
     if isinstance(data, list):
         rows = cast("list[object]", data)
-        return ListPage(_decode_rows(rows, model), next=None, total=len(rows))
+        items = yield from _decode_rows(rows, model)
+        return ListPage(items, next=None, total=len(rows))
     if isinstance(data, dict):
         page = cast("dict[str, object]", data)
         rows = page.get("list")
         if isinstance(rows, list):
-            items = _decode_rows(cast("list[object]", rows), model)
+            items = yield from _decode_rows(cast("list[object]", rows), model)
             return ListPage(items, next=_whole_number(page.get("next")), total=_whole_number(page.get("total")))
     _invalid_response("a list was expected")
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from liner_mcp.text.clean import clean
+from liner_mcp.text.clean import clean_beginning
 
 CODE_CHARACTERS = 64
 
@@ -24,14 +24,14 @@ CODE_CHARACTERS = 64
 def _clean_text(value: Any) -> Any:
     if not isinstance(value, str) or (value.isascii() and value.isprintable()):
         return value  # codes, dates and links, which are most of what comes: clean as they are
-    return clean(value)
+    return clean_beginning(value)
 
 
 def _clean_code(value: Any) -> Any:
     # Codes are open sets, so a reader is shown whatever comes: no documented one has half this length.
     if not isinstance(value, str) or (len(value) <= CODE_CHARACTERS and value.isascii() and value.isprintable()):
         return value
-    return clean(value)[:CODE_CHARACTERS]
+    return clean_beginning(value)[:CODE_CHARACTERS]
 
 
 def _blank_to_none(value: Any) -> Any:

@@ -17,6 +17,7 @@ from liner_mcp.records.list_call_records import (
     RECORD_COLUMNS,
     ShownRecord,
     agent_cells,
+    long_summary_notes,
     record_key,
     record_row,
     shown_record,
@@ -174,6 +175,9 @@ def _notes(context: AppContext, done: CallResults, extent: PageExtent, out_of_ti
         notes.append(f"{len(errors)} of {len(given)} calls could not be read: {why} The ids are in retry.")
     elif _failed_ids(given):
         notes.append("Some summaries could not be read from Liner just now; the ids of their calls are in retry.")
+    notes += long_summary_notes(
+        shown.record for _, outcome in given if isinstance(outcome, CallRecords) for shown in outcome.records
+    )
     if extent.rows_of_first is not None:
         one = done[0][0]
         notes.append(

@@ -7,7 +7,7 @@ worth: `ready`, `cut`, `none` (not made yet, or never: it cannot be told), `fail
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,6 +24,7 @@ from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.names.directory import DirectoryNames
+from liner_mcp.text.clean import MOST_CHARACTERS, is_cut
 from liner_mcp.text.mask import truncate
 
 RECORD_COLUMNS = (
@@ -104,9 +105,28 @@ class ShownRecord(NamedTuple):
     summary: str
 
 
+def summary_of(record: CallRecord) -> str:
+    """Liner's summary before it is masked; empty when there is none."""
+    return (record.record_summary or "").strip()
+
+
+def longer_than_shown(record: CallRecord) -> bool:
+    """Whether Liner's summary has more characters than are ever shown."""
+    return is_cut(summary_of(record))
+
+
+def long_summary_notes(records: Iterable[CallRecord]) -> list[str]:
+    """What to say about summaries of which only the beginning can be shown."""
+    long = [str(record.id) for record in records if longer_than_shown(record)]
+    if not long:
+        return []
+    named = ", ".join(long[:3]) + (" and others" if len(long) > 3 else "")
+    return [f"The summary of record {named} is longer than {MOST_CHARACTERS:,} characters; the rest is not shown."]
+
+
 async def shown_record(context: AppContext, record: CallRecord) -> ShownRecord:
     """The record and its summary with phones, cards and e-mail addresses hidden."""
-    return ShownRecord(record, await context.masked((record.record_summary or "").strip()))
+    return ShownRecord(record, await context.masked(summary_of(record)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +179,7 @@ class _RecordsRenderer:
             notes.append(
                 "Summaries marked failed could not be read just now; retry holds their record ids, for get_call_record."
             )
+        notes += long_summary_notes(one.record for one in self.records[: extent.blocks])
         if self.call is None:
             notes.append("The call's own facts could not be read from Liner just now; its records are right.")
         if not self.listing.complete:
@@ -281,17 +302,18 @@ def record_row(context: AppContext, shown: ShownRecord, summary_chars: int) -> R
 
 
 def _summary_cells(shown: ShownRecord, summary_chars: int) -> tuple[str, int | None, str | None]:
-    """`summary_state`, the length of the whole text where it was cut, and the text to show."""
+    """`summary_state`, the length of the whole text where it was cut and is known, and the text to show."""
     record, text = shown
+    long = longer_than_shown(record)
     if not record.was_sent("record_summary"):
         return "failed", None, None
     if not text:
         return "none", None, None
     if summary_chars == 0:
         return "ready", None, None
-    if len(text) <= summary_chars:
+    if len(text) <= summary_chars and not long:
         return "ready", None, text
-    return "cut", len(text), truncate(text, summary_chars)
+    return "cut", None if long else len(text), truncate(text, summary_chars)
 
 
 def _call_facts(context: AppContext, call: Call) -> dict[str, Cell]:

@@ -1,11 +1,16 @@
 """Cleaning of the text that Liner sends, done once, when an answer is decoded.
 
 Here live the characters that no reader sees but a model, a terminal or an encoder stumbles over. This module may not
-know what a text means: masking of phones and cutting to a length belong to `review.privacy`.
+know what a text means: masking of phones and cutting to a length belong to `text.mask`.
 """
 
 import re
 from functools import cache
+
+MOST_CHARACTERS = 100_000  # of one text, twice the longest summary seen; no search over it takes more than a moment
+MOST_RECEIVED = 4 * MOST_CHARACTERS  # of a text that are cleaned: room for an invisible character beside each visible
+NOT_READ = "… (the rest was not read)"  # ends a text that was cut before it was cleaned
+_MOST_REPLACEMENTS = 8  # up to here, replacing one character after another is faster than one pass over a table
 
 # The ranges are written down: walking all of Unicode at import time would cost a second of every cold start.
 
@@ -43,7 +48,7 @@ _UNUSUAL = re.compile(
 
 @cache  # compiling these takes 5 ms, which a start that meets no unusual text need not pay
 def _unwanted_patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    return re.compile(rf"\r\n|[{_LINE_BREAKS}]"), re.compile(f"[{_SPACES}]"), re.compile(f"[{_INVISIBLE}]+")
+    return re.compile(f"[{_LINE_BREAKS}]"), re.compile(f"[{_SPACES}]"), re.compile(f"[{_INVISIBLE}]")
 
 
 def clean(text: str) -> str:
@@ -54,7 +59,39 @@ def clean(text: str) -> str:
     """
     if _UNUSUAL.search(text) is None:
         return text
-    line_break, space, invisible = _unwanted_patterns()
-    text = line_break.sub("\n", text)
-    text = space.sub(" ", text)
-    return invisible.sub("", text)
+    text = text.replace("\r\n", "\n")
+    distinct = "".join(set(text))
+    replacements = {
+        character: replacement
+        for pattern, replacement in zip(_unwanted_patterns(), ("\n", " ", ""), strict=True)
+        for character in pattern.findall(distinct)
+    }
+    if len(replacements) > _MOST_REPLACEMENTS:
+        return text.translate({ord(character): replacements.get(character, character) for character in distinct})
+    for character, replacement in replacements.items():
+        text = text.replace(character, replacement)
+    return text
+
+
+def clean_beginning(text: str) -> str:
+    """The same for a text of any length: of a long one only as much as can be shown, with `NOT_READ` behind it."""
+    if len(text) <= MOST_CHARACTERS:
+        return clean(text)
+    pieces: list[str] = []
+    shown = 0
+    for start in range(0, min(len(text), MOST_RECEIVED), MOST_CHARACTERS):
+        piece = clean(text[start : start + MOST_CHARACTERS])
+        piece = piece if shown else piece.lstrip()
+        pieces.append(piece)
+        shown += len(piece)
+        if shown > MOST_CHARACTERS:
+            break
+    else:
+        if len(text) <= MOST_RECEIVED:
+            return "".join(pieces)
+    return "".join(pieces)[:MOST_CHARACTERS] + NOT_READ
+
+
+def is_cut(text: str) -> bool:
+    """Whether a cleaned text has more characters than are read and shown."""
+    return len(text) > MOST_CHARACTERS or text.endswith(NOT_READ)

@@ -7,7 +7,7 @@ A word is a sign only before a domain that ends in one of the known endings: dog
 
 import re
 
-from liner_mcp.text.masking_steps import Steps, completed
+from liner_mcp.text.masking_steps import Steps, completed, search_work
 
 _MASK = "***"
 
@@ -65,6 +65,7 @@ def email_steps(text: str) -> Steps:
     if "@" in text or "%40" in text or "＠" in text or "﹫" in text:
         text = yield from _mask_names(text, _WRITTEN)
     lower = text.lower()
+    yield search_work(text)
     if (
         "соба" in lower
         or "dog" in lower
@@ -86,6 +87,7 @@ def _mask_names(text: str, signs: re.Pattern[str]) -> Steps:
             pieces += text[done:start], _MASK
             done = reach
         yield WORK_PER_SIGN
+    yield search_work(text)
     return "".join((*pieces, text[done:])) if pieces else text
 
 

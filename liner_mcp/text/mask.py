@@ -8,13 +8,12 @@ import re
 import unicodedata
 
 from liner_mcp.text.cards import card_steps
-from liner_mcp.text.clean import clean
+from liner_mcp.text.clean import MOST_CHARACTERS, NOT_READ, clean, is_cut
 from liner_mcp.text.emails import email_steps
-from liner_mcp.text.masking_steps import LETTERS_PER_DIGIT, DigitReader, Steps, completed
+from liner_mcp.text.masking_steps import DigitReader, Steps, completed, search_work
 from liner_mcp.text.phones.digit_groups import MAX_SEPARATORS
 from liner_mcp.text.phones.mask_phones import phone_steps
 
-MOST_CHARACTERS = 100_000  # of one text, twice the longest summary seen; no search over it takes more than a moment
 MAX_INPUT_CHARACTERS = 1_000  # characters of a client's text that are masked: far more than are shown back
 # Characters dropped from the end of a masked text that was cut: what crossed the cut may be a phone or a name of which
 # no rule saw the rest. Eighteen digits with six spelled spaces between each two are the longest that a rule reads.
@@ -27,32 +26,32 @@ def mask(text: str, *, show_phones: bool = False) -> str:
     """The text without whose e-mail addresses, cards and (unless `show_phones`) phones it tells.
 
     An image in Markdown or HTML is parted by a space (`! [`): it stays readable, but whoever renders the text fetches
-    nothing for it. Doing it twice changes nothing.
+    nothing for it. Doing it twice changes nothing, unless masks made the text longer than `MOST_CHARACTERS`.
     """
     return completed(shown_steps(text, show_phones=show_phones))
 
 
 def shown_steps(text: str, *, show_phones: bool = False) -> Steps:
-    """The same in steps. Of a text of more than MAX_CHARACTERS the beginning is shown, with `…` behind it."""
-    masked = yield from _masked_steps(text[:MOST_CHARACTERS], show_phones=show_phones)
-    if len(text) > MOST_CHARACTERS:
-        masked = _before_a_cut(masked)
-    return truncate(masked, MOST_CHARACTERS)  # a mask may be longer than what it hides
+    """The same in steps. Of a text of more than MOST_CHARACTERS the beginning is shown, with `…` behind it."""
+    beginning = text.removesuffix(NOT_READ)[:MOST_CHARACTERS]
+    masked = yield from _masked_steps(beginning, show_phones=show_phones)
+    # A mask may be longer than what it hides, so the masked beginning may be too long again.
+    return truncate(_before_a_cut(masked), MOST_CHARACTERS) if is_cut(text) else masked
 
 
 def _masked_steps(text: str, *, show_phones: bool) -> Steps:
     if "![" in text or "<" in text:
         text = _IMAGE_MARKUP.sub(" ", text)
+        yield search_work(text)
     reader = DigitReader()
     while True:
         # Addresses first: their names may hold what looks like a phone. Cards next: parts of them may, too.
         masked = yield from email_steps(text)
-        masked, stretches = reader.stretches(masked)
+        masked, stretches = yield from reader.stretches(masked)
         if stretches:
-            yield len(text) // LETTERS_PER_DIGIT
             without_cards = yield from card_steps(masked, stretches)
             if without_cards is not masked:
-                masked, stretches = reader.stretches(without_cards)
+                masked, stretches = yield from reader.stretches(without_cards)
             if not show_phones:
                 masked = yield from phone_steps(masked, stretches, reader)
         if masked == text:

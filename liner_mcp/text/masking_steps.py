@@ -1,7 +1,8 @@
 """Masking in steps of bounded work, so that a long text holds neither the event loop nor a deadline.
 
 Pure. A rule of masking is a generator: it yields how much it has read since its last step, and returns the text. Digits
-cost a hundred times as much as letters, so work is counted in characters of stretches of digits.
+cost a hundred times as much as letters, so work is counted in characters of stretches of digits. Every search over a
+text is work, whatever it finds.
 """
 
 import re
@@ -14,8 +15,13 @@ Steps = Generator[int, None, str]
 
 LONGEST_STRETCH = 500  # 25 phones or 55 ids in a row without a word between them; no account of a talk holds more
 MOST_DIGITS = 40_000  # characters of digits that are read in one text: 2,000 phones, each read once per rule
-LETTERS_PER_DIGIT = 256  # a search for digits passes so many letters in the time that one digit takes
+LETTERS_PER_DIGIT = 64  # the slowest search passes so many letters in the time that one digit takes
 _DIGIT = re.compile(r"\d")
+
+
+def search_work(text: str) -> int:
+    """The work of one search over a text, in characters of digits."""
+    return 1 + len(text) // LETTERS_PER_DIGIT
 
 
 def completed(steps: Steps) -> str:
@@ -37,12 +43,13 @@ class DigitReader:
     def __init__(self) -> None:
         self._left = MOST_DIGITS
 
-    def stretches(self, text: str) -> tuple[str, list[DigitSpan]]:
-        """The text and its stretches of digits; too long a stretch, and what exceeds the limit, holds `*` instead."""
+    def stretches(self, text: str) -> Generator[int, None, tuple[str, list[DigitSpan]]]:
+        """The text and its stretches of digits, in steps; too long a stretch, and what exceeds the limit, holds `*`."""
         found = find_digit_spans(text)
+        yield search_work(text)
         if not found:
             return text, found
-        self._left -= len(text) // LETTERS_PER_DIGIT
+        self._left -= search_work(text)
         read: list[DigitSpan] = []
         hidden: list[DigitSpan] = []
         for start, end in found:
@@ -52,7 +59,10 @@ class DigitReader:
             else:
                 self._left -= length
                 read.append((start, end))
-        return _without_digits(text, hidden) if hidden else text, read
+        if hidden:
+            text = _without_digits(text, hidden)
+            yield search_work(text)
+        return text, read
 
 
 def _without_digits(text: str, stretches: list[DigitSpan]) -> str:

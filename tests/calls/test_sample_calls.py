@@ -280,3 +280,29 @@ async def test_a_first_read_that_fails_is_the_answer(dataset: Dataset) -> None:
     async with context_at(AlteredLiner(DemoLiner(dataset), status_by_pattern={CALLS: 500})) as context:
         with pytest.raises(LinerUnavailable):
             await sample(context)
+
+
+@pytest.mark.parametrize(
+    ("seed", "shown"), [("+7 916 123-45-67", "+7 *** ***-**-67"), ("ivan@mail.ru", "***@mail.ru"), ("a\u200bb", "ab")]
+)
+async def test_a_seed_is_shown_as_every_text_of_a_client_and_draws_as_it_was_sent(
+    dataset: Dataset, seed: str, shown: str
+) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        first, again, other = (
+            await sample(context, seed=seed),
+            await sample(context, seed=seed),
+            await sample(context, seed=shown),
+        )
+    assert page_of(first)["seed"] == shown
+    assert "123-45" not in first.text
+    assert "ivan" not in first.text
+    assert "the seed as you sent it draws the same calls again" in str(first.structure["notes"])
+    assert ids_of(first) == ids_of(again) != ids_of(other)
+
+
+@pytest.mark.parametrize("seed", ["\ud800", "a\udfffb"])
+async def test_a_seed_without_a_utf8_form_is_refused(dataset: Dataset, seed: str) -> None:
+    async with context_at(DemoLiner(dataset)) as context:
+        with pytest.raises(InvalidArgument, match="seed holds half of a character"):
+            await sample(context, 2, seed=seed)

@@ -74,7 +74,7 @@ def test_only_so_many_calls_per_agent_are_kept_as_could_be_drawn(
     made: Any = StratifiedSample(seed, size)
     made.add(calls_of(agents))
     assert made.population == len(agents)
-    assert all(len(kept) <= size for kept in made._kept.values())
+    assert all(len(kept) <= size for kept in made._candidates.values())
 
 
 def test_the_draw_of_a_seed_never_changes() -> None:
@@ -126,7 +126,7 @@ def test_nothing_gives_nothing() -> None:
 @pytest.mark.parametrize("kind", ["agent", "call"])
 def test_lots_of_a_call_and_of_an_agent_with_one_id_are_two_lots(kind: str) -> None:
     made: Any = StratifiedSample("1", 5)
-    assert made._lot(kind, 5) != made._lot({"agent": "call", "call": "agent"}[kind], 5)
+    assert made._hash_rank(kind, 5) != made._hash_rank({"agent": "call", "call": "agent"}[kind], 5)
 
 
 def test_seeds_that_no_one_gave_differ_and_are_easy_to_repeat() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from liner_mcp.errors import InvalidResponse
-from liner_mcp.liner.decoding import decode_one
+from liner_mcp.liner.decoding import decode_list, decode_list_steps, decode_one
 from liner_mcp.liner.models import (
     AgentGroup,
     Call,
@@ -257,3 +257,34 @@ def test_a_date_of_zeros_is_no_date() -> None:
 
 def test_codes_of_any_length_are_shortened() -> None:
     assert Call.model_validate({"id": 1, "statusCode": "x" * 5_000}).status_code == "x" * 64
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps"),
+    [
+        ([], 0),
+        ([{"id": 1, "recordSummary": "x" * 900}] * 100, 0),
+        ([{"id": 1, "recordSummary": "8\u200b" * 60_000}], 0),
+        ([{"id": 1, "recordSummary": "8\u200b" * 60_000}] * 10, 9),
+        ([{"id": 1, "recordSummary": "x" * 40_000}] * 10, 3),
+    ],
+)
+def test_between_two_steps_a_page_of_long_texts_is_decoded_in_part(rows: list[object], steps: int) -> None:
+    data = {"list": rows, "next": None, "total": len(rows)}
+    assert len(list(decode_list_steps(data, CallRecord))) == steps
+    page = decode_list(data, CallRecord)
+    assert page.items == tuple(decode_one(row, CallRecord) for row in rows)
+
+
+def test_texts_in_an_object_of_a_row_are_counted_and_deeper_ones_are_not_read() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(5_000):
+        deep = {"a": deep}
+    rows = [{"id": one, "names": {"ru": "я\u200b" * 60_000}, "other": deep} for one in (1, 2, 3)]
+    assert len(list(decode_list_steps(rows, AgentGroup))) == 2
+
+
+def test_a_wrong_row_behind_long_texts_is_named_by_its_field() -> None:
+    rows = [{"id": 1, "recordSummary": "x" * 200_000}, {"id": "no number"}]
+    with pytest.raises(InvalidResponse, match="field id of a CallRecord"):
+        decode_list(rows, CallRecord)

@@ -200,3 +200,30 @@ async def test_nothing_that_a_summary_says_stands_above_it_or_behind_it(own_data
     text = await read_summary(audio_context(DemoLiner(own_dataset)), record_id, 9_500)
     assert text.partition("\n")[0].startswith(f"[Summary of call record {record_id} by Liner's AI")
     assert text.partition("\n")[2] == spoken
+
+
+@pytest.mark.parametrize(
+    "text", ["клиент ждёт " * 10_000, "\u200bб" * 120_000, "Клиент." + "\u200b" * 500_000, "\u200b" * 500_000 + "б"]
+)
+async def test_a_summary_longer_than_what_is_shown_is_never_told_as_whole(own_dataset: Dataset, text: str) -> None:
+    context = audio_context(DemoLiner(own_dataset))
+    record_id = record_with(own_dataset, text)
+    answer = (await get_call_record(context, record_id=record_id, start=0, budget=1_000_000)).structure
+    assert answer["summary"]["state"] == "cut"
+    assert "next_start" not in answer["summary"]
+    said = f"The summary of record {record_id} is longer than 100,000 characters; the rest is not shown."
+    assert said in answer["notes"]
+    for budget in (2_000, 1_000_000):
+        plain = await read_summary(context, record_id, budget)
+        assert "longer than 100,000 characters, the rest is not shown" in plain.split("\n")[0]
+        assert len(plain.encode()) <= budget
+
+
+async def test_a_summary_as_long_as_can_be_shown_is_ready_and_whole(own_dataset: Dataset) -> None:
+    context = audio_context(DemoLiner(own_dataset))
+    text = "8 916 123-45-67 x " * 5_555
+    record_id = record_with(own_dataset, text)
+    answer = (await get_call_record(context, record_id=record_id, start=0, budget=1_000_000)).structure
+    assert answer["summary"]["state"] == "ready"
+    assert answer["summary"]["text"].endswith("x")
+    assert not any("longer" in note for note in answer.get("notes", []))

@@ -505,3 +505,18 @@ async def test_names_that_do_not_come_in_time_do_not_hold_up_the_answer(own: Dat
             answer = await ask(context, ids)
     assert calls_of([answer]) == ids
     assert "Names of agents could not be read" in notes_of(answer)
+
+
+async def test_a_summary_longer_than_what_is_shown_is_never_told_as_whole(own: Dataset) -> None:
+    call_id = own.add_call().id
+    record_id = own.add_record(call_id, summary="клиент ждёт " * 10_000).id
+    async with context_for(DemoLiner(own)) as context:
+        for chars in (20, 200_000):
+            answer = await ask(context, [call_id], summary_chars=chars, budget=1_000_000)
+            row = rows_of(answer)[0]
+            assert row["summary_state"] == "cut"
+            assert row.get("summary_length") is None
+            assert (
+                f"The summary of record {record_id} is longer than 100,000 characters; the rest is not shown."
+                in (answer.structure["notes"])
+            )

@@ -336,3 +336,42 @@ async def test_a_deadline_before_the_first_summary_is_masked_is_one_sentence(con
             sentence = await session.refusal(tool, **arguments)
             assert "time" in sentence.lower() or "not ready within" in sentence
             assert len(sentence) <= LONGEST_ERROR
+
+
+LONG_SUMMARIES = {
+    "hidden digits": "8(" * 125_000,
+    "hidden ones": "1 " * 125_000,
+    "invisible characters": "8\u200b9\u200b1\u200b6" * 30_000,
+    "foreign digits": "٨" * 120_000,
+}
+
+
+@pytest.mark.parametrize("summary", LONG_SUMMARIES.values(), ids=LONG_SUMMARIES)
+async def test_each_long_summary_of_a_call_gives_other_tasks_a_turn_and_is_told_as_cut(
+    connect: OpenSession, summary: str
+) -> None:
+    dataset, records = small_dataset(), 20
+    long_id, short_id = dataset.add_call().id, dataset.add_call().id
+    for _ in range(records):
+        dataset.add_record(long_id, summary=summary)
+        dataset.add_record(short_id, summary="Клиент ждёт.")
+    turns = dict[int, int]()
+    told: dict[str, Any] = {}
+    async with connect(DemoLiner(dataset)) as session:
+        await session.answer("list_directory", kind="agents")
+        for call_id in (short_id, long_id):
+            turns[call_id] = 0
+
+            async def other(call_id: int) -> None:
+                while True:
+                    await anyio.lowlevel.checkpoint()
+                    turns[call_id] += 1
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(other, call_id)
+                told = await session.answer("list_call_records", call_id=call_id, summary_chars=20)
+                group.cancel_scope.cancel()
+    # One for the decoding of each summary, if it is cleaned, and two for its masking.
+    assert turns[long_id] - turns[short_id] >= 2 * records
+    assert set(_cells(told, "summary_state")) == {"cut"}
+    assert "longer than 100,000 characters" in str(told["notes"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liner_mcp.text.clean import clean
+from liner_mcp.text.clean import MOST_CHARACTERS, MOST_RECEIVED, NOT_READ, clean, clean_beginning, is_cut
 
 # `st.text()` never draws surrogates, and rarely the characters this module is about.
 ANY_TEXT = st.text(
@@ -104,3 +104,42 @@ def test_no_character_of_an_unwanted_category_passes() -> None:
     ]
 
     assert passed == []
+
+
+# Long texts -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(ANY_TEXT, max_size=5))
+def test_few_and_many_kinds_of_unwanted_characters_are_cleaned_alike(parts: list[str]) -> None:
+    many = "".join(map(chr, range(0x200B, 0x2010))) + "\ue000\ue001\ue002\ue003\ue004"
+    text = "".join(parts).replace("\r\n", "\n")
+    assert clean(f"{many}|{text}") == "|" + "".join(map(clean, text))
+
+
+@pytest.mark.parametrize("text", ["", "a\u200bб", "\u200bб" * (MOST_CHARACTERS // 2)])
+def test_a_text_that_can_be_shown_whole_is_cleaned_whole(text: str) -> None:
+    assert clean_beginning(text) == clean(text)
+    assert not is_cut(clean_beginning(text))
+
+
+@pytest.mark.parametrize("text", ["8\u200b" * MOST_CHARACTERS, "\u200bб" * MOST_CHARACTERS])
+def test_invisible_characters_do_not_make_a_text_long(text: str) -> None:
+    assert clean_beginning(text) == clean(text)
+    assert not is_cut(clean_beginning(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("٨" * (MOST_CHARACTERS + 1), MOST_CHARACTERS),
+        ("\u2028" * MOST_CHARACTERS + "б" * MOST_RECEIVED, MOST_CHARACTERS),
+        ("\u200b" * MOST_RECEIVED + "б", 0),
+        ("б" + "\u200b" * (10 * MOST_RECEIVED), 1),
+    ],
+)
+def test_of_a_longer_text_the_beginning_is_cleaned_and_the_cut_is_told(text: str, kept: int) -> None:
+    cleaned = clean_beginning(text)
+    assert is_cut(cleaned)
+    assert cleaned.endswith(NOT_READ)
+    assert len(cleaned) == kept + len(NOT_READ)
+    assert clean(cleaned) == cleaned

@@ -164,6 +164,17 @@ def test_a_text_masked_in_turns_is_the_text_masked_at_once(parts: list[str]) -> 
     assert anyio.run(Turns().text, shown_steps(text)) == mask(text) == completed(shown_steps(text))
 
 
+HIDDEN = ["8(", "1 ", "8\u200b", "٨", "клиент ", "@a.", " dog", "<img", "*"]
+
+
+@pytest.mark.parametrize("piece", HIDDEN)
+def test_every_search_over_a_text_is_work_whatever_it_finds(piece: str) -> None:
+    text = clean(piece * 100_000)[:MOST_CHARACTERS]
+    searches = 2  # for addresses and for digits
+    assert sum(shown_steps(text)) >= searches * (len(text) // LETTERS_PER_DIGIT)
+    assert sum(shown_steps("")) >= searches  # a thousand short texts are work, too
+
+
 # Turns ----------------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +228,26 @@ async def test_short_texts_share_one_count_of_work() -> None:
         group.start_soon(masking)
         group.start_soon(other)
     assert order == ["other", "masked"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("piece", HIDDEN)
+async def test_each_of_many_long_texts_gives_other_tasks_a_turn(piece: str) -> None:
+    turns, others, texts = Turns(), 0, 10
+    text = clean(piece * 60_000)[:MOST_CHARACTERS]
+
+    async def other() -> None:
+        nonlocal others
+        while True:
+            await anyio.lowlevel.checkpoint()
+            others += 1
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(other)
+        for _ in range(texts):
+            await turns.text(shown_steps(text))
+        group.cancel_scope.cancel()
+    assert others >= texts * 2 * (len(text) // LETTERS_PER_DIGIT) // (2 * MOST_AT_ONCE)
 
 
 @pytest.mark.anyio

@@ -70,23 +70,30 @@ def mask_phones(text: str) -> str:
 
     Cards, contracts, sums, dates and ids stay. Masking a masked text changes nothing.
     """
+    return completed(_mask_phones_steps(text))
+
+
+def _mask_phones_steps(text: str) -> Steps:
     reader = DigitReader()
-    text, stretches = reader.stretches(text)
-    return completed(phone_steps(text, stretches, reader))
+    text, stretches = yield from reader.stretches(text)
+    return (yield from phone_steps(text, stretches, reader))
 
 
 def phone_steps(text: str, stretches: Sequence[DigitSpan], reader: DigitReader) -> Steps:
     """The same in steps, for a text whose stretches of digits are known."""
     while stretches:
         begun = text
+        found: tuple[str, list[DigitSpan]]
         for rule in (comma_separated_steps, _certain_steps, after_phone_word_steps):
-            masked = yield from rule(text, stretches)
+            masked: str = yield from rule(text, stretches)
             if masked is not text:
-                text, stretches = reader.stretches(masked)
+                found = yield from reader.stretches(masked)
+                text, stretches = found
         if text is begun:
             break
         # A mask may free its neighbours to be read anew; each round hides digits, so rounds end.
-        text, stretches = reader.stretches(text)
+        found = yield from reader.stretches(text)
+        text, stretches = found
     return text
 
 
