@@ -221,13 +221,18 @@ def _batches(rows: list[object]) -> Generator[list[object]]:
         yield rows[start:]
 
 
-def _text_length(value: object, depth: int = 2) -> int:
+def _text_length(row: object) -> int:
     """The characters of a row's texts; models have texts in the row and in objects of it, and no deeper."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict) and depth:
-        return sum(_text_length(one, depth - 1) for one in cast("dict[str, object]", value).values())
-    return 0
+    if not isinstance(row, dict):
+        return 0
+    length = 0
+    for value in cast("dict[str, object]", row).values():
+        if isinstance(value, str):
+            length += len(value)
+        elif isinstance(value, dict):
+            inner = cast("dict[str, object]", value).values()
+            length += sum(len(text) for text in inner if isinstance(text, str))
+    return length
 
 
 def _invalid_field(error: ValidationError, model: type[BaseModel]) -> NoReturn:
