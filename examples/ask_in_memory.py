@@ -3,6 +3,7 @@
 LINER_MCP_DEMO=true python examples/ask_in_memory.py 7000102
 """
 
+import argparse
 import sys
 from io import TextIOWrapper
 from typing import cast
@@ -11,6 +12,7 @@ import anyio
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
+from liner_mcp.errors import SettingsError
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import read_settings
 
@@ -33,6 +35,10 @@ async def main(call_id: int) -> None:
 
 if __name__ == "__main__":
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    anyio.run(main, int(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="List the tools, and ask for the recordings of one call.")
+    parser.add_argument("call_id", type=int)
+    options = parser.parse_args()
+    try:
+        anyio.run(main, options.call_id)
+    except SettingsError as error:
+        sys.exit(str(error))

@@ -3,6 +3,7 @@
 LINER_MCP_DEMO=true python examples/read_recordings.py 7000102
 """
 
+import argparse
 import sys
 from io import TextIOWrapper
 from typing import cast
@@ -33,9 +34,10 @@ async def main(call_id: int) -> None:
 
 if __name__ == "__main__":
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description="Print the recordings of one call.")
+    parser.add_argument("call_id", type=int)
+    options = parser.parse_args()
     try:
-        anyio.run(main, int(sys.argv[1]))
+        anyio.run(main, options.call_id)
     except LinerMcpError as error:
         sys.exit(str(error))

@@ -3,6 +3,7 @@
 LINER_MCP_DEMO=true python examples/save_audio.py 9000055 recording.mp3
 """
 
+import argparse
 import base64
 import sys
 from io import TextIOWrapper
@@ -13,6 +14,7 @@ import anyio
 from mcp import Client, MCPError
 from mcp.types import BlobResourceContents
 
+from liner_mcp.errors import SettingsError
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import read_settings
 
@@ -40,6 +42,13 @@ async def main(record_id: int, file: Path) -> None:
 
 if __name__ == "__main__":
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    anyio.run(main, int(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description="Save one recording's audio to a file.")
+    parser.add_argument("record_id", type=int)
+    parser.add_argument("file", type=Path)
+    options = parser.parse_args()
+    try:
+        anyio.run(main, options.record_id, options.file)
+    except SettingsError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{options.file} cannot be written: {error.strerror}.")

@@ -3,6 +3,7 @@
 LINER_MCP_DEMO=true python examples/summarise_over_stdio.py 7000101 7000102 7000103
 """
 
+import argparse
 import os
 import sys
 from io import TextIOWrapper
@@ -10,7 +11,7 @@ from typing import Any, cast
 
 import anyio
 from mcp import Client, StdioServerParameters
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, TextContent
 
 
 def records(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -19,14 +20,16 @@ def records(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**shared, **dict(zip(columns, row, strict=True))} for row in answer["rows"]]
 
 
-async def main(call_ids: list[int]) -> None:
+async def main(call_ids: list[int]) -> str | None:
+    """Print the summaries; what is returned is why the server refused."""
     server = StdioServerParameters(command=sys.executable, args=["-m", "liner_mcp"], env=dict(os.environ))
     async with Client(server) as client:
         while call_ids:
             result = await client.call_tool("get_call_summaries", {"call_ids": call_ids, "summary_chars": 200})
             assert isinstance(result, CallToolResult)
             if result.is_error or result.structured_content is None:
-                sys.exit(str(result.content))
+                # Returned and not raised: an exception that leaves the client arrives as a group of exceptions.
+                return " ".join(block.text for block in result.content if isinstance(block, TextContent))
             answer = result.structured_content
             if "demo" in answer:
                 print(f"DEMO: {answer['demo']}", file=sys.stderr)
@@ -36,10 +39,11 @@ async def main(call_ids: list[int]) -> None:
                 print(f"{record['call_id']}  {agent}  {record['summary_state']}: {record['summary'] or '–'}")
             # What did not fit on this page.
             call_ids = answer["page"].get("next_call_ids", [])
+    return None
 
 
 if __name__ == "__main__":
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    anyio.run(main, [int(argument) for argument in sys.argv[1:]])
+    parser = argparse.ArgumentParser(description="Print the summaries of some calls.")
+    parser.add_argument("call_ids", type=int, nargs="+")
+    sys.exit(anyio.run(main, parser.parse_args().call_ids))

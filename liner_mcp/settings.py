@@ -203,12 +203,33 @@ class Settings(BaseSettings):
         if self.demo:
             given = f" --demo is given, so {_listed(self._not_used)} not used." if self._not_used else ""
             return DEMO_NOTICE + given
-        account = self._account()
-        return f"LINER_MCP_DEMO is set but ignored, because {_listed(account)} set." if self.mcp_demo else ""
+        if not self.mcp_demo:
+            return ""
+        return self._half_account() or f"LINER_MCP_DEMO is set but ignored, because {_listed(self._account())} set."
 
     def _account(self) -> list[str]:
         """The variables of a real account that are set."""
         return [f"{PREFIX}{field.upper()}" for field in ACCOUNT if getattr(self, field) is not None]
+
+    def _half_account(self) -> str:
+        """For LINER_MCP_DEMO with half of an account: what to decide. An operator must not get invented data then."""
+        missing, account = self._missing(), self._account()
+        if not (self.mcp_demo and missing and account):
+            return ""
+        (found,) = account
+        return (
+            f"LINER_MCP_DEMO and {found} are both set, so it is unclear which data is wanted. For your Liner, set "
+            f"{missing[0]} too; for the demo, unset {found} or start the server with --demo."
+        )
+
+    def _missing(self) -> list[str]:
+        """The variables of a real account that are not set, each with what it is."""
+        missing: list[str] = []
+        if self.api_host is None:
+            missing.append("LINER_API_HOST (the address of your Liner API, such as https://api.example.com)")
+        if self.api_token is None and self.api_token_file is None:
+            missing.append("LINER_API_TOKEN or LINER_API_TOKEN_FILE (the integration token made in Liner)")
+        return missing
 
     def host_and_token(self) -> tuple[str, SecretStr]:
         """The origin of Liner's API and the token, or a sentence that says which variable to set.
@@ -217,18 +238,9 @@ class Settings(BaseSettings):
         """
         if self.demo:
             return DEMO_HOST, SecretStr(DEMO_TOKEN)
-        missing: list[str] = []
-        if self.api_host is None:
-            missing.append("LINER_API_HOST (the address of your Liner API, such as https://api.example.com)")
-        if self.api_token is None and self.api_token_file is None:
-            missing.append("LINER_API_TOKEN or LINER_API_TOKEN_FILE (the integration token made in Liner)")
-        if missing and self.mcp_demo:
-            # Half of an account: an operator who forgot the other half must not get invented data.
-            (found,) = self._account()
-            raise SettingsError(
-                f"LINER_MCP_DEMO and {found} are both set, so it is unclear which data is wanted. For your Liner, set "
-                f"{missing[0]} too; for the demo, unset {found} or start the server with --demo."
-            )
+        if half := self._half_account():
+            raise SettingsError(half)
+        missing = self._missing()
         if missing:
             raise SettingsError(
                 f"Not set up yet: set {' and '.join(missing)} in the environment of this server and restart it, "

@@ -87,3 +87,43 @@ def test_audio_that_is_too_large_names_its_size_and_the_setting(tmp_path: Path) 
     assert done.returncode == 1
     assert re.search(r"has [\d,]+ bytes; LINER_MAX_AUDIO_BYTES allows 1,000", done.stderr)
     assert not list(tmp_path.iterdir())
+
+
+BY_ID = {
+    "read_recordings.py": ["7000102"],
+    "ask_in_memory.py": ["7000102"],
+    "summarise_over_stdio.py": ["7000102"],
+    "save_audio.py": ["9000055", "x.mp3"],
+}
+
+
+@pytest.mark.parametrize("name", BY_ID)
+def test_without_settings_an_example_ends_with_the_servers_sentence(name: str) -> None:
+    for settings, sentence in (
+        ({"LINER_MCP_DEMO": ""}, "Not set up yet: set LINER_API_HOST "),
+        ({"LINER_CONCURRENCY": "x"}, "LINER_CONCURRENCY cannot be used: "),
+    ):
+        done = run(name, *BY_ID[name], **settings)
+        assert done.returncode == 1
+        (line,) = [one for one in (done.stdout + done.stderr).splitlines() if sentence in one]
+        assert line.startswith(sentence)
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", BY_ID)
+@pytest.mark.parametrize("first", [None, "abc", "1.5"])
+def test_missing_or_wrong_arguments_end_with_the_usage(name: str, first: str | None) -> None:
+    done = run(name, *([] if first is None else [first, *BY_ID[name][1:]]))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"usage: {name} ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_call_that_cannot_be_and_a_folder_that_is_not_there_end_with_a_sentence(tmp_path: Path) -> None:
+    done = run("summarise_over_stdio.py", "-1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("DEMO: invented data. call_ids: it must be a whole number of 1 or more; -1 is not.")
+    done = run("save_audio.py", "9000055", str(tmp_path / "nowhere" / "x.mp3"))
+    assert done.returncode == 1
+    assert "x.mp3 cannot be written: No such file or directory." in done.stderr
+    assert "Traceback" not in done.stderr

@@ -470,6 +470,7 @@ def test_half_an_account_beside_the_variable_is_neither_the_demo_nor_a_guess(
     with pytest.raises(SettingsError) as caught:
         settings.host_and_token()
     said = str(caught.value)
+    assert settings.demo_notice == said
     assert "LINER_MCP_DEMO" in said
     assert wanted in said
     assert unset in said

@@ -1,6 +1,7 @@
 """The prompts: how a reviewer works, in the cheapest order of tools, with every claim tied to a record.
 
-What a person types into a prompt is quoted as data. A pasted rubric replaces the built-in one.
+What a person types into a prompt is quoted as data, with phones masked: the text goes to a model. A pasted rubric
+replaces the built-in one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import Field
 
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.server.arguments import MAX_SEED
+from liner_mcp.server.lazy import answering
 from liner_mcp.text.clean import clean
 
 MAX_ARGUMENT = 200  # characters of a name, an id, a period
@@ -171,7 +173,13 @@ def _render(task: str, steps: list[str], rubric: str | None, language: str) -> s
         own = clean(rubric).strip()
         if len(own) > MAX_RUBRIC:
             raise InvalidArgument(f"rubric: it has {len(own)} characters; {MAX_RUBRIC} are the most.")
-        parts += ["", "Criteria, between the lines:", "-----", _escape_separators(own) if own else RUBRIC, "-----"]
+        parts += [
+            "",
+            "Criteria, between the lines:",
+            "-----",
+            _shown_rubric(own) if own else RUBRIC,
+            "-----",
+        ]
     told = _quoted("language", language) if language.strip() else "English"
     return "\n".join([*parts, "", EVIDENCE, "", f"Write in this language: {told}. Keep it short."])
 
@@ -189,9 +197,10 @@ def _quoted(argument: str, text: str, default: str = "", max_characters: int = M
         raise InvalidArgument(f"{argument} is empty; say which.")
     if len(line) > max_characters:
         raise InvalidArgument(f"{argument}: it has {len(line)} characters; {max_characters} are the most.")
-    return '"' + line.replace("\\", "/").replace('"', "'") + '"'
+    shown = answering().mask(line)  # Liner's ids are shorter than phones and stay
+    return '"' + shown.replace("\\", "/").replace('"', "'") + '"'
 
 
-def _escape_separators(rubric: str) -> str:
-    """A pasted rubric in which nothing can pass for the line that ends it."""
-    return _SEPARATOR_LINE.sub("- - ", rubric)
+def _shown_rubric(rubric: str) -> str:
+    """A pasted rubric with phones masked, in which nothing can pass for the line that ends it."""
+    return _SEPARATOR_LINE.sub("- - ", answering().mask(rubric))

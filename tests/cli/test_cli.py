@@ -229,6 +229,11 @@ def test_check_with_a_host_that_is_not_there_says_so() -> None:
 
 BOTH = {"LINER_MCP_DEMO": "true", "LINER_API_TOKEN": "demo"}
 IGNORED = "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are set."
+UNCLEAR = (
+    "LINER_MCP_DEMO and LINER_API_TOKEN are both set, so it is unclear which data is wanted. For your Liner, set "
+    "LINER_API_HOST (the address of your Liner API, such as https://api.example.com) too; for the demo, unset "
+    "LINER_API_TOKEN or start the server with --demo."
+)
 NOT_USED = (
     "DEMO: all data is invented; no Liner account is used. "
     "--demo is given, so LINER_API_HOST and LINER_API_TOKEN are not used."
@@ -269,6 +274,7 @@ def test_half_an_account_beside_the_demos_variable_is_refused(command: tuple[str
         (("--demo",), {}, "DEMO: all data is invented; no Liner account is used."),
         (("--demo",), {"LINER_API_HOST": "liner.example", **BOTH}, NOT_USED),
         ((), {"LINER_API_HOST": "liner.example", **BOTH}, IGNORED),
+        ((), BOTH, UNCLEAR),
     ],
 )
 def test_the_log_over_stdio_begins_with_what_is_said_about_the_demo(

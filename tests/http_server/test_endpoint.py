@@ -69,6 +69,34 @@ def test_json_that_is_not_a_request_is_refused(web: httpx.Client, body: bytes) -
     assert response.json()["error"]["code"] in (-32700, -32600)
 
 
+@ERAS
+@pytest.mark.parametrize(
+    "body",
+    [
+        '"+7 916 123-45-67"',
+        "79161234567",
+        '{"phone":"+7 916 123-45-67"}',
+        '{"jsonrpc":"2.0","id":1,"method":["+7 916 123-45-67"]}',
+        '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":"+7 916 123-45-67"}',
+        '{"jsonrpc":"2.0","id":1,"method":{"method":"' + "+7 916 123-45-67" * 10_000 + '"}}',
+        '{"jsonrpc":"2.0","id":1,"result":"+7 916 123-45-67"}',
+    ],
+)
+def test_json_that_is_not_a_request_is_not_sent_back(web: httpx.Client, era: str, body: str) -> None:
+    response = web.post("/mcp", content=body, headers={**ACCEPT, "mcp-protocol-version": era})
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert error["code"] == -32600
+    assert error["message"].startswith("Send one JSON-RPC request: ")
+    assert len(response.content) < 200
+
+
+@ERAS
+def test_a_notification_is_accepted(web: httpx.Client, era: str) -> None:
+    body = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
+    assert web.post("/mcp", content=body, headers={**ACCEPT, "mcp-protocol-version": era}).status_code == 202
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -266,6 +266,13 @@ def test_a_keep_alive_connection_has_a_line_per_request(liner: DemoLiner, lines:
             assert lines.next("request")["request_id"] == f"n{number}"
 
 
+HALF = (
+    "LINER_MCP_DEMO and LINER_API_TOKEN are both set, so it is unclear which data is wanted. For your Liner, set "
+    "LINER_API_HOST (the address of your Liner API, such as https://api.example.com) too; for the demo, unset "
+    "LINER_API_TOKEN or start the server with --demo."
+)
+
+
 @pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
 def test_served_over_http_every_line_on_stderr_is_json_unless_it_is_switched_off(options: tuple[str, ...]) -> None:
     with started("--demo", *options, LINER_MCP_LOG="") as (process, url):
@@ -289,8 +296,13 @@ def test_served_over_http_every_line_on_stderr_is_json_unless_it_is_switched_off
             {"LINER_MCP_DEMO": "true", "LINER_API_HOST": "liner.example", "LINER_API_TOKEN": "demo"},
             "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are set.",
         ),
+        (
+            (),
+            {"LINER_MCP_DEMO": "true", "LINER_API_TOKEN": "demo"},
+            HALF,
+        ),
     ],
-    ids=["the demo", "ignored"],
+    ids=["the demo", "ignored", "half an account"],
 )
 def test_the_log_over_http_begins_with_what_is_said_about_the_demo_once(
     options: tuple[str, ...], demo: tuple[str, ...], account: dict[str, str], notice: str

@@ -184,3 +184,4 @@ async def test_half_an_account_answers_what_to_set_and_invents_nothing(mode: Any
             result = await called(client, name, arguments)
             assert result.is_error
             assert text_of(result).startswith("LINER_MCP_DEMO and LINER_API_HOST are both set")
+            assert client.instructions == f"{text_of(result)}\n{INSTRUCTIONS}"

@@ -273,6 +273,41 @@ async def test_a_filter_is_understood_in_every_harmless_form(connect: OpenSessio
     assert answer["asked"] == {"orders": [201]}
 
 
+@pytest.mark.parametrize("separator", [",", ";", ", ", "; ", " ;"])
+async def test_lists_of_ids_and_of_words_are_split_at_commas_and_semicolons(
+    connect: OpenSession, dataset: Dataset, separator: str
+) -> None:
+    leads = sorted({call.lead_id for call in dataset.calls.values() if call.lead_id})[:2]
+    statuses = dataset.call_statuses[:2]
+    lists: list[tuple[str, list[int], list[Any]]] = [
+        ("orders", [201, 202], [201, 202]),
+        ("agents", [101, 102], [101, 102]),
+        ("leads", leads, leads),
+        ("statuses", [status.id for status in statuses], [status.code for status in statuses]),
+    ]
+    async with connect() as session:
+        for argument, wanted, asked_back in lists:
+            answer = await session.answer("find_calls", since="today", **{argument: separator.join(map(str, wanted))})
+            assert answer["asked"] == {argument: asked_back}
+        answer = await session.answer("find_calls", since="today", include=separator.join(["phone", "lead_id"]))
+        assert {"phone", "lead_id"} <= {*answer["columns"], *answer.get("every_row", {})}
+        answer = await session.answer("call_stats", since="today", group_by=separator.join(["agent", "day"]))
+        assert {"agent_id", "day"} <= {*answer["columns"], *answer.get("every_row", {})}
+
+
+async def test_a_name_with_a_comma_or_a_semicolon_stays_whole(connect: OpenSession) -> None:
+    async with connect() as session:
+        for name in ("Sunrise; Park", "Sunrise, Park", "201;Sunrise"):
+            assert f'"{name}"' in await session.refusal("find_calls", since="today", orders=name)
+
+
+@pytest.mark.parametrize("seconds", [30, 30.0, "30", "30.0", " 30 "])
+async def test_seconds_are_understood_in_every_harmless_form(connect: OpenSession, seconds: Any) -> None:
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="today", min_talk_seconds=seconds)
+    assert answer["asked"] == {"min_talk_seconds": 30}
+
+
 async def test_what_a_host_leaves_blank_does_not_narrow(connect: OpenSession) -> None:
     blank: dict[str, Any] = {
         "until": "",

@@ -457,3 +457,20 @@ async def test_nothing_is_completed_when_liner_fails(dataset: Dataset, mode: Any
             assert await completed(failing, "review_agent", "agent", "a") == []
             assert await completed(failing, "daily_digest", "order", "") == []
             assert await completed(failing, "daily_digest", "period", "y") == ["yesterday"]
+
+
+# Phones --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "argument"), [*NAMING, *((name, "rubric") for name in JUDGING)])
+async def test_a_phone_in_any_argument_is_masked(client: Client, name: str, argument: str) -> None:
+    for phone in ("+7 916 123-45-67", "79161234567"):
+        text = await written(client, name, **{argument: f"x {phone} y"})
+        assert "916" not in text
+        assert "x +7 *** ***-**-67 y" in text
+
+
+@pytest.mark.parametrize("one", ["7003900", "70039001", "101", "2026-11-20", "20261120"])
+async def test_an_id_or_a_date_in_an_argument_stays(client: Client, one: str) -> None:
+    for name, argument in NAMING:
+        assert f'"{one}"' in await written(client, name, **{argument: one})

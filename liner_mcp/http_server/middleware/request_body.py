@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
+from mcp_types import jsonrpc_message_adapter
+from pydantic import ValidationError
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,10 +41,8 @@ class BufferedBody:
             sentence = f"The request is larger than {self._limits.body_bytes // 1024} KB. No question needs as much."
             await error_response(413, sentence)(scope, receive, send)
             return
-        if body.lstrip()[:1] == b"[":  # the SDK's own refusal repeats the whole of it, four times
-            await error_response(400, "Send one JSON-RPC request at a time: batches are not served.")(
-                scope, receive, send
-            )
+        if refused := _refusal(body):
+            await error_response(400, refused)(scope, receive, send)
             return
         messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -62,3 +63,21 @@ class BufferedBody:
             if len(body) > self._limits.body_bytes:
                 return None
         return bytes(body)
+
+
+def _refusal(body: bytes) -> str | None:
+    """Why a body is not one JSON-RPC message; None if it is. The SDK's own answers would repeat the body.
+
+    To a text that is not JSON the SDK answers where it is broken, and no more.
+    """
+    if body.lstrip()[:1] == b"[":
+        return "Send one JSON-RPC request at a time: batches are not served."
+    try:
+        decoded = from_json(body)
+    except ValueError:
+        return None
+    try:
+        jsonrpc_message_adapter.validate_python(decoded, by_name=False)
+    except ValidationError:
+        return 'Send one JSON-RPC request: an object with "jsonrpc": "2.0", "id", "method" and, if any, "params".'
+    return None
