@@ -1,8 +1,8 @@
 """The official conformance suite and the official Inspector against `serve --http --demo`, in both revisions.
 
 They are programs for Node. `npm install --no-package-lock --prefix tests/http_server/conformance` brings them and it;
-without them these tests are skipped. The suite asks most of its questions of a fixture, a server with tools of fixed names;
-what it asks of any server must hold, and what it cannot ask of us may fail for that reason alone.
+without them these tests are skipped. The suite asks most of its questions of a fixture, a server with tools of fixed
+names; what it asks of any server must hold, and what it cannot ask of us may fail for that reason alone.
 """
 
 from __future__ import annotations
