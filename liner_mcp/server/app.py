@@ -117,7 +117,6 @@ class LinerServer(MCPServer[None]):
             tools=menu,
         )
         self.runtime = runtime
-        self._published = {one.name: one.parameters["properties"] for one in menu}
         self._audit = AuditLog(observer)
         resources.register(self, resources.Resources(runtime), audio=runtime.audio_enabled)
         prompts.register(self)
@@ -141,10 +140,11 @@ class LinerServer(MCPServer[None]):
     async def _call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, entry: AuditEntry
     ) -> CallToolResult | InputRequiredResult:
-        if name not in self._published:
+        tools = {one.name: one.input_schema for one in await self.list_tools()}  # tools may be added at any time
+        if name not in tools:
             entry.record_error(InvalidArgument())
-            raise _invalid_params(f"Unknown tool: {quote_short(name)}. There are {', '.join(self._published)}.")
-        published = self._published[name]
+            raise _invalid_params(f"Unknown tool: {quote_short(name)}. There are {', '.join(tools)}.")
+        published = tools[name].get("properties", {})
         unknown = [argument for argument in arguments if argument not in published]
         if unknown:
             entry.record_error(InvalidArgument())

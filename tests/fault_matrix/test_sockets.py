@@ -30,7 +30,7 @@ REQUESTS = [
     ToolRequest("list_directory", {"kind": "agents"}),
     ToolRequest(uri="liner://call-records/9000001/audio"),
 ]
-every_request = pytest.mark.parametrize("asked", REQUESTS, ids=lambda request: request.tool or "a resource")
+every_request = pytest.mark.parametrize("tool_request", REQUESTS, ids=lambda one: one.tool or "a resource")
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +39,9 @@ def without_retry_delay() -> Generator[None]:
         yield
 
 
-async def sentence_from(origin: str, request: ToolRequest) -> str:
+async def sentence_from(origin: str, tool_request: ToolRequest) -> str:
     async with client_for(DemoLiner(), origin=origin, deadline_seconds=20) as client:
-        outcome = await send(client, request)
+        outcome = await send(client, tool_request)
     assert outcome.sentence is not None
     check_sentence(outcome.sentence)
     return outcome.sentence
@@ -54,52 +54,52 @@ def closed_port() -> int:
 
 
 @every_request
-async def test_a_refused_connection_is_one_sentence(request: ToolRequest) -> None:
-    assert "cannot be reached" in await sentence_from(f"http://127.0.0.1:{closed_port()}", request)
+async def test_a_refused_connection_is_one_sentence(tool_request: ToolRequest) -> None:
+    assert "cannot be reached" in await sentence_from(f"http://127.0.0.1:{closed_port()}", tool_request)
 
 
 @every_request
 @pytest.mark.usefixtures("network_without_dns")
-async def test_an_unknown_name_is_one_sentence(request: ToolRequest) -> None:
-    assert "cannot be found (DNS)" in await sentence_from("https://liner.invalid", request)
+async def test_an_unknown_name_is_one_sentence(tool_request: ToolRequest) -> None:
+    assert "cannot be found (DNS)" in await sentence_from("https://liner.invalid", tool_request)
 
 
 @every_request
 async def test_a_proxy_that_is_not_there_is_one_sentence_about_the_proxy(
-    monkeypatch: pytest.MonkeyPatch, request: ToolRequest
+    monkeypatch: pytest.MonkeyPatch, tool_request: ToolRequest
 ) -> None:
     monkeypatch.delenv("https_proxy", raising=False)
     monkeypatch.setenv("HTTPS_PROXY", f"http://name:password@127.0.0.1:{closed_port()}")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "fe80::/10,[::1")
-    sentence = await sentence_from("https://liner.invalid", request)
+    sentence = await sentence_from("https://liner.invalid", tool_request)
     assert "The proxy in HTTPS_PROXY cannot be reached" in sentence
     assert "password" not in sentence
 
 
 @every_request
-async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(request: ToolRequest) -> None:
+async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(tool_request: ToolRequest) -> None:
     liner = FakeLiner(scenario_dataset(), token="", faults=[Fault(FAULTS["a reset connection"])])
     with serve_app(liner) as origin:
         async with client_for(liner, origin=origin, deadline_seconds=20) as client:
-            outcome = await send(client, request)
+            outcome = await send(client, tool_request)
     assert outcome.sentence is not None
     check_sentence(outcome.sentence)
     assert "broke before the answer was complete" in outcome.sentence
 
 
 @every_request
-async def test_tls_where_none_is_spoken_is_one_sentence(request: ToolRequest) -> None:
+async def test_tls_where_none_is_spoken_is_one_sentence(tool_request: ToolRequest) -> None:
     with serve_app(DemoLiner()) as origin:
-        assert "TLS" in await sentence_from(origin.replace("http://", "https://"), request)
+        assert "TLS" in await sentence_from(origin.replace("http://", "https://"), tool_request)
 
 
 @every_request
 async def test_a_certificate_that_no_one_vouches_for_is_one_sentence(
-    request: ToolRequest, self_signed: ssl.SSLContext
+    tool_request: ToolRequest, self_signed: ssl.SSLContext
 ) -> None:
     async with tls_port(self_signed) as origin:
-        assert "no trusted TLS certificate" in await sentence_from(origin, request)
+        assert "no trusted TLS certificate" in await sentence_from(origin, tool_request)
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ def test_metadata_is_looked_for_where_the_standards_put_it(issuer: str, addresse
     ],
 )
 async def test_keys_are_found_from_each_of_these_places(address: str, place: str) -> None:
-    away = RemoteIssuer(address, places=(place,))
+    away = RemoteIssuer(address, metadata_paths=(place,))
     assert await away.kids() == ["k1"]
 
 

@@ -681,7 +681,7 @@ def test_pages_are_exactly_what_matched_when_the_window_was_frozen_in_small_slic
     with pytest.MonkeyPatch.context() as patch:
         # Pages and slices of a few calls, so that a small world is read in many.
         patch.setattr(client_module, "Paginator", partial(Paginator[CallOnTheWire], 4))
-        for name, value in (("SLICE_CALLS", 4), ("MOST_SLICE_CALLS", 12), ("READ_ON", 1)):
+        for name, value in (("SLICE_CALLS", 4), ("MAX_SLICE_CALLS", 12), ("UNSLICED_PAGES", 1)):
             patch.setattr(slices_module, name, value)
         patch.setattr(calls_module, "SLICE_CALLS", 4)
         anyio.run(read_every_page, case)
