@@ -23,7 +23,7 @@ from mcp.types import TextResourceContents
 from liner_mcp.names.directory import MAX_NAME_CHARACTERS
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from liner_mcp.text.clean import clean
+from liner_mcp.text.clean import clean, is_cut
 from liner_mcp.text.mask import mask, truncate
 from tests.conftest import NOW, OpenSession, Session, text_of
 from tests.fakes.adversarial_liner import FAKE_CURSOR, HARMLESS, REAL_CURSOR, TEXTS, AdversarialDataset, replace_strings
@@ -79,7 +79,9 @@ def expected_row(harmless: dict[str, Any], text: str) -> dict[str, Any]:
     if not visible:
         told = {"summary_state": "none", "summary": None}
     if len(visible) > SUMMARY_CHARS:
-        told = {"summary_state": "cut", "summary": truncate(visible, SUMMARY_CHARS), "summary_length": len(visible)}
+        told = {"summary_state": "cut", "summary": truncate(visible, SUMMARY_CHARS)}
+        if not is_cut(clean(text).strip()):
+            told["summary_length"] = len(visible)
     return {**harmless, **told}
 
 
@@ -116,6 +118,13 @@ async def on_one_call(asked: Session, adversarial: AdversarialDataset, name: str
 def assert_text_stays_in_its_cell(
     told: dict[str, dict[str, Any]], harmless: dict[str, dict[str, Any]], text: str
 ) -> None:
+    long = is_cut(clean(text).strip())
+    if long:  # one note more, and nothing else
+        for one in told.values():
+            notes = one.pop("notes")
+            assert "longer than 100,000 characters; the rest is not shown." in notes[0]
+            if len(notes) > 1:
+                one["notes"] = notes[1:]
     for tool in ("list_call_records", "get_call_summaries"):
         assert around(told[tool]) == around(harmless[tool])
         assert records(told[tool]) == [expected_row(row, text) for row in records(harmless[tool])]
@@ -123,7 +132,7 @@ def assert_text_stays_in_its_cell(
     assert {**whole, "summary": None} == {**harmless["get_call_record"], "summary": None}
     summary = whole["summary"]
     assert visible[: len(summary.get("text", ""))] == summary.get("text", "")
-    assert summary["state"] == ("none" if not visible else "cut" if "next_start" in summary else "ready")
+    assert summary["state"] == ("none" if not visible else "cut" if long or "next_start" in summary else "ready")
 
 
 # Summaries -----------------------------------------------------------------------------------------------------------
