@@ -16,8 +16,9 @@ from typing import Literal, cast
 import anyio
 
 from liner_mcp.errors import RequestError, Unreachable
-from liner_mcp.liner.decoding import integer_of
+from liner_mcp.liner.decoding import first_visible_byte, integer_of
 from liner_mcp.liner.endpoints import Query
+from liner_mcp.liner.http_client import redirect_location
 from liner_mcp.liner.redirects import same_origin_target
 from liner_mcp.liner.retry import parse_http_date
 from liner_mcp.liner.transport import MAX_REDIRECTS, REQUEST_TIMEOUT_SECONDS, Transport
@@ -163,7 +164,7 @@ class RawClient:
                     sent_at = datetime.now(UTC)
                     response, body = await self._wire.get_once(target)
                     received_at = datetime.now(UTC)
-                    location = response.headers["location"] if response.has_redirect_location else None
+                    location = redirect_location(response)
                     there = None if location is None else same_origin_target(self._origin, target, location)
                     if there is None or not follow or len(followed) == MAX_REDIRECTS:
                         unfollowed = None if location is None else "same host" if there else "another host"
@@ -180,9 +181,10 @@ def _objects(rows: list[object]) -> tuple[dict[str, object], ...]:
 
 
 def _decode(body: bytes) -> tuple[Literal["json", "a web page", "empty", "not JSON"], object]:
-    if not body.strip():
+    first = first_visible_byte(body)
+    if not first:
         return "empty", None
     try:
         return "json", json.loads(body)
     except (ValueError, RecursionError):
-        return ("a web page" if body.lstrip()[:1] == b"<" else "not JSON"), None
+        return ("a web page" if first == b"<" else "not JSON"), None

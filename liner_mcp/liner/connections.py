@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 from liner_mcp.errors import AccessRefused, LinerMcpError, SettingsError, Unreachable
 from liner_mcp.urls import parse_url
 
+# What OpenSSL calls an answer that is no TLS, such as that of a plain HTTP server; the name depends on its version.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
+
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentProxy:
@@ -87,20 +90,15 @@ def _variable(kind: str) -> str:
 
 
 def connection_error(error: BaseException, proxy: EnvironmentProxy | None = None) -> Unreachable:
-    """Say which part of connecting failed: the name, the certificate, or the port; and of which of the two hosts."""
+    """Say which part of connecting failed: the name, TLS, or the port; and of which of the two hosts."""
     where = "LINER_API_HOST" if proxy is None else proxy.variable
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, gaierror):
             what = "host" if proxy is None else "proxy"
             return Unreachable(f"The {what} in {where} cannot be found (DNS). Check its spelling and the network.")
-        if isinstance(cause, ssl.SSLError):
-            through = "" if proxy is None else f", reached through the proxy in {where},"
-            return Unreachable(
-                f"The host in LINER_API_HOST{through} offers no trusted TLS certificate. Check the host, and "
-                "SSL_CERT_FILE when a company proxy stands in between.",
-                transient=False,
-            )
+        if isinstance(cause, (ssl.SSLError, ConnectionResetError)):
+            return _tls_error(cause, proxy)
         cause = cause.__cause__ or cause.__context__
     if proxy is not None:
         return Unreachable(
@@ -108,6 +106,50 @@ def connection_error(error: BaseException, proxy: EnvironmentProxy | None = None
             "name Liner's host in NO_PROXY."
         )
     return Unreachable("Liner cannot be reached: the connection is refused or has no route. Check LINER_API_HOST.")
+
+
+def _tls_error(error: OSError, proxy: EnvironmentProxy | None) -> Unreachable:
+    """Why there is no TLS connection. With an https:// proxy there are two handshakes, and the error is of either."""
+    who, settings = "The host in LINER_API_HOST", "LINER_API_HOST"
+    if proxy is not None:
+        settings = f"LINER_API_HOST and in {proxy.variable}"
+        if proxy.url.lower().startswith("https://"):
+            who = f"The proxy in {proxy.variable}, or the host in LINER_API_HOST behind it,"
+        else:
+            who = f"The host in LINER_API_HOST, reached through the proxy in {proxy.variable},"
+    check = f"Check the scheme and the port in {settings}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"{who} offers no trusted TLS certificate. Check the host, and SSL_CERT_FILE when a company proxy stands "
+            "in between.",
+            transient=False,
+        )
+    if isinstance(error, (ssl.SSLEOFError, ConnectionResetError)):  # a restart closes connections too
+        return Unreachable(f"{who} closes the connection before TLS is agreed. Ask again; if it stays so: {check}.")
+    if getattr(error, "reason", None) in _NO_TLS:
+        return Unreachable(f"{who} speaks no TLS on that port. {check}.", transient=False)
+    return Unreachable(f"{who} does not agree on TLS with this machine. {check}.", transient=False)
+
+
+def broken_connection(proxy: EnvironmentProxy | None, *, answered: bool) -> Unreachable:
+    """A connection that was made, and broke. A port that speaks another protocol looks like this too."""
+    if answered:
+        return Unreachable("The connection to Liner broke before the answer was complete. Ask again.")
+    if proxy is not None:
+        return Unreachable(
+            f"The connection to Liner through the proxy in {proxy.variable} broke before an answer came. Ask again; if "
+            f"it stays so, check {proxy.variable}: what answers there may be no proxy."
+        )
+    return Unreachable(
+        "The connection to Liner broke before an answer came. Ask again; if it stays so, what answers at "
+        "LINER_API_HOST may not speak HTTP: check its scheme and its port."
+    )
+
+
+def timed_out(limit: str, proxy: EnvironmentProxy | None) -> Unreachable:
+    """No answer; `limit` says when it was due."""
+    then = "" if proxy is None else f"; if it stays so, check the proxy in {proxy.variable}"
+    return Unreachable(f"Liner did not answer {limit}. Ask again, or for less at once{then}.")
 
 
 def refused_by_proxy(told: str, proxy: EnvironmentProxy | None) -> LinerMcpError:

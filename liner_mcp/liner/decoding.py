@@ -47,6 +47,8 @@ TOKEN_FRAGMENT_CHARACTERS = 8  # of a token: fewer may stand in a sentence by ch
 # Nine digits or more, which no id of Liner has and a phone or a card does; what stands before an @. Read on short text.
 _CONTACT = re.compile(r"\+?\d(?:[^\w+]{0,3}\d){8,}|[^\s@]+(?=@)")
 
+_INVISIBLE = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n\v\f"
+
 _NO_LETTERS = re.compile(r"[\W\d_]+\Z")
 
 
@@ -80,7 +82,7 @@ def decode(status: int, body: bytes, retry_after: float | None, *, target: str =
         raise nothing_at(target.partition("?")[0], status, instead, _said(envelope, token) or "")
     if isinstance(envelope, str):
         # A JSON object that breaks off is rather Liner's own, damaged on the way, than another program's answer.
-        hint = "" if envelope == NO_JSON and body.lstrip()[:1] == b"{" else f"; {CHECK_HOST}"
+        hint = "" if envelope == NO_JSON and first_visible_byte(body) == b"{" else f"; {CHECK_HOST}"
         _invalid_response(f"it is {envelope} (HTTP {status}){hint}")
     if status < 300 and envelope.get("success") in (True, 1, "1", "true"):
         if "data" not in envelope:
@@ -113,7 +115,7 @@ def status_error(
 
 def _envelope(body: bytes) -> dict[str, Any] | str:
     """The documented JSON object, or in words what came instead."""
-    if not body.strip():
+    if not first_visible_byte(body):
         return "an empty body"
     try:
         envelope = json.loads(body, parse_constant=_reject_constant, parse_float=_parse_finite_float)
@@ -301,8 +303,13 @@ def _said(envelope: dict[str, Any] | str, token: str) -> str | None:
     return None if said and contains_token(said, token) else said
 
 
+def first_visible_byte(body: bytes) -> bytes:
+    """The first byte of what an answer says, after white space and the byte order marks of UTF-8 and UTF-16."""
+    return body.lstrip(_INVISIBLE)[:1]
+
+
 def _is_page(body: bytes) -> bool:
-    return body.lstrip()[:1] == b"<"
+    return first_visible_byte(body) == b"<"
 
 
 def integer_of(value: object) -> int | None:

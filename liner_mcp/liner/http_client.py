@@ -5,18 +5,28 @@ from __future__ import annotations
 import ssl
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 from pydantic import SecretStr
 
 from liner_mcp import __version__
-from liner_mcp.errors import SettingsError, Unreachable
-from liner_mcp.liner.connections import EnvironmentProxy, connection_error, proxy_for, refused_by_proxy
+from liner_mcp.errors import SettingsError
+from liner_mcp.liner.connections import (
+    EnvironmentProxy,
+    broken_connection,
+    connection_error,
+    proxy_for,
+    refused_by_proxy,
+    timed_out,
+)
 from liner_mcp.liner.decompression import ACCEPT_ENCODING
 
 REQUEST_TIMEOUT_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
 CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down
+
+_REDIRECT_LOCATION = "liner_mcp.redirect_location"
 
 
 def create_client(
@@ -46,6 +56,7 @@ def create_client(
             timeout=httpx.Timeout(REQUEST_TIMEOUT_SECONDS, connect=CONNECT_SECONDS, pool=None),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             follow_redirects=False,
+            event_hooks={"response": [_take_location]},
             trust_env=False,  # proxy and certificates were read above
             proxy=None if proxy is None else proxy.url,
             verify=certificates,
@@ -58,6 +69,20 @@ def create_client(
     return client, proxy
 
 
+async def _take_location(response: httpx.Response) -> None:
+    """Take the Location header of a redirect out of the HTTP library's sight.
+
+    The library parses it even where it follows no redirects, and raises for what it cannot parse.
+    """
+    if response.has_redirect_location:
+        response.extensions[_REDIRECT_LOCATION] = response.headers.pop("location")
+
+
+def redirect_location(response: httpx.Response) -> str | None:
+    """Where an answer redirects to, as it was sent; None when it is no redirect."""
+    return response.extensions.get(_REDIRECT_LOCATION)
+
+
 def read_certificates() -> ssl.SSLContext:
     """The certificates that are trusted. Raises: SettingsError that names the variable."""
     try:
@@ -68,13 +93,21 @@ def read_certificates() -> ssl.SSLContext:
         ) from None
 
 
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer. `answered` is set when the head of an answer was read."""
+
+    answered: bool = False
+
+
 @contextmanager
-def translated(proxy: EnvironmentProxy | None) -> Generator[None]:
+def translated(proxy: EnvironmentProxy | None) -> Generator[Exchange]:
     """Turn the HTTP library's exceptions into ours; the only place that knows them."""
+    exchange = Exchange()
     try:
-        yield
+        yield exchange
     except httpx.TimeoutException:
-        raise Unreachable("Liner did not answer in time. Ask again, or for less at once.") from None
+        raise timed_out("in time", proxy) from None
     except httpx.ConnectError as error:
         raise connection_error(error, proxy) from None
     except httpx.ProxyError as error:
@@ -82,4 +115,4 @@ def translated(proxy: EnvironmentProxy | None) -> Generator[None]:
     except (httpx.InvalidURL, UnicodeError):
         raise SettingsError("LINER_API_HOST cannot be used: it is no host name. Check its spelling.") from None
     except (httpx.HTTPError, httpx.StreamError, OSError):  # ssl.SSLError is one, and comes through as it is
-        raise Unreachable("The connection to Liner broke before the answer was complete. Ask again.") from None
+        raise broken_connection(proxy, answered=exchange.answered) from None

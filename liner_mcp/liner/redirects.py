@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from liner_mcp.errors import WrongAddress
 from liner_mcp.liner.decoding import contains_token, quote_message
 from liner_mcp.urls import DEFAULT_PORTS, ascii_host, is_same_server, parse_url
 
+MAX_LOCATION_CHARACTERS = 8_000  # of an address: RFC 9110, section 4.1, asks servers to support no more
 HOST_CHARACTERS = 60  # of a host that is named: enough to recognise it
 _HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
@@ -20,7 +21,7 @@ def same_origin_target(origin: str, target: str, location: str) -> str | None:
     `asked` is the target that was redirected. The token travels in a header, so it must never follow elsewhere. A proxy
     that ends TLS makes Liner write http:// before its own name; the target is then asked at `origin`, over https.
     """
-    there = parse_url(location, f"{origin}{target}")
+    there = _parse_location(location, f"{origin}{target}")
     if there is None or there.username is not None or not is_same_server(urlsplit(origin), there):
         return None
     # One slash in front: a target that begins with two would name a host.
@@ -30,7 +31,7 @@ def same_origin_target(origin: str, target: str, location: str) -> str | None:
 def leads_away(origin: str, asked: str, location: str, token: str) -> WrongAddress:
     """The error of a redirect that `same_origin_target` does not let pass."""
     ours = urlsplit(origin)
-    there = parse_url(location, f"{origin}{asked}")
+    there = _parse_location(location, f"{origin}{asked}")
     if there is None or there.scheme not in DEFAULT_PORTS or not (host := ascii_host(there)):
         return _error("to something that is no web address")
     if there.username is not None:
@@ -41,6 +42,13 @@ def leads_away(origin: str, asked: str, location: str, token: str) -> WrongAddre
     if there.scheme == "https" and ours.scheme == "http":
         return WrongAddress("LINER_API_HOST redirects to https on the same host. Write it with https:// in front.")
     return _error(f"to another port of its host{'' if there.port is None else f' ({there.port})'}")
+
+
+def _parse_location(location: str, base: str) -> SplitResult | None:
+    """The address that a redirect names; None where it is none that can be asked for."""
+    if len(location) > MAX_LOCATION_CHARACTERS or not location.isprintable():
+        return None
+    return parse_url(location, base)
 
 
 def _error(where: str, remark: str = "") -> WrongAddress:

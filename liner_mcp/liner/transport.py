@@ -22,12 +22,12 @@ import stamina
 from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 
-from liner_mcp.errors import LinerMcpError, Unreachable, WrongAddress
+from liner_mcp.errors import LinerMcpError, WrongAddress
 from liner_mcp.liner import decoding
-from liner_mcp.liner.connections import EnvironmentProxy
+from liner_mcp.liner.connections import EnvironmentProxy, timed_out
 from liner_mcp.liner.decompression import BodyDecoder
 from liner_mcp.liner.endpoints import Query
-from liner_mcp.liner.http_client import REQUEST_TIMEOUT_SECONDS, create_client, translated
+from liner_mcp.liner.http_client import REQUEST_TIMEOUT_SECONDS, create_client, redirect_location, translated
 from liner_mcp.liner.redirects import leads_away, same_origin_target
 from liner_mcp.liner.request_metrics import Attempt, RequestObserver, current_attempt, observe_attempt
 from liner_mcp.liner.retry import RetryPolicy, parse_http_date, parse_retry_after
@@ -234,24 +234,23 @@ class Transport:
                 for _ in range(1 + MAX_REDIRECTS):
                     response, body = await self._send(http, target)
                     wait = _requested_wait(response.headers)
-                    if not response.has_redirect_location:
+                    location = redirect_location(response)
+                    if location is None:
                         return decoding.decode(response.status_code, body, wait, target=first, token=token)
-                    location = response.headers["location"]
                     there = same_origin_target(self._origin, target, location)
                     if there is None:
                         raise leads_away(self._origin, target, location, token)
                     target = there
         except TimeoutError:
-            raise Unreachable(
-                f"Liner did not answer within {REQUEST_TIMEOUT_SECONDS:.0f} s. Ask again, or for less at once."
-            ) from None
+            raise timed_out(f"within {REQUEST_TIMEOUT_SECONDS:.0f} s", self._proxy) from None
         raise WrongAddress("LINER_API_HOST redirects in a circle. Check it, and which proxy or gateway answers there.")
 
     async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[httpx.Response, bytes]:
         attempt = current_attempt()
         attempt.record_request()
-        with translated(self._proxy):
+        with translated(self._proxy) as exchange:
             async with http.stream("GET", f"{self._origin}{target}") as response:
+                exchange.answered = True
                 attempt.status = response.status_code
                 if response.is_stream_consumed:  # a transport has looked into it, and so unpacked it
                     body = BodyDecoder("", MAX_BODY_BYTES)

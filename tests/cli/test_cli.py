@@ -136,7 +136,7 @@ def test_check_with_a_wrong_token_says_so_and_never_shows_it(dataset: Dataset) -
     with serve_app(FakeLiner(dataset)) as origin:
         done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
     assert done.returncode == 1
-    assert "does not accept the token (HTTP 401)" in done.stdout
+    assert "refuses access (HTTP 401)" in done.stdout
     assert "s3cr3t-t0ken" not in done.stdout + done.stderr
 
 

@@ -85,13 +85,13 @@ async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(tool_reque
             outcome = await send(client, tool_request)
     assert outcome.sentence is not None
     check_sentence(outcome.sentence)
-    assert "broke before the answer was complete" in outcome.sentence
+    assert "broke before " in outcome.sentence
 
 
 @every_request
 async def test_tls_where_none_is_spoken_is_one_sentence(tool_request: ToolRequest) -> None:
     with serve_app(DemoLiner()) as origin:
-        assert "TLS" in await sentence_from(origin.replace("http://", "https://"), tool_request)
+        assert "speaks no TLS on that port" in await sentence_from(origin.replace("http://", "https://"), tool_request)
 
 
 @every_request

@@ -656,9 +656,12 @@ async def test_the_callers_deadline_is_the_callers() -> None:
         (socket.gaierror(-2, "Name or service not known"), "cannot be found (DNS)", 4),
         (ConnectionRefusedError(111, "Connection refused"), "refused or has no route", 4),
         (ssl.SSLCertVerificationError("self-signed certificate"), "no trusted TLS certificate", 1),
+        (ssl.SSLEOFError(8, "EOF"), "closes the connection before TLS is agreed", 4),
+        (ConnectionResetError(104, "reset"), "closes the connection before TLS is agreed", 4),
+        (ssl.SSLError(1, "[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] alert"), "does not agree on TLS", 1),
         (None, "refused or has no route", 4),
     ],
-    ids=["dns", "refused", "tls", "unknown"],
+    ids=["dns", "refused", "certificate", "end", "reset", "tls", "unknown"],
 )
 async def test_a_failed_connection_says_what_failed_and_which_setting_to_check(
     cause: Exception | None, said: str, asked: int
@@ -701,7 +704,7 @@ async def test_an_answer_that_cannot_be_decrypted_is_a_broken_connection(
             told.append(await error_of(client.call(7)))
         tasks.cancel_scope.cancel()
     assert [type(error) for error in told] == [Unreachable]
-    assert str(told[0]) == "The connection to Liner broke before the answer was complete. Ask again."
+    assert str(told[0]).startswith("The connection to Liner broke before an answer came. Ask again; if it stays so,")
 
 
 async def test_a_closed_port_cannot_be_reached() -> None:
@@ -828,6 +831,30 @@ async def test_a_redirect_elsewhere_is_refused_and_the_token_is_not_sent_there(l
     assert "where the token is not sent" in str(error)
     assert "detail" not in str(error)
     assert not elsewhere.called
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://login.example.com:443:443/",
+        "https://login.example.com:port/",
+        "http://[::1",
+        "javascript:alert(1)",
+        "https://xn--a/",
+        "/log\x01in",
+        "/" + "a" * 70_000,
+    ],
+    ids=lambda location: location[:20],
+)
+async def test_a_redirect_that_cannot_be_parsed_is_told_as_one_and_asked_once(
+    router: respx.MockRouter, location: str
+) -> None:
+    route = router.get(CALL).mock(httpx.Response(302, headers={"Location": location}))
+    async with client_at() as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, WrongAddress)
+    assert "LINER_API_HOST redirects to something that is no web address" in str(error)
+    assert route.call_count == 1
 
 
 @pytest.mark.parametrize("port", ["", ":80", ":443"])

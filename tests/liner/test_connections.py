@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import respx
@@ -220,3 +224,78 @@ def test_a_proxy_without_a_status_may_answer_another_time(told: str) -> None:
     assert isinstance(error, Unreachable)
     assert error.transient
     assert "What" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", b"\r\n", b"\x15\x03\x01"]
+)
+async def test_a_port_that_speaks_no_http_is_told_with_the_setting_to_check(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    async with raw_socket_server(answer) as heard:
+        async with client_at(heard.origin) as client:
+            direct = await error_of(client.call(7))
+        monkeypatch.setenv("HTTPS_PROXY", heard.origin)
+        async with client_at() as client:
+            proxied = await error_of(client.call(7))
+    assert isinstance(direct, Unreachable)
+    assert "what answers at LINER_API_HOST may not speak HTTP" in str(direct)
+    assert isinstance(proxied, Unreachable)
+    assert "through the proxy in HTTPS_PROXY broke before an answer came" in str(proxied)
+    assert "LINER_API_HOST" not in str(proxied)
+
+
+async def test_https_to_a_port_of_plain_http_is_no_matter_of_certificates() -> None:
+    async with plain_port() as port, client_at(f"https://127.0.0.1:{port}") as client:
+        error = await error_of(client.call(7))
+    assert isinstance(error, Unreachable)
+    assert str(error).startswith("The host in LINER_API_HOST speaks no TLS on that port. Check the scheme and the port")
+    assert not error.transient
+
+
+async def test_an_https_proxy_that_speaks_plain_http_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with plain_port() as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
+        async with client_at() as client:
+            error = await error_of(client.call(7))
+    assert isinstance(error, Unreachable)
+    assert str(error).startswith("The proxy in HTTPS_PROXY, or the host in LINER_API_HOST behind it, speaks no TLS")
+    assert str(error).endswith("in LINER_API_HOST and in HTTPS_PROXY.")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "https://proxy.example:1",
+            "The proxy in HTTPS_PROXY, or the host in LINER_API_HOST behind it, offers no trusted",
+        ),
+        (PROXY, "The host in LINER_API_HOST, reached through the proxy in HTTPS_PROXY, offers no trusted"),
+    ],
+)
+def test_a_certificate_behind_a_proxy_may_be_of_an_https_proxy(url: str, said: str) -> None:
+    error = connections.connection_error(
+        ssl.SSLCertVerificationError("self-signed"), EnvironmentProxy("HTTPS_PROXY", url)
+    )
+    assert str(error).startswith(said)
+
+
+def test_a_proxy_is_named_where_the_time_is_over() -> None:
+    assert "the proxy in HTTPS_PROXY" in str(connections.timed_out("in time", EnvironmentProxy("HTTPS_PROXY", PROXY)))
+    assert "proxy" not in str(connections.timed_out("in time", None))
+
+
+@asynccontextmanager
+async def plain_port() -> AsyncGenerator[int]:
+    """A port that answers the first bytes of anything with plain HTTP."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(raw(b"", status="400 Bad Request"))
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]

@@ -302,7 +302,7 @@ async def test_what_may_not_be_seen_and_what_does_not_exist_are_answered_byte_fo
         (404, b"<h1>Not Found</h1>", "LINER_API_HOST"),
         (200, b"<form>", "LINER_API_HOST"),
         (403, b"<title>Blocked</title>", "in front of Liner"),
-        (401, b'{"success":false,"message":"Unauthorized"}', "does not accept the token"),
+        (401, b'{"success":false,"message":"Unauthorized"}', 'refuses access (HTTP 401): "Unauthorized"'),
     ],
 )
 async def test_a_restricted_caller_is_told_of_a_wrong_address_and_token_too(

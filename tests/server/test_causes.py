@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 PAGE = b"<!DOCTYPE html><title>404 Not Found</title>"
 OF_ROUTE = b'{"success":false,"message":"Route not found.","data":null}'
 OF_ADDRESS = b'{"success":false,"message":"IP 203.0.113.77 is not in the allow list","data":null}'
+OF_KEY = b'{"success":false,"message":"IP 10.1.2.3 is not allowed for this API key"}'
 ASKED: list[tuple[str, dict[str, Any]]] = [
     ("find_calls", {"since": "-2d"}),
     ("find_calls", {"since": "-2d", "orders": [201]}),
@@ -84,6 +85,9 @@ async def sentences(session: Session) -> list[str]:
             "Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine",
         ),
         (MovedPermanently(403, OF_ADDRESS), '(HTTP 403): "IP *** is not in the allow list"'),
+        (MovedPermanently(403, OF_KEY), '(HTTP 403): "IP 10.1.2.3 is not allowed for this API key"'),
+        (MovedPermanently(302, b"", location="https://login.example.com:port/"), "something that is no web address"),
+        (MovedPermanently(404, b"\xef\xbb\xbf<html>"), "HTTP 404 with a web page"),
         (MovedPermanently(403, b'{"success":false,"message":""}'), "Liner does not accept the token (HTTP 403)"),
     ],
     ids=lambda value: f"{value.status} {value.body[:20]}" if isinstance(value, MovedPermanently) else "",
