@@ -120,11 +120,11 @@ class Probe:
             self._answers.missing.setdefault(request, _reason(error))
             self._unreached += isinstance(error, Unreachable)
             final = isinstance(error, (RequestError, SettingsError)) or self._unreached > 1
-            if final or not self._answers.received:
+            if final or not (self._answers.received or self._answers.unenveloped):
                 self._stop(_reason(error))
             return
         self._unreached = 0
-        self._answers.received[request] = answer
+        self._answers.record(request, answer)
         self._refusals = self._refusals + 1 if answer.status in (401, 403) else 0
         # A refused token is not sent again and again; a right that is missing once may exist for other requests.
         if answer.status in (401, 429) or self._refusals > 2:

@@ -81,6 +81,8 @@ class RawResponse:
             )
         if self.body != "json":
             return f"HTTP {self.status}, {self.body}"
+        if not self.enveloped:
+            return f"HTTP {self.status}, without Liner's envelope"
         failed = 200 <= self.status < 300 and not self.succeeded
         return f"HTTP {self.status}" + (" with success false or without data" if failed else "")
 
@@ -89,6 +91,11 @@ class RawResponse:
         """The JSON object, or an empty one."""
         sent = self.json
         return cast("dict[str, object]", sent) if isinstance(sent, dict) else {}
+
+    @property
+    def enveloped(self) -> bool:
+        """Whether it is Liner's own answer, by its envelope. A gateway may have sent every other one."""
+        return self.unfollowed is None and "success" in self.envelope
 
     @property
     def succeeded(self) -> bool:

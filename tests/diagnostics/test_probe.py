@@ -402,7 +402,7 @@ async def test_asked_to_slow_down_it_stops(dataset: Dataset) -> None:
     assert len(liner.requests) == 4
     assert "ended early: the answer was HTTP 429" in found.text
     assert found.outcome["trailing_slash"] == "as assumed"
-    assert found.outcome["limit"] == "could not be told: the answer was HTTP 429"
+    assert found.outcome["limit"] == "could not be told: the answer was HTTP 429, without Liner's envelope"
     assert found.report.exit_code == 0
 
 
@@ -488,6 +488,23 @@ async def test_web_pages_instead_of_json_tell_nothing() -> None:
     assert "900" not in found.text
 
 
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 405, 410, 422, 429, 500, 503])
+@pytest.mark.parametrize("body", [b"<html>Not Found", b"", b"Forbidden", b'{"detail":"Not Found"}', b"[]"])
+async def test_answers_without_liners_envelope_decide_no_row(status: int, body: bytes) -> None:
+    headers = {
+        "Date": "Fri, 20 Nov 2026 15:00:00 GMT",
+        "X-RateLimit-Limit": "60",
+        **({"Location": "https://a.example:port/"} if status == 302 else {}),
+    }
+    transport, asked = answering(lambda _: httpx.Response(status, content=body, headers=headers))
+    found = await run_probe(None, transport=transport)
+    decided = {key for key, outcome in found.outcome.items() if not outcome.startswith("could not be told")}
+    # A redirect to another host is what the form of a path is about: nothing is read.
+    assert decided == ({"trailing_slash"} if status == 302 else set())
+    assert found.report.exit_code == 1
+    assert len(asked) <= MAX_REQUESTS
+
+
 async def test_an_empty_account_is_no_failure() -> None:
     empty: dict[str, Any] = {"success": True, "message": "", "data": {"list": [], "next": None, "total": 0}}
     transport, asked = answering(lambda _: httpx.Response(200, json=empty))
@@ -521,9 +538,16 @@ async def test_words_beside_a_missing_right_or_a_failure_are_not_quoted(status: 
     assert "Petrov" not in found.text
 
 
-async def test_a_refusal_that_is_no_json_is_noticed(dataset: Dataset) -> None:
+async def test_a_refusal_without_liners_envelope_is_not_counted(dataset: Dataset) -> None:
     found = await run_probe(AlteredLiner(demo(dataset), status_by_pattern={"limit=101": 422}))
-    assert "HTTP 422, no message" in found.found["refusals"]
+    assert "422" not in found.found["limit"]
+    assert found.outcome["limit"] == "could not be told: the answer was HTTP 422, without Liner's envelope"
+
+
+async def test_a_refusal_without_a_message_is_noticed() -> None:
+    transport, _ = answering(lambda _: httpx.Response(422, json={"success": False}))
+    found = await run_probe(None, transport=transport)
+    assert found.found["refusals"] == "HTTP 422, no message"
     assert found.outcome["refusals"] == "differs: Liner's reason for a refusal is not told"
 
 

@@ -45,20 +45,33 @@ class Answers:
     def __init__(self, now: datetime) -> None:
         self.until = (now.astimezone(UTC) - SETTLED).replace(microsecond=0)
         self.received: dict[Request, RawResponse] = {}
+        """Answers in Liner's envelope, which alone say something about Liner."""
+        self.unenveloped: dict[Request, RawResponse] = {}
+        """Redirects, web pages and everything else that a gateway may have sent."""
         self.missing: dict[Request, str] = {}
         self.last_query: dict[Request, Query] = {}
         self.file: tuple[str, str] | None = None
         """Where the link of a recording leads, and what is wrong with it; empty where that is MPEG audio."""
 
+    def record(self, request: Request, answer: RawResponse) -> None:
+        """Keep an answer where its kind belongs; a later one replaces an earlier one."""
+        self.received.pop(request, None)
+        self.unenveloped.pop(request, None)
+        (self.received if answer.enveloped else self.unenveloped)[request] = answer
+
+    def any_answer(self, request: Request) -> RawResponse | None:
+        """The answer, whatever sent it. A row that uses it needs another answer in the envelope to confirm it."""
+        return self.received.get(request) or self.unenveloped.get(request)
+
     def undecided(self, request: Request) -> Undecided:
         """Why this request decides nothing."""
-        answer = self.received.get(request)
+        answer = self.any_answer(request)
         if answer is None:
             return Undecided(self.missing.get(request, "it was not asked"))
         return Undecided(f"the answer was {answer}" + (" without a list" if answer.succeeded else ""))
 
     def answer(self, request: Request) -> RawResponse:
-        """The answer. Raises: Undecided when there is none."""
+        """The answer. Raises: Undecided when there is none in Liner's envelope."""
         if request not in self.received:
             raise self.undecided(request)
         return self.received[request]
@@ -77,7 +90,7 @@ class Answers:
 
     def accepted(self, query: Query) -> Query:
         """The query with or without the slash at the end of its path, as this Liner answers it."""
-        first, bare = self.received.get(ORDERS), self.received.get(ORDERS_WITHOUT_SLASH)
+        first, bare = self.any_answer(ORDERS), self.any_answer(ORDERS_WITHOUT_SLASH)
         slash = first is None or first.status != 404 or bare is None or not bare.succeeded
         if first is not None and first.redirects:
             slash = urlsplit(first.redirects[-1]).path != endpoints.ORDERS.rstrip("/")
@@ -138,7 +151,7 @@ def _order_ids(answers: Answers) -> tuple[int, ...]:
 
 
 def _orders_without_slash(answers: Answers) -> list[Query]:
-    first = answers.received.get(ORDERS)
+    first = answers.any_answer(ORDERS)
     if first is not None and first.redirects:
         raise Undecided("it was not asked")
     missing = first is not None and first.status == 404

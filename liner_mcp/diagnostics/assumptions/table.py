@@ -57,7 +57,9 @@ class Assumption:
 
 
 def _trailing_slash(answers: Answers) -> Finding:
-    first, bare = answers.answer(sent.ORDERS), answers.received.get(sent.ORDERS_WITHOUT_SLASH)
+    first, bare = answers.any_answer(sent.ORDERS), answers.any_answer(sent.ORDERS_WITHOUT_SLASH)
+    if first is None:
+        raise answers.undecided(sent.ORDERS)
     other = "not asked" if bare is None else "answers" if bare.succeeded else str(bare)
     if first.unfollowed == "another host":
         return "with a slash: a redirect to another host", "nothing is read: the token is not sent there"
@@ -85,7 +87,7 @@ def _clock(answers: Answers) -> Finding:
 
 def _rate_headers(answers: Answers) -> Finding:
     if not answers.received:
-        raise Undecided("there was no answer")
+        raise Undecided("there was no answer in Liner's envelope")
     headers = {name: value for answer in answers.received.values() for name, value in answer.headers.items()}
     limits = {name: value for name, value in headers.items() if "ratelimit" in name.replace("-", "")}
     if not limits:
@@ -120,13 +122,15 @@ def _values(answers: Answers) -> Finding:
 
 
 def _dictionary_paths(answers: Answers) -> Finding:
-    singular, plural = answers.answer(sent.STATUSES_SINGULAR), answers.received.get(sent.STATUSES_PLURAL)
+    singular, plural = answers.any_answer(sent.STATUSES_SINGULAR), answers.received.get(sent.STATUSES_PLURAL)
+    if singular is None:
+        raise answers.undecided(sent.STATUSES_SINGULAR)
     plural_exists = plural is not None and plural.succeeded
     if singular.succeeded:
         return "singular, and plural" if plural_exists else "singular"
     if singular.refused and plural_exists:
         return "plural only", "each dictionary costs one request more, once"
-    if singular.refused and plural is not None and plural.refused:
+    if singular.enveloped and singular.refused and plural is not None and plural.refused:
         return "neither", "statuses have no names, and cannot be asked for"
     raise answers.undecided(sent.STATUSES_PLURAL if singular.refused else sent.STATUSES_SINGULAR)
 
@@ -278,13 +282,16 @@ def _records_need_call(answers: Answers) -> Finding:
 
 
 def _unknown_id(answers: Answers) -> Finding:
+    other = answers.unenveloped.get(sent.UNKNOWN_CALL)
+    # Only where Liner answers other requests is a bare 404 its way to say so.
+    if other is not None and other.status in (404, 410) and any(one.succeeded for one in answers.received.values()):
+        found = str(other) if other.body == "json" else f"{other}, without Liner's envelope"
+        return found, "ids that Liner does not know are told as a wrong LINER_API_HOST"
     answer = answers.answer(sent.UNKNOWN_CALL)
-    if answer.unfollowed or answer.status in (401, 403, 429):
+    if answer.status in (401, 403, 429):
         raise answers.undecided(sent.UNKNOWN_CALL)
     if answer.status in (404, 410):
-        if "success" in answer.envelope:
-            return str(answer)
-        return f"{answer}, without Liner's envelope", "ids that Liner does not know are told as a wrong LINER_API_HOST"
+        return str(answer)
     if answer.data:
         raise Undecided("there is such an id, or something is told of it all the same")
     found = "an empty success" if answer.succeeded else str(answer)
