@@ -23,7 +23,7 @@ PATIENCE = 60.0  # seconds; an answer that takes longer is lost
 
 
 def call(url: str, tool: str, arguments: dict[str, Any], *, era: str = MODERN, token: str | None = None) -> bytes:
-    """One tools/call as bytes on the wire."""
+    """One tools/call as bytes in HTTP."""
     params: dict[str, Any] = {"name": tool, "arguments": arguments}
     headers = {"mcp-protocol-version": era}
     if era == MODERN:

@@ -33,7 +33,7 @@ CONCURRENCY = 4
 
 
 async def figures() -> list[Figure]:
-    """What is timed. To be asked while this process holds no world: half a million objects are no server's heap."""
+    """What is timed. To be asked while this process holds no dataset: half a million objects are no server's heap."""
     return await _statistics()
 
 

@@ -50,7 +50,7 @@ async def prices() -> list[Price]:
 
 @dataclass(frozen=True, slots=True)
 class _Shop:
-    """A world in one language in which there is exactly so much of everything."""
+    """A dataset in one language in which there is exactly so much of everything."""
 
     language: Language
     dataset: Dataset

@@ -41,7 +41,7 @@ def write(results: Results) -> None:
 
 async def measured(old: Results, *, timing: bool) -> Results:
     """New results. Without `timing` the times of `old` stay, with the day and the machine that they were taken on."""
-    # Times first, while this process holds no large world.
+    # Times first, while this process holds no large dataset.
     timed = {"times": await _times(), "timed_figures": await _timed_figures()} if timing else {}
     new = {
         "date": datetime.now(UTC).date().isoformat(),

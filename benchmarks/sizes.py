@@ -28,7 +28,7 @@ def compact(thing: Any) -> str:
 
 
 def texts_of(dataset: Dataset, *, russian: bool) -> list[str]:
-    """Ordinary summaries of this world in one language, 20 to 90 words long."""
+    """Ordinary summaries of this dataset in one language, 20 to 90 words long."""
     texts = [
         record.summary for record in dataset.records.values() if record.id not in dataset.adversarial_records.values()
     ]

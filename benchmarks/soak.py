@@ -1,6 +1,6 @@
-"""Many mixed questions at once against a Liner a tenth of whose answers is spoilt: `python -m benchmarks.soak`.
+"""Many mixed questions at once against a Liner a tenth of whose answers is faulty: `python -m benchmarks.soak`.
 
-Each answer is compared with the world. With `--write` the figures are kept in `soak.json`, from which
+Each answer is compared with the dataset. With `--write` the figures are kept in `soak.json`, from which
 `docs/reliability.md` has its table.
 """
 
@@ -33,7 +33,7 @@ from tests.fault_matrix.client import client_for, in_process, send, server_for
 from tests.fault_matrix.oracle import WrongAnswer, check_outcome
 from tests.fault_matrix.scenario import Request, Scenario, make_scenario
 
-KEPT = Path(__file__).parent / "soak.json"
+RESULTS_FILE = Path(__file__).parent / "soak.json"
 CALLS = 2_000
 AT_ONCE = 8
 SHARE = 0.1  # of Liner's answers
@@ -85,13 +85,13 @@ def mixed_faults(seed: int = SEED) -> list[Fault]:
 
 async def run() -> dict[str, Any]:
     """Ask everything, and count."""
-    scene = await make_scenario()
-    liner = FakeLiner(scene.dataset, faults=mixed_faults())
+    scenario = await make_scenario()
+    liner = FakeLiner(scenario.dataset, faults=mixed_faults())
     draw = Random(SEED)
-    questions = [draw.choice(scene.requests) for _ in range(CALLS)]
+    questions = [draw.choice(scenario.requests) for _ in range(CALLS)]
     verdicts: Counter[str] = Counter()
     wrong: list[str] = []
-    await _warm(scene)
+    await _warm(scenario)
     resident = [_resident_mb()]
     saved = Saved()
     started = time.perf_counter()
@@ -103,7 +103,7 @@ async def run() -> dict[str, Any]:
                 group.start_soon(_asker, client, batch, verdicts, wrong)
         resident.append(_resident_mb())
     seconds = time.perf_counter() - started
-    spoilt = _spoilt(liner)
+    faulty = _faulty(liner)
     for reason in wrong[:20]:
         print("WRONG:", reason)
     return {
@@ -116,10 +116,10 @@ async def run() -> dict[str, Any]:
         "wrong": verdicts["wrong"],
         "hangs": verdicts["hangs"],
         "liner_requests": len(liner.requests),
-        "spoilt_requests": spoilt,
+        "faulty_requests": faulty,
         "retries": saved.retries,
-        "saved_by_sharing": saved.deduplicated,
-        "saved_by_keeping": saved.cache_hits,
+        "saved_by_single_flight": saved.deduplicated,
+        "saved_by_cache": saved.cache_hits,
         "seconds": round(seconds, 1),
         "memory_warm_mb": round(resident[0], 1),
         "memory_end_mb": round(resident[-1], 1),
@@ -143,17 +143,17 @@ async def _asker(client: Client, batch: Iterator[Request], verdicts: Counter[str
         verdicts[verdict] += 1
 
 
-async def _warm(scene: Scenario) -> None:
+async def _warm(scenario: Scenario) -> None:
     """Several questions at once under every kind of fault, so that the largest bodies that are ever held were held."""
     for what in FAULTS.values():
-        liner = FakeLiner(scene.dataset, faults=[Fault(what)])
+        liner = FakeLiner(scenario.dataset, faults=[Fault(what)])
         server = client_for(liner, transport=in_process(liner), deadline_seconds=1)
         async with server as client, anyio.create_task_group() as group:
-            for question in scene.requests[:AT_ONCE]:
+            for question in scenario.requests[:AT_ONCE]:
                 group.start_soon(send, client, question.request)
 
 
-def _spoilt(liner: FakeLiner) -> int:
+def _faulty(liner: FakeLiner) -> int:
     """How many requests were struck: each kind draws by the number of the request alone."""
     faults = list(liner.faults)
     return sum(any(occurs(fault.frequency, n) for fault in faults) for n in range(1, len(liner.requests) + 1))
@@ -174,7 +174,7 @@ def main() -> None:
     for name, value in found.items():
         print(f"{name:<{width}}  {value:,}" if isinstance(value, (int, float)) else f"{name:<{width}}  {value}")
     if "--write" in sys.argv:
-        KEPT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        RESULTS_FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     sys.exit(found["wrong"] > 0 or found["hangs"] > 0 or found["memory_grown_mb"] > 10)
 
 

@@ -1,14 +1,14 @@
-"""What can go wrong, drawn by who can mend it.
+"""The errors, grouped by who can fix them.
 
 Every error is one or two finished sentences: what was wrong, with what, and the next step. They are written where the
 fact is known and shown as they are, so none may hold a token, a URL of a file, a stack, or foreign text of unknown
 length.
 
     LinerMcpError
-    ├── RequestError            whoever asked can mend it
+    ├── RequestError            the caller can fix it
     │   ├── InvalidArgument       an argument, a cursor, a name
     │   └── NotFound              Liner knows no such id
-    ├── SetupError              whoever installed the server can mend it
+    ├── SetupError              the operator can fix it
     │   ├── SettingsError         a missing or unusable setting
     │   ├── WrongAddress          what answers at LINER_API_HOST is not Liner's API
     │   └── AccessRefused         Liner refuses the token, or a gateway in front of it refuses this machine
@@ -17,13 +17,13 @@ length.
     │   ├── LinerUnavailable      Liner failed (5xx)
     │   ├── CircuitOpen           Liner failed so often that it is left alone for a moment
     │   ├── RateLimited           Liner asks to wait
-    │   ├── InvalidResponse      the answer is not what Liner documents
+    │   ├── InvalidResponse       the answer is not what Liner documents
     │   ├── AudioUnavailable      a recording's file cannot be had (now, or any more)
     │   └── AudioRefused          a recording's file is not one that we fetch or pass on
-    └── NetworkError               the way to Liner
+    └── NetworkError            the way to Liner
         ├── Unreachable           no connection, or it broke, or it was too slow
         ├── ConnectionClosed      we closed it ourselves meanwhile
-        └── DeadlineExceeded        the time of one tool call is used up
+        └── DeadlineExceeded      the time of one tool call is used up
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class LinerMcpError(Exception):
 
 
 class RequestError(LinerMcpError):
-    """The asker can mend it by asking differently."""
+    """The caller can fix it by asking differently."""
 
 
 class InvalidArgument(RequestError):
@@ -46,7 +46,7 @@ class NotFound(RequestError):
 
 
 class SetupError(LinerMcpError):
-    """The operator can mend it; asking again changes nothing."""
+    """The operator can fix it; asking again changes nothing."""
 
 
 class SettingsError(SetupError):

@@ -21,7 +21,7 @@ LogMode = Literal["off", "json", "debug"]
 class JsonFormatter(logging.Formatter):
     """A record's `line` with the time before it; a warning of the program becomes an event `message`.
 
-    An exception is told by its class: its text and its trace may hold a question or an answer.
+    An exception is logged by its class: its text and its trace may hold a question or an answer.
     """
 
     def format(self, record: logging.LogRecord) -> str:

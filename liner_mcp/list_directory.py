@@ -15,7 +15,7 @@ from liner_mcp.names.matching import contains, normalize_name
 from liner_mcp.text.mask import quote_input
 
 LIST_DIRECTORY = "list_directory"
-# Beside id and name, what tells entries apart, in the order of `Entry.told`.
+# Beside id and name, what tells entries apart, in the order of `DirectoryEntry.details`.
 DETAIL_COLUMNS: dict[Kind, tuple[str, ...]] = {
     "orders": ("code",),
     "agents": ("role", "active", "groups"),

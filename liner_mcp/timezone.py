@@ -40,7 +40,7 @@ class Zone:
         return text[:10], text[11:16]
 
     def isoformat(self, moment: datetime) -> str:
-        """`2026-11-20T10:02+03:00` in this zone; seconds are told only where there are any."""
+        """`2026-11-20T10:02+03:00` in this zone; seconds are written only where there are any."""
         local = moment.astimezone(self.info)
         return local.isoformat(timespec="seconds" if local.second else "minutes")
 

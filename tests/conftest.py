@@ -73,7 +73,7 @@ def dataset() -> Dataset:
 
 @pytest.fixture
 def liner(dataset: Dataset) -> FakeLiner:
-    """A fake Liner over the shared world; its options may be changed."""
+    """A fake Liner over the shared dataset; its options may be changed."""
     return FakeLiner(dataset)
 
 

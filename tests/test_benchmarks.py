@@ -23,14 +23,14 @@ from liner_mcp.demo import Dataset, DemoLiner
 pytestmark = pytest.mark.anyio
 
 REFRESH = "If this is meant: python -m benchmarks --exact --write, and read the difference as a user would."
-KEPT = results.committed()
+STORED = results.committed()
 TAKING_PART = [contestant for contestant in CONTESTANTS if contestant.takes_part]
 
 
 @pytest.mark.parametrize("document", tables.DOCUMENTS, ids=lambda path: path.name)
 def test_the_documents_tables_are_those_of_the_kept_results(document: Any) -> None:
     text = document.read_text(encoding="utf-8")
-    assert tables.with_tables(text, KEPT) == text, REFRESH
+    assert tables.with_tables(text, STORED) == text, REFRESH
 
 
 def test_every_table_stands_in_some_document() -> None:
@@ -43,19 +43,19 @@ async def test_the_twenty_questions_cost_what_is_told_and_are_right_or_wrong_as_
     contestant: Contestant, dataset: Dataset
 ) -> None:
     now = {"contestants": [await results.contestant_results(contestant, dataset)]}
-    assert gates.passed(now, KEPT) == [], REFRESH
+    assert gates.passed(now, STORED) == [], REFRESH
     assert len(now["contestants"][0]["outcomes"]) == 20
 
 
 async def test_the_price_list_is_what_answers_cost() -> None:
     now: dict[str, Any] = {"contestants": []}
     now["prices"] = {"rows": prices.ROWS, "list": [asdict(price) for price in await prices.prices()]}
-    assert gates.passed(now, KEPT) == [], REFRESH
+    assert gates.passed(now, STORED) == [], REFRESH
 
 
 async def test_figures_that_are_the_same_everywhere_are_the_kept_ones() -> None:
     figures = [*await sizes.figures(), *await many_calls.exact_figures()]
-    assert gates.passed({"contestants": [], "figures": [asdict(figure) for figure in figures]}, KEPT) == [], REFRESH
+    assert gates.passed({"contestants": [], "figures": [asdict(figure) for figure in figures]}, STORED) == [], REFRESH
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
@@ -66,11 +66,11 @@ async def test_a_question_takes_no_other_answer_for_right(question: Question, da
         if question.name != "unknown call":
             answer = await PASSING.ask(question, reader)
             assert question.right(dataset, answer)
-    for other in _spoilt(answer):
+    for other in _faulty(answer):
         assert not question.right(dataset, other)
 
 
-def _spoilt(answer: Any) -> list[Any]:
+def _faulty(answer: Any) -> list[Any]:
     """The answer with one thing less, one thing more, or one thing else."""
     if isinstance(answer, set):
         members = sorted(cast("set[int]", answer))
@@ -81,11 +81,11 @@ def _spoilt(answer: Any) -> list[Any]:
     if isinstance(answer, tuple):
         return [("somebody", *cast("tuple[Any, ...]", answer)[1:])]
     if isinstance(answer, dict):
-        return _spoilt_dictionaries(cast("dict[Any, Any]", answer))
+        return _faulty_dictionaries(cast("dict[Any, Any]", answer))
     return ["a summary", []]
 
 
-def _spoilt_dictionaries(answer: dict[Any, Any]) -> list[dict[Any, Any]]:
+def _faulty_dictionaries(answer: dict[Any, Any]) -> list[dict[Any, Any]]:
     key, value = next((key, value) for key, value in answer.items() if value)
     less = {other: kept for other, kept in answer.items() if other != key}
     others: dict[type, Callable[[Any], Any]] = {
@@ -120,52 +120,54 @@ def _ours(kept: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_each_gate_closes(path: tuple[str, ...], times: float, more: int, told: str) -> None:
-    new = copy.deepcopy(KEPT)
+    new = copy.deepcopy(STORED)
     part = _ours(new)
     for step in path[:-1]:
         part = part[step]
     part[path[-1]] = int(part[path[-1]] * times) + more
-    assert [sentence for sentence in gates.passed(new, KEPT) if told in sentence]
+    assert [sentence for sentence in gates.passed(new, STORED) if told in sentence]
 
 
 def test_a_wrong_answer_is_told() -> None:
-    new = copy.deepcopy(KEPT)
+    new = copy.deepcopy(STORED)
     _ours(new)["outcomes"]["one call"]["failed"] = "wrong"
-    assert "liner-mcp fails the question 'one call': wrong." in gates.passed(new, KEPT)
+    assert "liner-mcp fails the question 'one call': wrong." in gates.passed(new, STORED)
 
 
 def test_nothing_is_told_of_results_that_are_the_kept_ones() -> None:
-    assert gates.passed(copy.deepcopy(KEPT), KEPT) == []
+    assert gates.passed(copy.deepcopy(STORED), STORED) == []
 
 
 @pytest.mark.parametrize("kind", ["figures", "timed_figures"])
 def test_a_figure_above_its_bar_is_told(kind: str) -> None:
-    new = copy.deepcopy(KEPT)
+    new = copy.deepcopy(STORED)
     new[kind][0]["value"] = new[kind][0]["bar"] + 1
-    assert [told for told in gates.passed(new, KEPT) if f"{new[kind][0]['what']}: " in told and "above its bar" in told]
+    assert [
+        told for told in gates.passed(new, STORED) if f"{new[kind][0]['what']}: " in told and "above its bar" in told
+    ]
 
 
 def test_a_dearer_row_is_told() -> None:
-    new = copy.deepcopy(KEPT)
+    new = copy.deepcopy(STORED)
     new["prices"]["list"][0]["tokens"][2] += 300
-    (told,) = gates.passed(new, KEPT)
+    (told,) = gates.passed(new, STORED)
     assert "100 rows" in told
 
 
 @pytest.mark.parametrize("part", ["read", "written", "calls", "requests"])
 def test_a_baseline_that_became_cheaper_is_told_too(part: str) -> None:
-    new = copy.deepcopy(KEPT)
+    new = copy.deepcopy(STORED)
     _bare(new)["outcomes"]["thirty calls"][part] //= 2
-    (told,) = gates.passed(new, KEPT)
+    (told,) = gates.passed(new, STORED)
     assert PASSING.name in told
 
 
 def test_a_baseline_whose_definitions_or_prices_move_is_told() -> None:
-    new = copy.deepcopy(KEPT)
+    new = copy.deepcopy(STORED)
     _bare(new)["definitions"]["tools"] //= 2
     new["prices"]["list"][0]["bare"][1] *= 2
     new["figures"][0]["bare"] *= 2
-    assert len([told for told in gates.passed(new, KEPT) if PASSING.name in told]) == 3
+    assert len([told for told in gates.passed(new, STORED) if PASSING.name in told]) == 3
 
 
 def _walk(results: dict[str, Any]) -> dict[str, Any]:
@@ -174,26 +176,26 @@ def _walk(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_figure_that_is_the_same_everywhere_may_not_creep_even_without_a_bar() -> None:
-    new = copy.deepcopy(KEPT)
+    new = copy.deepcopy(STORED)
     assert _walk(new)["bar"] is None
     _walk(new)["value"] *= 1.1
-    (told,) = gates.passed(new, KEPT)
+    (told,) = gates.passed(new, STORED)
     assert "requests per full page" in told
 
 
 @pytest.mark.parametrize("kind", ["question", "price", "figure"])
 def test_what_is_cached_and_no_longer_measured_is_told_and_so_is_what_is_new(kind: str) -> None:
-    less = copy.deepcopy(KEPT)
+    less = copy.deepcopy(STORED)
     if kind == "question":
         del _ours(less)["outcomes"]["one call"]
     elif kind == "price":
         less["prices"]["list"][0]["tokens"].pop()
     else:
         less["figures"].remove(_walk(less))
-    (gone,) = gates.passed(less, KEPT)
+    (gone,) = gates.passed(less, STORED)
     assert kind in gone
     assert "not among the new results" in gone
-    (new,) = gates.passed(KEPT, less)
+    (new,) = gates.passed(STORED, less)
     assert "not among the kept results" in new
 
 
@@ -203,7 +205,7 @@ def _bare(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_slower_questions_are_told_only_in_relation_to_the_bare_server() -> None:
-    old = copy.deepcopy(KEPT)
+    old = copy.deepcopy(STORED)
     old["times"] = {"seconds": {OURS.name: {"one call": [0.2, 0.1, 0.3]}, PASSING.name: {"one call": [0.1, 0.1, 0.1]}}}
     slow = copy.deepcopy(old)
     slow["times"]["seconds"] = {name: {"one call": [1.0, 1.0, 1.0]} for name in (OURS.name, PASSING.name)}
@@ -214,7 +216,7 @@ def test_slower_questions_are_told_only_in_relation_to_the_bare_server() -> None
 
 
 def test_what_is_newer_than_the_times_is_shown_without_them() -> None:
-    newer = copy.deepcopy(KEPT)
+    newer = copy.deepcopy(STORED)
     newer["times"] = {**(newer["times"] or {}), "seconds": {OURS.name: {"one call": [0.25, 0.2, 0.3]}}}
     newer["times"] |= {"date": "2026-11-20", "python": "3.11", "machine": "a machine", "runs": 1}
     first, second, *_ = tables.questions(newer).splitlines()[2:]
@@ -223,7 +225,7 @@ def test_what_is_newer_than_the_times_is_shown_without_them() -> None:
 
 
 def test_the_seconds_of_all_are_added_up_over_the_same_questions() -> None:
-    newer = copy.deepcopy(KEPT)
+    newer = copy.deepcopy(STORED)
     seconds = {one["name"]: {"one call": [0.25, 0.2, 0.3]} for one in newer["contestants"]}
     seconds[OURS.name]["thirty calls"] = [9.0, 9.0, 9.0]
     newer["times"] = {**newer["times"], "seconds": seconds}
@@ -231,7 +233,7 @@ def test_the_seconds_of_all_are_added_up_over_the_same_questions() -> None:
 
 
 def test_times_of_a_question_that_is_asked_in_another_way_now_are_not_kept() -> None:
-    old, new = copy.deepcopy(KEPT), copy.deepcopy(KEPT)
+    old, new = copy.deepcopy(STORED), copy.deepcopy(STORED)
     old["times"] = {**old["times"], "seconds": {OURS.name: {"one call": [1.0] * 3, "thirty calls": [2.0] * 3}}}
     _ours(new)["outcomes"]["one call"]["requests"] += 1
     times = results.still_true(old, new)
@@ -275,9 +277,9 @@ async def test_a_host_that_reads_structured_content_reads_the_same(contestant: C
 
 
 def test_a_contestant_that_is_not_installed_is_left_out_and_said_to_be() -> None:
-    without = copy.deepcopy(KEPT)
+    without = copy.deepcopy(STORED)
     without["contestants"][-1] |= {"definitions": None, "outcomes": None}
     assert "not installed" in tables.totals(without)
     assert "not installed" in tables.questions(without)
     assert "Left out" in tables.made(without)
-    assert gates.passed(without, KEPT) == []
+    assert gates.passed(without, STORED) == []

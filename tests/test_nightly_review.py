@@ -78,7 +78,7 @@ def transferred(dataset: Dataset) -> list[Call]:
 
 
 def expected(dataset: Dataset, kind: str, call: Call) -> list[dict[str, str]]:
-    """The rows of a call, from the world alone."""
+    """The rows of a call, from the dataset alone."""
     names = Counter(user.full_name for user in dataset.users)
     agents = {u.id: u.full_name if names[u.full_name] == 1 else f"{u.full_name} #{u.id}" for u in dataset.users}
     statuses = {status.code: status.title for status in dataset.call_statuses}
@@ -198,7 +198,7 @@ def job(app: Any, out: Path, **settings: str) -> Generator[Job]:
 
 
 def assert_whole(done: Job, dataset: Dataset, sampled: int) -> None:
-    """The outputs hold the day's transfers and a sample of its recorded calls, exactly as the world knows them."""
+    """The outputs hold the day's transfers and a sample of its recorded calls, exactly as the dataset knows them."""
     transfers = [row for call in transferred(dataset) for row in expected(dataset, "transfer", call)]
     assert done.rows("transfer") == transfers
     drawn = list(dict.fromkeys(int(row["call_id"]) for row in done.rows("sample")))

@@ -1,4 +1,4 @@
-"""What a question is, and the truth to which its answers are held: the world's own data, never a server's word."""
+"""What a question is, and the truth to which its answers are held: the dataset's own data, never a server's word."""
 
 from __future__ import annotations
 

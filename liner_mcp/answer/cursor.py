@@ -1,4 +1,4 @@
-"""Cursors: opaque, stateless, self-contained. Pure.
+"""The cursor of a page: opaque, stateless, self-contained. Pure.
 
 A cursor holds what is needed to go on (any server can continue it) and grants nothing: whoever sends one could have
 asked the same question without it. Its checksum tells a mangled cursor from a good one; it is not a signature.

@@ -209,7 +209,7 @@ def _factor_constants(
     names: Sequence[str], rows: Sequence[Row], optional_columns: frozenset[str]
 ) -> tuple[list[str], dict[str, Cell], list[list[Cell]]]:
     """Split constants from rows: the columns that stay, what every row shares, and the remaining cells."""
-    kept_columns: list[int] = []
+    varying_columns: list[int] = []
     every_row: dict[str, Cell] = {}
     for index, name in enumerate(names):
         values = {row[index] for row in rows}
@@ -218,5 +218,5 @@ def _factor_constants(
         if len(rows) > 1 and len(values) == 1 and name not in NEVER_FACTORED:
             every_row[name] = rows[0][index]
         else:
-            kept_columns.append(index)
-    return [names[i] for i in kept_columns], every_row, [[row[i] for i in kept_columns] for row in rows]
+            varying_columns.append(index)
+    return [names[i] for i in varying_columns], every_row, [[row[i] for i in varying_columns] for row in rows]

@@ -151,7 +151,7 @@ class _StatsRenderer:
         return [*notes, *self.resolved.notes, *self.names.notes()]
 
     def _unlisted(self) -> list[str]:
-        """Advice on ids that no dictionary has, where it can be told that no call has them either."""
+        """Advice on ids that no dictionary has, where it is known that no call has them either."""
         filters = self.resolved.filters
 
         def with_calls(name: str, asked: Sequence[int]) -> set[Cell]:

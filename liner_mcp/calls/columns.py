@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 Includable = Literal["lead_id", "direction", "hung_up_by", "wait_seconds", "phone"]
 INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
-"""What a found call can be told beside its usual columns."""
+"""What a found call can show beside its usual columns."""
 
 Grouping = Literal["agent", "order", "status", "day", "hour", "weekday", "hung_up_by"]
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)

@@ -33,7 +33,7 @@ GroupKey = tuple[Cell, ...]
 
 @dataclass(slots=True)
 class Tally:
-    """What was counted of one group. Durations are kept as how often each number of seconds occurred."""
+    """What was counted of one group. Durations are stored as how often each number of seconds occurred."""
 
     calls: int = 0
     answered: int = 0

@@ -1,6 +1,6 @@
 """Where a page of calls begins: from the arguments, or from the cursor of the page before.
 
-A cursor is enough by itself: it holds the resolved filters, the frozen window and the place of the last call given.
+A cursor is enough by itself: it holds the resolved filters, the frozen window and the position of the last call given.
 What is sent beside it must agree. A question too long for a cursor leaves its digest there and has to be sent again.
 """
 

@@ -1,4 +1,4 @@
-"""Reading all calls of a window, several slices at once, without keeping them.
+"""Parallel read of all calls of a window, several slices at once, without keeping them.
 
 Each slice is folded into something small as soon as it is read; what counts in the end is the contiguous run of slices
 down from the window's end, so that a reading cut short still covers an exact span.
@@ -41,7 +41,7 @@ RECORD_SLICE_CALLS = SLICE_CALLS
 MIN_PARALLEL_SLICES = 2  # slices under way
 
 Progress = Callable[[int, int | None], Awaitable[None]]
-"""Told how many calls were read, and of how many as far as Liner counted."""
+"""Gets how many calls were read, and of how many as far as Liner counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _parallel_slices(
 
 
 class _SliceReader(Generic[T]):
-    """Reads single slices and tells the progress of all."""
+    """Reads single slices and reports the progress of all."""
 
     def __init__(
         self,
@@ -197,7 +197,7 @@ class _SliceReader(Generic[T]):
         async with self._fold_lock:
             folded = await self._fold(found.calls)
         self._calls_read += len(found.calls)
-        if self._progress is not None and found.calls:  # the protocol wants progress to grow every time it is told
+        if self._progress is not None and found.calls:  # the protocol wants progress to grow every time it is reported
             # A total that was overtaken would be no total.
             total = (
                 self._liner_total if self._liner_total is not None and self._liner_total >= self._calls_read else None

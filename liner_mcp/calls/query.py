@@ -1,6 +1,6 @@
 """What a question about calls means: names become ids, day words a closed window.
 
-Shared by everything that looks for calls. A question that names neither orders nor leads means every order that Liner
+Used by everything that looks for calls. A question that names neither orders nor leads means every order that Liner
 lists; one that names leads but no time begins when the first of them was created.
 """
 
@@ -24,7 +24,7 @@ from liner_mcp.names.directory import DirectoryEntry, Kind
 from liner_mcp.names.matching import Candidate, Candidates, closest, normalize_name, resolve_ids, resolve_name
 from liner_mcp.text.mask import quote_input
 
-MOST_TOLD = 3  # unknown codes that a note names
+MAX_NAMED_CODES = 3  # unknown codes that a note names
 _CODE = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+")  # how every documented status code is written
 
 
@@ -118,8 +118,10 @@ def find_gaps(context: AppContext, query: CallQuery, *, all_orders: bool) -> tup
         if any(isinstance(name, str) for name in names) and not context.directory.is_complete(kind)
     ]
     if partial:
-        told = " and ".join(partial)
-        gaps.append(f"Liner counts more {told} than it lists; a name may fit others too, whose calls are missing here.")
+        these = " and ".join(partial)
+        gaps.append(
+            f"Liner counts more {these} than it lists; a name may fit others too, whose calls are missing here."
+        )
     return tuple(gaps)
 
 
@@ -228,9 +230,9 @@ async def _resolve_statuses(
 def _unknown_notes(codes: Sequence[str]) -> list[str]:
     if not codes:
         return []
-    told = ", ".join(quote_input(code, CODE_CHARACTERS) for code in codes[:MOST_TOLD])
-    more = f" and {len(codes) - MOST_TOLD} more" if len(codes) > MOST_TOLD else ""
-    return [f"Liner's dictionary has no status {told}{more}; calls were compared by code."]
+    quoted = ", ".join(quote_input(code, CODE_CHARACTERS) for code in codes[:MAX_NAMED_CODES])
+    more = f" and {len(codes) - MAX_NAMED_CODES} more" if len(codes) > MAX_NAMED_CODES else ""
+    return [f"Liner's dictionary has no status {quoted}{more}; calls were compared by code."]
 
 
 def _resolve_status(

@@ -33,10 +33,10 @@ async def sample_calls(
     budget: int,
     progress: Progress | None = None,
 ) -> Answer:
-    """`sample` calls drawn from those that the question means: recorded ones, unless `recorded` says otherwise.
+    """`sample` calls taken from those that the question means: recorded ones, unless `recorded` says otherwise.
 
     Raises: InvalidArgument for what cannot be understood; DeadlineExceeded when the window could not be read whole, for
-    what is drawn from a part is no sample of the whole.
+    a sample of a part is no sample of the whole.
     """
     if cursor is not None:
         raise InvalidArgument("sample has no pages: send it without cursor, or the cursor without sample.")
@@ -78,7 +78,7 @@ async def sample_calls(
 
 @dataclass(frozen=True, slots=True)
 class _SampleRenderer:
-    """What was drawn, to be written down as far as it fits."""
+    """The sample, to be written down as far as it fits."""
 
     context: AppContext
     resolved: ResolvedQuery

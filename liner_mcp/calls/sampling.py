@@ -1,8 +1,8 @@
-"""Drawing a sample of calls that is even over the agents and the same for the same seed. Pure.
+"""Stratified sampling of calls: even over the agents, and the same for the same seed. Pure.
 
-Agents, and each agent's calls, stand in the order of a hash of seed and id; the draw goes round the agents, one call
+Agents, and each agent's calls, stand in the order of a hash of seed and id; the sample goes round the agents, one call
 from each, until there are enough. A call without an agent belongs to a group of its own. Nothing depends on the order
-in which calls are read, and only as many calls per agent are kept as could be drawn.
+in which calls are read, and only as many calls per agent are held as could be sampled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def new_seed() -> str:
 
 
 class StratifiedSample:
-    """A sample of `size` calls in the making; `population` counts what it is drawn from."""
+    """A sample of `size` calls in the making; `population` counts what it is taken from."""
 
     def __init__(self, seed: str, size: int) -> None:
         self._seed = seed
@@ -34,11 +34,11 @@ class StratifiedSample:
         self.population = 0
 
     def add(self, calls: Iterable[Call]) -> None:
-        """Put calls into the urn."""
+        """Add calls to choose from."""
         for call in calls:
             self.population += 1
             candidates = self._candidates.setdefault(call.user_id, [])
-            # Negative, because the heap gives up its smallest and the smallest hashes are drawn first.
+            # Negative, because the heap gives up its smallest and the smallest hashes are taken first.
             entry = (-self._hash_rank("call", call.id), next(self._tie_breakers), call)
             if len(candidates) < self._size:
                 heapq.heappush(candidates, entry)
@@ -46,7 +46,7 @@ class StratifiedSample:
                 heapq.heappushpop(candidates, entry)
 
     def selected(self) -> list[Call]:
-        """The sample, in the order of the draw."""
+        """The sample, in the order of its hash ranks."""
         agents = sorted(self._candidates, key=lambda agent: self._hash_rank("agent", agent))
         calls_by_agent = [
             [call for _, _, call in sorted(self._candidates[agent], key=lambda entry: -entry[0])] for agent in agents

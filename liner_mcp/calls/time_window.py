@@ -14,7 +14,9 @@ from liner_mcp.timezone import Zone
 
 MAX_QUOTED = 40  # characters of a time that is shown back
 LONGEST = 64  # characters of a time; ISO 8601 with microseconds and an offset has half
-DEFAULT_SPAN = timedelta(days=7)  # a week answers most questions and costs one small read; it is told as a guess
+DEFAULT_SPAN = timedelta(
+    days=7
+)  # a week answers most questions and costs one small read; the answer says it is a guess
 TIME_FORMATS = (
     "today, yesterday, this_week, last_week, this_month, last_month, a month (2026-11), a date (2026-11-20), "
     "-24h, -7d, or ISO 8601 with an offset (2026-11-20T10:00:00+03:00)"

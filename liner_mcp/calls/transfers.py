@@ -1,4 +1,4 @@
-"""Whether calls were transferred: only their records tell, at one request per recorded call."""
+"""Whether calls were transferred: only their records say it, at one request per recorded call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_transferred(listing: Listing[CallRecord]) -> bool:
 
 
 def reject_shared_records(outcomes: Iterable[Listing[CallRecord] | LinerMcpError | None]) -> None:
-    """One record belongs to one call: listed for two, Liner did not heed which call it was asked about.
+    """One record belongs to one call: listed for two, Liner ignored which call it was asked about.
 
     Raises: InvalidResponse.
     """

@@ -33,7 +33,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class TourStep:
-    """One question of the tour, answered. Sizes in bytes and tokens; `requests` went to Liner."""
+    """One step of the demo tour: a question, answered. Sizes in bytes and tokens; `requests` went to Liner."""
 
     question: Question
     answer: str
@@ -87,7 +87,7 @@ async def run_tour() -> list[TourStep]:
 
 
 def questions(dataset: Dataset) -> list[Question]:
-    """Three questions about calls that this world has."""
+    """Three questions about calls that this dataset has."""
     adversarial = set(dataset.adversarial_records.values())
     calls = sorted(dataset.calls.values(), key=lambda call: call.created_at, reverse=True)
     recorded = [

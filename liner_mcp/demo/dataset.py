@@ -97,7 +97,7 @@ class Dataset:
 
     @classmethod
     def generate(cls, *, seed: int = 1, now: datetime | None = None, days: int = 40, calls: int = 4000) -> Self:
-        """A world that depends on these arguments only; `now` must know its zone.
+        """A dataset that depends on these arguments only; `now` must know its zone.
 
         Without `now` it ends with the last full hour, so that two looks within an hour see the same calls.
         """

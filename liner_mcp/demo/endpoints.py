@@ -32,7 +32,7 @@ class Request:
     dataset: Dataset
     query: Query
     origin: str
-    """Scheme and host as the asker sees them: audio addresses begin so."""
+    """Scheme and host as the client sees them: audio addresses begin so."""
 
 
 def find(path: str) -> Callable[[Request], object] | None:

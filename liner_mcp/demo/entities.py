@@ -1,6 +1,6 @@
 """The things a fake Liner holds: plain immutable records in snake_case, every moment aware and in UTC.
 
-Nothing here knows how they come about (`generation`) or how they look on the wire (`wire`).
+Nothing here knows how they come about (`generation`) or how they look in JSON (`serialization`).
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One audio file of a call. What follows `created_at` is known to the world only, never sent."""
+    """One audio file of a call. What follows `created_at` is known to the dataset only, never sent."""
 
     id: int
     call_id: int

@@ -158,13 +158,13 @@ async def _records(liner: LinerClient, call: Call) -> tuple[str, None]:
     records = (await liner.call_records(call.id)).items
     if not records:
         return f"the list of records of call {call.id} can be read, and is empty", None
-    told = sum(bool((record.record_summary or "").strip()) for record in records)
+    summarized = sum(bool((record.record_summary or "").strip()) for record in records)
     bare = (
         ""
         if records[0].was_sent("record_summary")
         else "; this Liner lists records without summaries, details tell them"
     )
-    return f"call {call.id}: {len(records)} listed, {told} of them with a summary{bare}", None
+    return f"call {call.id}: {len(records)} listed, {summarized} of them with a summary{bare}", None
 
 
 async def _tools(settings: Settings | SettingsError) -> CheckResult:

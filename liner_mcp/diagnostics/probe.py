@@ -31,7 +31,7 @@ PROBE_SECONDS = 120.0  # a person is waiting at a terminal
 FILE_SECONDS = 15.0
 FILE_BYTES = 1_024  # enough to see what a file is
 
-ALL_AS_ASSUMED, NOTHING_TOLD, SOMETHING_DIFFERS = 0, 1, 3  # 2 is wrong usage
+ALL_AS_ASSUMED, UNDECIDED, SOMETHING_DIFFERS = 0, 1, 3  # 2 is wrong usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class Probe:
             raise settings
         self._origin, _ = settings.host_and_token()
         self._demo_notice = settings.demo_notice
-        self._wire, self._audio = open_connections(settings, transport=transport)
+        self._transport, self._audio = open_connections(settings, transport=transport)
         self._audio_allowed = settings.audio != "off"
         self._now = now
         self.budget = RequestBudget(MAX_REQUESTS)
-        self._client = RawClient(self._wire, self._origin, self.budget)
+        self._client = RawClient(self._transport, self._origin, self.budget)
         self._answers = Answers(now())
         self._unreached = self._refusals = 0
         self._stopped = ""
@@ -80,7 +80,7 @@ class Probe:
             if scope.cancelled_caught:
                 self._stop(f"the probe's {PROBE_SECONDS:.0f} s are over")
         finally:
-            await self._wire.aclose()
+            await self._transport.aclose()
             await self._audio.aclose()
 
     def report(self, *, interrupted: bool = False) -> Report:
@@ -97,7 +97,7 @@ class Probe:
         lines.append(f"{counts}. {self.budget.used} requests made" + (f"; ended early: {early}." if early else "."))
         if not any(answer.succeeded for answer in self._answers.received.values()):
             lines.append("Nothing could be read from Liner: run liner-mcp check, which says what to fix.")
-            return Report(lines, NOTHING_TOLD)
+            return Report(lines, UNDECIDED)
         if "differs" not in outcomes:
             return Report(lines, ALL_AS_ASSUMED)
         lines.append("What differs is worth a bug report: paste these lines. docs/assumptions.md explains each.")

@@ -152,7 +152,7 @@ class RawClient:
     """GET requests on one connection and out of one budget."""
 
     def __init__(self, transport: Transport, origin: str, budget: RequestBudget) -> None:
-        self._wire = transport
+        self._transport = transport
         self._origin = origin
         self.budget = budget
 
@@ -169,7 +169,7 @@ class RawClient:
                 while True:
                     self.budget.take()
                     sent_at = datetime.now(UTC)
-                    response, body = await self._wire.get_once(target)
+                    response, body = await self._transport.get_once(target)
                     received_at = datetime.now(UTC)
                     location = redirect_location(response)
                     there = None if location is None else same_origin_target(self._origin, target, location)

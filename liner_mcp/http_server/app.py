@@ -42,7 +42,7 @@ Middleware = Callable[[ASGIApp], ASGIApp]
 
 
 class WebApp:
-    """The whole application. `drain` is called when the process is told to stop, before it listens no more."""
+    """The whole application. `drain` is called at a signal to stop, before the process closes its listener."""
 
     def __init__(
         self, app: ASGIApp, runtime: Runtime, error_boundary: ErrorBoundary, health_checks: HealthChecks
@@ -118,7 +118,7 @@ def _authentication(settings: Settings) -> Middleware | None:
 
 
 class McpEndpoint:
-    """POST /mcp in both eras. Everything else is told what it should have been."""
+    """POST /mcp in both eras. Everything else gets an error that says what it should have been."""
 
     def __init__(self, server: LinerServer, limits: Limits) -> None:
         self._served = server.streamable_http_app(

@@ -16,7 +16,7 @@ SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-"""On every answer that does not say otherwise itself: nothing here is a page, and nothing may be kept."""
+"""On every answer that does not say otherwise itself: nothing here is a page, and nothing may be cached."""
 
 
 def error_response(status: int, sentence: str, **headers: str) -> Response:

@@ -1,6 +1,6 @@
 """Where to listen, and who may be let in there: an address that others can reach needs authentication and a name.
 
-The listening socket is made here, so that several workers can share it and a bad address is told before they start.
+The listening socket is made here, so that several workers can share it and a bad address is reported before they start.
 """
 
 from __future__ import annotations

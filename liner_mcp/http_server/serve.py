@@ -1,4 +1,4 @@
-"""What `serve --http` does: listen, then serve with one process or with several. The only door for the command line."""
+"""What `serve --http` does: listen, then serve with one process or with several. The command line's entry point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_WORKERS = 64  # far more than processors; a typing error beyond
 
 
 def serve_http(settings: Settings, address: str, *, workers: int, on_ready: Callable[[str], None]) -> int:
-    """Serve until told to stop; the exit code. `on_ready` is called with the URL once requests are answered.
+    """Serve until a signal to stop; the exit code. `on_ready` is called with the URL once requests are answered.
 
     Raises: SetupError when the address, the workers or the settings cannot be used.
     """

@@ -1,7 +1,7 @@
 """One process that serves the web application, and how it stops.
 
-Told to stop, it listens no more, lets running calls finish within their deadline, and ends with 0. Told a second time,
-it ends at once.
+At a signal to stop, it closes its listener, lets running calls finish within their deadline, and ends with 0. At a
+second signal it ends at once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def run(
     configure_logging(settings.mcp_log or "json", settings.demo_notice if parent_pid is None else "")
     # Else every stream would be cut at the first signal. Without sessions each ends by itself, with its answer.
     AppStatus.disable_automatic_graceful_drain()
-    # What callers do wrong is told to them, and is not worth a line each.
+    # What callers do wrong is answered to them, and is not worth a line each.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     telemetry = start_telemetry(os.environ)
     app = create_web_app(settings, observer=telemetry)

@@ -22,7 +22,7 @@ from liner_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_POLL_SECONDS = 0.2  # how often the parent looks whether it was told to stop
+_POLL_SECONDS = 0.2  # how often the parent looks whether it got a signal to stop
 _RESTART_SECONDS = 1.0  # between two replacements: what fails at once must not fail in a circle
 
 
@@ -56,25 +56,25 @@ def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int) -
 
 
 def supervise(settings: Settings, listener: socket.socket, *, count: int, on_ready: Callable[[], None]) -> int:
-    """Keep `count` workers running until told to stop; the exit code. A worker that never gets ready ends them all."""
+    """Keep `count` workers running until a signal to stop; the exit code. A worker that never gets ready ends all."""
     configure_logging(settings.mcp_log or "json", settings.demo_notice)
-    told: list[signal.Signals] = []
+    received: list[signal.Signals] = []
 
     def on_signal(sig: int, _: FrameType | None) -> None:
-        told.append(signal.Signals(sig))
+        received.append(signal.Signals(sig))
 
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, on_signal)
     workers = [Worker(settings, listener) for _ in range(count)]
     announced = failed = False
     try:
-        while not told and not failed:
+        while not received and not failed:
             wait([worker.process.sentinel for worker in workers], timeout=_POLL_SECONDS)
             if not announced and all(worker.ready.is_set() for worker in workers):
                 announced = True
                 on_ready()
             for place, worker in enumerate(workers):
-                if told or worker.process.is_alive():
+                if received or worker.process.is_alive():
                     continue
                 if not worker.ready.is_set():
                     logger.error("A worker ended before it served anything, so all stop.")
@@ -85,20 +85,20 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
                 workers[place] = Worker(settings, listener)
         listener.close()  # else the system would let connections wait for nobody
         # A worker that is not done in its own time is not done a moment later.
-        _stop(workers, told, LIMITS.stop_seconds(settings.deadline_seconds) + LIMITS.closing_seconds)
+        _stop(workers, received, LIMITS.stop_seconds(settings.deadline_seconds) + LIMITS.closing_seconds)
     finally:
         for worker in workers:
             worker.process.kill()
             worker.process.join()
-    return 1 if failed or len(told) > 1 else 0
+    return 1 if failed or len(received) > 1 else 0
 
 
-def _stop(workers: list[Worker], told: list[signal.Signals], seconds: float) -> None:
-    """Tell every worker to finish; returns when all have, when time is up, or when told a second time."""
+def _stop(workers: list[Worker], received: list[signal.Signals], seconds: float) -> None:
+    """Tell every worker to finish; returns when all have, when time is up, or at a second signal."""
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
     until = time.monotonic() + seconds
-    while len(told) < 2 and time.monotonic() < until:
+    while len(received) < 2 and time.monotonic() < until:
         running = [worker.process.sentinel for worker in workers if worker.process.is_alive()]
         if not running:
             return

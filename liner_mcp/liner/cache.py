@@ -1,7 +1,7 @@
-"""Details that no longer change, kept for a few minutes: a reviewer's questions come back to the same calls.
+"""The cache of details that no longer change, for a few minutes: a reviewer's questions come back to the same calls.
 
-Only what is settled is kept: a call or a lead that is older than an hour, and records that all have their summaries. A
-summary that is not there may be made at any moment, so a null is always asked again.
+Only what is settled is cached: a call or a lead that is older than an hour, and records that all have their summaries.
+A summary that is not there may be made at any moment, so a null is always asked again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from liner_mcp.liner.request_metrics import record_cache_hit
 
 Detail = Call | CallRecord | Lead | Listing[CallRecord]
 
-CACHE_TTL_SECONDS = 300.0  # as long as names are kept; a correction made in Liner is seen within five minutes
+CACHE_TTL_SECONDS = 300.0  # as long as names are cached; a correction made in Liner is seen within five minutes
 CACHE_MAX_BYTES = (
     4_000_000  # about a thousand records with long summaries: more than a day's review, little for a laptop
 )
@@ -50,7 +50,7 @@ class DetailCache:
         self._is_visible: Callable[[Detail], bool] | None = None
 
     def get(self, target: str) -> Detail | None:
-        """What was asked for by `target`, if it is still kept."""
+        """What was asked for by `target`, if it is still cached."""
         detail = self._details.get(target)
         if detail is None or (self._is_visible is not None and not self._is_visible(detail)):
             return None
@@ -58,15 +58,15 @@ class DetailCache:
         return detail
 
     def filtered(self, is_visible: Callable[[Detail], bool]) -> DetailCache:
-        """The same details for whom `is_visible` allows only some: what is hidden is not kept there, so that asking for
-        it costs and tells what asking for nothing does.
+        """The same details for a caller to whom `is_visible` shows only some. What is hidden counts as not cached, so
+        that asking for it costs and shows the same as asking for something that does not exist.
         """
-        seen = copy(self)  # the details themselves are everybody's
+        seen = copy(self)  # the details themselves are shared by all callers
         seen._is_visible = is_visible  # noqa: SLF001 - our own copy
         return seen
 
     def put(self, target: str, detail: Detail) -> None:
-        """Keep a detail, if it is settled and not larger than everything that may be kept."""
+        """Cache a detail, if it is settled and not larger than the whole cache."""
         if self._is_cacheable(detail) and _estimate_bytes(detail) <= CACHE_MAX_BYTES:
             self._details[target] = detail
 

@@ -1,7 +1,7 @@
 """Liner's API as typed reads: what can be asked, whole lists, and several reads at once.
 
-How one request is made, limited and retried is in `wire.py`. Time is the caller's: whoever opens an `anyio` deadline
-around a call has everything below it bounded by that deadline.
+How one request is made, limited and retried is in `transport.py`. Time is the caller's: an `anyio` deadline around a
+call bounds everything below it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class LinerClient:
 
     All methods raise errors of `liner_mcp.errors` and nothing else on purpose. `use_circuit_breaker`: while Liner is
     down, answer at once instead of trying again for everybody (for a server that many share). `transport` is for tests
-    and the demo, `kept` holds settled details.
+    and the demo, `cache` holds settled details.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class LinerClient:
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
         """One call record with all its fields. Raises NotFound for an unknown id.
 
-        `fresh` asks Liner even for what is kept: the link to its file may have run out.
+        `fresh` asks Liner even for what is cached: the link to its file may have run out.
         """
         return await self._read_detail(Query(endpoints.call_record_detail(record_id)), CallRecord, fresh=fresh)
 
@@ -210,10 +210,10 @@ class LinerClient:
         return await self._read_dictionary(endpoints.LEAD_STATUSES, LeadStatus)
 
     async def _read_detail(self, query: Query, model: type[D], *, fresh: bool = False) -> D:
-        """One entity by its id, from what is kept or from Liner."""
+        """One entity by its id, from the cache or from Liner."""
         cached = None if fresh else self._cache.get(query.target)
         if isinstance(cached, model):
-            await anyio.lowlevel.checkpoint()  # a hundred kept details in a row must not keep others waiting
+            await anyio.lowlevel.checkpoint()  # a hundred cached details in a row must not keep others waiting
             return cached
         data = await self._transport.get(query)
         if not data:  # success without anything: what an unknown id gives is undocumented
@@ -346,7 +346,7 @@ class LinerClient:
                 if isinstance(failure, LinerMcpError):
                     raise failure
             if outcomes.unfinished:
-                break  # time is up: what was read is told as incomplete
+                break  # time is up: what was read is marked as incomplete
             if at_most is not None and (paginator.total or 0) > at_most:
                 break
         return paginator

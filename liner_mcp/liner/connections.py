@@ -152,10 +152,10 @@ def timed_out(limit: str, proxy: EnvironmentProxy | None) -> Unreachable:
     return Unreachable(f"Liner did not answer {limit}. Ask again, or for less at once{then}.")
 
 
-def refused_by_proxy(told: str, proxy: EnvironmentProxy | None) -> LinerMcpError:
-    """What a proxy answered in place of a connection; `told` begins with its status, if it gave one."""
+def refused_by_proxy(answer: str, proxy: EnvironmentProxy | None) -> LinerMcpError:
+    """What a proxy answered in place of a connection; `answer` begins with its status, if it gave one."""
     where = "The proxy" if proxy is None else f"The proxy in {proxy.variable}"
-    status = re.match(r"[1-5][0-9]{2}\b", told)
+    status = re.match(r"[1-5][0-9]{2}\b", answer)
     code = "" if status is None else f" (HTTP {status[0]})"
     if status is not None and status[0] == "407":
         return SettingsError(

@@ -172,9 +172,9 @@ def _truncate_message(line: str) -> str:
 
 def contains_token(text: str, token: str) -> bool:
     """Whether a text holds the token, or a part of it long enough to matter."""
-    told = token.replace('"', "'")  # as `quoted` writes it
-    length = min(len(told), TOKEN_FRAGMENT_CHARACTERS)
-    return bool(length) and any(told[i : i + length] in text for i in range(len(told) - length + 1))
+    escaped = token.replace('"', "'")  # as `quoted` writes it
+    length = min(len(escaped), TOKEN_FRAGMENT_CHARACTERS)
+    return bool(length) and any(escaped[i : i + length] in text for i in range(len(escaped) - length + 1))
 
 
 def decode_one(data: object, model: type[M]) -> M:

@@ -51,7 +51,7 @@ def create_client(
                 "Content-Type": "application/json",  # asked for on every request by /devs/api/request-schema
                 "User-Agent": f"liner-mcp/{__version__}",
             },
-            # Liner knows a client by its token, so no cookie is kept.
+            # Liner knows a client by its token, so no cookie is stored.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(REQUEST_TIMEOUT_SECONDS, connect=CONNECT_SECONDS, pool=None),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),

@@ -71,7 +71,7 @@ UtcDatetime = Annotated[Annotated[datetime, AfterValidator(_to_utc)] | None, Bef
 
 
 class LinerModel(BaseModel):
-    """Base of everything Liner sends: camelCase on the wire, snake_case here."""
+    """Base of everything Liner sends: camelCase in JSON, snake_case here."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, coerce_numbers_to_str=True

@@ -1,4 +1,4 @@
-"""The walk over the pages of one list, without I/O: which offsets to ask, when to stop, what the answer is worth.
+"""Pagination: the walk over the pages of one list, without I/O. Which offsets to ask, when to stop, what it is worth.
 
 What Liner's last page looks like is undocumented (`next` null, absent, zero, repeated, past the end), its lists have no
 stated order, and they may grow or shrink while they are read. So the walk trusts nothing but what it saw: it

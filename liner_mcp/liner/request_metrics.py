@@ -1,7 +1,8 @@
-"""What one attempt at Liner came to, for whoever watches: an operator's tracing, or the count of what a call cost.
+"""Request metrics: what one attempt at Liner came to, for an operator's tracing and for the count of a call's cost.
 
-The wire fills an `Attempt` in and knows no tracing library. Context variables carry it, because a request in flight
-runs in a task of its own and serves several askers: it belongs to the one who began it, and the others share it.
+The transport fills an `Attempt` in and knows no tracing library. Context variables carry it, because a request in
+flight runs in a task of its own and serves several callers: it belongs to the caller that began it, and for the others
+it is deduplicated.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _ID = re.compile(r"(?<=/)[0-9]+(?=/)")
 
 @dataclass(slots=True)
 class RequestCounts:
-    """What answering one question cost so far. `deduplicated` attempts were answered by another asker's request."""
+    """What answering one question cost so far. `deduplicated` attempts were answered by another caller's request."""
 
     requests: int = 0
     deduplicated: int = 0
@@ -29,9 +30,9 @@ class RequestCounts:
 class Attempt:
     """One attempt to read one thing from Liner.
 
-    `number` counts from 1. `sent`: it went out by itself and did not share a request under way. Then `queued_seconds`
-    is the time until it had a place and the pace allowed it, `seconds` the time that Liner took, redirects included,
-    and `status` the last one received. `path` holds ids; `template` does not.
+    `number` counts from 1. `sent`: it sent a request of its own instead of waiting for one in flight. Then
+    `queued_seconds` is the time until it had a slot and the throttle let it go, `seconds` the time that Liner took,
+    redirects included, and `status` the last one received. `path` holds ids; `template` does not.
     """
 
     origin: str
@@ -53,7 +54,7 @@ class Attempt:
 
     @property
     def deduplicated(self) -> bool:
-        """Whether another asker's request was to answer it."""
+        """Whether another caller's request was to answer it."""
         return self.submitted and not self.sent
 
     def record_request(self) -> None:
@@ -70,7 +71,7 @@ class RequestObserver(Protocol):
     """Who watches the requests to Liner."""
 
     def on_attempt(self, attempt: Attempt) -> AbstractContextManager[object]:
-        """Opened around every attempt of every asker; the attempt is filled in when it closes."""
+        """Opened around every attempt of every caller; the attempt is filled in when it closes."""
         ...
 
     def on_request_end(self, attempt: Attempt) -> None:

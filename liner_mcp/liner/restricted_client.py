@@ -27,7 +27,7 @@ from liner_mcp.liner.pagination import Listing
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 MAX_VISIBLE_IDS = 50_000  # ids of calls that lists have shown: a month of a large order, two megabytes
-VISIBLE_TTL_SECONDS = 300.0  # as long as details and names are kept
+VISIBLE_TTL_SECONDS = 300.0  # as long as details and names are cached
 # Between a call's beginning and its record's: an hour of waiting and talking at most, and a clock's little difference.
 MAX_CALL_LENGTH, MAX_CLOCK_SKEW = timedelta(hours=6), timedelta(minutes=10)
 
@@ -64,7 +64,7 @@ class RestrictedClient(LinerClient):
         self.origin = inner.origin
         self.concurrency = inner.concurrency
         self.access = access
-        # The connections, their pace and what is kept are everybody's; only what comes back differs.
+        # All callers share the connections, the throttle and the cache; only what comes back differs.
         self._transport = inner._transport  # noqa: SLF001
         self._cache = inner._cache.filtered(self._is_visible)  # noqa: SLF001
         self._dictionary_paths = inner._dictionary_paths  # noqa: SLF001
@@ -76,7 +76,7 @@ class RestrictedClient(LinerClient):
 
     async def call(self, call_id: int) -> Call:
         """One call. Raises NotFound for an unknown id and for a call that may not be seen."""
-        async with self._told_alike():
+        async with self._hidden_as_unknown():
             call = await super().call(call_id)
         if not self.access.allows_call(call):
             self._visible_calls.pop(call_id, None)
@@ -116,7 +116,7 @@ class RestrictedClient(LinerClient):
 
         A record does not name its call, so the calls of its lead around its time are looked through.
         """
-        async with self._told_alike():
+        async with self._hidden_as_unknown():
             record = await super().call_record(record_id, fresh=fresh)
             if record_id not in self._visible_records and not await self._belongs_to_visible_call(record):
                 raise NotFound(decoding.NOT_FOUND_MESSAGE)
@@ -146,15 +146,15 @@ class RestrictedClient(LinerClient):
 
     async def lead(self, lead_id: int) -> Lead:
         """One lead of an order that may be seen. Raises NotFound for all others."""
-        async with self._told_alike():
+        async with self._hidden_as_unknown():
             lead = await super().lead(lead_id)
         if not self.access.allows_order(lead.order_id):
             raise NotFound(decoding.NOT_FOUND_MESSAGE)
         return lead
 
     @asynccontextmanager
-    async def _told_alike(self) -> AsyncGenerator[None]:
-        """What Liner says to an id that it does not know is undocumented: a hidden one is told the same.
+    async def _hidden_as_unknown(self) -> AsyncGenerator[None]:
+        """What Liner answers to an unknown id is undocumented; a hidden id gets the same answer.
 
         Failures that pass (429, 5xx, the network) stay what they are: they strike both alike. So do a wrong address and
         a refused token, which show in a list that is about no id.

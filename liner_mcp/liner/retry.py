@@ -1,6 +1,6 @@
-"""When a failed request is asked again, and after how long: rules without I/O.
+"""Retry and backoff: when a failed request is sent again, and after how long. Rules without I/O.
 
-What Liner asks for in `Retry-After` counts most; the asker's deadline limits everything.
+What Liner asks for in `Retry-After` counts most; the caller's deadline limits everything.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def parse_http_date(date: str | None) -> datetime | None:
 class RetryPolicy:
     """When to try a failed request again, and after how long.
 
-    `jitter` draws from 0 to the ceiling it is given ("full jitter": callers that failed together return apart).
+    `jitter` gives a random number from 0 to the ceiling it gets ("full jitter": callers that failed together return
+    apart).
     """
 
     jitter: Callable[[float], float]
@@ -67,7 +68,7 @@ class RetryPolicy:
             return None
         asked = error.retry_after if isinstance(error, (RateLimited, LinerUnavailable)) else None
         ceiling = min(self.max_backoff, self.initial_backoff * 2 ** (attempt - 1))
-        # On top of the wait Liner asks for, a little jitter: everybody was told the same number.
+        # On top of the wait Liner asks for, a little jitter: all callers got the same number.
         wait = self.jitter(ceiling) if asked is None else asked + self.jitter(min(asked * 0.1, 1.0))
         return wait if wait < time_left else None
 

@@ -1,6 +1,7 @@
-"""Requests under way: each is made once, for all who ask the same meanwhile, and none outlives the connections.
+"""Single-flight: deduplication of requests in flight. Callers that ask the same at the same time share one request.
 
-Whoever leaves, leaves alone; the last one who leaves ends the request. Nothing is kept: what is answered is over.
+No request outlives the connections. A caller that leaves does not disturb the others; when the last one leaves, the
+request is cancelled. Nothing is cached: once a request is answered, the next caller starts a new one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ CLOSE_SECONDS = 1.0  # a dropped request lets go of its connection far sooner; o
 
 @dataclass(slots=True, eq=False)
 class _InFlightRequest:
-    """One request under way, in a task of its own, and how many wait for it."""
+    """One request in flight, in a task of its own, and how many callers wait for it."""
 
     target: str
     waiters: int = 0
@@ -28,8 +29,9 @@ class _InFlightRequest:
 
 
 class SingleFlight:
-    """`run` for a target; `request` is called for those that nobody asked for yet, with the context of who asks
-    first."""
+    """`run` waits for the answer to a target. `request` is called for a target that is not in flight, in the context of
+    the first caller.
+    """
 
     def __init__(self, request: Callable[[str], Coroutine[Any, Any, object]]) -> None:
         self._request = request
@@ -41,7 +43,7 @@ class SingleFlight:
 
     @contextmanager
     def caller_scope(self) -> Generator[None]:
-        """Whoever asks does so inside, from the first attempt to the last. Raises: ConnectionClosed, on `close`."""
+        """Callers ask inside this scope, from the first attempt to the last. Raises: ConnectionClosed, on `close`."""
         with anyio.CancelScope() as scope:
             self._caller_scopes.add(scope)
             try:
@@ -53,7 +55,7 @@ class SingleFlight:
             raise ConnectionClosed("The connection to Liner was closed before the answer was there. Ask again.")
 
     async def close(self) -> None:
-        """Tell everybody who asks that it is over, wherever they wait, and wait until nothing is under way."""
+        """Cancel all callers, wherever they wait, and wait until nothing is in flight."""
         for scope in self._caller_scopes:
             scope.cancel()
         # Shielded: connections that are closed under a request would fail it in their own words.
@@ -90,7 +92,7 @@ class SingleFlight:
         try:
             return await self._request(request.target)
         finally:
-            # Who asks from now on asks anew, or a second reading would read nothing.
+            # Later callers start a new request, or a second reading would read nothing new.
             self._forget(request)
 
     def _forget(self, request: _InFlightRequest) -> None:

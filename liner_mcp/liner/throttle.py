@@ -1,7 +1,8 @@
-"""How hard Liner may be pressed after it said no: rules without I/O, on times that the caller reads from its clock.
+"""The throttle and the load control: how much may be sent after Liner refused. Rules without I/O, on times that the
+caller reads from its clock.
 
-What one caller learns, all callers heed: a 429 pauses everybody and lets the rest through one at a time at first; a
-Liner that is down is not asked by everybody in turn. Nothing here waits or sends.
+All callers share one state: a 429 pauses all of them, and lets requests through one at a time at first; while Liner is
+down, callers do not each try it in turn. Nothing here waits or sends.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ MAX_CONSECUTIVE_LIMITS = 10  # 429s that are counted; the guess has reached its 
 
 
 class Throttle:
-    """The pace all callers share. After a 429 nobody asks before the pause is over, and then one at a time at first.
+    """The throttle that all callers share. After a 429 nothing is sent before the pause is over, and then one request
+    at a time at first.
 
     `max_concurrent` is how many requests may be under way, from 1 to `concurrency`: one after a 429, one more per
-    answer to a request that was sent after it. What was under way when Liner asked for peace tells nothing about the
-    time after.
+    answer to a request that was sent after it. Requests that were under way when Liner asked for the pause say nothing
+    about the time after it.
     """
 
     def __init__(self, concurrency: int) -> None:
@@ -57,15 +59,17 @@ class Throttle:
 
 
 class LoadControl:
-    """Pace and breaker together, fed with what became of each request. `use_circuit_breaker` False: there is no
-    breaker."""
+    """Throttle and circuit breaker together; both learn from the outcome of each request.
+
+    With `use_circuit_breaker` False there is no circuit breaker.
+    """
 
     def __init__(self, concurrency: int, *, use_circuit_breaker: bool) -> None:
         self.throttle = Throttle(concurrency)
         self._circuit_breaker = CircuitBreaker() if use_circuit_breaker else None
 
     def check(self, now: float, time_left: float) -> None:
-        """Refuse at once what would be refused later: a pause longer than the asker's time, or an open breaker.
+        """Refuse at once what would be refused later: the pause outlasts the caller's time, or the circuit is open.
 
         Raises: RateLimited, CircuitOpen.
         """
@@ -84,7 +88,7 @@ class LoadControl:
             self._circuit_breaker.acquire(now)
 
     def record(self, now: float, outcome: LinerMcpError | None, *, sent_at: float) -> None:
-        """Take note of what became of a request that was sent then; None is an answer with data."""
+        """Record the outcome of a request that was sent at `sent_at`; None is an answer with data."""
         if isinstance(outcome, RateLimited):
             self.throttle.record_rate_limit(now, outcome.retry_after, sent_at)
         elif outcome is None:

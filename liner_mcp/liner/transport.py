@@ -1,8 +1,9 @@
-"""One request to Liner: the only module that asks it, waits, and retries; `http_client.py` knows the HTTP library.
+"""The transport: the only module that sends requests to Liner, waits, and retries. `http_client.py` knows the HTTP
+library.
 
-Requests of all callers go out at one pace, see `throttle.py`; the same request asked twice at once is made once. It can
-only GET. The token travels in one header to one host. Time is the caller's: whoever opens an `anyio` deadline
-(`move_on_after`, `fail_after`) around a call has every wait and retry below it bounded by that deadline.
+All callers share one throttle, see `throttle.py`. Two equal requests at the same time are sent once, see
+`single_flight.py`. The transport can only GET. The token travels in one header to one host. Time is the caller's: an
+`anyio` deadline (`move_on_after`, `fail_after`) around a call bounds every wait and retry below it.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class _ConnectionPool:
 
 
 class _Paused(Exception):
-    """Nothing was sent: Liner asked for peace meanwhile."""
+    """Nothing was sent, because Liner asked for a pause in the meantime."""
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ class Transport:
         self._pool: _ConnectionPool | None = None
 
     def __repr__(self) -> str:
-        return f"Wire({self._origin!r})"
+        return f"Transport({self._origin!r})"
 
     def open(self) -> None:
         """Get everything ready for the first request, without making one. Inside the event loop that will make it.
@@ -105,7 +106,10 @@ class Transport:
         self._open_pool()
 
     async def aclose(self) -> None:
-        """Close the connections; whoever waits for an answer is told so at once. A later request opens new ones."""
+        """Close the connections. Callers that wait for an answer get ConnectionClosed at once.
+
+        A later request opens new connections.
+        """
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.single_flight.close()
@@ -134,9 +138,9 @@ class Transport:
         raise AssertionError("stamina gives a result or raises")
 
     async def _get_deduplicated(self, pool: _ConnectionPool, target: str) -> object:
-        """One attempt, shared with whoever asks the same meanwhile.
+        """One attempt, deduplicated: callers that ask the same in the meantime wait for the same request.
 
-        Attempts are shared and not retries: how long to try is each asker's deadline.
+        Attempts are deduplicated and retries are not, because each caller's deadline says how long to try.
         """
 
         async def run() -> object:
@@ -152,17 +156,17 @@ class Transport:
     async def get_once(self, target: str) -> tuple[httpx.Response, bytes]:
         """One answer and its body, be it a redirect or a failure: nothing is followed, retried or decoded.
 
-        It waits its turn like every request, and what it meets is heeded by all. Raises: RateLimited, when a pause that
-        Liner asked for does not end in time; CircuitOpen, Unreachable, InvalidResponse, SettingsError,
-        ConnectionClosed.
+        It waits for a slot like every request, and the throttle records its outcome for all callers. Raises:
+        RateLimited, when a pause that Liner asked for does not end in time; CircuitOpen, Unreachable, InvalidResponse,
+        SettingsError, ConnectionClosed.
         """
         pool = self._open_pool()
 
         async def send() -> tuple[httpx.Response, bytes]:
-            async with self._slot(pool) as turn:
+            async with self._slot(pool) as outcome:
                 with observe_attempt(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
                     response, body = await self._send(pool.http, target)
-                turn.failure = decoding.status_error(response.status_code, _requested_wait(response.headers))
+                outcome.failure = decoding.status_error(response.status_code, _requested_wait(response.headers))
                 return response, body
 
         with pool.single_flight.caller_scope():
@@ -170,7 +174,7 @@ class Transport:
         return response, body
 
     async def _fetch(self, pool: _ConnectionPool, target: str) -> object:
-        attempt = current_attempt()  # of the asker who began this: a task is made with its maker's context
+        attempt = current_attempt()  # of the caller that began this request: a task gets the context it is created in
         attempt.sent = True
         begun = monotonic()
         try:
@@ -186,9 +190,9 @@ class Transport:
                 self._observer.on_request_end(attempt)
 
     async def _when_not_paused(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Ask when Liner does not want peace. How long to wait for that is each asker's deadline.
+        """Send when Liner has asked for no pause. Each caller's deadline says how long to wait for that.
 
-        Raises: RateLimited, CircuitOpen, when asking is of no use.
+        Raises: RateLimited, CircuitOpen, when sending is of no use.
         """
         while True:
             self._load_control.check(monotonic(), time_left())
@@ -201,25 +205,25 @@ class Transport:
 
     @asynccontextmanager
     async def _slot(self, pool: _ConnectionPool) -> AsyncGenerator[_RequestOutcome]:
-        """The one place where a request gets its slot and the pace lets it go; what becomes of it is learnt.
+        """The one place where a request gets its slot and passes the throttle; the load control records its outcome.
 
         Raises: _Paused, CircuitOpen.
         """
         async with pool.slots:
             if pool.rate_limiter is not None:
                 await pool.rate_limiter.acquire()
-            # Last of all: other answers came in while this one waited for its turn.
+            # Last of all: other answers came in while this one waited for its slot.
             if self._load_control.throttle.seconds_until_send(monotonic()):
                 raise _Paused
             sent = monotonic()
             self._load_control.acquire(sent)
-            turn = _RequestOutcome()
+            outcome = _RequestOutcome()
             try:
-                yield turn
+                yield outcome
             except LinerMcpError as error:
                 self._record_outcome(pool, error, sent)
                 raise
-            self._record_outcome(pool, turn.failure, sent)
+            self._record_outcome(pool, outcome.failure, sent)
 
     def _record_outcome(self, pool: _ConnectionPool, failure: LinerMcpError | None, sent: float) -> None:
         self._load_control.record(monotonic(), failure, sent_at=sent)

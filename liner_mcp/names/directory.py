@@ -88,8 +88,8 @@ class DirectoryNames:
         notes: list[str] = []
         for kinds, which in ((self.missing, ""), (self.partial, "some ")):
             if kinds:
-                told = " and ".join(kinds)
-                notes.append(f"Names of {which}{told} could not be read from Liner; their ids are right.")
+                unread = " and ".join(kinds)
+                notes.append(f"Names of {which}{unread} could not be read from Liner; their ids are right.")
         return notes
 
 

@@ -1,4 +1,4 @@
-"""Fetching a recording's file. Another client than Liner's: no token, no cookies, no referrer, and a guard at the door.
+"""Fetching a recording's file. Another client than Liner's: no token, no cookies, no referrer, and an SSRF guard.
 
 The link comes out of an answer and is not trusted: https only, every address of the host checked, the connection made
 to the very address that was checked, each redirect checked again, size and time capped, only MPEG audio let through.
@@ -170,7 +170,7 @@ class AudioClient:
     def _open_transport(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:
             # A bare transport knows no proxy: one would resolve the name again, behind the guard's back. No connection
-            # is kept: its certificate was checked for one name, and the next name may resolve to the same address.
+            # is kept open: its certificate was checked for one name, and the next name may resolve to the same address.
             self._transport = httpx.AsyncHTTPTransport(
                 verify=read_certificates(), limits=httpx.Limits(max_keepalive_connections=0)
             )

@@ -1,4 +1,4 @@
-"""Which network addresses a stored link may lead to. Pure.
+"""SSRF guard: which network addresses a stored link may lead to. Pure.
 
 The address of a recording is text that somebody else put into an answer. Before anything is fetched from it, every
 address its host resolves to has to be a public one: otherwise the link could reach into the server's own network.

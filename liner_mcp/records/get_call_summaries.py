@@ -190,7 +190,7 @@ def _notes(context: AppContext, done: CallResults, extent: PageExtent, out_of_ti
         notes.append("Time was up before all calls were read; ask for page.next_call_ids to go on.")
     missing = [one for one, outcome in given if isinstance(outcome, CallRecords) and outcome.state == "not_found"]
     if missing:
-        told = ", ".join(map(str, missing[:3])) + (" and others" if len(missing) > 3 else "")
+        listed = ", ".join(map(str, missing[:3])) + (" and others" if len(missing) > 3 else "")
         none = f" As none was found, {OTHER_ACCOUNT}." if len(missing) == len(given) else ""
-        notes.append(f"Liner knows no call {told}; ids of records and leads are other numbers.{none}")
+        notes.append(f"Liner knows no call {listed}; ids of records and leads are other numbers.{none}")
     return notes

@@ -1,7 +1,7 @@
 """Records: those of one call, and how any record becomes a row.
 
 A record's summary is Liner's AI's account, not a transcript. Each row says in `summary_state` what its summary is
-worth: `ready`, `cut`, `none` (not made yet, or never: it cannot be told), `failed`; a call without a record adds
+worth: `ready`, `cut`, `none` (not made yet, or never: it cannot be known), `failed`; a call without a record adds
 `no_recording`, `not_listed_yet` and `not_found`.
 """
 
@@ -68,7 +68,7 @@ async def list_call_records(
 
 
 async def _call_within_deadline(context: AppContext, call_id: int) -> Call:
-    """The call, or DeadlineExceeded a moment before the deadline: its records can be told without it."""
+    """The call, or DeadlineExceeded a moment before the deadline: its records can be listed without it."""
     (outcome,) = await context.liner.run_all([lambda: context.liner.call(call_id)])
     if isinstance(outcome, Call):
         return outcome
@@ -200,11 +200,11 @@ class _RecordsRenderer:
 
     def _empty_reason(self) -> str:
         if self.call is not None and self.call.has_records:
-            told = f"Liner says call {self.call_id} has recordings but lists none yet."
+            note = f"Liner says call {self.call_id} has recordings but lists none yet."
             made = self.call.created_at
             if made is not None and self.context.now() - made > LISTING_DELAY:
-                return f"{told} The call is {(self.context.now() - made).days} days old, so this will hardly change."
-            return f"{told} Ask again in a few minutes."
+                return f"{note} The call is {(self.context.now() - made).days} days old, so this will hardly change."
+            return f"{note} Ask again in a few minutes."
         return f"Call {self.call_id} has no recording, so there is nothing Liner could summarise."
 
     def _legend(self, rows: Sequence[Row], facts: dict[str, Cell]) -> dict[str, dict[str, str]]:
@@ -247,7 +247,7 @@ def _encode_cursor(call_id: int, record: CallRecord) -> str:
 
 
 async def with_details(context: AppContext, records: Sequence[CallRecord], call: Call | None) -> list[CallRecord]:
-    """The records, each with its summary told: one of the published list versions leaves it out, the detail has it.
+    """The records, each with its summary state: one of the published list versions leaves it out, the detail has it.
 
     A record whose detail could not be read stays as it was (`was_sent("record_summary")` is False).
 

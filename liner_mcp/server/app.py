@@ -1,6 +1,6 @@
 """The menu, and the boundary at which errors become sentences for a model (see also protocol_errors.py).
 
-What the SDK does differently from what we promise is mended here and nowhere else: unknown tools are protocol errors,
+What the SDK does differently from what we promise is corrected only here: unknown tools are protocol errors,
 refused arguments are plain sentences, a crash tells a reader nothing but its place.
 """
 
@@ -232,8 +232,8 @@ class LinerServer(MCPServer[None]):
             cause = error.__cause__
             if isinstance(cause, LinerMcpError):
                 entry.record_error(cause)
-                told = _error_sentence(cause)
-                raise (ResourceNotFoundError if isinstance(cause, RequestError) else ResourceError)(told) from None
+                sentence = _error_sentence(cause)
+                raise (ResourceNotFoundError if isinstance(cause, RequestError) else ResourceError)(sentence) from None
             entry.record_failure(cause or error)
             raise ResourceError(log_crash("A resource", cause or error)) from None
 

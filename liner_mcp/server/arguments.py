@@ -1,4 +1,4 @@
-"""Arguments: the types the tools declare, forgiving where a model's habit is harmless, and a sentence for each refusal.
+"""Arguments: the types the tools declare, forgiving where a deviation is harmless, and a sentence for each refusal.
 
 Each bound stands once, in its type: pydantic checks it, the published schema shows it, and the sentence is written from
 that schema. A single id for a list, `"1,2,3"` and a list as a JSON string are understood. A boolean is not a number,
@@ -198,12 +198,12 @@ def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str
     """
     # Of each argument its first error: a list whose only item is refused counts as too short, too.
     first = {str(row["loc"][0]): row for row in reversed(error.errors(include_url=False))}
-    told = [
+    sentences = [
         f"{argument}: {_sentence(first[argument], published[argument])}" for argument in published if argument in first
     ]
-    if len(told) > MOST_REFUSED:
-        told[MOST_REFUSED:] = [f"{len(told) - MOST_REFUSED} more arguments cannot be used either."]
-    return " ".join(told)
+    if len(sentences) > MOST_REFUSED:
+        sentences[MOST_REFUSED:] = [f"{len(sentences) - MOST_REFUSED} more arguments cannot be used either."]
+    return " ".join(sentences)
 
 
 def _sentence(row: ErrorDetails, schema: Mapping[str, Any]) -> str:

@@ -62,7 +62,7 @@ class AuditEntry:
     enabled: bool = True
 
     def record_error(self, error: BaseException) -> None:
-        """Take note of why there is no answer; what is told first counts, for it is nearest to the reason."""
+        """Record why there is no answer. The first record counts, because it is nearest to the reason."""
         if self.outcome is not None:
             return
         if isinstance(error, anyio.get_cancelled_exc_class()):
@@ -80,11 +80,11 @@ class AuditEntry:
             self.record_failure(error)
 
     def record_failure(self, error: BaseException) -> None:
-        """Take note that there is no answer because something failed: Liner, the way to it, or we."""
+        """Record that there is no answer because something failed: Liner, the network, or this server."""
         self.outcome, self.error = "failed", type(error).__name__
 
     def record_answer(self, structure: Mapping[str, Any] | None, answer_bytes: int) -> None:
-        """Take note of an answer; `structure` is that of a table or of one record, if it has one."""
+        """Record an answer; `structure` is that of a table or of one record, if it has one."""
         self.answer_bytes = answer_bytes
         self.complete = True
         if structure is not None and "record" in structure:
@@ -171,14 +171,14 @@ class AuditLog:
 
 
 def record_tool_result(entry: AuditEntry, result: object) -> None:
-    """Note the answer of a tool; a refusal has been noted where it was written."""
+    """Record the answer of a tool; a refusal was recorded where it was written."""
     if isinstance(result, CallToolResult) and entry.enabled and entry.outcome is None:
         size = sum(len(block.text.encode()) for block in result.content if isinstance(block, TextContent))
         entry.record_answer(result.structured_content, size)
 
 
 def record_resource_contents(entry: AuditEntry, contents: object) -> None:
-    """Note the answer of a resource. What says the same as a tool is read again, for only its text is left."""
+    """Record the answer of a resource. What says the same as a tool is read again, for only its text is left."""
     if not entry.enabled or not isinstance(contents, Iterable):
         return
     size = 0

@@ -1,4 +1,4 @@
-"""Who is asking. Whoever authenticates a request leaves a caller with it; whoever limits, shows or logs reads it here.
+"""The caller of a request. Authentication stores it; rate limits, access rules and logs read it here.
 
 Over stdio there is one person and no caller. Over HTTP the caller travels in the request's ASGI scope, because the SDK
 may run a request in a task of its own, where context variables of the web server do not reach.
@@ -20,7 +20,7 @@ SCOPE_KEY = "liner_mcp.caller"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated asker: the name under which tokens, access rules and logs know them. Never a token."""
+    """An authenticated caller: the name under which tokens, access rules and logs know them. Never a token."""
 
     name: str
 

@@ -50,7 +50,7 @@ def open_connections(
     """The same as `open_clients` without the client of the API: to examine Liner's answers as they were sent."""
     origin, token = settings.host_and_token()
     transport = _prepare(settings, transport)
-    wire = Transport(
+    liner_transport = Transport(
         origin,
         token,
         concurrency=settings.concurrency,
@@ -59,7 +59,7 @@ def open_connections(
         jitter=FULL_JITTER,
         use_circuit_breaker=False,
     )
-    return wire, _open_audio(settings, origin, transport)
+    return liner_transport, _open_audio(settings, origin, transport)
 
 
 def _prepare(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncBaseTransport | None:
@@ -67,7 +67,7 @@ def _prepare(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> 
     # The HTTP library logs URLs, which hold ids, and at DEBUG the headers of answers, which may hold anything.
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # A retry that helped is nobody's concern; one that did not is told in the answer.
+    # A retry that helped is nobody's concern; one that did not is reported in the answer.
     logging.getLogger("stamina").setLevel(logging.ERROR)
     return _demo_transport() if settings.demo and transport is None else transport
 

@@ -36,7 +36,7 @@ class Completions:
         argument: CompletionArgument,
         context: CompletionContext | None,  # noqa: ARG002 - the protocol's signature
     ) -> Completion | None:
-        """What could be meant; nothing at all when it cannot be told, for a completion is a courtesy."""
+        """What could be meant; nothing at all when it cannot be known, for a completion is a courtesy."""
         if len(argument.value) > MAX_BEGUN:
             return None
         if argument.name == "period":

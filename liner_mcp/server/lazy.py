@@ -1,4 +1,4 @@
-"""The one door to what answers questions.
+"""The one lazy import of the code that answers questions.
 
 Hosts start a server long before the first question, often several at once, and wait for its list of tools. So the code
 that reads Liner and writes answers is imported with the first question, all of it at once.

@@ -134,13 +134,13 @@ def calibrate_reviewers(
     language: Language = "",
 ) -> str:
     """Prepare a calibration: the same fair sample for every reviewer, with a first reading to compare against."""
-    lot = _quoted("seed", seed, "1", MAX_SEED)
+    quoted_seed = _quoted("seed", seed, "1", MAX_SEED)
     when, window = _period(period, "last_week")
     of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
     return _render(
         f"Prepare a calibration session on calls of {when}.",
         [
-            f"find_calls with {window}{of}, recorded=true, sample=10, seed={lot}: the same ten for everybody.",
+            f"find_calls with {window}{of}, recorded=true, sample=10, seed={quoted_seed}: the same ten for everybody.",
             "get_call_summaries with these call_ids and summary_chars=1000.",
             "Make a score sheet: one row per call, one column per criterion, empty for the reviewers.",
             "Below it, separately, your own first reading of each criterion: met, not met, cannot tell.",
@@ -180,8 +180,8 @@ def _render(task: str, steps: list[str], rubric: str | None, language: str) -> s
             _shown_rubric(own) if own else RUBRIC,
             "-----",
         ]
-    told = _quoted("language", language) if language.strip() else "English"
-    return "\n".join([*parts, "", EVIDENCE, "", f"Write in this language: {told}. Keep it short."])
+    written_in = _quoted("language", language) if language.strip() else "English"
+    return "\n".join([*parts, "", EVIDENCE, "", f"Write in this language: {written_in}. Keep it short."])
 
 
 def _period(period: str, default: str) -> tuple[str, str]:

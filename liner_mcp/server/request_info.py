@@ -1,7 +1,7 @@
-"""What the answering side notes about an HTTP request, for the line that is written when the request is over.
+"""What the MCP layer records about an HTTP request, for the line that is written when the request is over.
 
 The web server puts a `RequestInfo` into the request's ASGI scope. The method and the name stand in a body that only the
-SDK reads, so they are noted where the SDK has read them.
+SDK reads, so they are recorded where the SDK has read them.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Runtime:
         return self._restricted_contexts[rule]
 
     def warm_up(self) -> None:
-        """Load what the first question needs, so that nobody waits for it; what is not set up is told when asked."""
+        """Load what the first question needs, so that nobody waits for it; a call says what is not set up."""
         answering()
         with suppress(SettingsError):
             self._full_context().liner.open()
@@ -101,10 +101,10 @@ class Runtime:
 
     def _full_context(self) -> AppContext:
         if self._context is None:
-            self._context = self._opened_desk(self.settings)
+            self._context = self._create_context(self.settings)
         return self._context
 
-    def _opened_desk(self, settings: Settings) -> AppContext:
+    def _create_context(self, settings: Settings) -> AppContext:
         answers = answering()
         liner, audio = answers.open_clients(
             settings, transport=self._transport, shared=self._shared, observer=self._observer

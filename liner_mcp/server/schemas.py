@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 # All tools only read, what they read is outside this server, and asking twice changes nothing.
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 
-_KEPT = frozenset({"type", "description", "enum", "minimum", "maximum", "minItems", "maxItems", "required"})
+_PORTABLE_KEYS = frozenset({"type", "description", "enum", "minimum", "maximum", "minItems", "maxItems", "required"})
 _REACHED = {"maximum": 4_000, "maxItems": 100}  # higher bounds protect the server; no model comes near them
 
 
@@ -50,20 +50,20 @@ def compact(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[s
 
     The cells of a row have several types, which only a union could say, so an array of arrays does not tell them.
     """
-    kept: dict[str, Any] = {}
+    compacted: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "$ref":
-            kept |= compact(definitions[value.rpartition("/")[2]], definitions)
+            compacted |= compact(definitions[value.rpartition("/")[2]], definitions)
         elif key == "anyOf":  # something or null: leaving an argument out says the same, and costs nothing
             (only,) = [branch for branch in value if branch != {"type": "null"}]
-            kept |= compact(only, definitions)
+            compacted |= compact(only, definitions)
         elif key == "properties":
-            kept[key] = {name: compact(part, definitions) for name, part in value.items()}
+            compacted[key] = {name: compact(part, definitions) for name, part in value.items()}
         elif key == "items":
-            kept[key] = {"type": "array"} if value.get("type") == "array" else compact(value, definitions)
-        elif key in _KEPT and not (key in _REACHED and value > _REACHED[key]):
-            kept[key] = value
-    return kept
+            compacted[key] = {"type": "array"} if value.get("type") == "array" else compact(value, definitions)
+        elif key in _PORTABLE_KEYS and not (key in _REACHED and value > _REACHED[key]):
+            compacted[key] = value
+    return compacted
 
 
 def _unwrap(docstring: str) -> str:

@@ -1,6 +1,6 @@
 """What is measured, in the words of OpenTelemetry's semantic conventions: HTTP client spans, counters, one histogram.
 
-No id, no query and no text stands in any of it: a path is told by its template, an error by its class.
+No id, no query and no text stands in any of it: a path is recorded by its template, an error by its class.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Instruments:
 
     @contextmanager
     def on_attempt(self, attempt: Attempt) -> Generator[None]:
-        """One client span per attempt of each asker; one that shares another's request says so and has no status."""
+        """One client span per attempt of each caller; a deduplicated one says so and has no status."""
         known = {**_server_attributes(attempt.origin), "url.template": attempt.template}
         with self._tracer.start_as_current_span(
             f"GET {attempt.template}",

@@ -1,4 +1,4 @@
-"""Comparing: what is counted is what the world holds, whatever is asked, cut short or left out."""
+"""Comparing: what is counted is what the dataset holds, whatever is asked, cut short or left out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ COLUMNS = {"agent": "agent_id", "order": "order_id"}
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shared world in slices of five days, whatever size is the fastest just now."""
+    """The shared dataset in slices of five days, whatever size is the fastest just now."""
     monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 500)
 
 

@@ -128,8 +128,8 @@ async def test_a_status_the_dictionary_does_not_know_and_an_unknown_agent_stay_b
 
 
 async def test_dictionaries_that_cannot_be_read_cost_the_names_and_not_the_answer(dataset: Dataset) -> None:
-    spoilt = AlteredLiner(DemoLiner(dataset), status_by_pattern={USERS: 500, STATUSES: 403})
-    async with context_at(spoilt) as context:
+    faulty = AlteredLiner(DemoLiner(dataset), status_by_pattern={USERS: 500, STATUSES: 403})
+    async with context_at(faulty) as context:
         answer = await find(context, since="yesterday", limit=200)
     assert ids_of(answer) == expected_ids(dataset, YESTERDAY, TODAY)
     assert set(answer.structure["names"]) == {"orders", "agents"}
@@ -426,11 +426,11 @@ async def test_orders_that_liner_does_not_list_are_no_leak_when_every_order_was_
 
 async def test_what_liner_counts_but_does_not_list_leaves_every_page_incomplete_and_without_a_total() -> None:
     dataset = Dataset.generate(now=NOW, days=1, calls=40)
-    spoilt = AlteredLiner(DemoLiner(dataset), change_by_pattern={CALLS: with_total(43)})
-    async with context_at(spoilt) as context:
+    faulty = AlteredLiner(DemoLiner(dataset), change_by_pattern={CALLS: with_total(43)})
+    async with context_at(faulty) as context:
         whole = await find(context, since="-24h", limit=200)
         first = await find(context, since="-24h", limit=15)
-        spoilt.change_by_pattern = {}
+        faulty.change_by_pattern = {}
         second = await find(context, cursor=page_of(first)["next_cursor"], limit=200)
     sentence = "Liner counts more calls in this window than it lists; some may be missing here."
     assert ids_of(whole) == ids_of([first, second]) == expected_ids(dataset, NOW - DAY)
@@ -517,8 +517,8 @@ async def test_records_that_cannot_be_read_are_left_out_listed_and_never_counted
     made = [dataset.add_call(created_at=NOW - timedelta(minutes=minutes)).id for minutes in range(1, 9)]
     for one in made:
         dataset.add_record(one, is_transfer=True)
-    spoilt = AlteredLiner(DemoLiner(dataset), status_by_pattern={rf"callId={made[1]}\b": 422})
-    async with context_at(spoilt) as context:
+    faulty = AlteredLiner(DemoLiner(dataset), status_by_pattern={rf"callId={made[1]}\b": 422})
+    async with context_at(faulty) as context:
         first = await find(context, since="-1h", transferred=True, limit=4)
         last = await find(context, cursor=page_of(first)["next_cursor"], limit=50)
     assert ids_of([first, last]) == [one for one in made if one != made[1]]
@@ -650,11 +650,11 @@ async def test_records_that_never_come_do_not_stop_the_paginator_for_ever(datase
 async def test_a_failure_in_the_middle_is_told_and_the_cursor_goes_on(dataset: Dataset) -> None:
     failing = True
     demo = DemoLiner(dataset)
-    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 422})
+    faulty = AlteredLiner(demo, status_by_pattern={CALLS: 422})
 
     async def sometimes(scope: Any, receive: Any, send: Any) -> None:
         target = f"{scope['path']}?{scope['query_string'].decode()}"
-        await (spoilt if failing and older(target) else demo)(scope, receive, send)
+        await (faulty if failing and older(target) else demo)(scope, receive, send)
 
     async with context_at(sometimes) as context:
         first = await find(context, since="-30d", min_talk_seconds=200, limit=200)
@@ -671,16 +671,16 @@ async def test_a_failure_in_the_middle_is_told_and_the_cursor_goes_on(dataset: D
 async def test_when_nothing_of_a_page_could_be_read_the_reason_is_the_answer_and_the_cursor_still_holds(
     dataset: Dataset, status: int, error: type[Exception]
 ) -> None:
-    spoilt = AlteredLiner(DemoLiner(dataset))
-    async with context_at(spoilt) as context:
+    faulty = AlteredLiner(DemoLiner(dataset))
+    async with context_at(faulty) as context:
         first = await find(context, since="-7d")
         cursor = page_of(first)["next_cursor"]
-        spoilt.status_by_pattern = {CALLS: status}
+        faulty.status_by_pattern = {CALLS: status}
         with pytest.raises(error):
             await find(context, since="-7d")
         with pytest.raises(error):
             await find(context, cursor=cursor)
-        spoilt.status_by_pattern = {}
+        faulty.status_by_pattern = {}
         second = await find(context, cursor=cursor)
     assert ids_of([first, second]) == expected_ids(dataset, NOW - 7 * DAY)[:100]
 
@@ -767,13 +767,13 @@ async def test_a_hint_that_would_cost_more_than_a_request_is_left_out(dataset: D
 
 async def test_a_hint_that_cannot_be_had_costs_nothing(dataset: Dataset) -> None:
     seen = 0
-    spoilt = AlteredLiner(DemoLiner(dataset))
+    faulty = AlteredLiner(DemoLiner(dataset))
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         nonlocal seen
         seen += scope["path"] == CALLS
-        spoilt.status_by_pattern = {CALLS: 500} if seen > 1 else {}
-        await spoilt(scope, receive, send)
+        faulty.status_by_pattern = {CALLS: 500} if seen > 1 else {}
+        await faulty(scope, receive, send)
 
     async with context_at(failing) as context:
         answer = await find(context, since="yesterday", orders=(999,))

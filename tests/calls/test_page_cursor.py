@@ -156,7 +156,7 @@ async def test_the_crafted_cursor_that_the_next_test_alters_is_good(liner: DemoL
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "faulty",
     [
         {"w": None},
         {"w": [SINCE]},
@@ -196,9 +196,9 @@ async def test_the_crafted_cursor_that_the_next_test_alters_is_good(liner: DemoL
     ids=str,
 )
 async def test_a_crafted_cursor_with_wrong_content_is_refused_in_one_sentence(
-    liner: DemoLiner, spoilt: dict[str, Any]
+    liner: DemoLiner, faulty: dict[str, Any]
 ) -> None:
-    assert await refusal(liner, CallQuery(), encode_cursor(TOOL, {**GOOD, **spoilt})) == UNREADABLE
+    assert await refusal(liner, CallQuery(), encode_cursor(TOOL, {**GOOD, **faulty})) == UNREADABLE
 
 
 @pytest.mark.parametrize("missing", ["w", "k", "g", "i", "f"])

@@ -36,7 +36,7 @@ HELD = NOW - 15 * DAY  # an edge of two slices
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shared world in slices of five days, whatever size is the fastest just now."""
+    """The shared dataset in slices of five days, whatever size is the fastest just now."""
     monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 500)
 
 
@@ -276,12 +276,12 @@ async def test_a_deadline_leaves_an_exact_span_down_from_the_end(dataset: Datase
 
 async def test_a_slice_that_fails_leaves_an_exact_span_down_from_the_end(dataset: Dataset) -> None:
     demo = DemoLiner(dataset)
-    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 500})
+    faulty = AlteredLiner(demo, status_by_pattern={CALLS: 500})
     fails = older_than(HELD)
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         target = f"{scope['path']}?{scope['query_string'].decode()}"
-        await (spoilt if fails(target) else demo)(scope, receive, send)
+        await (faulty if fails(target) else demo)(scope, receive, send)
 
     found = await read(failing)
     assert isinstance(found.stopped, LinerUnavailable)
@@ -291,11 +291,11 @@ async def test_a_slice_that_fails_leaves_an_exact_span_down_from_the_end(dataset
 
 async def test_what_lies_beyond_a_failed_slice_does_not_count(dataset: Dataset) -> None:
     demo = DemoLiner(dataset)
-    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 500})
+    faulty = AlteredLiner(demo, status_by_pattern={CALLS: 500})
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         window = window_of(f"{scope['path']}?{scope['query_string'].decode()}")
-        await (spoilt if window == (HELD - 5 * DAY, HELD) else demo)(scope, receive, send)
+        await (faulty if window == (HELD - 5 * DAY, HELD) else demo)(scope, receive, send)
 
     found = await read(failing)
     assert isinstance(found.stopped, LinerUnavailable)
@@ -305,11 +305,11 @@ async def test_what_lies_beyond_a_failed_slice_does_not_count(dataset: Dataset) 
 
 async def test_a_newest_slice_that_fails_leaves_nothing(dataset: Dataset) -> None:
     demo = DemoLiner(dataset)
-    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 500})
+    faulty = AlteredLiner(demo, status_by_pattern={CALLS: 500})
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         since, until = window_of(f"{scope['path']}?{scope['query_string'].decode()}")
-        await (spoilt if until == NOW and since != MONTH.since else demo)(scope, receive, send)
+        await (faulty if until == NOW and since != MONTH.since else demo)(scope, receive, send)
 
     found = await read(failing)
     assert (found.folded, found.reached) == ((), MONTH.until)
@@ -326,12 +326,12 @@ async def test_the_error_of_the_first_read_is_raised(dataset: Dataset) -> None:
 async def test_a_token_that_is_refused_in_the_middle_is_the_answer(dataset: Dataset) -> None:
     """Every further request would be refused too, and whoever installed the server has to hear it."""
     demo = DemoLiner(dataset)
-    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 401})
+    faulty = AlteredLiner(demo, status_by_pattern={CALLS: 401})
     fails = older_than(HELD)
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         target = f"{scope['path']}?{scope['query_string'].decode()}"
-        await (spoilt if fails(target) else demo)(scope, receive, send)
+        await (faulty if fails(target) else demo)(scope, receive, send)
 
     with pytest.raises(AccessRefused):
         await read(failing)

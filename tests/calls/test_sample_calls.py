@@ -31,7 +31,7 @@ CALLS = r"^/v2/call/\?"
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shared world in slices of five days, whatever size is the fastest just now."""
+    """The shared dataset in slices of five days, whatever size is the fastest just now."""
     monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 500)
 
 
@@ -235,11 +235,11 @@ def ends_before(days: int) -> Callable[[str], bool]:
 
 
 def altered_at(demo: DemoLiner, spoils: Callable[[str], bool]) -> Any:
-    spoilt = AlteredLiner(demo, status_by_pattern={CALLS: 500})
+    faulty = AlteredLiner(demo, status_by_pattern={CALLS: 500})
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         target = f"{scope['path']}?{scope['query_string'].decode()}"
-        await (spoilt if spoils(target) else demo)(scope, receive, send)
+        await (faulty if spoils(target) else demo)(scope, receive, send)
 
     return app
 

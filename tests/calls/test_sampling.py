@@ -68,16 +68,16 @@ def test_a_smaller_sample_is_the_beginning_of_a_larger_one(agents: list[int | No
 
 
 @given(AGENTS, SEEDS, SIZES)
-def test_only_so_many_calls_per_agent_are_kept_as_could_be_drawn(
+def test_only_so_many_calls_per_agent_are_held_as_could_be_sampled(
     agents: list[int | None], seed: str, size: int
 ) -> None:
     made: Any = StratifiedSample(seed, size)
     made.add(calls_of(agents))
     assert made.population == len(agents)
-    assert all(len(kept) <= size for kept in made._candidates.values())
+    assert all(len(candidates) <= size for candidates in made._candidates.values())
 
 
-def test_the_draw_of_a_seed_never_changes() -> None:
+def test_the_sample_of_a_seed_never_changes() -> None:
     """A seed in yesterday's report must draw the same calls tomorrow, on any machine and with any release."""
     assert [one - 7_000_001 for one in sample(calls_of([101] * 5 + [102] * 5 + [None] * 5), "1", 7)] == DRAWN
 
@@ -124,7 +124,7 @@ def test_nothing_gives_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", ["agent", "call"])
-def test_lots_of_a_call_and_of_an_agent_with_one_id_are_two_lots(kind: str) -> None:
+def test_hash_ranks_of_a_call_and_of_an_agent_with_one_id_differ(kind: str) -> None:
     made: Any = StratifiedSample("1", 5)
     assert made._hash_rank(kind, 5) != made._hash_rank({"agent": "call", "call": "agent"}[kind], 5)
 

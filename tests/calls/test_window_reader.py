@@ -265,17 +265,17 @@ async def test_a_call_without_a_time_is_not_passed_over_in_silence() -> None:
 
 
 async def test_a_slice_that_fails_is_not_read_and_can_be_asked_for_again(dataset: Dataset) -> None:
-    spoilt = AlteredLiner(DemoLiner(dataset))
+    faulty = AlteredLiner(DemoLiner(dataset))
     window = TimeWindow(NOW - timedelta(days=30), NOW)
-    async with context_at(spoilt) as context:
+    async with context_at(faulty) as context:
         source = WindowReader(context.liner, ORDERS, window)
         read = list((await source.read_next()).calls)
         rest = source.remaining
-        spoilt.status_by_pattern = {CALLS: 500}
+        faulty.status_by_pattern = {CALLS: 500}
         with pytest.raises(LinerUnavailable):
             await source.read_next()
         assert source.remaining == rest
-        spoilt.status_by_pattern = {}
+        faulty.status_by_pattern = {}
         while not source.exhausted:
             read += (await source.read_next()).calls
     assert [call.id for call in read] == expected_ids(dataset, window.since)

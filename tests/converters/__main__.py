@@ -26,7 +26,7 @@ from tests.converters.comparing import BOUNDS, differences
 from tests.support import snapshots
 
 ROOT = Path(__file__).parent.parent.parent
-KEPT = ROOT / ".venv" / "converters"
+ENVIRONMENTS = ROOT / ".venv" / "converters"
 AT_ONCE = 2  # installing is work for a processor too, and small machines have two
 INSTALL_SECONDS = 300  # the largest takes half a minute; a network that drops packets must not hold a build up
 CONVERT_SECONDS = 120  # the slowest takes five
@@ -47,7 +47,7 @@ class Converter:
 
     @property
     def python(self) -> Path:
-        return KEPT / self.name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        return ENVIRONMENTS / self.name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 ALL: frozenset[str] = frozenset()  # every keyword is kept
@@ -75,7 +75,7 @@ CONVERTERS = (
 
 def install(converter: Converter) -> str:
     """Make the environment of a converter unless it is there; why it could not be made, else an empty text."""
-    folder = KEPT / converter.name
+    folder = ENVIRONMENTS / converter.name
     done, made_of = folder / "made_of", f"{converter.requirement} {sys.version} {sys.base_prefix}"
     if done.is_file() and done.read_text(encoding="utf-8") == made_of:
         return ""

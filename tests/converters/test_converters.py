@@ -21,30 +21,33 @@ PARAMETERS: dict[str, Any] = {
     "required": ["call_ids"],
 }
 TOOL: dict[str, Any] = {"name": "find_calls", "description": "Finds calls.", "inputSchema": PARAMETERS}
-KEPT: dict[str, Any] = {"name": "find_calls", "description": "Finds calls.", "parameters": PARAMETERS}
+INTACT: dict[str, Any] = {"name": "find_calls", "description": "Finds calls.", "parameters": PARAMETERS}
 NOTHING: frozenset[str] = frozenset()
 
 
 def changed(name: str, **members: Any) -> dict[str, Any]:
     """The definition with members of one parameter replaced."""
     properties = PARAMETERS["properties"]
-    return {**KEPT, "parameters": {**PARAMETERS, "properties": {**properties, name: {**properties[name], **members}}}}
+    return {
+        **INTACT,
+        "parameters": {**PARAMETERS, "properties": {**properties, name: {**properties[name], **members}}},
+    }
 
 
 def test_a_definition_that_says_the_same_in_another_dialect_loses_nothing() -> None:
-    assert differences(TOOL, KEPT, NOTHING) == []
+    assert differences(TOOL, INTACT, NOTHING) == []
     assert differences(TOOL, changed("limit", type="INTEGER", maximum=200.0), NOTHING) == []
     assert differences(TOOL, changed("call_ids", maxItems="100"), NOTHING) == []
     strict = {**PARAMETERS, "required": ["direction", "call_ids", "limit"], "additionalProperties": False}
-    assert differences(TOOL, {**KEPT, "parameters": strict}, NOTHING) == []
+    assert differences(TOOL, {**INTACT, "parameters": strict}, NOTHING) == []
 
 
 @pytest.mark.parametrize(
     ("definition", "fault"),
     [
-        ({**KEPT, "name": "find"}, "name changed"),
-        ({**KEPT, "description": None}, "description changed"),
-        ({**KEPT, "parameters": {**PARAMETERS, "required": []}}, "parameters: call_ids is not required"),
+        ({**INTACT, "name": "find"}, "name changed"),
+        ({**INTACT, "description": None}, "description changed"),
+        ({**INTACT, "parameters": {**PARAMETERS, "required": []}}, "parameters: call_ids is not required"),
         (changed("direction", type="object"), "parameters.direction: type string became object"),
         (
             changed("direction", enum=["incoming"]),
@@ -63,9 +66,9 @@ def test_a_loss_is_told_with_its_place(definition: dict[str, Any], fault: str) -
 def test_a_parameter_that_is_left_out_or_renamed_is_a_loss() -> None:
     properties = dict(PARAMETERS["properties"])
     properties["max"] = properties.pop("limit")
-    renamed = {**KEPT, "parameters": {**PARAMETERS, "properties": properties}}
+    renamed = {**INTACT, "parameters": {**PARAMETERS, "properties": properties}}
     assert differences(TOOL, renamed, NOTHING) == ["parameters.max is invented", "parameters.limit is lost"]
-    assert len(differences(TOOL, {**KEPT, "parameters": None}, NOTHING)) == 5
+    assert len(differences(TOOL, {**INTACT, "parameters": None}, NOTHING)) == 5
 
 
 def test_a_keyword_that_a_converter_never_keeps_is_no_loss() -> None:
@@ -76,7 +79,7 @@ def test_a_keyword_that_a_converter_never_keeps_is_no_loss() -> None:
 def test_a_converter_that_cannot_be_imported_fails_for_each_tool_and_way(
     converter: converters.Converter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(converters, "KEPT", tmp_path)
+    monkeypatch.setattr(converters, "ENVIRONMENTS", tmp_path)
     converter.python.parent.mkdir(parents=True)
     converter.python.symlink_to(sys.executable)  # it has none of the packages
     faults = converters.check(converter, [TOOL])
@@ -88,7 +91,7 @@ def test_a_converter_that_cannot_be_imported_fails_for_each_tool_and_way(
 def test_a_converter_that_cannot_be_installed_is_skipped_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(converters, "KEPT", tmp_path)
+    monkeypatch.setattr(converters, "ENVIRONMENTS", tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     reason = converters.install(converters.CONVERTERS[0])
     assert reason == f"ERROR: No matching distribution found for {converters.CONVERTERS[0].requirement}"

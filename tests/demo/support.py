@@ -1,4 +1,4 @@
-"""A small world with a fixed moment, and the two lines that every test needs to ask it something."""
+"""A small dataset with a fixed moment, and the two lines that every test needs to ask it something."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 
 def small_dataset() -> Dataset:
-    """A world of one's own, to be changed at will."""
+    """A dataset of its own, to be changed at will."""
     return Dataset.generate(now=NOW, days=10, calls=300)
 
 
 @cache
 def default_dataset() -> Dataset:
-    """The world a newcomer meets, shared: to be read only."""
+    """The dataset that a new user sees, shared: to be read only."""
     return Dataset.generate(now=NOW)
 
 

@@ -91,7 +91,7 @@ def answering(answer: Callable[[httpx.Request], httpx.Response]) -> tuple[httpx.
 
 
 def assert_impersonal(text: str, dataset: Dataset) -> None:
-    """No id, name, phone, title, summary, address or token of this world is in the text."""
+    """No id, name, phone, title, summary, address or token of this dataset is in the text."""
     ids = {thing.id for thing in (*dataset.orders, *dataset.agents)} - {PAGE_LIMIT + 1}  # which is asked for
     assert not {int(number) for number in re.findall(r"\d+", text)} & ids
     names = {user.name for user in dataset.users} | {user.last_name for user in dataset.users}

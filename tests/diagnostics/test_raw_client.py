@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from liner_mcp.diagnostics import raw_client
 from liner_mcp.diagnostics.raw_client import RawClient, RawResponse, RequestBudget
 from liner_mcp.errors import ConnectionClosed, InvalidResponse, LinerMcpError, RateLimited, RequestError, Unreachable
-from liner_mcp.liner import transport as wire
+from liner_mcp.liner import transport as transport_module
 from liner_mcp.liner.endpoints import Query
 from liner_mcp.liner.transport import FULL_JITTER, Transport
 from tests.liner.test_single_flight import BlockedLiner
@@ -125,7 +125,7 @@ async def test_a_redirect_away_is_never_followed() -> None:
 async def test_a_circle_of_redirects_ends() -> None:
     async with reading(lambda _: httpx.Response(307, headers={"location": "/x/"})) as (reader, asked):
         found = await reader.get(Query("/x/"))
-    assert (found.unfollowed, len(asked)) == ("same host", 1 + wire.MAX_REDIRECTS)
+    assert (found.unfollowed, len(asked)) == ("same host", 1 + transport_module.MAX_REDIRECTS)
 
 
 async def test_a_pause_that_liner_asked_of_anybody_holds_for_raw_answers_too() -> None:
@@ -188,7 +188,7 @@ async def test_a_request_beyond_the_allowance_is_never_sent() -> None:
 
 
 async def test_a_body_beyond_the_cap_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "MAX_BODY_BYTES", 10)
+    monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 10)
     async with reading(lambda _: httpx.Response(200, content=b"x" * 11)) as (reader, _):
         with pytest.raises(InvalidResponse):
             await reader.get(Query("/x/"))

@@ -44,7 +44,7 @@ HARMLESS = "Zzz"
 
 
 class AdversarialDataset:
-    """A small world with one call for each text, of one agent, order and status."""
+    """A small dataset with one call for each text, of one agent, order and status."""
 
     def __init__(self) -> None:
         self.dataset: Dataset = small_dataset()

@@ -1,6 +1,6 @@
-"""Is an answer true? Everything it shows is compared with the world that the fake Liner holds.
+"""Is an answer true? Everything it shows is compared with the dataset that the fake Liner holds.
 
-Pure: a world and an answer come in, a verdict comes out, or `WrongAnswer` with the reason.
+Pure: a dataset and an answer come in, a verdict comes out, or `WrongAnswer` with the reason.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The world under fire and the questions asked of it: every tool and every resource, each with what is true."""
+"""The scenario of the fault matrix: its dataset and requests to every tool and every resource, with what is true."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _busy_call(dataset: Dataset) -> Call:
 
 
 async def make_scenario() -> Scenario:
-    """The world and its questions; a healthy Liner is asked once for what a seed draws."""
+    """The dataset and its questions; a healthy Liner is asked once for what a seed draws."""
     dataset = scenario_dataset()
     busy = _busy_call(dataset)
     ago = partial(_within, dataset)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.soak import KEPT
+from benchmarks.soak import RESULTS_FILE
 from liner_mcp.liner.cache import CACHE_MAX_BYTES, CACHE_TTL_SECONDS, SETTLED_AFTER
 from liner_mcp.liner.circuit_breaker import FAILING_SECONDS, FAILURES_TO_OPEN, OPEN_SECONDS
 from liner_mcp.liner.retry import RetryPolicy
@@ -22,7 +22,7 @@ from tests.fault_matrix.cases import CASES, OPTIONS, PERMANENT, UNDOCUMENTED_VAR
 from tests.fault_matrix.scenario import make_scenario
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
-FIGURES: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
+FIGURES: dict[str, Any] = json.loads(RESULTS_FILE.read_text(encoding="utf-8"))
 WORDS = {
     "right": "a right answer",
     "a sentence": "one sentence",
@@ -36,10 +36,10 @@ LABELS = {
     "one sentence": "sentence",
     "hanging": "hangs",
     "requests to Liner": "liner_requests",
-    "of them spoilt": "spoilt_requests",
+    "of them faulty": "faulty_requests",
     "requests that were retries": "retries",
-    "requests saved because the same was under way": "saved_by_sharing",
-    "requests saved because the details were kept": "saved_by_keeping",
+    "requests saved by single-flight: the same was in flight": "saved_by_single_flight",
+    "requests saved by the cache of details": "saved_by_cache",
     "memory when warm, MB": "memory_warm_mb",
     "memory at the end, MB": "memory_end_mb",
     "growth, MB": "memory_grown_mb",
@@ -78,8 +78,8 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert (RetryPolicy(lambda _: 0.0).attempts, MAX_REDIRECTS) == (4, 3)  # "three more tries", "three redirects"
 
 
-def test_the_rules_of_pressure_are_those_of_the_code() -> None:
-    told = {row[0]: row[1] for row in table("Pressure")}
+def test_the_rules_of_load_are_those_of_the_code() -> None:
+    told = {row[0]: row[1] for row in table("Load")}
     assert MAX_PAUSE_SECONDS == 60  # "a minute at most"
     opens = f"after {FAILURES_TO_OPEN} failures in a row that go on for {FAILING_SECONDS:.0f} s"
     assert opens in told["Liner is down, over HTTP"]
@@ -102,4 +102,4 @@ def test_the_committed_soak_met_its_bars() -> None:
     assert (FIGURES["wrong"], FIGURES["hangs"]) == (0, 0)
     assert FIGURES["right"] + FIGURES["partial"] + FIGURES["sentence"] == FIGURES["calls"]
     assert FIGURES["memory_grown_mb"] <= 10
-    assert 0.08 <= FIGURES["spoilt_requests"] / FIGURES["liner_requests"] <= 0.12
+    assert 0.08 <= FIGURES["faulty_requests"] / FIGURES["liner_requests"] <= 0.12

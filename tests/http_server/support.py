@@ -91,7 +91,7 @@ def told(response: httpx.Response, status: int) -> str:
 
 
 def raw(question: dict[str, Any], **headers: str) -> bytes:
-    """A question as bytes on the wire."""
+    """A question as bytes in HTTP."""
     body = json.dumps(question["json"]).encode()
     lines = {"host": "127.0.0.1", "content-length": str(len(body)), **question["headers"], **headers}
     head = "\r\n".join(["POST /mcp HTTP/1.1", *(f"{name}: {value}" for name, value in lines.items()), "", ""])

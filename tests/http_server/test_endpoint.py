@@ -181,7 +181,7 @@ def test_every_answer_is_sealed(web: httpx.Client, path: str, status: int) -> No
 
 
 @ERAS
-def test_an_answer_is_sealed_too_and_is_not_kept_by_anybody(web: httpx.Client, era: str) -> None:
+def test_an_answer_has_security_headers_too_and_is_not_cached(web: httpx.Client, era: str) -> None:
     headers: Any = web.post("/mcp", **call("list_call_records", era, call_id=7003900)).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] in ("no-store", "no-cache, no-transform")

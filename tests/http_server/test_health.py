@@ -37,7 +37,7 @@ def test_many_probes_are_one_look_at_liner(liner: FakeLiner) -> None:
     assert names_of(liner) == [HEALTH_CHECK]
 
 
-def test_a_bad_answer_is_kept_for_a_while_too_and_then_looked_at_again(liner: FakeLiner) -> None:
+def test_a_bad_answer_is_cached_for_a_while_too_and_then_looked_at_again(liner: FakeLiner) -> None:
     liner.token = "another"
     with serve(liner, limits=replace(LIMITS, ready_seconds=600)) as origin:
         for _ in range(3):

@@ -39,7 +39,7 @@ def record(summary: str | None = "Client agrees.", created_at: datetime | None =
     return CallRecord(id=9, record_summary=summary, created_at=created_at, **fields)
 
 
-def test_a_settled_detail_is_kept_for_five_minutes_and_no_longer() -> None:
+def test_a_settled_detail_is_cached_for_five_minutes_and_no_longer() -> None:
     clock = Clock()
     details = make_cache(clock)
     details.put("/a", record())
@@ -50,7 +50,7 @@ def test_a_settled_detail_is_kept_for_five_minutes_and_no_longer() -> None:
 
 
 @pytest.mark.parametrize("summary", [None, "", "  \n"])
-def test_a_null_summary_is_never_kept(summary: str | None) -> None:
+def test_a_null_summary_is_never_cached(summary: str | None) -> None:
     details = make_cache()
     details.put("/a", record(summary))
     assert details.get("/a") is None
@@ -59,20 +59,20 @@ def test_a_null_summary_is_never_kept(summary: str | None) -> None:
 @pytest.mark.parametrize(
     "created_at", [None, LATER, LATER - SETTLED_AFTER + timedelta(seconds=1), LATER + timedelta(days=1)]
 )
-def test_what_is_young_or_has_no_date_is_not_kept(created_at: datetime | None) -> None:
+def test_what_is_young_or_has_no_date_is_not_cached(created_at: datetime | None) -> None:
     details = make_cache()
     details.put("/a", record(created_at=created_at))
     details.put("/b", Call(id=7, created_at=created_at))
     assert (details.get("/a"), details.get("/b")) == (None, None)
 
 
-def test_a_call_that_is_over_is_kept() -> None:
+def test_a_call_that_is_over_is_cached() -> None:
     details = make_cache()
     details.put("/a", Call(id=7, created_at=LATER - SETTLED_AFTER))
     assert details.get("/a") == Call(id=7, created_at=LATER - SETTLED_AFTER)
 
 
-def test_a_lead_is_kept_for_what_a_search_needs_of_it_does_not_change() -> None:
+def test_a_lead_is_cached_for_what_a_search_needs_of_it_does_not_change() -> None:
     details = make_cache()
     details.put("/a", Lead(id=5, created_at=OLD))
     assert details.get("/a") == Lead(id=5, created_at=OLD)
@@ -81,7 +81,7 @@ def test_a_lead_is_kept_for_what_a_search_needs_of_it_does_not_change() -> None:
 WHOLE = Listing((record(), record()), complete=True, total=2, changed=False)
 
 
-def test_a_whole_list_of_settled_records_is_kept() -> None:
+def test_a_whole_list_of_settled_records_is_cached() -> None:
     details = make_cache()
     details.put("/a", WHOLE)
     assert details.get("/a") is WHOLE
@@ -97,7 +97,7 @@ def test_a_whole_list_of_settled_records_is_kept() -> None:
     ],
     ids=["incomplete", "empty", "a null summary", "a young record"],
 )
-def test_a_list_that_may_still_change_is_not_kept(listing: Listing[CallRecord]) -> None:
+def test_a_list_that_may_still_change_is_not_cached(listing: Listing[CallRecord]) -> None:
     details = make_cache()
     details.put("/a", listing)
     assert details.get("/a") is None
@@ -111,7 +111,7 @@ def test_the_oldest_makes_room_when_the_size_is_used_up() -> None:
     assert [target for target in ("/a", "/b", "/c") if details.get(target)] == ["/b", "/c"]
 
 
-def test_what_is_larger_than_everything_is_not_kept_and_drives_nothing_out() -> None:
+def test_what_is_larger_than_everything_is_not_cached_and_drives_nothing_out() -> None:
     details = make_cache()
     details.put("/a", record())
     details.put("/b", record("я" * CACHE_MAX_BYTES))

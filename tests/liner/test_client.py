@@ -40,7 +40,7 @@ from liner_mcp.errors import (
     Unreachable,
     WrongAddress,
 )
-from liner_mcp.liner import transport as wire_module
+from liner_mcp.liner import transport as transport_module
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.endpoints import CallFilter
 from tests.conftest import NOW
@@ -101,7 +101,7 @@ def router() -> Iterator[respx.MockRouter]:
 
 @pytest.fixture
 def own_dataset() -> Dataset:
-    """A small world that a test may change."""
+    """A small dataset that a test may change."""
     return Dataset.generate(now=NOW, days=10, calls=300)
 
 
@@ -634,7 +634,7 @@ async def test_no_retry_is_begun_that_would_wait_past_the_deadline(router: respx
 
 async def test_an_answer_that_drips_too_slowly_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     """No single read times out here: the whole request does."""
-    monkeypatch.setattr(wire_module, "REQUEST_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(transport_module, "REQUEST_TIMEOUT_SECONDS", 0.01)
     async with client_of(silent) as client:
         error = await error_of(client.call(7))
     assert isinstance(error, Unreachable)
@@ -735,7 +735,7 @@ async def test_a_body_that_always_breaks_off_is_unreachable() -> None:
 async def test_a_body_beyond_the_cap_is_not_read_to_its_end(
     router: respx.MockRouter, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr(wire_module, "MAX_BODY_BYTES", 1_000_000)
+    monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 1_000_000)
     given = 0
 
     async def endless() -> AsyncGenerator[bytes]:
@@ -754,7 +754,7 @@ async def test_a_body_beyond_the_cap_is_not_read_to_its_end(
 
 
 async def test_a_small_body_that_unpacks_beyond_the_cap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire_module, "MAX_BODY_BYTES", 1_000_000)
+    monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 1_000_000)
     packed = raw(gzip.compress(b" " * 2_000_000), "Content-Encoding: gzip")
     async with raw_socket_server(packed) as heard, client_at(heard.origin) as client:
         assert "larger than 1 MB" in str(await error_of(client.call(7)))

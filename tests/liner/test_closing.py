@@ -40,8 +40,8 @@ async def close_during(client: LinerClient, *asks: Callable[[], Awaitable[object
     return told
 
 
-def assert_connection_closed(told: list[LinerMcpError], askers: int) -> None:
-    assert [type(error) for error in told] == [ConnectionClosed] * askers
+def assert_connection_closed(told: list[LinerMcpError], callers: int) -> None:
+    assert [type(error) for error in told] == [ConnectionClosed] * callers
     assert {str(error) for error in told} == {
         "The connection to Liner was closed before the answer was there. Ask again."
     }

@@ -1,4 +1,4 @@
-"""Liner's things as they come over the wire in every spelling, and as they are given out."""
+"""Liner's things as Liner sends them in every spelling, and as they are given out."""
 
 from __future__ import annotations
 

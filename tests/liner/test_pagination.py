@@ -1,4 +1,4 @@
-"""The walk over pages, against a list server of a few lines that has every bad habit Liner's documentation allows."""
+"""The walk over pages, against a list server of a few lines that has every variant Liner's documentation allows."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ async def test_different_questions_are_not_mixed_up(liner: DemoLiner) -> None:
     assert [getattr(answer, "id", None) for answer in answers] == ids * 2
 
 
-async def test_a_shared_failure_is_everyones_and_is_not_kept() -> None:
+async def test_a_shared_failure_is_everyones_and_is_not_cached() -> None:
     app = BlockedLiner(status=500)
     app.go.set()
     async with client_of(app) as client:

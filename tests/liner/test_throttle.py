@@ -221,7 +221,7 @@ async def test_after_a_429_the_next_requests_go_out_one_then_two_at_a_time() -> 
     assert max(app.arrivals) == 4
 
 
-async def test_what_a_pause_kept_from_being_sent_was_shared_by_no_one() -> None:
+async def test_what_a_pause_kept_from_being_sent_was_not_deduplicated() -> None:
     app = ScriptedLiner(429, retry_after="40")
 
     async def ask(call_id: int) -> None:

@@ -111,8 +111,8 @@ async def test_an_unknown_id_stays_bare_and_no_agent_is_said_in_words(demo: Demo
 
 
 async def test_a_dictionary_that_fails_costs_its_names_only_and_is_asked_again_next_time(demo: FakeLiner) -> None:
-    spoilt = AlteredLiner(demo, status_by_pattern={USERS: 500})
-    async with context_for(spoilt) as context:
+    faulty = AlteredLiner(demo, status_by_pattern={USERS: 500})
+    async with context_for(faulty) as context:
         first = await context.directory.names("agents", "orders")
         assert first.missing == ("agents",)
         assert first.legend("agents", [101, None]) == {"null": "no agent"}
@@ -121,7 +121,7 @@ async def test_a_dictionary_that_fails_costs_its_names_only_and_is_asked_again_n
         assert "agents" in first.notes()[0]
         assert "orders" not in first.notes()[0]
 
-        spoilt.status_by_pattern = {}
+        faulty.status_by_pattern = {}
         second = await context.directory.names("agents", "orders")
         assert second.missing == ()
         assert second.legend("agents", [101]) == {"101": "Anna Petrova"}

@@ -568,7 +568,7 @@ async def test_a_compressed_body_is_not_unpacked() -> None:
     for packed in (bomb, gzip.compress(AUDIO)):
         host = FakeHost(answer(packed, headers={"content-encoding": "gzip", "content-type": "audio/mpeg"}))
         error = await failure(host, max_bytes=6_000)
-        assert "not MPEG audio" in str(error)  # refused as what it is on the wire, not for what it would swell to
+        assert "not MPEG audio" in str(error)  # refused as what it is when it is sent, not for what it would swell to
         assert host.asked[0].headers["accept-encoding"] == "identity"
 
 

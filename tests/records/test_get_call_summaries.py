@@ -1,4 +1,4 @@
-"""What was said on many calls: compared with what the fake Liner's world holds."""
+"""What was said on many calls: compared with what the fake Liner's dataset holds."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def notes_of(answer: Answer) -> str:
 
 
 def expected_rows(dataset: Dataset, call_id: int, chars: int) -> list[tuple[Any, ...]]:
-    """The members `TOLD` of each row of a call, from what the world knows."""
+    """The members `TOLD` of each row of a call, from what the dataset knows."""
     call = dataset.calls.get(call_id)
     if call is None:
         return [(None, None, "not_found", None, None)]
@@ -161,10 +161,10 @@ async def test_a_call_without_a_recording_still_says_whose_it_was(own: Dataset) 
 
 
 async def test_no_agent_is_not_said_of_calls_that_no_one_could_read(own: Dataset) -> None:
-    known, failing, spoilt = add_plain_calls(own, 3, agent=106)
+    known, failing, faulty = add_plain_calls(own, 3, agent=106)
     app = AlteredLiner(FakeLiner(own, record_list="short"), status_by_pattern={of(failing): 500, rf"{DETAIL}/\d+": 500})
     async with context_for(app) as context:
-        answer = await ask(context, [failing, UNKNOWN, spoilt])
+        answer = await ask(context, [failing, UNKNOWN, faulty])
     assert [row["agent_id"] for row in rows_of(answer)] == [None] * 3
     assert "names" not in answer.structure
     async with context_for(AlteredLiner(FakeLiner(own), status_by_pattern={of(failing): 500})) as context:
@@ -345,8 +345,8 @@ async def test_a_call_whose_own_detail_fails_is_failed_and_not_said_to_have_no_r
 async def test_a_record_whose_detail_fails_is_marked_and_its_call_is_to_be_asked_again(own: Dataset) -> None:
     first, second = add_plain_calls(own, 2)
     (record,) = own.records_of(second)
-    spoilt = AlteredLiner(FakeLiner(own, record_list="short"), status_by_pattern={f"{DETAIL}/{record.id}/": 500})
-    async with context_for(spoilt) as context:
+    faulty = AlteredLiner(FakeLiner(own, record_list="short"), status_by_pattern={f"{DETAIL}/{record.id}/": 500})
+    async with context_for(faulty) as context:
         answer = await ask(context, [first, second])
     assert [row["summary_state"] for row in rows_of(answer)] == ["ready", "failed"]
     assert rows_of(answer)[1]["record_id"] == record.id
@@ -490,8 +490,8 @@ async def test_nothing_arrived_before_the_deadline_is_an_error(own: Dataset) -> 
 async def test_a_summary_that_did_not_come_in_time_is_marked_in_its_row(own: Dataset) -> None:
     first, second = add_plain_calls(own, 2)
     (record,) = own.records_of(second)
-    spoilt = AlteredLiner(FakeLiner(own, record_list="short"), blocked=f"{DETAIL}/{record.id}/")
-    async with context_for(spoilt) as context:
+    faulty = AlteredLiner(FakeLiner(own, record_list="short"), blocked=f"{DETAIL}/{record.id}/")
+    async with context_for(faulty) as context:
         with anyio.fail_after(1.0):
             answer = await ask(context, [first, second])
     assert [(row["call_id"], row["summary_state"]) for row in rows_of(answer)] == [(first, "ready"), (second, "failed")]

@@ -1,4 +1,4 @@
-"""The records of one call: compared with what the fake Liner's world holds."""
+"""The records of one call: compared with what the fake Liner's dataset holds."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def by_age(records: list[Record]) -> list[int]:
 
 
 def expected_row(record: Record, chars: int) -> dict[str, Any]:
-    """A row as the contract words it, in Moscow's time, from what the world knows."""
+    """A row as the contract words it, in Moscow's time, from what the dataset knows."""
     local = record.created_at + MOSCOW
     text = mask(clean(record.summary or "")).strip()
     cut = len(text) > chars > 0
@@ -353,8 +353,8 @@ async def test_no_status_dictionary_leaves_the_code_which_says_enough(own: Datas
 async def test_a_record_whose_detail_fails_is_marked_and_told_only_on_its_own_page(own: Dataset) -> None:
     call_id = long_call(own, 4)
     *others, last = by_age(own.records_of(call_id))
-    spoilt = AlteredLiner(FakeLiner(own, record_list="short"), status_by_pattern={f"{DETAIL}/{last}/": 500})
-    async with context_for(spoilt) as context:
+    faulty = AlteredLiner(FakeLiner(own, record_list="short"), status_by_pattern={f"{DETAIL}/{last}/": 500})
+    async with context_for(faulty) as context:
         whole = await ask(context, call_id)
         smallest = await ask(context, call_id, limit=4, budget=whole.size - 1)
         final = await ask(context, cursor=smallest.structure["page"]["next_cursor"])

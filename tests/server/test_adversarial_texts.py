@@ -183,10 +183,10 @@ class ChangingSummariesLiner:
     """Liner with summaries that may be changed between two requests."""
 
     def __init__(self, adversarial: AdversarialDataset, summaries: dict[str, str]) -> None:
-        self.scene, self.summaries = adversarial, summaries
+        self.adversarial, self.summaries = adversarial, summaries
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.scene.liner(self.summaries)(scope, receive, send)
+        await self.adversarial.liner(self.summaries)(scope, receive, send)
 
 
 @pytest.mark.anyio
@@ -335,12 +335,12 @@ class RejectingLiner:
 
     def __init__(self, adversarial: AdversarialDataset) -> None:
         self.message = ""
-        self.spoilt = AlteredLiner(
+        self.faulty = AlteredLiner(
             adversarial.liner().demo, change_by_pattern={"^/v2/call-record/": lambda _: self.message}
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.spoilt(scope, receive, send)
+        await self.faulty(scope, receive, send)
 
 
 def assert_a_sentence(sentence: str, message: str) -> None:
@@ -401,7 +401,7 @@ def test_no_message_whatever_breaks_the_sentence_of_a_refusal(adversarial: Adver
         holds()
 
 
-# What the asker says, which may be copied from a text ----------------------------------------------------------------
+# What the caller says, which may be copied from a text ----------------------------------------------------------------
 
 
 @pytest.mark.anyio
@@ -437,7 +437,7 @@ def request(number: int, tool: str, arguments: dict[str, Any]) -> bytes:
 
 def test_whatever_is_said_the_pipe_carries_one_line_of_json_for_each_request(adversarial: AdversarialDataset) -> None:
     names = {call_id: name for name, call_id in adversarial.calls.items()}
-    # Half a pair cannot be sent: JSON on the wire is UTF-8, and the SDK drops a line that is not.
+    # Half a pair cannot be sent: JSON as it is sent is UTF-8, and the SDK drops a line that is not.
     echoed = {n: f"xqz{text[:60]}" for n, text in enumerate(TEXTS.values()) if not _is_broken(text)}
     asking = [
         *(request(one, "list_call_records", {"call_id": one, "summary_chars": SUMMARY_CHARS}) for one in names),

@@ -244,7 +244,7 @@ DEAR = ("8(" * 240 + "x ") * 40
 
 @pytest.fixture(scope="module")
 def talkative() -> tuple[Dataset, int, list[int]]:
-    """A world with a call of 100 such recordings, and 100 calls of one each."""
+    """A dataset with a call of 100 such recordings, and 100 calls of one each."""
     dataset = small_dataset()
     when = dataset.now - timedelta(hours=1)
     one = dataset.add_call(created_at=when).id

@@ -458,11 +458,11 @@ async def test_a_deadline_in_the_middle_gives_a_part_and_the_way_to_the_rest(
 
 async def test_a_slice_that_fails_gives_a_part_and_the_way_to_the_rest(connect: OpenSession, dataset: Dataset) -> None:
     demo, failing = DemoLiner(dataset), True
-    spoilt = AlteredLiner(demo, status_by_pattern={"^/v2/call/": 422})
+    faulty = AlteredLiner(demo, status_by_pattern={"^/v2/call/": 422})
 
     async def sometimes(scope: Any, receive: Any, send: Any) -> None:
         target = f"{scope['path']}?{scope['query_string'].decode()}"
-        await (spoilt if failing and is_old(target) else demo)(scope, receive, send)
+        await (faulty if failing and is_old(target) else demo)(scope, receive, send)
 
     async with connect(sometimes) as session:
         first = await session.answer("call_stats", since="-40d")

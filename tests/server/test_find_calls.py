@@ -496,7 +496,7 @@ async def test_directories_are_browsed_by_name(connect: OpenSession) -> None:
     assert "call_statuses, lead_statuses;" in sentence
 
 
-# Any question over any world ----------------------------------------------------------------------------------------
+# Any question over any dataset ----------------------------------------------------------------------------------------
 
 EDGE = NOW.replace(microsecond=400_000)
 STATUS_IDS = {"no_answer": 53, "qualified": 51, "transferred_to_sales": 57}
@@ -504,7 +504,7 @@ STATUS_IDS = {"no_answer": 53, "qualified": 51, "transferred_to_sales": 57}
 
 @dataclass(frozen=True)
 class Case:
-    """A world (`seed` and `size`), a question, and how its pages are asked for."""
+    """A dataset (`seed` and `size`), a question, and how its pages are asked for."""
 
     seed: int
     size: int
@@ -679,7 +679,7 @@ PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, H
 @given(case=drawn([0, 40, 60, 80], [1, 2, 3, 7, 20, 200]))
 def test_pages_are_exactly_what_matched_when_the_window_was_frozen_in_small_slices(case: Case) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        # Pages and slices of a few calls, so that a small world is read in many.
+        # Pages and slices of a few calls, so that a small dataset is read in many.
         patch.setattr(client_module, "Paginator", partial(Paginator[CallOnTheWire], 4))
         for name, value in (("SLICE_CALLS", 4), ("MAX_SLICE_CALLS", 12), ("UNSLICED_PAGES", 1)):
             patch.setattr(slices_module, name, value)

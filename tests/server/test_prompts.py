@@ -450,8 +450,8 @@ async def test_free_text_is_not_completed(client: Client) -> None:
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_nothing_is_completed_when_liner_fails(dataset: Dataset, mode: Any) -> None:
-    spoilt = AlteredLiner(DemoLiner(dataset), status_by_pattern={"^/v2/(user|order|agent-group)": 422})
-    for settings, app in ((Settings(**ACCOUNT, requests_per_second=0), spoilt), (Settings(), spoilt)):
+    faulty = AlteredLiner(DemoLiner(dataset), status_by_pattern={"^/v2/(user|order|agent-group)": 422})
+    for settings, app in ((Settings(**ACCOUNT, requests_per_second=0), faulty), (Settings(), faulty)):
         server = create_server(settings, transport=httpx.ASGITransport(app=cast("Any", app)), now=lambda: NOW)
         async with Client(server, mode=mode) as failing:
             assert await completed(failing, "review_agent", "agent", "a") == []

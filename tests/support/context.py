@@ -1,4 +1,4 @@
-"""A desk over a fake Liner, a Liner some of whose answers are spoilt, and the reading of an answer."""
+"""An application context over a fake Liner, a Liner with some faulty answers, and the reading of an answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ USERS, ORDERS, STATUSES = "/v2/user/list", "/v2/order", "/v2/call-status"
 
 
 def small_dataset() -> Dataset:
-    """A world of one's own, to be added to."""
+    """A dataset of its own, to be added to."""
     return Dataset.generate(now=NOW, days=2, calls=50)
 
 

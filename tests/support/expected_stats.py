@@ -1,4 +1,4 @@
-"""The statistics of a generated call centre, counted a second time from what its world holds."""
+"""The statistics of a generated call centre, counted a second time from what its dataset holds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Progress = Callable[[int, int | None], Awaitable[None]]
 
 
 def grouped_by(*groupings: str, zone: ZoneInfo = MOSCOW) -> Callable[[Call], Key]:
-    """How a call of the world is told to belong to a group."""
+    """How a call of the dataset is told to belong to a group."""
 
     def local(call: Call) -> datetime:
         return call.created_at.astimezone(zone)

@@ -44,7 +44,7 @@ def demo_client(dataset: Dataset) -> Client:
 
 
 async def surface() -> dict[str, Any]:
-    """Everything that a host can list, as it goes over the wire."""
+    """Everything that a host can list, as it goes over MCP."""
     async with demo_client(Dataset.generate(now=NOW, calls=10, days=2)) as client:
         listings = {
             "tools": (await client.list_tools()).tools,

@@ -1,4 +1,4 @@
-"""The door: every HTTP request but a few public ones must say who asks, before anything else looks at it.
+"""Authentication middleware: every HTTP request but a few public ones must carry a token, before anything reads it.
 
 A wrapper of plain ASGI. It takes the token out of the request: whatever lies behind learns a name and never sees the
 token, so nothing there can log it or send it on.

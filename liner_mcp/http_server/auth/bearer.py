@@ -1,4 +1,4 @@
-"""Bearer tokens on the wire, without I/O: what a request's header must look like, and how a refusal is worded.
+"""Bearer tokens in HTTP headers, without I/O: what a request's header must look like, and how a refusal is worded.
 
 Sources: RFC 6750 (the header, the challenge, its errors), RFC 9728 section 5.1 (`resource_metadata`), and the MCP
 specification, Authorization (a 401 names the scope too). A token is read from one Authorization header and from nowhere
@@ -99,11 +99,11 @@ def bearer_token(authorization: str | None) -> str | Rejection:
 
 def challenge(refusal: Rejection, *, metadata: str | None = None) -> str:
     """The value of WWW-Authenticate; `metadata` is the address of our metadata, when there is an issuer."""
-    told = {
+    parameters = {
         "realm": "liner-mcp",
         "error": refusal.error,
         "error_description": refusal.sentence if refusal.error else None,
         "scope": refusal.scope,
         "resource_metadata": metadata,
     }
-    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in told.items() if value is not None)
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items() if value is not None)

@@ -1,4 +1,4 @@
-"""The issuer's keys: found, fetched, kept, and fetched again when they rotate.
+"""The issuer's keys: found, fetched, cached, and fetched again when they rotate.
 
 The issuer is somebody else's server. It is asked only for two documents, never more often than every few seconds
 whatever callers send, and its answers are bounded in size and time. While it is down, the keys known so far serve on.
@@ -31,11 +31,11 @@ Jwk = dict[str, str]
 
 KEYS_SECONDS = 300.0  # a key that was withdrawn serves at most this much longer
 RETRY_SECONDS = 10.0  # between two attempts, whatever callers send; a rotated key is known after this at the latest
-STALE_SECONDS = 86_400.0  # how long keys serve while the issuer is down: a day to mend it
+STALE_SECONDS = 86_400.0  # how long keys serve while the issuer is down: a day to repair it
 FETCH_SECONDS = 5.0  # for all of one attempt: somebody's request is waiting
 MAX_DOCUMENT_BYTES = 500_000  # the large public issuers' documents have less than 20,000
 
-# What of a key is public. Private parts that an issuer published by mistake are not kept.
+# What of a key is public. Private parts that an issuer published by mistake are not stored.
 _PUBLIC_PARTS = ("kty", "kid", "use", "alg", "crv", "n", "e", "x", "y")
 
 
@@ -61,7 +61,7 @@ class JwksClient:
     async def keys(self, kid: str | None) -> list[Jwk]:
         """The public keys (JSON Web Keys) with this id, or all of them for None. None fits: the issuer has no such key.
 
-        Raises: Unreachable when that cannot be told now, because the issuer cannot be asked.
+        Raises: Unreachable when that cannot be decided now, because the issuer cannot be asked.
         """
         found = self._known(kid)
         if not found or self._is_due():

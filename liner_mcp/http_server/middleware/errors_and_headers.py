@@ -74,7 +74,7 @@ class ErrorBoundary:
                     scope, receive, send_with_headers
                 )
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is told without its text
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is reported without its text
             _log_crash(error)
             if not begun:  # else the web server sees an answer without an end, and closes the connection
                 sentence = "liner-mcp failed inside. This is a bug in liner-mcp; please report it."

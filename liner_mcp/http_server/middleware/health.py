@@ -39,10 +39,10 @@ class HealthChecks:
             await JSONResponse({"alive": True})(scope, receive, send)
         else:
             obstacle = "stopping" if self.draining else await self._not_ready_reason()
-            told: dict[str, bool | str] = {"ready": True} if obstacle is None else {"ready": False, "because": obstacle}
+            body: dict[str, bool | str] = {"ready": True} if obstacle is None else {"ready": False, "because": obstacle}
             if self._runtime.demo:
-                told["demo"] = True
-            await JSONResponse(told, 200 if obstacle is None else 503)(scope, receive, send)
+                body["demo"] = True
+            await JSONResponse(body, 200 if obstacle is None else 503)(scope, receive, send)
 
     async def _check(self) -> str | None:
         """What stands in the way of an answer: `settings`, `liner` or nothing."""

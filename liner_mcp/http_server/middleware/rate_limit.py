@@ -1,4 +1,4 @@
-"""How much one caller, and all of them together, may ask of this process."""
+"""The rate limit: how much one caller, and all of them together, may ask of this process."""
 
 from __future__ import annotations
 

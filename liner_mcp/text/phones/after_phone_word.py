@@ -37,7 +37,7 @@ _LOCAL_GROUPINGS = {*SUBSCRIBER_GROUPINGS, (1,) * 7}  # how a phone of seven dig
 
 class _Phone(NamedTuple):
     window: DigitWindow
-    country: str  # its calling code; empty when it cannot be told
+    country: str  # its calling code; empty when it is unknown
 
 
 def after_phone_word_steps(text: str, stretches: Sequence[DigitSpan]) -> Steps:

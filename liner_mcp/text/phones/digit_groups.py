@@ -180,6 +180,6 @@ def is_phone_punctuation(gaps: list[str]) -> bool:
 
 
 def phone_mask(country: str, digits: str) -> str:
-    """What stands for a phone; `country` is empty when it cannot be told."""
+    """What stands for a phone; `country` is empty when it is unknown."""
     prefix = f"+{country} " if country else ""
     return f"{prefix}*** ***-**-{digits[-2:]}"

@@ -108,7 +108,7 @@ def mask_phone(value: str | None) -> str | None:
 
 class _Phone(NamedTuple):
     window: DigitWindow
-    country: str  # its calling code; empty when it cannot be told
+    country: str  # its calling code; empty when it is unknown
     certain: bool  # whether it is masked whatever stands around it
 
 
