@@ -76,7 +76,7 @@ def create_web_app(
     """The application for these settings. `transport` replaces the network to Liner and `now` the clock.
 
     `authenticator` wraps what only known callers may reach; the settings say who knows them, unless it is given.
-    `watcher` sees every request to Liner, and every call and read when it is over.
+    `observer` sees every request to Liner, and every call and read when it is over.
     Raises: SettingsError when the file of tokens or of access cannot be used, and for a file of access where callers
     have no names.
     """

@@ -271,7 +271,7 @@ def create_server(
     Given a SettingsError instead, the server still starts and lists its tools, and every call answers with that error:
     hosts show a server that crashed at start as nothing at all. `transport` replaces the network and `now` the clock.
     `shared`: several people ask this server, so it offers nobody the ids that others listed, and while Liner is down it
-    says so at once. `watcher` sees every request to Liner, and every call and read when it is over.
+    says so at once. `observer` sees every request to Liner, and every call and read when it is over.
     """
     # The SDK and its HTTP library log addresses and refusals below that.
     for noisy in ("mcp", "httpx2", "httpcore2"):

@@ -1,6 +1,6 @@
 """The resources: what a person attaches to a chat by hand. All but audio say what a tool says too.
 
-Each declares its URI, asks one function of `review`, and hands the text or the bytes over.
+Each declares its URI, calls one answering function, and hands the text or the bytes over.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tools. Each declares its arguments, asks one function of `review`, and hands the written answer over.
+"""The tools. Each declares its arguments, calls one answering function, and hands the written answer over.
 
 The docstrings are what a model reads to choose: product text, not notes for us.
 """

@@ -66,7 +66,7 @@ _OUR_SCOPE = "liner_mcp"
 
 
 class Telemetry:
-    """Watches a server (it is a `Watcher`) and sends what it saw."""
+    """Watches a server (it is a `ServerObserver`) and sends what it saw."""
 
     def __init__(
         self,

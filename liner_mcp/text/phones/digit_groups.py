@@ -1,7 +1,7 @@
 """Stretches of digits in a text, and the groups that they fall into.
 
 Pure, on text that is already clean. A *run* is a stretch of digit groups with nothing but phone punctuation between
-them; a *window* is some neighbouring groups of it. What a window means belongs to `phones`.
+them; a *window* is some neighbouring groups of it. What a window means is decided in `mask_phones`.
 """
 
 import re

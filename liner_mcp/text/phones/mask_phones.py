@@ -1,7 +1,7 @@
 """Hiding phone numbers in text that people and recognisers wrote freely.
 
 Pure functions on text that is already clean. This module may not know where a text comes from, nor whether a reader may
-see phones; `privacy` is the front of all masking.
+see phones; `text.mask` is the only entry point of masking.
 
 How a phone is found: a *run* is a stretch of digit groups with nothing but phone punctuation between them. Every group
 of a run may begin a phone, and the rules below look at the digits from there on. A number that says it is a phone (a

@@ -1,6 +1,6 @@
 """Numbering plans: which country a number belongs to, and how well it fits that country's plan.
 
-Pure. It knows digits only; where a number stands in a text, and what to do about it, belongs to `phones`.
+Pure. It knows digits only; where a number stands in a text, and what to do about it, is decided in `mask_phones`.
 """
 
 from functools import lru_cache
