@@ -36,11 +36,9 @@ def port_of(url: SplitResult) -> int | None:
 def ascii_host(url: SplitResult) -> str:
     """The host as DNS has it, so that all spellings of one name are equal; empty where it can be no name."""
     try:
-        host = (url.hostname or "").removesuffix(".").encode("idna").decode()
-        encoded = [label[4:].encode().decode("punycode") for label in host.split(".") if label.startswith("xn--")]
-    except UnicodeError:  # an empty or a long label, or one that is no Punycode
+        return (url.hostname or "").removesuffix(".").encode("idna").decode()
+    except UnicodeError:  # an empty or a long label
         return ""
-    return "" if any(label.isascii() for label in encoded) else host  # `xn--a` stands for no name
 
 
 def bracketed(host: str) -> str:

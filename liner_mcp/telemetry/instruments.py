@@ -41,9 +41,7 @@ class Instruments:
         self._deduplicated = meter.create_counter(
             "liner_mcp.liner.deduplicated", "{attempt}", "Attempts that another caller's request answered"
         )
-        self._cache_hits = meter.create_counter(
-            "liner_mcp.liner.cache_hits", "{read}", "Reads answered from the cache"
-        )
+        self._cache_hits = meter.create_counter("liner_mcp.liner.cache_hits", "{read}", "Reads answered from the cache")
         self._circuit_open = meter.create_counter(
             "liner_mcp.liner.circuit_open", "{attempt}", "Attempts refused because Liner had failed too often"
         )

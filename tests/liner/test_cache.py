@@ -103,18 +103,24 @@ def test_a_list_that_may_still_change_is_not_cached(listing: Listing[CallRecord]
     assert details.get("/a") is None
 
 
+def listing_of(size: int) -> Listing[CallRecord]:
+    """A listing of at least `size` bytes; the client reads only the start of a long text, so one record is smaller."""
+    count = size // 180_000 + 1  # a Cyrillic letter takes two bytes
+    return Listing((record("я" * 90_000),) * count, complete=True, total=count, changed=False)
+
+
 def test_the_oldest_makes_room_when_the_size_is_used_up() -> None:
     details = make_cache()
-    long = record("я" * (CACHE_MAX_BYTES // 5))
+    third = listing_of(CACHE_MAX_BYTES // 3 + 1)
     for target in ("/a", "/b", "/c"):
-        details.put(target, long)
+        details.put(target, third)
     assert [target for target in ("/a", "/b", "/c") if details.get(target)] == ["/b", "/c"]
 
 
 def test_what_is_larger_than_everything_is_not_cached_and_drives_nothing_out() -> None:
     details = make_cache()
     details.put("/a", record())
-    details.put("/b", record("я" * CACHE_MAX_BYTES))
+    details.put("/b", listing_of(CACHE_MAX_BYTES + 1))
     assert details.get("/a") == record()
     assert details.get("/b") is None
 
