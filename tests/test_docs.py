@@ -292,20 +292,12 @@ FOREIGN = ["pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "/wo" + "
 def test_the_tree_of_the_architecture_page_is_the_package() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     tree = page.split("```text")[1].split("```")[0]
-    named = set(re.findall(r"[\w]+\.py|[\w]+/", tree)) - {
-        "liner_mcp/",
-        "tests/",
-        "benchmarks/",
-        "fakes/",
-        "fault_matrix/",
-    }
-    package = ROOT / "liner_mcp"
-    there = {path.name for path in package.rglob("*.py")} | {
-        f"{path.name}/" for path in package.rglob("*") if path.is_dir()
-    }
-    assert named <= there
-    top = {path.name + "/" * path.is_dir() for path in package.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert top - named == {"__init__.py", "__main__.py"} | {name for name in top if name.startswith("__pycache__")}
+    outside = {"liner_mcp/", "tests/", "benchmarks/", "fakes/", "fault_matrix/"}
+    named = set(re.findall(r"[\w]+\.py|[\w]+/", tree)) - outside
+    modules = [path.relative_to(ROOT / "liner_mcp") for path in (ROOT / "liner_mcp").rglob("*.py")]
+    assert named <= {path.name for path in modules} | {f"{folder.name}/" for path in modules for folder in path.parents}
+    top = {path.parts[0] + "/" * (len(path.parts) > 1) for path in modules}
+    assert top - named == {"__init__.py", "__main__.py"}
 
 
 def test_no_file_names_a_package_host_or_a_path_of_a_machine() -> None:
