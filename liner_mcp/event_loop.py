@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from liner_mcp.liner.transport import time_left
+from liner_mcp.liner.transport import scope_before_deadline
 from liner_mcp.text.masking_steps import Steps
 
 MOST_AT_ONCE = 1_000  # characters of digits that are read between two turns: about ten milliseconds
 # Kept back from a deadline to write down what was masked in time.
-CLOSING_SECONDS, CLOSING_SHARE = 0.25, 0.5
+RESERVE_SECONDS, RESERVE_SHARE = 0.25, 0.5
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -47,9 +46,7 @@ class Turns:
 async def in_time(items: Sequence[T], work: Callable[[T], Awaitable[S]]) -> list[S]:
     """What `work` gives for each item, in order, as far as it was done a moment before the caller's deadline."""
     done: list[S] = []
-    left = time_left()
-    closing = min(CLOSING_SECONDS, left * CLOSING_SHARE) if math.isfinite(left) else 0.0
-    with anyio.CancelScope(deadline=anyio.current_effective_deadline() - closing):
+    with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE):
         for item in items:
             done.append(await work(item))  # noqa: PERF401 - what is done by the deadline must stay
     return done

@@ -6,7 +6,6 @@ call bounds everything below it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
@@ -43,7 +42,7 @@ from liner_mcp.liner.models import (
 )
 from liner_mcp.liner.pagination import Listing, Paginator, merge_two_reads
 from liner_mcp.liner.request_metrics import RequestObserver
-from liner_mcp.liner.transport import FULL_JITTER, Transport, time_left
+from liner_mcp.liner.transport import FULL_JITTER, Transport, scope_before_deadline
 from liner_mcp.text.clean import clean
 
 A = TypeVar("A")
@@ -271,9 +270,7 @@ class LinerClient:
         fatal: list[LinerMcpError] = []
         pending = iter(range(len(jobs)))
         examined = 0
-        left = time_left()
-        reserve = min(RESERVE_SECONDS, left * RESERVE_SHARE) if math.isfinite(left) else 0.0
-        with anyio.CancelScope(deadline=anyio.current_effective_deadline() - reserve) as scope:
+        with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE) as scope:
 
             async def work() -> None:
                 nonlocal examined
