@@ -40,7 +40,9 @@ def ours(*options: str, workers: int = 1, **settings: str) -> Generator[Running]
     free = {"LINER_MCP_REQUESTS_PER_MINUTE": "0", "LINER_REQUESTS_PER_SECOND": "0"}
     with _started(command, {**free, **settings}, subprocess.PIPE, None) as process:
         assert process.stderr
-        yield Running(process.stderr.readline().split()[-1], process.pid)
+        # The demo adds a notice behind the address.
+        words = process.stderr.readline().split()
+        yield Running(next(word for word in words if word.startswith("http://")), process.pid)
 
 
 @contextmanager
