@@ -164,7 +164,7 @@ def test_every_resource_is_documented() -> None:
 
 
 def test_the_documented_file_of_access_works() -> None:
-    (source,) = blocks("toml")
+    (source,) = blocks("toml", PAGES["docs/authentication-and-access.md"])
     rules = parse_rules(source.encode())
     assert rules.for_caller("anna").access.orders == {201, 204}
     assert rules.for_caller("boris") == AccessRule(Access(None, frozenset({101, 105})), phones=True, audio=False)
@@ -262,6 +262,12 @@ def test_each_hosts_snippet_has_its_key_our_program_and_real_settings(host: str,
     assert entry.get("type") == ("stdio" if host == "vscode" else None)
 
 
+def test_the_snippet_of_codex_starts_us_and_waits_for_us() -> None:
+    entry = tomllib.loads(host_snippet("codex"))["mcp_servers"]["liner"]
+    assert_starts_us([entry["command"], *entry["args"]], entry["env"])
+    assert entry["required"] is True
+
+
 def test_the_snippet_of_vs_code_asks_for_the_token_and_hides_it() -> None:
     snippet: dict[str, Any] = json.loads(host_snippet("vscode"))
     (asked,) = snippet["inputs"]
@@ -287,6 +293,15 @@ def test_each_remote_snippet_has_its_hosts_key_our_address_and_a_token_that_is_k
     assert entry["url"].endswith("/mcp")
     assert re.fullmatch(r"Bearer \$\{(input|env):\S+\}", entry["headers"]["Authorization"])
     assert entry.get("type") == ("http" if host == "vscode" else None)
+
+
+def test_the_remote_snippet_of_claude_desktop_has_our_address_and_a_header_without_a_space() -> None:
+    (entry,) = json.loads(host_snippet("claude-desktop", "remote"))[HOSTS["claude-desktop"].key].values()
+    program, address, option, header = entry["args"]
+    assert (program, option) == ("mcp-remote", "--header")
+    assert address.endswith("/mcp")
+    assert header == "Authorization:${AUTHORIZATION}"  # Claude Desktop on Windows breaks arguments at spaces
+    assert entry["env"]["AUTHORIZATION"].startswith("Bearer ")
 
 
 def test_the_remote_line_for_claude_code_parses() -> None:
