@@ -55,4 +55,4 @@ def test_the_page_tells_our_limits() -> None:
     fields = Settings.model_fields
     pace, at_once = fields["requests_per_second"].default, fields["concurrency"].default
     assert f"With the defaults ({pace:g} per second, {at_once} at once)" in words
-    assert f"with {pace * 4:g} per second and {at_once * 4} at once" in words
+    assert f"may send {pace * 4:g} requests per second to Liner, {at_once * 4} at once" in words
