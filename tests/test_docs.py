@@ -17,6 +17,7 @@ import pytest
 
 from liner_mcp import __version__
 from liner_mcp.cli.host_config import HOSTS, host_file
+from liner_mcp.cli.main import _parser  # pyright: ignore[reportPrivateUsage] - to parse without running
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.liner.restricted_client import Access
@@ -442,6 +443,14 @@ def test_every_setting_file_and_module_that_a_page_names_exists() -> None:
     assert [name for name in files if not (ROOT / name).exists()] == []
     modules = set(re.findall(r"python -m ((?:benchmarks|tests|liner_mcp)[\w.]*)", text))
     assert [name for name in modules if importlib.util.find_spec(name) is None] == []
+
+
+def test_every_documented_command_is_one_that_the_command_line_takes() -> None:
+    text = "\n".join(blocks("sh")).replace("\\\n", " ")
+    commands = re.findall(r"^\.venv/bin/liner-mcp (.+)$", text, re.MULTILINE)
+    assert {command.split()[0] for command in commands} == {"check", "install", "serve", "token"}
+    for command in commands:
+        _parser().parse_args(shlex.split(command))  # exits with 2 for what it does not take
 
 
 def test_the_hooks_before_a_commit_run_the_programs_of_the_environment() -> None:
