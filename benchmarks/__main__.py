@@ -2,7 +2,7 @@
 
     python -m benchmarks            measure everything and print it; several minutes
     python -m benchmarks --exact    only what is the same on every machine; seconds
-    ... --write                           keep the figures and refresh the tables in README.md and docs/benchmarks.md
+    ... --write                           keep the figures and refresh the tables in docs/benchmarks.md
     ... --check                           exit with 1 when a figure is above its bar or worse than the kept one
 
 Needs the extra `dev`; with the extra `bench` FastMCP takes part too. Everything timed is told beside a bare SDK server

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.figures import number
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
+DOCUMENTS = (ROOT / "docs" / "benchmarks.md",)
 _BLOCK = re.compile(r"(<!-- benchmarks: (\w+) -->\n).*?(<!-- /benchmarks -->)", re.DOTALL)
 
 Results = dict[str, Any]

@@ -33,7 +33,7 @@ async def main(record_id: int, file: Path) -> None:
     if content is None:
         sys.exit(refusal)
     assert isinstance(content, BlobResourceContents)
-    # Written beside its place first, so that a broken run never leaves half a recording under the real name.
+    # A temporary file first, so that an interrupted run never leaves half a recording under the real name.
     part = file.with_suffix(f"{file.suffix}.part")
     part.write_bytes(base64.b64decode(content.blob))
     part.replace(file)
@@ -41,7 +41,7 @@ async def main(record_id: int, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # for encodings that lack letters
     parser = argparse.ArgumentParser(description="Save one recording's audio to a file.")
     parser.add_argument("record_id", type=int)
     parser.add_argument("file", type=Path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -16,31 +17,56 @@ import pytest
 
 from liner_mcp import __version__
 from liner_mcp.cli.host_config import HOSTS, host_file
+from liner_mcp.cli.main import _parser  # pyright: ignore[reportPrivateUsage] - to parse without running
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.liner.restricted_client import Access
 from liner_mcp.server.access_rules import AccessRule, parse_rules
 from liner_mcp.server.audit_log import AuditEntry, Outcome
 from liner_mcp.settings import Settings
+from tests.conftest import OpenSession
 from tests.http_server.test_request_log import KEYS as REQUEST_KEYS
 from tests.support import snapshots
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"))
+}
+README, HOSTS_PAGE, TOOLS_PAGE = PAGES["README.md"], PAGES["docs/hosts.md"], PAGES["docs/tools.md"]
+OBSERVABILITY, SETTINGS_PAGE = PAGES["docs/observability.md"], PAGES["docs/settings.md"]
+README_BYTES = 8_000  # two screens: what it is, how to try it, and links to the rest
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SERVER: dict[str, Any] = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
 SURFACE: dict[str, Any] = json.loads(snapshots.SURFACE.read_text(encoding="utf-8"))
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, *pages: str) -> list[str]:
+    """The fenced blocks of a language, of all pages unless some are given."""
+    text = "\n".join(pages or PAGES.values())
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-def table(heading: str) -> list[list[str]]:
-    """The cells of the rows of the first table under a heading."""
-    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    rows = [line for line in section.splitlines() if line.startswith("|")][2:]
-    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows]
+def headings(page: str) -> list[str]:
+    return re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+
+
+def section(page: str, heading: str) -> str:
+    """What stands between a heading and the next one."""
+    _, text = re.split(rf"^#+ {re.escape(heading)}$", page, maxsplit=1, flags=re.MULTILINE)
+    return re.split(r"^#+ ", text, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def table(page: str, heading: str, head: str = "") -> list[list[str]]:
+    """The cells of the rows of a section's first table, or of the one whose first column is called `head`."""
+    tables = re.findall(r"(?:^\|.*\n)+", section(page, heading), re.MULTILINE)
+    (first, *_) = [lines for lines in tables if lines.startswith(f"| {head}")]
+    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in first.splitlines()[2:]]
+
+
+def names(cell: str) -> list[str]:
+    """The names in a cell such as `date`, `time`."""
+    return [name.strip(" `") for name in cell.split(",")]
 
 
 def the_answer() -> dict[str, Any]:
@@ -54,56 +80,118 @@ def test_the_readme_shows_a_real_answer() -> None:
     assert the_answer() == json.loads(snapshots.ANSWERS.read_text(encoding="utf-8"))[1]["answer"]
 
 
-def test_the_readmes_five_lines_rejoin_the_rows() -> None:
+def test_the_readme_is_short() -> None:
+    assert len(README.encode()) <= README_BYTES
+
+
+def test_the_documented_lines_turn_the_rows_into_records() -> None:
     (source,) = blocks("python")
     assert len(source.strip().splitlines()) <= 5
     space: dict[str, Any] = {}
-    exec(source, space)  # noqa: S102 - the README's own lines, which a reader will paste
+    exec(source, space)  # noqa: S102 - the page's own lines, which a reader will paste
     records = space["records"](the_answer())
     assert records[0]["call_id"] == 7003898
     assert {record["record_date"] for record in records} >= {"2026-11-19"}
     assert [set(record) for record in records] == [set(records[0])] * len(records)
 
 
-def test_the_readme_lists_every_tool() -> None:
-    assert [row[0] for row in table("Tools")] == [tool["name"] for tool in SURFACE["tools"]]
+def test_the_readme_and_the_page_of_tools_list_every_tool() -> None:
+    tools = [tool["name"] for tool in SURFACE["tools"]]
+    assert [row[0] for row in table(README, "Tools")] == tools
+    assert [heading for heading in headings(TOOLS_PAGE) if "_" in heading] == tools
 
 
-def test_the_readme_lists_every_prompt() -> None:
-    assert [row[0] for row in table("Prompts")] == [prompt["name"] for prompt in SURFACE["prompts"]]
+@pytest.mark.parametrize("tool", SURFACE["tools"], ids=lambda tool: tool["name"])
+def test_every_argument_of_a_tool_is_documented(tool: dict[str, Any]) -> None:
+    documented = set(re.findall(r"`(\w+)`", section(TOOLS_PAGE, tool["name"])))
+    if tool["name"] in ("find_calls", "call_stats"):
+        documented |= {name for row in table(TOOLS_PAGE, "Arguments", "Filter") for name in names(row[0])}
+    assert set(tool["inputSchema"]["properties"]) <= documented
 
 
-def test_the_readme_lists_every_resource() -> None:
+def shown_columns(answer: dict[str, Any]) -> set[str]:
+    return {*answer["columns"], *answer.get("every_row", {})}
+
+
+@pytest.mark.anyio
+async def test_every_column_is_documented_and_every_documented_column_occurs(connect: OpenSession) -> None:
+    documented = {
+        tool: [name for row in table(TOOLS_PAGE, tool, "Column") for name in names(row[0])]
+        for tool in ("find_calls", "call_stats", "list_call_records")
+    }
+    (arguments,) = [one["inputSchema"]["properties"] for one in SURFACE["tools"] if one["name"] == "find_calls"]
+    (groups,) = [one["inputSchema"]["properties"] for one in SURFACE["tools"] if one["name"] == "call_stats"]
+    async with connect() as session:
+        found = await session.answer("find_calls", include=arguments["include"]["items"]["enum"], limit=3)
+        assert shown_columns(found) == set(documented["find_calls"])
+        keys: set[str] = set()
+        for group in groups["group_by"]["items"]["enum"]:
+            keys |= shown_columns(await session.answer("call_stats", group_by=[group], since="yesterday"))
+        assert keys == set(documented["call_stats"])
+        # Its summary is longer than 5 characters, so the column of an optional length is there too.
+        listed = await session.answer("list_call_records", call_id=7003900, summary_chars=5)
+        assert shown_columns(listed) == set(documented["list_call_records"])
+        assert set(listed["call"]) <= set(re.findall(r"`(\w+)`", section(TOOLS_PAGE, "list_call_records")))
+        summaries = await session.answer("get_call_summaries", call_ids=[7003900], summary_chars=5)
+        assert shown_columns(summaries) == {"call_id", *documented["list_call_records"]}
+        for kind, columns in table(TOOLS_PAGE, "list_directory", "Kind"):
+            assert shown_columns(await session.answer("list_directory", kind=kind)) == set(names(columns))
+
+
+@pytest.mark.anyio
+async def test_every_member_of_a_full_record_is_documented(connect: OpenSession) -> None:
+    documented = [name for row in table(TOOLS_PAGE, "get_call_record", "Member") for name in names(row[0])]
+    async with connect(audio="url") as session:
+        listed = await session.answer("list_call_records", call_id=7003900, limit=1)
+        record_id = listed["rows"][0][listed["columns"].index("record_id")]
+        answer = await session.answer("get_call_record", record_id=record_id)
+    assert set(answer["record"]) == set(documented)
+    assert {*answer, *answer["summary"]} <= set(re.findall(r"`(\w+)`", section(TOOLS_PAGE, "get_call_record")))
+
+
+def test_every_member_of_an_answer_and_of_its_page_is_documented() -> None:
+    (schema,) = [tool["outputSchema"] for tool in SURFACE["tools"] if tool["name"] == "find_calls"]
+    assert [row[0] for row in table(TOOLS_PAGE, "The answer")] == ["demo", *schema["properties"]]
+    assert [row[0] for row in table(TOOLS_PAGE, "Page")] == list(schema["properties"]["page"]["properties"])
+
+
+def test_every_prompt_is_documented() -> None:
+    assert [row[0] for row in table(TOOLS_PAGE, "Prompts")] == [prompt["name"] for prompt in SURFACE["prompts"]]
+
+
+def test_every_resource_is_documented() -> None:
     uris = [r["uri"] for r in SURFACE["resources"]] + [r["uriTemplate"] for r in SURFACE["resource_templates"]]
-    assert [row[0] for row in table("Resources")] == uris
+    assert [row[0] for row in table(TOOLS_PAGE, "Resources")] == uris
 
 
-def test_the_readmes_file_of_access_is_one_that_works() -> None:
-    rules = parse_rules(README.split("<!-- access -->\n```toml\n", 1)[1].split("```", 1)[0].encode())
+def test_the_documented_file_of_access_works() -> None:
+    (source,) = blocks("toml", PAGES["docs/authentication-and-access.md"])
+    rules = parse_rules(source.encode())
     assert rules.for_caller("anna").access.orders == {201, 204}
     assert rules.for_caller("boris") == AccessRule(Access(None, frozenset({101, 105})), phones=True, audio=False)
     assert rules.for_caller("somebody").access.orders == frozenset()
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    rows = {row[0]: row[1] for row in table("Settings")}
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = {row[0]: row[1] for row in table(SETTINGS_PAGE, "Settings")}
     assert set(rows) == {f"LINER_{name.upper()}" for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
         default = field.default
         shown = {None: "–", False: "false", True: "true"}.get(default, str(default))
-        if name not in ("timezone", "max_answer_bytes"):  # told in words: they depend on the machine and the host
+        if name not in ("timezone", "max_answer_bytes"):  # described in words: they depend on the machine and the host
             assert rows[f"LINER_{name.upper()}"] == shown
 
 
-def test_no_line_of_the_readme_exports_the_demo_for_the_commands_after_it() -> None:
+def test_no_documented_line_exports_the_demo_for_the_commands_after_it() -> None:
     lines = [line for block in blocks("sh") for line in block.splitlines() if "LINER_MCP_DEMO" in line]
     assert lines
     assert not [line for line in lines if not line.startswith("LINER_MCP_DEMO=true .venv/bin/")]
 
 
-def test_the_readme_says_which_data_is_used_when_the_demo_is_asked_for_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    section = README.split("Which data is used", 1)[1].split("\n\n", 2)[1].splitlines()[2:]
-    told = [[cell.strip().partition(":")[0] for cell in line.strip("|").split("|")] for line in section]
+def test_the_page_of_settings_says_which_data_is_used_when_the_demo_is_requested_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = [[cell.partition(":")[0] for cell in row] for row in table(SETTINGS_PAGE, "Real data or the demo")]
     account = {"LINER_API_HOST": "liner.example", "LINER_API_TOKEN": "x"}
     sets = [{}, account, {"LINER_API_HOST": "liner.example"}]
     for (_, option, variable, neither), variables in zip(told, sets, strict=True):
@@ -124,8 +212,8 @@ def data_used(settings: Settings) -> str:
     return "the demo" if settings.demo else "your Liner"
 
 
-def test_the_readmes_log_lines_have_the_members_of_real_ones() -> None:
-    shown = README.split("<!-- lines -->", 1)[1].split("```jsonl\n", 1)[1].split("```", 1)[0]
+def test_the_documented_log_lines_have_the_members_of_real_ones() -> None:
+    (shown,) = blocks("jsonl")
     audit, request = map(json.loads, shown.splitlines())
     entry = AuditEntry("tool", "find_calls", "anna", "1", {}, RequestCounts())
     assert list(audit) == ["time", *entry.to_log_line()]
@@ -133,12 +221,12 @@ def test_the_readmes_log_lines_have_the_members_of_real_ones() -> None:
     assert audit["request_id"] == request["request_id"]
 
 
-def test_the_readme_explains_every_outcome_of_a_call() -> None:
-    assert [row[0] for row in table("Watching it")] == list(get_args(Outcome))
+def test_every_outcome_of_a_call_is_documented() -> None:
+    assert [row[0] for row in table(OBSERVABILITY, "Log lines")] == list(get_args(Outcome))
 
 
-def test_the_readme_explains_every_summary_state() -> None:
-    states = {row[0] for row in table("What an answer looks like")}
+def test_every_summary_state_is_documented() -> None:
+    states = {row[0] for row in table(TOOLS_PAGE, "The state of a summary")}
     assert states == {"ready", "cut", "none", "no_recording", "not_listed_yet", "not_found", "failed"}
 
 
@@ -147,9 +235,9 @@ def test_each_json_snippet_parses(snippet: str) -> None:
     json.loads(snippet)
 
 
-def host_snippet(host: str, kind: str = "host") -> str:
-    """The block that the README marks as one host's; `remote` is the one for a server over HTTP."""
-    return README.split(f"<!-- {kind}: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
+def host_snippet(host: str, kind: str = "host", page: str = HOSTS_PAGE) -> str:
+    """The block that the page marks as one host's; `remote` is the one for a server over HTTP."""
+    return page.split(f"<!-- {kind}: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
 
 
 def assert_starts_us(command: list[str], variables: dict[str, str]) -> None:
@@ -163,12 +251,22 @@ def assert_starts_us(command: list[str], variables: dict[str, str]) -> None:
         assert {"LINER_API_TOKEN", "LINER_API_TOKEN_FILE"} & set(variables)
 
 
-@pytest.mark.parametrize("host", ["claude-desktop", "vscode", "cursor", "other"])
-def test_each_hosts_snippet_has_its_key_our_program_and_real_settings(host: str) -> None:
-    snippet: dict[str, Any] = json.loads(host_snippet(host))
+@pytest.mark.parametrize(
+    ("host", "page"),
+    [*((host, HOSTS_PAGE) for host in ("claude-desktop", "vscode", "cursor", "other")), ("claude-desktop", README)],
+    ids=["claude-desktop", "vscode", "cursor", "other", "README"],
+)
+def test_each_hosts_snippet_has_its_key_our_program_and_real_settings(host: str, page: str) -> None:
+    snippet: dict[str, Any] = json.loads(host_snippet(host, page=page))
     (entry,) = snippet[HOSTS[host].key if host in HOSTS else "mcpServers"].values()
     assert_starts_us([entry["command"], *entry["args"]], entry.get("env", {}))
     assert entry.get("type") == ("stdio" if host == "vscode" else None)
+
+
+def test_the_snippet_of_codex_starts_us_and_waits_for_us() -> None:
+    entry = tomllib.loads(host_snippet("codex"))["mcp_servers"]["liner"]
+    assert_starts_us([entry["command"], *entry["args"]], entry["env"])
+    assert entry["required"] is True
 
 
 def test_the_snippet_of_vs_code_asks_for_the_token_and_hides_it() -> None:
@@ -198,6 +296,15 @@ def test_each_remote_snippet_has_its_hosts_key_our_address_and_a_token_that_is_k
     assert entry.get("type") == ("http" if host == "vscode" else None)
 
 
+def test_the_remote_snippet_of_claude_desktop_has_our_address_and_a_header_without_a_space() -> None:
+    (entry,) = json.loads(host_snippet("claude-desktop", "remote"))[HOSTS["claude-desktop"].key].values()
+    program, address, option, header = entry["args"]
+    assert (program, option) == ("mcp-remote", "--header")
+    assert address.endswith("/mcp")
+    assert header == "Authorization:${AUTHORIZATION}"  # Claude Desktop on Windows breaks arguments at spaces
+    assert entry["env"]["AUTHORIZATION"].startswith("Bearer ")
+
+
 def test_the_remote_line_for_claude_code_parses() -> None:
     words = shlex.split(host_snippet("claude-code", "remote").replace("\\\n", " "))
     assert words[:8] == ["claude", "mcp", "add", "--transport", "http", "--scope", "user", "liner"]
@@ -206,13 +313,13 @@ def test_the_remote_line_for_claude_code_parses() -> None:
     assert words[10].startswith("Authorization: Bearer ")
 
 
-def test_the_readme_shows_the_install_line_of_every_host() -> None:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+def test_the_install_line_of_every_host_is_documented() -> None:
+    lines = [line for block in blocks("sh", HOSTS_PAGE) for line in block.splitlines()]
     assert {f".venv/bin/liner-mcp install {host}" for host in HOSTS} <= set(lines)
 
 
-def test_the_readme_says_where_each_hosts_file_is() -> None:
-    told = {row[0]: row[1] for row in table("Connect it to an assistant")}
+def test_the_place_of_each_hosts_file_is_documented() -> None:
+    told = {row[0]: row[1] for row in table(HOSTS_PAGE, "Add the server with `install`", "`HOST`")}
     assert set(told) == set(HOSTS)
     for host, text in told.items():
         for platform in ("darwin", "win32", "linux"):
@@ -223,17 +330,18 @@ def test_the_readme_says_where_each_hosts_file_is() -> None:
 
 
 def test_two_single_lines_try_and_test_it_and_ci_runs_the_same() -> None:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    lines = [line for block in blocks("sh", README) for line in block.splitlines()]
     set_up = "python3 -m venv .venv && .venv/bin/pip install -q -e "
     (demo,) = [line for line in lines if line.startswith(set_up) and line.endswith("liner-mcp demo")]
     (test,) = [line for line in lines if line.startswith(set_up) and "pytest" in line]
     assert demo
     assert test in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert f"{test}\n" in PAGES["docs/contributing.md"]
 
 
 def test_every_place_tells_the_same_version() -> None:
     assert __version__ == PYPROJECT["project"]["version"] == SERVER["version"] == SERVER["packages"][0]["version"]
-    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert headings(PAGES["CHANGELOG.md"])[1] == f"Unreleased (will be {__version__})"
 
 
 # The registry's package is started over stdio, which knows nothing of HTTP.
@@ -278,6 +386,79 @@ def test_the_registry_file_obeys_the_registrys_schema(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "mcp-registry" in done.stdout
+
+
+# Links ---------------------------------------------------------------------------------------------------------------
+
+REPOSITORY: str = SERVER["repository"]["url"]
+BLOB = f"{REPOSITORY}/blob/main/"
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings(page)}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_to_a_file_and_to_a_heading_of_it(name: str) -> None:
+    prose = re.sub(r"^```.*?^```", "", PAGES[name], flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if target.startswith("https://") and not target.startswith(BLOB):
+            continue
+        place, _, anchor = target.removeprefix(BLOB).partition("#")
+        folder = ROOT if target.startswith(BLOB) else (ROOT / name).parent
+        file = Path(os.path.normpath(folder / place)) if place else ROOT / name
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(PAGES[file.relative_to(ROOT).as_posix()]), target
+
+
+def test_links_of_the_readme_work_on_the_page_of_the_package_too() -> None:
+    assert not [target for target in re.findall(r"\]\(([^)\s]+)\)", README) if not target.startswith("https://")]
+
+
+def test_every_address_of_this_repository_is_the_one_of_the_registry_file() -> None:
+    urls = [*PYPROJECT["project"]["urls"].values()]
+    texts = [*PAGES.values(), *(path.read_text("utf-8") for path in (ROOT / ".github").rglob("*.*"))]
+    urls += [url for text in texts for url in re.findall(r"https://github\.com/[^\s)>]+", text)]
+    assert urls
+    for url in urls:
+        assert url.startswith(REPOSITORY), url
+        if url.startswith(BLOB):
+            assert (ROOT / url.removeprefix(BLOB).partition("#")[0]).is_file(), url
+
+
+def test_the_index_names_every_page_once() -> None:
+    listed = re.findall(r"^- \[.+?\]\(([^)]+)\)", PAGES["docs/README.md"], re.MULTILINE)
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert sorted(name for name in listed if "/" not in name) == sorted(pages)
+
+
+def test_every_setting_file_and_module_that_a_page_names_exists() -> None:
+    text = "\n".join(PAGES[name] for name in PAGES if name != "CHANGELOG.md")
+    callers = {"LINER_CALLER_TOKEN"}  # a variable of the caller's own machine
+    assert set(re.findall(r"\bLINER_[A-Z_]+\b", text)) - callers <= {
+        f"LINER_{n.upper()}" for n in Settings.model_fields
+    }
+    files = set(re.findall(r"`((?:tests|benchmarks|docs|examples|liner_mcp|\.ci)/[\w./-]+)`", text))
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    modules = set(re.findall(r"python -m ((?:benchmarks|tests|liner_mcp)[\w.]*)", text))
+    assert [name for name in modules if importlib.util.find_spec(name) is None] == []
+
+
+def test_every_documented_command_is_one_that_the_command_line_takes() -> None:
+    text = "\n".join(blocks("sh")).replace("\\\n", " ")
+    commands = re.findall(r"^\.venv/bin/liner-mcp (.+)$", text, re.MULTILINE)
+    assert {command.split()[0] for command in commands} == {"check", "install", "serve", "token"}
+    for command in commands:
+        _parser().parse_args(shlex.split(command))  # exits with 2 for what it does not take
+
+
+def test_the_hooks_before_a_commit_run_the_programs_of_the_environment() -> None:
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"repo: (\S+)", text) == ["local"]
+    programs = re.findall(r"entry: (\S+)", text)
+    assert programs
+    assert set(programs) == {".venv/bin/ruff", ".venv/bin/pyright"}
 
 
 def tracked_files() -> list[Path]:

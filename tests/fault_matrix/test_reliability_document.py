@@ -26,13 +26,13 @@ FIGURES: dict[str, Any] = json.loads(RESULTS_FILE.read_text(encoding="utf-8"))
 WORDS = {
     "right": "a right answer",
     "a sentence": "one sentence",
-    "right or told": "right, partial and told, or one sentence",
+    "right or told": "right, partial and says so, or one sentence",
 }
 LABELS = {
     "questions": "calls",
     "at once": "at_once",
     "right answers": "right",
-    "partial and told": "partial",
+    "partial and says so": "partial",
     "one sentence": "sentence",
     "hanging": "hangs",
     "requests to Liner": "liner_requests",
@@ -83,7 +83,7 @@ def test_the_rules_of_load_are_those_of_the_code() -> None:
     assert MAX_PAUSE_SECONDS == 60  # "a minute at most"
     opens = f"after {FAILURES_TO_OPEN} failures in a row that go on for {FAILING_SECONDS:.0f} s"
     assert opens in told["Liner is down, over HTTP"]
-    assert f"left alone for {OPEN_SECONDS:.0f} s" in told["Liner is down, over HTTP"]
+    assert f"opens for {OPEN_SECONDS:.0f} s" in told["Liner is down, over HTTP"]
     kept = told["the same call or record again"]
     assert timedelta(hours=1) == SETTLED_AFTER  # "over an hour old"
     assert CACHE_TTL_SECONDS == DIRECTORY_TTL_SECONDS == 300  # "names as long"
