@@ -6,8 +6,7 @@ call bounds everything below it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
@@ -19,13 +18,13 @@ from pydantic import SecretStr
 from liner_mcp.errors import (
     DeadlineExceeded,
     InvalidResponse,
-    LinerMcpError,
     LinerRejected,
     NotFound,
     WrongAddress,
 )
 from liner_mcp.liner import decoding, endpoints
 from liner_mcp.liner.cache import DetailCache
+from liner_mcp.liner.deadline import scope_before_deadline
 from liner_mcp.liner.decoding import ListPage
 from liner_mcp.liner.endpoints import CallFilter, Query
 from liner_mcp.liner.models import (
@@ -41,7 +40,7 @@ from liner_mcp.liner.models import (
     User,
 )
 from liner_mcp.liner.pagination import Listing, Paginator, merge_two_reads
-from liner_mcp.liner.parallel import run_all
+from liner_mcp.liner.parallel import RESERVE_SECONDS, RESERVE_SHARE
 from liner_mcp.liner.request_metrics import RequestObserver
 from liner_mcp.liner.transport import FULL_JITTER, Transport
 from liner_mcp.text.clean import clean
@@ -240,23 +239,27 @@ class LinerClient:
         return merge_two_reads(paginator, await self._read_pages(query, model, at_most))
 
     async def _read_pages(self, query: Query, model: type[I], at_most: int | None = None) -> Paginator[I]:
+        """One walk over the pages; it ends shortly before the caller's deadline, with the pages read so far."""
         paginator: Paginator[I] = Paginator()
 
-        async def read(offset: int) -> bool:
-            if paginator.still_needs(offset):
-                data = await self._transport.get(query.page(offset, paginator.limit))
-                # The slot is free again: whoever waits for it may send before this page is worked on.
-                await anyio.lowlevel.checkpoint()
-                paginator.add_page(offset, await self._decode_list(data, model))
-            return True
+        async def read(offsets: Iterator[int]) -> None:
+            for offset in offsets:
+                if paginator.still_needs(offset):
+                    data = await self._transport.get(query.page(offset, paginator.limit))
+                    # The slot is free again: another caller may send before this page is decoded.
+                    await anyio.lowlevel.checkpoint()
+                    paginator.add_page(offset, await self._decode_list(data, model))
 
-        while offsets := paginator.next_offsets():
-            outcomes = await run_all([partial(read, offset) for offset in offsets], concurrency=self.concurrency)
-            for failure in outcomes:
-                if isinstance(failure, LinerMcpError):
-                    raise failure
-            if outcomes.unfinished:
-                break  # time is up: what was read is marked as incomplete
-            if at_most is not None and (paginator.total or 0) > at_most:
-                break
+        with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE):
+            while offsets := paginator.next_offsets():
+                if at_most is not None and (paginator.total or 0) > at_most:
+                    break
+                pending = iter(offsets)
+                try:
+                    async with anyio.create_task_group() as group:
+                        # Twice the slots: a slot must not idle while a page is decoded.
+                        for _ in range(min(len(offsets), 2 * self.concurrency)):
+                            group.start_soon(read, pending)
+                except ExceptionGroup as errors:  # the first error has cancelled the other pages
+                    raise errors.exceptions[0] from None
         return paginator
