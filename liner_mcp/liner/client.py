@@ -55,8 +55,8 @@ class LinerClient:
     """Liner's API as typed reads. Safe to share between tool calls; opens its pool at the first request.
 
     All methods raise errors of `liner_mcp.errors` and nothing else on purpose. `use_circuit_breaker`: while Liner is
-    down, answer at once instead of trying again for everybody (for a server that many share). `transport` is for tests
-    and the demo, `cache` holds settled details.
+    down, refuse at once instead of retrying for every caller (for a server that many people use). `transport` is for
+    tests and the demo, `cache` holds settled details.
     """
 
     def __init__(
@@ -214,7 +214,7 @@ class LinerClient:
     # One list, one request --------------------------------------------------------------------------------------
 
     async def _decode_list(self, data: object, model: type[I]) -> ListPage[I]:
-        """A page; other tasks run between the steps of one that has long texts."""
+        """A page; other tasks run between the steps of decoding long texts."""
         steps = decoding.decode_list_steps(data, model)
         try:
             next(steps)
@@ -227,7 +227,7 @@ class LinerClient:
             return page
 
     async def _read_list(self, query: Query, model: type[I], at_most: int | None = None) -> Listing[I]:
-        """All pages of a list; when rows are missing at the end, the list moved and is read once more."""
+        """All pages of a list. When rows are missing at the end, the list changed meanwhile and is read once more."""
         paginator = await self._read_pages(query, model, at_most)
         listing = paginator.listing()
         if not paginator.started:

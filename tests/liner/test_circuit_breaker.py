@@ -7,7 +7,10 @@ from functools import partial
 from typing import Any
 
 import anyio
+import httpx
 import pytest
+import stamina
+from mcp import Client
 
 from liner_mcp.errors import CircuitOpen, LinerMcpError, LinerUnavailable, NotFound, RateLimited, Unreachable
 from liner_mcp.liner import circuit_breaker
@@ -17,8 +20,14 @@ from liner_mcp.liner.endpoints import HEALTH
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.parallel import Outcomes, run_all
 from liner_mcp.liner.request_metrics import count_requests
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import Settings
+from tests.conftest import NOW
+from tests.fakes import FakeLiner
+from tests.fakes.faults import Fault, Status
 from tests.liner.test_client import client_of
 from tests.liner.test_closing import assert_connection_closed, close_during
+from tests.support.account import ACCOUNT
 
 pytestmark = pytest.mark.anyio
 
@@ -304,7 +313,7 @@ async def test_one_persons_server_has_no_circuit_breaker() -> None:
     assert len(app.requests) == 40
 
 
-async def test_a_caller_that_waits_for_the_health_check_is_told_when_the_client_is_closed(
+async def test_a_caller_that_waits_for_the_health_check_gets_an_error_when_the_client_is_closed(
     shared_client: SharedClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "TARGETS_TO_OPEN", 1)
@@ -329,3 +338,25 @@ async def test_a_caller_that_leaves_during_the_health_check_leaves_the_breaker_c
                 assert app.requests[-1] == HEALTH
                 group.cancel_scope.cancel()
             assert (await client.call(2)).id == 7
+
+
+# Through the server -------------------------------------------------------------------------------------------------
+
+
+async def test_the_failing_calls_of_one_person_do_not_stop_the_tools_of_another(
+    liner: FakeLiner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(circuit_breaker, "FAILING_SECONDS", 0.0)
+    calls = list(dict.fromkeys(record.call_id for record in liner.dataset.records.values()))
+    failing, good = calls[:20], calls[20]
+    liner.faults = [Fault(Status(503), f"callId=({'|'.join(map(str, failing))})&")]
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0)
+    server = create_server(settings, transport=httpx.ASGITransport(app=liner), now=lambda: NOW, shared=True)
+    async with Client(server) as one, Client(server) as other:
+        with stamina.set_testing(True, attempts=4, cap=True):  # no waits between attempts
+            refused = await one.call_tool("get_call_summaries", {"call_ids": failing})
+        answer = await other.call_tool("list_call_records", {"call_id": good})
+    assert refused.is_error
+    assert "HTTP 503" in refused.content[0].text  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType] - the one block is text
+    assert answer.structured_content
+    assert answer.structured_content["page"]["complete"]
