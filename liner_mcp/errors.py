@@ -15,7 +15,7 @@ length.
     ├── LinerError              Liner itself
     │   ├── LinerRejected         Liner understood and refused
     │   ├── LinerUnavailable      Liner failed (5xx)
-    │   ├── CircuitOpen           Liner failed so often that it is left alone for a moment
+    │   ├── CircuitOpen           Liner is down, so no request is sent for some seconds
     │   ├── RateLimited           Liner asks to wait
     │   ├── InvalidResponse       the answer is not what Liner documents
     │   ├── AudioUnavailable      a recording's file cannot be had (now, or any more)
@@ -78,7 +78,7 @@ class LinerUnavailable(LinerError):
 
 
 class CircuitOpen(LinerError):
-    """Liner did not answer several requests in a row; it is not asked again before the time that the message tells."""
+    """Liner answered neither the last requests nor its health check. The message says when to ask again."""
 
 
 class RateLimited(LinerError):

@@ -23,12 +23,12 @@ from liner_mcp.calls.window_reader import (
     SLICE_CALLS,
     UNSLICED_PAGES,
     SliceRead,
-    merge_listings,
-    read_listings,
+    read_slice,
 )
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
+from liner_mcp.liner.parallel import run_all
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ async def read_all(
     first_limit = (
         slice_calls if window.until - window.since <= MAX_SLICE else min(UNSLICED_PAGES * SLICE_CALLS, slice_calls)
     )
-    first = merge_listings(window, await read_listings(liner, filters, window, first_limit), first_limit)
+    first = await read_slice(liner, filters, window, first_limit)
     if first.complete:
         folded = (await fold(first.calls),)
         filter_ignored = _filter_ignored(first, filters)
@@ -97,7 +97,7 @@ async def read_all(
     reader = _SliceReader(
         liner, filters, fold, progress, first.liner_total, _parallel_slices(liner, filters, windows, first.liner_total)
     )
-    outcomes = await liner.run_all([partial(reader.read, one) for one in windows])
+    outcomes = await run_all([partial(reader.read, one) for one in windows], concurrency=liner.concurrency)
     parts: list[_SliceResult[T]] = []
     stopped: LinerMcpError | None = None
     for outcome in outcomes:
@@ -181,9 +181,9 @@ class _SliceReader(Generic[T]):
         """One slice, halved as often as it is too dense to be held."""
         shortest = window.until - window.since <= MIN_SLICE
         at_most = None if shortest else MAX_CALLS_IN_MEMORY
-        found = merge_listings(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
+        found = await read_slice(self._liner, self._filters, window, at_most)
         if found.over_limit and found.outside_window:
-            found = merge_listings(window, await read_listings(self._liner, self._filters, window, None), None)
+            found = await read_slice(self._liner, self._filters, window, None)
         elif found.over_limit:
             middle = window.since + (window.until - window.since) / 2
             newer = await self._read_halving(TimeWindow(middle, window.until))

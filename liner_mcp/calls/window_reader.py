@@ -17,6 +17,7 @@ from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
+from liner_mcp.liner.parallel import run_all
 
 SLICE_CALLS = 100  # a full page of Liner: fewer wastes requests, many more wastes what a short answer throws away
 MAX_SLICE_CALLS = 500  # even where a filter of ours drops nearly everything
@@ -78,7 +79,7 @@ class WindowReader:
         again."""
         wanted_calls = min(max(wanted_calls, SLICE_CALLS // 2), MAX_SLICE_CALLS)
         if self.seconds_per_call is None:
-            read = await self._read(self._remaining, UNSLICED_PAGES * SLICE_CALLS)
+            read = await read_slice(self._liner, self._filters, self._remaining, UNSLICED_PAGES * SLICE_CALLS)
             self.liner_total = read.liner_total if self.liner_total is None else self.liner_total
             if read.complete or read.fits_one_page:
                 return self._finish_slice(self._remaining, read)
@@ -90,7 +91,7 @@ class WindowReader:
             span = min(self._slice_length(wanted_calls), self._remaining.until - self._remaining.since)
             window = TimeWindow(self._remaining.until - span, self._remaining.until)
             shortest = span <= MIN_SLICE
-            read = await self._read(window, None if shortest else MAX_SLICE_CALLS)
+            read = await read_slice(self._liner, self._filters, window, None if shortest else MAX_SLICE_CALLS)
             if read.complete or read.fits_one_page or shortest or (not read.over_limit and halvings == MAX_HALVINGS):
                 return self._finish_slice(window, read)
             if read.outside_window:
@@ -101,7 +102,7 @@ class WindowReader:
 
     async def _read_unsliced(self) -> TimeSlice:
         """All the rest at once: a Liner that ignores the window gives everything for every slice of it."""
-        return self._finish_slice(self._remaining, await self._read(self._remaining, None))
+        return self._finish_slice(self._remaining, await read_slice(self._liner, self._filters, self._remaining, None))
 
     def _slice_length(self, wanted_calls: int) -> timedelta:
         assert self.seconds_per_call is not None  # noqa: S101 - learned from the first count
@@ -127,28 +128,24 @@ class WindowReader:
             else min(max(seen, self.seconds_per_call / 4), self.seconds_per_call * 4)
         )
 
-    async def _read(self, window: TimeWindow, at_most: int | None) -> SliceRead:
-        return merge_listings(window, await read_listings(self._liner, self._filters, window, at_most), at_most)
 
-
-async def read_listings(
-    liner: LinerClient, filters: Filters, window: TimeWindow, at_most: int | None
-) -> list[Listing[Call]]:
-    """Liner's lists for a window, one per chunk of ids; each ends with its first page when it counts over `at_most`.
+async def read_slice(liner: LinerClient, filters: Filters, window: TimeWindow, at_most: int | None) -> SliceRead:
+    """All calls of a window, from one list per chunk of ids; each list ends with its first page when it counts over
+    `at_most`.
 
     Raises: what the Liner client raises; DeadlineExceeded when time is up.
     """
     listings: list[Listing[Call]] = []
-    for outcome in await liner.run_all(
-        [partial(liner.calls, which, at_most=at_most) for which in filters.call_filters(window)]
-    ):
+    readers = [partial(liner.calls, which, at_most=at_most) for which in filters.call_filters(window)]
+    outcomes = [await readers[0]()] if len(readers) == 1 else await run_all(readers, concurrency=liner.concurrency)
+    for outcome in outcomes:
         if isinstance(outcome, LinerMcpError):
             raise outcome
         over_limit = outcome is not None and at_most is not None and (outcome.total or 0) > at_most
         if outcome is None or not (outcome.finished or over_limit):
             raise DeadlineExceeded("The time of this call was up before Liner answered. Ask again, or for less.")
         listings.append(outcome)
-    return listings
+    return _merge(window, listings, at_most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +167,7 @@ class SliceRead:
         return self.liner_total is not None and self.liner_total <= SLICE_CALLS
 
 
-def merge_listings(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int | None) -> SliceRead:
+def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int | None) -> SliceRead:
     """The lists of several chunks of ids as one; half-open, each call once, newest first."""
     calls = {call.id: call for listing in listings for call in listing.items}
     timed = [call for call in calls.values() if call.created_at is not None]

@@ -1,18 +1,15 @@
-"""The HTTP library as Liner is asked through it: how its client is made, and its exceptions as ours."""
+"""The HTTP library: a client for Liner, and the library's exceptions as our own errors."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 from pydantic import SecretStr
 
 from liner_mcp import __version__
-from liner_mcp.errors import SettingsError
+from liner_mcp.errors import LinerMcpError, SettingsError
 from liner_mcp.liner.connections import (
     EnvironmentProxy,
     broken_connection,
@@ -32,15 +29,15 @@ _REDIRECT_LOCATION = "liner_mcp.redirect_location"
 def create_client(
     origin: str, token: SecretStr, *, concurrency: int, transport: httpx.AsyncBaseTransport | None
 ) -> tuple[httpx.AsyncClient, EnvironmentProxy | None]:
-    """A client that sends the token to `origin`, and the proxy of the environment that it goes through, if any.
+    """A client that sends the token to `origin`, and the proxy of the environment that it uses, if any.
 
-    `transport` replaces the network, and then the environment counts for nothing.
+    `transport` replaces the network, and then the environment is ignored.
 
     Raises: SettingsError that names the variable of the proxy or of the certificates.
     """
     network = transport is None
     proxy = proxy_for(origin) if network else None
-    # Read once, for the direct way and for the proxy. Plain http is loopback and needs none.
+    # Read once, for a direct connection and for the proxy. Plain http is loopback and needs none.
     certificates = read_certificates() if network and origin.startswith("https://") else True
     try:
         client = httpx.AsyncClient(
@@ -48,10 +45,10 @@ def create_client(
                 "X-Api-Key": token.get_secret_value(),
                 "Accept": "application/json",
                 "Accept-Encoding": ACCEPT_ENCODING,
-                "Content-Type": "application/json",  # asked for on every request by /devs/api/request-schema
+                "Content-Type": "application/json",  # required on every request by /devs/api/request-schema
                 "User-Agent": f"liner-mcp/{__version__}",
             },
-            # Liner knows a client by its token, so no cookie is stored.
+            # Liner identifies a client by its token, so no cookie is stored.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(REQUEST_TIMEOUT_SECONDS, connect=CONNECT_SECONDS, pool=None),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
@@ -70,21 +67,21 @@ def create_client(
 
 
 async def _take_location(response: httpx.Response) -> None:
-    """Take the Location header of a redirect out of the HTTP library's sight.
+    """Move the Location header of a redirect to where the HTTP library does not read it.
 
-    The library parses it even where it follows no redirects, and raises for what it cannot parse.
+    The library parses it even when it follows no redirects, and raises an error for one that it cannot parse.
     """
     if response.has_redirect_location:
         response.extensions[_REDIRECT_LOCATION] = response.headers.pop("location")
 
 
 def redirect_location(response: httpx.Response) -> str | None:
-    """Where an answer redirects to, as it was sent; None when it is no redirect."""
+    """The target of a redirect as it was sent; None when the answer is no redirect."""
     return response.extensions.get(_REDIRECT_LOCATION)
 
 
 def read_certificates() -> ssl.SSLContext:
-    """The certificates that are trusted. Raises: SettingsError that names the variable."""
+    """The trusted certificates. Raises: SettingsError that names the variable."""
     try:
         return httpx.create_ssl_context()
     except OSError:
@@ -93,26 +90,18 @@ def read_certificates() -> ssl.SSLContext:
         ) from None
 
 
-@dataclass(slots=True)
-class Exchange:
-    """One request and its answer. `answered` is set when the head of an answer was read."""
-
-    answered: bool = False
+HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError)
+"""What the HTTP library raises; an `ssl.SSLError` is an OSError and passes through it unchanged."""
 
 
-@contextmanager
-def translated(proxy: EnvironmentProxy | None) -> Generator[Exchange]:
-    """Turn the HTTP library's exceptions into ours; the only place that knows them."""
-    exchange = Exchange()
-    try:
-        yield exchange
-    except httpx.TimeoutException:
-        raise timed_out("in time", proxy) from None
-    except httpx.ConnectError as error:
-        raise connection_error(error, proxy) from None
-    except httpx.ProxyError as error:
-        raise refused_by_proxy(str(error), proxy) from None
-    except (httpx.InvalidURL, UnicodeError):
-        raise SettingsError("LINER_API_HOST cannot be used: it is no host name. Check its spelling.") from None
-    except (httpx.HTTPError, httpx.StreamError, OSError):  # ssl.SSLError is one, and comes through as it is
-        raise broken_connection(proxy, answered=exchange.answered) from None
+def translated(error: Exception, proxy: EnvironmentProxy | None, *, answered: bool) -> LinerMcpError:
+    """One of `HTTP_ERRORS` as our own error. `answered`: the head of an answer was read."""
+    if isinstance(error, httpx.TimeoutException):
+        return timed_out("in time", proxy)
+    if isinstance(error, httpx.ConnectError):
+        return connection_error(error, proxy)
+    if isinstance(error, httpx.ProxyError):
+        return refused_by_proxy(str(error), proxy)
+    if isinstance(error, (httpx.InvalidURL, UnicodeError)):
+        return SettingsError("LINER_API_HOST cannot be used: it is no host name. Check its spelling.")
+    return broken_connection(proxy, answered=answered)

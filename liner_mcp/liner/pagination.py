@@ -1,8 +1,9 @@
-"""Pagination: the walk over the pages of one list, without I/O. Which offsets to ask, when to stop, what it is worth.
+"""Pagination: the walk over the pages of one list, without I/O. Which offsets to request, when to stop, and whether the
+list was read whole.
 
-What Liner's last page looks like is undocumented (`next` null, absent, zero, repeated, past the end), its lists have no
-stated order, and they may grow or shrink while they are read. So the walk trusts nothing but what it saw: it
-de-duplicates by id, compares every `total`, and says whether the list was read whole.
+Liner's last page is undocumented (`next` may be null, absent, zero, repeated or past the end), its lists have no stated
+order, and they may grow or shrink while they are read. So the walk relies only on the pages that it got: it removes
+duplicates by id and compares every `total`.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from liner_mcp.liner.decoding import ListPage
 from liner_mcp.liner.endpoints import PAGE_LIMIT
 from liner_mcp.liner.models import Identified
 
-I = TypeVar("I", bound=Identified)  # noqa: E741 - short on purpose: it is only a type variable
+I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
-MAX_PAGES = 1_000  # 100,000 rows: far beyond a closed slice, close enough to stop a list that never ends
+MAX_PAGES = 1_000  # 100,000 rows: far more than a closed slice holds, and soon enough for a list that never ends
 
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[I]):
-    """What a walk brought home.
+    """The result of a walk.
 
-    `complete`: every row that Liner counted was seen. Never so when the count moved meanwhile: a row that leaves lets
-    another slip past unread. `total`: Liner's last count, None if it sent none. `changed`: the count moved, or rows
-    repeated, while the list was read. `finished` is False when the walk was broken off before its last page: what is
-    missing then is unread, not hidden by Liner.
+    `complete`: every row that Liner counted was read. It is False when the count changed meanwhile, because a row that
+    leaves the list moves another past the walk unread. `total`: Liner's last count, None if it sent none. `changed`:
+    the count changed, or rows repeated, while the list was read. `finished` is False when the walk ended before the
+    last page: the missing rows are then unread, not withheld by Liner.
     """
 
     items: tuple[I, ...]
@@ -38,12 +39,12 @@ class Listing(Generic[I]):
 
 
 class Paginator(Generic[I]):
-    """Ask for what `next_offsets` says, `add_page` what came, until nothing is wanted; then `listing`.
+    """Request the pages at `next_offsets`, pass each to `add_page` until there are no offsets, then take the `listing`.
 
-    The first page tells the stride; the later pages can then be asked at once. As soon as one of them comes short while
-    the total says more (the server clamps, or filters after slicing), the walk goes on one page at a time, from the
-    first page that is not there yet. Where pages go on although the total is reached, it follows them until one holds
-    nothing new.
+    The first page shows the stride, and the later pages can then be requested at once. When one of them is shorter than
+    the total implies (the server lowers the limit, or filters after slicing), the walk continues one page at a time,
+    from the first page that is missing. When pages continue although the total is reached, the walk follows them until
+    one holds no new row.
     """
 
     def __init__(self, limit: int = PAGE_LIMIT, max_pages: int = MAX_PAGES) -> None:
@@ -53,13 +54,13 @@ class Paginator(Generic[I]):
         self._total: int | None = None
         self._total_changed = False
         self._stride: int | None = None
-        self._sequential_offset: int | None = 0  # the next offset to ask, when pages are asked in turn
+        self._sequential_offset: int | None = 0  # the next offset, when pages are requested in turn
         self._exhausted = False
         self._seen_ids: set[int] = set()
         self._no_new_rows = False  # the last page held nothing new
 
     def next_offsets(self) -> list[int]:
-        """The offsets that may be asked now, in any order and at once; empty when the walk is over."""
+        """The offsets that may be requested now, in any order and at once; empty when the walk is over."""
         room = self._max_pages - len(self._pages)
         if room <= 0 or self._exhausted:
             return []
@@ -67,9 +68,9 @@ class Paginator(Generic[I]):
             return [self._sequential_offset]
         if self._stride is None or self._total is None:
             return []
-        # Cut while counting, not after: a total may be any number.
+        # Never built as a whole list, because a total may be any number.
         missing = (offset for offset in range(self._stride, self._total, self._stride) if offset not in self._pages)
-        # When all that Liner counts was asked for, its last page may still say that the list goes on.
+        # After the last page that Liner counts, its `next` may still say that the list continues.
         return list(islice(missing, room)) or self._offset_past_total()
 
     def _offset_past_total(self) -> list[int]:
@@ -77,11 +78,11 @@ class Paginator(Generic[I]):
         return [] if following is None else [following]
 
     def still_needs(self, offset: int) -> bool:
-        """Whether a page handed out earlier is still worth asking for."""
+        """Whether a page from an earlier `next_offsets` is still needed."""
         return self._sequential_offset in (None, offset) and not self._exhausted
 
     def add_page(self, offset: int, page: ListPage[I]) -> None:
-        """Add one page; the walk then knows better what to want."""
+        """Add one page, which may change `next_offsets`."""
         first = not self._pages
         self._pages[offset] = page
         ids = {item.id for item in page.items}
@@ -95,7 +96,7 @@ class Paginator(Generic[I]):
         elif self._sequential_offset is not None:
             self._sequential_offset = self._next_offset(self._sequential_offset)
         elif self._is_short(offset, page):
-            # Not from here: pages come in any order, and those before this one may not have been asked yet.
+            # Not from this page: pages arrive in any order, and an earlier one may not have been requested yet.
             self._sequential_offset = self._next_offset(0)
 
     def _plan_after_first_page(self, offset: int) -> None:
@@ -106,14 +107,14 @@ class Paginator(Generic[I]):
         self._sequential_offset, self._stride = None, following - offset
 
     def _is_short(self, offset: int, page: ListPage[I]) -> bool:
-        assert self._stride is not None  # noqa: S101 - pages beyond the first are asked by stride or in turn
+        assert self._stride is not None  # noqa: S101 - pages after the first are requested by stride or in turn
         return self._total is not None and len(page.items) < min(self._stride, self._total - offset)
 
     def _next_offset(self, offset: int) -> int | None:
-        """The offset after the page at `offset`, skipping pages already held; None at the end."""
+        """The offset after the page at `offset`, skipping pages already read; None at the end."""
         while (page := self._pages.get(offset)) is not None:
             end = offset + len(page.items)
-            # The count may be too small: a page that ends just where `next` goes on is not taken for the last.
+            # The count may be too small: a page whose `next` is exactly its end is not taken for the last.
             reached = self._total is not None and end >= self._total and page.next != end
             if not page.items or reached or page.next is None or page.next <= offset:
                 self._exhausted = True
@@ -129,21 +130,21 @@ class Paginator(Generic[I]):
 
     @property
     def started(self) -> bool:
-        """Whether any page was read at all: nothing read is not an empty list."""
+        """Whether any page was read; without one, an empty list proves nothing."""
         return bool(self._pages)
 
     @property
     def total_changed(self) -> bool:
-        """Whether Liner's count of the list was not the same on every page."""
+        """Whether Liner's count of the list differed between pages."""
         return self._total_changed
 
     @property
     def page_limit_reached(self) -> bool:
-        """Whether the walk was ended by its own limit of pages."""
+        """Whether the walk ended at its own limit of pages."""
         return len(self._pages) >= self._max_pages and not self._exhausted
 
     def listing(self) -> Listing[I]:
-        """What was read, whole or not. Rows stand in the order of their offsets, each id once."""
+        """The rows read so far, in the order of their offsets, each id once."""
         found: dict[int, I] = {}
         rows = 0
         for _, page in sorted(self._pages.items()):
@@ -151,7 +152,7 @@ class Paginator(Generic[I]):
             for item in page.items:
                 found.setdefault(item.id, item)
         ended = not self.page_limit_reached and not self.next_offsets()
-        # A row that came twice stands where another one should: without a count that fits exactly, one is missing.
+        # A repeated row stands in the place of another: unless the count fits exactly, one is missing.
         repeated = rows > len(found)
         if self._total is None:
             complete = ended and not repeated
@@ -163,13 +164,14 @@ class Paginator(Generic[I]):
 
 
 def merge_two_reads(first: Paginator[I], second: Paginator[I]) -> Listing[I]:
-    """What two walks over one list are worth, when the first did not find all that Liner counted."""
+    """The result of two walks over one list, when the first did not find every row that Liner counted."""
     before, again = first.listing(), second.listing()
     if again.complete:
         return Listing(again.items, complete=True, total=again.total, changed=True)
     merged = {item.id: item for item in (*before.items, *again.items)}
-    # Rows in a new order on every page: two readings may hold together what neither holds alone. But when Liner's count
-    # moved, or they hold more than it, some of the merged rows are gone and their number proves nothing.
+    # When the order of rows changes between pages, two walks together may hold every row although neither does alone.
+    # But when Liner's count changed, or they hold more rows than it, some of the merged rows are gone from the list and
+    # their number proves nothing.
     steady = again.total == before.total and not (first.total_changed or second.total_changed)
     complete = steady and len(merged) == again.total
     total = before.total if again.total is None else again.total

@@ -1,8 +1,7 @@
-"""Request metrics: what one attempt at Liner came to, for an operator's tracing and for the count of a call's cost.
+"""Request metrics: the cost of each attempt, for an operator's tracing, and of each tool call.
 
-The transport fills an `Attempt` in and knows no tracing library. Context variables carry it, because a request in
-flight runs in a task of its own and serves several callers: it belongs to the caller that began it, and for the others
-it is deduplicated.
+The transport fills in an `Attempt` and knows no tracing library. A request in flight may serve several callers: it
+belongs to the attempt of the caller that started it, and for the others it is deduplicated.
 """
 
 from __future__ import annotations
@@ -19,29 +18,31 @@ _ID = re.compile(r"(?<=/)[0-9]+(?=/)")
 
 @dataclass(slots=True)
 class RequestCounts:
-    """What answering one question cost so far. `deduplicated` attempts were answered by another caller's request."""
+    """The cost of one tool call so far. `deduplicated` attempts were answered by another caller's request."""
 
     requests: int = 0
     deduplicated: int = 0
     cache_hits: int = 0
 
 
+_current_counts: ContextVar[RequestCounts | None] = ContextVar("liner_mcp_request_counts", default=None)
+
+
 @dataclass(slots=True)
 class Attempt:
     """One attempt to read one thing from Liner.
 
-    `number` counts from 1. `sent`: it sent a request of its own instead of waiting for one in flight. Then
-    `queued_seconds` is the time until it had a slot and the throttle let it go, `seconds` the time that Liner took,
-    redirects included, and `status` the last one received. `path` holds ids; `template` does not.
+    `number` counts from 1. `path` holds ids; `template` does not. `deduplicated`: the request of another caller is to
+    answer it. Otherwise `queued_seconds` is the time until it had a slot and the throttle let it go (None: it never
+    had), `seconds` the time that Liner took, redirects included, and `status` the last one received.
     """
 
     origin: str
     path: str
     number: int
-    counts: RequestCounts = field(default_factory=RequestCounts)
-    submitted: bool = False
-    sent: bool = False
-    queued_seconds: float = 0.0
+    counts: RequestCounts = field(default_factory=lambda: _current_counts.get() or RequestCounts())
+    deduplicated: bool = False
+    queued_seconds: float | None = None
     seconds: float = 0.0
     requests: int = 0
     received_bytes: int = 0
@@ -49,44 +50,34 @@ class Attempt:
 
     @property
     def template(self) -> str:
-        """The path with every id replaced by its kind, as in `/v2/call/detail/{id}/`."""
+        """The path with `{id}` in the place of each id, as in `/v2/call/detail/{id}/`."""
         return _ID.sub("{id}", self.path)
 
-    @property
-    def deduplicated(self) -> bool:
-        """Whether another caller's request was to answer it."""
-        return self.submitted and not self.sent
-
     def record_request(self) -> None:
-        """A request goes out: the first, or one that follows a redirect."""
+        """Count a request that is about to be sent: the first, or one that follows a redirect."""
         self.requests += 1
         self.counts.requests += 1
 
     def record_received(self, count: int) -> None:
-        """So many bytes of a body came in, unpacked."""
+        """Count bytes of a body as they came over the wire."""
         self.received_bytes += count
 
 
 class RequestObserver(Protocol):
-    """Who watches the requests to Liner."""
+    """Observes the requests to Liner."""
 
     def on_attempt(self, attempt: Attempt) -> AbstractContextManager[object]:
         """Opened around every attempt of every caller; the attempt is filled in when it closes."""
         ...
 
     def on_request_end(self, attempt: Attempt) -> None:
-        """A request to Liner is over, whoever still waits for it. Called once per attempt that sent something."""
+        """A request to Liner has ended, even if all callers have left. Called once per attempt that sent something."""
         ...
-
-
-_current_counts: ContextVar[RequestCounts | None] = ContextVar("liner_mcp_request_counts", default=None)
-_current_attempt: ContextVar[Attempt] = ContextVar("liner_mcp_attempt")
 
 
 @contextmanager
 def count_requests() -> Generator[RequestCounts]:
-    """While the block runs, and in tasks begun in it, what is asked of Liner is counted in the `RequestCounts` it
-    gives."""
+    """Count what is requested from Liner while the block runs, also in tasks that it starts."""
     counts = RequestCounts()
     token = _current_counts.set(counts)
     try:
@@ -97,21 +88,14 @@ def count_requests() -> Generator[RequestCounts]:
 
 def record_cache_hit() -> None:
     """Count a read that needed no request."""
-    spent = _current_counts.get()
-    if spent is not None:
-        spent.cache_hits += 1
-
-
-def current_attempt() -> Attempt:
-    """The attempt in whose name the running code speaks with Liner."""
-    return _current_attempt.get()
+    counts = _current_counts.get()
+    if counts is not None:
+        counts.cache_hits += 1
 
 
 @contextmanager
 def observe_attempt(observer: RequestObserver | None, attempt: Attempt) -> Generator[None]:
-    """Make `attempt` what `current_attempt()` gives in the block, and show it to the observer."""
-    attempt.counts = _current_counts.get() or attempt.counts
-    token = _current_attempt.set(attempt)
+    """Show the attempt to the observer while the block runs."""
     try:
         if observer is None:
             yield
@@ -119,5 +103,4 @@ def observe_attempt(observer: RequestObserver | None, attempt: Attempt) -> Gener
             with observer.on_attempt(attempt):
                 yield
     finally:
-        _current_attempt.reset(token)
         attempt.counts.deduplicated += attempt.deduplicated

@@ -1,6 +1,6 @@
 """Retry and backoff: when a failed request is sent again, and after how long. Rules without I/O.
 
-What Liner asks for in `Retry-After` counts most; the caller's deadline limits everything.
+`Retry-After` takes precedence over the backoff, and the caller's deadline limits both.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from email.utils import parsedate_to_datetime
 
 from liner_mcp.errors import LinerUnavailable, RateLimited, Unreachable
 
-MAX_RETRY_AFTER_SECONDS = 86_400.0  # a day, in seconds: asked for more, it is a ban, and its exact length helps nobody
-INITIAL_BACKOFF_SECONDS = 0.5  # seconds before a first retry, at most; doubles with every attempt
-MAX_BACKOFF_SECONDS = 8.0  # seconds; beyond this one call's deadline is better spent on telling the truth
+MAX_RETRY_AFTER_SECONDS = 86_400.0  # a day; a longer wait is a ban, whose exact length is of no use
+INITIAL_BACKOFF_SECONDS = 0.5  # the longest wait before the first retry; it doubles with every attempt
+MAX_BACKOFF_SECONDS = 8.0  # with a longer wait there is no time left before the deadline to report the failure
 
 
 def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
-    """What a `Retry-After` header asks for, in seconds from `now`: it may be a number or an HTTP date.
+    """The wait that a `Retry-After` header asks for, in seconds from `now`. The header holds a number or an HTTP date.
 
-    None where it is absent or means nothing; a date in the past means 0; never more than `MAX_RETRY_AFTER_SECONDS`.
+    None when it is absent or unreadable; 0 for a date in the past; never more than `MAX_RETRY_AFTER_SECONDS`.
     RFC 9110, section 10.2.3.
     """
     if retry_after is None:
@@ -38,7 +38,7 @@ def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
 
 
 def parse_http_date(date: str | None) -> datetime | None:
-    """An HTTP date; None where it is absent or is none. RFC 9110, section 5.6.7."""
+    """An HTTP date; None when it is absent or unreadable. RFC 9110, section 5.6.7."""
     try:
         moment = parsedate_to_datetime(date or "")
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -50,31 +50,31 @@ def parse_http_date(date: str | None) -> datetime | None:
 class RetryPolicy:
     """When to try a failed request again, and after how long.
 
-    `jitter` gives a random number from 0 to the ceiling it gets ("full jitter": callers that failed together return
-    apart).
+    `jitter` returns a random number from 0 to its argument ("full jitter": callers that failed together retry at
+    different times).
     """
 
     jitter: Callable[[float], float]
-    attempts: int = 4  # three retries ride out a restart behind a load balancer; more would eat the deadline
+    attempts: int = 4  # three retries bridge a restart behind a load balancer; more would use up the deadline
     initial_backoff: float = INITIAL_BACKOFF_SECONDS
     max_backoff: float = MAX_BACKOFF_SECONDS
 
     def delay(self, error: BaseException, attempt: int, time_left: float) -> float | None:
-        """Seconds until the next attempt after attempt number `attempt` (from 1) failed, or None: give up.
+        """Seconds to wait after attempt number `attempt` (from 1) failed, or None when there is no next attempt.
 
-        A wait that does not end before the time is up is never begun.
+        There is none either when the wait would not end within `time_left`.
         """
         if attempt >= self.attempts or not is_transient(error):
             return None
         asked = error.retry_after if isinstance(error, (RateLimited, LinerUnavailable)) else None
         ceiling = min(self.max_backoff, self.initial_backoff * 2 ** (attempt - 1))
-        # On top of the wait Liner asks for, a little jitter: all callers got the same number.
+        # All callers got the same wait from Liner, so a little jitter is added to it.
         wait = self.jitter(ceiling) if asked is None else asked + self.jitter(min(asked * 0.1, 1.0))
         return wait if wait < time_left else None
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the failure may be gone at the next attempt: network, time-out, 429, 5xx."""
+    """Whether the next attempt may succeed: after a network error, a timeout, a 429 or a 5xx."""
     if isinstance(error, Unreachable):
         return error.transient
     return isinstance(error, (RateLimited, LinerUnavailable))

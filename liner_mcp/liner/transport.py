@@ -1,22 +1,19 @@
-"""The transport: the only module that sends requests to Liner, waits, and retries. `http_client.py` knows the HTTP
-library.
+"""The transport: the only module that sends requests to Liner, waits and retries.
 
-All callers share one throttle, see `throttle.py`. Two equal requests at the same time are sent once, see
-`single_flight.py`. The transport can only GET. The token travels in one header to one host. Time is the caller's: an
-`anyio` deadline (`move_on_after`, `fail_after`) around a call bounds every wait and retry below it.
+`get` is retry -> single-flight -> throttle and circuit breaker -> send, each in a module of its own. It sends nothing
+but GET, and the token to one host only. Time is the caller's: an `anyio` deadline (`move_on_after`, `fail_after`)
+around a call limits every wait and retry in it.
 """
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
-from typing import TypeVar
 
 import anyio
 import httpx
@@ -24,39 +21,30 @@ import stamina
 from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 
-from liner_mcp.errors import LinerMcpError, WrongAddress
+from liner_mcp.errors import LinerMcpError, LinerUnavailable, RateLimited, WrongAddress
 from liner_mcp.liner import decoding
+from liner_mcp.liner.circuit_breaker import CircuitBreaker
 from liner_mcp.liner.connections import EnvironmentProxy, timed_out
+from liner_mcp.liner.deadline import time_left
 from liner_mcp.liner.decompression import BodyDecoder
-from liner_mcp.liner.endpoints import Query
-from liner_mcp.liner.http_client import REQUEST_TIMEOUT_SECONDS, create_client, redirect_location, translated
+from liner_mcp.liner.endpoints import HEALTH, Query
+from liner_mcp.liner.http_client import (
+    HTTP_ERRORS,
+    REQUEST_TIMEOUT_SECONDS,
+    create_client,
+    redirect_location,
+    translated,
+)
 from liner_mcp.liner.redirects import leads_away, same_origin_target
-from liner_mcp.liner.request_metrics import Attempt, RequestObserver, current_attempt, observe_attempt
+from liner_mcp.liner.request_metrics import Attempt, RequestObserver, observe_attempt
 from liner_mcp.liner.retry import RetryPolicy, parse_http_date, parse_retry_after
 from liner_mcp.liner.single_flight import SingleFlight
-from liner_mcp.liner.throttle import LoadControl
-
-T = TypeVar("T")
+from liner_mcp.liner.throttle import Throttle
 
 BURST_SECONDS = 2.0  # requests saved up while idle: 40 at the default rate of 20 per second
 MAX_BODY_BYTES = 32_000_000  # a page of 100 records with the longest summaries seen is a third of this
 FULL_JITTER = partial(random.uniform, 0.0)  # spreads retries over the whole wait
 MAX_REDIRECTS = 3  # with and without a trailing slash, and one to spare
-
-
-def time_left() -> float:
-    """Seconds until the innermost deadline around the caller; infinite without one."""
-    return anyio.current_effective_deadline() - anyio.current_time()
-
-
-def scope_before_deadline(seconds: float, share: float) -> anyio.CancelScope:
-    """A scope that ends before the caller's deadline, so that the caller can still answer with what has arrived.
-
-    It ends `seconds` earlier, or by `share` of the time left if that is less; without a deadline it does not end.
-    """
-    left = time_left()
-    reserve = min(seconds, left * share) if math.isfinite(left) else 0.0
-    return anyio.CancelScope(deadline=anyio.current_effective_deadline() - reserve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +58,11 @@ class _ConnectionPool:
 
 
 class _Paused(Exception):
-    """Nothing was sent, because Liner asked for a pause in the meantime."""
-
-
-@dataclass(slots=True)
-class _RequestOutcome:
-    """What became of a request that was sent, where it does not raise it."""
-
-    failure: LinerMcpError | None = None
+    """Nothing was sent, because Liner asked for a pause while the request waited for its slot."""
 
 
 class Transport:
-    """GET requests with the limits, retries and redirects that all of them share."""
+    """GET requests. All callers share the rate limit, the throttle and the circuit breaker."""
 
     def __init__(
         self,
@@ -101,7 +82,8 @@ class Transport:
         self._requests_per_second = requests_per_second
         self._transport = transport
         self._retry_policy = RetryPolicy(jitter)
-        self._load_control = LoadControl(concurrency, use_circuit_breaker=use_circuit_breaker)
+        self._throttle = Throttle(concurrency)
+        self._circuit_breaker = CircuitBreaker() if use_circuit_breaker else None
         self._observer = observer
         self._proxy: EnvironmentProxy | None = None
         self._pool: _ConnectionPool | None = None
@@ -110,7 +92,7 @@ class Transport:
         return f"Transport({self._origin!r})"
 
     def open(self) -> None:
-        """Get everything ready for the first request, without making one. Inside the event loop that will make it.
+        """Prepare the connections for the first request, without a request. Inside the event loop that will send it.
 
         Raises: SettingsError when connections cannot be set up.
         """
@@ -127,127 +109,132 @@ class Transport:
             await pool.http.aclose()
 
     async def get(self, query: Query) -> object:
-        """The `data` of one answer, after as many attempts as the policy and the deadline allow.
+        """The `data` of one answer, after as many attempts as the retry policy and the deadline allow.
 
-        Raises: besides what an answer may mean, ConnectionClosed, see `aclose`; SettingsError.
+        Attempts are deduplicated and retries are not, because each caller's deadline limits how long to try.
+
+        Raises: the errors of `decoding.decode`; CircuitOpen, Unreachable, SettingsError, ConnectionClosed.
         """
-        attempt_number = 0
+        number = 0
 
         def retry_delay(error: Exception) -> float | bool:
-            wait = self._retry_policy.delay(error, attempt_number, time_left())
+            wait = self._retry_policy.delay(error, number, time_left())
             return False if wait is None else wait
 
-        pool = self._open_pool()
+        pool, target = self._open_pool(), query.target
         with pool.single_flight.caller_scope():
-            async for attempt in stamina.retry_context(
+            async for retry in stamina.retry_context(
                 on=retry_delay, attempts=self._retry_policy.attempts, timeout=None
             ):
-                with attempt:
-                    attempt_number = attempt.num
-                    with observe_attempt(self._observer, Attempt(self._origin, query.path, attempt_number)):
-                        return await self._get_deduplicated(pool, query.target)
+                number = retry.num
+                attempt = Attempt(self._origin, query.path, number)
+                with retry, observe_attempt(self._observer, attempt):
+                    while True:
+                        await self._wait_for_pause()
+                        attempt.deduplicated = target in pool.single_flight
+                        try:
+                            return await pool.single_flight.run(target, partial(self._fetch, pool, target, attempt))
+                        except _Paused:
+                            attempt.deduplicated = False
         raise AssertionError("stamina gives a result or raises")
 
-    async def _get_deduplicated(self, pool: _ConnectionPool, target: str) -> object:
-        """One attempt, deduplicated: callers that ask the same in the meantime wait for the same request.
-
-        Attempts are deduplicated and retries are not, because each caller's deadline says how long to try.
-        """
-
-        async def run() -> object:
-            current_attempt().submitted = True
-            try:
-                return await pool.single_flight.run(target)
-            except _Paused:
-                current_attempt().submitted = False  # nothing was sent
-                raise
-
-        return await self._when_not_paused(run)
-
     async def get_once(self, target: str) -> tuple[httpx.Response, bytes]:
-        """One answer and its body, be it a redirect or a failure: nothing is followed, retried or decoded.
+        """One answer and its body as it came, redirects and failures included: no retry, no redirect, no decoding.
 
-        It waits for a slot like every request, and the throttle records its outcome for all callers. Raises:
-        RateLimited, when a pause that Liner asked for does not end in time; CircuitOpen, Unreachable, InvalidResponse,
-        SettingsError, ConnectionClosed.
+        It waits for a slot like every request, and the throttle records its outcome for all callers.
+
+        Raises: RateLimited when a pause that Liner asked for does not end in time; CircuitOpen, Unreachable,
+        InvalidResponse, SettingsError, ConnectionClosed.
         """
         pool = self._open_pool()
-
-        async def send() -> tuple[httpx.Response, bytes]:
-            async with self._slot(pool) as outcome:
-                with observe_attempt(self._observer, Attempt(self._origin, target.partition("?")[0], 1)):
-                    response, body = await self._send(pool.http, target)
-                outcome.failure = decoding.status_error(response.status_code, _requested_wait(response.headers))
-                return response, body
-
+        attempt = Attempt(self._origin, target.partition("?")[0], 1)
+        answer: tuple[httpx.Response, bytes] | None = None
         with pool.single_flight.caller_scope():
-            response, body = await self._when_not_paused(send)
-        return response, body
+            while answer is None:
+                await self._wait_for_pause()
+                with suppress(_Paused, RateLimited, LinerUnavailable):  # recorded where they were raised
+                    async with self._slot(pool, target):
+                        answer = await self._send(pool.http, target, attempt)
+                        head = answer[0]
+                        if failure := decoding.status_error(head.status_code, _requested_wait(head.headers)):
+                            raise failure
+        assert answer is not None  # noqa: S101 - the loop ends with an answer
+        return answer
 
-    async def _fetch(self, pool: _ConnectionPool, target: str) -> object:
-        attempt = current_attempt()  # of the caller that began this request: a task gets the context it is created in
-        attempt.sent = True
-        begun = monotonic()
-        try:
-            async with self._slot(pool):
-                attempt.queued_seconds = monotonic() - begun
-                return await self._follow_redirects(pool.http, target)
-        except _Paused:
-            attempt.sent = False
-            raise
-        finally:
-            attempt.seconds = monotonic() - begun - attempt.queued_seconds
-            if self._observer is not None and attempt.requests:
-                self._observer.on_request_end(attempt)
+    async def _wait_for_pause(self) -> None:
+        """Wait until Liner's pause is over. It is the caller who waits, because the deadline is the caller's.
 
-    async def _when_not_paused(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send when Liner has asked for no pause. Each caller's deadline says how long to wait for that.
-
-        Raises: RateLimited, CircuitOpen, when sending is of no use.
+        Raises: RateLimited, CircuitOpen, when waiting is of no use.
         """
         while True:
-            self._load_control.check(monotonic(), time_left())
-            pause = self._load_control.throttle.seconds_until_send(monotonic())
-            if pause:
-                await anyio.sleep(pause)
-                continue
-            with suppress(_Paused):
-                return await send()
+            now = monotonic()
+            if self._circuit_breaker is not None:
+                self._circuit_breaker.check(now)
+            self._throttle.check(now, time_left())
+            pause = self._throttle.seconds_until_send(now)
+            if not pause:
+                return
+            await anyio.sleep(pause)
+
+    async def _fetch(self, pool: _ConnectionPool, target: str, attempt: Attempt) -> object:
+        """One attempt, for all callers that wait for this target. `attempt` is that of the first caller."""
+        begun = monotonic()
+        async with self._slot(pool, target):
+            attempt.queued_seconds = monotonic() - begun
+            return await self._follow_redirects(pool.http, target, attempt)
 
     @asynccontextmanager
-    async def _slot(self, pool: _ConnectionPool) -> AsyncGenerator[_RequestOutcome]:
-        """The one place where a request gets its slot and passes the throttle; the load control records its outcome.
+    async def _slot(self, pool: _ConnectionPool, target: str) -> AsyncGenerator[None]:
+        """The one place where a request gets its slot and passes the throttle and the circuit breaker.
 
-        Raises: _Paused, CircuitOpen.
+        Both record its outcome: the LinerMcpError that leaves the block, or an answer. Raises: _Paused, CircuitOpen.
         """
         async with pool.slots:
             if pool.rate_limiter is not None:
                 await pool.rate_limiter.acquire()
-            # Last of all: other answers came in while this one waited for its slot.
-            if self._load_control.throttle.seconds_until_send(monotonic()):
+            # Checked last, because other answers came in while this request waited for its slot.
+            sent_at = monotonic()
+            if self._throttle.seconds_until_send(sent_at):
                 raise _Paused
-            sent = monotonic()
-            self._load_control.acquire(sent)
-            outcome = _RequestOutcome()
+            if self._circuit_breaker is not None:
+                self._circuit_breaker.acquire(sent_at)
             try:
-                yield outcome
-            except LinerMcpError as error:
-                self._record_outcome(pool, error, sent)
+                yield
+            except LinerMcpError as failure:
+                self._record(pool, target, failure, sent_at)
+                await self._check_health(pool)
                 raise
-            self._record_outcome(pool, outcome.failure, sent)
+            self._record(pool, target, None, sent_at)
 
-    def _record_outcome(self, pool: _ConnectionPool, failure: LinerMcpError | None, sent: float) -> None:
-        self._load_control.record(monotonic(), failure, sent_at=sent)
-        if pool.slots.total_tokens != self._load_control.throttle.max_concurrent:
-            pool.slots.total_tokens = self._load_control.throttle.max_concurrent
+    def _record(self, pool: _ConnectionPool, target: str, failure: LinerMcpError | None, sent_at: float) -> None:
+        now = monotonic()
+        self._throttle.record(now, failure, sent_at=sent_at)
+        pool.slots.total_tokens = self._throttle.max_concurrent
+        if self._circuit_breaker is not None:
+            self._circuit_breaker.record(now, target, failure)
 
-    async def _follow_redirects(self, http: httpx.AsyncClient, target: str) -> object:
-        """What is behind a target, redirects followed."""
-        first, token = target, self._token.get_secret_value()
+    async def _check_health(self, pool: _ConnectionPool) -> None:
+        """Request Liner's health check, when the circuit breaker needs it to know whether Liner is down."""
+        if self._circuit_breaker is None or not self._circuit_breaker.acquire_health_check(monotonic()):
+            return
+        if pool.rate_limiter is not None:
+            await pool.rate_limiter.acquire()
+        failure, sent_at = None, monotonic()
+        try:
+            await self._follow_redirects(pool.http, HEALTH, Attempt(self._origin, HEALTH, 1))
+        except LinerMcpError as error:
+            failure = error
+        now = monotonic()
+        self._throttle.record(now, failure, sent_at=sent_at)
+        self._circuit_breaker.record_health_check(now, failure)
+
+    async def _follow_redirects(self, http: httpx.AsyncClient, target: str, attempt: Attempt) -> object:
+        """The `data` of the answer at a target, redirects followed."""
+        first, token, begun = target, self._token.get_secret_value(), monotonic()
         try:
             with anyio.fail_after(REQUEST_TIMEOUT_SECONDS):
                 for _ in range(1 + MAX_REDIRECTS):
-                    response, body = await self._send(http, target)
+                    response, body = await self._send(http, target, attempt)
                     wait = _requested_wait(response.headers)
                     location = redirect_location(response)
                     if location is None:
@@ -258,16 +245,20 @@ class Transport:
                     target = there
         except TimeoutError:
             raise timed_out(f"within {REQUEST_TIMEOUT_SECONDS:.0f} s", self._proxy) from None
+        finally:
+            attempt.seconds = monotonic() - begun
+            if self._observer is not None:
+                self._observer.on_request_end(attempt)
         raise WrongAddress("LINER_API_HOST redirects in a circle. Check it, and which proxy or gateway answers there.")
 
-    async def _send(self, http: httpx.AsyncClient, target: str) -> tuple[httpx.Response, bytes]:
-        attempt = current_attempt()
+    async def _send(self, http: httpx.AsyncClient, target: str, attempt: Attempt) -> tuple[httpx.Response, bytes]:
         attempt.record_request()
-        with translated(self._proxy) as exchange:
+        answered = False
+        try:
             async with http.stream("GET", f"{self._origin}{target}") as response:
-                exchange.answered = True
+                answered = True
                 attempt.status = response.status_code
-                if response.is_stream_consumed:  # a transport has looked into it, and so unpacked it
+                if response.is_stream_consumed:  # a transport has read it, and so decompressed it
                     body = BodyDecoder("", MAX_BODY_BYTES)
                     body.feed(response.content)
                 else:
@@ -276,6 +267,8 @@ class Transport:
                         attempt.record_received(len(piece))
                         body.feed(piece)
                 return response, body.finish()
+        except HTTP_ERRORS as error:
+            raise translated(error, self._proxy, answered=answered) from None
 
     def _open_pool(self) -> _ConnectionPool:
         if self._pool is None:
@@ -284,15 +277,14 @@ class Transport:
             )
             rate = self._requests_per_second
             seconds = max(BURST_SECONDS, 1 / rate) if rate else 0.0
-            # At least one: rate x (1 / rate) may come out a hair below, and then no request would ever fit.
+            # At least one: rate x (1 / rate) may come out a little below 1, and then no request would ever fit.
             limiter = AsyncLimiter(max(1.0, rate * seconds), seconds) if rate else None
-            in_flight = SingleFlight(lambda target: self._fetch(pool, target))
-            slots = anyio.CapacityLimiter(self._load_control.throttle.max_concurrent)
-            self._pool = pool = _ConnectionPool(http, slots, limiter, in_flight)
+            slots = anyio.CapacityLimiter(self._throttle.max_concurrent)
+            self._pool = _ConnectionPool(http, slots, limiter, SingleFlight())
         return self._pool
 
 
 def _requested_wait(headers: httpx.Headers) -> float | None:
-    """Seconds that an answer asks to wait. A date is read by the clock that wrote it, which may be off from ours."""
+    """Seconds that an answer asks to wait. A date is read by the clock that wrote it, which may differ from ours."""
     asked = headers.get("retry-after")
     return parse_retry_after(asked, parse_http_date(headers.get("date")) or datetime.now(UTC))

@@ -45,7 +45,7 @@ class Instruments:
         self._circuit_open = meter.create_counter(
             "liner_mcp.liner.circuit_open", "{attempt}", "Attempts refused because Liner had failed too often"
         )
-        self._received = meter.create_counter("liner_mcp.liner.received", "By", "Bodies received from Liner, unpacked")
+        self._received = meter.create_counter("liner_mcp.liner.received", "By", "Bodies from Liner, compressed")
         self._calls = meter.create_counter("liner_mcp.calls", "{call}", "Tool calls and resource reads by outcome")
         self._rows = meter.create_counter("liner_mcp.answer.rows", "{row}", "Rows given in answers")
         self._answer_size = meter.create_counter("liner_mcp.answer.size", "By", "Text or audio given in answers")
@@ -76,7 +76,7 @@ class Instruments:
                 span.set_attribute("liner_mcp.deduplicated", attempt.deduplicated)
                 if attempt.deduplicated:
                     self._deduplicated.add(1)
-                if attempt.sent:
+                if attempt.queued_seconds is not None:
                     span.set_attribute("liner_mcp.queued_seconds", round(attempt.queued_seconds, 4))
                 if attempt.status is not None:
                     span.set_attribute("http.response.status_code", attempt.status)

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.soak import RESULTS_FILE
 from liner_mcp.liner.cache import CACHE_MAX_BYTES, CACHE_TTL_SECONDS, SETTLED_AFTER
-from liner_mcp.liner.circuit_breaker import FAILING_SECONDS, FAILURES_TO_OPEN, OPEN_SECONDS
+from liner_mcp.liner.circuit_breaker import FAILING_SECONDS, OPEN_SECONDS, TARGETS_TO_OPEN
 from liner_mcp.liner.retry import RetryPolicy
 from liner_mcp.liner.throttle import MAX_PAUSE_SECONDS
 from liner_mcp.liner.transport import MAX_BODY_BYTES, MAX_REDIRECTS, REQUEST_TIMEOUT_SECONDS
@@ -81,9 +81,9 @@ def test_the_limits_are_those_of_the_code() -> None:
 def test_the_rules_of_load_are_those_of_the_code() -> None:
     told = {row[0]: row[1] for row in table("Load")}
     assert MAX_PAUSE_SECONDS == 60  # "a minute at most"
-    opens = f"after {FAILURES_TO_OPEN} failures in a row that go on for {FAILING_SECONDS:.0f} s"
+    opens = f"{TARGETS_TO_OPEN} different targets have failed in a row, over at least {FAILING_SECONDS:.0f} s"
     assert opens in told["Liner is down, over HTTP"]
-    assert f"opens for {OPEN_SECONDS:.0f} s" in told["Liner is down, over HTTP"]
+    assert f"every {OPEN_SECONDS:.0f} s one request is tried" in told["Liner is down, over HTTP"]
     kept = told["the same call or record again"]
     assert timedelta(hours=1) == SETTLED_AFTER  # "over an hour old"
     assert CACHE_TTL_SECONDS == DIRECTORY_TTL_SECONDS == 300  # "names as long"

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from liner_mcp.demo import Dataset, DemoLiner
-from liner_mcp.liner.circuit_breaker import FAILURES_TO_OPEN
+from liner_mcp.liner.circuit_breaker import TARGETS_TO_OPEN
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from liner_mcp.telemetry.export import RedactingExporter, Telemetry
@@ -176,7 +176,7 @@ async def test_an_open_circuit_breaker_is_counted(
     monkeypatch.setattr("liner_mcp.liner.circuit_breaker.FAILING_SECONDS", 0.0)  # as if it had gone on for so long
     liner = connected(collected, FailingLiner(500), shared=True, deadline_seconds=1)
     async with liner as client, anyio.create_task_group() as group:
-        for number in range(FAILURES_TO_OPEN + 1):
+        for number in range(TARGETS_TO_OPEN + 1):
             group.start_soon(client.call_tool, "list_call_records", {"call_id": 7003900 + number})
     assert collected.total("liner_mcp.liner.circuit_open") > 0
     refused = [span for span in collected.spans() if (span.attributes or {}).get("error.type") == "CircuitOpen"]
