@@ -8,7 +8,7 @@ from typing import TypeVar
 import anyio
 from anyio.lowlevel import checkpoint
 
-from liner_mcp.liner.transport import scope_before_deadline
+from liner_mcp.liner.deadline import scope_before_deadline
 from liner_mcp.text.masking_steps import Steps
 
 MOST_AT_ONCE = 1_000  # characters of digits that are read between two turns: about ten milliseconds

@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from liner_mcp.context import AppContext
 from liner_mcp.errors import LinerMcpError
 from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.parallel import gather2
 from liner_mcp.liner.retry import RetryPolicy
 from liner_mcp.names.directory import Directory
 from liner_mcp.recordings.ssrf_guard import parse_file_link
@@ -221,7 +222,7 @@ async def test_no_repr_shows_a_secret() -> None:
         things += [await client.call_records(liner.call_id), await client.orders(), await client.users()]
         things += [await client.agent_groups(), await client.call_statuses(), await client.lead_statuses()]
         things += [await client.lead(next(iter(liner.dataset.leads)))]
-        things += [await client.gather2(lambda: client.call_record(liner.record_id), client.orders)]
+        things += [await gather2(lambda: client.call_record(liner.record_id), client.orders)]
         things += [await context.directory.entries(kind) for kind in ("agents", "orders", "agent_groups")]
         things += [await context.directory.names("agents", "orders", "statuses")]
         things += [await get_call_record(context, record_id=liner.record_id, start=0, budget=9_500)]

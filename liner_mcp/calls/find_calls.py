@@ -20,6 +20,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
+from liner_mcp.liner.parallel import run_all
 from liner_mcp.names.directory import DirectoryNames
 
 FIND_CALLS = "find_calls"
@@ -138,8 +139,10 @@ async def _add_by_records(
         found += not isinstance(outcome, LinerMcpError) and is_transferred(outcome) is transferred
         return found > room  # one beyond the page, so that "more" is known and not guessed
 
-    outcomes = await context.liner.run_all(
-        [partial(context.liner.call_records, call.id) for call in recorded], page_is_full
+    outcomes = await run_all(
+        [partial(context.liner.call_records, call.id) for call in recorded],
+        concurrency=context.liner.concurrency,
+        stop_when=page_is_full,
     )
     reject_shared_records(outcomes)
     outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}

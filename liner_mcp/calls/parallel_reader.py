@@ -29,6 +29,7 @@ from liner_mcp.calls.window_reader import (
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
+from liner_mcp.liner.parallel import run_all
 
 T = TypeVar("T")
 
@@ -97,7 +98,7 @@ async def read_all(
     reader = _SliceReader(
         liner, filters, fold, progress, first.liner_total, _parallel_slices(liner, filters, windows, first.liner_total)
     )
-    outcomes = await liner.run_all([partial(reader.read, one) for one in windows])
+    outcomes = await run_all([partial(reader.read, one) for one in windows], concurrency=liner.concurrency)
     parts: list[_SliceResult[T]] = []
     stopped: LinerMcpError | None = None
     for outcome in outcomes:

@@ -20,6 +20,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import CODE_CHARACTERS, Lead
+from liner_mcp.liner.parallel import run_all
 from liner_mcp.names.directory import DirectoryEntry, Kind
 from liner_mcp.names.matching import Candidate, Candidates, closest, normalize_name, resolve_ids, resolve_name
 from liner_mcp.text.mask import quote_input
@@ -141,9 +142,9 @@ async def _resolve_window(context: AppContext, query: CallQuery) -> ParsedWindow
 async def _earliest_creation(context: AppContext, leads: Sequence[int]) -> datetime | None:
     """When the first of these leads was created: no call of theirs is older."""
     moments: list[datetime] = []
-    for lead_id, outcome in zip(
-        leads, await context.liner.run_all([partial(context.liner.lead, lead_id) for lead_id in leads]), strict=True
-    ):
+    readers = [partial(context.liner.lead, lead_id) for lead_id in leads]
+    outcomes = await run_all(readers, concurrency=context.liner.concurrency)
+    for lead_id, outcome in zip(leads, outcomes, strict=True):
         if isinstance(outcome, NotFound):
             raise InvalidArgument(
                 f"leads: Liner has no lead {lead_id}. A call's lead_id is in include=[lead_id]; "

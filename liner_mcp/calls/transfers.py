@@ -11,6 +11,7 @@ from liner_mcp.errors import DeadlineExceeded, InvalidResponse, LinerMcpError
 from liner_mcp.liner.decoding import MIXED_CALLS_REASON
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.pagination import Listing
+from liner_mcp.liner.parallel import run_all
 
 
 def is_transferred(listing: Listing[CallRecord]) -> bool:
@@ -41,7 +42,8 @@ async def matching_calls(context: AppContext, filters: Filters, calls: Sequence[
         return matching
     recorded = [call for call in matching if call.has_records is not False]  # unknown: only the records can tell
     transferred: set[int] = set()
-    outcomes = await context.liner.run_all([partial(context.liner.call_records, call.id) for call in recorded])
+    readers = [partial(context.liner.call_records, call.id) for call in recorded]
+    outcomes = await run_all(readers, concurrency=context.liner.concurrency)
     reject_shared_records(outcomes)
     for call, outcome in zip(recorded, outcomes, strict=True):
         if isinstance(outcome, LinerMcpError):

@@ -17,6 +17,7 @@ from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
+from liner_mcp.liner.parallel import run_all
 
 SLICE_CALLS = 100  # a full page of Liner: fewer wastes requests, many more wastes what a short answer throws away
 MAX_SLICE_CALLS = 500  # even where a filter of ours drops nearly everything
@@ -139,9 +140,8 @@ async def read_listings(
     Raises: what the Liner client raises; DeadlineExceeded when time is up.
     """
     listings: list[Listing[Call]] = []
-    for outcome in await liner.run_all(
-        [partial(liner.calls, which, at_most=at_most) for which in filters.call_filters(window)]
-    ):
+    readers = [partial(liner.calls, which, at_most=at_most) for which in filters.call_filters(window)]
+    for outcome in await run_all(readers, concurrency=liner.concurrency):
         if isinstance(outcome, LinerMcpError):
             raise outcome
         over_limit = outcome is not None and at_most is not None and (outcome.total or 0) > at_most

@@ -1,4 +1,4 @@
-"""Liner's API as typed reads: what can be asked, whole lists, and several reads at once.
+"""Liner's API as typed reads: what can be asked, and whole lists.
 
 How one request is made, limited and retried is in `transport.py`. Time is the caller's: an `anyio` deadline around a
 call bounds everything below it.
@@ -6,10 +6,10 @@ call bounds everything below it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
@@ -41,42 +41,15 @@ from liner_mcp.liner.models import (
     User,
 )
 from liner_mcp.liner.pagination import Listing, Paginator, merge_two_reads
+from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.request_metrics import RequestObserver
-from liner_mcp.liner.transport import FULL_JITTER, Transport, scope_before_deadline
+from liner_mcp.liner.transport import FULL_JITTER, Transport
 from liner_mcp.text.clean import clean
 
-A = TypeVar("A")
-B = TypeVar("B")
-T = TypeVar("T")
 D = TypeVar("D", Call, CallRecord, Lead)
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
-
-# Kept back from a deadline to put together what has arrived.
-RESERVE_SECONDS, RESERVE_SHARE = 0.5, 0.1
-
-
-class Outcomes(Generic[T]):
-    """What became of each job of `LinerClient.run_all`, in the order of the jobs."""
-
-    def __init__(self, count: int) -> None:
-        self._done: list[T | LinerMcpError | None] = [None] * count
-
-    def __getitem__(self, index: int) -> T | LinerMcpError | None:
-        """The result, the error, or None when the job was not finished."""
-        return self._done[index]
-
-    def __setitem__(self, index: int, result: T | LinerMcpError) -> None:
-        self._done[index] = result
-
-    def __iter__(self) -> Iterator[T | LinerMcpError | None]:
-        return iter(self._done)
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether a job was not finished."""
-        return None in self._done
 
 
 class LinerClient:
@@ -239,66 +212,6 @@ class LinerClient:
             return (await self._read_list(Query(path), model)).items
         return page.items
 
-    # Several at once --------------------------------------------------------------------------------------------
-
-    async def gather2(
-        self, first: Callable[[], Awaitable[A]], second: Callable[[], Awaitable[B]]
-    ) -> tuple[A | LinerMcpError, B | LinerMcpError]:
-        """Two different reads at once; each gives its result or its error."""
-        results: list[Any] = [None, None]
-
-        async def run(index: int, job: Callable[[], Awaitable[object]]) -> None:
-            results[index] = await _result_or_error(job)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(run, 0, first)
-            group.start_soon(run, 1, second)
-        return results[0], results[1]
-
-    async def run_all(
-        self, jobs: Sequence[Callable[[], Awaitable[T]]], stop_when: Callable[[T | LinerMcpError], bool] | None = None
-    ) -> Outcomes[T]:
-        """Run alike jobs at once, as many as keep Liner's slots busy, beginning in order.
-
-        `stop_when` is shown each result in the order of the jobs, as soon as it and all before it are there; once it
-        says True, no further job is begun and the running ones are dropped. The same happens a moment before the
-        caller's deadline. Jobs that did not finish have the outcome None.
-
-        Raises: SetupError as soon as one job meets it, for then every job would.
-        """
-        outcomes: Outcomes[T] = Outcomes(len(jobs))
-        fatal: list[LinerMcpError] = []
-        pending = iter(range(len(jobs)))
-        examined = 0
-        with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE) as scope:
-
-            async def work() -> None:
-                nonlocal examined
-                for index in pending:
-                    if scope.cancel_called:
-                        return  # a task that had not begun yet begins all the same, up to its first wait
-                    result = await _result_or_error(jobs[index])
-                    outcomes[index] = result
-                    if isinstance(result, LinerMcpError) and decoding.is_fatal(result):
-                        fatal.append(result)
-                        scope.cancel()
-                        return
-                    while stop_when and examined < len(jobs) and (next_one := outcomes[examined]) is not None:
-                        if scope.cancel_called:
-                            return
-                        examined += 1
-                        if stop_when(next_one):
-                            scope.cancel()
-                            return
-
-            async with anyio.create_task_group() as group:
-                # Twice the slots: a job may need several requests, and one that computes must not idle a slot.
-                for _ in range(min(len(jobs), 2 * self.concurrency)):
-                    group.start_soon(work)
-        if fatal:
-            raise fatal[0]
-        return outcomes
-
     # One list, one request --------------------------------------------------------------------------------------
 
     async def _decode_list(self, data: object, model: type[I]) -> ListPage[I]:
@@ -338,7 +251,7 @@ class LinerClient:
             return True
 
         while offsets := paginator.next_offsets():
-            outcomes = await self.run_all([partial(read, offset) for offset in offsets])
+            outcomes = await run_all([partial(read, offset) for offset in offsets], concurrency=self.concurrency)
             for failure in outcomes:
                 if isinstance(failure, LinerMcpError):
                     raise failure
@@ -347,10 +260,3 @@ class LinerClient:
             if at_most is not None and (paginator.total or 0) > at_most:
                 break
         return paginator
-
-
-async def _result_or_error(job: Callable[[], Awaitable[T]]) -> T | LinerMcpError:
-    try:
-        return await job()
-    except LinerMcpError as error:
-        return error

@@ -8,7 +8,6 @@ All callers share one throttle, see `throttle.py`. Two equal requests at the sam
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -27,6 +26,7 @@ from pydantic import SecretStr
 from liner_mcp.errors import LinerMcpError, WrongAddress
 from liner_mcp.liner import decoding
 from liner_mcp.liner.connections import EnvironmentProxy, timed_out
+from liner_mcp.liner.deadline import time_left
 from liner_mcp.liner.decompression import BodyDecoder
 from liner_mcp.liner.endpoints import Query
 from liner_mcp.liner.http_client import REQUEST_TIMEOUT_SECONDS, create_client, redirect_location, translated
@@ -42,21 +42,6 @@ BURST_SECONDS = 2.0  # requests saved up while idle: 40 at the default rate of 2
 MAX_BODY_BYTES = 32_000_000  # a page of 100 records with the longest summaries seen is a third of this
 FULL_JITTER = partial(random.uniform, 0.0)  # spreads retries over the whole wait
 MAX_REDIRECTS = 3  # with and without a trailing slash, and one to spare
-
-
-def time_left() -> float:
-    """Seconds until the innermost deadline around the caller; infinite without one."""
-    return anyio.current_effective_deadline() - anyio.current_time()
-
-
-def scope_before_deadline(seconds: float, share: float) -> anyio.CancelScope:
-    """A scope that ends before the caller's deadline, so that the caller can still answer with what has arrived.
-
-    It ends `seconds` earlier, or by `share` of the time left if that is less; without a deadline it does not end.
-    """
-    left = time_left()
-    reserve = min(seconds, left * share) if math.isfinite(left) else 0.0
-    return anyio.CancelScope(deadline=anyio.current_effective_deadline() - reserve)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from liner_mcp.event_loop import Turns
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Identified
 from liner_mcp.liner.pagination import Listing
+from liner_mcp.liner.parallel import run_all
 from liner_mcp.names.matching import normalize_name
 from liner_mcp.text.mask import shown_steps, truncate
 
@@ -127,7 +128,8 @@ class Directory:
         if all(map(self._is_fresh, wanted)):  # mostly, and then there is nothing to wait for
             outcomes = [self._entries[one] for one in wanted]
         else:
-            outcomes = list(await self._liner.run_all([_none_on_error(self._readers[one]) for one in wanted]))
+            readers = [_none_on_error(self._readers[one]) for one in wanted]
+            outcomes = list(await run_all(readers, concurrency=self._liner.concurrency))
         known: dict[str, Mapping[Cell, str]] = {}
         missing: list[str] = []
         for kind, outcome in zip(kinds, outcomes, strict=True):

@@ -12,6 +12,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import AudioUnavailable, InvalidArgument, NotFound, SettingsError
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import CallRecord
+from liner_mcp.liner.parallel import gather2
 from liner_mcp.names.directory import DirectoryNames
 from liner_mcp.records.list_call_records import long_summary_notes, longer_than_shown, summary_of
 from liner_mcp.text.clean import MOST_CHARACTERS
@@ -31,9 +32,7 @@ async def get_call_record(context: AppContext, *, record_id: int, start: int, bu
 
     Raises: InvalidArgument for an unknown record or a `start` past the end.
     """
-    record, names = await context.liner.gather2(
-        lambda: _read_record(context, record_id), lambda: context.directory.names("agents")
-    )
+    record, names = await gather2(lambda: _read_record(context, record_id), lambda: context.directory.names("agents"))
     if not isinstance(record, CallRecord):
         raise record
     assert isinstance(names, DirectoryNames)  # noqa: S101 - names() raises nothing

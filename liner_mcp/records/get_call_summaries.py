@@ -11,6 +11,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError, NotFound
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import Call
+from liner_mcp.liner.parallel import gather2, run_all
 from liner_mcp.names.directory import DirectoryNames
 from liner_mcp.records.list_call_records import (
     OPTIONAL_COLUMNS,
@@ -58,8 +59,12 @@ async def get_call_summaries(
     """
     ids = list(dict.fromkeys(call_ids))
     page_budget = _PageBudget(budget, summary_chars)
-    outcomes, names = await context.liner.gather2(
-        lambda: context.liner.run_all([_record_reader(context, call_id) for call_id in ids], page_budget.add),
+    outcomes, names = await gather2(
+        lambda: run_all(
+            [_record_reader(context, call_id) for call_id in ids],
+            concurrency=context.liner.concurrency,
+            stop_when=page_budget.add,
+        ),
         lambda: context.directory.names("agents"),
     )
     if isinstance(outcomes, LinerMcpError):

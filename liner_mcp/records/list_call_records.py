@@ -23,6 +23,7 @@ from liner_mcp.liner.decoding import reject_mixed_calls
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.pagination import Listing
+from liner_mcp.liner.parallel import gather2, run_all
 from liner_mcp.names.directory import DirectoryNames
 from liner_mcp.text.clean import MOST_CHARACTERS, is_cut
 from liner_mcp.text.mask import truncate
@@ -46,10 +47,8 @@ async def list_call_records(
     Raises: InvalidArgument for an unknown call or an unusable cursor; what the Liner client raises.
     """
     call_id, after = _parse_cursor(call_id, cursor)
-    found, names = await context.liner.gather2(
-        lambda: context.liner.gather2(
-            lambda: _call_within_deadline(context, call_id), lambda: context.liner.call_records(call_id)
-        ),
+    found, names = await gather2(
+        lambda: gather2(lambda: _call_within_deadline(context, call_id), lambda: context.liner.call_records(call_id)),
         lambda: context.directory.names("agents", "orders", "statuses"),
     )
     assert isinstance(found, tuple)  # noqa: S101 - together() gives errors inside the pair
@@ -69,7 +68,7 @@ async def list_call_records(
 
 async def _call_within_deadline(context: AppContext, call_id: int) -> Call:
     """The call, or DeadlineExceeded a moment before the deadline: its records can be listed without it."""
-    (outcome,) = await context.liner.run_all([lambda: context.liner.call(call_id)])
+    (outcome,) = await run_all([lambda: context.liner.call(call_id)], concurrency=1)
     if isinstance(outcome, Call):
         return outcome
     raise outcome or DeadlineExceeded("Liner did not say in time what it knows of this call. Ask again.")
@@ -256,7 +255,8 @@ async def with_details(context: AppContext, records: Sequence[CallRecord], call:
     bare = [record for record in records if not record.was_sent("record_summary")]
     details: dict[int, CallRecord] = {}
     if bare:
-        for outcome in await context.liner.run_all([_detail_reader(context, record.id) for record in bare]):
+        readers = [_detail_reader(context, record.id) for record in bare]
+        for outcome in await run_all(readers, concurrency=context.liner.concurrency):
             if isinstance(outcome, CallRecord):
                 details[outcome.id] = outcome if outcome.was_sent("record_summary") else _without_summary(outcome)
     reject_mixed_calls(list(details.values()))  # where the list leaves the lead out, only the details tell

@@ -43,6 +43,7 @@ from liner_mcp.errors import (
 from liner_mcp.liner import transport as transport_module
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.endpoints import CallFilter
+from liner_mcp.liner.parallel import run_all
 from tests.conftest import NOW
 from tests.fakes import DictionaryPaths, FakeLiner, LastPage
 from tests.recordings.test_download import certificate
@@ -243,7 +244,7 @@ async def test_every_read_is_a_get_with_the_token(liner: DemoLiner) -> None:
         for read in reads.values():
             await read()
     public = {name for name, _ in inspect.getmembers(LinerClient, inspect.iscoroutinefunction) if name[0] != "_"}
-    assert public - {"aclose", "run_all", "gather2"} == set(reads)
+    assert public - {"aclose"} == set(reads)
     assert set(seen) == {("GET", b"demo")}
 
 
@@ -904,7 +905,7 @@ async def test_redirects_in_a_circle_end(router: respx.MockRouter) -> None:
 async def test_no_more_requests_are_under_way_than_allowed_and_no_fewer(liner: FakeLiner, concurrency: int) -> None:
     call_ids = list(liner.dataset.calls)[:40]
     async with client_of(liner, concurrency=concurrency) as client:
-        outcomes = await client.run_all([partial(client.call, one) for one in call_ids])
+        outcomes = await run_all([partial(client.call, one) for one in call_ids], concurrency=concurrency)
     assert [getattr(outcome, "id", None) for outcome in outcomes] == call_ids
     assert liner.peak_in_flight == concurrency
 
@@ -947,137 +948,6 @@ async def test_a_cancelled_request_gives_back_its_slot_and_its_connection() -> N
                 group.cancel_scope.cancel()
         assert (await client.call(7)).id == 7
     assert len(heard.heads) >= 2
-
-
-async def test_outcomes_stand_in_the_order_of_the_jobs_with_errors_in_their_place() -> None:
-    gates = [anyio.Event() for _ in range(5)]
-
-    async def job(index: int) -> int:
-        if index + 1 < len(gates):
-            await gates[index + 1].wait()  # each one ends only after the one behind it
-        gates[index].set()
-        if index == 2:
-            raise NotFound("no such call")
-        return index * 10
-
-    outcomes = await client_at().run_all([partial(job, index) for index in range(5)])
-    assert [outcomes[index] for index in (0, 1, 3, 4)] == [0, 10, 30, 40]
-    assert isinstance(outcomes[2], NotFound)
-    assert not outcomes.unfinished
-
-
-async def test_no_jobs_have_no_outcomes() -> None:
-    jobs: list[Callable[[], Awaitable[int]]] = []
-    outcomes = await client_at().run_all(jobs)
-    assert list(outcomes) == []
-    assert not outcomes.unfinished
-
-
-async def test_enough_is_shown_results_in_order_and_stops_the_rest() -> None:
-    shown: list[object] = []
-    third_done = anyio.Event()
-
-    async def job(index: int) -> int:
-        if index == 0:
-            await third_done.wait()
-        elif index == 2:
-            third_done.set()
-        elif index > 2:
-            await anyio.sleep_forever()
-        return index
-
-    def enough(result: object) -> bool:
-        shown.append(result)
-        return len(shown) == 3
-
-    outcomes = await client_at().run_all([partial(job, index) for index in range(20)], enough)
-    assert shown == [0, 1, 2]
-    assert list(outcomes) == [0, 1, 2, *[None] * 17]
-    assert outcomes.unfinished
-
-
-async def test_after_enough_nothing_more_is_begun_or_shown_even_by_jobs_that_never_wait() -> None:
-    """As when every answer comes from a cache: the tasks not begun yet must not do their work all the same."""
-    begun: list[int] = []
-    shown: list[object] = []
-
-    async def job(index: int) -> int:
-        begun.append(index)
-        return index
-
-    def enough(result: object) -> bool:
-        shown.append(result)
-        return True
-
-    await client_at().run_all([partial(job, index) for index in range(20)], enough)
-    assert shown == [0]
-    assert begun == [0]
-
-
-async def test_enough_is_not_asked_again_by_a_job_that_ends_in_the_same_moment() -> None:
-    shown: list[object] = []
-    blocking = anyio.Event()
-
-    async def job(index: int) -> int:
-        if index == 2:
-            blocking.set()
-        await blocking.wait()
-        return index
-
-    def enough(result: object) -> bool:
-        shown.append(result)
-        return True
-
-    await client_at().run_all([partial(job, index) for index in range(3)], enough)
-    assert shown == [0]
-
-
-async def test_enough_sees_errors_too() -> None:
-    async def job() -> int:
-        raise NotFound("no such call")
-
-    shown: list[object] = []
-    await client_at().run_all([job, job], lambda result: bool(shown.append(result)))
-    assert [type(result) for result in shown] == [NotFound, NotFound]
-
-
-async def test_a_moment_before_the_deadline_what_is_done_comes_home() -> None:
-    async def job(index: int) -> int:
-        if index:
-            await anyio.sleep_forever()
-        return index
-
-    with anyio.fail_after(0.1):
-        outcomes = await client_at().run_all([partial(job, index) for index in range(3)])
-    assert list(outcomes) == [0, None, None]
-    assert outcomes.unfinished
-
-
-@pytest.mark.parametrize(
-    "error", [AccessRefused("token"), SettingsError("not set up")], ids=lambda one: type(one).__name__
-)
-async def test_what_only_the_operator_can_fix_ends_the_whole_run(error: LinerMcpError) -> None:
-    begun: list[int] = []
-
-    async def job(index: int) -> int:
-        begun.append(index)
-        if index == 1:
-            raise error
-        await anyio.sleep_forever()
-        return index
-
-    assert await error_of(client_at(concurrency=2).run_all([partial(job, index) for index in range(100)])) is error
-    assert len(begun) <= 4
-
-
-async def test_two_reads_together_give_a_result_and_an_error_each_in_its_place(liner: DemoLiner) -> None:
-    async with client_of(liner) as client:
-        missing, orders = await client.gather2(lambda: client.call(1), client.orders)
-        swapped = await client.gather2(client.orders, lambda: client.call(1))
-    assert isinstance(missing, NotFound)
-    assert not isinstance(orders, LinerMcpError)
-    assert orders.complete
-    assert [isinstance(one, NotFound) for one in swapped] == [False, True]
 
 
 async def test_opening_makes_no_request_and_loads_what_the_first_one_needs(liner: FakeLiner) -> None:

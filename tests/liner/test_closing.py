@@ -11,6 +11,7 @@ import pytest
 from liner_mcp.errors import ConnectionClosed, LinerMcpError
 from liner_mcp.liner import single_flight
 from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.parallel import run_all
 from tests.liner.test_client import client_at, client_of, raw_socket_server
 from tests.liner.test_single_flight import BlockedLiner
 from tests.liner.test_throttle import ScriptedLiner
@@ -71,7 +72,7 @@ async def test_who_waits_while_liner_wants_pause_or_for_another_attempt_is_told(
 async def test_a_run_of_many_is_over_and_opens_nothing_anew() -> None:
     app = BlockedLiner()
     client = client_of(app, concurrency=2)
-    told = await close_during(client, lambda: client.run_all([partial(client.call, one) for one in range(50)]))
+    told = await close_during(client, lambda: run_all([partial(client.call, one) for one in range(50)], concurrency=2))
     assert_connection_closed(told, 1)
     app.go.set()
     await anyio.wait_all_tasks_blocked()

@@ -11,6 +11,7 @@ import pytest
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.errors import LinerUnavailable
+from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.request_metrics import count_requests
 from tests.fakes import FakeLiner
 from tests.liner.test_client import client_of
@@ -53,7 +54,7 @@ async def test_many_who_ask_the_same_at_once_make_one_request(liner: FakeLiner) 
     call_id = next(iter(liner.dataset.calls))
     async with client_of(liner) as client:
         with count_requests() as spent:
-            answers = await client.run_all([lambda: client.call(call_id)] * 8)
+            answers = await run_all([lambda: client.call(call_id)] * 8, concurrency=4)
         assert [getattr(answer, "id", None) for answer in answers] == [call_id] * 8
     assert (spent.requests, spent.deduplicated) == (1, 7)
     assert len(liner.requests) == 1
@@ -71,7 +72,7 @@ async def test_who_asks_after_the_answer_asks_anew(liner: FakeLiner) -> None:
 async def test_different_questions_are_not_mixed_up(liner: DemoLiner) -> None:
     ids = list(liner.dataset.calls)[:6]
     async with client_of(liner) as client:
-        answers = await client.run_all([lambda one=one: client.call(one) for one in ids * 2])
+        answers = await run_all([lambda one=one: client.call(one) for one in ids * 2], concurrency=4)
     assert [getattr(answer, "id", None) for answer in answers] == ids * 2
 
 
@@ -79,7 +80,7 @@ async def test_a_shared_failure_is_everyones_and_is_not_cached() -> None:
     app = BlockedLiner(status=500)
     app.go.set()
     async with client_of(app) as client:
-        for answer in await client.run_all([lambda: client.call(1)] * 3):
+        for answer in await run_all([lambda: client.call(1)] * 3, concurrency=4):
             assert isinstance(answer, LinerUnavailable)
         assert app.asked == 4  # one attempt after the other, each for all three
         app.status = 200

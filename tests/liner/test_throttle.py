@@ -18,6 +18,7 @@ from liner_mcp.errors import (
 )
 from liner_mcp.liner import circuit_breaker
 from liner_mcp.liner.circuit_breaker import FAILING_SECONDS, FAILURES_TO_OPEN, OPEN_SECONDS
+from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.request_metrics import count_requests
 from liner_mcp.liner.retry import MAX_BACKOFF_SECONDS
 from liner_mcp.liner.throttle import MAX_PAUSE_SECONDS, LoadControl
@@ -215,7 +216,7 @@ async def test_after_a_429_the_next_requests_go_out_one_then_two_at_a_time() -> 
     async with client_of(app) as client:
         with anyio.fail_after(20):
             await client.call(1)
-            await client.run_all([lambda one=one: client.call(one) for one in range(2, 12)])
+            await run_all([lambda one=one: client.call(one) for one in range(2, 12)], concurrency=4)
     assert app.arrivals[1] == 1
     assert app.arrivals[2:4] == [1, 2]
     assert max(app.arrivals) == 4
@@ -240,9 +241,9 @@ async def test_connections_opened_anew_after_a_429_begin_with_one_request() -> N
     app = ScriptedLiner(429, retry_after="0")
     async with client_of(app, jitter=an_hour) as client:
         with anyio.fail_after(20):
-            await client.run_all([lambda: client.call(1)])
+            await run_all([lambda: client.call(1)], concurrency=4)
             await client.aclose()
-            await client.run_all([lambda one=one: client.call(one) for one in range(2, 12)])
+            await run_all([lambda one=one: client.call(one) for one in range(2, 12)], concurrency=4)
     assert app.arrivals[:4] == [1, 1, 1, 2]
 
 
@@ -284,6 +285,6 @@ async def test_what_waits_in_line_is_not_sent_to_a_liner_that_is_left_alone(monk
     monkeypatch.setattr(circuit_breaker, "FAILING_SECONDS", 0.0)
     app = ScriptedLiner(*[503] * 500)
     async with client_of(app, use_circuit_breaker=True) as client:
-        outcomes = await client.run_all([lambda one=one: client.call(one) for one in range(1, 100)])
+        outcomes = await run_all([lambda one=one: client.call(one) for one in range(1, 100)], concurrency=4)
     assert all(isinstance(outcome, (CircuitOpen, LinerUnavailable)) for outcome in outcomes)
     assert len(app.arrivals) < FAILURES_TO_OPEN + 4  # and those that were under way when it opened

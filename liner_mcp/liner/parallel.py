@@ -1,0 +1,111 @@
+"""Several reads at once, each with its own result or error."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import anyio
+
+from liner_mcp.errors import LinerMcpError
+from liner_mcp.liner.deadline import scope_before_deadline
+from liner_mcp.liner.decoding import is_fatal
+
+A = TypeVar("A")
+B = TypeVar("B")
+T = TypeVar("T")
+
+# The time before a deadline that is reserved for an answer from the results so far.
+RESERVE_SECONDS, RESERVE_SHARE = 0.5, 0.1
+
+
+class Outcomes(Generic[T]):
+    """The outcome of each job of `run_all`, in the order of the jobs."""
+
+    def __init__(self, count: int) -> None:
+        self._done: list[T | LinerMcpError | None] = [None] * count
+
+    def __getitem__(self, index: int) -> T | LinerMcpError | None:
+        """The result, the error, or None when the job was not finished."""
+        return self._done[index]
+
+    def __setitem__(self, index: int, result: T | LinerMcpError) -> None:
+        self._done[index] = result
+
+    def __iter__(self) -> Iterator[T | LinerMcpError | None]:
+        return iter(self._done)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a job was not finished."""
+        return None in self._done
+
+
+async def gather2(
+    first: Callable[[], Awaitable[A]], second: Callable[[], Awaitable[B]]
+) -> tuple[A | LinerMcpError, B | LinerMcpError]:
+    """Run two different reads at once; each gives its result or its error."""
+    results: list[Any] = [None, None]
+
+    async def run(index: int, job: Callable[[], Awaitable[object]]) -> None:
+        results[index] = await _result_or_error(job)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run, 0, first)
+        group.start_soon(run, 1, second)
+    return results[0], results[1]
+
+
+async def run_all(
+    jobs: Sequence[Callable[[], Awaitable[T]]],
+    *,
+    concurrency: int,
+    stop_when: Callable[[T | LinerMcpError], bool] | None = None,
+) -> Outcomes[T]:
+    """Run jobs of one kind at once, beginning in order. `concurrency` is the client's number of slots.
+
+    `stop_when` gets each result in the order of the jobs, as soon as it and all results before it are there. When it
+    returns True, no further job begins and the running jobs are cancelled. The same happens shortly before the
+    caller's deadline. A job that did not finish has the outcome None.
+
+    Raises: SetupError or ConnectionClosed as soon as one job raises it, because every job would.
+    """
+    outcomes: Outcomes[T] = Outcomes(len(jobs))
+    fatal: list[LinerMcpError] = []
+    pending = iter(range(len(jobs)))
+    examined = 0
+    with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE) as scope:
+
+        async def work() -> None:
+            nonlocal examined
+            for index in pending:
+                if scope.cancel_called:
+                    return  # a cancelled task that has not begun still runs up to its first wait
+                result = await _result_or_error(jobs[index])
+                outcomes[index] = result
+                if isinstance(result, LinerMcpError) and is_fatal(result):
+                    fatal.append(result)
+                    scope.cancel()
+                    return
+                while stop_when and examined < len(jobs) and (next_one := outcomes[examined]) is not None:
+                    if scope.cancel_called:
+                        return
+                    examined += 1
+                    if stop_when(next_one):
+                        scope.cancel()
+                        return
+
+        async with anyio.create_task_group() as group:
+            # Twice the slots: a job may need several requests, and a slot must not idle while a job computes.
+            for _ in range(min(len(jobs), 2 * concurrency)):
+                group.start_soon(work)
+    if fatal:
+        raise fatal[0]
+    return outcomes
+
+
+async def _result_or_error(job: Callable[[], Awaitable[T]]) -> T | LinerMcpError:
+    try:
+        return await job()
+    except LinerMcpError as error:
+        return error
