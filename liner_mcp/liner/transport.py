@@ -66,18 +66,22 @@ class _RequestOutcome:
 
 
 class Transport:
-    """GET requests with the limits, retries and redirects that all of them share."""
+    """GET requests with the limits, retries and redirects that all of them share.
+
+    `use_circuit_breaker`: while Liner is down, fail at once instead of retrying for each caller (for a server that many
+    people share). `transport` replaces the network, for tests and the demo.
+    """
 
     def __init__(
         self,
         origin: str,
         token: SecretStr,
         *,
-        concurrency: int,
-        requests_per_second: float,
-        transport: httpx.AsyncBaseTransport | None,
-        jitter: Callable[[float], float],
-        use_circuit_breaker: bool,
+        concurrency: int = 4,
+        requests_per_second: float = 20.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        jitter: Callable[[float], float] = FULL_JITTER,
+        use_circuit_breaker: bool = False,
         observer: RequestObserver | None = None,
     ) -> None:
         self._origin = origin
@@ -93,6 +97,16 @@ class Transport:
 
     def __repr__(self) -> str:
         return f"Transport({self._origin!r})"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of Liner's API."""
+        return self._origin
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests can run at once."""
+        return self._concurrency
 
     def open(self) -> None:
         """Get everything ready for the first request, without making one. Inside the event loop that will make it.
