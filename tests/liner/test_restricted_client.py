@@ -293,3 +293,34 @@ async def test_what_one_caller_may_see_is_not_cached_for_another(scene: Scene) -
                 await theirs.call(hidden.call)
             with pytest.raises(NotFound):
                 await theirs.call_records(hidden.call)
+
+
+class OneNumberForBoth:
+    """A Liner in which the record of a hidden call has the number of that call."""
+
+    def __init__(self, whole: LinerClient, hidden: Ids) -> None:
+        self._whole = whole
+        self._hidden = hidden
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    async def call_record(self, record_id: int, *, fresh: bool) -> CallRecord:
+        assert record_id == self._hidden.call
+        record = await self._whole.call_record(self._hidden.record, fresh=fresh)
+        return record.model_copy(update={"id": record_id})
+
+    async def call_records(self, call_id: int) -> Listing[CallRecord]:
+        listing = await self._whole.call_records(call_id)
+        if call_id != self._hidden.call:
+            return listing
+        return replace(listing, items=tuple(one.model_copy(update={"id": call_id}) for one in listing.items))
+
+
+async def test_a_search_under_the_records_own_number_shows_nothing(scene: Scene) -> None:
+    hidden = scene.hidden["order"]
+    async with client_of(scene.liner) as whole:
+        client = RestrictedClient(cast("LinerReads", OneNumberForBoth(whole, hidden)), ACCESS["orders"])
+        for _ in range(2):
+            with pytest.raises(NotFound):
+                await client.call_record(hidden.call)
