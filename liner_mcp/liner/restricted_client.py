@@ -5,14 +5,15 @@ same answer, down to the error, and cause the same requests:
 
 - A call or a lead is requested by its id. When it is hidden or unknown, the order list is requested too, see
   `_not_found`.
-- A record does not name its call. A record that no list has shown to this caller is searched for in the calls of its
-  lead around its time, in as many requests as `SEARCHED_CALLS` says. The same search runs for an unknown record, under
-  the record's own id in place of the lead's and the calls'. So a hidden and an unknown record cost six requests each.
-  A visible record costs one request, or three when no list has shown it yet.
+- A record does not contain the id of its call. If no list has shown the record to this caller, its call is searched
+  for: one list of the lead's calls around the record's time, then the records of at most `SEARCHED_CALLS` of them.
+  The same search runs for an unknown record, with the record's own id as the id of the lead and of the calls. So a
+  hidden and an unknown record cost six requests each. A visible record costs one request, or three to five when no
+  list has shown it.
 
-Two differences remain: the time that Liner itself takes to answer, and a request that is shared with another caller
-who requests the same id at the same moment. A visible record is not found by its id alone when more than
-`SEARCHED_CALLS` recorded calls of its lead are nearer to its time; it is found after its call's records were listed.
+Two differences remain: the time that Liner itself takes, and a request that is shared with another caller who requests
+the same id at the same moment. The limit has a price: if `SEARCHED_CALLS` other visible calls of the lead are nearer to
+the record's time, a visible record is found only after its call's records were listed.
 """
 
 from __future__ import annotations
@@ -107,10 +108,10 @@ class RestrictedClient:
         return lead
 
     async def _not_found(self) -> NotFound:
-        """The error of a hidden or unknown id; or raises what makes every read fail.
+        """The error for a hidden or unknown id. Raises the error instead that every read meets, if there is one.
 
-        How Liner answers an unknown id is undocumented: it may look like a wrong address or a refused token. A read
-        that is about no id tells these apart. It is made for hidden ids too, which Liner answers as usual.
+        Liner's answer to an unknown id is undocumented and may look like a wrong address or a refused token. A read
+        without an id shows which it is. For a hidden id the read is made only to cause the same requests.
         """
         with suppress(LinerRejected):  # then Liner answers, and the token is accepted
             await self._liner.orders(at_most=1)
@@ -184,10 +185,10 @@ class RestrictedClient:
         return record
 
     async def _search_visible_calls(self, record_id: int, record: CallRecord | None) -> None:
-        """Look for a record in the lists of the calls it may belong to; `_visible_records` then has it or not.
+        """Read the records of the calls that the record may belong to; `_visible_records` then contains it or not.
 
-        Unless the record is found, the number of requests depends on nothing: ids that are missing are replaced by the
-        record's own. What such a request gives is of no use and does no harm.
+        Unless the record is found, the number of requests is always the same: the record's own id takes the place of
+        ids that are missing, and the result of such a request is ignored.
         """
         moment = (record and record.created_at) or datetime.now(UTC)
         lead_id = (record and record.lead_id) or record_id
