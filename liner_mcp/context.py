@@ -1,4 +1,4 @@
-"""What every question needs at hand: Liner, its files, its names, the zone, and what may be shown."""
+"""What every answering function gets: Liner's data, files and names, the zone, and what may be shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.event_loop import Turns
-from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.reads import LinerReads
 from liner_mcp.names.directory import Directory
 from liner_mcp.recent_ids import RecentIds
 from liner_mcp.recordings.download import AudioClient
@@ -17,19 +17,19 @@ from liner_mcp.timezone import Zone
 
 
 def utc_now() -> datetime:
-    """The clock of day words, unless another is given."""
+    """The default clock of day words."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """One per process, or per kind of caller, shared by all tools. `audio` is None where recordings are not given out,
-    and `audio_unavailable_reason` says why.
+    """One per process, or per access rule, shared by all tools. `audio` is None when recordings are not given out;
+    `audio_unavailable_reason` then says why.
 
-    `now` is the clock by which day words are read.
+    `now` is the clock for day words such as "yesterday".
     """
 
-    liner: LinerClient
+    liner: LinerReads
     directory: Directory
     zone: Zone
     show_phones: bool = False
@@ -42,13 +42,13 @@ class AppContext:
     turns: Turns = field(default_factory=Turns)
 
     def stop_reason(self, error: LinerMcpError) -> str:
-        """Why a reading stopped early, as a sentence beside others: what to do next is theirs to say."""
+        """Why a read stopped early, as one sentence. The sentences around it name the next step."""
         return "Time was up." if isinstance(error, DeadlineExceeded) else self.mask(str(error))
 
     def mask(self, text: str) -> str:
-        """A short text from Liner as a reader may see it. It was cleaned when it was decoded; cutting comes after."""
+        """A short text from Liner as it may be shown. Decoding has cleaned it; truncation comes after masking."""
         return mask(text, show_phones=self.show_phones)
 
     async def masked(self, text: str) -> str:
-        """The same for a text of any length, which holds neither other requests nor the caller's deadline."""
+        """The same for a text of any length, in steps that block neither other requests nor the caller's deadline."""
         return await self.turns.text(shown_steps(text, show_phones=self.show_phones))

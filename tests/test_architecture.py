@@ -91,7 +91,6 @@ MAY_IMPORT: dict[str, set[str]] = {
 ONLY_IN: dict[str, set[str]] = {
     "httpx": {
         "liner/transport.py",
-        "liner/client.py",
         "liner/http_client.py",
         "liner/decompression.py",
         "recordings/download.py",
@@ -105,8 +104,7 @@ ONLY_IN: dict[str, set[str]] = {
     },
     "jwt": {"http_server/auth/"},
     "stamina": {"liner/transport.py"},
-    "async_lru": {"names/directory.py", "http_server/middleware/health.py"},
-    "cachetools": {"liner/cache.py", "liner/restricted_client.py"},
+    "cachetools": {"liner/cache.py", "liner/restricted_client.py", "names/directory.py"},
     "aiolimiter": {"liner/transport.py", "http_server/middleware/rate_limit.py"},
     "mcp": {"server/", "http_server/app.py", "diagnostics/check.py", "cli/demo_tour.py"},
     "opentelemetry": {"telemetry/export.py", "telemetry/instruments.py"},

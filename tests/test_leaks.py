@@ -26,6 +26,7 @@ from liner_mcp.errors import LinerMcpError
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.parallel import gather2
 from liner_mcp.liner.retry import RetryPolicy
+from liner_mcp.liner.transport import Transport
 from liner_mcp.names.directory import Directory
 from liner_mcp.recordings.ssrf_guard import parse_file_link
 from liner_mcp.records.get_call_record import get_call_record
@@ -39,7 +40,7 @@ from tests.support.asgi_server import serve_app
 
 pytestmark = pytest.mark.anyio
 
-LOGGERS = ("", "httpx", "httpcore", "stamina", "mcp", "asyncio", "liner_mcp", "anyio", "async_lru")
+LOGGERS = ("", "httpx", "httpcore", "stamina", "mcp", "asyncio", "liner_mcp", "anyio")
 HOST = "http://127.0.0.1"
 
 
@@ -237,7 +238,9 @@ async def test_no_repr_shows_a_secret() -> None:
 
 async def _errors(liner: LeakingLiner) -> list[object]:
     errors: list[object] = []
-    quick = LinerClient(HOST, SecretStr(TOKEN), transport=httpx.ASGITransport(app=liner), jitter=lambda _: 0.0)
+    quick = LinerClient(
+        Transport(HOST, SecretStr(TOKEN), transport=httpx.ASGITransport(app=liner), jitter=lambda _: 0.0)
+    )
     for ask in (lambda: quick.call_record(liner.record_id), quick.orders):
         with pytest.raises(LinerMcpError) as raised, anyio.fail_after(30):  # no wait beyond a deadline is begun
             await ask()
@@ -251,7 +254,7 @@ async def _errors(liner: LeakingLiner) -> list[object]:
 async def test_a_context_that_shows_phones_shows_nothing_else() -> None:
     liner = LeakingLiner()
     transport = httpx.ASGITransport(app=liner)
-    client = LinerClient(HOST, SecretStr(TOKEN), transport=transport)
+    client = LinerClient(Transport(HOST, SecretStr(TOKEN), transport=transport))
     async with client:
         context = AppContext(
             client, Directory(client), Runtime(Settings(mcp_demo=True)).context().zone, show_phones=True

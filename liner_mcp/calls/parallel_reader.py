@@ -26,9 +26,9 @@ from liner_mcp.calls.window_reader import (
     read_slice,
 )
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
-from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.parallel import run_all
+from liner_mcp.liner.reads import LinerReads
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class _SliceResult(Generic[T]):
 
 
 async def read_all(
-    liner: LinerClient,
+    liner: LinerReads,
     filters: Filters,
     window: TimeWindow,
     fold: Callable[[Sequence[Call]], Awaitable[T]],
@@ -137,7 +137,7 @@ def _split_window(window: TimeWindow, liner_total: int | None, slice_calls: int)
 
 
 def _parallel_slices(
-    liner: LinerClient, filters: Filters, windows: Sequence[TimeWindow], liner_total: int | None
+    liner: LinerReads, filters: Filters, windows: Sequence[TimeWindow], liner_total: int | None
 ) -> int:
     """How many slices to have under way: as few as keep Liner's slots busy.
 
@@ -155,7 +155,7 @@ class _SliceReader(Generic[T]):
 
     def __init__(
         self,
-        liner: LinerClient,
+        liner: LinerReads,
         filters: Filters,
         fold: Callable[[Sequence[Call]], Awaitable[T]],
         progress: Progress | None,

@@ -14,10 +14,10 @@ from functools import partial
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
-from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.parallel import run_all
+from liner_mcp.liner.reads import LinerReads
 
 SLICE_CALLS = 100  # a full page of Liner: fewer wastes requests, many more wastes what a short answer throws away
 MAX_SLICE_CALLS = 500  # even where a filter of ours drops nearly everything
@@ -59,7 +59,7 @@ class WindowReader:
     """
 
     def __init__(
-        self, liner: LinerClient, filters: Filters, window: TimeWindow, *, seconds_per_call: float | None = None
+        self, liner: LinerReads, filters: Filters, window: TimeWindow, *, seconds_per_call: float | None = None
     ) -> None:
         self._liner = liner
         self._filters = filters
@@ -129,7 +129,7 @@ class WindowReader:
         )
 
 
-async def read_slice(liner: LinerClient, filters: Filters, window: TimeWindow, at_most: int | None) -> SliceRead:
+async def read_slice(liner: LinerReads, filters: Filters, window: TimeWindow, at_most: int | None) -> SliceRead:
     """All calls of a window, from one list per chunk of ids; each list ends with its first page when it counts over
     `at_most`.
 

@@ -54,14 +54,14 @@ async def run_checks(settings: Settings | SettingsError) -> AsyncGenerator[Check
         if isinstance(settings, SettingsError):
             raise settings
         runtime = Runtime(settings)
-        context = runtime.context()
+        zone, liner = runtime.context().zone, runtime.liner
     except SettingsError as error:
         yield CheckResult("Settings", ok=False, text=str(error))
         yield await _tools(settings)
         return
-    yield CheckResult("Settings", ok=True, text=_settings_text(settings, context.liner.origin, context.zone))
+    yield CheckResult("Settings", ok=True, text=_settings_text(settings, liner.origin, zone))
     try:
-        async for finding in _liner(context.liner):
+        async for finding in _liner(liner):
             yield finding
     finally:
         await runtime.aclose()

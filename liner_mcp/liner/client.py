@@ -1,19 +1,16 @@
-"""Liner's API as typed reads: what can be asked, and whole lists.
+"""Liner's API as typed reads: requests by id, and whole lists.
 
-How one request is made, limited and retried is in `transport.py`. Time is the caller's: an `anyio` deadline around a
-call bounds everything below it.
+`transport.py` makes, limits and retries one request. An `anyio` deadline around a call bounds everything below it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
-import httpx
-from pydantic import SecretStr
 
 from liner_mcp.errors import (
     DeadlineExceeded,
@@ -23,7 +20,6 @@ from liner_mcp.errors import (
     WrongAddress,
 )
 from liner_mcp.liner import decoding, endpoints
-from liner_mcp.liner.cache import DetailCache
 from liner_mcp.liner.deadline import scope_before_deadline
 from liner_mcp.liner.decoding import ListPage
 from liner_mcp.liner.endpoints import CallFilter, Query
@@ -41,55 +37,38 @@ from liner_mcp.liner.models import (
 )
 from liner_mcp.liner.pagination import Listing, Paginator, merge_two_reads
 from liner_mcp.liner.parallel import RESERVE_SECONDS, RESERVE_SHARE
-from liner_mcp.liner.request_metrics import RequestObserver
-from liner_mcp.liner.transport import FULL_JITTER, Transport
+from liner_mcp.liner.transport import Transport
 from liner_mcp.text.clean import clean
 
-D = TypeVar("D", Call, CallRecord, Lead)
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
 
 
 class LinerClient:
-    """Liner's API as typed reads. Safe to share between tool calls; opens its pool at the first request.
+    """`LinerReads` over HTTP, the health check, and the connections. Safe to share between tool calls.
 
-    All methods raise errors of `liner_mcp.errors` and nothing else on purpose. `use_circuit_breaker`: while Liner is
-    down, refuse at once instead of retrying for every caller (for a server that many people use). `transport` is for
-    tests and the demo, `cache` holds settled details.
+    All methods raise errors of `liner_mcp.errors` and nothing else on purpose. Nothing is cached here, see
+    `cached_client.py`.
     """
 
-    def __init__(
-        self,
-        origin: str,
-        token: SecretStr,
-        *,
-        concurrency: int = 4,
-        requests_per_second: float = 20.0,
-        transport: httpx.AsyncBaseTransport | None = None,
-        jitter: Callable[[float], float] = FULL_JITTER,
-        use_circuit_breaker: bool = False,
-        cache: DetailCache | None = None,
-        observer: RequestObserver | None = None,
-    ) -> None:
-        self.origin = origin
-        self.concurrency = concurrency
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._long_texts = anyio.Lock()  # pages of long texts are decoded one at a time
-        self._transport = Transport(
-            origin,
-            token,
-            concurrency=concurrency,
-            requests_per_second=requests_per_second,
-            transport=transport,
-            jitter=jitter,
-            use_circuit_breaker=use_circuit_breaker,
-            observer=observer,
-        )
-        self._cache = cache or DetailCache()
         self._dictionary_paths: dict[tuple[str, str], str] = {}
 
     def __repr__(self) -> str:
         return f"LinerClient({self.origin!r})"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of Liner's API."""
+        return self._transport.origin
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests can run at once."""
+        return self._transport.concurrency
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,14 +79,14 @@ class LinerClient:
         await self.aclose()
 
     def open(self) -> None:
-        """Get the connections ready for the first request, without making one. Raises: SettingsError."""
+        """Set up the connections without making a request. Raises: SettingsError."""
         self._transport.open()
 
     async def aclose(self) -> None:
-        """Close the pool. A later request opens a new one."""
+        """Close the connections. A later request opens new ones."""
         await self._transport.aclose()
 
-    # What Liner can be asked ------------------------------------------------------------------------------------
+    # The reads --------------------------------------------------------------------------------------------------
 
     async def health(self) -> dict[str, ServiceHealth]:
         """Liner's services by name. The set of names is open. /devs/api/status/health-check"""
@@ -122,9 +101,9 @@ class LinerClient:
         return await self._read_detail(Query(endpoints.call_detail(call_id)), Call)
 
     async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
-        """All calls of a closed window, in Liner's order, which is none.
+        """All calls of a closed window. Liner states no order.
 
-        When Liner counts more than `at_most`, the reading ends with the first page, and the listing is incomplete.
+        When Liner counts more than `at_most`, the read ends with the first page, and the listing is incomplete.
         """
         return await self._read_list(which.query(), Call, at_most)
 
@@ -134,34 +113,29 @@ class LinerClient:
         """One page of the same, with Liner's count of the whole window."""
         return await self._decode_list(await self._transport.get(which.query().page(offset, limit)), Call)
 
-    async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
-        """One call record with all its fields. Raises NotFound for an unknown id.
-
-        `fresh` asks Liner even for what is cached: the link to its file may have run out.
-        """
-        return await self._read_detail(Query(endpoints.call_record_detail(record_id)), CallRecord, fresh=fresh)
+    async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:  # noqa: ARG002 - always is
+        """One call record with all its fields. Raises NotFound for an unknown id."""
+        return await self._read_detail(Query(endpoints.call_record_detail(record_id)), CallRecord)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
-        """All records of one call, in Liner's order; an unknown call may give an empty list instead of an error.
+        """All records of one call, in Liner's order. An unknown call may give an empty list instead of an error.
 
         Raises: InvalidResponse when Liner sends records of other calls too.
         """
         query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
-        cached = self._cache.get(query.target)
-        if cached is not None:
-            await anyio.lowlevel.checkpoint()
-            return cast("Listing[CallRecord]", cached)
         listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS)
         decoding.reject_mixed_calls(listing.items)
-        self._cache.put(query.target, listing)
         return listing
 
-    async def orders(self) -> Listing[Order]:
-        """Every order that Liner lists; whether archived ones are among them is undocumented."""
-        return await self._read_list(Query(endpoints.ORDERS), Order)
+    async def orders(self, *, at_most: int | None = None) -> Listing[Order]:
+        """Every order that Liner lists; whether archived ones are among them is undocumented.
+
+        `at_most` as for `calls`.
+        """
+        return await self._read_list(Query(endpoints.ORDERS), Order, at_most)
 
     async def users(self) -> Listing[User]:
-        """Everybody with a login, inactive ones included: old calls carry their ids."""
+        """Every person with a login, inactive ones included: old calls carry their ids."""
         return await self._read_list(Query(endpoints.USERS), User)
 
     async def agent_groups(self) -> Listing[AgentGroup]:
@@ -180,21 +154,15 @@ class LinerClient:
         """The dictionary of lead statuses."""
         return await self._read_dictionary(endpoints.LEAD_STATUSES, LeadStatus)
 
-    async def _read_detail(self, query: Query, model: type[D], *, fresh: bool = False) -> D:
-        """One entity by its id, from the cache or from Liner."""
-        cached = None if fresh else self._cache.get(query.target)
-        if isinstance(cached, model):
-            await anyio.lowlevel.checkpoint()  # a hundred cached details in a row must not keep others waiting
-            return cached
+    async def _read_detail(self, query: Query, model: type[I]) -> I:
+        """One entity by its id."""
         data = await self._transport.get(query)
-        if not data:  # success without anything: what an unknown id gives is undocumented
+        if not data:  # a success without data: what Liner answers for an unknown id is undocumented
             raise NotFound(decoding.NOT_FOUND_MESSAGE)
-        detail = decoding.decode_one(data, model)
-        self._cache.put(query.target, detail)
-        return detail
+        return decoding.decode_one(data, model)
 
     async def _read_dictionary(self, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
-        """A whole dictionary, from whichever of its two documented paths exists; which one is remembered."""
+        """A whole dictionary, from the one of its two documented paths that exists. The path is remembered."""
         known = self._dictionary_paths.get(paths)
         for path in [known] if known else paths[:-1]:
             try:
@@ -207,7 +175,7 @@ class LinerClient:
     async def _read_dictionary_at(self, path: str, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
         page = await self._decode_list(await self._transport.get(Query(path)), model)
         self._dictionary_paths[paths] = path
-        if page.next or (page.total or 0) > len(page.items):  # documented as a bare list, but here come pages
+        if page.next or (page.total or 0) > len(page.items):  # documented as a bare list, but this Liner sends pages
             return (await self._read_list(Query(path), model)).items
         return page.items
 

@@ -1,6 +1,6 @@
-"""The paths and parameters of Liner's API: which request asks what. No I/O and no HTTP library.
+"""The paths and parameters of Liner's API. No I/O and no HTTP library.
 
-What an answer means is in `decoding.py`, the walk over pages in `pagination.py`, when to ask again in `retry.py`.
+`decoding.py` interprets answers, `pagination.py` walks over pages, `retry.py` decides on retries.
 
 Source: docs.linerapp.io, the method pages.
 """
@@ -15,21 +15,21 @@ from pydantic.alias_generators import to_camel
 
 PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
 
-OTHER_ACCOUNT = "LINER_API_HOST or the token may belong to another account"  # said where no id is found
+OTHER_ACCOUNT = "LINER_API_HOST or the token may belong to another account"  # part of the errors about unknown ids
 
-# Headings of the documentation end every path with a slash; we send that form.
+# The headings of the documentation end every path with a slash, and we send that form.
 HEALTH = "/v1/health/check/"
 CALLS = "/v2/call/"
 CALL_RECORDS = "/v2/call-record/"
 ORDERS = "/v2/order/"
 USERS = "/v2/user/list/"
 AGENT_GROUPS = "/v2/agent-group/"
-# The dictionary pages contradict themselves: singular in the heading, plural in the samples. Tried in this order.
+# The dictionary pages contradict themselves: singular in the heading, plural in the samples. We try them in this order.
 CALL_STATUSES = ("/v2/call-status/", "/v2/call-statuses/")
 LEAD_STATUSES = ("/v2/lead-status/", "/v2/lead-statuses/")
 
 
-# Requests about one id. The list of a call's records names its call, so Liner may say there that it has no such call.
+# Requests about one id. The list of a call's records names its call, so Liner may answer that it has no such call.
 _CALL, _LEAD, _CALL_RECORD = "/v2/call/detail/", "/v2/lead/detail/", "/v2/call-record/detail/"
 PATHS_NAMING_AN_ID = (_CALL, _LEAD, _CALL_RECORD, f"{CALL_RECORDS}?callId=")
 
@@ -57,18 +57,18 @@ class Query:
     params: tuple[tuple[str, str], ...] = ()
 
     def page(self, offset: int, limit: int) -> Query:
-        """The same question for one page."""
+        """The same request for one page."""
         return Query(self.path, (*self.params, ("offset", str(offset)), ("limit", str(limit))))
 
     @property
     def target(self) -> str:
-        """Path and percent-encoded query, as it stands in the request line."""
+        """Path and percent-encoded query, as in the request line."""
         return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
 
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls to list; Liner demands `order_ids` or `lead_ids`, and both ends of the window count as inside.
+    """Which calls to list. Liner requires `order_ids` or `lead_ids`. Both ends of the window are included.
 
     /devs/api/v2/call/list/
     """
@@ -81,7 +81,7 @@ class CallFilter:
     status_ids: tuple[int, ...] = ()
 
     def query(self) -> Query:
-        """The request, times in UTC with whole seconds: the only form the documentation shows."""
+        """The request. Times are in UTC with whole seconds, the only form that the documentation shows."""
         window = [("createdAt[0]", self.since), ("createdAt[1]", self.until)]
         params = [(name, f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}") for name, moment in window]
         for name in ("order_ids", "lead_ids", "user_ids", "status_ids"):

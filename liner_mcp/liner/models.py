@@ -1,8 +1,8 @@
-"""What Liner sends, read tolerantly and given out strictly.
+"""The entities that Liner sends. Input is accepted tolerantly, and the fields are strictly typed.
 
-Unknown fields are ignored, numbers may come as strings and booleans as 0/1, all but an id may be null or absent. A
-field that was *absent* stays distinguishable from one that was *null* (`model_fields_set`): the two published versions
-of the call-record page differ in exactly that. Text is cleaned on the way in. Nothing here knows a URL or a question.
+Unknown fields are ignored, numbers may come as strings and booleans as 0/1, and every field but the id may be null or
+absent. A field that was *absent* stays distinguishable from one that was *null* (`model_fields_set`): the two published
+versions of the call-record page differ in exactly that. Text is cleaned on the way in.
 
 Source: docs.linerapp.io, /devs/api/v2/...
 """
@@ -23,24 +23,24 @@ CODE_CHARACTERS = 64
 
 def _clean_text(value: Any) -> Any:
     if not isinstance(value, str) or (value.isascii() and value.isprintable()):
-        return value  # codes, dates and links, which are most of what comes: clean as they are
+        return value  # codes, dates and links, which are most of the values, need no cleaning
     return clean_beginning(value)
 
 
 def _clean_code(value: Any) -> Any:
-    # Codes are open sets, so a reader is shown whatever comes: no documented one has half this length.
+    # Codes are open sets and are shown as they come. No documented code has half this length.
     if not isinstance(value, str) or (len(value) <= CODE_CHARACTERS and value.isascii() and value.isprintable()):
         return value
     return clean_beginning(value)[:CODE_CHARACTERS]
 
 
 def _blank_to_none(value: Any) -> Any:
-    # PHP back ends send "" where a number, a flag or a date is null, and MySQL has a date of zeros.
+    # PHP back ends send "" for a null number, flag or date, and MySQL has a date of zeros.
     return None if isinstance(value, str) and (value == "" or value.startswith("0000-00-00")) else value
 
 
 def _round_float(value: Any) -> Any:
-    # A duration measured more finely than documented is still a duration.
+    # A duration may be more precise than documented.
     return round(value) if isinstance(value, float) else _blank_to_none(value)
 
 
@@ -50,12 +50,12 @@ def _blank_to_empty_dict(value: Any) -> Any:
 
 
 def _zero_to_none(value: int | None) -> int | None:
-    # "No agent" may come as 0 instead of null; no entity of Liner has id 0.
+    # "No agent" may come as 0 instead of null: no entity of Liner has id 0.
     return value or None
 
 
 def _to_utc(value: datetime) -> datetime:
-    # Every sample ends in Z; a time without a zone is read as UTC too.
+    # Every sample ends in Z. A time without a zone is taken as UTC too.
     try:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError:
@@ -71,23 +71,23 @@ UtcDatetime = Annotated[Annotated[datetime, AfterValidator(_to_utc)] | None, Bef
 
 
 class LinerModel(BaseModel):
-    """Base of everything Liner sends: camelCase in JSON, snake_case here."""
+    """Base of all entities: camelCase in JSON, snake_case here."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, coerce_numbers_to_str=True
     )
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        # A repr gets into logs and tracebacks, where no text of Liner belongs: no summary, phone, name or link.
+        # A repr gets into logs and tracebacks, which must not hold text from Liner: summaries, phones, names, links.
         return ((name, value) for name, value in super().__repr_args__() if not isinstance(value, str))
 
     def was_sent(self, field: str) -> bool:
-        """Whether Liner's answer held the field at all, null or not."""
+        """Whether Liner's answer contained the field, null or not."""
         return field in self.model_fields_set
 
 
 class Identified(LinerModel):
-    """Anything that has an id."""
+    """An entity with an id."""
 
     id: int
 
@@ -109,7 +109,7 @@ class Call(Identified):
 
 
 class CallRecord(Identified):
-    """One audio file of a call, perhaps with an AI summary. It does not say which call it belongs to.
+    """One audio file of a call, perhaps with an AI summary. It does not contain the id of its call.
 
     `user_id`, `lead_id` and `record_summary` are absent in one of the two published list versions.
     /devs/api/v2/call-record/list/
@@ -158,21 +158,21 @@ class LeadStatus(Identified):
 
 
 class GroupNames(LinerModel):
-    """The two names of an agent group; English goes by `gb`."""
+    """The two names of an agent group; `gb` is the English one."""
 
     ru: Text | None = None
     gb: Text | None = None
 
 
 class AgentGroup(Identified):
-    """Agents that work together. /devs/api/v2/agent-group/list/"""
+    """A group of agents. /devs/api/v2/agent-group/list/"""
 
     names: Annotated[GroupNames, BeforeValidator(_blank_to_empty_dict)] = GroupNames()
     agent_ids: Annotated[tuple[int, ...], BeforeValidator(lambda ids: () if ids is None or ids == "" else ids)] = ()
 
 
 class Lead(Identified):
-    """One client request. Only what a search for its calls needs. /devs/api/v2/lead/detail/"""
+    """One client request, with the fields that a search for its calls needs. /devs/api/v2/lead/detail/"""
 
     order_id: Reference = None
     created_at: UtcDatetime = None

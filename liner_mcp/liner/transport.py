@@ -62,18 +62,22 @@ class _Paused(Exception):
 
 
 class Transport:
-    """GET requests. All callers share the rate limit, the throttle and the circuit breaker."""
+    """GET requests with the limits, retries and redirects that all of them share.
+
+    `use_circuit_breaker`: while Liner is down, fail at once instead of retrying for each caller (for a server that many
+    people share). `transport` replaces the network, for tests and the demo.
+    """
 
     def __init__(
         self,
         origin: str,
         token: SecretStr,
         *,
-        concurrency: int,
-        requests_per_second: float,
-        transport: httpx.AsyncBaseTransport | None,
-        jitter: Callable[[float], float],
-        use_circuit_breaker: bool,
+        concurrency: int = 4,
+        requests_per_second: float = 20.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        jitter: Callable[[float], float] = FULL_JITTER,
+        use_circuit_breaker: bool = False,
         observer: RequestObserver | None = None,
     ) -> None:
         self._origin = origin
@@ -90,6 +94,16 @@ class Transport:
 
     def __repr__(self) -> str:
         return f"Transport({self._origin!r})"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of Liner's API."""
+        return self._origin
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests can run at once."""
+        return self._concurrency
 
     def open(self) -> None:
         """Prepare the connections for the first request, without a request. Inside the event loop that will send it.

@@ -1,48 +1,49 @@
-"""Names: who an agent id is, what an order is called, what a status code means.
+"""Names of agents and orders, and titles of status codes, from Liner's dictionaries.
 
-Each dictionary is fetched once per few minutes, however many calls run at once. A dictionary that cannot be read costs
-the names, never the answer.
+Each dictionary is read once per `DIRECTORY_TTL_SECONDS`, however many calls run at once. When a dictionary cannot be
+read, an answer lacks its names and nothing else.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from functools import partial
+from typing import Literal, TypeVar, cast
 
 import anyio
-from async_lru import _LRUCacheWrapper, alru_cache  # pyright: ignore[reportPrivateUsage] - the type has no other name
+from cachetools import TTLCache
 
 from liner_mcp.answer.table import Cell
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.event_loop import Turns
-from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Identified
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.parallel import run_all
+from liner_mcp.liner.reads import LinerReads
+from liner_mcp.liner.single_flight import SingleFlight
 from liner_mcp.names.matching import normalize_name
 from liner_mcp.text.mask import shown_steps, truncate
 
-DIRECTORY_TTL_SECONDS = (
-    300.0  # a new agent has a name within five minutes; a busy hour costs twelve reads per dictionary
-)
+# A new agent has a name within five minutes, and an hour costs at most twelve reads per dictionary.
+DIRECTORY_TTL_SECONDS = 300.0
 READ_TIMEOUT_SECONDS = 10.0  # an answer does not wait longer than this for names
-MAX_NAME_CHARACTERS = 80  # longer names are somebody's mistake, or somebody's attack on the context
+MAX_NAME_CHARACTERS = 80  # a longer name is a mistake, or an attack on the context of a model
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 Kind = Literal["agents", "orders", "agent_groups", "call_statuses", "lead_statuses"]
-# In the legend of an answer, what calls carry is simply a status.
+# The legend of an answer says `statuses`: calls have no other kind of status.
 _KIND_OF_LEGEND: dict[str, Kind] = {"agents": "agents", "orders": "orders", "statuses": "call_statuses"}
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryEntry:
-    """One line of a dictionary. `name` is shown (two of one name carry their id), `aliases` are other names it goes by.
+    """One line of a dictionary. `name` is shown; equal names have their id appended. `aliases` are its other names.
 
-    `code` is what calls and leads carry instead of the id, where there is one. `members` are an agent group's agents.
-    `details` tells entries apart in a listing.
+    `code` is set where calls and leads refer to the entry by a code instead of the id. `members` are the agents of an
+    agent group. `details` are the cells that distinguish entries in a listing.
     """
 
     id: int
@@ -54,15 +55,15 @@ class DirectoryEntry:
 
 
 def name_key(entry: DirectoryEntry) -> tuple[str, int]:
-    """Where an entry stands among others."""
+    """The sort key of entries: by name, then by id."""
     return (normalize_name(entry.name), entry.id)
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryNames:
-    """What is called how: for each kind, names by id (statuses by code); what has no name is there with an empty one.
+    """For each kind, names by id (statuses by code); an entry without a name has an empty one.
 
-    `missing` are kinds that could not be read, `partial` those of which Liner counts more than it lists.
+    `missing` are kinds that could not be read. `partial` are kinds of which Liner counts more than it lists.
     """
 
     by_kind: Mapping[str, Mapping[Cell, str]]
@@ -70,7 +71,7 @@ class DirectoryNames:
     partial: tuple[str, ...] = ()
 
     def legend(self, kind: str, ids: Iterable[Cell]) -> dict[str, str]:
-        """The names of those of `ids` that have one, keyed as JSON keys; an unknown id stays a bare id."""
+        """The names of `ids`, keyed by the id as text. An id without a name is left out."""
         known = self.by_kind.get(kind, {})
         wanted = dict.fromkeys(ids)
         found = {str(one): known[one] for one in wanted if one is not None and known.get(one)}
@@ -79,13 +80,13 @@ class DirectoryNames:
         return found
 
     def unlisted(self, kind: str, ids: Iterable[int]) -> list[int]:
-        """Those of `ids` that a dictionary read whole does not have; none of them where it was not."""
+        """The ids that a completely read dictionary does not have; none when it was not read completely."""
         if kind not in self.by_kind or kind in self.partial:
             return []
         return [one for one in ids if one not in self.by_kind[kind]]
 
     def notes(self) -> list[str]:
-        """What a reader should know about names that are not there."""
+        """Notes about names that are missing."""
         notes: list[str] = []
         for kinds, which in ((self.missing, ""), (self.partial, "some ")):
             if kinds:
@@ -95,28 +96,31 @@ class DirectoryNames:
 
 
 class Directory:
-    """Liner's dictionaries, cached. One per process; shared by all tools."""
+    """Liner's dictionaries, cached. All tools share one per process, or per access rule."""
 
-    def __init__(self, liner: LinerClient) -> None:
+    def __init__(self, liner: LinerReads) -> None:
         self._liner = liner
         self._turns = Turns()
-        self._partial: set[Kind] = set()
-        self._entries: dict[Kind, tuple[DirectoryEntry, ...]] = {}
-        readers: dict[Kind, Callable[[], Awaitable[list[DirectoryEntry]]]] = {
+        self._readers: dict[str, Callable[[], Awaitable[list[DirectoryEntry]]]] = {
             "agents": self._agents,
             "orders": self._orders,
             "agent_groups": self._agent_groups,
             "call_statuses": self._call_statuses,
             "lead_statuses": self._lead_statuses,
         }
-        self._readers: dict[Kind, _LRUCacheWrapper[tuple[DirectoryEntry, ...]]] = {
-            kind: alru_cache(maxsize=1, ttl=DIRECTORY_TTL_SECONDS)(self._with_deadline(kind, read))
-            for kind, read in readers.items()
-        }
+        self._cache = TTLCache[str, tuple[DirectoryEntry, ...], float](len(self._readers), DIRECTORY_TTL_SECONDS)
+        self._partial: set[Kind] = set()
+        self._reads = SingleFlight()
 
     async def entries(self, kind: Kind) -> tuple[DirectoryEntry, ...]:
-        """All entries of a dictionary, by name. Raises what the Liner client raises."""
-        return await self._readers[kind]()
+        """All entries of a dictionary, by name. Raises what the Liner client raises.
+
+        Callers at the same time share one read. It continues as long as one of them waits.
+        """
+        cached = self._cache.get(kind)
+        if cached is None:
+            cached = cast("tuple[DirectoryEntry, ...]", await self._reads.run(kind, partial(self._read, kind)))
+        return cached
 
     def is_complete(self, kind: Kind) -> bool:
         """Whether the entries of a dictionary, as they were last read, are all that Liner counts."""
@@ -125,11 +129,10 @@ class Directory:
     async def names(self, *kinds: str) -> DirectoryNames:
         """The names of `kinds` ("agents", "orders", "statuses"); raises nothing, see `DirectoryNames.missing`."""
         wanted: list[Kind] = [_KIND_OF_LEGEND[kind] for kind in kinds]
-        if all(map(self._is_fresh, wanted)):  # mostly, and then there is nothing to wait for
-            outcomes = [self._entries[one] for one in wanted]
-        else:
-            readers = [_none_on_error(self._readers[one]) for one in wanted]
-            outcomes = list(await run_all(readers, concurrency=self._liner.concurrency))
+        outcomes = [self._cache.get(kind) for kind in wanted]
+        if None in outcomes:
+            reads = [partial(self._entries_or_none, kind) for kind in wanted]
+            outcomes = list(await run_all(reads, concurrency=self._liner.concurrency))
         known: dict[str, Mapping[Cell, str]] = {}
         missing: list[str] = []
         for kind, outcome in zip(kinds, outcomes, strict=True):
@@ -138,29 +141,27 @@ class Directory:
                 known[kind] = {entry.code if by_code else entry.id: entry.name for entry in outcome}
             else:
                 missing.append(kind)
-        partial = tuple(kind for kind in known if not self.is_complete(_KIND_OF_LEGEND[kind]))
-        return DirectoryNames(known, tuple(missing), partial)
+        incomplete = tuple(kind for kind in known if not self.is_complete(_KIND_OF_LEGEND[kind]))
+        return DirectoryNames(known, tuple(missing), incomplete)
 
-    def _is_fresh(self, kind: Kind) -> bool:
-        return kind in self._entries and self._readers[kind].cache_contains()
+    async def _entries_or_none(self, kind: Kind) -> tuple[DirectoryEntry, ...] | None:
+        # Also for a refused token: a token that may read calls but not users still gets its answer, without names.
+        try:
+            return await self.entries(kind)
+        except LinerMcpError:
+            return None
 
-    def _with_deadline(
-        self, kind: Kind, read: Callable[[], Awaitable[list[DirectoryEntry]]]
-    ) -> Callable[[], Coroutine[Any, Any, tuple[DirectoryEntry, ...]]]:
-        async def read_within_deadline() -> tuple[DirectoryEntry, ...]:
-            self._entries.pop(kind, None)  # what is being read anew has run out
-            # The shared read outlives the call that began it, so it needs a deadline of its own.
-            try:
-                with anyio.fail_after(READ_TIMEOUT_SECONDS):
-                    entries = tuple(sorted(await read(), key=name_key))
-            except TimeoutError:
-                raise DeadlineExceeded(
-                    f"A dictionary could not be read from Liner within {READ_TIMEOUT_SECONDS:.0f} s."
-                ) from None
-            self._entries[kind] = entries
-            return entries
-
-        return read_within_deadline
+    async def _read(self, kind: str) -> tuple[DirectoryEntry, ...]:
+        # The shared read may outlive the call that began it, so it has a deadline of its own.
+        try:
+            with anyio.fail_after(READ_TIMEOUT_SECONDS):
+                entries = tuple(sorted(await self._readers[kind](), key=name_key))
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"A dictionary could not be read from Liner within {READ_TIMEOUT_SECONDS:.0f} s."
+            ) from None
+        self._cache[kind] = entries
+        return entries
 
     def _record_completeness(self, kind: Kind, listing: Listing[I]) -> tuple[I, ...]:
         (self._partial.discard if listing.complete else self._partial.add)(kind)
@@ -175,7 +176,7 @@ class Directory:
                     await self._shown(
                         " ".join(part.strip() for part in (user.name, user.last_name) if part and part.strip())
                     ),
-                    # Russian paperwork writes the last name first.
+                    # Russian documents write the last name first.
                     aliases=(await self._shown(f"{user.last_name or ''} {user.name or ''}"),),
                     details=(user.access_group, None if user.is_active is None else int(user.is_active)),
                 )
@@ -239,27 +240,14 @@ class Directory:
         ]
 
     async def _shown(self, name: str | None) -> str:
-        """A name on one line, masked and short: it is text from Liner like any other."""
+        """A name on one line, masked and truncated, like all text from Liner."""
         return truncate(await self._turns.text(shown_steps(" ".join((name or "").split()))), MAX_NAME_CHARACTERS)
 
 
-def _none_on_error(
-    read: Callable[[], Awaitable[tuple[DirectoryEntry, ...]]],
-) -> Callable[[], Awaitable[tuple[DirectoryEntry, ...] | None]]:
-    async def settled() -> tuple[DirectoryEntry, ...] | None:
-        # Even a refused token: one that may read calls but not users still answers what was said on them.
-        try:
-            return await read()
-        except LinerMcpError:
-            return None
-
-    return settled
-
-
 def _disambiguate(entries: Sequence[DirectoryEntry]) -> list[DirectoryEntry]:
-    """The entries; two of one name carry their id."""
-    bearers = Counter(entry.name for entry in entries)
+    """The entries; equal names have their id appended."""
+    counts = Counter(entry.name for entry in entries)
     return [
-        entry if bearers[entry.name] == 1 or not entry.name else replace(entry, name=f"{entry.name} #{entry.id}")
+        entry if counts[entry.name] == 1 or not entry.name else replace(entry, name=f"{entry.name} #{entry.id}")
         for entry in entries
     ]

@@ -1,8 +1,8 @@
 """What each caller of a shared server may see, read from the operator's file (LINER_MCP_ACCESS_FILE).
 
-The file is TOML: a table per caller under `callers`, and `default` for those that are not named. Ids, not names: names
-change hands. Whoever is neither named nor covered by `default` sees nothing. How it is enforced is in
-`liner/restricted_client.py`.
+The file is TOML: a table per caller under `callers`, and `default` for callers that are not named. Rules hold ids,
+because names may pass to others. A caller that is neither named nor covered by `default` sees nothing.
+`liner/restricted_client.py` enforces the rules.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from liner_mcp.liner.restricted_client import Access
 from liner_mcp.reloading_file import InvalidFile, ReloadingFile
 
 VARIABLE = "LINER_MCP_ACCESS_FILE"
-# All of them travel in each request to Liner, whose line must not grow over what servers take.
+# Each request to Liner carries all of them, and servers limit the length of a request line.
 MAX_AGENTS = 50
 
 Id = Annotated[int, Field(strict=True, gt=0, le=2**53 - 1)]
@@ -27,9 +27,9 @@ Id = Annotated[int, Field(strict=True, gt=0, le=2**53 - 1)]
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """One caller's: what may be seen, and whether phones and recordings are shown.
+    """The rule of one caller: what may be seen, and whether phones and recordings are shown.
 
-    `phones` None leaves it to LINER_SHOW_PHONES; `audio` False takes away what LINER_AUDIO gives.
+    With `phones` None LINER_SHOW_PHONES decides. `audio` False switches off what LINER_AUDIO allows.
     """
 
     access: Access
@@ -60,13 +60,13 @@ class _RulesFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """The file's rules by the caller's name, and the one for everybody else, if there is one."""
+    """The rules of the file by the caller's name, and the default rule, if there is one."""
 
     callers: dict[str, AccessRule]
     default: AccessRule | None
 
     def for_caller(self, name: str | None) -> AccessRule:
-        """The rule of a caller. Raises: SettingsError for who is not known, and for a server that knows no callers."""
+        """The rule of a caller. Raises: SettingsError for an unknown caller, and on a server without callers."""
         if name is None:
             raise SettingsError(
                 f"{VARIABLE} says what each caller may see, but nobody is known by name here: it needs serve --http "
@@ -82,12 +82,12 @@ class AccessRules:
 
 
 def rules_file(path: Path) -> ReloadingFile[AccessRules]:
-    """The operator's file, read again whenever it changes."""
+    """The operator's file. It is read again whenever it changes."""
     return ReloadingFile(VARIABLE, path, parse_rules)
 
 
 def parse_rules(content: bytes) -> AccessRules:
-    """The rules that a file's content states. Raises: InvalidFile, naming the line or the key."""
+    """The rules in the content of a file. Raises: InvalidFile, naming the line or the key."""
     try:
         document = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -95,7 +95,7 @@ def parse_rules(content: bytes) -> AccessRules:
     except tomllib.TOMLDecodeError as error:
         raise InvalidFile(f"it is not TOML{_error_position(str(error))}") from None
     except RecursionError:
-        raise InvalidFile("it is not TOML that a person wrote") from None
+        raise InvalidFile("it is nested too deeply") from None
     try:
         file = _RulesFile.model_validate(document)
     except ValidationError as error:
@@ -107,14 +107,14 @@ def parse_rules(content: bytes) -> AccessRules:
 
 
 def _error_position(message: str) -> str:
-    """` (at line 3, column 7)` of a parser's message, whose rest may quote the file."""
+    """` (at line 3, column 7)` from a parser's message. The rest of the message may quote the file."""
     start = message.rfind("(at ")
     return f" {message[start:]}" if start >= 0 else ""
 
 
 def _describe_error(error: ValidationError) -> str:
     row = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    # Behind a choice of types pydantic adds which of them it tried; and positions in a list help nobody.
+    # After a choice of types pydantic adds the type that it tried, and positions in a list are of no use.
     known = ("default", "callers", "orders", "agents", "phones", "audio")
     path = [str(part) for part in row["loc"]]
     place = path[: 3 if path[0] == "callers" else 2]

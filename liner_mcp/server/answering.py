@@ -11,6 +11,7 @@ from liner_mcp.calls.find_calls import find_calls
 from liner_mcp.calls.query import CallQuery
 from liner_mcp.calls.sample_calls import sample_calls
 from liner_mcp.context import AppContext, utc_now
+from liner_mcp.liner.cached_client import CachedClient
 from liner_mcp.liner.restricted_client import RestrictedClient
 from liner_mcp.list_directory import list_directory
 from liner_mcp.names.directory import Directory

@@ -1,4 +1,4 @@
-"""Builds the application context from the settings at the first request, and knows the answer budget of each host."""
+"""Builds the application context from the settings at the first call, and gives the answer budget of each host."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from liner_mcp.context import AppContext
+    from liner_mcp.liner.client import LinerClient
     from liner_mcp.liner.request_metrics import RequestObserver
     from liner_mcp.reloading_file import ReloadingFile
     from liner_mcp.server.access_rules import AccessRule, AccessRules
@@ -29,10 +30,11 @@ SMALL_HOSTS = ("codex", "copilot-cli", "copilot cli", "copilot-developer")
 
 
 class Runtime:
-    """Settings and what is built from them. A server that is not set up still lists its tools; asking says what to set.
+    """The settings, and the clients and contexts that are built from them. A server that is not set up still lists its
+    tools; a call then says what to set.
 
     `transport` replaces the network and `now` the clock of day words, for tests and the demo. `shared`: several people
-    ask this server. `observer` watches the requests to Liner.
+    use this server. `observer` watches the requests to Liner.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Runtime:
         self._now = now
         self._shared = shared
         self._observer = observer
+        self._liner: LinerClient | None = None
         self._context: AppContext | None = None
         self._access_file: ReloadingFile[AccessRules] | None = None
         self._rules: AccessRules | None = None
@@ -62,7 +65,7 @@ class Runtime:
         return self._settings
 
     def context(self) -> AppContext:
-        """The context that serves the current caller; what the caller may not see does not exist there.
+        """The context of the current caller. What the caller may not see does not exist in it.
 
         Raises: SettingsError when something must be set first.
         """
@@ -72,25 +75,35 @@ class Runtime:
         who = caller()
         rules = self._current_rules(self.settings.mcp_access_file)
         rule = rules.for_caller(None if who is None else who.name)
-        if rules is not self._rules:  # the file changed; contexts of rules that are gone go with them
+        if rules is not self._rules:  # the file changed, and its old rules no longer need a context
             self._rules = rules
             self._restricted_contexts = {}
         if rule not in self._restricted_contexts:
-            self._restricted_contexts[rule] = _restricted_context(whole, rule)
+            self._restricted_contexts[rule] = _restricted_context(self.liner, whole, rule)
         return self._restricted_contexts[rule]
 
+    @property
+    def liner(self) -> LinerClient:
+        """The client of all of Liner: for the process itself and its operator, never for a caller.
+
+        Raises: SettingsError.
+        """
+        self._full_context()
+        assert self._liner is not None  # noqa: S101 - created with the context
+        return self._liner
+
     def warm_up(self) -> None:
-        """Load what the first question needs, so that nobody waits for it; a call says what is not set up."""
+        """Load what the first call needs, so that it need not wait. A call says what is not set up."""
         answering()
         with suppress(SettingsError):
-            self._full_context().liner.open()
+            self.liner.open()
 
     async def check_liner(self) -> None:
-        """Ask whether Liner answers; nobody in particular asks. Raises: what the Liner client raises, SettingsError."""
-        await self._full_context().liner.health()
+        """Check that Liner answers. Raises: what the Liner client raises, SettingsError."""
+        await self.liner.health()
 
     def check_access_file(self) -> None:
-        """Read the file of access now, if there is one. Raises: SettingsError when it cannot be used."""
+        """Read the access file now, if there is one. Raises: SettingsError when it cannot be used."""
         if self.settings.mcp_access_file is not None:
             self._current_rules(self.settings.mcp_access_file)
 
@@ -106,9 +119,10 @@ class Runtime:
 
     def _create_context(self, settings: Settings) -> AppContext:
         answers = answering()
-        liner, audio = answers.open_clients(
+        self._liner, audio = answers.open_clients(
             settings, transport=self._transport, shared=self._shared, observer=self._observer
         )
+        liner = answers.CachedClient(self._liner)
         return answers.AppContext(
             liner,
             answers.Directory(liner),
@@ -120,7 +134,7 @@ class Runtime:
         )
 
     def deadline_seconds(self) -> float | None:
-        """What one tool call may take; None while the settings cannot be read."""
+        """The time limit of one tool call; None while the settings cannot be read."""
         return None if isinstance(self._settings, SettingsError) else self._settings.deadline_seconds
 
     @property
@@ -130,16 +144,16 @@ class Runtime:
 
     @property
     def demo_notice(self) -> str:
-        """What the settings say about the demo, for a model and a person."""
+        """The notice about the demo, for a model and a person."""
         return self._settings.demo_notice if isinstance(self._settings, Settings) else ""
 
     @property
     def audio_enabled(self) -> bool:
-        """Whether recordings are given out as files; unreadable settings promise nothing less than the default."""
+        """Whether recordings are given out as files. While the settings cannot be read, the default counts."""
         return isinstance(self._settings, SettingsError) or self._settings.audio != "off"
 
     def budget(self, client_name: str | None) -> int:
-        """Bytes that an answer may have for the host that announces itself as `client_name`."""
+        """The maximum size of an answer in bytes, for the host whose client is called `client_name`."""
         room = -MARK_BYTES if self.demo else 0
         if self.settings.max_answer_bytes is not None:
             return self.settings.max_answer_bytes + room
@@ -147,20 +161,24 @@ class Runtime:
         return (SMALL_ANSWER_BYTES if any(part in name for part in SMALL_HOSTS) else ANSWER_BYTES) + room
 
     async def aclose(self) -> None:
-        """Close the connections; a later question opens new ones."""
-        if self._context is not None:
-            await self._context.liner.aclose()
-            if self._context.audio is not None:
-                await self._context.audio.aclose()
+        """Close the connections. A later call opens new ones."""
+        if self._liner is not None:
+            await self._liner.aclose()
+        if self._context is not None and self._context.audio is not None:
+            await self._context.audio.aclose()
 
 
-def _restricted_context(full: AppContext, rule: AccessRule) -> AppContext:
-    """The same context over a client that gives no more than the rule allows."""
+def _restricted_context(liner: LinerClient, full: AppContext, rule: AccessRule) -> AppContext:
+    """A context whose client, cache and names are limited to what the rule allows."""
     answers = answering()
-    liner = full.liner if rule.access.unrestricted else answers.RestrictedClient(full.liner, rule.access)
+    if rule.access.unrestricted:
+        reads, directory = full.liner, full.directory
+    else:
+        reads = answers.CachedClient(answers.RestrictedClient(liner, rule.access))
+        directory = answers.Directory(reads)
     return answers.AppContext(
-        liner,
-        full.directory if rule.access.unrestricted else answers.Directory(liner),
+        reads,
+        directory,
         full.zone,
         full.show_phones if rule.phones is None else rule.phones,
         audio=full.audio if rule.audio else None,

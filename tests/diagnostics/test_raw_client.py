@@ -16,7 +16,7 @@ from liner_mcp.diagnostics.raw_client import RawClient, RawResponse, RequestBudg
 from liner_mcp.errors import ConnectionClosed, InvalidResponse, LinerMcpError, RateLimited, RequestError, Unreachable
 from liner_mcp.liner import transport as transport_module
 from liner_mcp.liner.endpoints import Query
-from liner_mcp.liner.transport import FULL_JITTER, Transport
+from liner_mcp.liner.transport import Transport
 from tests.liner.test_single_flight import BlockedLiner
 from tests.liner.test_throttle import ScriptedLiner
 
@@ -31,13 +31,7 @@ async def connected(
 ) -> AsyncGenerator[tuple[RawClient, Transport]]:
     """A client on a connection that others may use too."""
     connection = Transport(
-        ORIGIN,
-        SecretStr("t0ken"),
-        concurrency=concurrency,
-        requests_per_second=0,
-        transport=transport,
-        jitter=FULL_JITTER,
-        use_circuit_breaker=False,
+        ORIGIN, SecretStr("t0ken"), concurrency=concurrency, requests_per_second=0, transport=transport
     )
     try:
         yield RawClient(connection, ORIGIN, RequestBudget(most)), connection

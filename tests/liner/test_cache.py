@@ -10,6 +10,8 @@ import pytest
 
 from liner_mcp.demo import Dataset
 from liner_mcp.liner.cache import CACHE_MAX_BYTES, CACHE_TTL_SECONDS, SETTLED_AFTER, DetailCache
+from liner_mcp.liner.cached_client import CachedClient
+from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import Call, CallRecord, Lead
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.request_metrics import count_requests
@@ -125,31 +127,11 @@ def test_what_is_larger_than_everything_is_not_cached_and_drives_nothing_out() -
     assert details.get("/b") is None
 
 
-def test_who_may_see_a_part_has_that_part_of_what_everyone_keeps() -> None:
-    details = make_cache()
-    mine = details.filtered(lambda detail: isinstance(detail, Call))
-    details.put("/a", Call(id=7, created_at=OLD))
-    mine.put("/b", record())
-    assert [mine.get(target) for target in ("/a", "/b")] == [Call(id=7, created_at=OLD), None]
-    assert [details.get(target) for target in ("/a", "/b")] == [Call(id=7, created_at=OLD), record()]
-
-
-def test_what_may_be_seen_is_given_as_it_was_looked_at_and_not_looked_up_again() -> None:
-    clock = Clock()
-    details = make_cache(clock)
-
-    def may_see(_: object) -> bool:
-        clock.seconds = CACHE_TTL_SECONDS  # its time is up in this moment
-        return True
-
-    details.put("/a", record())
-    assert details.filtered(may_see).get("/a") == record()
-
-
 async def test_a_client_asks_for_a_settled_record_once(liner: FakeLiner) -> None:
     told = next(one.id for one in liner.dataset.records.values() if one.summary)
     mute = next(one.id for one in liner.dataset.records.values() if not one.summary)
-    async with client_of(liner, cache=DetailCache(now=lambda: NOW + timedelta(days=1))) as client:
+    async with client_of(liner) as uncached:
+        client = CachedClient(uncached, DetailCache(now=lambda: NOW + timedelta(days=1)))
         for _ in range(3):
             assert (await client.call_record(told)).record_summary
             assert not (await client.call_record(mute)).record_summary
@@ -165,10 +147,35 @@ async def test_a_client_asks_for_calls_and_their_lists_of_settled_records_once(d
         for one in dataset.calls
         if dataset.records_of(one) and all(record.summary for record in dataset.records_of(one))
     )
-    async with client_of(liner, cache=DetailCache(now=lambda: NOW + timedelta(days=1))) as client:
+    async with client_of(liner) as uncached:
+        client = CachedClient(uncached, DetailCache(now=lambda: NOW + timedelta(days=1)))
         with count_requests() as spent:
             for _ in range(3):
                 await client.call(call_id)
                 assert (await client.call_records(call_id)).complete
     assert (spent.requests, spent.cache_hits) == (2, 4)
     assert len(liner.requests) == 2
+
+
+async def test_a_fresh_record_is_requested_though_it_is_cached(liner: FakeLiner) -> None:
+    record_id = next(one.id for one in liner.dataset.records.values() if one.summary)
+    async with client_of(liner) as uncached:
+        client = CachedClient(uncached, DetailCache(now=lambda: NOW + timedelta(days=1)))
+        for fresh in (False, True, False):
+            assert (await client.call_record(record_id, fresh=fresh)).id == record_id
+    assert len(liner.requests) == 2
+
+
+async def test_lists_and_dictionaries_are_requested_each_time(liner: FakeLiner) -> None:
+    async with client_of(liner) as uncached:
+        client = CachedClient(uncached)
+        window = CallFilter(NOW - timedelta(hours=1), NOW, order_ids=(201,))
+        for _ in range(2):
+            assert client.concurrency == uncached.concurrency
+            assert await client.calls(window) == await uncached.calls(window)
+            assert await client.orders(at_most=1) == await uncached.orders(at_most=1)
+            assert await client.users() == await uncached.users()
+            assert await client.agent_groups() == await uncached.agent_groups()
+            assert await client.call_statuses() == await uncached.call_statuses()
+            assert await client.lead_statuses() == await uncached.lead_statuses()
+    assert len(liner.requests) == 4 * 6

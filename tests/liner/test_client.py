@@ -44,6 +44,7 @@ from liner_mcp.liner import transport as transport_module
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.parallel import run_all
+from liner_mcp.liner.transport import Transport
 from tests.conftest import NOW
 from tests.fakes import DictionaryPaths, FakeLiner, LastPage
 from tests.recordings.test_download import certificate
@@ -67,7 +68,7 @@ def an_hour(_ceiling: float) -> float:
 def client_at(origin: str = ORIGIN, **options: Any) -> LinerClient:
     """A client that never waits on its own account."""
     fields: dict[str, Any] = {"requests_per_second": 0, "jitter": no_jitter, **options}
-    return LinerClient(origin, SecretStr(fields.pop("token", TOKEN)), **fields)
+    return LinerClient(Transport(origin, SecretStr(fields.pop("token", TOKEN)), **fields))
 
 
 def client_of(app: Any, **options: Any) -> LinerClient:

@@ -8,6 +8,8 @@ import anyio
 import pytest
 
 from liner_mcp.demo import DemoLiner
+from liner_mcp.errors import DeadlineExceeded
+from liner_mcp.names import directory as directory_module
 from liner_mcp.names.directory import MAX_NAME_CHARACTERS, DirectoryNames
 from tests.fakes import FakeLiner
 from tests.support.context import ORDERS, STATUSES, USERS, AlteredLiner, context_for, small_dataset
@@ -176,6 +178,46 @@ async def test_one_who_stops_waiting_does_not_take_the_names_from_the_others(dem
     assert impatient.cancelled_caught
     assert found == [{"101": "Anna Petrova"}]
     assert asked(demo, USERS) == 1
+
+
+async def test_a_read_that_its_only_caller_leaves_is_made_once_more_for_the_next(demo: FakeLiner) -> None:
+    blocking, impatient = BlockedUsersLiner(demo), anyio.CancelScope()
+
+    async with context_for(blocking) as context:
+
+        async def give_up() -> None:
+            with impatient:
+                await context.directory.entries("agents")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(give_up)
+            await blocking.asked.wait()
+            impatient.cancel()
+        blocking.asked = anyio.Event()
+        blocking.opened.set()
+        for _ in range(2):
+            assert (await context.directory.names("agents")).legend("agents", [101]) == {"101": "Anna Petrova"}
+    assert blocking.asked.is_set()
+    assert asked(demo, USERS) == 1, "Liner answered one read, and the second use of it came from the cache"
+
+
+async def test_a_shared_read_ends_at_its_own_deadline(demo: DemoLiner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory_module, "READ_TIMEOUT_SECONDS", 0.05)
+    async with context_for(AlteredLiner(demo, blocked=STATUSES)) as context:
+        with pytest.raises(DeadlineExceeded, match="A dictionary could not be read from Liner"):
+            await context.directory.entries("call_statuses")
+        assert (await context.directory.names("statuses")).missing == ("statuses",)
+
+
+async def test_a_dictionary_is_read_anew_when_its_time_is_over(
+    demo: FakeLiner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory_module, "DIRECTORY_TTL_SECONDS", 0.0)
+    async with context_for(demo) as context:
+        for _ in range(2):
+            assert (await context.directory.names("agents")).missing == ()
+            assert len(await context.directory.entries("agents")) > 5
+    assert asked(demo, USERS) == 4
 
 
 async def test_adversarial_names_become_one_short_masked_line(demo: DemoLiner) -> None:

@@ -11,7 +11,9 @@ from pydantic import SecretStr
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import AudioUnavailable, InvalidArgument, SettingsError
+from liner_mcp.liner.cached_client import CachedClient
 from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.transport import Transport
 from liner_mcp.names.directory import Directory
 from liner_mcp.recordings.download import AudioClient
 from liner_mcp.records.get_call_record import get_call_record, read_audio, read_summary
@@ -23,7 +25,8 @@ pytestmark = pytest.mark.anyio
 
 def audio_context(app: Any, *, audio: bool = True, show_phones: bool = False, links: bool = False) -> AppContext:
     transport = httpx.ASGITransport(app=app)
-    client = LinerClient("http://127.0.0.1", SecretStr("demo"), requests_per_second=0, transport=transport)
+    connections = Transport("http://127.0.0.1", SecretStr("demo"), requests_per_second=0, transport=transport)
+    client = CachedClient(LinerClient(connections))
     files = AudioClient(max_bytes=700_000, loopback=True, transport=transport)
     zone = Zone.resolve("Europe/Moscow")
     return AppContext(

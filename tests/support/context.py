@@ -15,7 +15,9 @@ from pydantic import SecretStr
 from liner_mcp.answer.table import Answer
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.liner.cached_client import CachedClient
 from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.transport import Transport
 from liner_mcp.names.directory import Directory
 from liner_mcp.timezone import Zone
 from tests.conftest import NOW
@@ -49,7 +51,7 @@ async def context_for(
     app: Any, *, zone: str = "Europe/Moscow", show_phones: bool = False, concurrency: int = 4
 ) -> AsyncGenerator[AppContext]:
     transport = httpx.ASGITransport(app=app)
-    client = LinerClient(
+    connections = Transport(
         "http://127.0.0.1",
         SecretStr("demo"),
         concurrency=concurrency,
@@ -57,8 +59,9 @@ async def context_for(
         transport=transport,
         jitter=lambda _: 0.0,
     )
-    async with client:
-        yield AppContext(client, Directory(client), Zone.resolve(zone), show_phones)
+    async with LinerClient(connections) as client:
+        reads = CachedClient(client)
+        yield AppContext(reads, Directory(reads), Zone.resolve(zone), show_phones)
 
 
 REFUSAL = b'{"success":false,"message":"","data":null}'

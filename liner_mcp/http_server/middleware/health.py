@@ -6,8 +6,9 @@ says `demo` where the data is invented, so that monitoring notices a demo that w
 
 from __future__ import annotations
 
+from time import monotonic
+
 import anyio
-from async_lru import alru_cache
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -27,8 +28,10 @@ class HealthChecks:
         self._runtime = runtime
         self._seconds = limits.probe_seconds
         self.draining = False
-        # One look at a time, and what it saw holds for a while, good or bad.
-        self._not_ready_reason = alru_cache(maxsize=1, ttl=limits.ready_seconds)(self._check)
+        self._ready_seconds = limits.ready_seconds
+        self._reason: str | None = None
+        self._check_again_at = 0.0
+        self._lock = anyio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in (HEALTH, READY):
@@ -43,6 +46,14 @@ class HealthChecks:
             if self._runtime.demo:
                 body["demo"] = True
             await JSONResponse(body, 200 if obstacle is None else 503)(scope, receive, send)
+
+    async def _not_ready_reason(self) -> str | None:
+        """The result of `_check`, good or bad, for `ready_seconds`. One check runs at a time."""
+        async with self._lock:
+            if monotonic() >= self._check_again_at:
+                self._reason = await self._check()
+                self._check_again_at = monotonic() + self._ready_seconds
+            return self._reason
 
     async def _check(self) -> str | None:
         """What stands in the way of an answer: `settings`, `liner` or nothing."""
