@@ -17,14 +17,14 @@ from pydantic import TypeAdapter
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
 from liner_mcp.answer.table import to_compact_json
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.columns import INCLUDABLE
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.query import CallQuery, find_gaps, resolve, with_all_orders
+from liner_mcp.calls.query import find_gaps, resolve, with_all_orders
 from liner_mcp.calls.time_window import LAST_YEAR, TimeWindow
 from liner_mcp.calls.window_reader import CallKey
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.input_limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, MAX_TEXTS
 from liner_mcp.text.mask import quote_input
 
 MAX_CHARACTERS = 1_500  # of a cursor: more would cost a model more to repeat than the question itself
@@ -164,26 +164,11 @@ def _parse_state(state: dict[str, Any]) -> tuple[PageStart, str | None]:
         raise ValueError("a cursor stands inside its window")
     if not set(start.include) <= set(INCLUDABLE) or len(set(start.include)) < len(start.include):
         raise ValueError("a cursor includes columns that there are, each once")
-    if not _is_short(start):
-        raise ValueError("a cursor holds what arguments can hold")
     return start, digest
 
 
-def _is_short(start: PageStart) -> bool:
-    """Whether the place holds no more than a question may: only then is the work for it bounded."""
-    query, filters = start.query, start.filters
-    names = (*query.orders, *query.agents, *query.statuses)
-    texts = [text for text in (query.since, query.until, *names, *filters.codes) if isinstance(text, str)]
-    lists = (query.orders, query.leads, query.agents, query.statuses, filters.orders, filters.leads)
-    return (
-        max(map(len, (*lists, filters.codes, filters.status_ids))) <= MAX_NAMES
-        and len(filters.agents) <= MAX_MEMBERS
-        and len(texts) <= 4 * MAX_TEXTS
-        and all(len(text) <= MAX_TEXT for text in texts)
-    )
-
-
-# Anybody can write a cursor, so what comes out of one is checked like any argument. Built at the first one.
+# A client can write a cursor, so its content is checked like arguments: both classes are made of the arguments' types.
+# The adapters are built for the first cursor.
 @cache
 def _query_adapter() -> TypeAdapter[CallQuery]:
     return TypeAdapter(CallQuery)

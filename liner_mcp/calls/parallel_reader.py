@@ -82,7 +82,7 @@ async def read_all(
     """
     if not filters.call_filters(window):
         return ParallelRead((), window.since, None, complete=True, changed=False, liner_total=0)
-    slice_calls = PARALLEL_SLICE_CALLS if filters.transferred is None else RECORD_SLICE_CALLS
+    slice_calls = RECORD_SLICE_CALLS if filters.on_recordings else PARALLEL_SLICE_CALLS
     # What is one slice anyway is read on from its first page; of a longer window more than a few pages only count.
     first_limit = (
         slice_calls if window.until - window.since <= MAX_SLICE else min(UNSLICED_PAGES * SLICE_CALLS, slice_calls)
@@ -144,7 +144,7 @@ def _parallel_slices(
     Were more begun, all would be half read when time is up, and none whole. Two at least, for the first page of a
     slice comes alone.
     """
-    if filters.transferred is not None:
+    if filters.on_recordings:
         return MIN_PARALLEL_SLICES  # a slice is a hundred requests, however short its list
     pages = max((liner_total or 0) / SLICE_CALLS / len(windows), 1)
     return max(MIN_PARALLEL_SLICES, math.ceil(2 * liner.concurrency / pages))

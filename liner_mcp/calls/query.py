@@ -1,7 +1,7 @@
 """What a question about calls means: names become ids, day words a closed window.
 
-Used by everything that looks for calls. A question that names neither orders nor leads means every order that Liner
-lists; one that names leads but no time begins when the first of them was created.
+A question that names neither orders nor leads means every order that Liner lists; one that names leads but no time
+begins when the first of them was created.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from anyio.lowlevel import checkpoint
 
+from liner_mcp.calls.arguments import FILTERS, CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.time_window import FIRST_YEAR, ParsedWindow, TimeWindow, parse_window
 from liner_mcp.context import AppContext
@@ -29,26 +31,8 @@ _CODE = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+")  # how every documented statu
 
 
 @dataclass(frozen=True, slots=True)
-class CallQuery:
-    """What was asked, as it was asked; None and empty do not narrow."""
-
-    since: str | None = None
-    until: str | None = None
-    orders: tuple[int | str, ...] = ()
-    leads: tuple[int, ...] = ()
-    agents: tuple[int | str, ...] = ()
-    statuses: tuple[int | str, ...] = ()
-    direction: str | None = None
-    min_talk_seconds: int | None = None
-    max_talk_seconds: int | None = None
-    recorded: bool | None = None
-    transferred: bool | None = None
-    hung_up_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ResolvedQuery:
-    """The same, resolved. `notes` say what was guessed, `gaps` why an answer cannot be complete."""
+    """A query with names and times resolved. `notes` say what was guessed, `gaps` why an answer cannot be complete."""
 
     filters: Filters
     window: TimeWindow
@@ -66,22 +50,11 @@ async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     if low is not None and high is not None and low > high:
         raise InvalidArgument(f"max_talk_seconds: {high} is less than min_talk_seconds, {low}; no call can be both.")
     parsed = await _resolve_window(context, query)
-    agents = await _resolve_agents(context, query.agents)
-    codes, status_ids, notes = await _resolve_statuses(context, query.statuses)
-    filters = Filters(
-        orders=await _resolve_ids(context, "orders", "orders", query.orders),
-        leads=query.leads,
-        agents=agents,
-        codes=codes,
-        status_ids=status_ids,
-        direction=query.direction,
-        min_talk_seconds=low,
-        max_talk_seconds=high,
-        recorded=query.recorded,
-        transferred=query.transferred,
-        hung_up_by=query.hung_up_by,
-    )
-    filters = await with_all_orders(context, filters)
+    values: dict[str, Any] = {name: getattr(query, name) for name in FILTERS}
+    values["agents"] = await _resolve_agents(context, query.agents)
+    values["statuses"], values["status_ids"], notes = await _resolve_statuses(context, query.statuses)
+    values["orders"] = await _resolve_ids(context, "orders", "orders", query.orders)
+    filters = await with_all_orders(context, Filters(**values))
     return ResolvedQuery(
         filters,
         parsed.window,
@@ -99,23 +72,19 @@ async def with_all_orders(context: AppContext, filters: Filters) -> Filters:
 
 
 def find_gaps(context: AppContext, query: CallQuery, *, all_orders: bool) -> tuple[str, ...]:
-    """What may be missing because a dictionary did not come whole: orders when `all_orders` one is meant, bearers of
-    names.
+    """What may be missing because a dictionary did not come whole: orders where `all_orders` are meant, and others that
+    a name fits.
 
     Called after the dictionaries were read.
     """
     gaps: list[str] = []
     if all_orders and not context.directory.is_complete("orders"):
         gaps.append("Liner counts more orders than it lists; calls of the others are missing here.")
-    looked_up: tuple[tuple[Kind, Sequence[int | str]], ...] = (
-        ("orders", query.orders),
-        ("agents", query.agents),
-        ("agent_groups", query.agents),
-    )
     partial = [
         kind.replace("_", " ")
-        for kind, names in looked_up
-        if any(isinstance(name, str) for name in names) and not context.directory.is_complete(kind)
+        for name, declared in FILTERS.items()
+        for kind in declared.names
+        if any(isinstance(one, str) for one in getattr(query, name)) and not context.directory.is_complete(kind)
     ]
     if partial:
         these = " and ".join(partial)

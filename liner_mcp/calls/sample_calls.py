@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, render_within_budget
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.parallel_reader import Progress, read_all
-from liner_mcp.calls.query import CallQuery, ResolvedQuery, resolve
+from liner_mcp.calls.query import ResolvedQuery, resolve
+from liner_mcp.calls.record_filters import matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.rows import call_columns, call_legend, call_row, unlisted_notes
 from liner_mcp.calls.sampling import StratifiedSample, new_seed
-from liner_mcp.calls.transfers import matching_calls
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, call_key
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument
 from liner_mcp.liner.models import Call
@@ -46,9 +47,12 @@ async def sample_calls(
     if any("\ud800" <= character <= "\udfff" for character in used_seed):
         raise InvalidArgument("seed holds half of a character, which has no UTF-8 form. Send a word or a number.")
     stratified = StratifiedSample(used_seed, sample)
+    undecided: list[CallKey] = []
 
     async def fold(calls: Sequence[Call]) -> None:
-        stratified.add(await matching_calls(context, resolved.filters, calls))
+        matching, unclear = await matching_calls(context, resolved.filters, calls)
+        stratified.add(matching)
+        undecided.extend(unclear)
 
     read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
     if read.stopped is not None:
@@ -73,6 +77,8 @@ async def sample_calls(
         names,
         read.complete,
         read.filter_ignored,
+        undecided,
+        retry_ids(undecided, budget),
     ).render(budget)
 
 
@@ -90,6 +96,8 @@ class _SampleRenderer:
     names: DirectoryNames
     list_complete: bool
     filter_ignored: bool
+    undecided: Sequence[CallKey]
+    retry: Sequence[int]
 
     def render(self, budget: int) -> Answer:
         columns = call_columns(self.include)
@@ -103,13 +111,16 @@ class _SampleRenderer:
             names=lambda rows: call_legend(self.names, filters, columns, rows),
             timezone=self.context.zone.name,
             notes=self._notes,
+            retry=lambda _: self.retry,
         )
         return render_within_budget(draft, budget)
 
     def _page_members(self, extent: PageExtent) -> dict[str, Any]:
-        whole = self.list_complete and not self.resolved.gaps
+        whole = self.list_complete and not (self.resolved.gaps or self.undecided)
         members: dict[str, Any] = {"complete": extent.blocks == len(self.calls) and whole}
-        members |= {"population": self.population, "seed": self._shown_seed, "sampling": SAMPLING_METHOD}
+        # Each undecided call may belong to the population or not.
+        members |= {"undecided": len(self.undecided)} if self.undecided else {"population": self.population}
+        members |= {"seed": self._shown_seed, "sampling": SAMPLING_METHOD}
         if self.resolved.filters.client_side:
             members["local_filters"] = self.resolved.filters.client_side
         return members
@@ -125,6 +136,8 @@ class _SampleRenderer:
         if extent.blocks < len(self.calls):
             left = len(self.calls) - extent.blocks
             notes.append(f"{left} drawn calls, the oldest, did not fit; a smaller sample or fewer columns stays even.")
+        if self.undecided:
+            notes.append(undecided_note(self.resolved.filters, len(self.undecided), len(self.retry)))
         if not self.list_complete:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
         notes += self.resolved.gaps
@@ -132,5 +145,6 @@ class _SampleRenderer:
             notes.append(FILTER_IGNORED_NOTE)
         if not self.calls:
             notes += unlisted_notes(self.names, self.resolved.filters)
-            notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
+            if not self.undecided:
+                notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
         return [*notes, *self.resolved.notes, *self.names.notes()]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from liner_mcp.calls.call_stats import call_stats
 from liner_mcp.calls.find_calls import find_calls
-from liner_mcp.calls.query import CallQuery
 from liner_mcp.calls.sample_calls import sample_calls
 from liner_mcp.context import AppContext, utc_now
 from liner_mcp.liner.restricted_client import RestrictedClient

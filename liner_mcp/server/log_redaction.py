@@ -9,12 +9,12 @@ import re
 
 from mcp_types.methods import SPEC_CLIENT_METHODS, SPEC_CLIENT_NOTIFICATION_METHODS
 
+from liner_mcp.server.schemas import declared_names
+from liner_mcp.server.tools import Tools
 from liner_mcp.text.clean import clean
 
 METHODS = SPEC_CLIENT_METHODS | SPEC_CLIENT_NOTIFICATION_METHODS
-TOOLS = frozenset(
-    {"find_calls", "call_stats", "list_call_records", "get_call_summaries", "get_call_record", "list_directory"}
-)
+TOOLS = frozenset(declared_names(Tools))
 PROMPTS = frozenset({"review_call", "review_agent", "daily_digest", "audit_transfers", "calibrate_reviewers"})
 OTHER = "other"
 
