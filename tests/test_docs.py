@@ -23,7 +23,7 @@ from liner_mcp.server.access_rules import AccessRule, parse_rules
 from liner_mcp.server.audit_log import AuditEntry, Outcome
 from liner_mcp.settings import Settings
 from tests.http_server.test_request_log import KEYS as REQUEST_KEYS
-from tests.support import snapshots
+from tests.support import filters_table, snapshots
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -67,6 +67,12 @@ def test_the_readmes_five_lines_rejoin_the_rows() -> None:
 
 def test_the_readme_lists_every_tool() -> None:
     assert [row[0] for row in table("Tools")] == [tool["name"] for tool in SURFACE["tools"]]
+
+
+def test_the_page_of_filters_says_what_the_declarations_say() -> None:
+    (tool,) = [tool for tool in SURFACE["tools"] if tool["name"] == "find_calls"]
+    written = filters_table.rows_of(filters_table.PAGE.read_text(encoding="utf-8"))
+    assert written == filters_table.rows(tool["inputSchema"]["properties"]), "python -m tests.support.filters_table"
 
 
 def test_the_readme_lists_every_prompt() -> None:

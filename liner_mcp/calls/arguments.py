@@ -62,19 +62,19 @@ class PlainFilters:
 
     direction: Annotated[
         Annotated[Literal["incoming", "outgoing"], WORD] | None,
-        Filter("calls of this direction", matches=lambda call, wanted: call.direction == wanted),
+        Filter("calls in this direction", matches=lambda call, wanted: call.direction == wanted),
     ] = None
     min_talk_seconds: Annotated[
         Seconds,
         Filter(
-            "calls with at least so much talk",
+            "calls with at least this much talk",
             matches=lambda call, least: (call.talk_time_duration_seconds or 0) >= least,
         ),
     ] = None
     max_talk_seconds: Annotated[
         Seconds,
         Filter(
-            "calls with at most so much talk; a call whose talk time Liner does not give is none of them",
+            "calls with at most this much talk; a call without a talk time never passes",
             matches=lambda call, most: (talk := call.talk_time_duration_seconds) is not None and talk <= most,
         ),
     ] = None
