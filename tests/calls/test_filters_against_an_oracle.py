@@ -47,6 +47,7 @@ class Case:
     access: Access
     filters: dict[str, Any]
     limit: int
+    budget: int
 
     def liner(self) -> AlteredLiner[DemoLiner]:
         return AlteredLiner(
@@ -161,6 +162,7 @@ def draw_case(seed: int) -> Case:
         ),
         filters,
         rng.choice([1, 3, 50]),
+        rng.choice([1_200, MAX_BUDGET]),
     )
 
 
@@ -178,7 +180,7 @@ async def compare(case: Case) -> None:
     expected, undecided = case.ids(True), case.ids(None)
     asked = {"since": SINCE, **case.filters}
     async with context_of(case) as context:
-        pages = await find_all_pages(context, limit=case.limit, **asked)
+        pages = await find_all_pages(context, limit=case.limit, budget=case.budget, **asked)
         stats = await call_stats(context, CallQuery(**asked), group_by=["order"], budget=MAX_BUDGET)
         sample = await sample_calls(
             context, CallQuery(**asked), include=(), sample=100, seed="1", cursor=None, budget=MAX_BUDGET
