@@ -7,7 +7,7 @@ calls that come as well, because a filter that Liner ignores silently would make
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, cast
@@ -56,6 +56,10 @@ class Filters(PlainFilters):
     def on_recordings(self) -> list[str]:
         """The filters that need the recordings of a call."""
         return [name for name in self._given() if FILTERS[name].decides is not None]
+
+    def on_calls(self) -> Filters:
+        """The same without the filters on recordings."""
+        return replace(self, **dict.fromkeys(self.on_recordings))
 
     def decide(self, recordings: Recordings) -> bool | None:
         """Whether a call with these recordings passes all filters on recordings; None where they cannot tell."""
