@@ -22,20 +22,18 @@ from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
 
 FIND_CALLS = "find_calls"
-INITIAL_PASS_RATE = 0.3  # of calls that a filter of ours lets pass, before anything was seen: a guess, soon replaced
-SLICE_MARGIN = (
-    1.2  # a slice that falls just short of a page costs another request; one a little too long mostly does not
-)
+INITIAL_PASS_RATE = 0.3  # of calls that pass client-side filters: a guess, until the first calls were read
+SLICE_MARGIN = 1.2  # a slice just short of a page costs another request; one a little too long mostly does not
 MIN_PASS_RATE = 0.01  # below this a slice would be sized by chance
 LOOK_BACK = timedelta(days=31)  # how far an empty answer looks for earlier calls, in one request
 
 
 @dataclass(slots=True)
 class _CollectedCalls:
-    """The calls of one page so far. `reached`: all calls from this key upwards are decided."""
+    """The calls of one page so far. `reached`: every call from this key upwards was looked at."""
 
     reached: CallKey
-    known_pass_rate: float | None = None  # what earlier pages saw
+    known_pass_rate: float | None = None  # from earlier pages
     calls: list[Call] = field(default_factory=list[Call])
     more: bool = False  # calls beyond the limit are known already
     scanned: list[CallKey] = field(default_factory=list[CallKey])
@@ -48,7 +46,7 @@ class _CollectedCalls:
 
     @property
     def pass_rate(self) -> float:
-        """The share of calls that pass our filters, as far as it is known."""
+        """The share of calls that pass the client-side filters, as far as it is known."""
         scanned = len(self.scanned)
         if scanned < SLICE_CALLS:
             return self.known_pass_rate or INITIAL_PASS_RATE
@@ -64,9 +62,9 @@ async def find_calls(
     cursor: str | None,
     budget: int,
 ) -> Answer:
-    """A page of the calls that a question means, newest first, within `budget` bytes and the caller's deadline.
+    """A page of the calls that pass, newest first, within `budget` bytes and the caller's deadline.
 
-    Raises: InvalidArgument for what cannot be understood; the error of the first read when nothing was read at all.
+    Raises: InvalidArgument for arguments that cannot be used; the error of the first read when nothing was read at all.
     """
     start = await resolve_page_start(context, FIND_CALLS, query, include, cursor)
     source = WindowReader(context.liner, start.filters, start.remaining, seconds_per_call=start.seconds_per_call)
@@ -79,7 +77,7 @@ async def find_calls(
     return _PageRenderer(context, start, source, collected, names, hint).render(budget)
 
 
-# Gathering ----------------------------------------------------------------------------------------------------------
+# Reading --------------------------------------------------------------------------------------------------------------
 
 
 async def _collect(
@@ -89,7 +87,7 @@ async def _collect(
     client_side = bool(start.filters.client_side)
     first = True
     if source.exhausted:
-        collected.reached = (start.window.since, 0)  # Liner lists no orders: there is nothing to ask for
+        collected.reached = (start.window.since, 0)  # Liner lists no orders, so there is nothing to request
     while not source.exhausted and len(collected.calls) < limit and collected.stopped is None:
         missing = limit - len(collected.calls)
         try:
@@ -98,7 +96,7 @@ async def _collect(
             )
         except LinerMcpError as error:
             if first:
-                raise  # nothing was read: the reason is the answer, and the cursor it came with still holds
+                raise  # nothing was read: the error is the answer, and the cursor that was sent is still valid
             collected.stopped = error
             return
         first = False
@@ -144,7 +142,7 @@ async def _add_passing(
 
 @dataclass(frozen=True, slots=True)
 class _PageRenderer:
-    """What was gathered, to be written down as far as it fits."""
+    """Renders the collected calls, as many as fit."""
 
     context: AppContext
     start: PageStart
@@ -189,7 +187,7 @@ class _PageRenderer:
                 pass_rate=pass_rate,
                 lossy=lossy,
             )
-            # In whole seconds, for that in which the page ends may hold more calls.
+            # In whole seconds: the second in which the page ends may hold more calls.
             since = min(ceil_to_second(replace(start, after=reached).remaining.until), start.window.until)
             members["covered"] = replace(start.window, since=since).to_dict(self.context.zone)
         if complete:
@@ -254,7 +252,7 @@ class _PageRenderer:
 
 
 async def _empty_page_hint(context: AppContext, start: PageStart, collected: _CollectedCalls) -> str:
-    """What to try when a whole window holds nothing: which filters to relax, or where the nearest earlier calls are."""
+    """What to try when nothing in the whole window passes: filters to relax, or the nearest earlier calls."""
     filters, days = start.filters, LOOK_BACK.days
     client_side = ", ".join(filters.client_side)
     if collected.scanned:

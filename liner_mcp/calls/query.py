@@ -43,8 +43,8 @@ class ResolvedQuery:
 async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     """Resolve names and times.
 
-    Raises: InvalidArgument for a name that fits none or several, an unknown lead, an impossible window; what the Liner
-    client raises when a dictionary is needed and cannot be read.
+    Raises: InvalidArgument for a name that fits none or several, an unknown lead, or an impossible window; the errors
+    of the Liner client when a dictionary is needed and cannot be read.
     """
     low, high = query.min_talk_seconds, query.max_talk_seconds
     if low is not None and high is not None and low > high:
@@ -108,7 +108,7 @@ async def _resolve_window(context: AppContext, query: CallQuery) -> ParsedWindow
 
 
 async def _earliest_creation(context: AppContext, leads: Sequence[int]) -> datetime | None:
-    """When the first of these leads was created: no call of theirs is older."""
+    """When the first of these leads was created: none of their calls is older."""
     moments: list[datetime] = []
     for lead_id, outcome in zip(
         leads, await context.liner.run_all([partial(context.liner.lead, lead_id) for lead_id in leads]), strict=True
@@ -143,7 +143,7 @@ def _window_notes(context: AppContext, parsed: ParsedWindow) -> list[str]:
 
 
 async def _resolve_ids(context: AppContext, argument: str, kind: Kind, asked: Sequence[int | str]) -> tuple[int, ...]:
-    """Ids of one kind; its dictionary is read only when a name has to be looked up."""
+    """Ids of one kind; the dictionary is read only when a name has to be looked up."""
     if all(isinstance(one, int) for one in asked):
         return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
     return resolve_ids(argument, asked, Candidates(map(_to_candidate, await context.directory.entries(kind))))
@@ -157,7 +157,7 @@ async def _resolve_agents(context: AppContext, asked: Sequence[int | str]) -> tu
     try:
         groups = await context.directory.entries("agent_groups")
     except LinerMcpError:
-        groups = ()  # a token that may read people but not groups can still name people
+        groups = ()  # a token that may read users but not groups can still look up users
     teams = [Candidate(one.members, one.name, one.aliases) for one in groups]
     found = resolve_ids("agents", asked, Candidates([*people, *teams]))
     if not found:
@@ -168,10 +168,10 @@ async def _resolve_agents(context: AppContext, asked: Sequence[int | str]) -> tu
 async def _resolve_statuses(
     context: AppContext, asked: Sequence[int | str]
 ) -> tuple[tuple[str, ...], tuple[int, ...], list[str]]:
-    """Codes and ids of call statuses asked by id, code or title.
+    """Codes and ids of call statuses that are given by id, code or title.
 
-    Calls may carry a code that the dictionary does not know. Text that looks like a code and like nothing in the
-    dictionary is taken for such a code; Liner cannot filter by it, so the ids are empty then.
+    A call may have a code that is not in the dictionary. Text that looks like a code, and like nothing in the
+    dictionary, is taken for such a code. Liner cannot filter by it, so the ids are then empty.
     """
     if not asked:
         return (), (), []
@@ -223,6 +223,7 @@ def _resolve_status(
 
 
 def _to_candidate(entry: DirectoryEntry) -> Candidate:
-    # The shown name may end in the id that tells two bearers apart; without it the name fits both, and is refused.
+    # The shown name may end in the id that tells two entries of one name apart; without it the name fits both, and is
+    # refused.
     bare = entry.name.removesuffix(f" #{entry.id}")
     return Candidate((entry.id,), entry.name, (*entry.aliases, bare))

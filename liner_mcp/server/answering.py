@@ -1,6 +1,6 @@
-"""What the server uses to answer questions. Only `lazy.py` imports this module; it says why."""
+"""Everything the server needs to answer questions. Only `lazy.py` imports this module; the reason is there."""
 
-# The names are for the users of this module; it uses none itself.
+# The names are for other modules; this one uses none of them.
 # ruff: noqa: F401
 # pyright: reportUnusedImport=false
 

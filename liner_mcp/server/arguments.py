@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 def without_empty(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments without those sent as null or as empty text: some models fill in every argument there is."""
+    """The arguments without those sent as null or as empty text: some models fill in every argument."""
     return {
         name: value
         for name, value in arguments.items()
@@ -99,7 +99,7 @@ SummaryChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_C
 
 # What is refused -----------------------------------------------------------------------------------------------------
 
-# A pydantic error -> its sentence. The others say that the value is not of the type that the schema publishes.
+# The sentence for each pydantic error. All others say that the value is not of the published type.
 _SENTENCES = {
     "missing": "it is missing.",
     "too_short": "it is empty; send at least {min_length}.",
@@ -111,7 +111,7 @@ _SENTENCES = {
 
 
 def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str:
-    """What was wrong with the arguments of a tool, one sentence for each, with what to send instead.
+    """What is wrong with the arguments of a tool: one sentence for each, with what to send instead.
 
     `published`: the schema of each argument.
     """
@@ -140,7 +140,7 @@ def _sentence(row: ErrorDetails, schema: Mapping[str, Any]) -> str:
 
 
 def describe_unknown_arguments(tool: str, unknown: Iterable[str], known: Iterable[str]) -> str:
-    """That `tool` has no such arguments, what may be meant, and which it takes."""
+    """Says that `tool` has no such arguments, which are similar, and which it takes."""
     names, wrong = list(known), list(unknown)
     sentences: list[str] = []
     for argument in wrong[:MOST_REFUSED]:
@@ -171,5 +171,5 @@ class _Beginning(reprlib.Repr):
 
 
 def quote_short(text: str) -> str:
-    """What a client sent, to be shown back."""
+    """A text from a client, short enough to be quoted in an error."""
     return answering().quote_input(text, MAX_QUOTED_CHARACTERS)

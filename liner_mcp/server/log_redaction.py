@@ -1,6 +1,6 @@
-"""The words that may stand in a log line or a trace as they are: ours and the protocol's. All others are a client's.
+"""The names that may appear in a log line or a trace as they are: those of this server and of the protocol.
 
-A client may send anything as a name or a method, a phone number too, so what is not listed here is never written down.
+A client may send anything as a name or a method, even a phone number, so other names are never logged.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Schemas as a model reads them: plain and short.
 
-Every host sends every definition to its model with every request, so each word in them is paid for again and again.
-Before that, many hosts convert a schema to what the API of their model takes. The part of JSON Schema that all of them
-keep is small: each parameter has one type and, if need be, a description, an enum or bounds. So there are no lists of
-types, no null branches, no references, no `additionalProperties` and no defaults (a description tells the default).
+Every host sends every definition to its model with every request, so each word in them is paid for each time. Many
+hosts first convert a schema to what the API of their model takes. The part of JSON Schema that all of them keep is
+small: each parameter has one type and, where needed, a description, an enum or bounds. So there are no lists of types,
+no null branches, no references, no `additionalProperties` and no defaults (a description states the default).
 `tests/converters` runs the real code of such hosts.
 """
 
@@ -24,11 +24,11 @@ from liner_mcp.answer.table import AnswerSchema
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _DECLARED = "declared_tool"  # the attribute of a declared method
 
-# All tools only read, what they read is outside this server, and asking twice changes nothing.
+# All tools only read, the data is outside this server, and a second call changes nothing.
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 
 _PORTABLE_KEYS = frozenset({"type", "description", "enum", "minimum", "maximum", "minItems", "maxItems", "required"})
-_REACHED = {"maximum": 4_000, "maxItems": 100}  # higher bounds protect the server; no model comes near them
+_REACHED = {"maximum": 4_000, "maxItems": 100}  # higher bounds only protect the server; no model reaches them
 
 
 def tool(title: str, answer: type = AnswerSchema) -> Callable[[_Method], _Method]:

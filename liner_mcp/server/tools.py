@@ -1,6 +1,6 @@
-"""The tools. Each declares its arguments, calls one answering function, and hands the written answer over.
+"""The tools. Each declares its title and arguments, calls one answering function, and returns the rendered answer.
 
-The docstrings are what a model reads to choose: product text, not notes for us.
+A model reads the docstrings to choose a tool: they are product text, not developer notes.
 """
 
 from __future__ import annotations
@@ -182,14 +182,14 @@ class Tools:
         self, ctx: Context[Any, Any], build: Callable[[AppContext, int], Awaitable[Answer]]
     ) -> CallToolResult:
         written = await build(self._runtime.context(), self._runtime.budget(client_name(ctx)))
-        # Some hosts show their model only the text, some only the structure: both say the same.
+        # Some hosts show their model only the text, some only the structure: both have the same content.
         return CallToolResult(
             content=[TextContent(type="text", text=written.text)], structured_content=written.structure
         )
 
 
 def _progress(ctx: Context[Any, Any], what: str) -> Progress:
-    """Tells a host that asked for it how far a long reading is."""
+    """Reports the progress of a long read to a host that requested it."""
 
     async def report(done: int, total: int | None) -> None:
         await ctx.report_progress(done, total, f"{done} {what}")
