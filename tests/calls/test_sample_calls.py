@@ -203,6 +203,14 @@ async def test_a_sample_of_transfers_is_the_one_drawn_from_all_transfers_for_few
     assert examined < len(calls) / 2
 
 
+async def test_no_sample_is_drawn_when_time_is_up_among_the_records(dataset: Dataset) -> None:
+    blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: "callId=" in target)
+    async with context_at(blocking) as context:
+        await context.directory.names("agents", "orders", "statuses")
+        with pytest.raises(DeadlineExceeded, match="ask for a shorter window"), anyio.fail_after(1.2):
+            await sample(context, 5, since="-1d", transferred=True)
+
+
 async def test_the_population_of_a_sample_is_told_when_every_call_was_examined() -> None:
     dataset = empty_dataset()
     for transfer in (True, True, False):
