@@ -1,7 +1,7 @@
-"""The menu, and the boundary at which errors become sentences for a model (see also protocol_errors.py).
+"""The server, and the boundary at which errors become sentences for a model (see also protocol_errors.py).
 
-What the SDK does differently from what we promise is corrected only here: unknown tools are protocol errors,
-refused arguments are plain sentences, a crash tells a reader nothing but its place.
+Where the SDK does not do what this server promises, it is corrected only here: unknown tools are protocol errors,
+refused arguments are plain sentences, and a crash reveals nothing but its place.
 """
 
 from __future__ import annotations

@@ -105,8 +105,8 @@ class Case:
     @property
     def local_filters(self) -> set[str]:
         """What Liner has no parameter for; of orders and leads it takes one."""
-        by_liner = {"leads", "agents", "statuses"} | ({"orders"} - {"leads"} if "leads" not in self.filters else set())
-        return set(self.filters) - by_liner
+        listed_by = "leads" if "leads" in self.filters else "orders"
+        return set(self.filters) - {listed_by, "agents", "statuses"}
 
 
 def draw_case(seed: int) -> Case:
@@ -178,7 +178,7 @@ async def context_of(case: Case) -> AsyncGenerator[AppContext]:
 
 async def compare(case: Case) -> None:
     expected, undecided = case.ids(True), case.ids(None)
-    asked = {"since": SINCE, **case.filters}
+    asked: dict[str, Any] = {"since": SINCE, **case.filters}
     async with context_of(case) as context:
         pages = await find_all_pages(context, limit=case.limit, budget=case.budget, **asked)
         stats = await call_stats(context, CallQuery(**asked), group_by=["order"], budget=MAX_BUDGET)
