@@ -26,7 +26,7 @@ from liner_mcp.server.audit_log import AuditEntry, Outcome
 from liner_mcp.settings import Settings
 from tests.conftest import OpenSession
 from tests.http_server.test_request_log import KEYS as REQUEST_KEYS
-from tests.support import snapshots
+from tests.support import filters_table, snapshots
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -34,6 +34,7 @@ PAGES = {
     for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"))
 }
 README, HOSTS_PAGE, TOOLS_PAGE = PAGES["README.md"], PAGES["docs/hosts.md"], PAGES["docs/tools.md"]
+FILTERS_PAGE = PAGES["docs/filters.md"]
 OBSERVABILITY, SETTINGS_PAGE = PAGES["docs/observability.md"], PAGES["docs/settings.md"]
 README_BYTES = 8_000  # two screens: what it is, how to try it, and links to the rest
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -101,11 +102,18 @@ def test_the_readme_and_the_page_of_tools_list_every_tool() -> None:
     assert [heading for heading in headings(TOOLS_PAGE) if "_" in heading] == tools
 
 
+def test_the_page_of_filters_says_what_the_declarations_say() -> None:
+    (tool,) = [tool for tool in SURFACE["tools"] if tool["name"] == "find_calls"]
+    written = filters_table.rows_of(FILTERS_PAGE)
+    assert written == filters_table.rows(tool["inputSchema"]["properties"]), "python -m tests.support.filters_table"
+
+
 @pytest.mark.parametrize("tool", SURFACE["tools"], ids=lambda tool: tool["name"])
 def test_every_argument_of_a_tool_is_documented(tool: dict[str, Any]) -> None:
     documented = set(re.findall(r"`(\w+)`", section(TOOLS_PAGE, tool["name"])))
     if tool["name"] in ("find_calls", "call_stats"):
-        documented |= {name for row in table(TOOLS_PAGE, "Arguments", "Filter") for name in names(row[0])}
+        documented |= {name for row in table(TOOLS_PAGE, "Arguments", "Argument") for name in names(row[0])}
+        documented |= {name for row in table(FILTERS_PAGE, "Filters of calls", "Argument") for name in names(row[0])}
     assert set(tool["inputSchema"]["properties"]) <= documented
 
 

@@ -388,7 +388,7 @@ def test_a_call_that_may_be_a_transfer_is_told_and_searched_for_again(tmp_path: 
     with job(liner, tmp_path) as review:
         assert review.run("--sample", "5")[0] == 3
         assert f"- Whether these calls were transferred could not be read: {lost}.\n" in review.markdown()
-        assert "- Note: Whether the calls in retry were transferred could not be read just now" in review.markdown()
+        assert "- Note: transferred could not be decided for 1 of the calls" in review.markdown()
         assert str(lost) not in {row["call_id"] for row in review.rows("transfer")}
 
         liner.recover()

@@ -41,6 +41,7 @@ class Page(TypedDict):
     scanned: NotRequired[int]
     local_filters: NotRequired[list[str]]
     examined: NotRequired[int]
+    undecided: NotRequired[int]
     changed: NotRequired[bool]
     population: NotRequired[int]
     seed: NotRequired[str]

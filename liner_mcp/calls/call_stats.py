@@ -8,11 +8,12 @@ from typing import Any
 
 from liner_mcp.answer.table import Answer, AnswerDraft, Cell, PageExtent, Row, render_within_budget
 from liner_mcp.calls import counting
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
-from liner_mcp.calls.query import CallQuery, ResolvedQuery, resolve
+from liner_mcp.calls.query import ResolvedQuery, resolve
+from liner_mcp.calls.record_filters import matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.rows import call_legend, unlisted_notes
-from liner_mcp.calls.transfers import matching_calls
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
@@ -35,16 +36,20 @@ async def call_stats(
     resolved = await resolve(context, query)
     qualified = await _qualified_codes(context)
 
-    async def fold(calls: Sequence[Call]) -> counting.Tallies:
-        matching = await matching_calls(context, resolved.filters, calls)
-        return counting.tally(matching, groupings, context.zone, qualified or frozenset())
+    async def fold(calls: Sequence[Call]) -> tuple[counting.Tallies, list[CallKey]]:
+        matching, undecided = await matching_calls(context, resolved.filters, calls)
+        return counting.tally(matching, groupings, context.zone, qualified or frozenset()), undecided
 
     read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
     if read.stopped is not None and read.reached == resolved.window.until:
         raise read.stopped  # an answer that counts nothing would be taken for one about no calls
     names = await context.directory.names("agents", "orders", "statuses")
-    groups = counting.merge_tallies(read.folded)
-    return _StatsRenderer(context, resolved, groupings, read, groups, names, qualified is not None).render(budget)
+    groups = counting.merge_tallies(tallies for tallies, _ in read.folded)
+    undecided = [key for _, keys in read.folded for key in keys]
+    retry = retry_ids(undecided, budget)
+    return _StatsRenderer(
+        context, resolved, groupings, read, groups, names, qualified is not None, undecided, retry
+    ).render(budget)
 
 
 async def _qualified_codes(context: AppContext) -> frozenset[str] | None:
@@ -72,10 +77,12 @@ class _StatsRenderer:
     context: AppContext
     resolved: ResolvedQuery
     group_by: tuple[str, ...]
-    read: ParallelRead[counting.Tallies]
+    read: ParallelRead[Any]
     groups: counting.Tallies
     names: DirectoryNames
     qualified_known: bool
+    undecided: Sequence[CallKey]
+    retry: Sequence[int]
 
     def render(self, budget: int) -> Answer:
         columns = (*(counting.KEY_COLUMNS[name] for name in self.group_by), *counting.METRICS)
@@ -89,6 +96,7 @@ class _StatsRenderer:
             names=lambda shown: call_legend(self.names, self.resolved.filters, columns, shown),
             timezone=self.context.zone.name,
             notes=self._notes,
+            retry=lambda _: self.retry,
             totals=lambda shown: self._totals(rows, shown),
             sorted_by="calls",
         )
@@ -96,7 +104,7 @@ class _StatsRenderer:
 
     @property
     def _complete(self) -> bool:
-        return self.read.stopped is None and self.read.complete and not self.resolved.gaps
+        return self.read.stopped is None and self.read.complete and not (self.resolved.gaps or self.undecided)
 
     def _page_members(self, extent: PageExtent) -> dict[str, Any]:
         zone, window = self.context.zone, self.resolved.window
@@ -108,6 +116,8 @@ class _StatsRenderer:
             members["local_filters"] = client_side
         elif self.read.liner_total is not None and not (self._complete or self.read.filter_ignored):
             members["liner_total"] = self.read.liner_total
+        if self.undecided:
+            members["undecided"] = len(self.undecided)
         if self.read.changed:
             members["changed"] = True
         return members
@@ -133,6 +143,8 @@ class _StatsRenderer:
                 f"since={since}, until={until} "
                 "gives the rest. Counts of both parts add up, medians do not."
             )
+        if self.undecided:
+            notes.append(undecided_note(self.resolved.filters, len(self.undecided), len(self.retry)))
         if not self.read.complete:
             notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
         notes += self.resolved.gaps

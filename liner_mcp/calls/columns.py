@@ -1,6 +1,6 @@
-"""The words for columns and groupings that a question may choose from.
+"""The names of columns and groupings that arguments may choose.
 
-Apart from what fills them, because the published schemas need the words long before anybody asks.
+The published schemas need these names at start, so this module imports nothing that reads Liner.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 Includable = Literal["lead_id", "direction", "hung_up_by", "wait_seconds", "phone"]
 INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
-"""What a found call can show beside its usual columns."""
+"""The columns that a found call can show beside the usual ones."""
 
 Grouping = Literal["agent", "order", "status", "day", "hour", "weekday", "hung_up_by"]
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)

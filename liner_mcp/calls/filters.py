@@ -1,92 +1,100 @@
-"""Which calls are meant: the filters of a question, resolved to ids, and what Liner can check of them itself. Pure.
+"""The filters of a question, resolved: which calls pass, what Liner is asked, and what is checked here. Pure.
 
-Liner filters by window, order, lead, agent and status; the rest is ours. Every filter is applied here as well, because
-a filter that Liner ignores silently would make a wrong answer look right.
+Liner filters by window, order, lead, agent and status; this server applies the rest. It applies every filter to the
+calls that come as well, because a filter that Liner ignores silently would make a wrong answer look right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, cast
 
+from pydantic import Field, StringConstraints
+
+from liner_mcp.argument_types import Id
+from liner_mcp.calls.arguments import FILTERS, PlainFilters, Recordings
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
-from liner_mcp.input_limits import first_echoed
+from liner_mcp.input_limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, first_echoed
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import CODE_CHARACTERS, Call
 from liner_mcp.text.mask import quote_input
 
 MAX_TARGET_CHARACTERS = 1_900  # characters of a request line; servers and proxies are known to refuse from 2,000 on
 
+_ManyIds = Annotated[tuple[Id, ...], Field(max_length=MAX_NAMES)]
+_Codes = Annotated[tuple[Annotated[str, StringConstraints(max_length=MAX_TEXT)], ...], Field(max_length=MAX_NAMES)]
+
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What calls must be like. An empty tuple and None do not narrow.
+class Filters(PlainFilters):
+    """The filters of `CallQuery` with ids and codes in the place of names. None and an empty tuple do not narrow.
 
-    `orders` is every order that Liner lists when nobody named orders or leads (`all_orders`). `codes` are the status
-    codes that the asked statuses have; `status_ids` are their ids where the dictionary knows all of them.
+    `orders` is every order that Liner lists when neither orders nor leads were named (`all_orders`). `statuses` are
+    status codes; `status_ids` are their ids, where the dictionary knows all of them.
     """
 
-    orders: tuple[int, ...] = ()
-    leads: tuple[int, ...] = ()
-    agents: tuple[int, ...] = ()
-    codes: tuple[str, ...] = ()
-    status_ids: tuple[int, ...] = ()
-    direction: str | None = None
-    min_talk_seconds: int | None = None
-    max_talk_seconds: int | None = None
-    recorded: bool | None = None
-    transferred: bool | None = None
-    hung_up_by: str | None = None
+    orders: _ManyIds = ()
+    leads: _ManyIds = ()
+    agents: Annotated[tuple[Id, ...], Field(max_length=MAX_MEMBERS)] = ()
+    statuses: _Codes = ()
+    status_ids: _ManyIds = ()
     all_orders: bool = False
 
-    def matches(self, call: Call) -> bool:
-        """Whether a call is meant, but for `transferred`, which its records tell."""
-        talk = call.talk_time_duration_seconds
-        return (
-            (not self.orders or self.all_orders or call.order_id in self.orders)
-            and (not self.leads or call.lead_id in self.leads)
-            and (not self.agents or call.user_id in self.agents)
-            and (not self.codes or call.status_code in self.codes)
-            and (self.direction is None or call.direction == self.direction)
-            and (self.min_talk_seconds is None or (talk or 0) >= self.min_talk_seconds)
-            and (self.max_talk_seconds is None or (talk is not None and talk <= self.max_talk_seconds))
-            and (self.recorded is None or bool(call.has_records) is self.recorded)
-            and (self.hung_up_by is None or call.finish_initiator == self.hung_up_by)
-        )
+    def _given(self) -> dict[str, Any]:
+        """The filters that narrow, by name."""
+        values = {name: getattr(self, name) for name in FILTERS if not (name == "orders" and self.all_orders)}
+        return {name: value for name, value in values.items() if value not in (None, ())}
+
+    def matching(self, calls: Iterable[Call]) -> list[Call]:
+        """Those of the calls that pass all filters on calls; `decide` applies the filters on recordings."""
+        return _matching(self._given(), calls)
+
+    @property
+    def on_recordings(self) -> list[str]:
+        """The filters that need the recordings of a call."""
+        return [name for name in self._given() if FILTERS[name].decides is not None]
+
+    def on_calls(self) -> Filters:
+        """The same without the filters on recordings."""
+        return replace(self, **dict.fromkeys(self.on_recordings))
+
+    def decide(self, recordings: Recordings) -> bool | None:
+        """Whether a call with these recordings passes all filters on recordings; None where they cannot tell."""
+        verdicts: set[bool | None] = set()
+        for name, value in self._given().items():
+            decides = FILTERS[name].decides
+            if decides is not None:
+                verdicts.add(decides(recordings, value))
+        return False if False in verdicts else None if None in verdicts else True
 
     @property
     def client_side(self) -> list[str]:
-        """The filters that Liner cannot check, in the names of the arguments."""
-        ours = ["direction", "min_talk_seconds", "max_talk_seconds", "recorded", "transferred", "hung_up_by"]
-        names = [name for name in ours if getattr(self, name) is not None]
-        users, statuses = _server_side_ids(self.agents, self.status_ids)
-        if self.agents and not users:
-            names.append("agents")
-        if self.codes and not statuses:
-            names.append("statuses")
-        if self.leads and self.orders and not self.all_orders:
-            names.append("orders")
-        return names
+        """The filters that Liner does not apply, in the names of the arguments."""
+        server_side = self._server_side()
+        return [name for name in self._given() if name not in server_side]
+
+    def _server_side(self) -> set[str]:
+        """The filters that Liner applies: leads or else orders, and those that narrow its list further."""
+        narrowing = self._narrowing()
+        narrowed = {name for name, declared in FILTERS.items() if declared.parameter in narrowing}
+        return {"leads" if self.leads else "orders"} | narrowed
+
+    def _narrowing(self) -> dict[str, tuple[int, ...]]:
+        """Liner's parameters beside orders or leads. They share the request line with those: ids that would fill it
+        are checked here alone.
+        """
+        ids: dict[str, tuple[int, ...]] = {"agents": self.agents, "statuses": self.status_ids}
+        return _fitting(tuple((FILTERS[name].parameter or "", some) for name, some in ids.items()))
 
     def echo(self) -> dict[str, Any]:
-        """What the question narrowed, to be echoed: ids and codes instead of names; a long list as its beginning."""
-        found: dict[str, Any] = {}
-        for name in ("orders", "leads", "agents"):
-            ids: tuple[int, ...] = getattr(self, name)
-            if ids and not (name == "orders" and self.all_orders):
-                found[name] = _echo(ids)
-        if self.codes:
-            found["statuses"] = _echo(self.codes)
-        for name in ("direction", "min_talk_seconds", "max_talk_seconds", "recorded", "transferred", "hung_up_by"):
-            if getattr(self, name) is not None:
-                found[name] = getattr(self, name)
-        return found
+        """The filters that narrow, for the answer: ids and codes instead of names; a long list as its beginning."""
+        return {name: _echo(value) for name, value in self._given().items()}
 
     def to_state(self) -> dict[str, Any]:
-        """The same for a cursor. Every order goes by its flag alone."""
+        """The same for a cursor. Every order is stored as its flag alone."""
         state = {name: value for name, value in asdict(self).items() if value is not None and value != ()}
         if self.all_orders:
             del state["orders"]
@@ -96,47 +104,49 @@ class Filters:
 
     def violated_by(self, *calls: Call) -> bool:
         """Whether Liner sent a call that it was asked to leave out: then it ignores a filter of its own."""
-        users, statuses = _server_side_ids(self.agents, self.status_ids)
-        orders = () if self.leads or self.all_orders else self.orders
-        server_side = Filters(orders, self.leads, users, codes=self.codes if statuses else ())
-        return not all(map(server_side.matches, calls))
+        server_side = self._server_side()
+        given = {name: value for name, value in self._given().items() if name in server_side}
+        return len(_matching(given, calls)) < len(calls)
 
     def call_filters(self, window: TimeWindow) -> list[CallFilter]:
-        """What to ask Liner so that every call meant is among the answers: one request list, or one per chunk of ids.
+        """What to ask Liner so that every call that passes is among the answers: one list, or one per chunk of ids.
 
-        Both ends count as inside at Liner and have whole seconds, so a little more is asked than the window holds.
+        Liner counts both ends as inside and takes whole seconds, so a little more is requested than the window holds.
         """
-        since = window.since.replace(microsecond=0)
-        users, statuses = _server_side_ids(self.agents, self.status_ids)
-        by_leads = bool(self.leads)
-        ids = self.leads if by_leads else self.orders
-
-        def call_filter(some: tuple[int, ...]) -> CallFilter:
-            named = {"lead_ids": some} if by_leads else {"order_ids": some}
-            return CallFilter(since, ceil_to_second(window.until), user_ids=users, status_ids=statuses, **named)
-
-        return [call_filter(chunk) for chunk in _chunks(ids, MAX_TARGET_CHARACTERS - _target_length(users, statuses))]
+        since, until = window.since.replace(microsecond=0), ceil_to_second(window.until)
+        parameter, ids = ("lead_ids", self.leads) if self.leads else ("order_ids", self.orders)
+        narrowing = self._narrowing()
+        chunks = _chunks(ids, MAX_TARGET_CHARACTERS - _target_length(narrowing))
+        return [CallFilter(since, until, **{parameter: chunk}, **narrowing) for chunk in chunks]
 
 
-def _echo(asked: Sequence[int | str]) -> list[int | str] | dict[str, Any]:
+def _matching(given: dict[str, Any], calls: Iterable[Call]) -> list[Call]:
+    checks = [(matches, value) for name, value in given.items() if (matches := FILTERS[name].matches) is not None]
+    return [call for call in calls if all(matches(call, value) for matches, value in checks)]
+
+
+def _echo(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return quote_input(value, CODE_CHARACTERS) if isinstance(value, str) else value
+    asked = cast("Sequence[int | str]", value)
     # A code may be what a client sent.
     first = [quote_input(one, CODE_CHARACTERS) if isinstance(one, str) else one for one in first_echoed(asked)]
     return first if len(first) == len(asked) else {"count": len(asked), "first": first}
 
 
 @lru_cache(maxsize=64)
-def _server_side_ids(users: tuple[int, ...], statuses: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Those of the narrowing ids that Liner is asked by. They share the line with orders or leads: so many that they
-    fill it are checked here alone.
-    """
-    if _target_length(users, ()) > MAX_TARGET_CHARACTERS // 2:
-        users = ()
-    return users, statuses if _target_length(users, statuses) <= MAX_TARGET_CHARACTERS // 2 else ()
+def _fitting(wanted: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, tuple[int, ...]]:
+    """Those of the parameters, in this order, that leave half of the request line to orders or leads."""
+    fitting: dict[str, tuple[int, ...]] = {}
+    for parameter, ids in wanted:
+        if ids and _target_length({**fitting, parameter: ids}) <= MAX_TARGET_CHARACTERS // 2:
+            fitting[parameter] = ids
+    return fitting
 
 
-def _target_length(users: tuple[int, ...], statuses: tuple[int, ...]) -> int:
+def _target_length(narrowing: dict[str, tuple[int, ...]]) -> int:
     moment = datetime(2000, 1, 1, tzinfo=UTC)  # all moments are equally long
-    return len(CallFilter(moment, moment, user_ids=users, status_ids=statuses).query().page(100_000, 100).target)
+    return len(CallFilter(moment, moment, **narrowing).query().page(100_000, 100).target)
 
 
 def _chunks(ids: tuple[int, ...], room: int) -> Iterator[tuple[int, ...]]:

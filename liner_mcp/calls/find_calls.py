@@ -6,43 +6,39 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, render_within_budget
+from liner_mcp.calls.arguments import CallQuery
+from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
-from liner_mcp.calls.query import CallQuery
+from liner_mcp.calls.record_filters import decide, retry_ids, undecided_note
 from liner_mcp.calls.rows import call_columns, call_legend, call_row, unlisted_notes
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
-from liner_mcp.calls.transfers import is_transferred, reject_shared_records
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, SLICE_CALLS, CallKey, WindowReader, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call
-from liner_mcp.liner.pagination import Listing
-from liner_mcp.liner.parallel import run_all
 from liner_mcp.names.directory import DirectoryNames
 
 FIND_CALLS = "find_calls"
-INITIAL_PASS_RATE = 0.3  # of calls that a filter of ours lets pass, before anything was seen: a guess, soon replaced
-SLICE_MARGIN = (
-    1.2  # a slice that falls just short of a page costs another request; one a little too long mostly does not
-)
+INITIAL_PASS_RATE = 0.3  # of calls that pass client-side filters: a guess, until the first calls were read
+SLICE_MARGIN = 1.2  # a slice just short of a page costs another request; one a little too long mostly does not
 MIN_PASS_RATE = 0.01  # below this a slice would be sized by chance
 LOOK_BACK = timedelta(days=31)  # how far an empty answer looks for earlier calls, in one request
 
 
 @dataclass(slots=True)
 class _CollectedCalls:
-    """The calls of one page so far. `reached`: all calls from this key upwards are decided."""
+    """The calls of one page so far. `reached`: every call from this key upwards was looked at."""
 
     reached: CallKey
-    known_pass_rate: float | None = None  # what earlier pages saw
+    known_pass_rate: float | None = None  # from earlier pages
     calls: list[Call] = field(default_factory=list[Call])
     more: bool = False  # calls beyond the limit are known already
     scanned: list[CallKey] = field(default_factory=list[CallKey])
     examined: int = 0
-    unread: list[int] = field(default_factory=list[int])  # calls whose records could not be read
+    undecided: list[CallKey] = field(default_factory=list[CallKey])  # their recordings could not tell
     filter_ignored: bool = False
     changed: bool = False
     complete: bool = True
@@ -50,7 +46,7 @@ class _CollectedCalls:
 
     @property
     def pass_rate(self) -> float:
-        """The share of calls that pass our filters, as far as it is known."""
+        """The share of calls that pass the client-side filters, as far as it is known."""
         scanned = len(self.scanned)
         if scanned < SLICE_CALLS:
             return self.known_pass_rate or INITIAL_PASS_RATE
@@ -66,22 +62,22 @@ async def find_calls(
     cursor: str | None,
     budget: int,
 ) -> Answer:
-    """A page of the calls that a question means, newest first, within `budget` bytes and the caller's deadline.
+    """A page of the calls that pass, newest first, within `budget` bytes and the caller's deadline.
 
-    Raises: InvalidArgument for what cannot be understood; the error of the first read when nothing was read at all.
+    Raises: InvalidArgument for arguments that cannot be used; the error of the first read when nothing was read at all.
     """
     start = await resolve_page_start(context, FIND_CALLS, query, include, cursor)
     source = WindowReader(context.liner, start.filters, start.remaining, seconds_per_call=start.seconds_per_call)
     collected = _CollectedCalls(reached=start.after or (start.window.until, 0), known_pass_rate=start.pass_rate)
     await _collect(context, start, source, collected, limit)
     names = await context.directory.names("agents", "orders", "statuses")
-    found = collected.calls or start.returned or collected.stopped or collected.unread
+    found = collected.calls or start.returned or collected.stopped or collected.undecided
     hint = await _empty_page_hint(context, start, collected) if source.exhausted and not found else None
     context.recent_calls.add(reversed([call.id for call in collected.calls]))
     return _PageRenderer(context, start, source, collected, names, hint).render(budget)
 
 
-# Gathering ----------------------------------------------------------------------------------------------------------
+# Reading --------------------------------------------------------------------------------------------------------------
 
 
 async def _collect(
@@ -91,7 +87,7 @@ async def _collect(
     client_side = bool(start.filters.client_side)
     first = True
     if source.exhausted:
-        collected.reached = (start.window.since, 0)  # Liner lists no orders: there is nothing to ask for
+        collected.reached = (start.window.since, 0)  # Liner lists no orders, so there is nothing to request
     while not source.exhausted and len(collected.calls) < limit and collected.stopped is None:
         missing = limit - len(collected.calls)
         try:
@@ -100,7 +96,7 @@ async def _collect(
             )
         except LinerMcpError as error:
             if first:
-                raise  # nothing was read: the reason is the answer, and the cursor it came with still holds
+                raise  # nothing was read: the error is the answer, and the cursor that was sent is still valid
             collected.stopped = error
             return
         first = False
@@ -109,62 +105,36 @@ async def _collect(
         fresh = [call for call in part.calls if start.after is None or call_key(call) < start.after]
         collected.scanned += [call_key(call) for call in fresh]
         collected.filter_ignored |= part.outside_window or start.filters.violated_by(*fresh)
-        matching = [call for call in fresh if start.filters.matches(call)]
-        if start.filters.transferred is None:
-            _add_calls(collected, matching, limit)
-        elif not await _add_by_records(context, start.filters.transferred, collected, matching, limit):
+        if not await _add_passing(context, start.filters, collected, start.filters.matching(fresh), limit):
             return
         if not collected.more:
             collected.reached = (part.window.since, 0)
 
 
-def _add_calls(collected: _CollectedCalls, calls: Sequence[Call], limit: int) -> None:
-    room = limit - len(collected.calls)
-    collected.calls += calls[:room]
-    collected.more = len(calls) > room
-    if collected.more:
-        collected.reached = call_key(collected.calls[-1])
-
-
-async def _add_by_records(
-    context: AppContext, transferred: bool, collected: _CollectedCalls, calls: Sequence[Call], limit: int
+async def _add_passing(
+    context: AppContext, filters: Filters, collected: _CollectedCalls, calls: Sequence[Call], limit: int
 ) -> bool:
-    """Take those calls whose records say so; one request per recorded call. False when time was up on the way."""
-    recorded = [call for call in calls if call.has_records is not False]
-    room = limit - len(collected.calls)
-    found = 0
-
-    def page_is_full(outcome: Listing[Any] | LinerMcpError) -> bool:
-        nonlocal found
-        found += not isinstance(outcome, LinerMcpError) and is_transferred(outcome) is transferred
-        return found > room  # one beyond the page, so that "more" is known and not guessed
-
-    outcomes = await run_all(
-        [partial(context.liner.call_records, call.id) for call in recorded],
-        concurrency=context.liner.concurrency,
-        stop_when=page_is_full,
-    )
-    reject_shared_records(outcomes)
-    outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
-    for call in calls:
-        outcome = False if call.has_records is False else outcome_by_call[call.id]
-        # One that is late goes on with the next page; late again where that page begins, it would go on for ever.
-        late = isinstance(outcome, DeadlineExceeded) and (collected.examined or collected.unread)
-        if outcome is None or late:
-            collected.stopped = DeadlineExceeded("time was up before all records were read.")
-            return False
-        if isinstance(outcome, LinerMcpError):
-            collected.unread.append(call.id)
-            collected.reached = call_key(call)
-            continue
-        if (outcome if isinstance(outcome, bool) else is_transferred(outcome)) is transferred:
-            if len(collected.calls) == limit:
-                collected.more = True
-                return True
-            collected.calls.append(call)
-        collected.examined += call.id in outcome_by_call
-        collected.reached = call_key(call)
-    return True
+    """Add those of the calls that pass the filters on recordings. False when time was up on the way."""
+    # One beyond the page, so that `more` is known and not guessed.
+    decisions = await decide(context, filters, calls, limit - len(collected.calls) + 1)
+    for decision in decisions:
+        # A late one is left to the next page; where it is the first of a page, it would be late again and again.
+        if decision.late and (collected.examined or collected.undecided):
+            break
+        if decision.passes and len(collected.calls) == limit:
+            collected.more = True
+            return True
+        if decision.passes:
+            collected.calls.append(decision.call)
+        elif decision.passes is None:
+            collected.undecided.append(call_key(decision.call))
+        collected.examined += decision.examined
+        collected.reached = call_key(decision.call)
+    else:
+        if len(decisions) == len(calls):
+            return True
+    collected.stopped = DeadlineExceeded("time was up before all records were read.")
+    return False
 
 
 # The page -------------------------------------------------------------------------------------------------------------
@@ -172,7 +142,7 @@ async def _add_by_records(
 
 @dataclass(frozen=True, slots=True)
 class _PageRenderer:
-    """What was gathered, to be written down as far as it fits."""
+    """Renders the collected calls, as many as fit."""
 
     context: AppContext
     start: PageStart
@@ -191,8 +161,8 @@ class _PageRenderer:
             page=self._page_members,
             names=lambda rows: call_legend(self.names, self.start.filters, columns, rows),
             timezone=self.context.zone.name,
-            notes=lambda _: self._notes(),
-            retry=lambda _: self.collected.unread,
+            notes=lambda extent: self._notes(self._undecided(extent), budget),
+            retry=lambda extent: retry_ids(self._undecided(extent), budget),
         )
         return render_within_budget(draft, budget)
 
@@ -200,11 +170,12 @@ class _PageRenderer:
         collected, start = self.collected, self.start
         truncated = extent.blocks < len(collected.calls)
         left = truncated or collected.more or not self.source.exhausted or collected.reached > (start.window.since, 0)
-        lossy = start.lossy or not collected.complete or bool(collected.unread or start.gaps)
+        undecided = self._undecided(extent)
+        lossy = start.lossy or not collected.complete or bool(undecided or start.gaps)
         complete = not left and not lossy
         members: dict[str, Any] = {"complete": complete}
         returned = start.returned + extent.blocks
-        reached = call_key(collected.calls[extent.blocks - 1]) if truncated else collected.reached
+        reached = self._reached(extent)
         if left:
             pass_rate = collected.pass_rate if self._client_side else None
             members["next_cursor"] = encode_page_cursor(
@@ -216,7 +187,7 @@ class _PageRenderer:
                 pass_rate=pass_rate,
                 lossy=lossy,
             )
-            # In whole seconds, for that in which the page ends may hold more calls.
+            # In whole seconds: the second in which the page ends may hold more calls.
             since = min(ceil_to_second(replace(start, after=reached).remaining.until), start.window.until)
             members["covered"] = replace(start.window, since=since).to_dict(self.context.zone)
         if complete:
@@ -230,25 +201,38 @@ class _PageRenderer:
         if self._client_side:
             members["scanned"] = sum(key >= reached for key in collected.scanned)
             members["local_filters"] = self._client_side
-        if start.filters.transferred is not None:
+        if start.filters.on_recordings:
             members["examined"] = collected.examined
+        if undecided:
+            members["undecided"] = len(undecided)
         if collected.changed:
             members["changed"] = True
         return members
+
+    def _reached(self, extent: PageExtent) -> CallKey:
+        """The key down to which a page of this extent is decided."""
+        calls = self.collected.calls
+        return call_key(calls[extent.blocks - 1]) if extent.blocks < len(calls) else self.collected.reached
+
+    def _undecided(self, extent: PageExtent) -> list[CallKey]:
+        """The undecided calls that belong to this page; the next page examines the others again."""
+        reached = self._reached(extent)
+        return [key for key in self.collected.undecided if key >= reached]
 
     @property
     def _client_side(self) -> list[str]:
         return self.start.filters.client_side
 
-    def _notes(self) -> list[str]:
+    def _notes(self, undecided: Sequence[CallKey], budget: int) -> list[str]:
         collected = self.collected
         notes: list[str] = []
         if collected.stopped is not None:
             notes.append(
                 f"Reading stopped early: {self.context.stop_reason(collected.stopped)} next_cursor goes on from there."
             )
-        if collected.unread:
-            notes.append("Whether the calls in retry were transferred could not be read just now; they are left out.")
+        if undecided:
+            listed = len(retry_ids(undecided, budget))
+            notes.append(undecided_note(self.start.filters, len(undecided), listed))
         if not collected.complete:
             notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
         notes += self.start.gaps
@@ -268,7 +252,7 @@ class _PageRenderer:
 
 
 async def _empty_page_hint(context: AppContext, start: PageStart, collected: _CollectedCalls) -> str:
-    """What to try when a whole window holds nothing: which filters to relax, or where the nearest earlier calls are."""
+    """What to try when nothing in the whole window passes: filters to relax, or the nearest earlier calls."""
     filters, days = start.filters, LOOK_BACK.days
     client_side = ", ".join(filters.client_side)
     if collected.scanned:
@@ -289,9 +273,9 @@ async def _empty_page_hint(context: AppContext, start: PageStart, collected: _Co
     if not listing.items:
         advice = "fewer filters may find some" if filters.echo() else "try another window"
         return f"{nothing}, nor in the {days} days before it; {advice}."
-    newest = max((call for call in listing.items if filters.matches(call)), key=call_key, default=None)
+    newest = max(filters.matching(listing.items), key=call_key, default=None)
     if listing.complete and newest is not None and newest.created_at is not None:
-        one = "one" if filters.transferred is None else "candidate"
+        one = "candidate" if filters.on_recordings else "one"
         return (
             f"{nothing}; the nearest earlier {one} is call {newest.id} of {context.zone.isoformat(newest.created_at)}."
         )

@@ -1,7 +1,8 @@
 """Where a page of calls begins: from the arguments, or from the cursor of the page before.
 
-A cursor is enough by itself: it holds the resolved filters, the frozen window and the position of the last call given.
-What is sent beside it must agree. A question too long for a cursor leaves its digest there and has to be sent again.
+A cursor is enough by itself: it holds the resolved filters, the frozen window and the key of the last call returned.
+Arguments sent beside it must agree with it. Of a question that is too long the cursor holds a digest, and the arguments
+have to be sent again.
 """
 
 from __future__ import annotations
@@ -17,27 +18,27 @@ from pydantic import TypeAdapter
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
 from liner_mcp.answer.table import to_compact_json
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.columns import INCLUDABLE
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.query import CallQuery, find_gaps, resolve, with_all_orders
+from liner_mcp.calls.query import find_gaps, resolve, with_all_orders
 from liner_mcp.calls.time_window import LAST_YEAR, TimeWindow
 from liner_mcp.calls.window_reader import CallKey
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.input_limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, MAX_TEXTS
 from liner_mcp.text.mask import quote_input
 
-MAX_CHARACTERS = 1_500  # of a cursor: more would cost a model more to repeat than the question itself
+MAX_CHARACTERS = 1_500  # of a cursor: a model would repeat a longer one at a higher cost than the question
 MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class PageStart:
-    """What is asked and from where on. `returned` rows came on earlier pages; `seconds_per_call` is what they taught
-    about density and `pass_rate` about how many calls pass our filters.
+    """The question and where its page begins. `returned` counts the calls of earlier pages; `seconds_per_call` and
+    `pass_rate` (the share of calls that pass the client-side filters) were learned from them.
 
-    `lossy`: an earlier page had to leave out calls that it could not read, so the pages together are not everything.
-    `gaps` say what else is missing from all of them.
+    `lossy`: an earlier page left out calls that it could not read or decide, so the pages together are not everything.
+    `gaps` say what else is missing from all pages.
     """
 
     query: CallQuery
@@ -54,7 +55,7 @@ class PageStart:
 
     @property
     def remaining(self) -> TimeWindow:
-        """The part of the window that is not given yet; the very moment of the last row may hold more rows."""
+        """The part of the window that is still to be returned; the moment of the last call may hold more calls."""
         if self.after is None:
             return self.window
         moment, call_id = self.after
@@ -64,10 +65,10 @@ class PageStart:
 async def resolve_page_start(
     context: AppContext, tool: str, query: CallQuery, include: tuple[str, ...], cursor: str | None
 ) -> PageStart:
-    """Where to begin.
+    """Where the page begins.
 
-    Raises: InvalidArgument for a question that cannot be understood, or a cursor that is mangled, of another tool, or
-    of another question.
+    Raises: InvalidArgument for arguments that cannot be used, or a cursor that is damaged, of another tool, or of
+    another question.
     """
     if cursor is None:
         resolved = await resolve(context, query)
@@ -84,8 +85,7 @@ async def resolve_page_start(
         if value not in (None, ()) and value != earlier:
             raise InvalidArgument(
                 f"cursor belongs to another question: {name} was {_describe(earlier)} there. Send the cursor alone "
-                "to go on, "
-                "or the arguments without it to begin anew."
+                "to go on, or the arguments without it to begin anew."
             )
     filters = await with_all_orders(context, start.filters)
     gaps = find_gaps(context, start.query, all_orders=filters.all_orders)
@@ -164,26 +164,11 @@ def _parse_state(state: dict[str, Any]) -> tuple[PageStart, str | None]:
         raise ValueError("a cursor stands inside its window")
     if not set(start.include) <= set(INCLUDABLE) or len(set(start.include)) < len(start.include):
         raise ValueError("a cursor includes columns that there are, each once")
-    if not _is_short(start):
-        raise ValueError("a cursor holds what arguments can hold")
     return start, digest
 
 
-def _is_short(start: PageStart) -> bool:
-    """Whether the place holds no more than a question may: only then is the work for it bounded."""
-    query, filters = start.query, start.filters
-    names = (*query.orders, *query.agents, *query.statuses)
-    texts = [text for text in (query.since, query.until, *names, *filters.codes) if isinstance(text, str)]
-    lists = (query.orders, query.leads, query.agents, query.statuses, filters.orders, filters.leads)
-    return (
-        max(map(len, (*lists, filters.codes, filters.status_ids))) <= MAX_NAMES
-        and len(filters.agents) <= MAX_MEMBERS
-        and len(texts) <= 4 * MAX_TEXTS
-        and all(len(text) <= MAX_TEXT for text in texts)
-    )
-
-
-# Anybody can write a cursor, so what comes out of one is checked like any argument. Built at the first one.
+# A client can write a cursor, so its content is checked like arguments: both classes are made of the arguments' types.
+# The adapters are built for the first cursor.
 @cache
 def _query_adapter() -> TypeAdapter[CallQuery]:
     return TypeAdapter(CallQuery)
@@ -203,7 +188,7 @@ def _to_epoch(moment: datetime) -> int | float:
 def _from_epoch(seconds: float) -> datetime:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + round(float(seconds) * 1_000_000) * MICROSECOND
     if not 1 < moment.year < LAST_YEAR:
-        raise ValueError("too near the edge of the calendar to be reckoned with in every zone")
+        raise ValueError("too near the edge of the calendar to be computed in every zone")
     return moment
 
 

@@ -1,7 +1,7 @@
-"""Parallel read of all calls of a window, several slices at once, without keeping them.
+"""Parallel read of all calls of a window, several slices at once, without holding the calls in memory.
 
-Each slice is folded into something small as soon as it is read; what counts in the end is the contiguous run of slices
-down from the window's end, so that a reading cut short still covers an exact span.
+Each slice is folded into something small as soon as it is read. The result is the contiguous run of slices down from
+the end of the window, so that a read that is cut short still covers an exact span.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from liner_mcp.liner.reads import LinerReads
 T = TypeVar("T")
 
 # Forty pages: the half page that a slice wastes at its end is then an eightieth, two slices in memory are a few MB, and
-# at twenty requests per second one takes two seconds: a reading cut short loses no more than that.
+# at twenty requests per second a slice takes two seconds: a read that is cut short loses no more than that.
 PARALLEL_SLICE_CALLS = 4_000
 MAX_CALLS_IN_MEMORY = 10_000  # calls of one slice that are held in memory; a denser one is halved
 # Where every recorded call costs a request, a slice as large as that would outlast the time of a tool call.
@@ -41,12 +41,12 @@ RECORD_SLICE_CALLS = SLICE_CALLS
 MIN_PARALLEL_SLICES = 2  # slices under way
 
 Progress = Callable[[int, int | None], Awaitable[None]]
-"""Gets how many calls were read, and of how many as far as Liner counted."""
+"""Receives the number of calls that were read, and Liner's count of all, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParallelRead(Generic[T]):
-    """What was folded, newest slice first, down to `reached`. `stopped` says why it ends before the window does.
+    """The folded slices, newest first, down to `reached`. `stopped` is the reason for ending before the window does.
 
     `complete` is False where Liner counts more calls than it lists; `liner_total` is Liner's own count of the window;
     `filter_ignored` when Liner sent calls that it was asked to leave out.
@@ -82,8 +82,8 @@ async def read_all(
     """
     if not filters.call_filters(window):
         return ParallelRead((), window.since, None, complete=True, changed=False, liner_total=0)
-    slice_calls = PARALLEL_SLICE_CALLS if filters.transferred is None else RECORD_SLICE_CALLS
-    # What is one slice anyway is read on from its first page; of a longer window more than a few pages only count.
+    slice_calls = RECORD_SLICE_CALLS if filters.on_recordings else PARALLEL_SLICE_CALLS
+    # A window of one slice is read on from its first page; of a longer one, more than a few pages are only counted.
     first_limit = (
         slice_calls if window.until - window.since <= MAX_SLICE else min(UNSLICED_PAGES * SLICE_CALLS, slice_calls)
     )
@@ -139,12 +139,12 @@ def _split_window(window: TimeWindow, liner_total: int | None, slice_calls: int)
 def _parallel_slices(
     liner: LinerReads, filters: Filters, windows: Sequence[TimeWindow], liner_total: int | None
 ) -> int:
-    """How many slices to have under way: as few as keep Liner's slots busy.
+    """How many slices to read at once: as few as keep Liner's slots busy.
 
-    Were more begun, all would be half read when time is up, and none whole. Two at least, for the first page of a
-    slice comes alone.
+    With more, all would be half read when time is up, and none whole. At least two, because the first page of a slice
+    is requested alone.
     """
-    if filters.transferred is not None:
+    if filters.on_recordings:
         return MIN_PARALLEL_SLICES  # a slice is a hundred requests, however short its list
     pages = max((liner_total or 0) / SLICE_CALLS / len(windows), 1)
     return max(MIN_PARALLEL_SLICES, math.ceil(2 * liner.concurrency / pages))
@@ -168,17 +168,17 @@ class _SliceReader(Generic[T]):
         self._progress = progress
         self._liner_total = liner_total
         self._calls_read = 0
-        # A fold may ask Liner about every call: several at once would share its slots, and none be done in time.
+        # A fold may request the records of every call: several at once would share the slots, and none end in time.
         self._fold_lock = anyio.Lock()
         self._slots = anyio.Semaphore(parallel_slices)
 
     async def read(self, window: TimeWindow) -> _SliceResult[T]:
-        """One slice; those asked for first are begun first."""
+        """One slice; slices begin in the order in which they were requested."""
         async with self._slots:
             return await self._read_halving(window)
 
     async def _read_halving(self, window: TimeWindow) -> _SliceResult[T]:
-        """One slice, halved as often as it is too dense to be held."""
+        """One slice, halved as often as it is too large to be held in memory."""
         shortest = window.until - window.since <= MIN_SLICE
         at_most = None if shortest else MAX_CALLS_IN_MEMORY
         found = await read_slice(self._liner, self._filters, window, at_most)
@@ -197,8 +197,8 @@ class _SliceReader(Generic[T]):
         async with self._fold_lock:
             folded = await self._fold(found.calls)
         self._calls_read += len(found.calls)
-        if self._progress is not None and found.calls:  # the protocol wants progress to grow every time it is reported
-            # A total that was overtaken would be no total.
+        if self._progress is not None and found.calls:  # the protocol requires progress to grow with each report
+            # A total below the progress would be wrong.
             total = (
                 self._liner_total if self._liner_total is not None and self._liner_total >= self._calls_read else None
             )

@@ -1,7 +1,7 @@
 """What a question about calls means: names become ids, day words a closed window.
 
-Used by everything that looks for calls. A question that names neither orders nor leads means every order that Liner
-lists; one that names leads but no time begins when the first of them was created.
+A question that names neither orders nor leads means every order that Liner lists; one that names leads but no time
+begins when the first of them was created.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from anyio.lowlevel import checkpoint
 
+from liner_mcp.calls.arguments import FILTERS, CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.time_window import FIRST_YEAR, ParsedWindow, TimeWindow, parse_window
 from liner_mcp.context import AppContext
@@ -30,26 +32,8 @@ _CODE = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+")  # how every documented statu
 
 
 @dataclass(frozen=True, slots=True)
-class CallQuery:
-    """What was asked, as it was asked; None and empty do not narrow."""
-
-    since: str | None = None
-    until: str | None = None
-    orders: tuple[int | str, ...] = ()
-    leads: tuple[int, ...] = ()
-    agents: tuple[int | str, ...] = ()
-    statuses: tuple[int | str, ...] = ()
-    direction: str | None = None
-    min_talk_seconds: int | None = None
-    max_talk_seconds: int | None = None
-    recorded: bool | None = None
-    transferred: bool | None = None
-    hung_up_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ResolvedQuery:
-    """The same, resolved. `notes` say what was guessed, `gaps` why an answer cannot be complete."""
+    """A query with names and times resolved. `notes` say what was guessed, `gaps` why an answer cannot be complete."""
 
     filters: Filters
     window: TimeWindow
@@ -60,29 +44,18 @@ class ResolvedQuery:
 async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     """Resolve names and times.
 
-    Raises: InvalidArgument for a name that fits none or several, an unknown lead, an impossible window; what the Liner
-    client raises when a dictionary is needed and cannot be read.
+    Raises: InvalidArgument for a name that fits none or several, an unknown lead, or an impossible window; the errors
+    of the Liner client when a dictionary is needed and cannot be read.
     """
     low, high = query.min_talk_seconds, query.max_talk_seconds
     if low is not None and high is not None and low > high:
         raise InvalidArgument(f"max_talk_seconds: {high} is less than min_talk_seconds, {low}; no call can be both.")
     parsed = await _resolve_window(context, query)
-    agents = await _resolve_agents(context, query.agents)
-    codes, status_ids, notes = await _resolve_statuses(context, query.statuses)
-    filters = Filters(
-        orders=await _resolve_ids(context, "orders", "orders", query.orders),
-        leads=query.leads,
-        agents=agents,
-        codes=codes,
-        status_ids=status_ids,
-        direction=query.direction,
-        min_talk_seconds=low,
-        max_talk_seconds=high,
-        recorded=query.recorded,
-        transferred=query.transferred,
-        hung_up_by=query.hung_up_by,
-    )
-    filters = await with_all_orders(context, filters)
+    values: dict[str, Any] = {name: getattr(query, name) for name in FILTERS}
+    values["agents"] = await _resolve_agents(context, query.agents)
+    values["statuses"], values["status_ids"], notes = await _resolve_statuses(context, query.statuses)
+    values["orders"] = await _resolve_ids(context, "orders", "orders", query.orders)
+    filters = await with_all_orders(context, Filters(**values))
     return ResolvedQuery(
         filters,
         parsed.window,
@@ -100,23 +73,19 @@ async def with_all_orders(context: AppContext, filters: Filters) -> Filters:
 
 
 def find_gaps(context: AppContext, query: CallQuery, *, all_orders: bool) -> tuple[str, ...]:
-    """What may be missing because a dictionary did not come whole: orders when `all_orders` one is meant, bearers of
-    names.
+    """What may be missing because a dictionary did not come whole: orders where `all_orders` are meant, and others that
+    a name fits.
 
     Called after the dictionaries were read.
     """
     gaps: list[str] = []
     if all_orders and not context.directory.is_complete("orders"):
         gaps.append("Liner counts more orders than it lists; calls of the others are missing here.")
-    looked_up: tuple[tuple[Kind, Sequence[int | str]], ...] = (
-        ("orders", query.orders),
-        ("agents", query.agents),
-        ("agent_groups", query.agents),
-    )
     partial = [
         kind.replace("_", " ")
-        for kind, names in looked_up
-        if any(isinstance(name, str) for name in names) and not context.directory.is_complete(kind)
+        for name, declared in FILTERS.items()
+        for kind in declared.names
+        if any(isinstance(one, str) for one in getattr(query, name)) and not context.directory.is_complete(kind)
     ]
     if partial:
         these = " and ".join(partial)
@@ -140,7 +109,7 @@ async def _resolve_window(context: AppContext, query: CallQuery) -> ParsedWindow
 
 
 async def _earliest_creation(context: AppContext, leads: Sequence[int]) -> datetime | None:
-    """When the first of these leads was created: no call of theirs is older."""
+    """When the first of these leads was created: none of their calls is older."""
     moments: list[datetime] = []
     readers = [partial(context.liner.lead, lead_id) for lead_id in leads]
     outcomes = await run_all(readers, concurrency=context.liner.concurrency)
@@ -175,7 +144,7 @@ def _window_notes(context: AppContext, parsed: ParsedWindow) -> list[str]:
 
 
 async def _resolve_ids(context: AppContext, argument: str, kind: Kind, asked: Sequence[int | str]) -> tuple[int, ...]:
-    """Ids of one kind; its dictionary is read only when a name has to be looked up."""
+    """Ids of one kind; the dictionary is read only when a name has to be looked up."""
     if all(isinstance(one, int) for one in asked):
         return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
     return resolve_ids(argument, asked, Candidates(map(_to_candidate, await context.directory.entries(kind))))
@@ -189,7 +158,7 @@ async def _resolve_agents(context: AppContext, asked: Sequence[int | str]) -> tu
     try:
         groups = await context.directory.entries("agent_groups")
     except LinerMcpError:
-        groups = ()  # a token that may read people but not groups can still name people
+        groups = ()  # a token that may read users but not groups can still look up users
     teams = [Candidate(one.members, one.name, one.aliases) for one in groups]
     found = resolve_ids("agents", asked, Candidates([*people, *teams]))
     if not found:
@@ -200,10 +169,10 @@ async def _resolve_agents(context: AppContext, asked: Sequence[int | str]) -> tu
 async def _resolve_statuses(
     context: AppContext, asked: Sequence[int | str]
 ) -> tuple[tuple[str, ...], tuple[int, ...], list[str]]:
-    """Codes and ids of call statuses asked by id, code or title.
+    """Codes and ids of call statuses that are given by id, code or title.
 
-    Calls may carry a code that the dictionary does not know. Text that looks like a code and like nothing in the
-    dictionary is taken for such a code; Liner cannot filter by it, so the ids are empty then.
+    A call may have a code that is not in the dictionary. Text that looks like a code, and like nothing in the
+    dictionary, is taken for such a code. Liner cannot filter by it, so the ids are then empty.
     """
     if not asked:
         return (), (), []
@@ -255,6 +224,7 @@ def _resolve_status(
 
 
 def _to_candidate(entry: DirectoryEntry) -> Candidate:
-    # The shown name may end in the id that tells two bearers apart; without it the name fits both, and is refused.
+    # The shown name may end in the id that tells two entries of one name apart; without it the name fits both, and is
+    # refused.
     bare = entry.name.removesuffix(f" #{entry.id}")
     return Candidate((entry.id,), entry.name, (*entry.aliases, bare))

@@ -62,7 +62,7 @@ def call_legend(
     return {
         "agents": names.legend("agents", [*cells("agent_id"), *first_echoed(filters.agents)]),
         "orders": names.legend("orders", [*cells("order_id"), *orders]),
-        "statuses": names.legend("statuses", [*cells("status"), *first_echoed(filters.codes)]),
+        "statuses": names.legend("statuses", [*cells("status"), *first_echoed(filters.statuses)]),
     }
 
 

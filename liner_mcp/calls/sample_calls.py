@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, render_within_budget
+from liner_mcp.calls.arguments import CallQuery
+from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.parallel_reader import Progress, read_all
-from liner_mcp.calls.query import CallQuery, ResolvedQuery, resolve
+from liner_mcp.calls.query import ResolvedQuery, resolve
+from liner_mcp.calls.record_filters import matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.rows import call_columns, call_legend, call_row, unlisted_notes
 from liner_mcp.calls.sampling import StratifiedSample, new_seed
-from liner_mcp.calls.transfers import matching_calls
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, call_key
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
 from liner_mcp.text.mask import quote_input
 
+MAX_EXAMINED = 2_000  # calls of each agent that filters on recordings may examine: more than a deadline allows
 SAMPLING_METHOD = "even per agent, not proportional"
 
 
@@ -45,12 +50,13 @@ async def sample_calls(
     used_seed = new_seed() if seed is None else seed
     if any("\ud800" <= character <= "\udfff" for character in used_seed):
         raise InvalidArgument("seed holds half of a character, which has no UTF-8 form. Send a word or a number.")
-    stratified = StratifiedSample(used_seed, sample)
+    filters = resolved.filters
+    stratified = StratifiedSample(used_seed, sample, max(MAX_EXAMINED, sample) if filters.on_recordings else sample)
 
     async def fold(calls: Sequence[Call]) -> None:
-        stratified.add(await matching_calls(context, resolved.filters, calls))
+        stratified.add(filters.matching(calls))
 
-    read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
+    read = await read_all(context.liner, filters.on_calls(), resolved.window, fold, progress)
     if read.stopped is not None:
         zone, window = context.zone, resolved.window
         part = f"since={zone.isoformat(read.reached)}, until={zone.isoformat(window.until)}"
@@ -59,21 +65,87 @@ async def sample_calls(
             f"No sample was drawn, because the window could not be read whole: {context.stop_reason(read.stopped)} "
             f"{readable}; ask for a shorter window."
         )
-    calls = sorted(stratified.selected(), key=call_key, reverse=True)
+    drawn = await _draw(context, filters, stratified, sample)
+    calls = sorted(drawn.calls, key=call_key, reverse=True)
     names = await context.directory.names("agents", "orders", "statuses")
     context.recent_calls.add(reversed([call.id for call in calls]))
     return _SampleRenderer(
         context,
         resolved,
         include,
-        calls,
+        replace(drawn, calls=calls),
         sample,
-        stratified.population,
         used_seed,
         names,
         read.complete,
         read.filter_ignored,
+        retry_ids(drawn.undecided, budget),
     ).render(budget)
+
+
+# The draw -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The sample; the keys of calls that could not be decided on the way; and the number of calls that it was taken
+    from, None where some of them were not examined or not decided.
+    """
+
+    calls: Sequence[Call]
+    undecided: Sequence[CallKey]
+    population: int | None
+
+
+async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSample, size: int) -> _Drawn:
+    """The sample. With filters on recordings, calls are examined in the order of the draw until it is full: the same
+    sample as if all had been examined, for fewer requests.
+
+    Raises: what `matching_calls` raises.
+    """
+    if not filters.on_recordings:
+        return _Drawn(stratified.selected(), (), stratified.population)
+    agents = [_AgentCalls(deque(calls)) for calls in stratified.calls_by_agent()]
+    everything = sum(len(agent.unexamined) for agent in agents) == stratified.population
+    drawn: list[Call] = []
+    undecided: list[CallKey] = []
+    while len(drawn) < size and (turn := await _next_round(context, filters, agents, size - len(drawn), undecided)):
+        drawn += turn
+    everything = everything and not undecided and not any(agent.unexamined for agent in agents)
+    passing = len(drawn) + sum(len(agent.passing) for agent in agents)
+    return _Drawn(drawn, undecided, passing if everything else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _AgentCalls:
+    """One agent's calls in the order of the draw: not examined yet, and passing but not drawn yet."""
+
+    unexamined: deque[Call]
+    passing: deque[Call] = field(default_factory=deque[Call])
+
+
+async def _next_round(
+    context: AppContext, filters: Filters, agents: Sequence[_AgentCalls], size: int, undecided: list[CallKey]
+) -> list[Call]:
+    """The next passing call of each agent, of at most `size` agents."""
+    while True:
+        first = [agent for agent in agents if agent.passing or agent.unexamined][:size]
+        pending = [agent for agent in first if not agent.passing]
+        if not pending:
+            return [agent.passing.popleft() for agent in first]
+        # Several of each, where few agents are left, so that Liner's slots stay busy.
+        depth = math.ceil(2 * context.liner.concurrency / len(pending))
+        batches = [
+            (agent, [agent.unexamined.popleft() for _ in range(min(depth, len(agent.unexamined)))]) for agent in pending
+        ]
+        passing, unclear = await matching_calls(context, filters, [call for _, batch in batches for call in batch])
+        undecided += unclear
+        ids = {call.id for call in passing}
+        for agent, batch in batches:
+            agent.passing.extend(call for call in batch if call.id in ids)
+
+
+# The answer -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +155,13 @@ class _SampleRenderer:
     context: AppContext
     resolved: ResolvedQuery
     include: tuple[str, ...]
-    calls: Sequence[Call]
+    drawn: _Drawn
     sample: int
-    population: int
     seed: str
     names: DirectoryNames
     list_complete: bool
     filter_ignored: bool
+    retry: Sequence[int]
 
     def render(self, budget: int) -> Answer:
         columns = call_columns(self.include)
@@ -98,21 +170,33 @@ class _SampleRenderer:
             asked={**filters.echo(), "sample": self.sample},
             window=self.resolved.window.to_dict(self.context.zone),
             columns=columns,
-            blocks=[[call_row(self.context, call, self.include)] for call in self.calls],
+            blocks=[[call_row(self.context, call, self.include)] for call in self.drawn.calls],
             page=self._page_members,
             names=lambda rows: call_legend(self.names, filters, columns, rows),
             timezone=self.context.zone.name,
             notes=self._notes,
+            retry=lambda _: self.retry,
         )
         return render_within_budget(draft, budget)
 
     def _page_members(self, extent: PageExtent) -> dict[str, Any]:
-        whole = self.list_complete and not self.resolved.gaps
-        members: dict[str, Any] = {"complete": extent.blocks == len(self.calls) and whole}
-        members |= {"population": self.population, "seed": self._shown_seed, "sampling": SAMPLING_METHOD}
+        drawn = self.drawn
+        whole = self.list_complete and not (self.resolved.gaps or drawn.undecided or self._cut_off)
+        members: dict[str, Any] = {"complete": extent.blocks == len(drawn.calls) and whole}
+        if drawn.population is not None:
+            members["population"] = drawn.population
+        if drawn.undecided:
+            members["undecided"] = len(drawn.undecided)
+        members |= {"seed": self._shown_seed, "sampling": SAMPLING_METHOD}
         if self.resolved.filters.client_side:
             members["local_filters"] = self.resolved.filters.client_side
         return members
+
+    @property
+    def _cut_off(self) -> bool:
+        """Whether calls that were not examined could still fill the sample."""
+        drawn = self.drawn
+        return len(drawn.calls) < self.sample and drawn.population is None and not drawn.undecided
 
     @property
     def _shown_seed(self) -> str:
@@ -122,15 +206,20 @@ class _SampleRenderer:
         notes: list[str] = []
         if self._shown_seed != self.seed:
             notes.append("The seed is shown with parts hidden; the seed as you sent it draws the same calls again.")
-        if extent.blocks < len(self.calls):
-            left = len(self.calls) - extent.blocks
+        if extent.blocks < len(self.drawn.calls):
+            left = len(self.drawn.calls) - extent.blocks
             notes.append(f"{left} drawn calls, the oldest, did not fit; a smaller sample or fewer columns stays even.")
+        if self.drawn.undecided:
+            notes.append(undecided_note(self.resolved.filters, len(self.drawn.undecided), len(self.retry)))
+        if self._cut_off:
+            notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
         if not self.list_complete:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
         notes += self.resolved.gaps
         if self.filter_ignored:
             notes.append(FILTER_IGNORED_NOTE)
-        if not self.calls:
+        if not self.drawn.calls:
             notes += unlisted_notes(self.names, self.resolved.filters)
-            notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
+            if self.drawn.population == 0:
+                notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
         return [*notes, *self.resolved.notes, *self.names.notes()]

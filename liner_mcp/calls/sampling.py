@@ -24,11 +24,15 @@ def new_seed() -> str:
 
 
 class StratifiedSample:
-    """A sample of `size` calls in the making; `population` counts what it is taken from."""
+    """A sample of `size` calls in the making; `population` counts what it is taken from.
 
-    def __init__(self, seed: str, size: int) -> None:
+    `held`: how many calls of each agent are held to choose from, at least `size`.
+    """
+
+    def __init__(self, seed: str, size: int, held: int | None = None) -> None:
         self._seed = seed
         self._size = size
+        self._held = held or size
         self._tie_breakers = count()  # breaks ties, so that calls themselves are never compared
         self._candidates: dict[int | None, list[tuple[int, int, Call]]] = {}
         self.population = 0
@@ -40,17 +44,21 @@ class StratifiedSample:
             candidates = self._candidates.setdefault(call.user_id, [])
             # Negative, because the heap gives up its smallest and the smallest hashes are taken first.
             entry = (-self._hash_rank("call", call.id), next(self._tie_breakers), call)
-            if len(candidates) < self._size:
+            if len(candidates) < self._held:
                 heapq.heappush(candidates, entry)
             else:
                 heapq.heappushpop(candidates, entry)
 
-    def selected(self) -> list[Call]:
-        """The sample, in the order of its hash ranks."""
+    def calls_by_agent(self) -> list[list[Call]]:
+        """The calls that are held, by agent; agents and calls in the order in which they are taken."""
         agents = sorted(self._candidates, key=lambda agent: self._hash_rank("agent", agent))
-        calls_by_agent = [
+        return [
             [call for _, _, call in sorted(self._candidates[agent], key=lambda entry: -entry[0])] for agent in agents
         ]
+
+    def selected(self) -> list[Call]:
+        """The sample, in the order of its hash ranks."""
+        calls_by_agent = self.calls_by_agent()
         longest = max(map(len, calls_by_agent), default=0)
         rounds = [
             agent_calls[turn] for turn in range(longest) for agent_calls in calls_by_agent if turn < len(agent_calls)

@@ -1,7 +1,7 @@
 """Reading a window of calls backwards, newest first, although Liner states no order.
 
 `createdAt` is the only order there is, so a window is read in closed slices of time from its end to its beginning. The
-first request asks the whole window; its count sizes the slices. A slice is read whole before anything of it is shown.
+first request covers the whole window, and its count sizes the slices. A slice is read whole before its calls are shown.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.reads import LinerReads
 
-SLICE_CALLS = 100  # a full page of Liner: fewer wastes requests, many more wastes what a short answer throws away
-MAX_SLICE_CALLS = 500  # even where a filter of ours drops nearly everything
+SLICE_CALLS = 100  # a full page of Liner: fewer waste requests, many more are read in vain for a short answer
+MAX_SLICE_CALLS = 500  # even where a client-side filter drops nearly everything
 MAX_SLICE = timedelta(days=31)  # the longest window that Liner's documentation shows
 MIN_SLICE = timedelta(seconds=1)  # Liner's own resolution: such a slice is read whatever it holds
 MAX_EMPTY_SLICES = 3  # slices in a row without a call: three, each up to four times the last, see a night through
-MAX_HALVINGS = 2  # of a slice whose list does not come whole: Liner may count what it will never list
-UNSLICED_PAGES = 3  # a count of up to three pages is read on rather than sliced: the first of them is there already
+MAX_HALVINGS = 2  # of a slice whose list is incomplete: Liner may count calls that it never lists
+UNSLICED_PAGES = 3  # a window of up to three pages is read on and not sliced: its first page is there already
 
 FILTER_IGNORED_NOTE = "Liner sent calls that the filters exclude; they were left out here."
 
@@ -34,14 +34,14 @@ CallKey = tuple[datetime, int]
 
 
 def call_key(call: Call) -> CallKey:
-    """The place of a call in time; calls without a time stand before all others."""
+    """When a call was created, and its id; calls without a time come before all others."""
     return (call.created_at or datetime.min.replace(tzinfo=UTC), call.id)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSlice:
-    """One closed span, read: its calls newest first, each once. Not `complete` where Liner counts more than it lists;
-    `outside_window` when it sent calls of other times, which are left out.
+    """One closed span that was read: its calls, newest first, each once. Not `complete` where Liner counts more calls
+    than it lists; `outside_window` when it sent calls of other times, which are left out.
     """
 
     window: TimeWindow
@@ -54,8 +54,8 @@ class TimeSlice:
 class WindowReader:
     """Slices of a window, from its end backwards, until `exhausted`.
 
-    `wanted_calls` says before each slice how many calls the reader still has use for; slices are sized to hold about so
-    many. `seconds_per_call` is the seconds per call seen so far, so that a later page need not ask again.
+    Each slice is sized to hold about `wanted_calls`, the number that the caller still needs. `seconds_per_call` is what
+    was seen so far, so that a later page does not have to count again.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class WindowReader:
 
     @property
     def remaining(self) -> TimeWindow:
-        """What was not read yet."""
+        """The part that was not read yet."""
         return self._remaining
 
     async def read_next(self, wanted_calls: int = SLICE_CALLS) -> TimeSlice:
@@ -101,7 +101,7 @@ class WindowReader:
             self.seconds_per_call = span.total_seconds() / wanted_calls / overfull
 
     async def _read_unsliced(self) -> TimeSlice:
-        """All the rest at once: a Liner that ignores the window gives everything for every slice of it."""
+        """All the rest at once: a Liner that ignores the window sends everything for every slice of it."""
         return self._finish_slice(self._remaining, await read_slice(self._liner, self._filters, self._remaining, None))
 
     def _slice_length(self, wanted_calls: int) -> timedelta:
@@ -114,13 +114,13 @@ class WindowReader:
         self.exhausted = self._remaining.since >= self._remaining.until
         self._empty_slices = 0 if read.calls else self._empty_slices + 1
         if self._empty_slices == MAX_EMPTY_SLICES:
-            self.seconds_per_call, self._empty_slices = None, 0  # so much silence: ask the rest as a whole again
+            self.seconds_per_call, self._empty_slices = None, 0  # so many empty slices: count the rest as a whole again
         elif self.seconds_per_call is not None:
             self._update_seconds_per_call(window, len(read.calls))
         return TimeSlice(window, read.calls, read.complete, read.changed, read.outside_window)
 
     def _update_seconds_per_call(self, window: TimeWindow, calls: int) -> None:
-        """Seconds per call, at most four times what it was: a quiet night must not make one slice of a busy day."""
+        """Change the seconds per call at most fourfold: a quiet night must not make one slice of a busy day."""
         seen = (window.until - window.since).total_seconds() / max(calls, 0.25)
         self.seconds_per_call = (
             seen
@@ -150,7 +150,7 @@ async def read_slice(liner: LinerReads, filters: Filters, window: TimeWindow, at
 
 @dataclass(frozen=True, slots=True)
 class SliceRead:
-    """What a read brought. `over_limit`: it was given up after the first count, being more than was wanted at once."""
+    """The result of one read. `over_limit`: it ended after the first page, as Liner counts more than was wanted."""
 
     calls: tuple[Call, ...]
     complete: bool
@@ -161,23 +161,23 @@ class SliceRead:
 
     @property
     def fits_one_page(self) -> bool:
-        """Whether Liner counted no more than one page holds: nothing slips from page to page there, so what is missing
-        would be missing from any part of it too.
+        """Whether Liner counted no more than one page holds: no call can slip between pages then, so a call that is
+        missing would be missing from any part of the span too.
         """
         return self.liner_total is not None and self.liner_total <= SLICE_CALLS
 
 
 def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int | None) -> SliceRead:
-    """The lists of several chunks of ids as one; half-open, each call once, newest first."""
+    """The lists of several chunks of ids as one: half-open, each call once, newest first."""
     calls = {call.id: call for listing in listings for call in listing.items}
     timed = [call for call in calls.values() if call.created_at is not None]
     inside = [call for call in timed if call.created_at is not None and window.contains(call.created_at)]
     totals = [listing.total for listing in listings]
-    # A little more is asked than the window holds: whole seconds, both ends included.
+    # Requests cover a little more than the window: whole seconds, both ends included.
     requested = TimeWindow(window.since.replace(microsecond=0), ceil_to_second(window.until) + MIN_SLICE)
     return SliceRead(
         tuple(sorted(inside, key=call_key, reverse=True)),
-        # A call without a time has no place in any window: it is as good as not listed.
+        # A call without a time belongs to no window, so it counts as not listed.
         complete=len(timed) == len(calls) and all(listing.complete for listing in listings),
         over_limit=at_most is not None and any((total or 0) > at_most for total in totals),
         changed=any(listing.changed for listing in listings),

@@ -1,6 +1,6 @@
-"""What the server uses to answer questions. Only `lazy.py` imports this module; it says why."""
+"""Everything the server needs to answer questions. Only `lazy.py` imports this module; the reason is there."""
 
-# The names are for the users of this module; it uses none itself.
+# The names are for other modules; this one uses none of them.
 # ruff: noqa: F401
 # pyright: reportUnusedImport=false
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from liner_mcp.calls.call_stats import call_stats
 from liner_mcp.calls.find_calls import find_calls
-from liner_mcp.calls.query import CallQuery
 from liner_mcp.calls.sample_calls import sample_calls
 from liner_mcp.context import AppContext, utc_now
 from liner_mcp.liner.cached_client import CachedClient

@@ -1,7 +1,7 @@
-"""The menu, and the boundary at which errors become sentences for a model (see also protocol_errors.py).
+"""The server, and the boundary at which errors become sentences for a model (see also protocol_errors.py).
 
-What the SDK does differently from what we promise is corrected only here: unknown tools are protocol errors,
-refused arguments are plain sentences, a crash tells a reader nothing but its place.
+Where the SDK does not do what this server promises, it is corrected only here: unknown tools are protocol errors,
+refused arguments are plain sentences, and a crash reveals nothing but its place.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ from mcp.types import (
 from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
-from liner_mcp.answer.table import AnswerSchema, FullRecord
 from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, SettingsError
 from liner_mcp.server import prompts, resources
 from liner_mcp.server.arguments import describe_errors, describe_unknown_arguments, quote_short, without_empty
@@ -54,7 +53,7 @@ from liner_mcp.server.lazy import answering
 from liner_mcp.server.protocol_errors import MAX_URI, log_crash, protocol_errors
 from liner_mcp.server.request_info import record_request_info
 from liner_mcp.server.runtime import Runtime
-from liner_mcp.server.schemas import tool
+from liner_mcp.server.schemas import tools_of
 from liner_mcp.server.tools import Tools
 from liner_mcp.settings import Settings
 from liner_mcp.text.clean import clean
@@ -85,16 +84,6 @@ class LinerServer(MCPServer[None]):
     """The MCP server. `runtime` holds what was built from the settings."""
 
     def __init__(self, runtime: Runtime, *, completions: bool, observer: ServerObserver | None = None) -> None:
-        tools = Tools(runtime)
-        # The menu, in the order in which hosts show it.
-        menu = [
-            tool(tools.find_calls, "Find calls", AnswerSchema),
-            tool(tools.call_stats, "Call statistics", AnswerSchema),
-            tool(tools.list_call_records, "Recordings of one call", AnswerSchema),
-            tool(tools.get_call_summaries, "Summaries of many calls", AnswerSchema),
-            tool(tools.get_call_record, "One call record in full", FullRecord),
-            tool(tools.list_directory, "Names and ids", AnswerSchema),
-        ]
         title, description = "Liner call recordings", "Review call-centre recordings kept in Liner (linerapp.io)."
         super().__init__(
             "liner-mcp",
@@ -114,7 +103,7 @@ class LinerServer(MCPServer[None]):
                 "resources/templates/list": _PUBLIC_HOUR,
                 "resources/read": _PRIVATE_MINUTE,
             },
-            tools=menu,
+            tools=tools_of(Tools(runtime)),
         )
         self.runtime = runtime
         self._audit = AuditLog(observer)

@@ -23,10 +23,11 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
 
+from liner_mcp.argument_types import parse_id, split
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, NotFound, RequestError, SetupError
 from liner_mcp.json_logging import AUDIT_LOGGER
 from liner_mcp.liner.request_metrics import RequestCounts, RequestObserver, count_requests
-from liner_mcp.server.arguments import parse_id, split, without_empty
+from liner_mcp.server.arguments import without_empty
 from liner_mcp.server.caller import caller
 from liner_mcp.server.log_redaction import OTHER, TOOLS, known_resource
 from liner_mcp.server.request_info import REQUEST_INFO_KEY, RequestInfo

@@ -1,6 +1,6 @@
-"""The words that may stand in a log line or a trace as they are: ours and the protocol's. All others are a client's.
+"""The names that may appear in a log line or a trace as they are: those of this server and of the protocol.
 
-A client may send anything as a name or a method, a phone number too, so what is not listed here is never written down.
+A client may send anything as a name or a method, even a phone number, so other names are never logged.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import re
 
 from mcp_types.methods import SPEC_CLIENT_METHODS, SPEC_CLIENT_NOTIFICATION_METHODS
 
+from liner_mcp.server.schemas import declared_names
+from liner_mcp.server.tools import Tools
 from liner_mcp.text.clean import clean
 
 METHODS = SPEC_CLIENT_METHODS | SPEC_CLIENT_NOTIFICATION_METHODS
-TOOLS = frozenset(
-    {"find_calls", "call_stats", "list_call_records", "get_call_summaries", "get_call_record", "list_directory"}
-)
+TOOLS = frozenset(declared_names(Tools))
 PROMPTS = frozenset({"review_call", "review_agent", "daily_digest", "audit_transfers", "calibrate_reviewers"})
 OTHER = "other"
 

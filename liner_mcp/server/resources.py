@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 
+from liner_mcp.argument_types import parse_id
 from liner_mcp.errors import InvalidArgument
-from liner_mcp.server.arguments import parse_id
 from liner_mcp.server.lazy import answering
 from liner_mcp.server.runtime import Runtime
 

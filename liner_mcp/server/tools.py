@@ -1,6 +1,6 @@
-"""The tools. Each declares its arguments, calls one answering function, and hands the written answer over.
+"""The tools. Each declares its title and arguments, calls one answering function, and returns the rendered answer.
 
-The docstrings are what a model reads to choose: product text, not notes for us.
+A model reads the docstrings to choose a tool: they are product text, not developer notes.
 """
 
 from __future__ import annotations
@@ -11,34 +11,30 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
+from liner_mcp.answer.table import FullRecord
+from liner_mcp.argument_types import Id
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.server.arguments import (
     CallId,
     CallIds,
     CallsLimit,
     Cursor,
-    Direction,
     DirectoryKind,
-    Flag,
     GroupBy,
-    HungUpBy,
-    IdsOrNames,
     Include,
-    LeadIds,
     PreviewChars,
     Query,
-    RecordId,
     RecordsLimit,
     Sample,
-    Seconds,
     Seed,
     Start,
     SummaryChars,
-    TimeExpression,
 )
 from liner_mcp.server.lazy import answering
 from liner_mcp.server.resources import client_name
 from liner_mcp.server.runtime import Runtime
+from liner_mcp.server.schemas import tool
 
 if TYPE_CHECKING:
     from liner_mcp.answer.table import Answer
@@ -47,26 +43,17 @@ if TYPE_CHECKING:
 
 
 class Tools:
-    """Every tool as a method; the menu in `app.py` lists them."""
+    """Every tool as a method, in the order in which hosts show them."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
+    @tool("Find calls")
     async def find_calls(
         self,
         ctx: Context[Any, Any],
-        since: TimeExpression = None,
-        until: TimeExpression = None,
-        orders: IdsOrNames = (),
-        leads: LeadIds = (),
-        agents: IdsOrNames = (),
-        statuses: IdsOrNames = (),
-        direction: Direction = None,
-        min_talk_seconds: Seconds = None,
-        max_talk_seconds: Seconds = None,
-        recorded: Flag = None,
-        transferred: Flag = None,
-        hung_up_by: HungUpBy = None,
+        query: CallQuery,
+        *,
         include: Include = (),
         sample: Sample = None,
         seed: Seed = None,
@@ -82,20 +69,6 @@ class Tools:
         request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the agents
         instead; the same seed draws the same.
         """
-        query = answering().CallQuery(
-            since=since,
-            until=until,
-            orders=orders,
-            leads=leads,
-            agents=agents,
-            statuses=statuses,
-            direction=direction,
-            min_talk_seconds=min_talk_seconds,
-            max_talk_seconds=max_talk_seconds,
-            recorded=recorded,
-            transferred=transferred,
-            hung_up_by=hung_up_by,
-        )
         if seed is not None and sample is None:
             raise InvalidArgument("seed belongs to sample: send sample too, for example sample=20, or leave seed out.")
         if sample is not None:
@@ -119,21 +92,12 @@ class Tools:
             ),
         )
 
+    @tool("Call statistics")
     async def call_stats(
         self,
         ctx: Context[Any, Any],
-        since: TimeExpression = None,
-        until: TimeExpression = None,
-        orders: IdsOrNames = (),
-        leads: LeadIds = (),
-        agents: IdsOrNames = (),
-        statuses: IdsOrNames = (),
-        direction: Direction = None,
-        min_talk_seconds: Seconds = None,
-        max_talk_seconds: Seconds = None,
-        recorded: Flag = None,
-        transferred: Flag = None,
-        hung_up_by: HungUpBy = None,
+        query: CallQuery,
+        *,
         group_by: GroupBy = ("agent",),
     ) -> CallToolResult:
         """How many calls, how long, how they ended: counts and medians per agent, order, status, day, hour, weekday or
@@ -142,21 +106,6 @@ class Tools:
         Filters as in find_calls; transferred costs one request per recorded call. answered: with talk; medians are of
         answered calls. qualified is derived: the call's status sets a lead status of category qualified.
         """
-        query = answering().CallQuery(
-            since=since,
-            until=until,
-            orders=orders,
-            leads=leads,
-            agents=agents,
-            statuses=statuses,
-            direction=direction,
-            min_talk_seconds=min_talk_seconds,
-            max_talk_seconds=max_talk_seconds,
-            recorded=recorded,
-            transferred=transferred,
-            hung_up_by=hung_up_by,
-        )
-
         return await self._answer(
             ctx,
             lambda context, budget: answering().call_stats(
@@ -164,20 +113,7 @@ class Tools:
             ),
         )
 
-    async def list_directory(
-        self, ctx: Context[Any, Any], kind: DirectoryKind = None, query: Query = None, cursor: Cursor = None
-    ) -> CallToolResult:
-        """Names and ids of orders (projects), agents, agent groups, call statuses or lead statuses.
-
-        query matches anywhere in a name, or is an id. Other tools take names as they are; this is for browsing.
-        """
-        return await self._answer(
-            ctx,
-            lambda context, budget: answering().list_directory(
-                context, kind=kind, query=query, cursor=cursor, budget=budget
-            ),
-        )
-
+    @tool("Recordings of one call")
     async def list_call_records(
         self,
         ctx: Context[Any, Any],
@@ -198,6 +134,7 @@ class Tools:
             ),
         )
 
+    @tool("Summaries of many calls")
     async def get_call_summaries(
         self, ctx: Context[Any, Any], call_ids: CallIds, summary_chars: SummaryChars = 600
     ) -> CallToolResult:
@@ -213,7 +150,8 @@ class Tools:
             ),
         )
 
-    async def get_call_record(self, ctx: Context[Any, Any], record_id: RecordId, start: Start = 0) -> CallToolResult:
+    @tool("One call record in full", FullRecord)
+    async def get_call_record(self, ctx: Context[Any, Any], record_id: Id, start: Start = 0) -> CallToolResult:
         """One call record in full: its facts, its whole summary, and whether a recording can be heard (audio_uri).
 
         A long summary comes in windows; summary.next_start continues it.
@@ -225,18 +163,33 @@ class Tools:
             ),
         )
 
+    @tool("Names and ids")
+    async def list_directory(
+        self, ctx: Context[Any, Any], kind: DirectoryKind = None, query: Query = None, cursor: Cursor = None
+    ) -> CallToolResult:
+        """Names and ids of orders (projects), agents, agent groups, call statuses or lead statuses.
+
+        query matches anywhere in a name, or is an id. Other tools take names as they are; this is for browsing.
+        """
+        return await self._answer(
+            ctx,
+            lambda context, budget: answering().list_directory(
+                context, kind=kind, query=query, cursor=cursor, budget=budget
+            ),
+        )
+
     async def _answer(
         self, ctx: Context[Any, Any], build: Callable[[AppContext, int], Awaitable[Answer]]
     ) -> CallToolResult:
         written = await build(self._runtime.context(), self._runtime.budget(client_name(ctx)))
-        # Some hosts show their model only the text, some only the structure: both say the same.
+        # Some hosts show their model only the text, some only the structure: both have the same content.
         return CallToolResult(
             content=[TextContent(type="text", text=written.text)], structured_content=written.structure
         )
 
 
 def _progress(ctx: Context[Any, Any], what: str) -> Progress:
-    """Tells a host that asked for it how far a long reading is."""
+    """Reports the progress of a long read to a host that requested it."""
 
     async def report(done: int, total: int | None) -> None:
         await ctx.report_progress(done, total, f"{done} {what}")

@@ -11,8 +11,8 @@ from typing import Any
 import anyio
 
 from liner_mcp.answer.table import Answer
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.find_calls import find_calls
-from liner_mcp.calls.query import CallQuery
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from tests.conftest import NOW
@@ -86,6 +86,18 @@ def expected_ids(
 ) -> list[int]:
     """What a window holds, half-open, newest first."""
     return newest_first(call for call in dataset.calls.values() if since <= call.created_at < until and test(call))
+
+
+def is_undecided(dataset: Dataset) -> Callable[[Call], bool]:
+    """Whether Liner says that a call has recordings, and lists none."""
+    return lambda call: call.has_records and not dataset.records_of(call.id)
+
+
+def undecided_note(count: int, filters: str = "transferred") -> str:
+    return (
+        f"{filters} could not be decided for {count} of the calls: their recordings could not be read or are not "
+        "listed whole. Such calls are in no row and no count; retry lists their ids."
+    )
 
 
 def count_list_requests(demo: FakeLiner) -> int:

@@ -13,13 +13,22 @@ import pytest
 
 from liner_mcp.answer.table import Answer
 from liner_mcp.calls import parallel_reader
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.call_stats import call_stats
 from liner_mcp.calls.columns import GROUPINGS
-from liner_mcp.calls.query import CallQuery
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
-from tests.calls.support import PartlyBlockingLiner, context_at, empty_dataset, notes_of, page_of
+from tests.calls.support import (
+    PartlyBlockingLiner,
+    context_at,
+    empty_dataset,
+    is_undecided,
+    newest_first,
+    notes_of,
+    page_of,
+    undecided_note,
+)
 from tests.conftest import NOW
 from tests.support.context import MAX_BUDGET, ORDERS, STATUSES, AlteredLiner, rows_of
 from tests.support.expected_stats import (
@@ -167,13 +176,18 @@ async def test_filters_are_those_of_find_calls(
 
 @pytest.mark.parametrize("wanted", [True, False])
 async def test_transfers_are_told_by_their_records(dataset: Dataset, wanted: bool) -> None:
-    is_transferred = transferred(dataset)
+    is_transferred, undecided = transferred(dataset), is_undecided(dataset)
     async with context_at(DemoLiner(dataset)) as context:
         answer = await asked(context, "order", since="-5d", transferred=wanted)
     since = NOW - 5 * DAY
     assert told(answer, "order") == expected(
-        dataset, "order", since=since, test=lambda call: is_transferred(call) is wanted
+        dataset, "order", since=since, test=lambda call: is_transferred(call) is wanted and not undecided(call)
     )
+    left_out = newest_first(filter(undecided, calls_between(dataset, since, NOW)))
+    assert left_out
+    assert (page_of(answer)["undecided"], answer.structure["retry"]) == (len(left_out), left_out)
+    assert page_of(answer)["complete"] is False
+    assert notes_of(answer) == undecided_note(len(left_out))
     assert page_of(answer)["local_filters"] == ["transferred"]
 
 

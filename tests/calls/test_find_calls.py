@@ -25,9 +25,11 @@ from tests.calls.support import (
     find,
     find_all_pages,
     ids_of,
+    is_undecided,
     newest_first,
     notes_of,
     page_of,
+    undecided_note,
 )
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
@@ -498,7 +500,11 @@ async def test_transfers_are_looked_for_only_until_the_page_is_full(dataset: Dat
     # One beyond the page, and what was under way: eight at once.
     assert page_of(first)["examined"] <= asked <= page_of(first)["examined"] + 60
     assert "notes" not in first.structure
-    assert page_of(answers[-1])["complete"]
+    undecided = expected_ids(dataset, NOW - 7 * DAY, test=is_undecided(dataset))
+    assert undecided
+    assert [one for answer in answers for one in answer.structure.get("retry", [])] == undecided
+    assert sum(page_of(answer).get("undecided", 0) for answer in answers) == len(undecided)
+    assert (page_of(answers[-1])["complete"], "next_cursor" in page_of(answers[-1])) == (False, False)
 
 
 async def test_other_filters_spare_the_records_of_calls_that_they_drop(dataset: Dataset) -> None:
@@ -523,7 +529,8 @@ async def test_records_that_cannot_be_read_are_left_out_listed_and_never_counted
         last = await find(context, cursor=page_of(first)["next_cursor"], limit=50)
     assert ids_of([first, last]) == [one for one in made if one != made[1]]
     assert first.structure["retry"] == [made[1]]
-    assert "could not be read just now; they are left out" in notes_of(first)
+    assert (page_of(first)["undecided"], "undecided" in page_of(last)) == (1, False)
+    assert undecided_note(1) in notes_of(first)
     assert (page_of(last)["complete"], "total" in page_of(last)) == (False, False)
     assert "Calls are missing from an earlier page" in notes_of(last)
 
@@ -535,9 +542,7 @@ async def test_nothing_is_said_to_have_failed_the_filters_while_its_records_are_
     async with context_at(AlteredLiner(DemoLiner(dataset), status_by_pattern={RECORDS: 422})) as context:
         answer = await find(context, since="-1h", transferred=True)
     assert (ids_of(answer), answer.structure["retry"], page_of(answer)["complete"]) == ([], [call.id], False)
-    assert answer.structure["notes"] == [
-        "Whether the calls in retry were transferred could not be read just now; they are left out."
-    ]
+    assert answer.structure["notes"] == [undecided_note(1)]
 
 
 async def test_a_call_that_does_not_say_whether_it_is_recorded_is_examined() -> None:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from liner_mcp.answer.table import Answer
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.call_stats import call_stats
-from liner_mcp.calls.query import CallQuery
 from liner_mcp.calls.sample_calls import sample_calls
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Dataset, DemoLiner
-from liner_mcp.errors import InvalidResponse
+from liner_mcp.errors import AccessRefused, InvalidResponse
 from liner_mcp.list_directory import list_directory
 from liner_mcp.records.get_call_summaries import get_call_summaries
 from liner_mcp.records.list_call_records import list_call_records
-from tests.calls.support import context_at, find, find_all_pages, notes_of, page_of
+from tests.calls.support import (
+    context_at,
+    empty_dataset,
+    find,
+    find_all_pages,
+    notes_of,
+    page_of,
+    undecided_note,
+)
+from tests.conftest import NOW
 from tests.fakes import FakeLiner, Fault
 from tests.fakes.faults import Ignores
 from tests.support.context import MAX_BUDGET, ORDERS, USERS, AlteredLiner, rows_of, small_dataset, with_total
@@ -28,13 +38,13 @@ UNLISTED_ORDERS = "Liner counts more orders than it lists; calls of the others a
 LEAKED = "Liner sent calls that the filters exclude; they were left out here."
 
 
-async def stats(context: AppContext, **asked: Any) -> Answer:
-    return await call_stats(context, CallQuery(**asked), group_by=["agent"], budget=MAX_BUDGET)
+async def stats(context: AppContext, budget: int = MAX_BUDGET, **asked: Any) -> Answer:
+    return await call_stats(context, CallQuery(**asked), group_by=["agent"], budget=budget)
 
 
-async def sample(context: AppContext, **asked: Any) -> Answer:
+async def sample(context: AppContext, budget: int = MAX_BUDGET, **asked: Any) -> Answer:
     question = CallQuery(**asked)
-    return await sample_calls(context, question, include=(), sample=5, seed="1", cursor=None, budget=MAX_BUDGET)
+    return await sample_calls(context, question, include=(), sample=5, seed="1", cursor=None, budget=budget)
 
 
 Ask = Callable[..., Awaitable[Answer]]
@@ -138,14 +148,53 @@ async def test_records_of_other_calls_are_never_told_as_those_of_the_call_that_w
 @pytest.mark.parametrize("record_list", ["full", "short"])
 async def test_transfers_are_not_told_from_the_records_of_other_calls(ask: Ask, record_list: Any) -> None:
     async with context_at(ignoring_call_parameters(small_dataset(), record_list)) as context:
-        if ask is find and record_list == "full":  # each call fails by itself there, and is told as unread
+        if record_list == "full":  # the leads show it for each call, so each call is undecided by itself
             answer = await ask(context, since="-2d", transferred=True)
             assert rows_of(answer) == []
             assert page_of(answer)["complete"] is False
-            assert answer.structure["retry"]
+            assert len(answer.structure["retry"]) == page_of(answer)["undecided"] > 1
             return
         with pytest.raises(InvalidResponse, match="recordings of other calls"):
             await ask(context, since="-2d", transferred=True)
+
+
+@each_way_to_ask
+@pytest.mark.parametrize("status", [422, 500])
+async def test_calls_whose_records_cannot_be_read_are_undecided_and_the_others_are_answered(
+    ask: Ask, status: int
+) -> None:
+    dataset = empty_dataset()
+    lost, transferred, plain = (dataset.add_call(created_at=NOW - timedelta(minutes=m)).id for m in (1, 2, 3))
+    for one in (lost, transferred, plain):
+        dataset.add_record(one, is_transfer=one == transferred)
+    faulty = AlteredLiner(DemoLiner(dataset), status_by_pattern={rf"callId={lost}\b": status})
+    async with context_at(faulty) as context:
+        answer = await ask(context, since="-1h", transferred=True)
+    assert sum(row.get("calls", 1) for row in rows_of(answer)) == 1
+    assert (page_of(answer)["undecided"], page_of(answer)["complete"]) == (1, False)
+    assert answer.structure["retry"] == [lost]
+    assert undecided_note(1) in notes_of(answer)
+
+
+@each_way_to_ask
+async def test_an_account_that_may_not_read_records_is_an_error(ask: Ask) -> None:
+    faulty = AlteredLiner(DemoLiner(small_dataset()), status_by_pattern={"callId=": 403})
+    async with context_at(faulty) as context:
+        with pytest.raises(AccessRefused):
+            await ask(context, since="-2d", transferred=True)
+
+
+@each_way_to_ask
+async def test_so_many_undecided_calls_that_their_ids_do_not_fit_are_counted_and_the_newest_listed(ask: Ask) -> None:
+    dataset = empty_dataset()
+    made = [dataset.add_call(created_at=NOW - timedelta(seconds=10 * n), has_records=True).id for n in range(1, 181)]
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await ask(context, budget=2_000, since="-1h", transferred=True)
+    listed = answer.structure["retry"]
+    assert answer.size <= 2_000
+    assert page_of(answer)["undecided"] == len(made) > len(listed) > 20
+    assert listed == made[: len(listed)]
+    assert f"retry lists the newest {len(listed)} ids" in notes_of(answer)
 
 
 async def test_a_list_of_all_records_is_not_read_to_its_end(dataset: Dataset) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.page_cursor import MAX_CHARACTERS, PageStart, encode_page_cursor, resolve_page_start
-from liner_mcp.calls.query import CallQuery
 from liner_mcp.demo import DemoLiner
 from liner_mcp.errors import InvalidArgument
 from tests.calls.support import context_at
@@ -185,7 +185,7 @@ async def test_the_crafted_cursor_that_the_next_test_alters_is_good(liner: DemoL
         {"p": "inf"},
         {"p": []},
         {"q": 5},
-        {"q": {"orders": 5}},
+        {"q": {"orders": {}}},
         {"q": {"since": [1]}},
         {"f": []},
         {"f": {"orders": ["x"]}},

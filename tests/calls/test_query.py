@@ -9,7 +9,8 @@ from typing import Any
 import anyio
 import pytest
 
-from liner_mcp.calls.query import CallQuery, ResolvedQuery, resolve
+from liner_mcp.calls.arguments import CallQuery
+from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
@@ -49,7 +50,7 @@ async def test_names_and_ids_of_orders_agents_and_statuses_become_ids(liner: Dem
     )
     assert found.filters.orders == (201, 999, 203)
     assert found.filters.agents == (101, 104, 113)
-    assert found.filters.codes == ("call_back", "no_answer", "transferred_to_sales", "qualified")
+    assert found.filters.statuses == ("call_back", "no_answer", "transferred_to_sales", "qualified")
     assert found.filters.status_ids == (55, 53, 57, 51)
     assert not found.filters.all_orders
     assert found.notes == ()
@@ -137,7 +138,7 @@ async def test_what_means_nothing_or_too_much_is_refused_with_what_there_is(
     liner: DemoLiner, asked: dict[str, Any], sentence: str | None
 ) -> None:
     if sentence is None:  # a beginning wins: only one title begins so
-        assert (await understood(liner, **asked)).filters.codes == ("client_hung_up",)
+        assert (await understood(liner, **asked)).filters.statuses == ("client_hung_up",)
         return
     told = await refusal(liner, **asked)
     if sentence.endswith(". "):
@@ -151,7 +152,7 @@ async def test_what_means_nothing_or_too_much_is_refused_with_what_there_is(
 
 async def test_a_code_that_the_dictionary_does_not_know_is_compared_by_code_and_said_so(liner: DemoLiner) -> None:
     found = await understood(liner, statuses=("sales_queue_overflow", "qualified"), since="today")
-    assert found.filters.codes == ("sales_queue_overflow", "qualified")
+    assert found.filters.statuses == ("sales_queue_overflow", "qualified")
     assert found.filters.status_ids == ()
     assert found.filters.client_side == ["statuses"]
     assert found.notes == ("Liner's dictionary has no status sales_queue_overflow; calls were compared by code.",)
@@ -165,7 +166,7 @@ async def test_a_part_of_a_known_code_means_that_code_and_not_an_unknown_one(
     liner: DemoLiner, text: str, code: str
 ) -> None:
     found = await understood(liner, statuses=(text,), since="today")
-    assert (found.filters.codes, found.notes) == ((code,), ())
+    assert (found.filters.statuses, found.notes) == ((code,), ())
 
 
 async def test_a_slip_in_a_code_is_refused_with_the_near_ones(liner: DemoLiner) -> None:

@@ -12,11 +12,14 @@ import pytest
 
 from liner_mcp.answer.table import Answer
 from liner_mcp.calls import parallel_reader
-from liner_mcp.calls.query import CallQuery
+from liner_mcp.calls import sample_calls as sample_calls_module
+from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.sample_calls import sample_calls
+from liner_mcp.calls.sampling import StratifiedSample
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
+from liner_mcp.liner.models import Call as LinerCall
 from tests.calls.support import PartlyBlockingLiner, context_at, empty_dataset, ids_of, newest_first, notes_of, page_of
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
@@ -175,12 +178,61 @@ async def test_the_population_is_what_the_question_means(
 async def test_transfers_can_be_drawn(dataset: Dataset) -> None:
     async with context_at(DemoLiner(dataset)) as context:
         answer = await sample(context, 5, since="-5d", transferred=True)
-    calls = {
-        call.id for call in recorded(dataset, 5) if any(record.is_transfer for record in dataset.records_of(call.id))
-    }
-    assert page_of(answer)["population"] == len(calls)
-    assert set(ids_of(answer)) <= calls
     assert page_of(answer)["local_filters"] == ["recorded", "transferred"]
+    assert len(ids_of(answer)) == 5
+
+
+@pytest.mark.parametrize("size", [1, 5, 20])
+async def test_a_sample_of_transfers_is_the_one_drawn_from_all_transfers_for_fewer_requests(
+    dataset: Dataset, size: int
+) -> None:
+    demo = FakeLiner(dataset)
+    async with context_at(demo) as context:
+        answer = await sample(context, size, seed="7", since="-15d", transferred=True)
+    examined = sum("callId=" in target for target in demo.requests)
+    calls = recorded(dataset, 15)
+    stratified = StratifiedSample("7", size)
+    stratified.add(
+        LinerCall(id=call.id, user_id=call.user_id)
+        for call in calls
+        if any(record.is_transfer for record in dataset.records_of(call.id))
+    )
+    assert stratified.population > 20
+    assert set(ids_of(answer)) == {call.id for call in stratified.selected()}
+    assert "population" not in page_of(answer)
+    assert examined < len(calls) / 2
+
+
+async def test_no_sample_is_drawn_when_time_is_up_among_the_records(dataset: Dataset) -> None:
+    blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: "callId=" in target)
+    async with context_at(blocking) as context:
+        await context.directory.names("agents", "orders", "statuses")
+        with pytest.raises(DeadlineExceeded, match="ask for a shorter window"), anyio.fail_after(1.2):
+            await sample(context, 5, since="-1d", transferred=True)
+
+
+async def test_the_population_of_a_sample_is_told_when_every_call_was_examined() -> None:
+    dataset = empty_dataset()
+    for transfer in (True, True, False):
+        call = dataset.add_call(created_at=NOW - timedelta(hours=1))
+        dataset.add_record(call.id, is_transfer=transfer)
+    async with context_at(DemoLiner(dataset)) as context:
+        one = await sample(context, 1, since="-2h", transferred=True)
+        all_of_them = await sample(context, 5, since="-2h", transferred=True)
+        none = await sample(context, 5, since="-2h", transferred=True, min_talk_seconds=5_000)
+    assert [page_of(answer).get("population") for answer in (one, all_of_them, none)] == [2, 2, 0]
+    assert [page_of(answer)["complete"] for answer in (one, all_of_them, none)] == [True, True, True]
+    assert "No call of this window can be drawn" in notes_of(none)
+
+
+async def test_a_sample_that_examined_only_a_part_does_not_claim_that_no_more_pass(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_calls_module, "MAX_EXAMINED", 1)
+    async with context_at(DemoLiner(dataset)) as context:
+        answer = await sample(context, 1, seed="2", since="-15d", transferred=True, agents=(101,))
+    assert (ids_of(answer), page_of(answer)["complete"], "population" in page_of(answer)) == ([], False, False)
+    assert "were examined; ask for less time" in notes_of(answer)
 
 
 async def test_drawn_calls_are_offered_to_complete_ids(dataset: Dataset) -> None:

@@ -1,0 +1,151 @@
+"""The arguments of every question about calls, and the declaration of each filter among them.
+
+A filter is declared once, as the annotation of its argument in `CallQuery`. The parameters of find_calls and
+call_stats, the checks of calls and of recordings, `asked`, `local_filters`, hints and cursors are derived from it, and
+the table in docs/filters.md is compared with it. docs/contributing.md shows how to add a filter.
+
+The server imports this module at start to publish the parameters, so it imports nothing that reads Liner. Annotations
+are evaluated here, without `from __future__`: a function inside a text annotation would not see the module's names.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+from liner_mcp.argument_types import WORD, Flag, Ids, IdsOrNames, Seconds, TimeExpression
+
+if TYPE_CHECKING:
+    from liner_mcp.liner.models import Call, CallRecord
+    from liner_mcp.names.directory import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """The recordings of one call, as far as Liner listed them. `complete`: there are no others."""
+
+    records: "tuple[CallRecord, ...]"
+    complete: bool
+
+    def some(self, test: "Callable[[CallRecord], bool | None]") -> bool | None:
+        """Whether some recording passes the test; None where one that is unlisted or undecided may pass it."""
+        found = {test(record) for record in self.records}
+        if True in found:
+            return True
+        return False if self.complete and None not in found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """How one filter works. It has `matches` or `decides`; both get the resolved value of its argument.
+
+    `selects`: what passes, for the table in the docs. `matches`: whether a call passes. `decides`: whether a call
+    passes by its recordings, None where they cannot tell; this costs one request per recorded call. `parameter`: the
+    field of `liner.endpoints.CallFilter` by which Liner applies the filter itself. `names`: the dictionaries in which
+    `calls/query.py` looks up names.
+    """
+
+    selects: str
+    matches: "Callable[[Call, Any], bool] | None" = None
+    decides: Callable[[Recordings, Any], bool | None] | None = None
+    parameter: str | None = None
+    names: "tuple[Kind, ...]" = ()
+
+
+def _is(found: bool | None, wanted: bool) -> bool | None:
+    return None if found is None else found is wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainFilters:
+    """The filters whose argument needs no resolution. A field left at None does not narrow."""
+
+    direction: Annotated[
+        Annotated[Literal["incoming", "outgoing"], WORD] | None,
+        Filter("calls in this direction", matches=lambda call, wanted: call.direction == wanted),
+    ] = None
+    min_talk_seconds: Annotated[
+        Seconds,
+        Filter(
+            "calls with at least this much talk",
+            matches=lambda call, least: (call.talk_time_duration_seconds or 0) >= least,
+        ),
+    ] = None
+    max_talk_seconds: Annotated[
+        Seconds,
+        Filter(
+            "calls with at most this much talk; a call without a talk time never passes",
+            matches=lambda call, most: (talk := call.talk_time_duration_seconds) is not None and talk <= most,
+        ),
+    ] = None
+    recorded: Annotated[
+        Flag,
+        Filter(
+            "calls with, or without, a recording",
+            matches=lambda call, wanted: bool(call.has_records) is wanted,
+        ),
+    ] = None
+    transferred: Annotated[
+        Flag,
+        Filter(
+            "calls with, or without, a recording of the handover to the sales desk",
+            decides=lambda recordings, wanted: _is(recordings.some(lambda record: record.is_transfer), wanted),
+        ),
+    ] = None
+    hung_up_by: Annotated[
+        Annotated[Literal["client", "operator", "system"], WORD] | None,
+        Filter("calls that this side ended", matches=lambda call, wanted: call.finish_initiator == wanted),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallQuery(PlainFilters):
+    """A question about calls, as it was sent: a window and filters. None and an empty tuple do not narrow."""
+
+    since: TimeExpression = None
+    until: TimeExpression = None
+    orders: Annotated[
+        IdsOrNames,
+        Filter(
+            "calls of these orders",
+            matches=lambda call, ids: call.order_id in ids,
+            parameter="order_ids",
+            names=("orders",),
+        ),
+    ] = ()
+    leads: Annotated[
+        Ids,
+        Filter("calls to these leads", matches=lambda call, ids: call.lead_id in ids, parameter="lead_ids"),
+    ] = ()
+    agents: Annotated[
+        IdsOrNames,
+        Filter(
+            "calls of these agents; the name of an agent group stands for its agents",
+            matches=lambda call, ids: call.user_id in ids,
+            parameter="user_ids",
+            names=("agents", "agent_groups"),
+        ),
+    ] = ()
+    statuses: Annotated[
+        IdsOrNames,
+        Filter(
+            "calls with one of these statuses",
+            matches=lambda call, codes: call.status_code in codes,
+            parameter="status_ids",
+            names=("call_statuses",),
+        ),
+    ] = ()
+
+
+def _declared() -> dict[str, Filter]:
+    hints = get_type_hints(CallQuery, include_extras=True)
+    return {
+        name: declared
+        for name in inspect.signature(CallQuery).parameters  # in the order in which tools publish them
+        for declared in getattr(hints[name], "__metadata__", ())
+        if isinstance(declared, Filter)
+    }
+
+
+FILTERS: Mapping[str, Filter] = _declared()
+"""Every filter by the name of its argument."""

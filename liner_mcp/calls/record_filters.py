@@ -1,0 +1,138 @@
+"""Filters on recordings: whether calls pass, at one records request per call that may have recordings.
+
+The answer has three values. A call cannot be decided when its records could not be read, when their list is incomplete
+and shows no positive evidence, or when Liner says that there are recordings and lists none: it is then in no row and no
+count, and its id is in `retry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from liner_mcp.calls.arguments import Recordings
+from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.window_reader import CallKey, call_key
+from liner_mcp.context import AppContext
+from liner_mcp.errors import DeadlineExceeded, InvalidResponse, LinerMcpError
+from liner_mcp.liner.decoding import MIXED_CALLS_REASON
+from liner_mcp.liner.models import Call, CallRecord
+from liner_mcp.liner.pagination import Listing
+from liner_mcp.liner.parallel import run_all
+
+RETRY_SHARE = 4  # ids in `retry` take at most a quarter of an answer, so that rows keep most of it
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether one call passes all filters; None where its recordings cannot tell. `examined`: they were read. `late`:
+    they were not read in time.
+    """
+
+    call: Call
+    passes: bool | None
+    examined: bool = False
+    late: bool = False
+
+
+async def decide(
+    context: AppContext, filters: Filters, calls: Sequence[Call], enough: int | None = None
+) -> list[Decision]:
+    """A decision about each of the calls, which pass the filters on calls, in their order.
+
+    The list ends early when `enough` calls pass, or before the first call whose records were not read when time was up.
+
+    Raises: the errors that end `run_all`, such as SetupError; InvalidResponse when Liner lists a record for two calls.
+    """
+    if not filters.on_recordings:
+        return [Decision(call, True) for call in calls]
+    listings: list[Listing[CallRecord]] = []
+    passing = 0
+
+    async def examine(call: Call) -> Decision:
+        listing = await context.liner.call_records(call.id)
+        listings.append(listing)
+        return Decision(call, _passes(filters, call, listing), examined=True)
+
+    def is_enough(outcome: Decision | LinerMcpError) -> bool:
+        nonlocal passing
+        passing += isinstance(outcome, Decision) and outcome.passes is True
+        return passing == enough
+
+    # Null leaves it open whether there are recordings: only the list can tell.
+    recorded = [call for call in calls if call.has_records is not False]
+    outcomes = await run_all(
+        [partial(examine, call) for call in recorded], concurrency=context.liner.concurrency, stop_when=is_enough
+    )
+    reject_shared_records(listings)
+    outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
+    without_recordings = filters.decide(Recordings((), complete=True))
+    decisions: list[Decision] = []
+    for call in calls:
+        outcome = outcome_by_call.get(call.id, Decision(call, without_recordings))
+        if outcome is None:
+            break
+        if isinstance(outcome, LinerMcpError):
+            outcome = Decision(call, None, late=isinstance(outcome, DeadlineExceeded))
+        decisions.append(outcome)
+    return decisions
+
+
+def _passes(filters: Filters, call: Call, listing: Listing[CallRecord]) -> bool | None:
+    if call.has_records and not listing.items:
+        return None  # Liner says that there are recordings and does not list them yet
+    return filters.decide(Recordings(listing.items, listing.complete))
+
+
+def reject_shared_records(listings: Iterable[Listing[CallRecord]]) -> None:
+    """A record belongs to one call: listed for two, Liner ignored the id of the call.
+
+    Raises: InvalidResponse.
+    """
+    seen: set[int] = set()
+    for listing in listings:
+        ids = {record.id for record in listing.items}
+        if ids & seen:
+            raise InvalidResponse(f"Liner's answer could not be read: {MIXED_CALLS_REASON}.")
+        seen |= ids
+
+
+async def matching_calls(
+    context: AppContext, filters: Filters, calls: Iterable[Call]
+) -> tuple[list[Call], list[CallKey]]:
+    """The calls that pass all filters, and the keys of those that cannot be decided.
+
+    Raises: what `decide` raises; DeadlineExceeded when time was up before all records were read.
+    """
+    matching = filters.matching(calls)
+    decisions = await decide(context, filters, matching)
+    if len(decisions) < len(matching) or any(decision.late for decision in decisions):
+        raise DeadlineExceeded("Time was up before all records were read; ask for a shorter window.")
+    passing = [decision.call for decision in decisions if decision.passes]
+    return passing, [call_key(decision.call) for decision in decisions if decision.passes is None]
+
+
+# In the answer --------------------------------------------------------------------------------------------------------
+
+
+def retry_ids(undecided: Iterable[CallKey], budget: int) -> list[int]:
+    """The ids of calls that could not be decided, newest first, as many as fit."""
+    ids: list[int] = []
+    room = budget // RETRY_SHARE
+    for _, call_id in sorted(undecided, reverse=True):
+        room -= len(f"{call_id},")
+        if room < 0:
+            break
+        ids.append(call_id)
+    return ids
+
+
+def undecided_note(filters: Filters, undecided: int, listed: int) -> str:
+    """What `page.undecided` and `retry` mean."""
+    names = " and ".join(filters.on_recordings)
+    which = "their ids" if listed == undecided else f"the newest {listed} ids"
+    return (
+        f"{names} could not be decided for {undecided} of the calls: their recordings could not be read or are not "
+        f"listed whole. Such calls are in no row and no count; retry lists {which}."
+    )
