@@ -1,4 +1,4 @@
-"""Liner's API as typed reads: what can be asked, and whole lists.
+"""Liner's API as typed reads and whole lists.
 
 How one request is made, limited and retried is in `transport.py`. Time is the caller's: an `anyio` deadline around a
 call bounds everything below it.
@@ -107,7 +107,7 @@ class LinerClient:
         """Close the pool. A later request opens a new one."""
         await self._transport.aclose()
 
-    # What Liner can be asked ------------------------------------------------------------------------------------
+    # Reads ------------------------------------------------------------------------------------------------------
 
     async def health(self) -> dict[str, ServiceHealth]:
         """Liner's services by name. The set of names is open. /devs/api/status/health-check"""
