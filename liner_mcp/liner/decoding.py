@@ -42,7 +42,7 @@ MAX_QUOTED_CHARACTERS = (
 
 NOT_FOUND_MESSAGE = "Liner knows nothing under this id."
 
-TOKEN_FRAGMENT_CHARACTERS = 8  # of a token: fewer may stand in a sentence by chance, and are no use to anybody
+TOKEN_FRAGMENT_CHARACTERS = 8  # of a token: fewer may occur in a sentence by chance, and are of no use
 
 # Nine digits or more, which no id of Liner has and a phone or a card does; what stands before an @. Read on short text.
 _CONTACT = re.compile(r"\+?\d(?:[^\w+]{0,3}\d){8,}|[^\s@]+(?=@)")
@@ -139,14 +139,14 @@ def _parse_finite_float(text: str) -> float:
 
 
 def _invalid_response(reason: str) -> NoReturn:
-    # Without its cause, for a traceback would print that, and a ValidationError quotes what it could not read.
+    # Without its cause, because a traceback would print it, and a ValidationError quotes what it could not read.
     raise InvalidResponse(f"Liner's answer could not be read: {reason}.") from None
 
 
 def quote_message(message: object) -> str:
     """A message by Liner, cleaned, on one line, shortened and in quotation marks; empty when there is none.
 
-    Long numbers and the names of e-mail addresses go: errors get into logs and tracebacks, which nobody masks.
+    Long numbers and the names of e-mail addresses go: errors get into logs and tracebacks, which are not masked.
     """
     if not isinstance(message, str):
         return ""
@@ -161,7 +161,7 @@ def quote_message(message: object) -> str:
 def _truncate_message(line: str) -> str:
     """The beginning of a long message, ended before a word or a number that the cut would part.
 
-    Phones and addresses are masked after this, and of a stump of one nobody could tell what it was.
+    Phones and addresses are masked after this, and a part of one would not be recognised.
     """
     start = line[: MAX_QUOTED_CHARACTERS - 1]
     words, _, parted = start.rpartition(" ")

@@ -1,7 +1,6 @@
-"""The body of one answer, unpacked as it arrives and never beyond a bound. Pure.
+"""The body of one answer, decompressed as it arrives and never beyond a limit. Pure.
 
-A few kilobytes of gzip can hold gigabytes, and gzip inside gzip far more: whoever unpacks a piece whole before it looks
-at the size has lost already.
+A few kilobytes of gzip can hold gigabytes, so the size is limited while a piece is decompressed, not afterwards.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from collections.abc import AsyncIterable
 
 from liner_mcp.errors import InvalidResponse
 
-ACCEPT_ENCODING = "gzip"  # what we ask for; JSON shrinks to a tenth by it
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # either header is understood
+ACCEPT_ENCODING = "gzip"  # reduces JSON to a tenth
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib accepts either header
 
 
 async def read_up_to(count: int, pieces: AsyncIterable[bytes]) -> bytes:
@@ -26,8 +25,7 @@ async def read_up_to(count: int, pieces: AsyncIterable[bytes]) -> bytes:
 
 
 class BodyDecoder:
-    """`feed` each piece as it came over the wire, then take the `finish`. `content_encoding` is the answer's
-    Content-Encoding."""
+    """Pass each piece to `feed` as it came over the wire, then call `finish`. `content_encoding` is a header value."""
 
     def __init__(self, content_encoding: str, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -39,13 +37,13 @@ class BodyDecoder:
         self._decompressor = None if content_encoding in ("", "identity") else zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def feed(self, piece: bytes) -> None:
-        """Raises: InvalidResponse for a body that is too large, or packed in a way that cannot be undone."""
+        """Raises: InvalidResponse for a body that is too large or cannot be decompressed."""
         self._started = True
         if self._decompressor is None:
             self._body += piece
-        elif not self._decompressor.eof:  # what follows the end is no part of the body, and zlib would hold all of it
+        elif not self._decompressor.eof:  # bytes after the end are not the body, and zlib would store them all
             try:
-                # One byte more than there is room for tells a full body from one that is too large.
+                # One byte more than the limit shows that a body is too large, and not just as large as the limit.
                 self._body += self._decompressor.decompress(piece, self._max_bytes + 1 - len(self._body))
             except zlib.error:
                 raise _invalid_encoding() from None
@@ -55,7 +53,7 @@ class BodyDecoder:
             )
 
     def finish(self) -> bytes:
-        """Raises: InvalidResponse when the packed body ended too early."""
+        """Raises: InvalidResponse when the compressed body ended too early."""
         if self._decompressor is not None and self._started and not self._decompressor.eof:
             raise _invalid_encoding()
         return bytes(self._body)

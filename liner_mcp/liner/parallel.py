@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import anyio
 
@@ -17,28 +17,6 @@ T = TypeVar("T")
 
 # The time before a deadline that is reserved for an answer from the results so far.
 RESERVE_SECONDS, RESERVE_SHARE = 0.5, 0.1
-
-
-class Outcomes(Generic[T]):
-    """The outcome of each job of `run_all`, in the order of the jobs."""
-
-    def __init__(self, count: int) -> None:
-        self._done: list[T | LinerMcpError | None] = [None] * count
-
-    def __getitem__(self, index: int) -> T | LinerMcpError | None:
-        """The result, the error, or None when the job was not finished."""
-        return self._done[index]
-
-    def __setitem__(self, index: int, result: T | LinerMcpError) -> None:
-        self._done[index] = result
-
-    def __iter__(self) -> Iterator[T | LinerMcpError | None]:
-        return iter(self._done)
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether a job was not finished."""
-        return None in self._done
 
 
 async def gather2(
@@ -61,16 +39,16 @@ async def run_all(
     *,
     concurrency: int,
     stop_when: Callable[[T | LinerMcpError], bool] | None = None,
-) -> Outcomes[T]:
-    """Run jobs of one kind at once, beginning in order. `concurrency` is the client's number of slots.
+) -> list[T | LinerMcpError | None]:
+    """Run jobs of one kind at once, beginning in order, and return the result or the error of each, in the same order.
 
     `stop_when` gets each result in the order of the jobs, as soon as it and all results before it are there. When it
     returns True, no further job begins and the running jobs are cancelled. The same happens shortly before the
-    caller's deadline. A job that did not finish has the outcome None.
+    caller's deadline. A job that did not finish has the outcome None. `concurrency` is the client's number of slots.
 
     Raises: SetupError or ConnectionClosed as soon as one job raises it, because every job would.
     """
-    outcomes: Outcomes[T] = Outcomes(len(jobs))
+    outcomes: list[T | LinerMcpError | None] = [None] * len(jobs)
     fatal: list[LinerMcpError] = []
     pending = iter(range(len(jobs)))
     examined = 0

@@ -1,4 +1,4 @@
-"""Which redirects are followed, and why another is not: where it leads, as far as that can be shown. Pure."""
+"""Which redirects are followed, and the error for any other, with its destination as far as that may be shown. Pure."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 def same_origin_target(origin: str, target: str, location: str) -> str | None:
     """The target (path and query) of a redirect that stays on `origin`, or None when it leads away.
 
-    `asked` is the target that was redirected. The token travels in a header, so it must never follow elsewhere. A proxy
-    that ends TLS makes Liner write http:// before its own name; the target is then asked at `origin`, over https.
+    `target` is the target that was redirected. The token is in a header, so it must never be sent to another place.
+    Behind a proxy that ends TLS, Liner writes http:// before its own name; that request goes to `origin`, over https.
     """
     there = _parse_location(location, f"{origin}{target}")
     if there is None or there.username is not None or not is_same_server(urlsplit(origin), there):
@@ -28,10 +28,10 @@ def same_origin_target(origin: str, target: str, location: str) -> str | None:
     return f"/{there.path.lstrip('/')}" + (f"?{there.query}" if there.query else "")
 
 
-def leads_away(origin: str, asked: str, location: str, token: str) -> WrongAddress:
-    """The error of a redirect that `same_origin_target` does not let pass."""
+def leads_away(origin: str, target: str, location: str, token: str) -> WrongAddress:
+    """The error for a redirect that `same_origin_target` refuses."""
     ours = urlsplit(origin)
-    there = _parse_location(location, f"{origin}{asked}")
+    there = _parse_location(location, f"{origin}{target}")
     if there is None or there.scheme not in DEFAULT_PORTS or not (host := ascii_host(there)):
         return _error("to something that is no web address")
     if there.username is not None:
@@ -45,7 +45,7 @@ def leads_away(origin: str, asked: str, location: str, token: str) -> WrongAddre
 
 
 def _parse_location(location: str, base: str) -> SplitResult | None:
-    """The address that a redirect names; None where it is none that can be asked for."""
+    """The address of a redirect; None when it cannot be requested."""
     if len(location) > MAX_LOCATION_CHARACTERS or not location.isprintable():
         return None
     return parse_url(location, base)
@@ -58,10 +58,10 @@ def _error(where: str, remark: str = "") -> WrongAddress:
 
 
 def _named(host: str, token: str) -> str:
-    """A host that may be shown; empty for one that is long, odd, or could hold something secret."""
+    """The host if it may be shown; empty for one that is long, unusual, or could hold a secret."""
     try:
         return "" if "%" in host else str(ip_address(host))  # a zone may be any text
     except ValueError:
         plain = len(host) <= HOST_CHARACTERS and _HOST_NAME.fullmatch(host)
-        # `quoted` masks what looks like a phone: then it is not a name to recognise.
+        # `quote_message` masks what looks like a phone, and a masked name cannot be recognised.
         return host if plain and quote_message(host) == f'"{host}"' and not contains_token(host, token.lower()) else ""

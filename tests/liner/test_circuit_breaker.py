@@ -18,7 +18,7 @@ from liner_mcp.liner.circuit_breaker import FAILING_SECONDS, OPEN_SECONDS, TARGE
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.endpoints import HEALTH
 from liner_mcp.liner.models import Call
-from liner_mcp.liner.parallel import Outcomes, run_all
+from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.request_metrics import count_requests
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
@@ -187,7 +187,7 @@ def shared_client(monkeypatch: pytest.MonkeyPatch) -> SharedClient:
     return partial(client_of, use_circuit_breaker=True)
 
 
-def read_calls(client: LinerClient, call_ids: Iterable[int]) -> Awaitable[Outcomes[Call]]:
+def read_calls(client: LinerClient, call_ids: Iterable[int]) -> Awaitable[list[Call | LinerMcpError | None]]:
     return run_all([partial(client.call, one) for one in call_ids], concurrency=4)
 
 

@@ -1,4 +1,4 @@
-"""Closing while something is asked: whoever waits is told so in one sentence, and nothing is sent after it."""
+"""Closing during requests: every caller that waits gets ConnectionClosed, and nothing is sent afterwards."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ten_seconds(_ceiling: float) -> float:
 
 
 async def close_during(client: LinerClient, *asks: Callable[[], Awaitable[object]]) -> list[LinerMcpError]:
-    """What those who ask are told when the client is closed as soon as all of them wait."""
+    """The errors of the callers when the client is closed as soon as all of them wait."""
     told: list[LinerMcpError] = []
 
     async def ask(one: Callable[[], Awaitable[object]]) -> None:
@@ -48,7 +48,7 @@ def assert_connection_closed(told: list[LinerMcpError], callers: int) -> None:
     }
 
 
-async def test_who_waits_for_an_answer_a_place_or_the_throttle_is_told() -> None:
+async def test_callers_that_wait_for_an_answer_a_slot_or_the_rate_limit_get_an_error() -> None:
     for options in ({"concurrency": 1}, {"concurrency": 8}, {"concurrency": 8, "requests_per_second": 0.1}):
         app = BlockedLiner()
         client = client_of(app, **options)
@@ -60,16 +60,16 @@ async def test_who_waits_for_an_answer_a_place_or_the_throttle_is_told() -> None
         assert app.asked == sent
 
 
-async def test_who_waits_while_liner_wants_pause_or_for_another_attempt_is_told() -> None:
+async def test_callers_that_wait_for_a_pause_or_the_next_attempt_get_an_error() -> None:
     slowing, failing = ScriptedLiner(429, retry_after="10"), ScriptedLiner(503)
-    client = client_of(slowing, concurrency=1)  # one waits to try again, the other for the pause to end
+    client = client_of(slowing, concurrency=1)  # one waits for its next attempt, the other for the end of the pause
     assert_connection_closed(await close_during(client, partial(client.call, 1), partial(client.call, 2)), 2)
     client = client_of(failing, jitter=ten_seconds)
     assert_connection_closed(await close_during(client, partial(client.call, 1)), 1)
     assert len(slowing.arrivals) == len(failing.arrivals) == 1
 
 
-async def test_a_run_of_many_is_over_and_opens_nothing_anew() -> None:
+async def test_a_run_of_many_jobs_ends_and_opens_no_new_connection() -> None:
     app = BlockedLiner()
     client = client_of(app, concurrency=2)
     told = await close_during(client, lambda: run_all([partial(client.call, one) for one in range(50)], concurrency=2))
@@ -79,7 +79,7 @@ async def test_a_run_of_many_is_over_and_opens_nothing_anew() -> None:
     assert app.asked == 2
 
 
-async def test_real_connections_are_closed_under_those_who_wait() -> None:
+async def test_real_connections_are_closed_while_callers_wait() -> None:
     first_heard = anyio.Event()
     async with raw_socket_server(b"", first_heard=first_heard) as heard:
         client = client_at(heard.origin, concurrency=1)
@@ -100,7 +100,7 @@ async def test_real_connections_are_closed_under_those_who_wait() -> None:
     assert len(heard.heads) == 1
 
 
-async def test_a_request_that_does_not_end_keeps_no_one_from_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_does_not_end_does_not_prevent_closing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(single_flight, "CLOSE_SECONDS", 0.05)
     app = BlockedLiner()
     app.let_go = anyio.Event()
@@ -109,7 +109,7 @@ async def test_a_request_that_does_not_end_keeps_no_one_from_closing(monkeypatch
     app.let_go.set()
 
 
-async def test_who_asks_after_the_close_is_answered() -> None:
+async def test_a_request_after_the_close_is_answered() -> None:
     async with client_of(BlockedLiner()) as client:
         await close_during(client, partial(client.call, 1))
     app = BlockedLiner()
@@ -120,7 +120,7 @@ async def test_who_asks_after_the_close_is_answered() -> None:
             assert (await client.call(1)).id == 7
 
 
-async def test_who_is_cancelled_in_the_same_moment_is_cancelled() -> None:
+async def test_a_caller_that_is_cancelled_at_the_same_moment_is_cancelled() -> None:
     app = BlockedLiner()
     client = client_of(app)
     outcome: list[str] = []
@@ -141,7 +141,9 @@ async def test_who_is_cancelled_in_the_same_moment_is_cancelled() -> None:
     assert outcome == ["cancelled"]
 
 
-async def test_closing_waits_for_what_it_dropped_even_when_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_waits_for_the_cancelled_request_even_when_it_is_cancelled_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(single_flight, "CLOSE_SECONDS", 10.0)
     app = BlockedLiner()
     app.let_go = anyio.Event()

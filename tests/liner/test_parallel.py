@@ -30,17 +30,15 @@ async def test_outcomes_stand_in_the_order_of_the_jobs_with_errors_in_their_plac
     outcomes = await run_all([partial(job, index) for index in range(5)], concurrency=4)
     assert [outcomes[index] for index in (0, 1, 3, 4)] == [0, 10, 30, 40]
     assert isinstance(outcomes[2], NotFound)
-    assert not outcomes.unfinished
 
 
 async def test_no_jobs_have_no_outcomes() -> None:
     jobs: list[Callable[[], Awaitable[int]]] = []
     outcomes = await run_all(jobs, concurrency=4)
     assert list(outcomes) == []
-    assert not outcomes.unfinished
 
 
-async def test_enough_is_shown_results_in_order_and_stops_the_rest() -> None:
+async def test_stop_when_gets_results_in_order_and_stops_the_rest() -> None:
     shown: list[object] = []
     third_done = anyio.Event()
 
@@ -60,11 +58,10 @@ async def test_enough_is_shown_results_in_order_and_stops_the_rest() -> None:
     outcomes = await run_all([partial(job, index) for index in range(20)], concurrency=4, stop_when=enough)
     assert shown == [0, 1, 2]
     assert list(outcomes) == [0, 1, 2, *[None] * 17]
-    assert outcomes.unfinished
 
 
-async def test_after_enough_nothing_more_is_begun_or_shown_even_by_jobs_that_never_wait() -> None:
-    """As when every answer comes from a cache: the tasks not begun yet must not do their work all the same."""
+async def test_after_the_stop_no_job_begins_even_when_jobs_never_wait() -> None:
+    """As when every answer comes from a cache: tasks that have not begun must not run their jobs."""
     begun: list[int] = []
     shown: list[object] = []
 
@@ -81,7 +78,7 @@ async def test_after_enough_nothing_more_is_begun_or_shown_even_by_jobs_that_nev
     assert begun == [0]
 
 
-async def test_enough_is_not_asked_again_by_a_job_that_ends_in_the_same_moment() -> None:
+async def test_stop_when_is_not_called_again_by_a_job_that_ends_at_the_same_moment() -> None:
     shown: list[object] = []
     blocking = anyio.Event()
 
@@ -99,7 +96,7 @@ async def test_enough_is_not_asked_again_by_a_job_that_ends_in_the_same_moment()
     assert shown == [0]
 
 
-async def test_enough_sees_errors_too() -> None:
+async def test_stop_when_gets_errors_too() -> None:
     async def job() -> int:
         raise NotFound("no such call")
 
@@ -108,7 +105,7 @@ async def test_enough_sees_errors_too() -> None:
     assert [type(result) for result in shown] == [NotFound, NotFound]
 
 
-async def test_a_moment_before_the_deadline_what_is_done_comes_home() -> None:
+async def test_shortly_before_the_deadline_the_finished_results_are_returned() -> None:
     async def job(index: int) -> int:
         if index:
             await anyio.sleep_forever()
@@ -117,13 +114,12 @@ async def test_a_moment_before_the_deadline_what_is_done_comes_home() -> None:
     with anyio.fail_after(0.1):
         outcomes = await run_all([partial(job, index) for index in range(3)], concurrency=4)
     assert list(outcomes) == [0, None, None]
-    assert outcomes.unfinished
 
 
 @pytest.mark.parametrize(
     "error", [AccessRefused("token"), SettingsError("not set up")], ids=lambda one: type(one).__name__
 )
-async def test_what_only_the_operator_can_fix_ends_the_whole_run(error: LinerMcpError) -> None:
+async def test_an_error_that_only_the_operator_can_fix_ends_the_whole_run(error: LinerMcpError) -> None:
     begun: list[int] = []
 
     async def job(index: int) -> int:
@@ -137,7 +133,7 @@ async def test_what_only_the_operator_can_fix_ends_the_whole_run(error: LinerMcp
     assert len(begun) <= 4
 
 
-async def test_two_reads_together_give_a_result_and_an_error_each_in_its_place(liner: DemoLiner) -> None:
+async def test_two_reads_at_once_give_a_result_and_an_error_each_in_its_place(liner: DemoLiner) -> None:
     async with client_of(liner) as client:
         missing, orders = await gather2(lambda: client.call(1), client.orders)
         swapped = await gather2(client.orders, lambda: client.call(1))

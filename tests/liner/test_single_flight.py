@@ -1,4 +1,4 @@
-"""One request for all who ask the same at once; who leaves, leaves alone, and the last one ends it."""
+"""Single-flight: callers of the same target share one request, which ends when the last of them leaves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class BlockedLiner:
-    """A Liner that answers when it is let go."""
+    """A Liner that answers after `go` is set."""
 
     def __init__(self, status: int = 200) -> None:
         self.status = status
@@ -32,7 +32,7 @@ class BlockedLiner:
         self.go = anyio.Event()
         self.dropped = anyio.Event()
         self.let_go = anyio.Event()
-        """What a dropped request waits for before it ends."""
+        """What a cancelled request waits for before it ends."""
         self.let_go.set()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -50,7 +50,7 @@ class BlockedLiner:
         await send({"type": "http.response.body", "body": b'{"success":true,"data":{"id":7}}'})
 
 
-async def test_many_who_ask_the_same_at_once_make_one_request(liner: FakeLiner) -> None:
+async def test_many_callers_of_one_target_make_one_request(liner: FakeLiner) -> None:
     call_id = next(iter(liner.dataset.calls))
     async with client_of(liner) as client:
         with count_requests() as spent:
@@ -60,7 +60,7 @@ async def test_many_who_ask_the_same_at_once_make_one_request(liner: FakeLiner) 
     assert len(liner.requests) == 1
 
 
-async def test_who_asks_after_the_answer_asks_anew(liner: FakeLiner) -> None:
+async def test_a_caller_after_the_answer_makes_a_new_request(liner: FakeLiner) -> None:
     async with client_of(liner) as client:
         with count_requests() as spent:
             await client.call_statuses()
@@ -69,14 +69,14 @@ async def test_who_asks_after_the_answer_asks_anew(liner: FakeLiner) -> None:
     assert len(liner.requests) == 2
 
 
-async def test_different_questions_are_not_mixed_up(liner: DemoLiner) -> None:
+async def test_different_targets_are_not_mixed_up(liner: DemoLiner) -> None:
     ids = list(liner.dataset.calls)[:6]
     async with client_of(liner) as client:
         answers = await run_all([lambda one=one: client.call(one) for one in ids * 2], concurrency=4)
     assert [getattr(answer, "id", None) for answer in answers] == ids * 2
 
 
-async def test_a_shared_failure_is_everyones_and_is_not_cached() -> None:
+async def test_a_failure_reaches_every_caller_and_is_not_cached() -> None:
     app = BlockedLiner(status=500)
     app.go.set()
     async with client_of(app) as client:
@@ -87,7 +87,7 @@ async def test_a_shared_failure_is_everyones_and_is_not_cached() -> None:
         assert (await client.call(1)).id == 7
 
 
-async def test_one_who_leaves_does_not_end_what_others_wait_for() -> None:
+async def test_a_caller_that_leaves_does_not_end_the_request_of_the_others() -> None:
     app = BlockedLiner()
     answers: list[int] = []
     async with client_of(app) as client:
@@ -115,7 +115,7 @@ async def test_one_who_leaves_does_not_end_what_others_wait_for() -> None:
     assert app.asked == 1
 
 
-async def test_the_last_one_who_leaves_ends_the_request() -> None:
+async def test_the_last_caller_that_leaves_ends_the_request() -> None:
     app = BlockedLiner()
     async with client_of(app, concurrency=1) as client:
         with anyio.fail_after(10):
@@ -126,11 +126,11 @@ async def test_the_last_one_who_leaves_ends_the_request() -> None:
                 group.cancel_scope.cancel()
             await app.dropped.wait()
             app.go.set()
-            assert (await client.call(1)).id == 7  # the slot is free, and nothing of the dropped request is left
+            assert (await client.call(1)).id == 7  # the slot is free, and nothing of the cancelled request is left
     assert app.asked == 2
 
 
-async def test_those_who_ask_while_a_dropped_request_ends_share_one() -> None:
+async def test_callers_that_come_while_a_cancelled_request_ends_share_a_new_one() -> None:
     app = BlockedLiner()
     app.let_go = anyio.Event()
     answers: list[int] = []
@@ -147,7 +147,7 @@ async def test_those_who_ask_while_a_dropped_request_ends_share_one() -> None:
             async with anyio.create_task_group() as group:
                 group.start_soon(ask)
                 await anyio.wait_all_tasks_blocked()
-                assert app.asked == 2  # what is dropped cannot be taken up again
+                assert app.asked == 2  # a cancelled request cannot be joined
                 app.let_go.set()
                 await anyio.wait_all_tasks_blocked()
                 group.start_soon(ask)
@@ -157,7 +157,7 @@ async def test_those_who_ask_while_a_dropped_request_ends_share_one() -> None:
     assert app.asked == 2
 
 
-async def test_a_request_that_fails_while_it_is_dropped_is_no_one_failure(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_request_that_fails_while_it_is_cancelled_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async def failing(scope: object, receive: object, send: object) -> None:
         del scope, receive, send
         arrived.set()

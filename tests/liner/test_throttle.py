@@ -127,7 +127,7 @@ class ScriptedLiner:
             self.in_flight -= 1
 
 
-async def test_after_one_callers_429_another_caller_does_not_ask_before_the_pause_is_over() -> None:
+async def test_after_the_429_of_one_caller_another_caller_sends_nothing_before_the_pause_is_over() -> None:
     app = ScriptedLiner(429, retry_after="30")
     async with client_of(app) as client:
         for call_id in (1, 2):
@@ -147,7 +147,7 @@ async def test_after_a_429_the_next_requests_go_out_one_then_two_at_a_time() -> 
     assert max(app.arrivals) == 4
 
 
-async def test_what_a_pause_kept_from_being_sent_was_not_deduplicated() -> None:
+async def test_attempts_that_a_pause_stopped_before_they_were_sent_are_not_deduplicated() -> None:
     app = ScriptedLiner(429, retry_after="40")
 
     async def ask(call_id: int) -> None:
@@ -162,7 +162,7 @@ async def test_what_a_pause_kept_from_being_sent_was_not_deduplicated() -> None:
         assert (spent.requests, spent.deduplicated) == (1, 0)
 
 
-async def test_connections_opened_anew_after_a_429_begin_with_one_request() -> None:
+async def test_new_connections_after_a_429_begin_with_one_request() -> None:
     app = ScriptedLiner(429, retry_after="0")
     async with client_of(app, jitter=an_hour) as client:
         with anyio.fail_after(20):
