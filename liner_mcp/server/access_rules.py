@@ -69,14 +69,14 @@ class AccessRules:
         """The rule of a caller. Raises: SettingsError for an unknown caller, and on a server without callers."""
         if name is None:
             raise SettingsError(
-                f"{VARIABLE} says what each caller may see, but nobody is known by name here: it needs serve --http "
-                "with LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER."
+                f"{VARIABLE} says what each caller may see, but this server does not know its callers: use "
+                "serve --http with LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER."
             )
         rule = self.callers.get(name, self.default)
         if rule is None:
             raise SettingsError(
-                f"You are known here as {name}, for whom nothing may be seen yet. Ask whoever runs this server to name "
-                f"you in the file of {VARIABLE}."
+                f"You are known here as {name}, and no rule says what you may see. Ask the operator of this server to "
+                f"add you to the file of {VARIABLE}."
             )
         return rule
 

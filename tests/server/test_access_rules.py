@@ -492,8 +492,8 @@ async def test_who_is_not_named_sees_nothing_and_is_told_whom_to_ask(connect_as:
         refusal = await session.refusal("find_calls")
         assert refusal == await session.refusal("list_directory", kind="orders")
     assert refusal == (
-        "You are known here as gleb, for whom nothing may be seen yet. Ask whoever runs this server to name you in the "
-        "file of LINER_MCP_ACCESS_FILE."
+        "You are known here as gleb, and no rule says what you may see. Ask the operator of this server to add you to "
+        "the file of LINER_MCP_ACCESS_FILE."
     )
 
 
@@ -507,7 +507,7 @@ async def test_the_default_covers_who_is_not_named(connect_as: ConnectAs, rules:
 
 async def test_where_no_one_is_known_by_name_the_file_lets_no_one_in(connect_as: ConnectAs) -> None:
     async with connect_as(None) as session:
-        assert "it needs serve --http with LINER_MCP_TOKENS_FILE" in await session.refusal("find_calls")
+        assert "use serve --http with LINER_MCP_TOKENS_FILE" in await session.refusal("find_calls")
 
 
 async def test_without_a_file_every_caller_sees_everything(connect_as: ConnectAs, dataset: Dataset) -> None:
@@ -579,5 +579,5 @@ def test_each_mistake_in_the_file_is_one_clause_that_names_the_key(content: byte
 
 
 def test_an_empty_file_lets_no_one_in() -> None:
-    with pytest.raises(SettingsError, match="nothing may be seen yet"):
+    with pytest.raises(SettingsError, match="no rule says what you may see"):
         parse_rules(b"").for_caller("anna")
