@@ -1,11 +1,12 @@
-"""How a call becomes a row, whoever found it."""
+"""What all answers about calls share: their rows, names and notes."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from liner_mcp.answer.table import Cell, Row
+from liner_mcp.answer.table import Cell, Members, Row, table
 from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.time_window import TimeWindow
 from liner_mcp.context import AppContext
 from liner_mcp.input_limits import first_echoed
 from liner_mcp.liner.models import Call
@@ -16,10 +17,11 @@ from liner_mcp.text.phones.mask_phones import mask_phone
 CALL_COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
 MAX_PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none
 MAX_UNLISTED_IDS = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
+MISSING_CALLS_NOTE = "Liner counts more calls in this window than it lists; some may be missing here."
 
 
 def call_columns(include: Sequence[str]) -> tuple[str, ...]:
-    """The columns of found calls, then those that were asked for."""
+    """The columns that every list of calls has, then the requested ones."""
     return (*CALL_COLUMNS, *include)
 
 
@@ -47,16 +49,31 @@ def _phone(context: AppContext, value: str | None) -> str | None:
     )
 
 
-def call_legend(
+def call_members(
+    context: AppContext,
+    names: DirectoryNames,
+    filters: Filters,
+    window: TimeWindow,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+) -> Members:
+    """The members that every answer about calls has, for the rows that are shown."""
+    return {
+        "asked": filters.echo(),
+        "window": window.to_dict(context.zone),
+        "timezone": context.zone.name,
+        "names": _legend(names, filters, columns, rows),
+        **table(columns, rows),
+    }
+
+
+def _legend(
     names: DirectoryNames, filters: Filters, columns: Sequence[str], rows: Sequence[Row]
 ) -> dict[str, dict[str, str]]:
-    """Names of what occurs in the rows and in `asked`, so that an empty answer names what it was asked for too."""
+    """Names of what occurs in the rows and in `asked`, so that an empty answer names what was requested too."""
 
     def cells(name: str) -> list[Cell]:
-        if name not in columns:
-            return []
-        index = columns.index(name)
-        return [row[index] for row in rows]
+        return [row[columns.index(name)] for row in rows] if name in columns else []
 
     orders = () if filters.all_orders else first_echoed(filters.orders)
     return {

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, render_within_budget
-from liner_mcp.calls.parallel_reader import Progress, read_all
+from liner_mcp.answer.table import Answer, Members, page, render_within_budget
+from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import CallQuery, ResolvedQuery, resolve
-from liner_mcp.calls.rows import call_columns, call_legend, call_row, unlisted_notes
+from liner_mcp.calls.rows import call_columns, call_members, call_row, unlisted_notes
 from liner_mcp.calls.sampling import StratifiedSample, new_seed
 from liner_mcp.calls.transfers import matching_calls
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, call_key
@@ -62,75 +61,54 @@ async def sample_calls(
     calls = sorted(stratified.selected(), key=call_key, reverse=True)
     names = await context.directory.names("agents", "orders", "statuses")
     context.recent_calls.add(reversed([call.id for call in calls]))
-    return _SampleRenderer(
-        context,
-        resolved,
-        include,
-        calls,
-        sample,
-        stratified.population,
-        used_seed,
-        names,
-        read.complete,
-        read.filter_ignored,
-    ).render(budget)
+    return _render(context, resolved, include, stratified, calls, read, names, budget)
 
 
-@dataclass(frozen=True, slots=True)
-class _SampleRenderer:
-    """The sample, to be written down as far as it fits."""
+def _render(
+    context: AppContext,
+    resolved: ResolvedQuery,
+    include: Sequence[str],
+    stratified: StratifiedSample,
+    calls: Sequence[Call],
+    read: ParallelRead[None],
+    names: DirectoryNames,
+    budget: int,
+) -> Answer:
+    filters = resolved.filters
+    columns = call_columns(include)
+    rows = [call_row(context, call, include) for call in calls]
+    seed = quote_input(stratified.seed, len(stratified.seed), show_phones=context.show_phones)
 
-    context: AppContext
-    resolved: ResolvedQuery
-    include: tuple[str, ...]
-    calls: Sequence[Call]
-    sample: int
-    population: int
-    seed: str
-    names: DirectoryNames
-    list_complete: bool
-    filter_ignored: bool
-
-    def render(self, budget: int) -> Answer:
-        columns = call_columns(self.include)
-        filters = self.resolved.filters
-        draft = AnswerDraft(
-            asked={**filters.echo(), "sample": self.sample},
-            window=self.resolved.window.to_dict(self.context.zone),
-            columns=columns,
-            blocks=[[call_row(self.context, call, self.include)] for call in self.calls],
-            page=self._page_members,
-            names=lambda rows: call_legend(self.names, filters, columns, rows),
-            timezone=self.context.zone.name,
-            notes=self._notes,
-        )
-        return render_within_budget(draft, budget)
-
-    def _page_members(self, extent: PageExtent) -> dict[str, Any]:
-        whole = self.list_complete and not self.resolved.gaps
-        members: dict[str, Any] = {"complete": extent.blocks == len(self.calls) and whole}
-        members |= {"population": self.population, "seed": self._shown_seed, "sampling": SAMPLING_METHOD}
-        if self.resolved.filters.client_side:
-            members["local_filters"] = self.resolved.filters.client_side
-        return members
-
-    @property
-    def _shown_seed(self) -> str:
-        return quote_input(self.seed, len(self.seed), show_phones=self.context.show_phones)
-
-    def _notes(self, extent: PageExtent) -> list[str]:
+    def notes(count: int) -> list[str]:
         notes: list[str] = []
-        if self._shown_seed != self.seed:
+        if seed != stratified.seed:
             notes.append("The seed is shown with parts hidden; the seed as you sent it draws the same calls again.")
-        if extent.blocks < len(self.calls):
-            left = len(self.calls) - extent.blocks
+        if count < len(calls):
+            left = len(calls) - count
             notes.append(f"{left} drawn calls, the oldest, did not fit; a smaller sample or fewer columns stays even.")
-        if not self.list_complete:
+        if not read.complete:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
-        notes += self.resolved.gaps
-        if self.filter_ignored:
+        notes += resolved.gaps
+        if read.filter_ignored:
             notes.append(FILTER_IGNORED_NOTE)
-        if not self.calls:
-            notes += unlisted_notes(self.names, self.resolved.filters)
+        if not calls:
+            notes += unlisted_notes(names, filters)
             notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
-        return [*notes, *self.resolved.notes, *self.names.notes()]
+        return [*notes, *resolved.notes, *names.notes()]
+
+    def render(count: int) -> Members:
+        return {
+            **call_members(context, names, filters, resolved.window, columns, rows[:count]),
+            "asked": {**filters.echo(), "sample": stratified.size},
+            "page": page(
+                returned=count,
+                complete=count == len(calls) and read.complete and not resolved.gaps,
+                population=stratified.population,
+                seed=seed,
+                sampling=SAMPLING_METHOD,
+                local_filters=filters.client_side or None,
+            ),
+            "notes": notes(count),
+        }
+
+    return render_within_budget(render, range(1, len(rows) + 1), budget)

@@ -27,8 +27,8 @@ class StratifiedSample:
     """A sample of `size` calls in the making; `population` counts what it is taken from."""
 
     def __init__(self, seed: str, size: int) -> None:
-        self._seed = seed
-        self._size = size
+        self.seed = seed
+        self.size = size
         self._tie_breakers = count()  # breaks ties, so that calls themselves are never compared
         self._candidates: dict[int | None, list[tuple[int, int, Call]]] = {}
         self.population = 0
@@ -40,7 +40,7 @@ class StratifiedSample:
             candidates = self._candidates.setdefault(call.user_id, [])
             # Negative, because the heap gives up its smallest and the smallest hashes are taken first.
             entry = (-self._hash_rank("call", call.id), next(self._tie_breakers), call)
-            if len(candidates) < self._size:
+            if len(candidates) < self.size:
                 heapq.heappush(candidates, entry)
             else:
                 heapq.heappushpop(candidates, entry)
@@ -55,8 +55,8 @@ class StratifiedSample:
         rounds = [
             agent_calls[turn] for turn in range(longest) for agent_calls in calls_by_agent if turn < len(agent_calls)
         ]
-        return rounds[: self._size]
+        return rounds[: self.size]
 
     def _hash_rank(self, kind: str, one: int | None) -> int:
-        digest = hashlib.blake2s(f"{self._seed}/{kind}/{one}".encode(), digest_size=8).digest()
+        digest = hashlib.blake2s(f"{self.seed}/{kind}/{one}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big")
