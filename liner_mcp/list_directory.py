@@ -14,7 +14,7 @@ from liner_mcp.names.matching import contains, normalize_name
 from liner_mcp.text.mask import quote_input
 
 LIST_DIRECTORY = "list_directory"
-# Beside id and name, what tells entries apart, in the order of `DirectoryEntry.details`.
+# The columns beside id and name, in the order of `DirectoryEntry.details`.
 DETAIL_COLUMNS: dict[Kind, tuple[str, ...]] = {
     "orders": ("code",),
     "agents": ("role", "active", "groups"),
@@ -28,7 +28,7 @@ MAX_PAGE_ENTRIES = 200  # hundreds of agents are browsed by query, not by page
 async def list_directory(
     context: AppContext, *, kind: Kind | None, query: str | None, cursor: str | None, budget: int
 ) -> Answer:
-    """The entries of a dictionary whose name has `query` in it or whose id it is, by name, within `budget` bytes.
+    """The entries of a dictionary whose name contains `query` or whose id it is, by name, within `budget` bytes.
 
     Raises: InvalidArgument for an unusable cursor; what the Liner client raises when the dictionary cannot be read.
     """
@@ -71,7 +71,7 @@ async def list_directory(
 
 
 async def _groups(context: AppContext) -> tuple[DirectoryEntry, ...] | None:
-    """The groups that agents belong to; None when they cannot be read, which costs a column and not the answer."""
+    """The agents' groups; None when they cannot be read, which empties one column and does not fail the answer."""
     try:
         return await context.directory.entries("agent_groups")
     except LinerMcpError:

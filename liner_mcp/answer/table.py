@@ -28,16 +28,16 @@ MEMBER_ORDER = (
 ALWAYS_SENT = frozenset({"asked", "columns", "rows"})  # of a table, even when they are empty
 
 NEVER_FACTORED = frozenset({"call_id", "record_id", "summary"})
-"""What a row is about and what it says stays in the row, even when all rows agree."""
+"""The ids and the text of a row stay in the row, even when all rows agree."""
 
 # One encoder for all: json.dumps makes a new one at every call that is not of the default kind.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-MAX_NOTES = 3  # advice is read when there is little of it
+MAX_NOTES = 3  # a reader skips a longer list
 
 
 class Page(TypedDict):
-    """What was returned and what is left. Absent members have nothing to say."""
+    """What was returned and what is left. A member that does not apply is absent."""
 
     returned: int
     complete: bool
@@ -57,7 +57,7 @@ class Page(TypedDict):
 
 
 class AnswerSchema(TypedDict):
-    """A list answer. `rows` follow `columns`; a column missing there stands once in `every_row`."""
+    """A list answer. `rows` follow `columns`; a constant column is in `every_row` instead."""
 
     asked: dict[str, Any]
     window: NotRequired[dict[str, str]]
@@ -75,7 +75,7 @@ class AnswerSchema(TypedDict):
 
 
 class Summary(TypedDict):
-    """A window of Liner's summary. `length` counts the characters of the whole; `next_start` is where to go on."""
+    """A window of Liner's summary. `length` counts the characters of the whole; `next_start` begins the next."""
 
     state: str
     start: NotRequired[int]
@@ -96,7 +96,7 @@ class FullRecord(TypedDict):
 
 
 class PageMembers(TypedDict, total=False):
-    """What may be said in a page beside `returned` and `complete`; None says nothing."""
+    """The optional members of a page, as `page()` takes them; None is the same as absent."""
 
     next_cursor: str | None
     next_call_ids: Sequence[int] | None
@@ -115,7 +115,7 @@ class PageMembers(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer: the structure and the very same as minified JSON. No repr shows it: reprs get into logs."""
+    """A finished answer: the structure, and the same as minified JSON. Its repr is empty, because reprs reach logs."""
 
     structure: dict[str, Any] = field(repr=False)
     text: str = field(repr=False)
@@ -132,7 +132,7 @@ def to_compact_json(structure: Mapping[str, Any]) -> str:
 
 
 def page(*, returned: int, complete: bool, **members: Unpack[PageMembers]) -> Page:
-    """The member `page`. Every answer gets it here; members that are None have nothing to say and are left out."""
+    """The member `page`, for every answer; members that are None are left out."""
     present = {name: value for name, value in members.items() if value is not None}
     return cast("Page", {"returned": returned, "complete": complete, **present})
 
@@ -182,7 +182,7 @@ def render_within_budget(render: Callable[[int], Members], sizes: Sequence[int],
 
 def largest_fitting(measure: Callable[[int], int], sizes: Sequence[int], budget: int) -> int | None:
     """The largest of the ascending `sizes` that measures at most `budget`, by halving; None when none does."""
-    # The last page is smaller than its rows suggest, because nothing has to be said of what is left.
+    # The last page needs no cursor, so it may fit where a page with fewer rows does not.
     if measure(sizes[-1]) <= budget:
         return sizes[-1]
     count = bisect_right(sizes, budget, hi=len(sizes) - 1, key=measure)

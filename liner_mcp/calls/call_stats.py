@@ -1,4 +1,4 @@
-"""Comparing: from a question to counts per agent, order, status or time, over any number of calls."""
+"""Counts of calls per agent, order, status or time, over any number of calls."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
 
-QUALIFIED = "qualified"  # the category of lead statuses that means so; /devs/api/v2/lead-status/list/
+QUALIFIED = "qualified"  # a category of lead statuses; /devs/api/v2/lead-status/list/
 MAX_GROUPINGS = 2
 
 
 async def call_stats(
     context: AppContext, query: CallQuery, *, group_by: Sequence[str], budget: int, progress: Progress | None = None
 ) -> Answer:
-    """Counts of the calls that a question means, by one or two groupings, within `budget` bytes and the deadline.
+    """Counts of the calls that a query matches, by one or two groupings, within `budget` bytes and the deadline.
 
     Raises: InvalidArgument for what cannot be understood; the error of the first read when nothing was read at all.
     """
@@ -40,14 +40,14 @@ async def call_stats(
 
     read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
     if read.stopped is not None and read.reached == resolved.window.until:
-        raise read.stopped  # an answer that counts nothing would be taken for one about no calls
+        raise read.stopped  # an answer with zeros would read as if there were no calls
     names = await context.directory.names("agents", "orders", "statuses")
     groups = counting.merge_tallies(read.folded)
     return _render(context, resolved, groupings, read, groups, names, budget, qualified_known=qualified is not None)
 
 
 async def _qualified_codes(context: AppContext) -> frozenset[str] | None:
-    """The call statuses after which a lead counts as qualified; None when the dictionaries cannot tell.
+    """The call statuses after which a lead counts as qualified; None when the dictionaries do not say it.
 
     A call's status names the lead status it sets, and that has a category.
     """

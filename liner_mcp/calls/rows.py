@@ -15,7 +15,7 @@ from liner_mcp.text.mask import quote_input
 from liner_mcp.text.phones.mask_phones import mask_phone
 
 CALL_COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
-MAX_PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none
+MAX_PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; a longer text is not a phone
 MAX_UNLISTED_IDS = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
 MISSING_CALLS_NOTE = "Liner counts more calls in this window than it lists; some may be missing here."
 
@@ -41,7 +41,7 @@ def call_row(context: AppContext, call: Call, include: Sequence[str]) -> Row:
 
 
 def _phone(context: AppContext, value: str | None) -> str | None:
-    # What stands in the field may be anything, even where phones are shown.
+    # The field may hold any text, so it is quoted even where phones are shown.
     return (
         quote_input(value, MAX_PHONE_CHARACTERS, show_phones=True)
         if context.show_phones and value
@@ -86,10 +86,10 @@ def _legend(
 def unlisted_notes(
     names: DirectoryNames, filters: Filters, *, orders: Container[Cell] = (), agents: Container[Cell] = ()
 ) -> list[str]:
-    """Advice when ids were asked for that no dictionary has and no call found has either (`orders`, `agents`).
+    """Advice about requested ids that neither a dictionary nor a call found has (`orders` and `agents` of the calls).
 
     An agent's id among orders finds nothing, which looks like an order without calls. An archived order may be missing
-    from the dictionary too: so it is advice and no refusal, and silent where there are calls.
+    from the dictionary too, so this is advice and not a refusal, and there is none where calls were found.
     """
     asked = (("order", () if filters.all_orders else filters.orders, orders), ("agent", filters.agents, agents))
     missing: list[str] = []

@@ -1,4 +1,4 @@
-"""A sample of the calls that a question means, to hear instead of all of them."""
+"""A sample of calls, to listen to instead of all of them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ async def sample_calls(
     budget: int,
     progress: Progress | None = None,
 ) -> Answer:
-    """`sample` calls taken from those that the question means: recorded ones, unless `recorded` says otherwise.
+    """`sample` calls of those that the query matches: recorded ones, unless `recorded` says otherwise.
 
-    Raises: InvalidArgument for what cannot be understood; DeadlineExceeded when the window could not be read whole, for
-    a sample of a part is no sample of the whole.
+    Raises: InvalidArgument for what cannot be understood; DeadlineExceeded when the window could not be read whole,
+    because a sample of a part is not a sample of the whole.
     """
     if cursor is not None:
         raise InvalidArgument("sample has no pages: send it without cursor, or the cursor without sample.")

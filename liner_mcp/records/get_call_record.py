@@ -1,4 +1,4 @@
-"""One record in full: its facts, its summary by windows, and its audio."""
+"""One record in full: its facts, its summary in windows, and its audio."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def record_uri(record_id: int) -> str:
 
 
 async def get_call_record(context: AppContext, *, record_id: int, start: int, budget: int) -> Answer:
-    """Everything about one record, its summary from character `start` on, as far as `budget` bytes reach.
+    """Everything about one record, its summary from character `start` on, within `budget` bytes.
 
-    Characters are counted on the text as it is shown, phones masked.
+    Characters are counted in the text as it is shown, with phones masked. An answer holds at least one of them.
 
     Raises: InvalidArgument for an unknown record or a `start` past the end.
     """
@@ -104,7 +104,7 @@ def _notes(context: AppContext, record: CallRecord, names: DirectoryNames) -> li
 async def read_summary(context: AppContext, record_id: int, budget: int) -> str:
     """The summary as plain text within `budget` bytes, below a line that says what it is and what did not fit.
 
-    The line stands in front, so that nothing a summary says can pass for ours: all behind it is the summary.
+    The line comes first, so that no part of a summary can be taken for our own words: all that follows is the summary.
 
     Raises: InvalidArgument for an unknown record.
     """

@@ -27,7 +27,7 @@ from liner_mcp.records.record_rows import (
 )
 
 SUMMARY_COLUMNS = ("call_id", *RECORD_COLUMNS)
-MIN_ROW_BYTES = 20  # `[7000123,null,null],` and no row is shorter, so a page is never thought full too early
+MIN_ROW_BYTES = 20  # `[7000123,null,null],`: no row is shorter, so a page never counts as full too early
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ CallResults = Sequence[tuple[int, "CallRecords | LinerMcpError"]]
 async def get_call_summaries(
     context: AppContext, *, call_ids: Sequence[int], summary_chars: int, budget: int
 ) -> Answer:
-    """One row per record of each call, in the order asked, until the page is full or time is up.
+    """One row per record of each call, in the order of `call_ids`, until the page is full or time is up.
 
     `call_ids` may repeat; repeated ids are read and answered once. A call without records still has its row.
 
@@ -119,7 +119,7 @@ def _record_reader(context: AppContext, call_id: int) -> Callable[[], Awaitable[
             listing = None  # an unknown call, or a path form this Liner does not know: the call itself decides
         if listing is not None and listing.items:
             records = await with_details(context, sorted(listing.items, key=record_key), None)
-            # Masked here and not for the page, so that a deadline in the middle leaves the calls that are done.
+            # Masked here and not for the whole page, so that a deadline leaves the calls that are done.
             shown = [await shown_record(context, record) for record in records]
             return CallRecords(tuple(shown), complete=listing.complete)
         try:
@@ -133,7 +133,7 @@ def _record_reader(context: AppContext, call_id: int) -> Callable[[], Awaitable[
 
 @dataclass(slots=True)
 class _PageBudget:
-    """How far the calls read so far fill a page: beyond that, reading on would be thrown away."""
+    """How far the calls read so far fill a page; what is read beyond a full page would be thrown away."""
 
     budget: int
     summary_chars: int
