@@ -23,7 +23,7 @@ from liner_mcp.settings import Settings
 from tests.calls.support import PartlyBlockingLiner
 from tests.conftest import NOW, OpenSession, Session, assert_fits_schema, text_of
 from tests.support.account import ACCOUNT
-from tests.support.context import AlteredLiner
+from tests.support.context import AlteredLiner, rows_of
 from tests.support.expected_stats import (
     METRICS,
     MOSCOW,
@@ -51,12 +51,6 @@ def dataset() -> Dataset:
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty days in slices of five, whatever size is the fastest just now."""
     monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 200)
-
-
-def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows whole again, as the README shows it."""
-    every_row, columns = answer.get("every_row", {}), answer["columns"]
-    return [{**every_row, **dict(zip(columns, row, strict=True))} for row in answer["rows"]]
 
 
 def expected_calls(dataset: Dataset, since: datetime, until: datetime = NOW) -> list[Call]:
