@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import anyio
-
 from liner_mcp.answer.table import Answer
 from liner_mcp.calls.find_calls import find_calls
 from liner_mcp.calls.query import CallQuery
@@ -91,18 +89,6 @@ def expected_ids(
 def count_list_requests(demo: FakeLiner) -> int:
     """How often lists of calls were asked for."""
     return sum(target.startswith("/v2/call/?") for target in demo.requests)
-
-
-class PartlyBlockingLiner:
-    """A fake Liner that does not answer what `is_blocked` says, while it is closed."""
-
-    def __init__(self, demo: DemoLiner, is_blocked: Callable[[str], bool]) -> None:
-        self.demo, self.is_blocked, self.blocking = demo, is_blocked, True
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if self.blocking and self.is_blocked(f"{scope['path']}?{scope['query_string'].decode()}"):
-            await anyio.Event().wait()
-        await self.demo(scope, receive, send)
 
 
 class ParameterIgnoringLiner:

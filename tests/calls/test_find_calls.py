@@ -17,7 +17,6 @@ from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.errors import AccessRefused, InvalidArgument, LinerUnavailable
 from tests.calls.support import (
     ParameterIgnoringLiner,
-    PartlyBlockingLiner,
     context_at,
     count_list_requests,
     empty_dataset,
@@ -31,6 +30,7 @@ from tests.calls.support import (
 )
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import MAX_BUDGET, ORDERS, STATUSES, USERS, AlteredLiner, rows_of, with_total
 
 pytestmark = pytest.mark.anyio
@@ -564,12 +564,12 @@ def older(target: str) -> bool:
 
 
 async def test_a_deadline_in_the_middle_gives_what_was_read_and_where_to_go_on(dataset: Dataset) -> None:
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), older)
+    blocking = BlockingLiner(dataset, older)
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.2):
             first = await find(context, since="-30d", min_talk_seconds=150, recorded=True, limit=200)
-        blocking.blocking = False
+        blocking.release()
         rest = await pages_after(first, lambda cursor: find(context, cursor=cursor, limit=200))
     covered = page_of(first)["covered"]
     since, until = (datetime.fromisoformat(covered[end]) for end in ("since", "until"))
@@ -596,12 +596,12 @@ async def test_an_empty_page_with_a_cursor_goes_on_when_time_was_up_before_anyth
     longest = max(
         call.talk_time_duration_seconds for call in dataset.calls.values() if call.created_at > NOW - 30 * DAY
     )
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), older)
+    blocking = BlockingLiner(dataset, older)
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.2):
             first = await find(context, since="-30d", min_talk_seconds=longest)
-        blocking.blocking = False
+        blocking.release()
         rest = await pages_after(first, lambda cursor: find(context, cursor=cursor))
     assert ids_of(first) == []
     assert page_of(first)["complete"] is False
@@ -614,12 +614,12 @@ async def test_an_empty_page_with_a_cursor_goes_on_when_time_was_up_before_anyth
 
 async def test_a_deadline_among_the_records_gives_the_transfers_seen_so_far(dataset: Dataset) -> None:
     recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: f"callId={recorded[30]}&" in f"{target}&")
+    blocking = BlockingLiner(dataset, lambda target: f"callId={recorded[30]}&" in f"{target}&")
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.2):
             first = await find(context, since="yesterday", transferred=True, limit=200)
-        blocking.blocking = False
+        blocking.release()
         rest = await pages_after(first, lambda cursor: find(context, cursor=cursor, limit=200))
     assert page_of(first)["examined"] == 30
     assert notes_of(first) == ("Reading stopped early: Time was up. next_cursor goes on from there.")
@@ -630,7 +630,7 @@ async def test_a_deadline_among_the_records_gives_the_transfers_seen_so_far(data
 
 async def test_records_that_never_come_do_not_stop_the_paginator_for_ever(dataset: Dataset) -> None:
     recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: f"callId={recorded[10]}&" in f"{target}&")
+    blocking = BlockingLiner(dataset, lambda target: f"callId={recorded[10]}&" in f"{target}&")
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         answers: list[Any] = []

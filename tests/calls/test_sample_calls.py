@@ -17,9 +17,10 @@ from liner_mcp.calls.sample_calls import sample_calls
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
-from tests.calls.support import PartlyBlockingLiner, context_at, empty_dataset, ids_of, newest_first, notes_of, page_of
+from tests.calls.support import context_at, empty_dataset, ids_of, newest_first, notes_of, page_of
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import MAX_BUDGET, USERS, AlteredLiner, rows_of, with_total
 from tests.support.expected_stats import Progress, calls_between
 
@@ -259,7 +260,7 @@ async def test_a_window_that_could_not_be_read_whole_names_the_part_that_could(d
 
 
 async def test_a_deadline_in_the_middle_is_no_smaller_sample(dataset: Dataset) -> None:
-    async with context_at(PartlyBlockingLiner(DemoLiner(dataset), ends_before(15))) as context:
+    async with context_at(BlockingLiner(dataset, ends_before(15))) as context:
         with (
             pytest.raises(DeadlineExceeded, match=r"The part since=2026-11-.*, until=.* could be"),
             anyio.fail_after(1.4),

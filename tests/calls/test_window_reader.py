@@ -17,9 +17,10 @@ from liner_mcp.calls.window_reader import MAX_SLICE_CALLS, TimeSlice, WindowRead
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, LinerUnavailable
 from liner_mcp.liner.models import Call
-from tests.calls.support import PartlyBlockingLiner, context_at, count_list_requests, empty_dataset, expected_ids
+from tests.calls.support import context_at, count_list_requests, empty_dataset, expected_ids
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import AlteredLiner, with_total
 
 pytestmark = pytest.mark.anyio
@@ -284,7 +285,7 @@ async def test_a_slice_that_fails_is_not_read_and_can_be_asked_for_again(dataset
 @pytest.mark.parametrize("held", [r"offset=[1-9]00\b", r"offset=900\b"])
 async def test_a_slice_that_the_deadline_breaks_off_is_not_taken_for_read(held: str) -> None:
     dataset = busy_second()
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: re.search(held, target) is not None)
+    blocking = BlockingLiner(dataset, lambda target: re.search(held, target) is not None)
     window = TimeWindow(NOW - timedelta(days=1), NOW)
     read: list[Call] = []
     async with context_at(blocking) as context:
@@ -298,7 +299,7 @@ async def test_a_slice_that_the_deadline_breaks_off_is_not_taken_for_read(held: 
             await read_on()
         assert not source.exhausted
         assert all(source.remaining.until <= (call.created_at or NOW) for call in read)
-        blocking.blocking = False
+        blocking.release()
         await read_on()
     assert [call.id for call in read] == expected_ids(dataset, window.since)
 

@@ -10,6 +10,7 @@ import pytest
 from liner_mcp.demo import DemoLiner
 from liner_mcp.names.directory import MAX_NAME_CHARACTERS, DirectoryNames
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import ORDERS, STATUSES, USERS, AlteredLiner, context_for, small_dataset
 
 pytestmark = pytest.mark.anyio
@@ -18,20 +19,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def demo() -> FakeLiner:
     return FakeLiner(small_dataset())
-
-
-class BlockedUsersLiner:
-    """A Liner that answers nothing about users until it is opened."""
-
-    def __init__(self, demo: DemoLiner) -> None:
-        self.demo = demo
-        self.asked, self.opened = anyio.Event(), anyio.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"].startswith(USERS):
-            self.asked.set()
-            await self.opened.wait()
-        await self.demo(scope, receive, send)
 
 
 def asked(demo: FakeLiner, path: str) -> int:
@@ -152,7 +139,7 @@ async def test_a_dictionary_that_does_not_answer_is_left_out_before_the_deadline
 
 
 async def test_one_who_stops_waiting_does_not_take_the_names_from_the_others(demo: FakeLiner) -> None:
-    blocking, impatient = BlockedUsersLiner(demo), anyio.CancelScope()
+    blocking, impatient = BlockingLiner(demo.dataset, lambda target: target.startswith(USERS)), anyio.CancelScope()
     found: list[dict[str, str]] = []
 
     async with context_for(blocking) as context:
@@ -167,15 +154,15 @@ async def test_one_who_stops_waiting_does_not_take_the_names_from_the_others(dem
 
         async with anyio.create_task_group() as group:
             group.start_soon(give_up)
-            await blocking.asked.wait()
+            await blocking.arrived.wait()
             group.start_soon(wait)
             await anyio.wait_all_tasks_blocked()
             impatient.cancel()
             await anyio.wait_all_tasks_blocked()
-            blocking.opened.set()
+            blocking.release()
     assert impatient.cancelled_caught
     assert found == [{"101": "Anna Petrova"}]
-    assert asked(demo, USERS) == 1
+    assert asked(blocking, USERS) == 1
 
 
 async def test_adversarial_names_become_one_short_masked_line(demo: DemoLiner) -> None:

@@ -20,8 +20,8 @@ from liner_mcp.calls import parallel_reader
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.calls.support import PartlyBlockingLiner
 from tests.conftest import NOW, OpenSession, Session, assert_fits_schema, text_of
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.account import ACCOUNT
 from tests.support.context import AlteredLiner, rows_of
 from tests.support.expected_stats import (
@@ -434,11 +434,11 @@ async def counts_of_both_parts(session: Session, first: dict[str, Any]) -> dict[
 async def test_a_deadline_in_the_middle_gives_a_part_and_the_way_to_the_rest(
     connect: OpenSession, dataset: Dataset
 ) -> None:
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), is_old)
+    blocking = BlockingLiner(dataset, is_old)
     async with connect(blocking, deadline_seconds=0.7) as session:
         await session.answer("call_stats", since="today")
         first = await session.answer("call_stats", since="-40d")
-        blocking.blocking = False
+        blocking.release()
         both = await counts_of_both_parts(session, first)
     covered = first["page"]["covered"]
     assert covered["until"] == "2026-11-20T18:00+03:00"
