@@ -14,9 +14,9 @@ from liner_mcp.calls.query import CallQuery
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from tests.conftest import NOW
-from tests.fakes import FakeLiner
 from tests.support.context import MAX_BUDGET, context_for, rows_of
 
+CALL_LIST = "/v2/call/?"  # in the target of a request for a list of calls
 MAX_PAGES = 2_000  # pages; a walk that is longer never ends
 
 
@@ -84,11 +84,6 @@ def expected_ids(
 ) -> list[int]:
     """What a window holds, half-open, newest first."""
     return newest_first(call for call in dataset.calls.values() if since <= call.created_at < until and test(call))
-
-
-def count_list_requests(demo: FakeLiner) -> int:
-    """How often lists of calls were asked for."""
-    return sum(target.startswith("/v2/call/?") for target in demo.requests)
 
 
 class ParameterIgnoringLiner:

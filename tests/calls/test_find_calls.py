@@ -16,9 +16,9 @@ import pytest
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.errors import AccessRefused, InvalidArgument, LinerUnavailable
 from tests.calls.support import (
+    CALL_LIST,
     ParameterIgnoringLiner,
     context_at,
-    count_list_requests,
     empty_dataset,
     expected_ids,
     find,
@@ -233,7 +233,7 @@ async def test_a_thousand_calls_within_one_second_are_paged_by_id() -> None:
     assert ids_of(answers) == expected_ids(dataset, TODAY)
     assert page_of(answers[-1])["total"] == 1_002
     # Ten pages hold that second and have to be read whole each time; finding it costs more, once.
-    assert count_list_requests(demo) < 13 * len(answers) + 45
+    assert demo.count(CALL_LIST) < 13 * len(answers) + 45
 
 
 async def test_fractions_of_a_second_at_the_edges_of_pages_and_windows_are_kept_apart() -> None:
@@ -368,7 +368,7 @@ async def test_so_many_agents_that_liner_cannot_be_asked_by_them_are_checked_her
     assert notes_of(answer) == (
         "list_directory has no agent 100000, 100001, 100002 and 97 more; check that these are ids of that kind."
     )
-    assert not any("userIds" in target for target in demo.requests)
+    assert demo.count("userIds") == 0
 
 
 def of_agent_101(call: Call) -> bool:
@@ -484,7 +484,7 @@ async def test_transfers_are_told_by_the_records_at_one_request_per_recorded_cal
     recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
     assert ids_of(answer) == expected
     assert page_of(answer)["examined"] == len(recorded)
-    assert sum(target.startswith(RECORDS) for target in demo.requests) == len(recorded)
+    assert demo.count(RECORDS) == len(recorded)
     assert page_of(answer)["local_filters"] == ["transferred"]
 
 
@@ -492,7 +492,7 @@ async def test_transfers_are_looked_for_only_until_the_page_is_full(dataset: Dat
     demo = FakeLiner(dataset)
     async with context_at(demo) as context:
         first = await find(context, since="-7d", transferred=True, limit=2)
-        asked = sum(target.startswith(RECORDS) for target in demo.requests)
+        asked = demo.count(RECORDS)
         answers = [first, await find(context, cursor=page_of(first)["next_cursor"], limit=200)]
     assert ids_of(answers) == expected_ids(dataset, NOW - 7 * DAY, test=is_transferred(dataset))
     # One beyond the page, and what was under way: eight at once.
@@ -739,7 +739,7 @@ async def test_many_earlier_calls_are_counted_and_not_read() -> None:
     assert notes_of(ours) == (
         "Liner has no such call in this window; Liner has 400 in the 31 days before it, not checked for recorded."
     )
-    assert count_list_requests(demo) == 4
+    assert demo.count(CALL_LIST) == 4
 
 
 UNLISTED = "list_directory has no order 999; check that these are ids of that kind."

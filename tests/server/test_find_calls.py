@@ -26,8 +26,8 @@ from liner_mcp.liner.models import Call as CallOnTheWire
 from liner_mcp.liner.pagination import Paginator
 from liner_mcp.settings import read_settings
 from tests.calls.support import (
+    CALL_LIST,
     context_at,
-    count_list_requests,
     expected_ids,
     find,
     ids_of,
@@ -256,7 +256,7 @@ async def test_three_hundred_orders_are_asked_in_chunks(
         answer = await session.answer("find_calls", since="yesterday", orders=many, limit=200)
     assert ids(rows_of(answer)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id in many)
     assert answer["page"]["complete"]
-    assert 2 <= count_list_requests(liner) <= 8
+    assert 2 <= liner.count(CALL_LIST) <= 8
     assert all(len(target) < 2_000 for target in liner.requests)
 
 
