@@ -47,10 +47,10 @@ async def _year() -> list[Figure]:
         await client.call_tool("list_directory", {"kind": "orders"})
         liner.requests.clear()
         await client.call_tool("find_calls", {"since": "-365d", "limit": 50})
-        newest = sum(target.startswith("/v2/call/") for target in liner.requests)
+        newest = liner.count("/v2/call/")
         liner.requests.clear()
         answer: Any = await client.call_tool("find_calls", {"since": "yesterday", "limit": 200})
-        day = sum(target.startswith("/v2/call/") for target in liner.requests)
+        day = liner.count("/v2/call/")
         least = math.ceil(answer.structured_content["page"]["total"] / PAGE)
         statistics_of_a_year = await text_of(client, "call_stats", since="-365d")
     return [
@@ -73,7 +73,7 @@ async def _walk() -> Figure:
             if "next_cursor" not in page:
                 break
             asked = {"cursor": page["next_cursor"]}
-    requests = sum(target.startswith("/v2/call/") for target in liner.requests)
+    requests = liner.count("/v2/call/")
     full = WEEK_CALLS // PAGE
     note = f"{requests} for {full} full pages, {rows / WEEK_CALLS:.0%} kept"
     return Figure("walking a filtered week: requests per full page", requests / full, None, note=note, exact=True)

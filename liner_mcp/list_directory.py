@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, Row, render_within_budget
+from liner_mcp.answer.table import Answer, Members, Row, page, render_within_budget, table
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.input_limits import MAX_TEXT
@@ -15,7 +14,7 @@ from liner_mcp.names.matching import contains, normalize_name
 from liner_mcp.text.mask import quote_input
 
 LIST_DIRECTORY = "list_directory"
-# Beside id and name, what tells entries apart, in the order of `DirectoryEntry.details`.
+# The columns beside id and name, in the order of `DirectoryEntry.details`.
 DETAIL_COLUMNS: dict[Kind, tuple[str, ...]] = {
     "orders": ("code",),
     "agents": ("role", "active", "groups"),
@@ -29,7 +28,7 @@ MAX_PAGE_ENTRIES = 200  # hundreds of agents are browsed by query, not by page
 async def list_directory(
     context: AppContext, *, kind: Kind | None, query: str | None, cursor: str | None, budget: int
 ) -> Answer:
-    """The entries of a dictionary whose name has `query` in it or whose id it is, by name, within `budget` bytes.
+    """The entries of a dictionary whose name contains `query` or whose id it is, by name, within `budget` bytes.
 
     Raises: InvalidArgument for an unusable cursor; what the Liner client raises when the dictionary cannot be read.
     """
@@ -46,36 +45,33 @@ async def list_directory(
     whole = context.directory.is_complete(kind)
     rows = [_row(entry, kind, groups) for entry in left[:MAX_PAGE_ENTRIES]]
 
-    def page(extent: PageExtent) -> dict[str, Any]:
-        more = extent.blocks < len(left)
-        members: dict[str, Any] = {"complete": not more and whole}
-        if whole:
-            members["total"] = len(found)
-        if more:
-            last = left[extent.blocks - 1]
-            members["next_cursor"] = encode_cursor(
-                LIST_DIRECTORY, {"kind": kind, "query": query, "after": name_key(last)}
-            )
-        return members
+    notes: list[str] = []
+    if not whole:
+        notes.append(f"Liner counts more {kind} than it lists; some may be missing here.")
+    if query and not found:
+        notes.append(f"None of the {len(entries)} entries has this in its name.")
+    if groups is None:
+        notes.append("Agent groups could not be read from Liner, so groups is empty.")
 
-    draft = AnswerDraft(
-        asked={"kind": kind, **({"query": quote_input(query, MAX_NAME_CHARACTERS)} if query else {})},
-        columns=("id", "name", *DETAIL_COLUMNS[kind]),
-        blocks=[[row] for row in rows],
-        page=page,
-        names=lambda _: {},
-        timezone="",
-        notes=lambda _: [
-            *([] if whole else [f"Liner counts more {kind} than it lists; some may be missing here."]),
-            *([f"None of the {len(entries)} entries has this in its name."] if query and not found else []),
-            *(["Agent groups could not be read from Liner, so groups is empty."] if groups is None else []),
-        ],
-    )
-    return render_within_budget(draft, budget)
+    def render(count: int) -> Members:
+        more = count < len(left)
+        return {
+            "asked": {"kind": kind, **({"query": quote_input(query, MAX_NAME_CHARACTERS)} if query else {})},
+            "page": page(
+                returned=count,
+                complete=whole and not more,
+                total=len(found) if whole else None,
+                next_cursor=_encode_cursor(kind, query, left[count - 1]) if more else None,
+            ),
+            "notes": notes,
+            **table(("id", "name", *DETAIL_COLUMNS[kind]), rows[:count]),
+        }
+
+    return render_within_budget(render, range(1, len(rows) + 1), budget)
 
 
 async def _groups(context: AppContext) -> tuple[DirectoryEntry, ...] | None:
-    """The groups that agents belong to; None when they cannot be read, which costs a column and not the answer."""
+    """The agents' groups; None when they cannot be read, which empties one column and does not fail the answer."""
     try:
         return await context.directory.entries("agent_groups")
     except LinerMcpError:
@@ -105,6 +101,10 @@ def _parse_cursor(
     if kind not in (None, cursor_kind) or (query is not None and query != cursor_query):
         raise InvalidArgument(f"cursor belongs to another listing, of {cursor_kind}. Ask without it to begin anew.")
     return cursor_kind, cursor_query, after
+
+
+def _encode_cursor(kind: Kind, query: str | None, last: DirectoryEntry) -> str:
+    return encode_cursor(LIST_DIRECTORY, {"kind": kind, "query": query, "after": name_key(last)})
 
 
 def _searchable_names(entry: DirectoryEntry) -> list[str]:

@@ -1,1 +1,1 @@
-"""The form of an answer: its table, its size, its cursor."""
+"""The form of an answer: its table, its page and its cursor."""

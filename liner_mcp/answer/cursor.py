@@ -1,10 +1,10 @@
 """The cursor of a page: opaque, stateless, self-contained. Pure.
 
-A cursor holds what is needed to go on (any server can continue it) and grants nothing: whoever sends one could have
-asked the same question without it. Its checksum tells a mangled cursor from a good one; it is not a signature.
+A cursor holds all that the next page needs, so any server can continue it. It grants nothing: the same question can be
+sent without it. Its checksum shows whether it was mangled; it is not a signature.
 
-It is text that a model reads and writes back, so it is spelled for tokens: a short state as it is, in single quotes,
-for packing it would take twice as many; a long one, or one with letters that must be escaped, is packed.
+A model reads a cursor and writes it back, so it has to cost few tokens. A short state is written as it is, in single
+quotes, because packed it would cost twice as many. A long state, or one with letters that need escaping, is packed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any, cast
 from liner_mcp.answer.table import to_compact_json
 from liner_mcp.errors import InvalidArgument
 
-CHECKSUM_BYTES = 4  # one mangled cursor in four thousand million passes, and then fails on its content
-MAX_CURSOR_CHARACTERS = 4_000  # far above any we make: a longer text is somebody's mistake, not worth decoding
-MAX_STATE_BYTES = 30_000  # what a crafted cursor may unpack to; a thousand ids take a third
-MAX_DIGITS = 17  # of a number in a cursor: 2^53 has 16, and a minus may stand before it
-MAX_PLAIN_CHARACTERS = 600  # beyond it packing saves more than its letters cost
+CHECKSUM_BYTES = 4  # one mangled cursor in 4,000 million passes, and then fails on its content
+MAX_CURSOR_CHARACTERS = 4_000  # far longer than any of ours: a longer text is not decoded
+MAX_STATE_BYTES = 30_000  # the limit for a crafted cursor; a thousand ids take a third
+MAX_DIGITS = 17  # of a number in a cursor: 2^53 has 16, and there may be a minus
+MAX_PLAIN_CHARACTERS = 600  # a longer state is shorter when packed
 
 _SWAP_QUOTES = str.maketrans("\"'", "'\"")  # inside a JSON text single quotes need no backslash
 _CHECKSUM_HEX_CHARACTERS = 2 * CHECKSUM_BYTES
@@ -40,9 +40,9 @@ def encode_cursor(tool: str, state: dict[str, Any]) -> str:
 
 
 def decode_cursor(tool: str, cursor: str) -> dict[str, Any]:
-    """The state that `encode_cursor` was given by the same tool.
+    """The state that the same tool gave to `encode_cursor`.
 
-    Raises: InvalidArgument with one sentence for a mangled cursor and another for one of another tool.
+    Raises: InvalidArgument, with one sentence for a mangled cursor and another for a cursor of another tool.
     """
     state = _decode_state(cursor.strip())
     if state is None:
@@ -68,23 +68,23 @@ def _decode_state(cursor: str) -> dict[str, Any] | None:
 
 
 def _whole_number(digits: str) -> int | float:
-    # A number with thousands of digits would be written out again; as a float it is one that no id can be.
+    # A number with thousands of digits could be echoed whole; as a float it is one that no id can be.
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
 def _decode_plain(cursor: str) -> str:
     checksum, plain = cursor[:_CHECKSUM_HEX_CHARACTERS], cursor[_CHECKSUM_HEX_CHARACTERS:]
     if checksum != _checksum(plain.encode()).hex():
-        raise ValueError("not as it was given")
+        raise ValueError("wrong checksum")
     return plain.translate(_SWAP_QUOTES)
 
 
 def _decode_packed(cursor: str) -> bytes:
     raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     checksum, packed = raw[:CHECKSUM_BYTES], raw[CHECKSUM_BYTES:]
-    # Base64 ignores the last bits of its last character: only the spelling we gave is the cursor we gave.
+    # Base64 ignores the last bits of its last character, so only our own spelling of the bytes is accepted.
     if checksum != _checksum(packed) or cursor != _encode_base64(raw):
-        raise ValueError("not as it was given")
+        raise ValueError("wrong checksum")
     return zlib.decompressobj().decompress(packed, MAX_STATE_BYTES)
 
 

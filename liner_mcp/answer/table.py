@@ -1,35 +1,43 @@
 """The answer: one table for a model's context, the same in both channels of a tool result.
 
-Columns once, rows as arrays, constants and names once, and a page filled row by row while the final UTF-8 text stays
-within a budget. Pure: rows come in, a JSON object comes out. What a row says is decided elsewhere.
+Columns and names are written once, rows are arrays, and a page holds as many rows as fit: the final UTF-8 text stays
+within a budget. Pure: a tool gives a function from a number of rows to the members of an answer.
 """
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NotRequired
+from functools import cache
+from typing import Any, Literal, NotRequired, Unpack, cast
 
 # pydantic reads the published schema from these classes and needs this one before Python 3.12.
 from typing_extensions import TypedDict
 
 Cell = int | str | None
 Row = tuple[Cell, ...]
-Block = Sequence[Row]
-"""Rows that stay together on one page: the records of one call, or a single row."""
+Members = dict[str, Any]
+"""Members of an answer by name, in any order; empty ones are left out."""
+
+MEMBER_ORDER = (
+    "asked", "window", "call", "record", "page", "notes", "retry", "totals", "sorted_by", "timezone", "names",
+    "every_row", "columns", "rows", "summary",
+)  # fmt: skip
+ALWAYS_SENT = frozenset({"asked", "columns", "rows"})  # of a table, even when they are empty
 
 NEVER_FACTORED = frozenset({"call_id", "record_id", "summary"})
-"""What a row is about and what it says stays in the row, even when all rows agree."""
+"""The ids and the text of a row stay in the row, even when all rows agree."""
 
-# One for all: json.dumps makes a new one at every call that is not of the default kind.
+# One encoder for all: json.dumps makes a new one at every call that is not of the default kind.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-MAX_NOTES = 3  # advice is read when there is little of it
+MAX_NOTES = 3  # a reader skips a longer list
 
 
 class Page(TypedDict):
-    """What was returned and what is left. Absent members have nothing to say."""
+    """What was returned and what is left. A member that does not apply is absent."""
 
     returned: int
     complete: bool
@@ -50,7 +58,7 @@ class Page(TypedDict):
 
 
 class AnswerSchema(TypedDict):
-    """A list answer. `rows` follow `columns`; a column missing there stands once in `every_row`."""
+    """A list answer. `rows` follow `columns`; a constant column is in `every_row` instead."""
 
     asked: dict[str, Any]
     window: NotRequired[dict[str, str]]
@@ -68,7 +76,7 @@ class AnswerSchema(TypedDict):
 
 
 class Summary(TypedDict):
-    """A window of Liner's summary. `length` counts the characters of the whole; `next_start` is where to go on."""
+    """A window of Liner's summary. `length` counts the characters of the whole; `next_start` begins the next."""
 
     state: str
     start: NotRequired[int]
@@ -88,43 +96,28 @@ class FullRecord(TypedDict):
     summary: Summary
 
 
-@dataclass(frozen=True, slots=True)
-class PageExtent:
-    """How much of a draft a page holds: its first `blocks`; `rows_of_first` when even the first had to be split."""
+class PageMembers(TypedDict, total=False):
+    """The optional members of a page, as `page()` takes them; None is the same as absent."""
 
-    blocks: int
-    rows_of_first: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerDraft:
-    """Everything an answer may hold, before it is known how much fits.
-
-    `page` and `notes` are asked again for every size tried: a page that ends early has a cursor, and may need advice.
-    `notes` stand in order of importance. `names` gives the legend for the rows and the call that are shown. Columns in
-    `optional_columns` are left out of a page in which they are null throughout. `splittable` allows the first block to
-    be split when it does not fit alone.
-    """
-
-    asked: Mapping[str, Any]
-    columns: Sequence[str]
-    blocks: Sequence[Block]
-    page: Callable[[PageExtent], Mapping[str, Any]]
-    names: Callable[[Sequence[Row]], Mapping[str, Mapping[str, str]]]
-    timezone: str
-    notes: Callable[[PageExtent], Sequence[str]] = lambda _: ()
-    window: Mapping[str, str] | None = None
-    call: Mapping[str, Cell] | None = None
-    retry: Callable[[PageExtent], Sequence[int]] = lambda _: ()
-    totals: Callable[[PageExtent], Mapping[str, Any]] = lambda _: {}
-    sorted_by: str = ""
-    optional_columns: frozenset[str] = frozenset()
-    splittable: bool = False
+    next_cursor: str | None
+    next_call_ids: Sequence[int] | None
+    total: int | None
+    liner_total: int | None
+    covered: dict[str, str] | None
+    scanned: int | None
+    local_filters: Sequence[str] | None
+    examined: int | None
+    undecided: int | None
+    changed: Literal[True] | None
+    population: int | None
+    seed: str | None
+    sampling: str | None
+    partial_call: dict[str, int] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer: the structure and the very same as minified JSON. No repr shows it: reprs get into logs."""
+    """A finished answer: the structure, and the same as minified JSON. Its repr is empty, because reprs reach logs."""
 
     structure: dict[str, Any] = field(repr=False)
     text: str = field(repr=False)
@@ -140,79 +133,17 @@ def to_compact_json(structure: Mapping[str, Any]) -> str:
     return _ENCODER.encode(structure)
 
 
-def render_within_budget(draft: AnswerDraft, budget: int) -> Answer:
-    """The largest page of `draft`, block by block, whose text fits `budget` bytes.
-
-    A page always holds at least one row when there is one; if that row alone is larger than the budget, a note says so.
-    """
-    everything = PageExtent(len(draft.blocks))
-    answer = _render(draft, everything)
-    if answer.size <= budget or not draft.blocks:
-        return answer
-    blocks, answer = largest_fitting(lambda n: _render(draft, PageExtent(n)), len(draft.blocks), budget)
-    if blocks:
-        return answer
-    if draft.splittable and len(draft.blocks[0]) > 1:
-        rows, answer = largest_fitting(lambda n: _render(draft, PageExtent(1, n)), len(draft.blocks[0]), budget)
-        if rows:
-            return answer
-        return _render(draft, PageExtent(1, 1), _too_large_note(budget))
-    return _render(draft, PageExtent(1), _too_large_note(budget))
+def page(*, returned: int, complete: bool, **members: Unpack[PageMembers]) -> Page:
+    """The member `page`, for every answer; members that are None are left out."""
+    present = {name: value for name, value in members.items() if value is not None}
+    return cast("Page", {"returned": returned, "complete": complete, **present})
 
 
-def largest_fitting(render: Callable[[int], Answer], limit: int, budget: int) -> tuple[int, Answer]:
-    """The largest n below `limit` whose rendering fits, by halving; 0, with the rendering of one, when none does."""
-    fits, best, beyond = 0, None, limit
-    while beyond - fits > 1:
-        middle = (fits + beyond) // 2
-        tried = render(middle)
-        if tried.size <= budget:
-            fits, best = middle, tried
-        else:
-            beyond = middle
-    if best is None:
-        first = render(1)
-        return (1, first) if first.size <= budget else (0, first)
-    return fits, best
-
-
-def _too_large_note(budget: int) -> str:
-    return f"This one row is larger than the answer budget of {budget} bytes; a smaller summary_chars may make it fit."
-
-
-def _render(draft: AnswerDraft, extent: PageExtent, first_note: str | None = None) -> Answer:
-    rows: list[Row] = [row for block in draft.blocks[: extent.blocks] for row in block]
-    if extent.rows_of_first is not None:
-        rows = list(draft.blocks[0][: extent.rows_of_first])
-    columns, every_row, cells = _factor_constants(draft.columns, rows, draft.optional_columns)
-    page = draft.page(extent)
-    notes = [note for note in (first_note, *draft.notes(extent)) if note][:MAX_NOTES]
-    members: dict[str, Any] = {
-        "asked": dict(draft.asked),
-        "window": dict(draft.window or {}),
-        "call": dict(draft.call or {}),
-        "page": {"returned": len(rows), **page},
-        "notes": notes,
-        "retry": list(draft.retry(extent)),
-        "totals": dict(draft.totals(extent)),
-        "sorted_by": draft.sorted_by,
-        "timezone": draft.timezone if rows or draft.call or draft.window else "",
-        "names": {kind: dict(legend) for kind, legend in draft.names(rows).items() if legend},
-        "every_row": every_row,
-        "columns": columns,
-    }
-    structure = {name: value for name, value in members.items() if value or name in ("asked", "columns")}
-    structure["rows"] = cells
-    return Answer(structure, to_compact_json(structure))
-
-
-def _factor_constants(
-    names: Sequence[str], rows: Sequence[Row], optional_columns: frozenset[str]
-) -> tuple[list[str], dict[str, Cell], list[list[Cell]]]:
-    """Split constants from rows: the columns that stay, what every row shares, and the remaining cells."""
+def table(columns: Sequence[str], rows: Sequence[Row], optional_columns: frozenset[str] = frozenset()) -> Members:
+    """The members `every_row`, `columns` and `rows`. `optional_columns` are left out where they are null throughout."""
     varying_columns: list[int] = []
     every_row: dict[str, Cell] = {}
-    for index, name in enumerate(names):
+    for index, name in enumerate(columns):
         values = {row[index] for row in rows}
         if name in optional_columns and values <= {None}:
             continue
@@ -220,4 +151,57 @@ def _factor_constants(
             every_row[name] = rows[0][index]
         else:
             varying_columns.append(index)
-    return [names[i] for i in varying_columns], every_row, [[row[i] for i in varying_columns] for row in rows]
+    return {
+        "every_row": every_row,
+        "columns": [columns[index] for index in varying_columns],
+        "rows": [[row[index] for index in varying_columns] for row in rows],
+    }
+
+
+def render_within_budget(render: Callable[[int], Members], sizes: Sequence[int], budget: int) -> Answer:
+    """The largest answer whose text fits `budget` bytes. `render(n)` gives the members of an answer with n rows.
+
+    `sizes` are the numbers of rows with which a page may end, in ascending order; only when not even the first of them
+    fits may it end before. A page always holds at least one row when there is one.
+    """
+
+    @cache
+    def answer(size: int) -> Answer:
+        return _assemble(render(size))
+
+    if not sizes:
+        return answer(0)
+    for allowed in (sizes, range(1, sizes[0] + 1)):
+        fitting = largest_fitting(lambda size: answer(size).size, allowed, budget)
+        if fitting is not None:
+            return answer(fitting)
+    if not _is_summary_too_long(answer(1), budget):
+        return answer(1)
+    members = render(1)
+    note = f"This one row is larger than the answer budget of {budget} bytes; a smaller summary_chars may make it fit."
+    return _assemble({**members, "notes": [note, *members.get("notes", ())]})
+
+
+def largest_fitting(measure: Callable[[int], int], sizes: Sequence[int], budget: int) -> int | None:
+    """The largest of the ascending `sizes` that measures at most `budget`, by halving; None when none does."""
+    # The last page needs no cursor, so it may fit where a page with fewer rows does not.
+    if measure(sizes[-1]) <= budget:
+        return sizes[-1]
+    count = bisect_right(sizes, budget, hi=len(sizes) - 1, key=measure)
+    return sizes[count - 1] if count else None
+
+
+def _is_summary_too_long(answer: Answer, budget: int) -> bool:
+    """Whether an answer of one row would fit without the row's summary."""
+    columns, rows = answer.structure.get("columns", []), answer.structure.get("rows", [])
+    summary = rows[0][columns.index("summary")] if "summary" in columns else None
+    return summary is not None and answer.size - len(_ENCODER.encode(summary).encode()) <= budget
+
+
+def _assemble(members: Members) -> Answer:
+    members = {**members, "notes": [note for note in members.get("notes", ()) if note][:MAX_NOTES]}
+    members["names"] = {kind: legend for kind, legend in members.get("names", {}).items() if legend}
+    structure = {
+        name: members[name] for name in sorted(members, key=MEMBER_ORDER.index) if members[name] or name in ALWAYS_SENT
+    }
+    return Answer(structure, to_compact_json(structure))

@@ -1,4 +1,4 @@
-"""Counting calls by groups. Pure: calls are tallied slice by slice, tallies are added up, and become rows.
+"""Counting calls by groups. Pure: calls are tallied slice by slice, the tallies are merged and become rows.
 
 Memory grows with the number of groups and of different durations in them, not with the number of calls.
 """
@@ -33,7 +33,7 @@ GroupKey = tuple[Cell, ...]
 
 @dataclass(slots=True)
 class Tally:
-    """What was counted of one group. Durations are stored as how often each number of seconds occurred."""
+    """The counts of one group. Durations are stored as how often each number of seconds occurred."""
 
     calls: int = 0
     answered: int = 0
@@ -48,7 +48,7 @@ class Tally:
         """Add one call. Answered is a call with talk; medians are of answered calls."""
         self.calls += 1
         self.recorded += bool(call.has_records)
-        # Without an agent it was a bot or the dialler that ended the call, whatever Liner calls it.
+        # Without an agent, a bot or the dialler ended the call, also where Liner says "operator".
         self.agent_hangups += call.finish_initiator == "operator" and call.user_id is not None
         self.qualified += qualified
         seconds = call.talk_time_duration_seconds or 0
@@ -71,7 +71,7 @@ class Tally:
         self.wait.update(other.wait)
 
     def cells(self, *, has_agent: bool, qualified_known: bool) -> dict[str, Cell]:
-        """The metrics; null where there is nothing to count: no agent to hang up, no dictionary of verdicts."""
+        """The metrics; null where they cannot be counted: without an agent, or without the dictionary of statuses."""
         return {
             "calls": self.calls,
             "answered": self.answered,
@@ -133,7 +133,7 @@ def _key_part(call: Call, grouping: str, zone: Zone) -> Cell:
 
 
 def merge_tallies(parts: Iterable[Tallies]) -> Tallies:
-    """All parts in one."""
+    """One tally per group, from all parts."""
     found: Tallies = {}
     for part in parts:
         for key, group in part.items():

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
-from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, render_within_budget
+from liner_mcp.answer.table import Answer, Members, Page, page, render_within_budget
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
 from liner_mcp.calls.record_filters import decide, retry_ids, undecided_note
-from liner_mcp.calls.rows import call_columns, call_legend, call_row, unlisted_notes
+from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_columns, call_members, call_row, unlisted_notes
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, SLICE_CALLS, CallKey, WindowReader, call_key
 from liner_mcp.context import AppContext
@@ -52,6 +51,14 @@ class _CollectedCalls:
             return self.known_pass_rate or INITIAL_PASS_RATE
         return max(len(self.calls) / scanned, MIN_PASS_RATE)
 
+    def reached_with(self, count: int) -> CallKey:
+        """The key down to which a page of the first `count` calls is decided."""
+        return call_key(self.calls[count - 1]) if count < len(self.calls) else self.reached
+
+    def undecided_down_to(self, reached: CallKey) -> list[CallKey]:
+        """The undecided calls of such a page; the next page examines the others again."""
+        return [key for key in self.undecided if key >= reached]
+
 
 async def find_calls(
     context: AppContext,
@@ -74,7 +81,22 @@ async def find_calls(
     found = collected.calls or start.returned or collected.stopped or collected.undecided
     hint = await _empty_page_hint(context, start, collected) if source.exhausted and not found else None
     context.recent_calls.add(reversed([call.id for call in collected.calls]))
-    return _PageRenderer(context, start, source, collected, names, hint).render(budget)
+    columns = call_columns(start.include)
+    rows = [call_row(context, call, start.include) for call in collected.calls]
+
+    def render(count: int) -> Members:
+        undecided = collected.undecided_down_to(collected.reached_with(count))
+        retry = retry_ids(undecided, budget)
+        unclear = [undecided_note(start.filters, len(undecided), len(retry))] if undecided else []
+        notes = [*_notes(context, start, collected, names, unclear), *([hint] if hint else [])]
+        return {
+            **call_members(context, names, start.filters, start.window, columns, rows[:count]),
+            "page": _page(context, start, source, collected, count),
+            "notes": [*notes, *start.notes, *names.notes()],
+            "retry": retry,
+        }
+
+    return render_within_budget(render, range(1, len(rows) + 1), budget)
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
@@ -140,112 +162,68 @@ async def _add_passing(
 # The page -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _PageRenderer:
-    """Renders the collected calls, as many as fit."""
-
-    context: AppContext
-    start: PageStart
-    source: WindowReader
-    collected: _CollectedCalls
-    names: DirectoryNames
-    hint: str | None
-
-    def render(self, budget: int) -> Answer:
-        columns = call_columns(self.start.include)
-        draft = AnswerDraft(
-            asked=self.start.filters.echo(),
-            window=self.start.window.to_dict(self.context.zone),
-            columns=columns,
-            blocks=[[call_row(self.context, call, self.start.include)] for call in self.collected.calls],
-            page=self._page_members,
-            names=lambda rows: call_legend(self.names, self.start.filters, columns, rows),
-            timezone=self.context.zone.name,
-            notes=lambda extent: self._notes(self._undecided(extent), budget),
-            retry=lambda extent: retry_ids(self._undecided(extent), budget),
+def _page(context: AppContext, start: PageStart, source: WindowReader, collected: _CollectedCalls, count: int) -> Page:
+    """What is true of a page with the first `count` of the collected calls."""
+    filters, window = start.filters, start.window
+    reached = collected.reached_with(count)
+    undecided = collected.undecided_down_to(reached)
+    left = collected.more or not source.exhausted or reached > (window.since, 0)
+    lossy = start.lossy or not collected.complete or bool(undecided or start.gaps)
+    complete = not left and not lossy
+    returned = start.returned + count
+    cursor = covered = liner_total = None
+    if left:
+        cursor = encode_page_cursor(
+            FIND_CALLS,
+            start,
+            reached,
+            returned=returned,
+            seconds_per_call=source.seconds_per_call,
+            pass_rate=collected.pass_rate if filters.client_side else None,
+            lossy=lossy,
         )
-        return render_within_budget(draft, budget)
+        # In whole seconds, because the second in which the page ends may hold more calls.
+        since = min(ceil_to_second(replace(start, after=reached).remaining.until), window.until)
+        covered = replace(window, since=since).to_dict(context.zone)
+    if start.after is None and not (complete or filters.client_side or collected.filter_ignored):
+        liner_total = source.liner_total
+    return page(
+        returned=count,
+        complete=complete,
+        next_cursor=cursor,
+        covered=covered,
+        total=returned if complete else None,
+        liner_total=liner_total,
+        scanned=sum(key >= reached for key in collected.scanned) if filters.client_side else None,
+        local_filters=filters.client_side or None,
+        examined=collected.examined if filters.on_recordings else None,
+        undecided=len(undecided) or None,
+        changed=collected.changed or None,
+    )
 
-    def _page_members(self, extent: PageExtent) -> dict[str, Any]:
-        collected, start = self.collected, self.start
-        truncated = extent.blocks < len(collected.calls)
-        left = truncated or collected.more or not self.source.exhausted or collected.reached > (start.window.since, 0)
-        undecided = self._undecided(extent)
-        lossy = start.lossy or not collected.complete or bool(undecided or start.gaps)
-        complete = not left and not lossy
-        members: dict[str, Any] = {"complete": complete}
-        returned = start.returned + extent.blocks
-        reached = self._reached(extent)
-        if left:
-            pass_rate = collected.pass_rate if self._client_side else None
-            members["next_cursor"] = encode_page_cursor(
-                FIND_CALLS,
-                start,
-                reached,
-                returned=returned,
-                seconds_per_call=self.source.seconds_per_call,
-                pass_rate=pass_rate,
-                lossy=lossy,
-            )
-            # In whole seconds: the second in which the page ends may hold more calls.
-            since = min(ceil_to_second(replace(start, after=reached).remaining.until), start.window.until)
-            members["covered"] = replace(start.window, since=since).to_dict(self.context.zone)
-        if complete:
-            members["total"] = returned
-        elif (
-            self.source.liner_total is not None
-            and start.after is None
-            and not (self._client_side or collected.filter_ignored)
-        ):
-            members["liner_total"] = self.source.liner_total
-        if self._client_side:
-            members["scanned"] = sum(key >= reached for key in collected.scanned)
-            members["local_filters"] = self._client_side
-        if start.filters.on_recordings:
-            members["examined"] = collected.examined
-        if undecided:
-            members["undecided"] = len(undecided)
-        if collected.changed:
-            members["changed"] = True
-        return members
 
-    def _reached(self, extent: PageExtent) -> CallKey:
-        """The key down to which a page of this extent is decided."""
-        calls = self.collected.calls
-        return call_key(calls[extent.blocks - 1]) if extent.blocks < len(calls) else self.collected.reached
-
-    def _undecided(self, extent: PageExtent) -> list[CallKey]:
-        """The undecided calls that belong to this page; the next page examines the others again."""
-        reached = self._reached(extent)
-        return [key for key in self.collected.undecided if key >= reached]
-
-    @property
-    def _client_side(self) -> list[str]:
-        return self.start.filters.client_side
-
-    def _notes(self, undecided: Sequence[CallKey], budget: int) -> list[str]:
-        collected = self.collected
-        notes: list[str] = []
-        if collected.stopped is not None:
-            notes.append(
-                f"Reading stopped early: {self.context.stop_reason(collected.stopped)} next_cursor goes on from there."
-            )
-        if undecided:
-            listed = len(retry_ids(undecided, budget))
-            notes.append(undecided_note(self.start.filters, len(undecided), listed))
-        if not collected.complete:
-            notes.append("Liner counts more calls in this window than it lists; some may be missing here.")
-        notes += self.start.gaps
-        if self.start.lossy:
-            notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
-        if collected.filter_ignored:
-            notes.append(FILTER_IGNORED_NOTE)
-        if self.start.after is None:
-            orders, agents = {call.order_id for call in collected.calls}, {call.user_id for call in collected.calls}
-            notes += unlisted_notes(self.names, self.start.filters, orders=orders, agents=agents)
-        if self.hint:
-            notes.append(self.hint)
-        return [*notes, *self.start.notes, *self.names.notes()]
+def _notes(
+    context: AppContext,
+    start: PageStart,
+    collected: _CollectedCalls,
+    names: DirectoryNames,
+    undecided: Sequence[str],
+) -> list[str]:
+    notes: list[str] = []
+    if collected.stopped is not None:
+        notes.append(f"Reading stopped early: {context.stop_reason(collected.stopped)} next_cursor goes on from there.")
+    notes += undecided
+    if not collected.complete:
+        notes.append(MISSING_CALLS_NOTE)
+    notes += start.gaps
+    if start.lossy:
+        notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
+    if collected.filter_ignored:
+        notes.append(FILTER_IGNORED_NOTE)
+    if start.after is None:
+        orders, agents = {call.order_id for call in collected.calls}, {call.user_id for call in collected.calls}
+        notes += unlisted_notes(names, start.filters, orders=orders, agents=agents)
+    return notes
 
 
 # Nothing found --------------------------------------------------------------------------------------------------------

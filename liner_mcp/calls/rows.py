@@ -1,11 +1,12 @@
-"""How a call becomes a row, whoever found it."""
+"""What all answers about calls share: their rows, names and notes."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from liner_mcp.answer.table import Cell, Row
+from liner_mcp.answer.table import Cell, Members, Row, table
 from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.time_window import TimeWindow
 from liner_mcp.context import AppContext
 from liner_mcp.input_limits import first_echoed
 from liner_mcp.liner.models import Call
@@ -14,12 +15,13 @@ from liner_mcp.text.mask import quote_input
 from liner_mcp.text.phones.mask_phones import mask_phone
 
 CALL_COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
-MAX_PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; whatever is longer is none
+MAX_PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; a longer text is not a phone
 MAX_UNLISTED_IDS = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
+MISSING_CALLS_NOTE = "Liner counts more calls in this window than it lists; some may be missing here."
 
 
 def call_columns(include: Sequence[str]) -> tuple[str, ...]:
-    """The columns of found calls, then those that were asked for."""
+    """The columns that every list of calls has, then the requested ones."""
     return (*CALL_COLUMNS, *include)
 
 
@@ -39,7 +41,7 @@ def call_row(context: AppContext, call: Call, include: Sequence[str]) -> Row:
 
 
 def _phone(context: AppContext, value: str | None) -> str | None:
-    # What stands in the field may be anything, even where phones are shown.
+    # The field may hold any text, so it is quoted even where phones are shown.
     return (
         quote_input(value, MAX_PHONE_CHARACTERS, show_phones=True)
         if context.show_phones and value
@@ -47,16 +49,31 @@ def _phone(context: AppContext, value: str | None) -> str | None:
     )
 
 
-def call_legend(
+def call_members(
+    context: AppContext,
+    names: DirectoryNames,
+    filters: Filters,
+    window: TimeWindow,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+) -> Members:
+    """The members that every answer about calls has, for the rows that are shown."""
+    return {
+        "asked": filters.echo(),
+        "window": window.to_dict(context.zone),
+        "timezone": context.zone.name,
+        "names": _legend(names, filters, columns, rows),
+        **table(columns, rows),
+    }
+
+
+def _legend(
     names: DirectoryNames, filters: Filters, columns: Sequence[str], rows: Sequence[Row]
 ) -> dict[str, dict[str, str]]:
-    """Names of what occurs in the rows and in `asked`, so that an empty answer names what it was asked for too."""
+    """Names of what occurs in the rows and in `asked`, so that an empty answer names what was requested too."""
 
     def cells(name: str) -> list[Cell]:
-        if name not in columns:
-            return []
-        index = columns.index(name)
-        return [row[index] for row in rows]
+        return [row[columns.index(name)] for row in rows] if name in columns else []
 
     orders = () if filters.all_orders else first_echoed(filters.orders)
     return {
@@ -69,10 +86,10 @@ def call_legend(
 def unlisted_notes(
     names: DirectoryNames, filters: Filters, *, orders: Container[Cell] = (), agents: Container[Cell] = ()
 ) -> list[str]:
-    """Advice when ids were asked for that no dictionary has and no call found has either (`orders`, `agents`).
+    """Advice about requested ids that neither a dictionary nor a call found has (`orders` and `agents` of the calls).
 
     An agent's id among orders finds nothing, which looks like an order without calls. An archived order may be missing
-    from the dictionary too: so it is advice and no refusal, and silent where there are calls.
+    from the dictionary too, so this is advice and not a refusal, and there is none where calls were found.
     """
     asked = (("order", () if filters.all_orders else filters.orders, orders), ("agent", filters.agents, agents))
     missing: list[str] = []

@@ -1,4 +1,4 @@
-"""A sample of the calls that a question means, to hear instead of all of them."""
+"""A sample of calls, to listen to instead of all of them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from liner_mcp.answer.table import Answer, AnswerDraft, PageExtent, render_within_budget
+from liner_mcp.answer.table import Answer, Members, page, render_within_budget
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.parallel_reader import Progress, read_all
+from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.calls.record_filters import matching_calls, retry_ids, undecided_note
-from liner_mcp.calls.rows import call_columns, call_legend, call_row, unlisted_notes
+from liner_mcp.calls.rows import call_columns, call_members, call_row, unlisted_notes
 from liner_mcp.calls.sampling import StratifiedSample, new_seed
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
 from liner_mcp.context import AppContext
@@ -38,10 +37,10 @@ async def sample_calls(
     budget: int,
     progress: Progress | None = None,
 ) -> Answer:
-    """`sample` calls taken from those that the question means: recorded ones, unless `recorded` says otherwise.
+    """`sample` calls of those that the query matches: recorded ones, unless `recorded` says otherwise.
 
-    Raises: InvalidArgument for what cannot be understood; DeadlineExceeded when the window could not be read whole, for
-    a sample of a part is no sample of the whole.
+    Raises: InvalidArgument for what cannot be understood; DeadlineExceeded when the window could not be read whole,
+    because a sample of a part is not a sample of the whole.
     """
     if cursor is not None:
         raise InvalidArgument("sample has no pages: send it without cursor, or the cursor without sample.")
@@ -65,22 +64,11 @@ async def sample_calls(
             f"No sample was drawn, because the window could not be read whole: {context.stop_reason(read.stopped)} "
             f"{readable}; ask for a shorter window."
         )
-    drawn = await _draw(context, filters, stratified, sample)
+    drawn = await _draw(context, filters, stratified)
     calls = sorted(drawn.calls, key=call_key, reverse=True)
     names = await context.directory.names("agents", "orders", "statuses")
     context.recent_calls.add(reversed([call.id for call in calls]))
-    return _SampleRenderer(
-        context,
-        resolved,
-        include,
-        replace(drawn, calls=calls),
-        sample,
-        used_seed,
-        names,
-        read.complete,
-        read.filter_ignored,
-        retry_ids(drawn.undecided, budget),
-    ).render(budget)
+    return _render(context, resolved, include, stratified, replace(drawn, calls=calls), read, names, budget)
 
 
 # The draw -------------------------------------------------------------------------------------------------------------
@@ -97,7 +85,7 @@ class _Drawn:
     population: int | None
 
 
-async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSample, size: int) -> _Drawn:
+async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSample) -> _Drawn:
     """The sample. With filters on recordings, calls are examined in the order of the draw until it is full: the same
     sample as if all had been examined, for fewer requests.
 
@@ -109,7 +97,10 @@ async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSam
     everything = sum(len(agent.unexamined) for agent in agents) == stratified.population
     drawn: list[Call] = []
     undecided: list[CallKey] = []
-    while len(drawn) < size and (turn := await _next_round(context, filters, agents, size - len(drawn), undecided)):
+    while missing := stratified.size - len(drawn):
+        turn = await _next_round(context, filters, agents, missing, undecided)
+        if not turn:
+            break
         drawn += turn
     everything = everything and not undecided and not any(agent.unexamined for agent in agents)
     passing = len(drawn) + sum(len(agent.passing) for agent in agents)
@@ -148,78 +139,61 @@ async def _next_round(
 # The answer -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _SampleRenderer:
-    """The sample, to be written down as far as it fits."""
+def _render(
+    context: AppContext,
+    resolved: ResolvedQuery,
+    include: Sequence[str],
+    stratified: StratifiedSample,
+    drawn: _Drawn,
+    read: ParallelRead[None],
+    names: DirectoryNames,
+    budget: int,
+) -> Answer:
+    filters, calls, undecided = resolved.filters, drawn.calls, drawn.undecided
+    columns = call_columns(include)
+    rows = [call_row(context, call, include) for call in calls]
+    retry = retry_ids(undecided, budget)
+    # Calls that were not examined could still fill the sample.
+    cut_off = len(calls) < stratified.size and drawn.population is None and not undecided
+    seed = quote_input(stratified.seed, len(stratified.seed), show_phones=context.show_phones)
 
-    context: AppContext
-    resolved: ResolvedQuery
-    include: tuple[str, ...]
-    drawn: _Drawn
-    sample: int
-    seed: str
-    names: DirectoryNames
-    list_complete: bool
-    filter_ignored: bool
-    retry: Sequence[int]
-
-    def render(self, budget: int) -> Answer:
-        columns = call_columns(self.include)
-        filters = self.resolved.filters
-        draft = AnswerDraft(
-            asked={**filters.echo(), "sample": self.sample},
-            window=self.resolved.window.to_dict(self.context.zone),
-            columns=columns,
-            blocks=[[call_row(self.context, call, self.include)] for call in self.drawn.calls],
-            page=self._page_members,
-            names=lambda rows: call_legend(self.names, filters, columns, rows),
-            timezone=self.context.zone.name,
-            notes=self._notes,
-            retry=lambda _: self.retry,
-        )
-        return render_within_budget(draft, budget)
-
-    def _page_members(self, extent: PageExtent) -> dict[str, Any]:
-        drawn = self.drawn
-        whole = self.list_complete and not (self.resolved.gaps or drawn.undecided or self._cut_off)
-        members: dict[str, Any] = {"complete": extent.blocks == len(drawn.calls) and whole}
-        if drawn.population is not None:
-            members["population"] = drawn.population
-        if drawn.undecided:
-            members["undecided"] = len(drawn.undecided)
-        members |= {"seed": self._shown_seed, "sampling": SAMPLING_METHOD}
-        if self.resolved.filters.client_side:
-            members["local_filters"] = self.resolved.filters.client_side
-        return members
-
-    @property
-    def _cut_off(self) -> bool:
-        """Whether calls that were not examined could still fill the sample."""
-        drawn = self.drawn
-        return len(drawn.calls) < self.sample and drawn.population is None and not drawn.undecided
-
-    @property
-    def _shown_seed(self) -> str:
-        return quote_input(self.seed, len(self.seed), show_phones=self.context.show_phones)
-
-    def _notes(self, extent: PageExtent) -> list[str]:
+    def notes(count: int) -> list[str]:
         notes: list[str] = []
-        if self._shown_seed != self.seed:
+        if seed != stratified.seed:
             notes.append("The seed is shown with parts hidden; the seed as you sent it draws the same calls again.")
-        if extent.blocks < len(self.drawn.calls):
-            left = len(self.drawn.calls) - extent.blocks
+        if count < len(calls):
+            left = len(calls) - count
             notes.append(f"{left} drawn calls, the oldest, did not fit; a smaller sample or fewer columns stays even.")
-        if self.drawn.undecided:
-            notes.append(undecided_note(self.resolved.filters, len(self.drawn.undecided), len(self.retry)))
-        if self._cut_off:
+        if undecided:
+            notes.append(undecided_note(filters, len(undecided), len(retry)))
+        if cut_off:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
-        if not self.list_complete:
+        if not read.complete:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
-        notes += self.resolved.gaps
-        if self.filter_ignored:
+        notes += resolved.gaps
+        if read.filter_ignored:
             notes.append(FILTER_IGNORED_NOTE)
-        if not self.drawn.calls:
-            notes += unlisted_notes(self.names, self.resolved.filters)
-            if self.drawn.population == 0:
-                notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
-        return [*notes, *self.resolved.notes, *self.names.notes()]
+        if not calls:
+            notes += unlisted_notes(names, filters)
+        if drawn.population == 0:
+            notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
+        return [*notes, *resolved.notes, *names.notes()]
+
+    def render(count: int) -> Members:
+        return {
+            **call_members(context, names, filters, resolved.window, columns, rows[:count]),
+            "asked": {**filters.echo(), "sample": stratified.size},
+            "page": page(
+                returned=count,
+                complete=count == len(calls) and read.complete and not (resolved.gaps or undecided or cut_off),
+                population=drawn.population,
+                undecided=len(undecided) or None,
+                seed=seed,
+                sampling=SAMPLING_METHOD,
+                local_filters=filters.client_side or None,
+            ),
+            "retry": retry,
+            "notes": notes(count),
+        }
+
+    return render_within_budget(render, range(1, len(rows) + 1), budget)

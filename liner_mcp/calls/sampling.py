@@ -1,8 +1,8 @@
 """Stratified sampling of calls: even over the agents, and the same for the same seed. Pure.
 
-Agents, and each agent's calls, stand in the order of a hash of seed and id; the sample goes round the agents, one call
-from each, until there are enough. A call without an agent belongs to a group of its own. Nothing depends on the order
-in which calls are read, and only as many calls per agent are held as could be sampled.
+Agents, and each agent's calls, are ordered by a hash of seed and id. The sample takes one call of each agent in turn
+until it is full. Calls without an agent are a group of their own. Nothing depends on the order in which calls are read,
+and no more calls per agent are held than could be sampled.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from itertools import count
 
 from liner_mcp.liner.models import Call
 
-SEED_BYTES = 4  # of a seed that nobody gave: easy to repeat, and as good as any
+SEED_BYTES = 4  # of a random seed: short enough to repeat
 
 
 def new_seed() -> str:
-    """A seed for whoever gave none."""
+    """A random seed, for a question without one."""
     return secrets.token_hex(SEED_BYTES)
 
 
@@ -30,19 +30,19 @@ class StratifiedSample:
     """
 
     def __init__(self, seed: str, size: int, held: int | None = None) -> None:
-        self._seed = seed
-        self._size = size
+        self.seed = seed
+        self.size = size
         self._held = held or size
         self._tie_breakers = count()  # breaks ties, so that calls themselves are never compared
         self._candidates: dict[int | None, list[tuple[int, int, Call]]] = {}
         self.population = 0
 
     def add(self, calls: Iterable[Call]) -> None:
-        """Add calls to choose from."""
+        """Add calls to sample from."""
         for call in calls:
             self.population += 1
             candidates = self._candidates.setdefault(call.user_id, [])
-            # Negative, because the heap gives up its smallest and the smallest hashes are taken first.
+            # Negative, because the heap drops its smallest entry and the sample takes the smallest hashes.
             entry = (-self._hash_rank("call", call.id), next(self._tie_breakers), call)
             if len(candidates) < self._held:
                 heapq.heappush(candidates, entry)
@@ -63,8 +63,8 @@ class StratifiedSample:
         rounds = [
             agent_calls[turn] for turn in range(longest) for agent_calls in calls_by_agent if turn < len(agent_calls)
         ]
-        return rounds[: self._size]
+        return rounds[: self.size]
 
     def _hash_rank(self, kind: str, one: int | None) -> int:
-        digest = hashlib.blake2s(f"{self._seed}/{kind}/{one}".encode(), digest_size=8).digest()
+        digest = hashlib.blake2s(f"{self.seed}/{kind}/{one}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big")

@@ -8,17 +8,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import anyio
-
 from liner_mcp.answer.table import Answer
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.find_calls import find_calls
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from tests.conftest import NOW
-from tests.fakes import FakeLiner
 from tests.support.context import MAX_BUDGET, context_for, rows_of
 
+CALL_LIST = "/v2/call/?"  # in the target of a request for a list of calls
 MAX_PAGES = 2_000  # pages; a walk that is longer never ends
 
 
@@ -98,23 +96,6 @@ def undecided_note(count: int, filters: str = "transferred") -> str:
         f"{filters} could not be decided for {count} of the calls: their recordings could not be read or are not "
         "listed whole. Such calls are in no row and no count; retry lists their ids."
     )
-
-
-def count_list_requests(demo: FakeLiner) -> int:
-    """How often lists of calls were asked for."""
-    return sum(target.startswith("/v2/call/?") for target in demo.requests)
-
-
-class PartlyBlockingLiner:
-    """A fake Liner that does not answer what `is_blocked` says, while it is closed."""
-
-    def __init__(self, demo: DemoLiner, is_blocked: Callable[[str], bool]) -> None:
-        self.demo, self.is_blocked, self.blocking = demo, is_blocked, True
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if self.blocking and self.is_blocked(f"{scope['path']}?{scope['query_string'].decode()}"):
-            await anyio.Event().wait()
-        await self.demo(scope, receive, send)
 
 
 class ParameterIgnoringLiner:

@@ -20,7 +20,6 @@ from liner_mcp.context import AppContext
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
 from tests.calls.support import (
-    PartlyBlockingLiner,
     context_at,
     empty_dataset,
     is_undecided,
@@ -30,6 +29,7 @@ from tests.calls.support import (
     undecided_note,
 )
 from tests.conftest import NOW
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import MAX_BUDGET, ORDERS, STATUSES, AlteredLiner, rows_of
 from tests.support.expected_stats import (
     METRICS,
@@ -385,12 +385,12 @@ async def rest_of(context: AppContext, first: Answer) -> Answer:
 
 
 async def test_a_deadline_gives_what_was_counted_and_how_to_count_the_rest(dataset: Dataset) -> None:
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), older)
+    blocking = BlockingLiner(dataset, older)
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.4):
             first = await asked(context, since="-40d")
-        blocking.blocking = False
+        blocking.release()
         rest = await rest_of(context, first)
     assert_parts_add_up(dataset, first, rest)
     assert (page_of(first)["complete"], page_of(first)["liner_total"]) == (False, len(dataset.calls))
@@ -457,7 +457,7 @@ async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_r
         records += "callId=" in target
         return records > 300
 
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), spent)
+    blocking = BlockingLiner(dataset, spent)
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.5):
@@ -469,7 +469,7 @@ async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_r
 
 
 async def test_a_deadline_before_all_records_of_a_small_window_are_read_is_told(dataset: Dataset) -> None:
-    async with context_at(PartlyBlockingLiner(DemoLiner(dataset), lambda target: "callId=" in target)) as context:
+    async with context_at(BlockingLiner(dataset, lambda target: "callId=" in target)) as context:
         await context.directory.names("agents", "orders", "statuses")
         with pytest.raises(DeadlineExceeded, match=r"for less at once|ask for a shorter window"), anyio.fail_after(1.0):
             await asked(context, since="today", transferred=True)

@@ -16,10 +16,9 @@ import pytest
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.errors import AccessRefused, InvalidArgument, LinerUnavailable
 from tests.calls.support import (
+    CALL_LIST,
     ParameterIgnoringLiner,
-    PartlyBlockingLiner,
     context_at,
-    count_list_requests,
     empty_dataset,
     expected_ids,
     find,
@@ -33,6 +32,7 @@ from tests.calls.support import (
 )
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import MAX_BUDGET, ORDERS, STATUSES, USERS, AlteredLiner, rows_of, with_total
 
 pytestmark = pytest.mark.anyio
@@ -235,7 +235,7 @@ async def test_a_thousand_calls_within_one_second_are_paged_by_id() -> None:
     assert ids_of(answers) == expected_ids(dataset, TODAY)
     assert page_of(answers[-1])["total"] == 1_002
     # Ten pages hold that second and have to be read whole each time; finding it costs more, once.
-    assert count_list_requests(demo) < 13 * len(answers) + 45
+    assert demo.count(CALL_LIST) < 13 * len(answers) + 45
 
 
 async def test_fractions_of_a_second_at_the_edges_of_pages_and_windows_are_kept_apart() -> None:
@@ -370,7 +370,7 @@ async def test_so_many_agents_that_liner_cannot_be_asked_by_them_are_checked_her
     assert notes_of(answer) == (
         "list_directory has no agent 100000, 100001, 100002 and 97 more; check that these are ids of that kind."
     )
-    assert not any("userIds" in target for target in demo.requests)
+    assert demo.count("userIds") == 0
 
 
 def of_agent_101(call: Call) -> bool:
@@ -486,7 +486,7 @@ async def test_transfers_are_told_by_the_records_at_one_request_per_recorded_cal
     recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
     assert ids_of(answer) == expected
     assert page_of(answer)["examined"] == len(recorded)
-    assert sum(target.startswith(RECORDS) for target in demo.requests) == len(recorded)
+    assert demo.count(RECORDS) == len(recorded)
     assert page_of(answer)["local_filters"] == ["transferred"]
 
 
@@ -494,7 +494,7 @@ async def test_transfers_are_looked_for_only_until_the_page_is_full(dataset: Dat
     demo = FakeLiner(dataset)
     async with context_at(demo) as context:
         first = await find(context, since="-7d", transferred=True, limit=2)
-        asked = sum(target.startswith(RECORDS) for target in demo.requests)
+        asked = demo.count(RECORDS)
         answers = [first, await find(context, cursor=page_of(first)["next_cursor"], limit=200)]
     assert ids_of(answers) == expected_ids(dataset, NOW - 7 * DAY, test=is_transferred(dataset))
     # One beyond the page, and what was under way: eight at once.
@@ -569,12 +569,12 @@ def older(target: str) -> bool:
 
 
 async def test_a_deadline_in_the_middle_gives_what_was_read_and_where_to_go_on(dataset: Dataset) -> None:
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), older)
+    blocking = BlockingLiner(dataset, older)
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.2):
             first = await find(context, since="-30d", min_talk_seconds=150, recorded=True, limit=200)
-        blocking.blocking = False
+        blocking.release()
         rest = await pages_after(first, lambda cursor: find(context, cursor=cursor, limit=200))
     covered = page_of(first)["covered"]
     since, until = (datetime.fromisoformat(covered[end]) for end in ("since", "until"))
@@ -601,12 +601,12 @@ async def test_an_empty_page_with_a_cursor_goes_on_when_time_was_up_before_anyth
     longest = max(
         call.talk_time_duration_seconds for call in dataset.calls.values() if call.created_at > NOW - 30 * DAY
     )
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), older)
+    blocking = BlockingLiner(dataset, older)
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.2):
             first = await find(context, since="-30d", min_talk_seconds=longest)
-        blocking.blocking = False
+        blocking.release()
         rest = await pages_after(first, lambda cursor: find(context, cursor=cursor))
     assert ids_of(first) == []
     assert page_of(first)["complete"] is False
@@ -619,12 +619,12 @@ async def test_an_empty_page_with_a_cursor_goes_on_when_time_was_up_before_anyth
 
 async def test_a_deadline_among_the_records_gives_the_transfers_seen_so_far(dataset: Dataset) -> None:
     recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: f"callId={recorded[30]}&" in f"{target}&")
+    blocking = BlockingLiner(dataset, lambda target: f"callId={recorded[30]}&" in f"{target}&")
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.2):
             first = await find(context, since="yesterday", transferred=True, limit=200)
-        blocking.blocking = False
+        blocking.release()
         rest = await pages_after(first, lambda cursor: find(context, cursor=cursor, limit=200))
     assert page_of(first)["examined"] == 30
     assert notes_of(first) == ("Reading stopped early: Time was up. next_cursor goes on from there.")
@@ -635,7 +635,7 @@ async def test_a_deadline_among_the_records_gives_the_transfers_seen_so_far(data
 
 async def test_records_that_never_come_do_not_stop_the_paginator_for_ever(dataset: Dataset) -> None:
     recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: f"callId={recorded[10]}&" in f"{target}&")
+    blocking = BlockingLiner(dataset, lambda target: f"callId={recorded[10]}&" in f"{target}&")
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         answers: list[Any] = []
@@ -744,7 +744,7 @@ async def test_many_earlier_calls_are_counted_and_not_read() -> None:
     assert notes_of(ours) == (
         "Liner has no such call in this window; Liner has 400 in the 31 days before it, not checked for recorded."
     )
-    assert count_list_requests(demo) == 4
+    assert demo.count(CALL_LIST) == 4
 
 
 UNLISTED = "list_directory has no order 999; check that these are ids of that kind."

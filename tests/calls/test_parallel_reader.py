@@ -20,9 +20,10 @@ from liner_mcp.calls.time_window import TimeWindow
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerUnavailable
 from liner_mcp.liner.models import Call
-from tests.calls.support import PartlyBlockingLiner, context_at, empty_dataset, expected_ids
+from tests.calls.support import context_at, empty_dataset, expected_ids
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import AlteredLiner, with_total
 
 pytestmark = pytest.mark.anyio
@@ -267,7 +268,7 @@ async def test_a_total_that_was_overtaken_is_no_longer_told(dataset: Dataset) ->
 
 
 async def test_a_deadline_leaves_an_exact_span_down_from_the_end(dataset: Dataset) -> None:
-    found = await read(PartlyBlockingLiner(DemoLiner(dataset), older_than(HELD)), seconds=0.7)
+    found = await read(BlockingLiner(dataset, older_than(HELD)), seconds=0.7)
     assert isinstance(found.stopped, DeadlineExceeded)
     assert found.reached in (NOW - 5 * DAY, NOW - 10 * DAY, HELD), "a slow machine may read less"
     assert ids_of(found) == expected_ids(dataset, found.reached)

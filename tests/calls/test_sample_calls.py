@@ -20,9 +20,10 @@ from liner_mcp.context import AppContext
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
 from liner_mcp.liner.models import Call as LinerCall
-from tests.calls.support import PartlyBlockingLiner, context_at, empty_dataset, ids_of, newest_first, notes_of, page_of
+from tests.calls.support import context_at, empty_dataset, ids_of, newest_first, notes_of, page_of
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import MAX_BUDGET, USERS, AlteredLiner, rows_of, with_total
 from tests.support.expected_stats import Progress, calls_between
 
@@ -204,7 +205,7 @@ async def test_a_sample_of_transfers_is_the_one_drawn_from_all_transfers_for_few
 
 
 async def test_no_sample_is_drawn_when_time_is_up_among_the_records(dataset: Dataset) -> None:
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: "callId=" in target)
+    blocking = BlockingLiner(dataset, lambda target: "callId=" in target)
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with pytest.raises(DeadlineExceeded, match="ask for a shorter window"), anyio.fail_after(1.2):
@@ -311,7 +312,7 @@ async def test_a_window_that_could_not_be_read_whole_names_the_part_that_could(d
 
 
 async def test_a_deadline_in_the_middle_is_no_smaller_sample(dataset: Dataset) -> None:
-    async with context_at(PartlyBlockingLiner(DemoLiner(dataset), ends_before(15))) as context:
+    async with context_at(BlockingLiner(dataset, ends_before(15))) as context:
         with (
             pytest.raises(DeadlineExceeded, match=r"The part since=2026-11-.*, until=.* could be"),
             anyio.fail_after(1.4),

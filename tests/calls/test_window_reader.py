@@ -17,9 +17,10 @@ from liner_mcp.calls.window_reader import MAX_SLICE_CALLS, TimeSlice, WindowRead
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, LinerUnavailable
 from liner_mcp.liner.models import Call
-from tests.calls.support import PartlyBlockingLiner, context_at, count_list_requests, empty_dataset, expected_ids
+from tests.calls.support import CALL_LIST, context_at, empty_dataset, expected_ids
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import AlteredLiner, with_total
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +76,7 @@ async def test_a_small_window_is_one_slice_and_no_more_requests_than_its_pages(d
     assert 100 < len(expected) < 300
     assert ids(found) == expected
     assert len(found) == 1
-    assert count_list_requests(demo) == -(-len(expected) // 100)
+    assert demo.count(CALL_LIST) == -(-len(expected) // 100)
 
 
 async def test_slices_hold_about_as_many_calls_as_are_wanted(dataset: Dataset) -> None:
@@ -92,7 +93,7 @@ async def test_a_year_with_a_few_calls_costs_a_few_requests() -> None:
     demo = FakeLiner(dataset)
     window = TimeWindow(NOW - timedelta(days=365), NOW)
     assert ids(await slices(demo, window)) == expected_ids(dataset, window.since)
-    assert count_list_requests(demo) == 1
+    assert demo.count(CALL_LIST) == 1
 
 
 async def test_a_long_silence_between_busy_days_does_not_cost_a_request_per_slice() -> None:
@@ -103,7 +104,7 @@ async def test_a_long_silence_between_busy_days_does_not_cost_a_request_per_slic
     demo = FakeLiner(dataset)
     window = TimeWindow(NOW - timedelta(days=365), NOW)
     assert ids(await slices(demo, window)) == expected_ids(dataset, window.since)
-    assert count_list_requests(demo) < 60
+    assert demo.count(CALL_LIST) < 60
 
 
 async def test_a_thousand_calls_in_one_second_are_one_slice(dataset: Dataset) -> None:
@@ -152,7 +153,7 @@ async def test_a_call_that_several_chunks_bring_comes_once() -> None:
     many = Filters(orders=tuple(range(1_001, 1_301)))
     window = TimeWindow(NOW - timedelta(days=2), NOW)
     found = await slices(careless, window, many)
-    assert count_list_requests(demo) == len(many.call_filters(window)) > 1
+    assert demo.count(CALL_LIST) == len(many.call_filters(window)) > 1
     assert ids(found) == expected_ids(dataset, window.since)
 
 
@@ -167,10 +168,10 @@ async def test_the_throttle_that_a_page_learned_spares_the_next_one_the_first_co
     async with context_at(demo) as context:
         first = WindowReader(context.liner, ORDERS, TimeWindow(NOW - timedelta(days=30), NOW))
         await first.read_next()
-        asked = count_list_requests(demo)
+        asked = demo.count(CALL_LIST)
         second = WindowReader(context.liner, ORDERS, first.remaining, seconds_per_call=first.seconds_per_call)
         part = await second.read_next()
-    assert count_list_requests(demo) - asked == -(-len(part.calls) // 100)
+    assert demo.count(CALL_LIST) - asked == -(-len(part.calls) // 100)
     assert second.liner_total is None
 
 
@@ -215,7 +216,7 @@ async def test_more_counted_than_listed_on_one_page_is_taken_and_said_not_to_be_
     )
     assert ids([part]) == expected_ids(dataset, NOW - timedelta(days=1))
     assert not part.complete
-    assert count_list_requests(demo) == 2, "read once more, for the list might have moved"
+    assert demo.count(CALL_LIST) == 2, "read once more, for the list might have moved"
 
 
 async def test_more_counted_than_listed_on_several_pages_is_split_until_it_comes_whole() -> None:
@@ -246,7 +247,7 @@ async def test_a_liner_that_always_counts_too_many_is_read_to_the_end_within_rea
     found = await slices(AlteredLiner(demo, change_by_pattern={CALLS: exaggerating}), WEEK)
     assert ids(found) == expected_ids(dataset, WEEK.since)
     assert not any(part.complete for part in found)
-    assert count_list_requests(demo) < 150
+    assert demo.count(CALL_LIST) < 150
 
 
 async def test_a_call_without_a_time_is_not_passed_over_in_silence() -> None:
@@ -284,7 +285,7 @@ async def test_a_slice_that_fails_is_not_read_and_can_be_asked_for_again(dataset
 @pytest.mark.parametrize("held", [r"offset=[1-9]00\b", r"offset=900\b"])
 async def test_a_slice_that_the_deadline_breaks_off_is_not_taken_for_read(held: str) -> None:
     dataset = busy_second()
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: re.search(held, target) is not None)
+    blocking = BlockingLiner(dataset, lambda target: re.search(held, target) is not None)
     window = TimeWindow(NOW - timedelta(days=1), NOW)
     read: list[Call] = []
     async with context_at(blocking) as context:
@@ -298,7 +299,7 @@ async def test_a_slice_that_the_deadline_breaks_off_is_not_taken_for_read(held: 
             await read_on()
         assert not source.exhausted
         assert all(source.remaining.until <= (call.created_at or NOW) for call in read)
-        blocking.blocking = False
+        blocking.release()
         await read_on()
     assert [call.id for call in read] == expected_ids(dataset, window.since)
 

@@ -31,7 +31,7 @@ class FakeLiner(DemoLiner):
         self.latency = latency
         self.variant = ApiVariant(**variant)
         self.requests: list[str] = []
-        """Every target asked, as it was written, in order of arrival."""
+        """Every requested target, as it was sent, in order of arrival."""
         self.peak_in_flight = 0
         self._in_flight = 0
         self._injector = FaultInjector(faults)
@@ -44,6 +44,10 @@ class FakeLiner(DemoLiner):
     @faults.setter
     def faults(self, faults: Sequence[Fault]) -> None:
         self._injector = FaultInjector(faults)
+
+    def count(self, part: str) -> int:
+        """How many requests had `part` in their target."""
+        return sum(part in target for target in self.requests)
 
     async def serve(self, scope: Scope, send: Send) -> None:
         target = _target(scope)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from liner_mcp.demo import Call, Dataset, Record
 from liner_mcp.demo import audio as demo_audio
 from tests.fault_matrix.client import TOKEN, ToolOutcome
+from tests.support.context import rows_of
 from tests.support.expected_stats import METRICS, expected_groups, expected_metrics, grouped_by
 
 Verdict = Literal["right", "partial", "sentence"]
@@ -41,8 +42,7 @@ class ParsedTable:
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> ParsedTable:
-        every_row, columns = table.get("every_row", {}), table["columns"]
-        return cls(table, [{**every_row, **dict(zip(columns, row, strict=True))} for row in table["rows"]])
+        return cls(table, rows_of(table))
 
     @property
     def page(self) -> Mapping[str, Any]:

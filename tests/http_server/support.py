@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -141,26 +140,6 @@ def in_time() -> Generator[None]:
 def names_of(liner: FakeLiner) -> list[str]:
     """What Liner was asked, without queries."""
     return [target.partition("?")[0] for target in liner.requests]
-
-
-class SlowLiner(FakeLiner):
-    """A Liner that answers after ever, and says when a request reached it and when none is left."""
-
-    def __init__(self, liner: FakeLiner) -> None:
-        super().__init__(liner.dataset, latency=600)
-        self.reached = threading.Event()
-        self.left = threading.Event()
-        self.running = 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.running += 1
-        self.reached.set()
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self.running -= 1
-            if not self.running:
-                self.left.set()
 
 
 class NameAuthenticator:

@@ -16,13 +16,13 @@ from liner_mcp.http_server.app import create_web_app
 from liner_mcp.http_server.limits import LIMITS
 from liner_mcp.settings import read_settings
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.http_server.support import (
     ACCEPT,
     LEGACY,
     MODERN,
     PATIENCE,
     NameAuthenticator,
-    SlowLiner,
     call,
     connected,
     in_time,
@@ -215,7 +215,7 @@ def test_idle_connections_at_the_limit_make_room_for_a_new_one(liner: FakeLiner,
 
 
 def test_a_connection_whose_request_runs_does_not_make_room(liner: FakeLiner) -> None:
-    slow = SlowLiner(liner)
+    slow = BlockingLiner(liner.dataset)
     with serve(slow, limits=replace(LIMITS, connections=2)) as origin, connected(origin) as busy:
         busy.sendall(raw(call("list_call_records", call_id=7003900)))
         assert slow.reached.wait(PATIENCE)
@@ -228,7 +228,7 @@ def test_a_connection_whose_request_runs_does_not_make_room(liner: FakeLiner) ->
 
 
 def test_a_connection_too_many_is_closed_when_requests_run_on_all_others(liner: FakeLiner) -> None:
-    slow = SlowLiner(liner)
+    slow = BlockingLiner(liner.dataset)
     with serve(slow, limits=replace(LIMITS, connections=1)) as origin:
         with connected(origin) as busy:
             busy.sendall(raw(call("list_call_records", call_id=7003900)))
@@ -382,7 +382,7 @@ def test_an_unknown_caller_is_refused_before_the_body_is_read_and_probes_need_no
 
 
 def test_a_question_too_many_at_once_is_told_to_come_again(liner: FakeLiner) -> None:
-    slow = SlowLiner(liner)
+    slow = BlockingLiner(liner.dataset)
     limits = replace(LIMITS, max_concurrent_requests=2)
     with serve(slow, limits=limits, mcp_requests_per_minute=0, concurrency=16) as origin:
         with connected(origin) as one, connected(origin) as other:
@@ -390,7 +390,7 @@ def test_a_question_too_many_at_once_is_told_to_come_again(liner: FakeLiner) -> 
             for sock, call_id in ((one, 7003900), (other, 7003901)):
                 sock.sendall(raw(call("list_call_records", call_id=call_id)))
                 for _ in in_time():
-                    if any(str(call_id) in asked for asked in slow.requests):
+                    if any(str(call_id) in asked for asked in slow.held):
                         break
             refused = post(origin, question("tools/list"))
             assert refused.headers["retry-after"] == "2"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,15 +11,15 @@ from typing import Any
 
 import httpx
 import pytest
-from anyio import to_thread
 from mcp import Client
 from mcp.types import CallToolResult
 
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.http_server.limits import LIMITS
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, connected, result, serve, told
-from tests.http_server.test_stopping import BlockedLiner, started
+from tests.http_server.test_stopping import started
 from tests.support.asgi_server import serve_app
 from tests.support.nginx import MISSING, NGINX, run_nginx
 
@@ -55,28 +54,18 @@ def test_the_name_that_was_asked_for_reaches_the_replica(liner: DemoLiner, tmp_p
         assert "LINER_MCP_ALLOWED_HOSTS" in told(httpx.post(f"{origin}/mcp", **asked), 421)
 
 
-class PartlyBlockedLiner(DemoLiner):
-    """A Liner that keeps the calls of the older days back, beyond their first page, until it is let go."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        super().__init__(dataset)
-        self.free = threading.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        query: bytes = scope.get("query_string", b"")
-        if b"createdAt%5B1%5D=2026-10" in query and b"offset=0" not in query:
-            await to_thread.run_sync(self.free.wait, PATIENCE)
-        await super().__call__(scope, receive, send)
+def is_beyond_the_first_page_of_october(target: str) -> bool:
+    return "createdAt%5B1%5D=2026-10" in target and "offset=0" not in target
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_progress_passes_while_the_answer_is_still_made(dataset: Dataset, tmp_path: Path, mode: Any) -> None:
-    held = PartlyBlockedLiner(dataset)
+    held = BlockingLiner(dataset, is_beyond_the_first_page_of_october)
     seen: list[float] = []
 
     async def progressed(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
         seen.append(progress)
-        held.free.set()
+        held.release()
 
     with serve(held, concurrency=64) as one, run_nginx(tmp_path, [one, one]) as origin:
         async with Client(f"{origin}/mcp", mode=mode, read_timeout_seconds=PATIENCE) as client:
@@ -151,15 +140,15 @@ def test_a_replica_that_was_killed_is_not_missed(tmp_path: Path, era: str) -> No
 
 
 def test_the_call_that_a_killed_replica_was_at_is_answered_by_the_other(dataset: Dataset, tmp_path: Path) -> None:
-    held, asked = BlockedLiner(dataset), call("list_call_records", MODERN, **RECORD)
+    held, asked = BlockingLiner(dataset), call("list_call_records", MODERN, **RECORD)
     with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
         where = stack.enter_context(serve_app(held))
-        stack.callback(held.free.set)
+        stack.callback(held.release)
         settings = {"LINER_API_HOST": where, "LINER_API_TOKEN": "demo"}
         processes, urls = zip(*(stack.enter_context(started(**settings)) for _ in range(2)), strict=True)
         origin = stack.enter_context(run_nginx(tmp_path, [url.removesuffix("/mcp") for url in urls]))
         answer = pool.submit(httpx.post, f"{origin}/mcp", **asked, timeout=PATIENCE)
         assert held.reached.wait(PATIENCE)
         processes[0].send_signal(signal.SIGKILL)  # nginx asks in the order of its configuration
-        held.free.set()
+        held.release()
         assert "9002362" in str(result(answer.result()))

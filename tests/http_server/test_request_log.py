@@ -7,16 +7,15 @@ import json
 import logging
 import os
 import subprocess
-import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx
 import pytest
 
-from liner_mcp.demo import DemoLiner
+from liner_mcp.demo import Dataset, DemoLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.http_server.support import (
     ACCEPT,
     LEGACY,
@@ -226,20 +225,8 @@ def test_a_client_that_leaves_before_there_is_an_answer_has_no_status(liner: Dem
     assert line["bytes_out"] == 0
 
 
-class HangingLiner:
-    """A Liner that never answers."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        del scope, receive, send
-        self.reached.set()
-        await anyio.sleep_forever()
-
-
-def test_a_client_that_leaves_during_its_question_has_cancelled_it(lines: LogCapture) -> None:
-    liner = HangingLiner()
+def test_a_client_that_leaves_during_its_question_has_cancelled_it(dataset: Dataset, lines: LogCapture) -> None:
+    liner = BlockingLiner(dataset)
     with serve(liner) as origin:
         with connected(origin) as sock:
             sock.sendall(raw(call("list_call_records", call_id=7003900)))

@@ -16,12 +16,12 @@ from liner_mcp.demo import DemoLiner
 from liner_mcp.server.caller import caller
 from tests.conftest import text_of
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.http_server.support import (
     LEGACY,
     MODERN,
     PATIENCE,
     NameAuthenticator,
-    SlowLiner,
     call,
     connected,
     question,
@@ -80,7 +80,7 @@ def test_a_cursor_of_one_process_goes_on_in_another(liner: DemoLiner, era: str) 
 
 
 @contextmanager
-def under_way(liner: SlowLiner, era: str) -> Generator[Any]:
+def under_way(liner: BlockingLiner, era: str) -> Generator[Any]:
     """A connection on which a question runs that Liner does not answer."""
     ids = [7003898, 7003900, 7003901, 7003903]
     with serve(liner) as origin, connected(origin) as sock:
@@ -91,16 +91,16 @@ def under_way(liner: SlowLiner, era: str) -> Generator[Any]:
 
 @ERAS
 def test_closing_the_stream_stops_our_requests_to_liner(liner: FakeLiner, era: str) -> None:
-    slow = SlowLiner(liner)
+    slow = BlockingLiner(liner.dataset)
     with under_way(slow, era) as sock:
         sock.close()
         assert slow.left.wait(PATIENCE)
-    assert slow.running == 0
+    assert slow.waiting == 0
 
 
 @ERAS
 async def test_a_client_that_gives_up_stops_them_too(liner: FakeLiner, era: str) -> None:
-    slow = SlowLiner(liner)
+    slow = BlockingLiner(liner.dataset)
     with serve(slow) as origin:
         async with httpx.AsyncClient() as client:
             with pytest.raises(httpx.ReadTimeout):

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,28 +15,12 @@ from typing import Any
 import httpx
 import pytest
 
-from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.demo import Dataset
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, in_time, question, result
 from tests.support.asgi_server import serve_app
 
 COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--http"]
-
-
-class BlockedLiner(DemoLiner):
-    """A Liner that answers when it is let go."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        super().__init__(dataset)
-        self.reached = threading.Event()
-        self.free = threading.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            import anyio
-
-            self.reached.set()
-            await anyio.to_thread.run_sync(self.free.wait, PATIENCE)
-        await super().__call__(scope, receive, send)
 
 
 @contextmanager
@@ -64,14 +47,14 @@ def started(*options: str, address: str = "127.0.0.1:0", **settings: str) -> Gen
 
 
 @contextmanager
-def blocked(dataset: Dataset, *options: str) -> Generator[tuple[BlockedLiner, Any, str]]:
+def blocked(dataset: Dataset, *options: str) -> Generator[tuple[BlockingLiner, Any, str]]:
     """A process that asks a Liner which holds its answers back."""
-    liner = BlockedLiner(dataset)
+    liner = BlockingLiner(dataset)
     with serve_app(liner) as origin, started(*options, LINER_API_HOST=origin, LINER_API_TOKEN="demo") as (process, url):
         try:
             yield liner, process, url
         finally:
-            liner.free.set()
+            liner.release()
 
 
 def wait_until_refused(url: str) -> None:
@@ -112,7 +95,7 @@ def test_a_call_under_way_is_answered_after_the_signal_and_the_process_ends_with
         process.send_signal(told)
         wait_until_refused(url)
         assert not answer.done()
-        liner.free.set()
+        liner.release()
         assert "9002362" in str(result(answer.result()))
         assert ended(process) == (0, "", "")
 
@@ -140,7 +123,7 @@ def test_the_second_signal_ends_it_with_the_call_unanswered(dataset: Dataset, op
 
 
 def test_a_call_that_never_ends_is_ended_by_its_deadline(dataset: Dataset) -> None:
-    liner = BlockedLiner(dataset)
+    liner = BlockingLiner(dataset)
     settings = {"LINER_API_TOKEN": "demo", "LINER_DEADLINE_SECONDS": "2"}
     with serve_app(liner) as origin, started(LINER_API_HOST=origin, **settings) as (process, url):
         with ThreadPoolExecutor(1) as pool:
@@ -149,7 +132,7 @@ def test_a_call_that_never_ends_is_ended_by_its_deadline(dataset: Dataset) -> No
             process.terminate()
             assert result(answer.result())["isError"]
             assert ended(process)[0] == 0
-        liner.free.set()
+        liner.release()
 
 
 def workers_of(process: Any) -> set[int]:

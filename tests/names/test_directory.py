@@ -12,6 +12,7 @@ from liner_mcp.errors import DeadlineExceeded
 from liner_mcp.names import directory as directory_module
 from liner_mcp.names.directory import MAX_NAME_CHARACTERS, DirectoryNames
 from tests.fakes import FakeLiner
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import ORDERS, STATUSES, USERS, AlteredLiner, context_for, small_dataset
 
 pytestmark = pytest.mark.anyio
@@ -20,24 +21,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def demo() -> FakeLiner:
     return FakeLiner(small_dataset())
-
-
-class BlockedUsersLiner:
-    """A Liner that answers nothing about users until it is opened."""
-
-    def __init__(self, demo: DemoLiner) -> None:
-        self.demo = demo
-        self.asked, self.opened = anyio.Event(), anyio.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"].startswith(USERS):
-            self.asked.set()
-            await self.opened.wait()
-        await self.demo(scope, receive, send)
-
-
-def asked(demo: FakeLiner, path: str) -> int:
-    return sum(target.partition("?")[0].rstrip("/") == path for target in demo.requests)
 
 
 async def agents_called(demo: DemoLiner, **names: Any) -> dict[str, str]:
@@ -66,7 +49,7 @@ async def test_each_dictionary_is_fetched_once_however_many_ask_at_once(demo: Fa
             for _ in range(20):
                 group.start_soon(ask)
         found.append(await context.directory.names("agents", "orders", "statuses"))
-    assert [asked(demo, path) for path in (USERS, ORDERS, STATUSES)] == [1, 1, 1]
+    assert [demo.count(path) for path in (USERS, ORDERS, STATUSES)] == [1, 1, 1]
     assert len(demo.requests) == 3
     assert len(found) == 21
     assert all(one.legend("agents", [101]) == {"101": "Anna Petrova"} for one in found)
@@ -127,7 +110,7 @@ async def test_a_dictionary_that_fails_costs_its_names_only_and_is_asked_again_n
         second = await context.directory.names("agents", "orders")
         assert second.missing == ()
         assert second.legend("agents", [101]) == {"101": "Anna Petrova"}
-    assert asked(demo, ORDERS) == 1, "what was read stays read"
+    assert demo.count(ORDERS) == 1, "what was read stays read"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 422])
@@ -154,7 +137,7 @@ async def test_a_dictionary_that_does_not_answer_is_left_out_before_the_deadline
 
 
 async def test_one_who_stops_waiting_does_not_take_the_names_from_the_others(demo: FakeLiner) -> None:
-    blocking, impatient = BlockedUsersLiner(demo), anyio.CancelScope()
+    blocking, impatient = BlockingLiner(demo.dataset, lambda target: target.startswith(USERS)), anyio.CancelScope()
     found: list[dict[str, str]] = []
 
     async with context_for(blocking) as context:
@@ -169,19 +152,19 @@ async def test_one_who_stops_waiting_does_not_take_the_names_from_the_others(dem
 
         async with anyio.create_task_group() as group:
             group.start_soon(give_up)
-            await blocking.asked.wait()
+            await blocking.arrived.wait()
             group.start_soon(wait)
             await anyio.wait_all_tasks_blocked()
             impatient.cancel()
             await anyio.wait_all_tasks_blocked()
-            blocking.opened.set()
+            blocking.release()
     assert impatient.cancelled_caught
     assert found == [{"101": "Anna Petrova"}]
-    assert asked(demo, USERS) == 1
+    assert blocking.count(USERS) == 1
 
 
 async def test_a_read_that_its_only_caller_leaves_is_made_once_more_for_the_next(demo: FakeLiner) -> None:
-    blocking, impatient = BlockedUsersLiner(demo), anyio.CancelScope()
+    blocking, impatient = BlockingLiner(demo.dataset, lambda target: target.startswith(USERS)), anyio.CancelScope()
 
     async with context_for(blocking) as context:
 
@@ -191,14 +174,12 @@ async def test_a_read_that_its_only_caller_leaves_is_made_once_more_for_the_next
 
         async with anyio.create_task_group() as group:
             group.start_soon(give_up)
-            await blocking.asked.wait()
+            await blocking.arrived.wait()
             impatient.cancel()
-        blocking.asked = anyio.Event()
-        blocking.opened.set()
+        blocking.release()
         for _ in range(2):
             assert (await context.directory.names("agents")).legend("agents", [101]) == {"101": "Anna Petrova"}
-    assert blocking.asked.is_set()
-    assert asked(demo, USERS) == 1, "Liner answered one read, and the second use of it came from the cache"
+    assert blocking.count(USERS) == 1, "Liner answered one read, and the second use of it came from the cache"
 
 
 async def test_a_shared_read_ends_at_its_own_deadline(demo: DemoLiner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +198,7 @@ async def test_a_dictionary_is_read_anew_when_its_time_is_over(
         for _ in range(2):
             assert (await context.directory.names("agents")).missing == ()
             assert len(await context.directory.entries("agents")) > 5
-    assert asked(demo, USERS) == 4
+    assert demo.count(USERS) == 4
 
 
 async def test_adversarial_names_become_one_short_masked_line(demo: DemoLiner) -> None:

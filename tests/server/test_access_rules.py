@@ -30,6 +30,7 @@ from liner_mcp.server.caller import Caller, set_caller
 from tests.conftest import NOW, OpenSession, Session
 from tests.fakes import FakeLiner, Fault
 from tests.fakes.faults import Status
+from tests.support.context import rows_of
 
 # ruff: noqa: ASYNC240 - the tests write the file while the server runs; nobody else waits for the disk
 pytestmark = pytest.mark.anyio
@@ -75,11 +76,6 @@ def connect_as(connect: OpenSession, rules: Path) -> ConnectAs:
     return opened
 
 
-def rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    shared = answer.get("every_row", {})
-    return [{**shared, **dict(zip(answer["columns"], row, strict=True))} for row in answer["rows"]]
-
-
 def texts(contents: list[Any]) -> str:
     return "".join(
         one.text if isinstance(one, TextResourceContents) else one.blob
@@ -106,10 +102,10 @@ async def test_a_caller_finds_the_calls_of_their_orders_and_all_of_them(
     async with connect_as("anna") as session:
         asked: dict[str, Any] = {"since": "2026-11-18", "until": "2026-11-19", "limit": 200}
         answer = await session.answer("find_calls", **asked)
-        found |= {row["call_id"] for row in rows(answer)}
+        found |= {row["call_id"] for row in rows_of(answer)}
         while cursor := answer["page"].get("next_cursor"):
             answer = await session.answer("find_calls", cursor=cursor)
-            found |= {row["call_id"] for row in rows(answer)}
+            found |= {row["call_id"] for row in rows_of(answer)}
     mine = {
         call.id
         for call in dataset.calls.values()
@@ -124,7 +120,7 @@ async def test_counts_are_those_of_the_calls_that_may_be_seen(connect_as: Connec
     async with connect_as("boris") as session:
         answer = await session.answer("call_stats", since="2026-10-01", until="2026-11-20", group_by=["agent"])
     assert answer["totals"]["calls"] == len(mine)
-    assert {row["agent_id"] for row in rows(answer)} == set(AGENTS)
+    assert {row["agent_id"] for row in rows_of(answer)} == set(AGENTS)
 
 
 async def test_names_are_those_of_the_orders_and_agents_that_may_be_seen(connect_as: ConnectAs) -> None:
@@ -133,10 +129,10 @@ async def test_names_are_those_of_the_orders_and_agents_that_may_be_seen(connect
         agents = await session.answer("list_directory", kind="agents")
         groups = await session.answer("list_directory", kind="agent_groups")
         statuses = await session.answer("list_directory", kind="call_statuses")
-    assert {row["id"] for row in rows(orders)} == {ORDER}
-    assert {row["id"] for row in rows(agents)} == set(AGENTS)
-    assert [row["agents"] for row in rows(groups)] == [2]
-    assert len(rows(statuses)) > 5
+    assert {row["id"] for row in rows_of(orders)} == {ORDER}
+    assert {row["id"] for row in rows_of(agents)} == set(AGENTS)
+    assert [row["agents"] for row in rows_of(groups)] == [2]
+    assert len(rows_of(statuses)) > 5
 
 
 async def test_a_caller_of_everything_sees_everything(connect_as: ConnectAs, dataset: Dataset) -> None:
@@ -149,7 +145,7 @@ async def test_the_calls_of_a_lead_are_shown_with_the_leads_order(connect_as: Co
     mine = next(call for call in dataset.calls.values() if call.order_id == ORDER)
     async with connect_as("anna") as session:
         answer = await session.answer("find_calls", leads=[mine.lead_id])
-    assert mine.id in {row["call_id"] for row in rows(answer)}
+    assert mine.id in {row["call_id"] for row in rows_of(answer)}
 
 
 async def test_a_cursor_of_another_caller_gives_only_what_the_reader_may_see(
@@ -159,7 +155,7 @@ async def test_a_cursor_of_another_caller_gives_only_what_the_reader_may_see(
         page = (await session.answer("find_calls", since="2026-11-18", limit=5))["page"]
     async with connect_as("anna") as session:
         answer = await session.answer("find_calls", cursor=page["next_cursor"], limit=200)
-    shown = {row["call_id"] for row in rows(answer)}
+    shown = {row["call_id"] for row in rows_of(answer)}
     assert shown
     assert {dataset.calls[one].order_id for one in shown} == {ORDER}
 
@@ -403,7 +399,7 @@ async def test_a_record_read_by_its_id_agrees_with_the_list_it_stands_in(connect
         alone = await session.answer("get_call_record", record_id=record.id)
         listed = await session.answer("list_call_records", call_id=call.id)
     assert alone["record"]["agent_id"] == 104
-    assert record.id in {row["record_id"] for row in rows(listed)}
+    assert record.id in {row["record_id"] for row in rows_of(listed)}
 
 
 async def test_what_others_looked_at_tells_nothing_when_liner_fails(connect_as: ConnectAs, dataset: Dataset) -> None:
@@ -479,7 +475,7 @@ async def test_a_liner_that_ignores_filters_shows_nothing_more(connect_as: Conne
 
     async with connect_as("boris", app=Careless(dataset)) as session:
         answer = await session.answer("find_calls", since="2026-11-19", until="2026-11-19", limit=200)
-    shown = [dataset.calls[row["call_id"]] for row in rows(answer)]
+    shown = [dataset.calls[row["call_id"]] for row in rows_of(answer)]
     assert shown
     assert {(call.order_id, call.user_id in AGENTS) for call in shown} == {(ORDER, True)}
 
@@ -500,9 +496,9 @@ async def test_who_is_not_named_sees_nothing_and_is_told_whom_to_ask(connect_as:
 async def test_the_default_covers_who_is_not_named(connect_as: ConnectAs, rules: Path) -> None:
     rules.write_text(f"{FILE}\n[default]\norders = [{HIDDEN_ORDER}]\nagents = 'all'\n", encoding="utf-8")
     async with connect_as("gleb") as session:
-        assert [row["id"] for row in rows(await session.answer("list_directory", kind="orders"))] == [HIDDEN_ORDER]
+        assert [row["id"] for row in rows_of(await session.answer("list_directory", kind="orders"))] == [HIDDEN_ORDER]
     async with connect_as("anna") as session:
-        assert [row["id"] for row in rows(await session.answer("list_directory", kind="orders"))] == [ORDER]
+        assert [row["id"] for row in rows_of(await session.answer("list_directory", kind="orders"))] == [ORDER]
 
 
 async def test_where_no_one_is_known_by_name_the_file_lets_no_one_in(connect_as: ConnectAs) -> None:
@@ -513,14 +509,14 @@ async def test_where_no_one_is_known_by_name_the_file_lets_no_one_in(connect_as:
 async def test_without_a_file_every_caller_sees_everything(connect_as: ConnectAs, dataset: Dataset) -> None:
     async with connect_as("gleb", mcp_access_file=None) as session:
         answer = await session.answer("list_directory", kind="orders")
-    assert len(rows(answer)) == len(dataset.orders)
+    assert len(rows_of(answer)) == len(dataset.orders)
 
 
 async def test_a_change_of_the_file_holds_for_the_next_question(connect_as: ConnectAs, rules: Path) -> None:
     async with connect_as("anna") as session:
-        assert [row["id"] for row in rows(await session.answer("list_directory", kind="orders"))] == [ORDER]
+        assert [row["id"] for row in rows_of(await session.answer("list_directory", kind="orders"))] == [ORDER]
         rules.write_text(f"[callers.anna]\norders = [{HIDDEN_ORDER}, {ORDER}]\nagents = 'all'\n", encoding="utf-8")
-        shown = {row["id"] for row in rows(await session.answer("list_directory", kind="orders"))}
+        shown = {row["id"] for row in rows_of(await session.answer("list_directory", kind="orders"))}
         assert shown == {ORDER, HIDDEN_ORDER}
 
 
@@ -533,9 +529,9 @@ async def test_a_file_that_breaks_while_serving_keeps_the_last_good_rules_and_sa
         with caplog.at_level(logging.WARNING):
             for _ in range(3):
                 answer = await session.answer("list_directory", kind="orders")
-                assert [row["id"] for row in rows(answer)] == [ORDER]
+                assert [row["id"] for row in rows_of(answer)] == [ORDER]
         rules.unlink()
-        assert [row["id"] for row in rows(await session.answer("list_directory", kind="orders"))] == [ORDER]
+        assert [row["id"] for row in rows_of(await session.answer("list_directory", kind="orders"))] == [ORDER]
     told = [record.getMessage() for record in caplog.records if record.name == "liner_mcp.reloading_file"]
     assert told[0] == (
         'LINER_MCP_ACCESS_FILE cannot be used: callers.anna.orders must be a list of ids, or "all". What it said '

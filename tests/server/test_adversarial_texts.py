@@ -29,7 +29,7 @@ from tests.conftest import NOW, OpenSession, Session, text_of
 from tests.fakes.adversarial_liner import FAKE_CURSOR, HARMLESS, REAL_CURSOR, TEXTS, AdversarialDataset, replace_strings
 from tests.support.account import ACCOUNT
 from tests.support.asgi_server import serve_app
-from tests.support.context import AlteredLiner
+from tests.support.context import AlteredLiner, rows_of
 
 SUMMARY_CHARS = 4000
 SIX = 6  # orders of the fake Liner: so many names are tried at once
@@ -60,11 +60,6 @@ def line_of(text: str) -> str:
 
 def name_shown(text: str) -> str:
     return truncate(mask(line_of(text)), MAX_NAME_CHARACTERS)
-
-
-def records(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    every_row: dict[str, Any] = answer.get("every_row", {})
-    return [{**every_row, **dict(zip(answer["columns"], row, strict=True))} for row in answer["rows"]]
 
 
 def around(answer: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +122,7 @@ def assert_text_stays_in_its_cell(
                 one["notes"] = notes[1:]
     for tool in ("list_call_records", "get_call_summaries"):
         assert around(told[tool]) == around(harmless[tool])
-        assert records(told[tool]) == [expected_row(row, text) for row in records(harmless[tool])]
+        assert rows_of(told[tool]) == [expected_row(row, text) for row in rows_of(harmless[tool])]
     visible, whole = summary_shown(text), told["get_call_record"]
     assert {**whole, "summary": None} == {**harmless["get_call_record"], "summary": None}
     summary = whole["summary"]
@@ -202,7 +197,7 @@ async def test_resources_keep_adversarial_summaries_in_their_place(
         for name, text in TEXTS.items():
             visible, record = summary_shown(text), f"liner://call-records/{adversarial.records[name]}"
             whole, plain = json.loads(await read(record)), await read(f"{record}/summary")
-            (row,) = records(json.loads(await read(f"liner://calls/{adversarial.calls[name]}")))
+            (row,) = rows_of(json.loads(await read(f"liner://calls/{adversarial.calls[name]}")))
             assert whole["record"]["record_id"] == adversarial.records[name] == row["record_id"]
             assert visible.startswith(whole["summary"].get("text", ""))
             assert (row["summary"] or "") == truncate(visible, 600)
@@ -314,9 +309,9 @@ async def test_adversarial_codes_and_phones_stay_in_their_columns(
         harmless = await answer(asked, "find_calls", **asking)
     names = {call_id: name for name, call_id in adversarial.calls.items()}
     assert {**around(told), "page": 0} == {**around(harmless), "page": 0}
-    assert [row["call_id"] for row in records(told)] == [row["call_id"] for row in records(harmless)]
-    assert {row["call_id"] for row in records(told)} & set(names) == set(names)
-    for row, usual in zip(records(told), records(harmless), strict=True):
+    assert [row["call_id"] for row in rows_of(told)] == [row["call_id"] for row in rows_of(harmless)]
+    assert {row["call_id"] for row in rows_of(told)} & set(names) == set(names)
+    for row, usual in zip(rows_of(told), rows_of(harmless), strict=True):
         if row["call_id"] not in names:
             assert row == usual
             continue
@@ -469,7 +464,7 @@ def test_whatever_is_said_the_pipe_carries_one_line_of_json_for_each_request(adv
     found = {told["id"]: told["result"] for told in map(json.loads, lines)}
     assert set(found) == {*names, *echoed}
     for call_id, name in names.items():
-        (row,) = records(found[call_id]["structuredContent"])
+        (row,) = rows_of(found[call_id]["structuredContent"])
         assert row["record_id"] == adversarial.records[name]
         assert (row["summary"] or "") == truncate(summary_shown(TEXTS[name]), SUMMARY_CHARS)
     assert all(found[one]["isError"] for one in echoed)

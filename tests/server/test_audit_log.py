@@ -266,9 +266,9 @@ async def test_of_two_who_ask_the_same_at_once_one_pays_and_the_other_shares(
         async with anyio.create_task_group() as group:
             for _ in range(2):
                 group.start_soon(lambda: session.answer("list_directory", kind="call_statuses"))
-            await liner.request_arrived.wait()
+            await liner.arrived.wait()
             await anyio.wait_all_tasks_blocked()
-            liner.released.set()
+            liner.release()
         both = [lines.next("audit"), lines.next("audit")]
     assert sum(line["liner_requests"] for line in both) == len(liner.requests)
 
@@ -281,9 +281,9 @@ async def test_the_same_record_of_two_caller_is_one_request_and_one_share(
         async with anyio.create_task_group() as group:
             for _ in range(2):
                 group.start_soon(lambda: session.client.read_resource("liner://call-records/9002361/summary"))
-            await liner.request_arrived.wait()
+            await liner.arrived.wait()
             await anyio.wait_all_tasks_blocked()
-            liner.released.set()
+            liner.release()
         both = [lines.next("audit"), lines.next("audit")]
         assert sorted((line["liner_requests"], line["liner_deduplicated"]) for line in both) == [(0, 1), (1, 0)]
         await session.answer("get_call_record", record_id=9002361)

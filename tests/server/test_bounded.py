@@ -19,7 +19,7 @@ from liner_mcp.answer.cursor import encode_cursor
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.input_limits import FIRST_ECHOED, MAX_NAMES, MAX_TEXT, MOST_ECHOED
 from tests.conftest import OpenSession, Session, text_of
-from tests.support.context import small_dataset
+from tests.support.context import rows_of, small_dataset
 from tests.text.test_long_texts import calls_counted
 
 pytestmark = pytest.mark.anyio
@@ -151,7 +151,9 @@ async def test_long_lists_leave_room_for_the_rows(connect: OpenSession, dataset:
     assert full.structured_content["asked"] == {
         name: {"count": len(ids), "first": ids[:FIRST_ECHOED]} for name, ids in asked.items()
     }
-    occurring = {str(agent) for agent in [*agents[:FIRST_ECHOED], *_cells(full.structured_content, "agent_id")]}
+    occurring = {
+        str(agent) for agent in [*agents[:FIRST_ECHOED], *(row["agent_id"] for row in rows_of(full.structured_content))]
+    }
     assert set(full.structured_content["names"]["agents"]) <= {*occurring, "null"}
 
 
@@ -160,13 +162,6 @@ async def test_short_lists_are_repeated_whole(connect: OpenSession) -> None:
     async with connect() as session:
         answer = await session.answer("call_stats", since="today", orders=ids)
     assert answer["asked"] == {"orders": ids}
-
-
-def _cells(answer: Mapping[str, Any], column: str) -> list[Any]:
-    if column in answer.get("every_row", {}):
-        return [answer["every_row"][column]]
-    index = answer["columns"].index(column)
-    return [row[index] for row in answer["rows"]]
 
 
 CRAFTED: dict[str, dict[str, Any]] = {
@@ -312,7 +307,7 @@ async def test_a_deadline_in_the_middle_of_masking_gives_the_rows_there_are(
     told = summaries.structured_content
     assert told, text_of(summaries)
     assert told["page"]["complete"] is False
-    given = _cells(told, "call_id")
+    given = [row["call_id"] for row in rows_of(told)]
     assert given + told["page"]["next_call_ids"] == calls
     assert any("Time was up" in note for note in told["notes"])
     told = records.structured_content
@@ -373,5 +368,5 @@ async def test_each_long_summary_of_a_call_gives_other_tasks_a_turn_and_is_told_
                 group.cancel_scope.cancel()
     # One for the decoding of each summary, if it is cleaned, and two for its masking.
     assert turns[long_id] - turns[short_id] >= 2 * records
-    assert set(_cells(told, "summary_state")) == {"cut"}
+    assert {row["summary_state"] for row in rows_of(told)} == {"cut"}
     assert "longer than 100,000 characters" in str(told["notes"])

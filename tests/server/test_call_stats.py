@@ -20,10 +20,10 @@ from liner_mcp.calls import parallel_reader
 from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
-from tests.calls.support import PartlyBlockingLiner
 from tests.conftest import NOW, OpenSession, Session, assert_fits_schema, text_of
+from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.account import ACCOUNT
-from tests.support.context import AlteredLiner
+from tests.support.context import AlteredLiner, rows_of
 from tests.support.expected_stats import (
     METRICS,
     MOSCOW,
@@ -51,12 +51,6 @@ def dataset() -> Dataset:
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty days in slices of five, whatever size is the fastest just now."""
     monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 200)
-
-
-def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows whole again, as the README shows it."""
-    every_row, columns = answer.get("every_row", {}), answer["columns"]
-    return [{**every_row, **dict(zip(columns, row, strict=True))} for row in answer["rows"]]
 
 
 def expected_calls(dataset: Dataset, since: datetime, until: datetime = NOW) -> list[Call]:
@@ -440,11 +434,11 @@ async def counts_of_both_parts(session: Session, first: dict[str, Any]) -> dict[
 async def test_a_deadline_in_the_middle_gives_a_part_and_the_way_to_the_rest(
     connect: OpenSession, dataset: Dataset
 ) -> None:
-    blocking = PartlyBlockingLiner(DemoLiner(dataset), is_old)
+    blocking = BlockingLiner(dataset, is_old)
     async with connect(blocking, deadline_seconds=0.7) as session:
         await session.answer("call_stats", since="today")
         first = await session.answer("call_stats", since="-40d")
-        blocking.blocking = False
+        blocking.release()
         both = await counts_of_both_parts(session, first)
     covered = first["page"]["covered"]
     assert covered["until"] == "2026-11-20T18:00+03:00"

@@ -8,7 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
+from liner_mcp.demo import Dataset
 from tests.conftest import OpenSession
+from tests.fakes.blocking_liner import BlockingLiner
 
 pytestmark = pytest.mark.anyio
 
@@ -25,39 +27,19 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class HangingLiner:
-    """A Liner that never answers, and counts who still waits."""
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        self.asked = 0
-        self.first = anyio.Event()
-        self.none_left = anyio.Event()
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        del scope, receive, send
-        self.asked += 1
-        self.waiting += 1
-        self.first.set()
-        try:
-            await anyio.sleep_forever()
-        finally:
-            self.waiting -= 1
-            if not self.waiting:
-                self.none_left.set()
-
-
 @pytest.mark.parametrize("tool", QUESTIONS)
-async def test_a_cancelled_tool_call_leaves_no_request_behind(connect: OpenSession, tool: str) -> None:
-    app = HangingLiner()
+async def test_a_cancelled_tool_call_leaves_no_request_behind(
+    connect: OpenSession, dataset: Dataset, tool: str
+) -> None:
+    app = BlockingLiner(dataset)
     async with connect(app) as session:
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
                 group.start_soon(lambda: session.call(tool, **QUESTIONS[tool]))
-                await app.first.wait()
+                await app.arrived.wait()
                 await anyio.wait_all_tasks_blocked()
                 group.cancel_scope.cancel()
             await app.none_left.wait()
-            asked = app.asked
+            asked = len(app.held)
             await anyio.wait_all_tasks_blocked()
-    assert (app.waiting, app.asked) == (0, asked)
+    assert (app.waiting, len(app.held)) == (0, asked)

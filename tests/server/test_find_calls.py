@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,8 +26,8 @@ from liner_mcp.liner.models import Call as CallOnTheWire
 from liner_mcp.liner.pagination import Paginator
 from liner_mcp.settings import read_settings
 from tests.calls.support import (
+    CALL_LIST,
     context_at,
-    count_list_requests,
     expected_ids,
     find,
     ids_of,
@@ -37,7 +37,7 @@ from tests.calls.support import (
 )
 from tests.conftest import NOW, OpenSession, assert_fits_schema
 from tests.fakes import FakeLiner
-from tests.support.context import ORDERS, USERS, AlteredLiner
+from tests.support.context import ORDERS, USERS, AlteredLiner, rows_of
 
 pytestmark = pytest.mark.anyio
 
@@ -47,22 +47,16 @@ YESTERDAY, MONDAY, LAST_MONDAY = TODAY - DAY, TODAY - 4 * DAY, TODAY - 11 * DAY
 OCTOBER, NOVEMBER = datetime(2026, 9, 30, 21, tzinfo=UTC), datetime(2026, 10, 31, 21, tzinfo=UTC)
 
 
-def rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows whole again, as the README shows it."""
-    every_row: dict[str, Any] = answer.get("every_row", {})
-    return [{**every_row, **dict(zip(answer["columns"], row, strict=True))} for row in answer["rows"]]
-
-
 async def asked(connect: OpenSession, **arguments: Any) -> list[dict[str, Any]]:
     """One question, and further tool calls for further pages only. Every answer fits the published schema."""
     async with connect() as session:
         schema = next(tool for tool in (await session.client.list_tools()).tools if tool.name == "find_calls")
         answer = await session.answer("find_calls", **arguments)
-        got = rows(answer)
+        got = rows_of(answer)
         while not answer["page"]["complete"]:
             assert_fits_schema(answer, schema.output_schema)
             answer = await session.answer("find_calls", cursor=answer["page"]["next_cursor"], limit=200)
-            got += rows(answer)
+            got += rows_of(answer)
     assert_fits_schema(answer, schema.output_schema)
     assert answer["page"]["total"] == len(got)
     return got
@@ -167,16 +161,16 @@ async def test_an_answer_says_what_was_asked_how_it_was_understood_and_who_is_wh
 async def test_a_call_without_an_agent_says_so_in_words(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="yesterday", orders="только ИИ")
-    assert {row["agent_id"] for row in rows(answer)} == {None}
+    assert {row["agent_id"] for row in rows_of(answer)} == {None}
     assert answer["every_row"]["agent_id"] is None
     assert answer["names"]["agents"] == {"null": "no agent"}
-    assert ids(rows(answer)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id == 206)
+    assert ids(rows_of(answer)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id == 206)
 
 
 async def test_ten_years_are_answered_newest_first(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="-3650d", orders=[204], limit=5)
-    assert ids(rows(answer)) == expected_ids(dataset, NOW - 40 * DAY, NOW, lambda call: call.order_id == 204)[:5]
+    assert ids(rows_of(answer)) == expected_ids(dataset, NOW - 40 * DAY, NOW, lambda call: call.order_id == 204)[:5]
     assert answer["window"]["since"].startswith("2016-11-2")
 
 
@@ -201,7 +195,7 @@ async def test_ids_of_another_kind_are_named_and_not_told_as_people_and_projects
         known = await session.answer("find_calls", since="yesterday", agents=[113], orders=[201, 206])
         mistaken = "list_directory has no order 101 and no agent 201; check that these are ids of that kind."
         assert swapped["notes"][0] == mistaken
-        assert ids(rows(partly)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.user_id == 101) != []
+        assert ids(rows_of(partly)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.user_id == 101) != []
         assert partly["notes"] == ["list_directory has no agent 7003900; check that these are ids of that kind."]
         assert (known["rows"], len(known["notes"])) == ([], 1)
         assert "list_directory" not in known["notes"][0]
@@ -223,7 +217,7 @@ async def test_an_order_that_is_not_listed_but_has_calls_is_not_doubted(connect:
         found = await session.answer("find_calls", since="yesterday", orders=[204], limit=200)
         counted = await session.answer("call_stats", since="yesterday", orders=[204])
     expected = expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id == 204)
-    assert ids(rows(found)) == expected
+    assert ids(rows_of(found)) == expected
     assert counted["totals"]["calls"] == len(expected)
     assert "notes" not in found
     assert "notes" not in counted
@@ -250,7 +244,7 @@ async def test_a_status_the_dictionary_does_not_know_is_found_by_its_code(
     async with connect() as session:
         answer = await session.answer("find_calls", since="-40d", statuses="sales_queue_overflow")
     expected = expected_ids(dataset, NOW - 40 * DAY, NOW, lambda call: call.status_code == "sales_queue_overflow")
-    assert ids(rows(answer)) == expected != []
+    assert ids(rows_of(answer)) == expected != []
     assert answer["notes"] == ["Liner's dictionary has no status sales_queue_overflow; calls were compared by code."]
 
 
@@ -260,9 +254,9 @@ async def test_three_hundred_orders_are_asked_in_chunks(
     many = [*range(1_001, 1_297), 201, 202, 203, 204]
     async with connect() as session:
         answer = await session.answer("find_calls", since="yesterday", orders=many, limit=200)
-    assert ids(rows(answer)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id in many)
+    assert ids(rows_of(answer)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.order_id in many)
     assert answer["page"]["complete"]
-    assert 2 <= count_list_requests(liner) <= 8
+    assert 2 <= liner.count(CALL_LIST) <= 8
     assert all(len(target) < 2_000 for target in liner.requests)
 
 
@@ -476,7 +470,7 @@ async def test_a_cursor_alone_goes_on_and_what_disagrees_with_it_is_refused(
         "without it to begin anew."
     )
     assert [len(answer["rows"]) for answer in (first, second)] == [10, 15]
-    got = [one for answer in (first, second, third) for one in ids(rows(answer))]
+    got = [one for answer in (first, second, third) for one in ids(rows_of(answer))]
     assert got == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.has_records)
 
 
@@ -491,7 +485,7 @@ async def test_directories_are_browsed_by_name(connect: OpenSession) -> None:
     async with connect() as session:
         orders = await session.answer("list_directory", kind="orders", query="СЕВЕР")
         sentence = await session.refusal("list_directory", kind="leads")
-    assert [row["id"] for row in rows(orders)] == [203, 202]
+    assert [row["id"] for row in rows_of(orders)] == [203, 202]
     assert sentence.startswith("kind: ")
     assert "call_statuses, lead_statuses;" in sentence
 
@@ -699,9 +693,9 @@ async def test_a_directory_without_a_kind_says_which_there_are_and_a_cursor_alon
     async with connect(max_answer_bytes=2_000) as session:
         sentence = await session.refusal("list_directory")
         answer = await session.answer("list_directory", kind="agents")
-        seen = rows(answer)
+        seen = rows_of(answer)
         while "next_cursor" in answer["page"]:
             answer = await session.answer("list_directory", cursor=answer["page"]["next_cursor"])
-            seen += rows(answer)
+            seen += rows_of(answer)
     assert sentence == "kind is missing: it is one of orders, agents, agent_groups, call_statuses, lead_statuses."
     assert {row["id"] for row in seen} == {user.id for user in dataset.users}

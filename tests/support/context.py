@@ -115,9 +115,10 @@ class AlteredLiner(Generic[L]):
         await send(body)
 
 
-def rows_of(answer: Answer) -> list[dict[str, Any]]:
-    """The rows whole again, as the README shows it; the text must say the same as the structure."""
-    assert json.loads(answer.text) == answer.structure
-    structure = answer.structure
-    every_row, columns = structure.get("every_row", {}), structure["columns"]
-    return [{**every_row, **dict(zip(columns, row, strict=True))} for row in structure["rows"]]
+def rows_of(answer: Answer | Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an answer as dictionaries; the text of an `Answer` must say the same as its structure."""
+    if isinstance(answer, Answer):
+        assert json.loads(answer.text) == answer.structure
+        answer = answer.structure
+    every_row, columns = answer.get("every_row", {}), answer["columns"]
+    return [{**every_row, **dict(zip(columns, row, strict=True))} for row in answer["rows"]]

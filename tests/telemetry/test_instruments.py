@@ -191,9 +191,9 @@ async def test_a_shared_request_is_one_request_and_a_span_for_each_caller(
     async with connected(collected, liner) as client, anyio.create_task_group() as group:
         for _ in range(3):
             group.start_soon(client.call_tool, "get_call_record", {"record_id": 9002361})
-        await liner.request_arrived.wait()
+        await liner.arrived.wait()
         await anyio.wait_all_tasks_blocked()
-        liner.released.set()
+        liner.release()
     spans = [span for span in collected.spans() if span.name == "GET /v2/call-record/detail/{id}/"]
     assert [(span.attributes or {})["liner_mcp.deduplicated"] for span in spans].count(True) == len(spans) - 1 == 2
     (own,) = [span for span in spans if not (span.attributes or {})["liner_mcp.deduplicated"]]
@@ -209,11 +209,11 @@ async def test_the_request_of_a_caller_who_left_is_counted_all_the_same(
     async with connected(collected, liner) as client, anyio.create_task_group() as staying:
         async with anyio.create_task_group() as leaving:
             leaving.start_soon(client.call_tool, "get_call_record", {"record_id": 9002361})
-            await liner.request_arrived.wait()
+            await liner.arrived.wait()
             staying.start_soon(client.call_tool, "get_call_record", {"record_id": 9002361})
             await anyio.wait_all_tasks_blocked()
             leaving.cancel_scope.cancel()
-        liner.released.set()
+        liner.release()
     assert collected.total("liner_mcp.liner.requests") == len(liner.requests)
     assert {a["outcome"]: n for a, n in collected.counts()["liner_mcp.calls"]} == {"cancelled": 1, "ok": 1}
 
