@@ -16,6 +16,7 @@ from liner_mcp.answer.table import Cell, Row
 from liner_mcp.context import AppContext
 from liner_mcp.liner.decoding import reject_mixed_calls
 from liner_mcp.liner.models import Call, CallRecord
+from liner_mcp.liner.parallel import run_all
 from liner_mcp.text.clean import MOST_CHARACTERS, is_cut
 from liner_mcp.text.mask import truncate
 
