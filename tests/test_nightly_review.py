@@ -338,7 +338,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_asks_nothing_twice(tmp_
 
         liner.stalls = some_summaries_are_there
         with review.start("--sample", "5") as process:
-            assert liner.stalled.wait(30)
+            assert liner.stalled.wait(60)
             process.send_signal(signal.SIGINT)
             code, out, errors = finished(process)
         assert (code, out, errors) == (130, "", "Interrupted; run again to go on.\n")

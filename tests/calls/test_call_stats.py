@@ -370,6 +370,7 @@ async def rest_of(context: AppContext, first: Answer) -> Answer:
     return await asked(context, since=span["since"], until=span["until"])
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_gives_what_was_counted_and_how_to_count_the_rest(dataset: Dataset) -> None:
     blocking = PartlyBlockingLiner(DemoLiner(dataset), older)
     async with context_at(blocking) as context:
@@ -434,6 +435,7 @@ async def test_when_nothing_was_counted_the_reason_is_the_answer(dataset: Datase
             await asked(context, since="-40d")
 
 
+@pytest.mark.virtual_time
 async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_request(dataset: Dataset) -> None:
     """Requests for 300 calls must give an answer about most of 300 calls, and not eight halves of one."""
     records = 0
@@ -454,6 +456,7 @@ async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_r
     assert told(answer) == expected(dataset, since=since, test=transferred(dataset))
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_before_all_records_of_a_small_window_are_read_is_told(dataset: Dataset) -> None:
     async with context_at(PartlyBlockingLiner(DemoLiner(dataset), lambda target: "callId=" in target)) as context:
         await context.directory.names("agents", "orders", "statuses")

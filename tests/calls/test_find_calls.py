@@ -563,6 +563,7 @@ def older(target: str) -> bool:
     return until is not None and until[1] < NOW.strftime("%Y-%m-%dT%H%%3A%M%%3A%SZ")
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_in_the_middle_gives_what_was_read_and_where_to_go_on(dataset: Dataset) -> None:
     blocking = PartlyBlockingLiner(DemoLiner(dataset), older)
     async with context_at(blocking) as context:
@@ -590,6 +591,7 @@ async def pages_after(first: Any, ask: Callable[[str], Awaitable[Any]]) -> list[
     return answers
 
 
+@pytest.mark.virtual_time
 async def test_an_empty_page_with_a_cursor_goes_on_when_time_was_up_before_anything_was_found(
     dataset: Dataset,
 ) -> None:
@@ -612,6 +614,7 @@ async def test_an_empty_page_with_a_cursor_goes_on_when_time_was_up_before_anyth
     )
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_among_the_records_gives_the_transfers_seen_so_far(dataset: Dataset) -> None:
     recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
     blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: f"callId={recorded[30]}&" in f"{target}&")
@@ -628,6 +631,7 @@ async def test_a_deadline_among_the_records_gives_the_transfers_seen_so_far(data
     assert page_of(rest[-1])["total"] == len(expected)
 
 
+@pytest.mark.virtual_time
 async def test_records_that_never_come_do_not_stop_the_paginator_for_ever(dataset: Dataset) -> None:
     recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
     blocking = PartlyBlockingLiner(DemoLiner(dataset), lambda target: f"callId={recorded[10]}&" in f"{target}&")

@@ -215,6 +215,7 @@ async def test_a_placeholder_for_a_leads_creation_does_not_reach_back_before_all
     assert (await understood(app, leads=(5000001,))).window.since == datetime(2000, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.virtual_time
 async def test_a_lead_that_cannot_be_read_is_an_error_and_one_that_is_late_another(liner: DemoLiner) -> None:
     with pytest.raises(LinerUnavailable):
         await understood(AlteredLiner(liner, status_by_pattern={"/v2/lead/detail": 500}), leads=(5000001,))

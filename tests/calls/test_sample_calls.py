@@ -258,6 +258,7 @@ async def test_a_window_that_could_not_be_read_whole_names_the_part_that_could(d
     assert page_of(part)["population"] == len(recorded(dataset, 15))
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_in_the_middle_is_no_smaller_sample(dataset: Dataset) -> None:
     async with context_at(PartlyBlockingLiner(DemoLiner(dataset), ends_before(15))) as context:
         with (

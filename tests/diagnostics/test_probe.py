@@ -684,9 +684,9 @@ def test_ctrl_c_prints_what_is_known_by_then(dataset: Dataset) -> None:
             encoding="utf-8",
         )
         with process:
-            assert reached.wait(30)
+            assert reached.wait(60)
             process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=20)
+            stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr == ""
     assert "as assumed" in next(line for line in stdout.splitlines() if line.startswith("dictionary_paths"))

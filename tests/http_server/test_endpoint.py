@@ -10,13 +10,13 @@ import httpx
 import pytest
 
 from liner_mcp.demo import Dataset, DemoLiner
-from tests.http_server.support import ACCEPT, LEGACY, MODERN, call, question, result, serve, told
+from tests.http_server.support import ACCEPT, LEGACY, MODERN, PATIENCE, call, question, result, serve, told
 
 
 @pytest.fixture(scope="module")
 def web(dataset: Dataset) -> Generator[httpx.Client]:
     """A client of one running server, which is asked by every test here."""
-    with serve(DemoLiner(dataset)) as origin, httpx.Client(base_url=origin, timeout=20) as client:
+    with serve(DemoLiner(dataset)) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
         yield client
 
 

@@ -491,6 +491,7 @@ async def test_a_list_that_never_ends_is_cut(router: respx.MockRouter) -> None:
     assert (len(listing.items), listing.complete) == (100_000, False)
 
 
+@pytest.mark.virtual_time
 async def test_a_list_cut_by_the_deadline_is_given_as_far_as_it_came() -> None:
     async def half_silent(scope: Any, _receive: Any, send: Any) -> None:
         if b"offset=0&" in scope["query_string"]:
@@ -504,6 +505,7 @@ async def test_a_list_cut_by_the_deadline_is_given_as_far_as_it_came() -> None:
     assert (len(listing.items), listing.complete, listing.total) == (100, False, 250)
 
 
+@pytest.mark.virtual_time
 async def test_a_list_of_which_nothing_came_before_the_deadline_is_an_error_and_not_empty() -> None:
     async with client_of(silent) as client:
         with anyio.fail_after(1):  # long enough for a first request on a busy machine
@@ -641,6 +643,7 @@ async def test_an_answer_that_drips_too_slowly_is_unreachable(monkeypatch: pytes
     assert "did not answer within" in str(error)
 
 
+@pytest.mark.virtual_time
 async def test_the_callers_deadline_is_the_callers() -> None:
     async with client_of(silent) as client:
         with pytest.raises(TimeoutError), anyio.fail_after(0.02):
@@ -1041,6 +1044,7 @@ async def test_enough_sees_errors_too() -> None:
     assert [type(result) for result in shown] == [NotFound, NotFound]
 
 
+@pytest.mark.virtual_time
 async def test_a_moment_before_the_deadline_what_is_done_comes_home() -> None:
     async def job(index: int) -> int:
         if index:

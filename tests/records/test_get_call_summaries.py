@@ -459,6 +459,7 @@ async def test_agents_that_cannot_be_named_keep_their_ids(own: Dataset) -> None:
 # Time is up -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.virtual_time
 async def test_what_arrived_before_the_deadline_is_told_and_the_rest_is_to_be_asked(own: Dataset) -> None:
     ids = add_plain_calls(own, 6)
     waiting = [ids[1], ids[4]]
@@ -471,6 +472,7 @@ async def test_what_arrived_before_the_deadline_is_told_and_the_rest_is_to_be_as
     assert "retry" not in answer.structure, "nothing was tried and failed"
 
 
+@pytest.mark.virtual_time
 async def test_calls_never_begun_are_to_be_asked_too(own: Dataset) -> None:
     ids = add_plain_calls(own, 40)
     async with context_for(AlteredLiner(DemoLiner(own), blocked=of(*ids[1:])), concurrency=2) as context:
@@ -480,6 +482,7 @@ async def test_calls_never_begun_are_to_be_asked_too(own: Dataset) -> None:
     assert answer.structure["page"]["next_call_ids"] == ids[1:]
 
 
+@pytest.mark.virtual_time
 async def test_nothing_arrived_before_the_deadline_is_an_error(own: Dataset) -> None:
     ids = add_plain_calls(own, 3)
     async with context_for(AlteredLiner(DemoLiner(own), blocked=LIST)) as context:
@@ -487,6 +490,7 @@ async def test_nothing_arrived_before_the_deadline_is_an_error(own: Dataset) -> 
             await ask(context, ids)
 
 
+@pytest.mark.virtual_time
 async def test_a_summary_that_did_not_come_in_time_is_marked_in_its_row(own: Dataset) -> None:
     first, second = add_plain_calls(own, 2)
     (record,) = own.records_of(second)
@@ -498,6 +502,7 @@ async def test_a_summary_that_did_not_come_in_time_is_marked_in_its_row(own: Dat
     assert answer.structure["retry"] == [second]
 
 
+@pytest.mark.virtual_time
 async def test_names_that_do_not_come_in_time_do_not_hold_up_the_answer(own: Dataset) -> None:
     ids = add_plain_calls(own, 3, agent=106)
     async with context_for(AlteredLiner(DemoLiner(own), blocked=USERS)) as context:

@@ -315,6 +315,7 @@ async def test_a_refused_token_is_the_error(own: Dataset) -> None:
             await ask(context, long_call(own, 3))
 
 
+@pytest.mark.virtual_time
 async def test_records_that_came_in_time_are_told_though_the_call_did_not(own: Dataset) -> None:
     call_id = long_call(own, 3)
     async with context_for(AlteredLiner(DemoLiner(own), blocked=CALL)) as context:
@@ -324,6 +325,7 @@ async def test_records_that_came_in_time_are_told_though_the_call_did_not(own: D
     assert "facts could not be read" in answer.structure["notes"][0]
 
 
+@pytest.mark.virtual_time
 async def test_nothing_that_came_in_time_is_a_deadline_passed(own: Dataset) -> None:
     call_id = long_call(own, 3)
     async with context_for(AlteredLiner(DemoLiner(own), blocked="/v2/call")) as context:
@@ -423,6 +425,7 @@ async def test_a_count_that_is_never_reached_is_told_and_is_no_total(own: Datase
     assert re.search(r"counts 5 records .* 3 could be read", answer.structure["notes"][0])
 
 
+@pytest.mark.virtual_time
 async def test_a_list_that_time_did_not_suffice_for_says_that_a_cursor_may_miss_some(own: Dataset) -> None:
     call_id = long_call(own)
     async with context_for(AlteredLiner(DemoLiner(own), blocked="offset=100")) as context:

@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 from mcp import MCPError
 from mcp.types import CallToolResult
 
@@ -20,6 +21,7 @@ from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.input_limits import FIRST_ECHOED, MAX_NAMES, MAX_TEXT, MOST_ECHOED
 from tests.conftest import OpenSession, Session, text_of
 from tests.support.context import small_dataset
+from tests.support.virtual_time import advance
 from tests.text.test_long_texts import calls_counted
 
 pytestmark = pytest.mark.anyio
@@ -239,7 +241,18 @@ async def test_the_smallest_budget_is_kept_by_every_tool(connect: OpenSession, t
 # Texts of Liner -------------------------------------------------------------------------------------------------------
 
 DEAR = ("8(" * 240 + "x ") * 40
-"""A summary that takes a tenth of a second to mask."""
+"""A summary that takes ten turns to mask, which is a tenth of a second."""
+
+
+@pytest.fixture
+def masking_takes_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Virtual time stands still while work is done, so each turn of masking adds the time that it is made for."""
+
+    async def turn() -> None:
+        advance(0.01)
+        await checkpoint()
+
+    monkeypatch.setattr("liner_mcp.event_loop.checkpoint", turn)
 
 
 @pytest.fixture(scope="module")
@@ -296,6 +309,8 @@ async def in_parallel(
     return results[0], order
 
 
+@pytest.mark.virtual_time
+@pytest.mark.usefixtures("masking_takes_time")
 async def test_a_deadline_in_the_middle_of_masking_gives_the_rows_there_are(
     connect: OpenSession, talkative: tuple[Dataset, int, list[int]]
 ) -> None:
@@ -323,6 +338,8 @@ async def test_a_deadline_in_the_middle_of_masking_gives_the_rows_there_are(
     assert any("Time was up" in note for note in told["notes"])
 
 
+@pytest.mark.virtual_time
+@pytest.mark.usefixtures("masking_takes_time")
 async def test_a_deadline_before_the_first_summary_is_masked_is_one_sentence(connect: OpenSession) -> None:
     dataset = small_dataset()
     call_id = dataset.add_call().id

@@ -437,6 +437,7 @@ async def counts_of_both_parts(session: Session, first: dict[str, Any]) -> dict[
     return sum_metrics([first["totals"], rest["totals"]])
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_in_the_middle_gives_a_part_and_the_way_to_the_rest(
     connect: OpenSession, dataset: Dataset
 ) -> None:

@@ -51,7 +51,7 @@ def _over_stdio(era: str, method: str, **params: Any) -> dict[str, Any]:
 def _over_http(era: str, method: str, **params: Any) -> dict[str, Any]:
     asked = question(method, era, **params)
     with serve(DemoLiner(), api_host=None, api_token=None, mcp_demo=True) as origin:
-        response = httpx.post(f"{origin}/mcp", **asked, timeout=20)
+        response = httpx.post(f"{origin}/mcp", **asked, timeout=60)
     assert len(response.content) < 1_000
     data = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: ")]
     return json.loads(data[-1] if data else response.text)["error"]
@@ -86,7 +86,7 @@ def test_an_unknown_method_is_shown_back_short_and_without_a_phone(send: Send, m
 def test_over_modern_http_an_unknown_method_is_masked_and_cut_as_well() -> None:
     with serve(DemoLiner(), api_host=None, api_token=None, mcp_demo=True) as origin:
         for method, shown in ((PHONE, MASKED), ("m" * 20_000, "m" * 199 + "…")):
-            response = httpx.post(f"{origin}/mcp", **question(method, MODERN), timeout=20)
+            response = httpx.post(f"{origin}/mcp", **question(method, MODERN), timeout=60)
             error = response.json()["error"]
             assert (response.status_code, error["code"], error["data"]) == (404, METHOD_NOT_FOUND, shown)
             assert error["message"] == f"{MARK}Method not found"

@@ -247,6 +247,7 @@ async def test_unusable_settings_are_told_by_each_call() -> None:
         assert "LINER_CONCURRENCY" in await Session(client).refusal("list_call_records", call_id=1)
 
 
+@pytest.mark.virtual_time
 async def test_nothing_hangs_past_the_deadline(connect: OpenSession) -> None:
     async def silent(*_: Any) -> None:
         await anyio.sleep_forever()
