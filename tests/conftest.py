@@ -47,8 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["sentences"] = sentences.updates
+    worker: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if worker is not None:
+        worker["sentences"] = sentences.updates
     elif sentences.updates:
         sentences.write_updates(sentences.updates)
 

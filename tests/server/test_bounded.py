@@ -21,6 +21,7 @@ from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.input_limits import FIRST_ECHOED, MAX_NAMES, MAX_TEXT, MOST_ECHOED
 from tests.conftest import OpenSession, Session, text_of
 from tests.support.context import small_dataset
+from tests.support.sentences import assert_says, recorded
 from tests.support.virtual_time import advance
 from tests.text.test_long_texts import calls_counted
 
@@ -122,7 +123,7 @@ async def test_of_many_unknown_arguments_a_few_are_named_and_the_rest_counted(co
     async with connect() as session:
         with calls_counted() as counted:
             sentence = await session.refusal(tool, **{f"argument_{number}": 1 for number in range(22_000)})
-        assert "21997 more are unknown." in sentence
+        assert_says(sentence, "21997_more_are_unknown")
         assert len(sentence) <= LONGEST_ERROR
         assert counted.count < MOST_CALLS
         long = await session.refusal(tool, **{name * 3: 1 for name in STRINGS.values()})
@@ -133,7 +134,7 @@ async def test_when_every_argument_is_wrong_a_few_are_told_and_the_rest_counted(
     async with connect() as session:
         wrong = {name: {"a": 1} for name in ARGUMENTS["find_calls"]}
         sentence = await session.refusal("find_calls", **wrong)
-    assert "more arguments cannot be used either." in sentence
+    assert_says(sentence, "more_arguments_cannot_be_used_either")
     assert len(sentence) <= LONGEST_ERROR
 
 
@@ -351,7 +352,7 @@ async def test_a_deadline_before_the_first_summary_is_masked_is_one_sentence(con
             ("get_call_summaries", {"call_ids": [call_id]}),
         ):
             sentence = await session.refusal(tool, **arguments)
-            assert "time" in sentence.lower() or "not ready within" in sentence
+            assert "time" in sentence.lower() or recorded("not_ready_within") in sentence
             assert len(sentence) <= LONGEST_ERROR
 
 
@@ -391,4 +392,4 @@ async def test_each_long_summary_of_a_call_gives_other_tasks_a_turn_and_is_told_
     # One for the decoding of each summary, if it is cleaned, and two for its masking.
     assert turns[long_id] - turns[short_id] >= 2 * records
     assert set(_cells(told, "summary_state")) == {"cut"}
-    assert "longer than 100,000 characters" in str(told["notes"])
+    assert_says(str(told["notes"]), "longer_than_100_000_characters")

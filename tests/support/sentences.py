@@ -24,7 +24,7 @@ updates: dict[str, str] = {}
 
 
 @cache
-def _all() -> dict[str, str]:
+def read_file() -> dict[str, str]:
     found: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))
     return found
 
@@ -35,9 +35,11 @@ def recorded(key: str, **values: object) -> str:
     return _Rewritten(key, text, values) if updating else text
 
 
-def assert_says(text: object, key: str, *, start: bool = False, end: bool = False, **values: object) -> None:
-    """The recorded sentence stands in the text (an error's text, a list of notes), with `start` at its beginning, with `end` at its end."""
-    heard = text if isinstance(text, str) else "\n".join(text) if isinstance(text, Iterable) else str(text)
+def assert_says(
+    text: str | Iterable[str], key: str, *, start: bool = False, end: bool = False, **values: object
+) -> None:
+    """The recorded sentence stands in the text, or in one of several; `start` and `end`: at its beginning or end."""
+    heard = text if isinstance(text, str) else "\n".join(text)
     template = _template(key)
     pattern = (r"\A" if start else "") + _pattern(template, values) + (r"\Z" if end else "")
     if template and re.search(pattern, heard, re.DOTALL):
@@ -51,14 +53,14 @@ def error_says(key: str, *, start: bool = False, **values: object) -> Callable[[
     """The check of an error for `pytest.raises(..., check=error_says(key))`."""
 
     def check(error: BaseException) -> bool:
-        assert_says(str(error), key, start=start, **values)
+        assert_says(str(error), key, start=start, end=False, **values)
         return True
 
     return check
 
 
 def write_updates(found: dict[str, str]) -> None:
-    merged = {**_all(), **found}
+    merged = {**read_file(), **found}
     used = keys_in_use()
     kept = {key: merged[key] for key in sorted(merged) if key in used}
     FILE.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -72,9 +74,9 @@ def keys_in_use() -> set[str]:
 
 
 def _template(key: str) -> str:
-    if key not in _all() and not updating:
+    if key not in read_file() and not updating:
         raise AssertionError(f"{key} is not in {FILE.name}. {HOW}")
-    return updates.get(key) or _all().get(key, "")
+    return updates.get(key) or read_file().get(key, "")
 
 
 def _filled(template: str, values: dict[str, object]) -> str:
