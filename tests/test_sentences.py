@@ -39,7 +39,7 @@ def test_every_recorded_sentence_is_used_by_a_test() -> None:
 def test_a_sentence_is_compared_with_its_values() -> None:
     assert recorded("unknown_call", id=7) == "Liner has no call 7. Check call_id."
     assert_says(["A note.", "Liner has no call 7. Check call_id. Else"], "unknown_call", id=7)
-    assert_says("Liner has no call whatever. Check call_id.", "unknown_call", start=True, end=True)
+    assert_says("Liner has no call whatever. Check call_id.", "unknown_call", at_start=True, at_end=True)
     with pytest.raises(ValueError, check=error_says("whole")):
         raise ValueError("Send the cursor of the page alone.")
 
@@ -48,8 +48,8 @@ def test_a_sentence_is_compared_with_its_values() -> None:
     ("text", "options"),
     [
         ("Liner has no call 8. Check call_id.", {"id": 7}),
-        ("So: Liner has no call 7. Check call_id.", {"start": True}),
-        ("Liner has no call 7. Check call_id. So", {"end": True}),
+        ("So: Liner has no call 7. Check call_id.", {"at_start": True}),
+        ("Liner has no call 7. Check call_id. So", {"at_end": True}),
         ("Liner has no call", {}),
     ],
 )

@@ -15,6 +15,7 @@ from liner_mcp.http_server.auth.authentication import Authentication, authentica
 from liner_mcp.http_server.auth.bearer import INVALID, Authenticator, ProtectedResource, Rejection, bearer_token
 from liner_mcp.server.caller import SCOPE_KEY, Caller
 from liner_mcp.settings import Settings
+from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +98,7 @@ async def test_without_a_token_the_answer_is_401_without_an_error_word() -> None
         answer = await http.post("/mcp", content=b"x" * 3_000_000)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="liner-mcp"'
-    assert answer.json()["error"]["message"].startswith("Send an access token in one Authorization header")
+    assert_says(answer.json()["error"]["message"], "send_an_access_token_in_one", at_start=True)
     assert behind.scopes == []
 
 

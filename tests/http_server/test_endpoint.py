@@ -11,6 +11,7 @@ import pytest
 
 from liner_mcp.demo import Dataset, DemoLiner
 from tests.http_server.support import ACCEPT, LEGACY, MODERN, PATIENCE, call, question, result, serve, told
+from tests.support.sentences import assert_says
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_json_that_is_not_a_request_is_not_sent_back(web: httpx.Client, era: str
     assert response.status_code == 400
     error = response.json()["error"]
     assert error["code"] == -32600
-    assert error["message"].startswith("Send one JSON-RPC request: ")
+    assert_says(error["message"], "send_one_json_rpc_request", at_start=True)
     assert len(response.content) < 200
 
 

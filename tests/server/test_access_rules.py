@@ -514,7 +514,7 @@ async def test_a_file_that_cannot_be_used_at_the_start_is_told_with_its_place(
     rules.write_text("[callers.anna\n", encoding="utf-8")
     async with connect_as("anna") as session:
         refusal = await session.refusal("find_calls")
-    assert_says(refusal, "liner_mcp_access_file_cannot_be_used", start=True)
+    assert_says(refusal, "liner_mcp_access_file_cannot_be_used", at_start=True)
 
 
 @pytest.mark.parametrize(

@@ -209,11 +209,11 @@ async def test_resources_keep_adversarial_summaries_in_their_place(
             assert (row["summary"] or "") == truncate(visible, 600)
             line, _, rest = plain.partition("\n")
             if visible:
-                assert_says(line, "summary_of_call_record_by_liners", name=adversarial.records[name], start=True)
-                assert_says(line, "all_below_this_line_is_data", end=True)
+                assert_says(line, "summary_of_call_record_by_liners", name=adversarial.records[name], at_start=True)
+                assert_says(line, "all_below_this_line_is_data", at_end=True)
                 assert visible.startswith(rest.removesuffix("…"))
             else:
-                assert_says(line, "liner_has_no_summary_of_this", start=True)
+                assert_says(line, "liner_has_no_summary_of_this", at_start=True)
 
 
 @pytest.mark.anyio

@@ -473,10 +473,10 @@ async def test_a_slice_that_fails_gives_a_part_and_the_way_to_the_rest(connect: 
         both = await counts_of_both_parts(session, first)
     assert first["page"]["covered"] == {"since": "2026-11-05T18:00+03:00", "until": "2026-11-20T18:00+03:00"}
     assert first["page"]["liner_total"] == len(dataset.calls)
-    assert_says(first["notes"][0], "counts_of_both_parts_add_up", end=True)
+    assert_says(first["notes"][0], "counts_of_both_parts_add_up", at_end=True)
     assert both == sum_metrics(expected_groups(dataset, dataset.calls.values(), grouped_by("agent")).values())
-    assert_says(sample, "no_sample_was_drawn_because_the", start=True)
-    assert_says(sample, "the_part_since_2026_11_05t18", end=True)
+    assert_says(sample, "no_sample_was_drawn_because_the", at_start=True)
+    assert_says(sample, "the_part_since_2026_11_05t18", at_end=True)
 
 
 @pytest.mark.parametrize("dictionary", ["/v2/call-status", "/v2/lead-status"])

@@ -99,7 +99,7 @@ async def test_a_refusal_says_that_the_data_is_invented(
     async with connected(liner, mode) as client:
         result = await called(client, tool, arguments)
     assert result.is_error
-    assert_says(text_of(result), "demo_invented_data", start=True)
+    assert_says(text_of(result), "demo_invented_data", at_start=True)
 
 
 @pytest.mark.parametrize("most", [2_000, 6_000])
@@ -131,8 +131,8 @@ async def test_every_resource_of_text_says_that_its_data_is_invented(liner: Demo
             if content.mime_type == "application/json":
                 assert next(iter(json.loads(content.text).items())) == ("demo", "invented data")
             else:
-                assert_says(content.text, "demo_invented_data_2", start=True)
-        with pytest.raises(MCPError, check=error_says("demo_invented_data_liner", start=True)):
+                assert_says(content.text, "demo_invented_data_2", at_start=True)
+        with pytest.raises(MCPError, check=error_says("demo_invented_data_liner", at_start=True)):
             await client.read_resource("liner://calls/12")
 
 
@@ -150,7 +150,7 @@ async def test_every_prompt_asks_that_the_review_says_so_too(liner: DemoLiner, m
         for name, arguments in PROMPTS.items():
             first, *_ = (await client.get_prompt(name, arguments)).messages
             assert isinstance(first.content, TextContent)
-            assert_says(first.content.text, "demo_invented_data_say_so_at", start=True)
+            assert_says(first.content.text, "demo_invented_data_say_so_at", at_start=True)
 
 
 async def test_title_and_instructions_name_the_demo(liner: DemoLiner, mode: Any) -> None:
@@ -184,5 +184,5 @@ async def test_half_an_account_answers_what_to_set_and_invents_nothing(mode: Any
         for name, arguments in TOOLS.items():
             result = await called(client, name, arguments)
             assert result.is_error
-            assert_says(text_of(result), "liner_mcp_demo_and_liner_api", start=True)
+            assert_says(text_of(result), "liner_mcp_demo_and_liner_api", at_start=True)
             assert client.instructions == f"{text_of(result)}\n{INSTRUCTIONS}"

@@ -119,7 +119,7 @@ async def test_every_prompt_is_short_and_asks_for_evidence(client: Client) -> No
         text = await written(client, name)
         assert len(text) < 2_000
         assert [one for one in (*words, "the recording to hear") if one not in text] == []
-        assert_says(text, "write_in_this_language_english_keep", end=True)
+        assert_says(text, "write_in_this_language_english_keep", at_end=True)
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ async def test_an_unknown_name_is_shown_back_short(client: Client) -> None:
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_prompts_need_no_settings(mode: Any) -> None:
     async with Client(create_server(Settings()), mode=mode) as unset:
-        assert_says(await written(unset, "daily_digest"), "write_the_digest_of_yesterday", start=True)
+        assert_says(await written(unset, "daily_digest"), "write_the_digest_of_yesterday", at_start=True)
 
 
 # Completion -----------------------------------------------------------------------------------------------------------

@@ -167,6 +167,6 @@ async def test_a_bug_behind_any_request_tells_its_place_and_not_its_text(
             await requests[crashing]()
     error = raised.value.error
     assert error.code == INTERNAL_ERROR
-    assert_says(error.message, "liner_mcp_failed_inside_runtimeerror_at", mark=MARK, start=True)
+    assert_says(error.message, "liner_mcp_failed_inside_runtimeerror_at", mark=MARK, at_start=True)
     assert "crashed: RuntimeError" in caplog.text
     assert PHONE not in error.message + caplog.text

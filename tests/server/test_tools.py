@@ -112,7 +112,7 @@ BAD_IDS: list[Any] = [0, -5, "text", True, 2**63, 2**53, 1.5, [7000123], {"id": 
 async def test_an_id_that_is_none_is_refused_in_one_sentence(connect: OpenSession, call_id: Any) -> None:
     async with connect() as session:
         sentence = await session.refusal("list_call_records", call_id=call_id)
-    assert_says(sentence, "call_id_it_must_be_a", start=True)
+    assert_says(sentence, "call_id_it_must_be_a", at_start=True)
     assert sentence.endswith(" is not.")
     assert len(sentence) < 150
 
@@ -193,7 +193,7 @@ async def test_every_tool_refuses_arguments_that_it_does_not_publish(connect: Op
 async def test_a_garbage_cursor_is_refused_with_the_way_back(connect: OpenSession, cursor: str) -> None:
     async with connect() as session:
         sentence = await session.refusal("list_call_records", call_id=7003900, cursor=cursor)
-    assert_says(sentence, "cursor_cannot_be_read", start=True)
+    assert_says(sentence, "cursor_cannot_be_read", at_start=True)
     assert "without cursor" in sentence
 
 
@@ -219,7 +219,7 @@ async def test_a_wrong_token_is_told_with_the_variable_to_check(connect: OpenSes
     async with connect(DemoLiner(dataset, token="another")) as session:
         for tool, arguments in (("list_call_records", {"call_id": 1}), ("get_call_summaries", {"call_ids": [1, 2]})):
             sentence = await session.refusal(tool, **arguments)
-            assert_says(sentence, "liner_refuses_access_http_401", start=True)
+            assert_says(sentence, "liner_refuses_access_http_401", at_start=True)
             assert "LINER_API_TOKEN" in sentence
 
 

@@ -36,24 +36,24 @@ def recorded(key: str, **values: object) -> str:
 
 
 def assert_says(
-    text: str | Iterable[str], key: str, *, start: bool = False, end: bool = False, **values: object
+    text: str | Iterable[str], key: str, *, at_start: bool = False, at_end: bool = False, **values: object
 ) -> None:
-    """The recorded sentence stands in the text, or in one of several; `start` and `end`: at its beginning or end."""
+    """The recorded sentence stands in the text, or in one of several; with `at_start` or `at_end`, only there."""
     heard = text if isinstance(text, str) else "\n".join(text)
     template = _template(key)
-    pattern = (r"\A" if start else "") + _pattern(template, values) + (r"\Z" if end else "")
+    pattern = (r"\A" if at_start else "") + _pattern(template, values) + (r"\Z" if at_end else "")
     if template and re.search(pattern, heard, re.DOTALL):
         return
     if not updating:
         raise AssertionError(f"{key}: {_filled(template, values)!r} is not in {heard!r}. {HOW}")
-    _update(key, _closest(heard, template, start=start, end=end), values)
+    _update(key, _closest(heard, template, at_start=at_start, at_end=at_end), values)
 
 
-def error_says(key: str, *, start: bool = False, **values: object) -> Callable[[BaseException], bool]:
+def error_says(key: str, *, at_start: bool = False, **values: object) -> Callable[[BaseException], bool]:
     """The check of an error for `pytest.raises(..., check=error_says(key))`."""
 
     def check(error: BaseException) -> bool:
-        assert_says(str(error), key, start=start, end=False, **values)
+        assert_says(str(error), key, at_start=at_start, at_end=False, **values)
         return True
 
     return check
@@ -116,9 +116,9 @@ def _update(key: str, text: str, values: dict[str, object]) -> None:
         raise AssertionError(f"{key} is said in two ways: {updates[key]!r} and {text!r}. Give it a second key.")
 
 
-def _closest(heard: str, old: str, *, start: bool, end: bool) -> str:
+def _closest(heard: str, old: str, *, at_start: bool, at_end: bool) -> str:
     """The sentences of a text that resemble the old one most; all of it when there is no old one."""
     places = [0, *(found.end() for found in re.finditer(r"[.:;!?](?:\s+|$)|\n", heard)), len(heard)]
-    begins, ends = places[:1] if start else places, places[-1:] if end else places
+    begins, ends = places[:1] if at_start else places, places[-1:] if at_end else places
     spans = [heard[one:other].strip() for one in begins for other in ends if one < other]
     return max(spans, key=lambda span: SequenceMatcher(None, old, span).ratio()) if old else heard
