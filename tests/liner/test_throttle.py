@@ -22,6 +22,7 @@ from liner_mcp.liner.request_metrics import count_requests
 from liner_mcp.liner.retry import MAX_BACKOFF_SECONDS
 from liner_mcp.liner.throttle import MAX_PAUSE_SECONDS, LoadControl
 from tests.liner.test_client import an_hour, client_of
+from tests.support.sentences import error_says
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +69,7 @@ def test_a_ban_of_a_day_is_asked_about_again_after_a_minute() -> None:
     rules = LoadControl(4, use_circuit_breaker=False)
     rules.record(0.0, rate_limited(86_400), sent_at=0.0)
     assert rules.throttle.seconds_until_send(0.0) == MAX_PAUSE_SECONDS
-    with pytest.raises(RateLimited, match="Ask again in 86390 s"):  # what Liner asked for is told
+    with pytest.raises(RateLimited, check=error_says("ask_again_in_86390_s")):  # what Liner asked for is told
         rules.check(10.0, time_left=45.0)
 
 
@@ -87,7 +88,7 @@ def test_who_has_less_time_than_the_pause_is_told_at_once() -> None:
     rules = LoadControl(4, use_circuit_breaker=False)
     rules.record(0.0, rate_limited(20), sent_at=0.0)
     rules.check(0.0, time_left=20.5)
-    with pytest.raises(RateLimited, match=r"pause is not over\. Ask again in 20 s") as caught:
+    with pytest.raises(RateLimited, check=error_says("pause_is_not_over_ask_again")) as caught:
         rules.check(0.0, time_left=20.0)
     assert caught.value.retry_after == 20.0
 
@@ -97,7 +98,7 @@ def test_the_circuit_breaker_opens_after_failures_in_a_row_and_lets_one_try_at_a
     for n in range(FAILURES_TO_OPEN):
         rules.check(0.0, FOREVER)
         rules.record(n - FAILURES_TO_OPEN + 1.0, UNAVAILABLE, sent_at=-5.0)
-    with pytest.raises(CircuitOpen, match=r"did not answer the last 5 requests.*Ask again in 10 s"):
+    with pytest.raises(CircuitOpen, check=error_says("did_not_answer_the_last_5")):
         rules.check(0.0, FOREVER)
     rules.check(OPEN_SECONDS, FOREVER)
     rules.acquire(OPEN_SECONDS)  # the one that tries
@@ -253,7 +254,7 @@ async def test_a_shared_server_answers_at_once_while_liner_is_down(monkeypatch: 
         with pytest.raises(LinerUnavailable):
             await client.call(1)
         for call_id in range(2, 30):
-            with pytest.raises(CircuitOpen, match="left alone for a moment"):
+            with pytest.raises(CircuitOpen, check=error_says("left_alone_for_a_moment")):
                 await client.call(call_id)
     assert len(app.arrivals) == FAILURES_TO_OPEN
 
