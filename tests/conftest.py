@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,6 +29,8 @@ from tests.support import sentences
 from tests.support.account import ACCOUNT
 from tests.support.virtual_time import VirtualTimeLoop
 
+SLOW = frozenset((Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").split())
+
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 """When the generated calls end: every test sees the same forty days."""
 
@@ -44,6 +47,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     sentences.updating = config.getoption("--update-sentences")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `tests/slow.txt` names: a folder, a module, or a test with all its parameters."""
+    for item in items:
+        test = item.nodeid.removeprefix("tests/").partition("[")[0]
+        module = test.partition("::")[0]
+        if {test, module, module.partition("/")[0]} & SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
