@@ -606,8 +606,8 @@ def test_an_unusable_value_is_one_sentence_with_its_variable_and_without_the_val
 
 
 def test_zero_seconds_and_zero_at_once_are_refused() -> None:
-    assert "greater than 0" in refusal(deadline_seconds=0)
-    assert "greater than or equal to 1" in refusal(concurrency=0)
+    assert_says(refusal(deadline_seconds=0), "greater_than_0")
+    assert_says(refusal(concurrency=0), "greater_than_or_equal_to_1")
 
 
 def test_each_unusable_variable_gets_its_own_sentence(environment: pytest.MonkeyPatch) -> None:

@@ -195,5 +195,5 @@ def test_a_right_checksum_over_what_is_not_packed_is_refused() -> None:
 
 
 def test_a_state_without_a_tool_belongs_to_no_tool() -> None:
-    with pytest.raises(InvalidArgument, match="another tool"):
+    with pytest.raises(InvalidArgument, check=error_says("another_tool")):
         decode_cursor(TOOL, crafted(zlib.compress(b"{}")))

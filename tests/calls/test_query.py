@@ -12,7 +12,6 @@ import pytest
 from liner_mcp.calls.query import CallQuery, ResolvedQuery, resolve
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
-from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.timezone import Zone
 from tests.calls.support import context_at
 from tests.conftest import NOW
@@ -128,9 +127,7 @@ async def test_dictionaries_are_read_once_for_many_questions_at_once(liner: Fake
         ),
         (
             {"leads": (1,)},
-            "leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]; if no lead is found at all, "
-            + OTHER_ACCOUNT
-            + ".",
+            recorded("liner_has_no_lead"),
         ),
     ],
 )

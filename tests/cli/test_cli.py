@@ -147,20 +147,20 @@ OF_ADDRESS = b'{"success":false,"message":"IP 203.0.113.77 is not in the allow l
 @pytest.mark.parametrize(
     ("status", "body", "location", "said"),
     [
-        (404, b"<html>404 Not Found", "", ["LINER_API_HOST does not lead to Liner's API: HTTP 404 with a web page"]),
-        (404, b'{"success":false,"message":"No route"}', "", ['(HTTP 404): "No route"', "LINER_API_HOST"]),
-        (200, b"<html>Welcome", "", ["a web page instead of JSON (HTTP 200)", "LINER_API_HOST"]),
-        (200, b"", "", ["an empty body (HTTP 200)", "LINER_API_HOST"]),
-        (200, b'{"status":"ok"}', "", ["not the documented envelope (HTTP 200)", "LINER_API_HOST"]),
-        (403, b"<html>Just a moment...", "", ["in front of Liner", "HTTP 403", "LINER_API_HOST"]),
+        (404, b"<html>404 Not Found", "", [recorded("liner_api_host_does_not_lead_web_page")]),
+        (404, b'{"success":false,"message":"No route"}', "", [recorded("http_404_no_route"), "LINER_API_HOST"]),
+        (200, b"<html>Welcome", "", [recorded("a_web_page_instead_of_json"), "LINER_API_HOST"]),
+        (200, b"", "", [recorded("an_empty_body_http_200"), "LINER_API_HOST"]),
+        (200, b'{"status":"ok"}', "", [recorded("not_the_documented_envelope_http_200"), "LINER_API_HOST"]),
+        (403, b"<html>Just a moment...", "", [recorded("in_front_of_liner"), "HTTP 403", "LINER_API_HOST"]),
         (403, OF_ADDRESS, "", ['"IP *** is not in the allow list"']),
         (
             302,
             b"",
             "https://login.example.com/?next=s3cr3t",
-            ["LINER_API_HOST redirects to another host (login.example"],
+            [recorded("liner_api_host_redirects_to_another")],
         ),
-        (302, b"", "/", ["LINER_API_HOST redirects in a circle"]),
+        (302, b"", "/", [recorded("liner_api_host_redirects_in_a")]),
     ],
 )
 def test_check_names_what_answers_in_place_of_liner(status: int, body: bytes, location: str, said: list[str]) -> None:

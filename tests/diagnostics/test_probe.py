@@ -415,7 +415,7 @@ async def test_a_liner_that_is_not_there_is_asked_once() -> None:
     found = await run_probe(None, transport=transport)
     assert found.report.exit_code == 1
     assert len(asked) == found.requests == 1
-    assert all(outcome.startswith("could not be told") for outcome in found.outcome.values())
+    assert all(outcome.startswith(recorded("could_not_be_told")) for outcome in found.outcome.values())
 
 
 async def test_a_network_that_breaks_twice_is_left(dataset: Dataset) -> None:
@@ -448,7 +448,7 @@ async def test_a_probe_whose_time_is_over_says_so_and_claims_nothing(
 ) -> None:
     monkeypatch.setattr("liner_mcp.diagnostics.probe.PROBE_SECONDS", 0.05)
     found = await run_probe(None, transport=Stalling(demo(dataset), "/v2/order"))
-    assert all(outcome.startswith("could not be told") for outcome in found.outcome.values())
+    assert all(outcome.startswith(recorded("could_not_be_told")) for outcome in found.outcome.values())
     assert found.outcome["call_fields"] == found.outcome["file_link"] == recorded("could_not_be_told_it_was")
     assert_says(found.text, "1_requests_made_ended_early_the")
     assert found.report.exit_code == 1
@@ -499,7 +499,7 @@ async def test_answers_without_liners_envelope_decide_no_row(status: int, body: 
     }
     transport, asked = answering(lambda _: httpx.Response(status, content=body, headers=headers))
     found = await run_probe(None, transport=transport)
-    decided = {key for key, outcome in found.outcome.items() if not outcome.startswith("could not be told")}
+    decided = {key for key, outcome in found.outcome.items() if not outcome.startswith(recorded("could_not_be_told"))}
     # A redirect to another host is what the form of a path is about: nothing is read.
     assert decided == ({"trailing_slash"} if status == 302 else set())
     assert found.report.exit_code == 1

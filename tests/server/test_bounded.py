@@ -330,13 +330,13 @@ async def test_a_deadline_in_the_middle_of_masking_gives_the_rows_there_are(
     assert told["page"]["complete"] is False
     given = _cells(told, "call_id")
     assert given + told["page"]["next_call_ids"] == calls
-    assert any("Time was up" in note for note in told["notes"])
+    assert_says(told["notes"], "time_was_up")
     told = records.structured_content
     assert told, text_of(records)
     assert 0 < told["page"]["returned"] < 100
     assert told["page"]["total"] == 100
     assert told["page"]["next_cursor"]
-    assert any("Time was up" in note for note in told["notes"])
+    assert_says(told["notes"], "time_was_up")
 
 
 @pytest.mark.virtual_time

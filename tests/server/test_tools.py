@@ -161,8 +161,7 @@ async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
         ({"call_id": 7000123, "cursor": 5}, recorded("cursor_it_must_be_text_5")),
         (
             {"call_id": 7009999},
-            "Liner has no call 7009999. Check call_id: ids of records and leads are other numbers; if no call is found "
-            + "at all, LINER_API_HOST or the token may belong to another account.",
+            recorded("liner_has_no_call_7009999"),
         ),
     ],
 )
