@@ -111,14 +111,16 @@ class _Rewritten(str):
 
 def _update(key: str, text: str, values: dict[str, object]) -> None:
     for name, value in sorted(values.items(), key=lambda item: -len(str(item[1]))):
-        text = text.replace(str(value), f"{{{name}}}")
+        text = re.sub(rf"(?<!\w){re.escape(str(value))}(?!\w)", f"{{{name}}}", text)
     if updates.setdefault(key, text) != text:
         raise AssertionError(f"{key} is said in two ways: {updates[key]!r} and {text!r}. Give it a second key.")
 
 
 def _closest(heard: str, old: str, *, at_start: bool, at_end: bool) -> str:
-    """The sentences of a text that resemble the old one most; all of it when there is no old one."""
-    places = [0, *(found.end() for found in re.finditer(r"[.:;!?](?:\s+|$)|\n", heard)), len(heard)]
-    begins, ends = places[:1] if at_start else places, places[-1:] if at_end else places
-    spans = [heard[one:other].strip() for one in begins for other in ends if one < other]
-    return max(spans, key=lambda span: SequenceMatcher(None, old, span).ratio()) if old else heard
+    """The sentences of a text that resemble the old one most; all of it without an old one."""
+    parts = list(re.finditer(r"(?<=[.:;!?])\s+|\n", heard))
+    begins = [0] if at_start else [0, *(part.end() for part in parts)]
+    ends = [len(heard)] if at_end else [*(part.start() for part in parts), len(heard)]
+    longest = 3 * len(old) + 100  # a new wording is not much longer
+    spans = [heard[begin:end] for begin in begins for end in ends if 0 < end - begin <= longest] if old else []
+    return max(spans, key=lambda span: SequenceMatcher(None, old, span).ratio(), default=heard)
