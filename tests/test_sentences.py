@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.support.sentences import assert_says, error_says, recorded
 
 
 @pytest.fixture(autouse=True)
-def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     """A file of its own for each test here, and no rewriting."""
     file = tmp_path / "sentences.json"
     told = {"unknown_call": "Liner has no call {id}. Check call_id.", "whole": "Send the cursor {any} alone."}
@@ -22,7 +23,8 @@ def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sentences, "updating", False)
     monkeypatch.setattr(sentences, "updates", {})
     sentences.read_file.cache_clear()
-    return file
+    yield file
+    sentences.read_file.cache_clear()  # for the tests after these, which read the real one
 
 
 @pytest.fixture
