@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,7 +25,11 @@ from liner_mcp.demo import Dataset
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.fakes import FakeLiner
+from tests.support import sentences
 from tests.support.account import ACCOUNT
+from tests.support.virtual_time import VirtualTimeLoop
+
+SLOW = frozenset((Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").split())
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 """When the generated calls end: every test sees the same forty days."""
@@ -35,9 +41,48 @@ hypothesis.settings.register_profile("search", max_examples=1_000, deadline=None
 hypothesis.settings.load_profile("same")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-sentences", action="store_true", help="rewrite tests/snapshots/sentences.json")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    sentences.updating = config.getoption("--update-sentences")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `tests/slow.txt` names: a folder, a module, or a test with all its parameters."""
+    for item in items:
+        test = item.nodeid.removeprefix("tests/").partition("[")[0]
+        module = test.partition("::")[0]
+        if {test, module, module.partition("/")[0]} & SLOW:
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    worker: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if worker is not None:
+        worker["sentences"] = sentences.updates
+    elif sentences.updates:
+        sentences.write_updates(sentences.updates)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Collect what a worker of pytest-xdist heard."""
+    sentences.updates.update(node.workeroutput["sentences"])
+
+
+# A suite started in the background (by a shell's `&`, by cron) ignores Ctrl-C, and so would the programs it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """The real clock, or a virtual one for a test marked `virtual_time`."""
+    virtual = request.node.get_closest_marker("virtual_time")
+    return "asyncio", {"loop_factory": VirtualTimeLoop} if virtual else {}
 
 
 @pytest.fixture(autouse=True)

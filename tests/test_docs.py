@@ -29,6 +29,8 @@ from tests.http_server.test_request_log import KEYS as REQUEST_KEYS
 from tests.support import filters_table, snapshots
 
 ROOT = Path(__file__).parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+CI_LINES = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"))
@@ -343,8 +345,19 @@ def test_two_single_lines_try_and_test_it_and_ci_runs_the_same() -> None:
     (demo,) = [line for line in lines if line.startswith(set_up) and line.endswith("liner-mcp demo")]
     (test,) = [line for line in lines if line.startswith(set_up) and "pytest" in line]
     assert demo
-    assert test in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert test in CI_LINES
     assert f"{test}\n" in PAGES["docs/contributing.md"]
+    assert f"\t{test}" in MAKEFILE.splitlines()
+
+
+def test_make_checks_what_ci_checks() -> None:
+    recipes = {line[1:] for line in MAKEFILE.splitlines() if line.startswith("\t.venv/bin/")}
+    assert {line for line in CI_LINES if re.match(r"\.venv/bin/(ruff|pyright)", line)} <= recipes
+
+
+def test_make_lists_its_targets() -> None:
+    phony = MAKEFILE.split(".PHONY: help ", 1)[1].split()
+    assert phony == re.findall(r"^(\w+):.* ## ", MAKEFILE, re.MULTILINE)
 
 
 def test_every_place_tells_the_same_version() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.sentences import assert_says
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -53,13 +55,13 @@ def test_a_calls_recordings_are_read_with_the_client_alone() -> None:
 def test_a_call_that_is_not_there_ends_with_a_sentence() -> None:
     done = run("read_recordings.py", "12")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[1].startswith("Liner knows nothing under this id")
+    assert_says(done.stderr.splitlines()[1], "liner_knows_nothing_under_this_id", at_start=True)
 
 
 def test_the_server_is_asked_in_memory() -> None:
     done = run("ask_in_memory.py", "7000102")
     assert done.returncode == 0, done.stderr
-    assert "list_call_records: What was said on one call" in done.stdout
+    assert_says(done.stdout, "list_call_records_what_was_said")
     assert '{"demo":"invented data","asked":{"call_id":7000102}' in done.stdout
 
 
@@ -122,7 +124,7 @@ def test_missing_or_wrong_arguments_end_with_the_usage(name: str, first: str | N
 def test_a_call_that_cannot_be_and_a_folder_that_is_not_there_end_with_a_sentence(tmp_path: Path) -> None:
     done = run("summarise_over_stdio.py", "-1")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("DEMO: invented data. call_ids: it must be a whole number of 1 or more; -1 is not.")
+    assert_says(done.stderr, "demo_invented_data_call_ids_it", at_start=True)
     done = run("save_audio.py", "9000055", str(tmp_path / "nowhere" / "x.mp3"))
     assert done.returncode == 1
     assert "x.mp3 cannot be written: No such file or directory." in done.stderr

@@ -37,6 +37,7 @@ from liner_mcp.settings import Settings, read_settings
 from tests.conftest import NOW, text_of
 from tests.fakes.leaking_liner import CONTACTS, FAULTS, FILE, FILE_URL, TOKEN, LeakingLiner, find_leaks
 from tests.support.asgi_server import serve_app
+from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
 
@@ -331,8 +332,8 @@ def test_the_process_writes_no_secret_to_either_stream(loud: bool, tmp_path: Pat
         told.append(process.stdout.read())
     answers, errors = b"".join(told).decode(), words.read_text(encoding="utf-8")
     assert "Клиент дал +7 ***" in answers
-    assert "Liner refused the request (HTTP 200)" in answers
-    assert "not MPEG audio" in answers
+    assert_says(answers, "liner_refused_the_request_http_200")
+    assert_says(answers, "not_mpeg_audio")
     assert not find_leaks(answers)
     assert not find_leaks(errors)
     assert loud or errors == ""

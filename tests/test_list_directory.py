@@ -15,6 +15,7 @@ from liner_mcp.list_directory import list_directory
 from liner_mcp.names.directory import Kind
 from tests.calls.support import context_at, notes_of, page_of
 from tests.support.context import MAX_BUDGET, USERS, AlteredLiner, rows_of
+from tests.support.sentences import recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -126,7 +127,7 @@ async def test_a_query_that_finds_nothing_says_among_how_many_it_looked(liner: D
     answer = await listing(liner, "orders", "Луна")
     assert answer.structure["rows"] == []
     assert page_of(answer) == {"returned": 0, "complete": True, "total": 0}
-    assert notes_of(answer) == "None of the 6 entries has this in its name."
+    assert notes_of(answer) == recorded("none_of_the_6_entries_has")
 
 
 # Pages --------------------------------------------------------------------------------------------------------------
@@ -177,7 +178,7 @@ async def test_a_cursor_of_another_listing_is_refused(liner: DemoLiner) -> None:
 )
 async def test_a_crafted_cursor_is_refused_in_one_sentence(liner: DemoLiner, state: dict[str, Any]) -> None:
     sentence = await refusal(liner, "orders", None, encode_cursor("list_directory", state))
-    assert sentence == "cursor cannot be read. Ask again without it to start at the first page."
+    assert sentence == recorded("cursor_cannot_be_read_ask_again")
 
 
 # What cannot be read --------------------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ async def test_a_crafted_cursor_is_refused_in_one_sentence(liner: DemoLiner, sta
 async def test_groups_that_cannot_be_read_cost_a_column_and_not_the_agents(liner: DemoLiner, status: int) -> None:
     answer = await listing(AlteredLiner(liner, status_by_pattern={GROUPS: status}), "agents", "anna")
     assert [(row["id"], row["groups"]) for row in rows_of(answer)] == [(101, None)]
-    assert notes_of(answer) == "Agent groups could not be read from Liner, so groups is empty."
+    assert notes_of(answer) == recorded("agent_groups_could_not_be_read")
 
 
 async def test_a_dictionary_that_cannot_be_read_is_an_error_when_it_is_what_was_asked_for(liner: DemoLiner) -> None:

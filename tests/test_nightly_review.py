@@ -26,6 +26,7 @@ from liner_mcp.demo import Call, Dataset, DemoLiner
 from liner_mcp.text.mask import mask as shown_to_readers
 from tests.fakes import FakeLiner
 from tests.support.asgi_server import serve_app
+from tests.support.sentences import assert_says, recorded
 
 PROGRAM = Path(__file__).parent.parent / "examples" / "nightly_review.py"
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -220,8 +221,8 @@ def test_a_review_of_the_demo_says_so_in_every_file_and_line(
     review = Job(tmp_path, {"LINER_TIMEZONE": "Europe/Moscow", **settings})
     code, out, _ = review.run("--sample", "2", *arguments)
     assert code in (0, 3)
-    assert out.startswith(f"DEMO, invented data: {review.path('md')} and .csv: ")
-    assert review.markdown().startswith(f"# Call review of {yesterday()} (DEMO: invented data)\n")
+    assert_says(out, "demo_invented_data_and_csv", value=review.path("md"), at_start=True)
+    assert_says(review.markdown(), "call_review_of_demo_invented_data", value=yesterday(), at_start=True)
     sampled = review.rows("sample")
     assert sampled
     assert {row["demo"] for row in sampled} == {"invented data"}
@@ -231,7 +232,7 @@ def test_a_review_with_an_account_ignores_the_variable_of_the_demo(tmp_path: Pat
     with job(DemoLiner(call_centre()), tmp_path, LINER_MCP_DEMO="true") as review:
         code, out, _ = review.run("--sample", "2")
         assert code == 0
-        assert out.startswith(f"{review.path('md')} and .csv: 10 transfers")
+        assert_says(out, "and_csv_10_transfers", value=review.path("md"), at_start=True)
         assert "demo" not in review.rows("sample")[0]
 
 
@@ -244,26 +245,26 @@ def test_a_day_is_reviewed_whole_once_and_anew_only_when_asked(tmp_path: Path) -
     with job(liner, tmp_path / "new" / "reviews") as review:
         code, out, errors = review.run()
         assert (code, errors) == (0, "")
-        assert out == f"{review.path('md')} and .csv: 10 transfers, 30 sampled calls; complete.\n"
+        assert out == recorded("and_csv_10_transfers_30_sampled", value=review.path("md"))
         assert_whole(review, dataset, 30)
         assert review.path("csv").read_text(encoding="utf-8-sig").splitlines()[0] == ",".join(COLUMNS)
         # The mark by which Excel knows UTF-8.
         assert review.path("csv").read_bytes().startswith(b"\xef\xbb\xbf")
         assert not review.path("md").read_bytes().startswith(b"\xef\xbb\xbf")
         text = review.markdown()
-        assert text.startswith(f"# Call review of {yesterday()}\n\n- Window: {yesterday()}T00:00+03:00 to ")
-        assert "- Transfers: 10 calls, found among 40 recorded ones." in text
-        assert f"- Sample: 30 of 40 recorded calls, even per agent, not proportional, seed {yesterday()}." in text
+        assert_says(text, "call_review_of_window_t00_00", value=yesterday(), at_start=True)
+        assert_says(text, "transfers_10_calls_found_among_40")
+        assert_says(text, "sample_30_of_40_recorded_calls", value=yesterday())
         without = {row["call_id"] for row in (*review.rows("transfer"), *review.rows("sample")) if not row["summary"]}
-        assert f"cannot be told) ({len(without)}): " in text
+        assert_says(text, "cannot_be_told", value=len(without))
         first = review.rows("sample")
 
         asked = len(liner.requests)
-        assert review.run() == (0, f"{review.path('md')} is complete already; --again asks for everything anew.\n", "")
+        assert review.run() == (0, recorded("is_complete_already_again_asks_for", value=review.path("md")), "")
         assert len(liner.requests) == asked
         code, out, err = review.run("--sample", "3")
         assert (code, out) == (2, "")
-        assert err == f"{review.path('md')} answers another question; use another --out, or --again.\n"
+        assert err == recorded("answers_another_question_use_another_out", value=review.path("md"))
 
         dataset.add_record(transferred(dataset)[0].id, summary="Перезвонил сам.")
         assert review.run("--again")[0] == 0
@@ -275,11 +276,11 @@ def test_a_day_without_calls_is_complete_and_says_what_was_looked_for(tmp_path: 
     with job(DemoLiner(empty_dataset()), tmp_path) as review:
         (review.path("part.json")).write_text("not what was kept", encoding="utf-8")
         code, out, _ = review.run("--orders", "Sunrise Park")
-        assert (code, "0 transfers, 0 sampled calls; complete." in out) == (0, True)
+        assert (code, recorded("0_transfers_0_sampled_calls_complete") in out) == (0, True)
         text = review.markdown()
         assert "- Orders: Sunrise Park." in text
         assert text.count("\nNone.\n") == 2
-        assert "## What is missing\n\n- Nothing.\n\n- Note: Liner has no such call in this window" in text
+        assert_says(text, "what_is_missing_nothing_note_liner")
         assert review.path("csv").read_text(encoding="utf-8-sig").splitlines() == [",".join(COLUMNS)]
 
 
@@ -338,10 +339,10 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_asks_nothing_twice(tmp_
 
         liner.stalls = some_summaries_are_there
         with review.start("--sample", "5") as process:
-            assert liner.stalled.wait(30)
+            assert liner.stalled.wait(60)
             process.send_signal(signal.SIGINT)
             code, out, errors = finished(process)
-        assert (code, out, errors) == (130, "", "Interrupted; run again to go on.\n")
+        assert (code, out, errors) == (130, "", recorded("interrupted_run_again_to_go_on"))
         assert review.files == {part.name}
         _, kept = json.loads(part.read_text(encoding="utf-8"))
         settled = {row[0] for answer in kept["summaries"] for row in answer["rows"]}
@@ -367,9 +368,9 @@ def test_a_failure_is_asked_once_more_and_if_it_stays_it_is_told_and_only_it_is_
     with job(liner, tmp_path) as review:
         code, out, errors = review.run("--sample", "5")
         assert (code, errors) == (3, "")
-        assert out.endswith("10 transfers, 5 sampled calls; incomplete: run again to ask for the rest.\n")
+        assert_says(out, "10_transfers_5_sampled_calls_incomplete", at_end=True)
         assert (liner.asked[passing], liner.asked[lost]) == (4, 4)
-        assert f"- Calls whose summaries could not be read (1): {lost}.\n" in review.markdown()
+        assert_says(review.markdown(), "calls_whose_summaries_could_not_be", lost=lost)
         assert "- Note: 2 of " in review.markdown()
         assert [row["summary_state"] for row in review.rows("transfer") if row["call_id"] == str(lost)] == ["failed"]
         assert len(review.rows("transfer")) == 19  # all others have their two records
@@ -387,8 +388,8 @@ def test_a_call_that_may_be_a_transfer_is_told_and_searched_for_again(tmp_path: 
     liner.refuses = lambda call_id, times: call_id == lost  # noqa: ARG005
     with job(liner, tmp_path) as review:
         assert review.run("--sample", "5")[0] == 3
-        assert f"- Whether these calls were transferred could not be read: {lost}.\n" in review.markdown()
-        assert "- Note: transferred could not be decided for 1 of the calls" in review.markdown()
+        assert_says(review.markdown(), "whether_these_calls_were_transferred_could", lost=lost)
+        assert_says(review.markdown(), "note_whether_the_calls_in_retry")
         assert str(lost) not in {row["call_id"] for row in review.rows("transfer")}
 
         liner.recover()

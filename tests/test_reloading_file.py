@@ -10,6 +10,7 @@ import pytest
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.reloading_file import MAX_FILE_BYTES, InvalidFile, ReloadingFile
+from tests.support.sentences import assert_says, error_says, recorded
 
 
 def upper(content: bytes) -> str:
@@ -65,9 +66,9 @@ def test_what_cannot_be_used_leaves_the_last_good_content_and_is_told_once(
         assert file.content() == "WELL AGAIN"
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
-    assert told[0].startswith("THE_FILE cannot be used: ")
-    assert told[0].endswith("What it said before stays in force.")
-    assert told[1] == "THE_FILE can be used again, and is in force."
+    assert_says(told[0], "the_file_cannot_be_used", at_start=True)
+    assert_says(told[0], "what_it_said_before_stays_in", at_end=True)
+    assert told[1] == recorded("the_file_can_be_used_again")
     assert "secret" not in told[0]
 
 
@@ -76,11 +77,11 @@ def test_at_the_start_it_must_be_usable(tmp_path: Path, content: bytes | None) -
     path = tmp_path / "file"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(SettingsError, match=r"^THE_FILE cannot be used: .+\.$") as caught:
+    with pytest.raises(SettingsError, check=error_says("the_file_cannot_be_used_2", at_start=True)) as caught:
         watched(path)
     assert "secret" not in str(caught.value)
 
 
 def test_a_user_that_no_one_is_is_no_path() -> None:
-    with pytest.raises(SettingsError, match=r"it cannot be read \(it is not a path\)"):
+    with pytest.raises(SettingsError, check=error_says("it_cannot_be_read_it_is")):
         watched(Path("~nobody-of-that-name/file"))

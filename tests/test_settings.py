@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 from liner_mcp.errors import SettingsError
 from liner_mcp.settings import Settings, read_settings
 from liner_mcp.urls import is_loopback, parse_liner_origin
+from tests.support.sentences import assert_says, recorded
 
 TOKEN = "s3cret-t0ken-41d9"
 VARIABLES = {f"LINER_{name.upper()}" for name in Settings.model_fields}
@@ -212,46 +213,46 @@ def test_a_host_may_be_written_bare_or_as_an_address(written: str, origin: str) 
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ("http://liner.example", "must begin with https://"),
-        ("http://10.0.0.5", "must begin with https://"),
-        ("http://localhost.evil.example", "must begin with https://"),
-        ("http://127.0.0.1.evil.example", "must begin with https://"),
-        ("http://[2001:db8::1]", "must begin with https://"),
-        ("https://liner.example/api", "without a path"),
-        ("https://liner.example/?key=1", "without a path"),
-        ("https://liner.example#top", "without a path"),
-        ("liner.example/v2", "without a path"),
-        ("https://someone@liner.example", "user name"),
-        ("https://someone:pass@liner.example", "user name"),
-        ("https://:pass@liner.example", "user name"),
-        ("ftp://liner.example", "not an address"),
-        ("file:///etc/passwd", "not an address"),
-        ("https://?", "not an address"),
-        ("https:///v2", "not an address"),
-        ("https://liner.example:99999", "not an address"),
-        ("https://liner.example:port", "not an address"),
-        ("https://[::1", "not an address"),
-        ("https://[not-an-ip]", "not an address"),
-        ("https://my liner.example", "not an address"),
-        ("https://liner\n.example", "not an address"),
-        ("https://liner.exam\tple", "not an address"),
-        ("https://liner..example", "not an address"),
-        ("https://.", "not an address"),
-        ("https://" + "a" * 64 + ".example", "not an address"),
-        ("https://" + "я" * 63 + ".example", "not an address"),
-        ("https://*.example", "not an address"),
-        ("https://liner%2eexample", "not an address"),
-        ("https://liner.example\\@evil.example", "user name"),
-        ("https://liner<example", "not an address"),
-        ("https://☃.example", "not an address"),
-        ("https://liner\udcff.example", "not an address"),
-        ("YOUR_LINER_API_HOST,", "not an address"),
+        ("http://liner.example", "must_begin_with_https"),
+        ("http://10.0.0.5", "must_begin_with_https"),
+        ("http://localhost.evil.example", "must_begin_with_https"),
+        ("http://127.0.0.1.evil.example", "must_begin_with_https"),
+        ("http://[2001:db8::1]", "must_begin_with_https"),
+        ("https://liner.example/api", "without_a_path"),
+        ("https://liner.example/?key=1", "without_a_path"),
+        ("https://liner.example#top", "without_a_path"),
+        ("liner.example/v2", "without_a_path"),
+        ("https://someone@liner.example", "user_name"),
+        ("https://someone:pass@liner.example", "user_name"),
+        ("https://:pass@liner.example", "user_name"),
+        ("ftp://liner.example", "not_an_address"),
+        ("file:///etc/passwd", "not_an_address"),
+        ("https://?", "not_an_address"),
+        ("https:///v2", "not_an_address"),
+        ("https://liner.example:99999", "not_an_address"),
+        ("https://liner.example:port", "not_an_address"),
+        ("https://[::1", "not_an_address"),
+        ("https://[not-an-ip]", "not_an_address"),
+        ("https://my liner.example", "not_an_address"),
+        ("https://liner\n.example", "not_an_address"),
+        ("https://liner.exam\tple", "not_an_address"),
+        ("https://liner..example", "not_an_address"),
+        ("https://.", "not_an_address"),
+        ("https://" + "a" * 64 + ".example", "not_an_address"),
+        ("https://" + "я" * 63 + ".example", "not_an_address"),
+        ("https://*.example", "not_an_address"),
+        ("https://liner%2eexample", "not_an_address"),
+        ("https://liner.example\\@evil.example", "user_name"),
+        ("https://liner<example", "not_an_address"),
+        ("https://☃.example", "not_an_address"),
+        ("https://liner\udcff.example", "not_an_address"),
+        ("YOUR_LINER_API_HOST,", "not_an_address"),
     ],
 )
 def test_an_unusable_host_is_refused_with_the_reason(written: str, reason: str) -> None:
     said = refusal(api_host=written)
-    assert said.startswith("LINER_API_HOST cannot be used: it ")
-    assert reason in said
+    assert_says(said, "liner_api_host_cannot_be_used_it", at_start=True)
+    assert_says(said, reason)
     assert is_a_readable_line(said)
     assert written not in said
 
@@ -285,7 +286,7 @@ def test_spaces_around_a_token_are_dropped(environment: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("token", [f"{TOKEN} x", f"{TOKEN}\nX-Evil: 1", "s3cret-tökén", "s3cret\x00", "секрет-токен"])
 def test_a_token_that_no_header_can_carry_is_refused_unshown(token: str) -> None:
     said = refusal(api_token=token)
-    assert said.startswith("LINER_API_TOKEN cannot be used: the token holds characters")
+    assert_says(said, "liner_api_token_cannot_be_used", at_start=True)
     assert is_a_readable_line(said)
     assert "s3cret" not in said
 
@@ -319,20 +320,20 @@ def test_a_token_file_in_the_home_directory_may_be_written_with_a_tilde(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "is empty"),
-        (b" \r\n\n", "is empty"),
-        (b"\xef\xbb\xbf", "is empty"),
-        (b"\xff\xfes\x003\x00", "not UTF-8 text"),
-        (b"s3cret\xff", "not UTF-8 text"),
-        (b"s3cret one\ns3cret two\n", "the token holds characters"),
-        (b"LINER_API_TOKEN = s3cret", "the token holds characters"),
+        (b"", "is_empty"),
+        (b" \r\n\n", "is_empty"),
+        (b"\xef\xbb\xbf", "is_empty"),
+        (b"\xff\xfes\x003\x00", "not_utf_8_text"),
+        (b"s3cret\xff", "not_utf_8_text"),
+        (b"s3cret one\ns3cret two\n", "the_token_holds_characters"),
+        (b"LINER_API_TOKEN = s3cret", "the_token_holds_characters"),
     ],
 )
 def test_a_token_file_without_a_token_is_told_by_its_variable(content: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(content)
     said = token_refusal(tmp_path / "token")
     assert said.startswith("LINER_API_TOKEN_FILE")
-    assert reason in said
+    assert_says(said, reason)
     assert is_a_readable_line(said)
     assert "s3cret" not in said
     assert str(tmp_path) not in said
@@ -341,20 +342,20 @@ def test_a_token_file_without_a_token_is_told_by_its_variable(content: bytes, re
 @pytest.mark.parametrize("name", ["missing", "missing/deeper", ".", "a" * 5_000, "nul\x00l"])
 def test_a_token_file_that_cannot_be_read_is_told_by_its_variable(name: str, tmp_path: Path) -> None:
     said = token_refusal(f"{tmp_path}/{name}")
-    assert said.startswith("LINER_API_TOKEN_FILE cannot be read: ")
+    assert_says(said, "liner_api_token_file_cannot_be", at_start=True)
     assert is_a_readable_line(said)
     assert str(tmp_path) not in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a tilde with a name is guessed from one's own home")
 def test_a_token_file_of_a_user_that_no_one_is_is_told_by_its_variable() -> None:
-    assert token_refusal("~no-such-user-here/token").startswith("LINER_API_TOKEN_FILE cannot be read: ")
+    assert_says(token_refusal("~no-such-user-here/token"), "liner_api_token_file_cannot_be", at_start=True)
 
 
 def test_a_token_and_a_token_file_together_are_refused(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("LINER_API_TOKEN_FILE", str(tmp_path / "token"))
     said = refusal()
-    assert said == "LINER_API_TOKEN and LINER_API_TOKEN_FILE are both set; set one of the two."
+    assert said == recorded("liner_api_token_and_liner_api")
 
 
 def test_an_empty_token_beside_a_token_file_is_no_contradiction(
@@ -405,13 +406,13 @@ DEMO_ALONE = "DEMO: all data is invented; no Liner account is used."
             False,
             DEMO_SET | HOST_SET | TOKEN_SET,
             False,
-            "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are set.",
+            recorded("liner_mcp_demo_is_set_but_ignored"),
         ),
         (
             False,
             DEMO_SET | HOST_SET | FILE_SET,
             False,
-            "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN_FILE are set.",
+            recorded("liner_mcp_demo_is_set_but_ignored_because"),
         ),
         (False, {"LINER_MCP_DEMO": "false"} | HOST_SET | TOKEN_SET, False, ""),
         (True, {}, True, DEMO_ALONE),
@@ -421,20 +422,20 @@ DEMO_ALONE = "DEMO: all data is invented; no Liner account is used."
             True,
             HOST_SET | TOKEN_SET,
             True,
-            f"{DEMO_ALONE} --demo is given, so LINER_API_HOST and LINER_API_TOKEN are not used.",
+            recorded("demo_is_given_so_liner_api_host", demo_alone=DEMO_ALONE),
         ),
-        (True, DEMO_SET | HOST_SET, True, f"{DEMO_ALONE} --demo is given, so LINER_API_HOST is not used."),
+        (True, DEMO_SET | HOST_SET, True, recorded("demo_is_given_so_liner_api_host_is", demo_alone=DEMO_ALONE)),
         (
             True,
             {"LINER_API_HOST": "http://not usable"},
             True,
-            f"{DEMO_ALONE} --demo is given, so LINER_API_HOST is not used.",
+            recorded("demo_is_given_so_liner_api_host_is", demo_alone=DEMO_ALONE),
         ),
         (
             True,
             {"liner_api_token_file": "t"},
             True,
-            f"{DEMO_ALONE} --demo is given, so LINER_API_TOKEN_FILE is not used.",
+            recorded("demo_is_given_so_liner_api_token", demo_alone=DEMO_ALONE),
         ),
     ],
 )
@@ -455,9 +456,9 @@ def test_a_real_account_wins_over_the_variable_and_the_option_wins_over_both(
 @pytest.mark.parametrize(
     ("variables", "wanted", "unset"),
     [
-        (HOST_SET, "set LINER_API_TOKEN or LINER_API_TOKEN_FILE", "unset LINER_API_HOST"),
-        (TOKEN_SET, "set LINER_API_HOST", "unset LINER_API_TOKEN or"),
-        (FILE_SET, "set LINER_API_HOST", "unset LINER_API_TOKEN_FILE or"),
+        (HOST_SET, "set_liner_api_token_or_liner", "unset_liner_api_host"),
+        (TOKEN_SET, "set_liner_api_host", "unset_liner_api_token_or"),
+        (FILE_SET, "set_liner_api_host", "unset_liner_api_token_file_or"),
     ],
 )
 def test_half_an_account_beside_the_variable_is_neither_the_demo_nor_a_guess(
@@ -472,8 +473,8 @@ def test_half_an_account_beside_the_variable_is_neither_the_demo_nor_a_guess(
     said = str(caught.value)
     assert settings.demo_notice == said
     assert "LINER_MCP_DEMO" in said
-    assert wanted in said
-    assert unset in said
+    assert_says(said, wanted)
+    assert_says(said, unset)
     assert "--demo" in said
     assert is_a_readable_line(said)
     assert TOKEN not in said
@@ -516,42 +517,42 @@ def test_an_audience_may_be_a_name_that_is_no_address(audience: str) -> None:
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ("http://auth.hush.example", "must begin with https://"),
-        ("https://auth.hush.example/?a=b", "query or a fragment"),
-        ("https://auth.hush.example/#a", "query or a fragment"),
-        ("https://me:hush@auth.example", "user name"),
-        ("https://", "not an address"),
-        ("https://hush hush", "not an address"),
-        ("https://auth.hush.example:port", "not an address"),
-        ("https://[::1", "not an address"),
-        ('https://auth.example/"hush', "not an address"),
-        ("https://auth.example/hush\udcff", "not an address"),
-        ("https://auth.example/hush\x00", "not an address"),
+        ("http://auth.hush.example", "must_begin_with_https"),
+        ("https://auth.hush.example/?a=b", "query_or_a_fragment"),
+        ("https://auth.hush.example/#a", "query_or_a_fragment"),
+        ("https://me:hush@auth.example", "user_name"),
+        ("https://", "not_an_address"),
+        ("https://hush hush", "not_an_address"),
+        ("https://auth.hush.example:port", "not_an_address"),
+        ("https://[::1", "not_an_address"),
+        ('https://auth.example/"hush', "not_an_address"),
+        ("https://auth.example/hush\udcff", "not_an_address"),
+        ("https://auth.example/hush\x00", "not_an_address"),
     ],
 )
 @pytest.mark.parametrize("field", list(OAUTH))
 def test_an_unusable_issuer_or_audience_is_refused_unshown(written: str, reason: str, field: str) -> None:
     said = refusal(**{**OAUTH, field: written})
-    assert said.startswith(f"LINER_{field.upper()} cannot be used: it ")
-    assert reason in said
+    assert_says(said, "liner_cannot_be_used_it", value=field.upper(), at_start=True)
+    assert_says(said, reason)
     assert is_a_readable_line(said)
     assert "hush" not in said
 
 
 @pytest.mark.parametrize("scope", ['calls:"read', "calls:\\read", "чтение", "a\x00", "s" * 101])
 def test_an_unusable_scope_is_refused(scope: str) -> None:
-    assert refusal(mcp_oauth_scope=scope).startswith("LINER_MCP_OAUTH_SCOPE cannot be used: it is not a scope")
+    assert_says(refusal(mcp_oauth_scope=scope), "liner_mcp_oauth_scope_cannot_be", at_start=True)
 
 
 @pytest.mark.parametrize("field", list(OAUTH))
 def test_an_issuer_and_an_audience_belong_together(field: str) -> None:
     said = refusal(**{field: OAUTH[field]})
-    assert said == "LINER_MCP_OAUTH_ISSUER and LINER_MCP_OAUTH_AUDIENCE belong together; set both or neither."
+    assert said == recorded("liner_mcp_oauth_issuer_and_liner")
 
 
 def test_callers_are_known_by_tokens_or_by_an_issuer_and_not_by_both() -> None:
     said = refusal(**OAUTH, mcp_tokens_file="tokens")
-    assert said.startswith("LINER_MCP_TOKENS_FILE and LINER_MCP_OAUTH_ISSUER are both set")
+    assert_says(said, "liner_mcp_tokens_file_and_liner", at_start=True)
     assert is_a_readable_line(said)
 
 
@@ -598,15 +599,15 @@ def test_an_unusable_value_is_one_sentence_with_its_variable_and_without_the_val
 ) -> None:
     monkeypatch.setenv(name, value)
     said = refusal()
-    assert said.startswith(f"{name} cannot be used: ")
+    assert_says(said, "cannot_be_used", name=name, at_start=True)
     assert is_a_readable_line(said)
     assert said.count(". ") == 0
     assert value not in said.removeprefix(name)
 
 
 def test_zero_seconds_and_zero_at_once_are_refused() -> None:
-    assert "greater than 0" in refusal(deadline_seconds=0)
-    assert "greater than or equal to 1" in refusal(concurrency=0)
+    assert_says(refusal(deadline_seconds=0), "greater_than_0")
+    assert_says(refusal(concurrency=0), "greater_than_or_equal_to_1")
 
 
 def test_each_unusable_variable_gets_its_own_sentence(environment: pytest.MonkeyPatch) -> None:
@@ -614,6 +615,6 @@ def test_each_unusable_variable_gets_its_own_sentence(environment: pytest.Monkey
     environment.setenv("LINER_CONCURRENCY", "many")
     said = refusal()
     assert said.count("cannot be used: ") == 2
-    assert "LINER_API_HOST cannot" in said
-    assert "LINER_CONCURRENCY cannot" in said
+    assert_says(said, "liner_api_host_cannot")
+    assert_says(said, "liner_concurrency_cannot")
     assert TOKEN not in said

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liner_mcp.urls import allowed_host, allowed_origin, ascii_host, is_same_server, parse_url, port_of
+from tests.support.sentences import error_says
 
 
 @given(st.text(st.characters(exclude_categories=[])), st.sampled_from(["", "https://liner.example/v2/order/"]))
@@ -53,5 +54,5 @@ def test_an_allowed_origin_is_written_as_browsers_send_it(written: str, origin: 
 
 @pytest.mark.parametrize("text", ["app.example.com", "ftp://app.example.com", "null", "https://", "https://a b", "*"])
 def test_what_no_browser_sends_is_no_origin(text: str) -> None:
-    with pytest.raises(ValueError, match="it takes origins of web pages"):
+    with pytest.raises(ValueError, check=error_says("it_takes_origins_of_web_pages")):
         allowed_origin(text)

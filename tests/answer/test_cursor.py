@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from liner_mcp.answer.cursor import MAX_CURSOR_CHARACTERS, decode_cursor, encode_cursor
 from liner_mcp.errors import InvalidArgument
+from tests.support.sentences import assert_says, error_says
 from tests.support.token_count import count_tokens
 
 TOOL = "list_call_records"
@@ -39,7 +40,7 @@ def refusal(cursor: str) -> str:
     with pytest.raises(InvalidArgument) as caught:
         decode_cursor(TOOL, cursor)
     sentence = str(caught.value)
-    assert sentence.startswith("cursor cannot be read")
+    assert_says(sentence, "cursor_cannot_be_read", at_start=True)
     assert "page.next_cursor" in sentence
     assert len(sentence) < 300, "whatever was sent is not shown back"
     return sentence
@@ -77,7 +78,7 @@ def test_white_space_around_a_copied_cursor_is_forgiven() -> None:
 
 
 def test_a_cursor_of_another_tool_is_refused_by_name() -> None:
-    with pytest.raises(InvalidArgument, match="belongs to another tool, not to find_calls"):
+    with pytest.raises(InvalidArgument, check=error_says("belongs_to_another_tool_not_to")):
         decode_cursor("find_calls", encode_cursor(TOOL, STATE))
 
 
@@ -194,5 +195,5 @@ def test_a_right_checksum_over_what_is_not_packed_is_refused() -> None:
 
 
 def test_a_state_without_a_tool_belongs_to_no_tool() -> None:
-    with pytest.raises(InvalidArgument, match="another tool"):
+    with pytest.raises(InvalidArgument, check=error_says("another_tool")):
         decode_cursor(TOOL, crafted(zlib.compress(b"{}")))

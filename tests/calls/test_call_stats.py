@@ -42,6 +42,7 @@ from tests.support.expected_stats import (
     sum_metrics,
     without_agentless_hangups,
 )
+from tests.support.sentences import assert_says, error_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -252,7 +253,7 @@ async def test_an_agent_of_whom_there_is_no_call_is_named_in_an_empty_answer(dat
     assert answer.structure["asked"] == {"agents": [113]}
     assert answer.structure["names"] == {"agents": {"113": "Наталья Зайцева"}}
     assert (rows_of(answer), totals_of(answer)["calls"]) == ([], 0)
-    assert notes_of(answer) == "No call of this window passes the filters; try an earlier since, or fewer filters."
+    assert notes_of(answer) == recorded("no_call_of_this_window_passes")
 
 
 async def test_names_of_what_was_asked_stand_beside_names_of_groups(dataset: Dataset) -> None:
@@ -267,13 +268,13 @@ async def test_the_default_window_is_told_as_a_guess(dataset: Dataset) -> None:
     async with context_at(DemoLiner(dataset)) as context:
         answer = await asked(context, since=None)
     assert told(answer) == expected(dataset, since=NOW - 7 * DAY)
-    assert notes_of(answer) == "No since was given, so these are the 7 days up to the end of window."
+    assert notes_of(answer) == recorded("no_since_was_given_so_these")
 
 
 @pytest.mark.parametrize("group_by", [("agent", "agent"), ("agent", "order", "day"), ()])
 async def test_one_or_two_different_groupings_are_wanted(dataset: Dataset, group_by: Sequence[str]) -> None:
     async with context_at(DemoLiner(dataset)) as context:
-        with pytest.raises(InvalidArgument, match=r"^group_by: give one or two different groupings, for example"):
+        with pytest.raises(InvalidArgument, check=error_says("group_by_give_one_or_two", at_start=True)):
             await call_stats(context, CallQuery(), group_by=group_by, budget=MAX_BUDGET)
 
 
@@ -326,7 +327,7 @@ async def test_groups_that_do_not_fit_are_summed(dataset: Dataset, budget: int) 
     if others:
         assert sum_metrics([*shown, others]) == totals
         assert page_of(cut)["complete"] is False
-        assert notes_of(cut) == f"{len(every) - len(shown)} smaller groups did not fit; totals.other_groups sums them."
+        assert notes_of(cut) == recorded("smaller_groups_did_not_fit_totals_other", len=len(every) - len(shown))
     assert bool(others) is (budget < full.size)
     assert "next_cursor" not in page_of(cut), "there is nothing to go on to"
 
@@ -356,7 +357,7 @@ async def test_qualified_is_unknown_when_no_status_leads_to_a_verdict(dataset: D
     ) as context:
         answer = await asked(context, since="yesterday")
     assert totals_of(answer)["qualified"] is None
-    assert "qualified is unknown" in notes_of(answer)
+    assert_says(notes_of(answer), "qualified_is_unknown")
 
 
 async def test_without_the_orders_there_is_no_answer(dataset: Dataset) -> None:
@@ -384,6 +385,7 @@ async def rest_of(context: AppContext, first: Answer) -> Answer:
     return await asked(context, since=span["since"], until=span["until"])
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_gives_what_was_counted_and_how_to_count_the_rest(dataset: Dataset) -> None:
     blocking = BlockingLiner(dataset, older)
     async with context_at(blocking) as context:
@@ -395,10 +397,7 @@ async def test_a_deadline_gives_what_was_counted_and_how_to_count_the_rest(datas
     assert_parts_add_up(dataset, first, rest)
     assert (page_of(first)["complete"], page_of(first)["liner_total"]) == (False, len(dataset.calls))
     reached = page_of(first)["covered"]["since"]
-    assert notes_of(first).endswith(
-        f"Counted is page.covered only; since=2026-10-11T18:00+03:00, until={reached} gives the rest. "
-        "Counts of both parts add up, medians do not."
-    )
+    assert_says(notes_of(first), "counted_is_page_covered_only_since", reached=reached, at_end=True)
 
 
 async def test_a_slice_that_fails_gives_what_was_counted_and_how_to_count_the_rest(dataset: Dataset) -> None:
@@ -408,7 +407,7 @@ async def test_a_slice_that_fails_gives_what_was_counted_and_how_to_count_the_re
         past.failing = False
         rest = await rest_of(context, first)
     assert_parts_add_up(dataset, first, rest)
-    assert notes_of(first).startswith("Liner failed to answer (HTTP 500). ")
+    assert_says(notes_of(first), "liner_failed_to_answer_http_500", at_start=True)
     assert page_of(first)["covered"]["since"] == "2026-11-05T18:00+03:00"
 
 
@@ -448,6 +447,7 @@ async def test_when_nothing_was_counted_the_reason_is_the_answer(dataset: Datase
             await asked(context, since="-40d")
 
 
+@pytest.mark.virtual_time
 async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_request(dataset: Dataset) -> None:
     """Requests for 300 calls must give an answer about most of 300 calls, and not eight halves of one."""
     records = 0
@@ -468,6 +468,7 @@ async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_r
     assert told(answer) == expected(dataset, since=since, test=transferred(dataset))
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_before_all_records_of_a_small_window_are_read_is_told(dataset: Dataset) -> None:
     async with context_at(BlockingLiner(dataset, lambda target: "callId=" in target)) as context:
         await context.directory.names("agents", "orders", "statuses")
@@ -483,7 +484,7 @@ async def test_a_count_that_liner_never_lists_is_told(dataset: Dataset) -> None:
         answer = await asked(context, since="yesterday")
     assert page_of(answer)["complete"] is False
     assert page_of(answer)["liner_total"] == totals_of(answer)["calls"] + 3
-    assert notes_of(answer) == "Liner counts more calls in this window than it lists; some may be missing here."
+    assert notes_of(answer) == recorded("liner_counts_more_calls_in_this")
 
 
 # Progress -------------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from tests.conftest import NOW
 from tests.fakes import FakeLiner
 from tests.fakes.blocking_liner import BlockingLiner
 from tests.support.context import MAX_BUDGET, ORDERS, STATUSES, USERS, AlteredLiner, rows_of, with_total
+from tests.support.sentences import assert_says, error_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -126,7 +127,7 @@ async def test_a_status_the_dictionary_does_not_know_and_an_unknown_agent_stay_b
     assert answer.structure["names"]["agents"] == {"null": "no agent"}
     assert "statuses" not in answer.structure["names"]
     assert page_of(answer)["local_filters"] == ["statuses"]
-    assert notes_of(answer) == "Liner's dictionary has no status sales_queue_overflow; calls were compared by code."
+    assert notes_of(answer) == recorded("liners_dictionary_has_no_status_sales")
 
 
 async def test_dictionaries_that_cannot_be_read_cost_the_names_and_not_the_answer(dataset: Dataset) -> None:
@@ -136,7 +137,7 @@ async def test_dictionaries_that_cannot_be_read_cost_the_names_and_not_the_answe
     assert ids_of(answer) == expected_ids(dataset, YESTERDAY, TODAY)
     assert set(answer.structure["names"]) == {"orders", "agents"}
     assert answer.structure["names"]["agents"] == {"null": "no agent"}
-    assert notes_of(answer) == "Names of agents and statuses could not be read from Liner; their ids are right."
+    assert notes_of(answer) == recorded("names_of_agents_and_statuses_could")
 
 
 async def test_each_dictionary_is_read_once_however_many_questions_run_at_once(dataset: Dataset) -> None:
@@ -213,7 +214,7 @@ async def test_three_hundred_orders_are_paged_by_sending_them_again_beside_the_c
     async with context_at(demo) as context:
         answer = await find(context, limit=20, **asked)
         got = ids_of(answer)
-        with pytest.raises(InvalidArgument, match="Send the same arguments again"):
+        with pytest.raises(InvalidArgument, check=error_says("send_the_same_arguments_again")):
             await find(context, limit=20, cursor=page_of(answer)["next_cursor"])
         while cursor := page_of(answer).get("next_cursor"):
             assert len(cursor) <= 1_500
@@ -367,9 +368,7 @@ async def test_so_many_agents_that_liner_cannot_be_asked_by_them_are_checked_her
         "scanned": len(expected_ids(dataset, YESTERDAY, TODAY)),
         "local_filters": ["agents"],
     }
-    assert notes_of(answer) == (
-        "list_directory has no agent 100000, 100001, 100002 and 97 more; check that these are ids of that kind."
-    )
+    assert notes_of(answer) == recorded("list_directory_has_no_agent_100000")
     assert demo.count("userIds") == 0
 
 
@@ -401,7 +400,7 @@ async def test_a_liner_that_ignores_a_filter_does_not_make_the_answer_wrong(
     expected = expected_ids(dataset, YESTERDAY, TODAY, test=test)
     assert ids_of(answers) == expected
     assert page_of(answers[-1])["total"] == len(expected)
-    assert notes_of(answers[0]) == "Liner sent calls that the filters exclude; they were left out here."
+    assert notes_of(answers[0]) == recorded("liner_sent_calls_that_the_filters")
     assert "liner_total" not in page_of(answers[0])
 
 
@@ -409,11 +408,7 @@ async def test_a_liner_that_ignores_a_filter_still_gets_a_whole_sentence_when_no
     async with context_at(ParameterIgnoringLiner(DemoLiner(dataset), "userIds")) as context:
         answer = await find(context, since="yesterday", agents=(999,))
     scanned = len(expected_ids(dataset, YESTERDAY, TODAY))
-    assert notes_of(answer) == (
-        "Liner sent calls that the filters exclude; they were left out here. "
-        "list_directory has no agent 999; check that these are ids of that kind. "
-        f"{scanned} calls of this window were read and none passed agents; relax one of these."
-    )
+    assert notes_of(answer) == recorded("liner_sent_calls_that_the_filters_exclude", scanned=scanned)
 
 
 async def test_orders_that_liner_does_not_list_are_no_leak_when_every_order_was_meant(dataset: Dataset) -> None:
@@ -439,7 +434,7 @@ async def test_what_liner_counts_but_does_not_list_leaves_every_page_incomplete_
     assert (page_of(whole)["complete"], page_of(whole)["liner_total"], notes_of(whole)) == (False, 43, sentence)
     assert notes_of(first) == sentence
     assert (page_of(second)["complete"], "total" in page_of(second)) == (False, False)
-    assert notes_of(second) == "Calls are missing from an earlier page, whose notes say why; so there is no total."
+    assert notes_of(second) == recorded("calls_are_missing_from_an_earlier")
 
 
 async def test_a_list_that_moves_while_it_is_read_is_told_and_still_right() -> None:
@@ -466,9 +461,7 @@ async def test_a_liner_without_orders_gives_an_end_and_not_an_endless_cursor(dat
     async with context_at(app) as context:
         answer = await find(context, since="yesterday")
     assert page_of(answer) == {"returned": 0, "complete": True, "total": 0}
-    assert notes_of(answer) == (
-        "Liner lists no orders, so there was nowhere to look; orders or leads can be named by id."
-    )
+    assert notes_of(answer) == recorded("liner_lists_no_orders_so_there")
 
 
 # Transfers ------------------------------------------------------------------------------------------------------------
@@ -532,7 +525,7 @@ async def test_records_that_cannot_be_read_are_left_out_listed_and_never_counted
     assert (page_of(first)["undecided"], "undecided" in page_of(last)) == (1, False)
     assert undecided_note(1) in notes_of(first)
     assert (page_of(last)["complete"], "total" in page_of(last)) == (False, False)
-    assert "Calls are missing from an earlier page" in notes_of(last)
+    assert_says(notes_of(last), "calls_are_missing_from_an_earlier_page")
 
 
 async def test_nothing_is_said_to_have_failed_the_filters_while_its_records_are_unread() -> None:
@@ -568,6 +561,7 @@ def older(target: str) -> bool:
     return until is not None and until[1] < NOW.strftime("%Y-%m-%dT%H%%3A%M%%3A%SZ")
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_in_the_middle_gives_what_was_read_and_where_to_go_on(dataset: Dataset) -> None:
     blocking = BlockingLiner(dataset, older)
     async with context_at(blocking) as context:
@@ -584,8 +578,8 @@ async def test_a_deadline_in_the_middle_gives_what_was_read_and_where_to_go_on(d
     assert ids_of(first) == expected_ids(dataset, since, test=test)
     assert page_of(first)["scanned"] == len(expected_ids(dataset, since))
     assert ids_of([first, *rest]) == expected_ids(dataset, NOW - 30 * DAY, test=test)
-    assert notes_of(first).startswith("Reading stopped early: Time was up. next_cursor goes on from there.")
-    assert notes_of(first).endswith(" next_cursor goes on from there.")
+    assert_says(notes_of(first), "reading_stopped_early_time_was_up", at_start=True)
+    assert_says(notes_of(first), "next_cursor_goes_on_from_there", at_end=True)
 
 
 async def pages_after(first: Any, ask: Callable[[str], Awaitable[Any]]) -> list[Any]:
@@ -595,6 +589,7 @@ async def pages_after(first: Any, ask: Callable[[str], Awaitable[Any]]) -> list[
     return answers
 
 
+@pytest.mark.virtual_time
 async def test_an_empty_page_with_a_cursor_goes_on_when_time_was_up_before_anything_was_found(
     dataset: Dataset,
 ) -> None:
@@ -617,9 +612,10 @@ async def test_an_empty_page_with_a_cursor_goes_on_when_time_was_up_before_anyth
     )
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_among_the_records_gives_the_transfers_seen_so_far(dataset: Dataset) -> None:
-    recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
-    blocking = BlockingLiner(dataset, lambda target: f"callId={recorded[30]}&" in f"{target}&")
+    with_records = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
+    blocking = BlockingLiner(dataset, lambda target: f"callId={with_records[30]}&" in f"{target}&")
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
         with anyio.fail_after(1.2):
@@ -627,12 +623,13 @@ async def test_a_deadline_among_the_records_gives_the_transfers_seen_so_far(data
         blocking.release()
         rest = await pages_after(first, lambda cursor: find(context, cursor=cursor, limit=200))
     assert page_of(first)["examined"] == 30
-    assert notes_of(first) == ("Reading stopped early: Time was up. next_cursor goes on from there.")
+    assert notes_of(first) == recorded("reading_stopped_early_time_was_up")
     expected = expected_ids(dataset, YESTERDAY, TODAY, test=is_transferred(dataset))
     assert ids_of([first, *rest]) == expected
     assert page_of(rest[-1])["total"] == len(expected)
 
 
+@pytest.mark.virtual_time
 async def test_records_that_never_come_do_not_stop_the_paginator_for_ever(dataset: Dataset) -> None:
     recorded = expected_ids(dataset, YESTERDAY, TODAY, test=lambda call: call.has_records)
     blocking = BlockingLiner(dataset, lambda target: f"callId={recorded[10]}&" in f"{target}&")
@@ -666,7 +663,7 @@ async def test_a_failure_in_the_middle_is_told_and_the_cursor_goes_on(dataset: D
         failing = False
         rest = await pages_after(first, lambda cursor: find(context, cursor=cursor, limit=200))
     assert 0 < page_of(first)["returned"] < 200
-    assert notes_of(first).startswith("Reading stopped early: Liner's answer could not be read: ")
+    assert_says(notes_of(first), "reading_stopped_early_liners_answer_could", at_start=True)
     assert ids_of([first, *rest]) == expected_ids(
         dataset, NOW - 30 * DAY, test=lambda call: call.talk_time_duration_seconds >= 200
     )
@@ -711,9 +708,7 @@ async def test_an_empty_window_names_the_nearest_earlier_call_in_one_request(dat
         "agents": {"101": "Anna Petrova"},
         "statuses": {"qualified": "Квалифицирован"},
     }
-    assert notes_of(answer) == (
-        f"Liner has no such call in this window; the nearest earlier one is call {nearest.id} of {when}."
-    )
+    assert notes_of(answer) == recorded("liner_has_no_such_call_in_this_window", nearest_id=nearest.id, when=when)
 
 
 async def test_the_nearest_earlier_call_passes_the_filters_that_are_ours() -> None:
@@ -724,14 +719,9 @@ async def test_the_nearest_earlier_call_passes_the_filters_that_are_ours() -> No
         near = await find(context, since="today", direction="incoming")
         none = await find(context, since="today", direction="incoming", recorded=True)
         perhaps = await find(context, since="today", transferred=False)
-    assert notes_of(near) == (
-        f"Liner has no such call in this window; the nearest earlier one is call {good.id} of 2026-11-17T18:00+03:00."
-    )
-    assert notes_of(none) == (
-        "Liner has no such call in this window; Liner has 2 in the 31 days before it, none of them passed direction, "
-        "recorded."
-    )
-    assert "the nearest earlier candidate is call" in notes_of(perhaps)
+    assert notes_of(near) == recorded("liner_has_no_such_call_in_this_window_the", good_id=good.id)
+    assert notes_of(none) == recorded("liner_has_no_such_call_in_this_window_liner")
+    assert_says(notes_of(perhaps), "the_nearest_earlier_candidate_is_call")
 
 
 async def test_many_earlier_calls_are_counted_and_not_read() -> None:
@@ -740,10 +730,8 @@ async def test_many_earlier_calls_are_counted_and_not_read() -> None:
     async with context_at(demo) as context:
         plain = await find(context, since="-2h")
         ours = await find(context, since="-2h", recorded=True)
-    assert notes_of(plain) == "Liner has no such call in this window, but 400 in the 31 days before it."
-    assert notes_of(ours) == (
-        "Liner has no such call in this window; Liner has 400 in the 31 days before it, not checked for recorded."
-    )
+    assert notes_of(plain) == recorded("liner_has_no_such_call_in_this_window_but")
+    assert notes_of(ours) == recorded("liner_has_no_such_call_in_this_window_liner_has")
     assert demo.count(CALL_LIST) == 4
 
 
@@ -754,9 +742,7 @@ async def test_an_order_without_any_call_says_how_far_was_looked(liner: DemoLine
     async with context_at(liner) as context:
         answer = await find(context, since="yesterday", orders=(999,))
     assert page_of(answer) == {"returned": 0, "complete": True, "total": 0}
-    assert notes_of(answer) == (
-        f"{UNLISTED} Liner has no such call in this window, nor in the 31 days before it; fewer filters may find some."
-    )
+    assert notes_of(answer) == recorded("liner_has_no_such_call_in_this_window_nor", unlisted=UNLISTED)
 
 
 async def test_a_hint_that_would_cost_more_than_a_request_is_left_out(dataset: Dataset) -> None:
@@ -767,7 +753,7 @@ async def test_a_hint_that_would_cost_more_than_a_request_is_left_out(dataset: D
         answer = await find(context, since="yesterday", orders=tuple(range(1_001, 1_301)))
     chunks = len(demo.requests) - asked
     assert 2 <= chunks <= 5
-    assert notes_of(answer).endswith("Liner has no such call in this window; try an earlier since, or fewer filters.")
+    assert_says(notes_of(answer), "liner_has_no_such_call_in_this_window_try", at_end=True)
 
 
 async def test_a_hint_that_cannot_be_had_costs_nothing(dataset: Dataset) -> None:
@@ -797,9 +783,7 @@ async def test_when_calls_were_read_and_none_passed_the_filters_to_relax_are_nam
         "scanned": scanned,
         "local_filters": ["direction", "min_talk_seconds"],
     }
-    assert notes_of(answer) == (
-        f"{scanned} calls of this window were read and none passed direction, min_talk_seconds; relax one of these."
-    )
+    assert notes_of(answer) == recorded("calls_of_this_window_were_read", scanned=scanned)
 
 
 # What it costs --------------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from tests.conftest import NOW
 from tests.fakes import FakeLiner, Fault
 from tests.fakes.faults import Ignores
 from tests.support.context import MAX_BUDGET, ORDERS, USERS, AlteredLiner, rows_of, small_dataset, with_total
+from tests.support.sentences import error_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +61,7 @@ async def test_a_dictionary_that_does_not_come_whole_is_not_complete(liner: Demo
         answer = await list_directory(context, kind=kind, query=None, cursor=None, budget=MAX_BUDGET)
     assert page_of(answer)["complete"] is False
     assert "total" not in page_of(answer)
-    assert notes_of(answer) == f"Liner counts more {kind} than it lists; some may be missing here."
+    assert notes_of(answer) == recorded("liner_counts_more_than_it_lists", kind=kind)
 
 
 async def test_a_dictionary_that_comes_whole_is_complete(liner: DemoLiner) -> None:
@@ -73,7 +74,7 @@ async def test_a_dictionary_that_comes_whole_is_complete(liner: DemoLiner) -> No
 async def test_names_that_may_be_missing_are_told(liner: DemoLiner) -> None:
     async with context_at(AlteredLiner(liner, change_by_pattern={USERS: with_total(999)})) as context:
         answer = await find(context, since="yesterday", orders=(201,), limit=5)
-    assert notes_of(answer) == "Names of some agents could not be read from Liner; their ids are right."
+    assert notes_of(answer) == recorded("names_of_some_agents_could_not")
 
 
 @each_way_to_ask
@@ -138,9 +139,9 @@ async def test_records_of_other_calls_are_never_told_as_those_of_the_call_that_w
     dataset = small_dataset()
     first, second = [call.id for call in dataset.calls.values() if dataset.records_of(call.id)][:2]
     async with context_at(ignoring_call_parameters(dataset, record_list)) as context:
-        with pytest.raises(InvalidResponse, match="recordings of other calls"):
+        with pytest.raises(InvalidResponse, check=error_says("recordings_of_other_calls")):
             await list_call_records(context, call_id=first, limit=25, cursor=None, summary_chars=160, budget=MAX_BUDGET)
-        with pytest.raises(InvalidResponse, match="recordings of other calls"):
+        with pytest.raises(InvalidResponse, check=error_says("recordings_of_other_calls")):
             await get_call_summaries(context, call_ids=[first, second], summary_chars=160, budget=MAX_BUDGET)
 
 
@@ -154,7 +155,7 @@ async def test_transfers_are_not_told_from_the_records_of_other_calls(ask: Ask, 
             assert page_of(answer)["complete"] is False
             assert len(answer.structure["retry"]) == page_of(answer)["undecided"] > 1
             return
-        with pytest.raises(InvalidResponse, match="recordings of other calls"):
+        with pytest.raises(InvalidResponse, check=error_says("recordings_of_other_calls")):
             await ask(context, since="-2d", transferred=True)
 
 

@@ -14,6 +14,7 @@ from liner_mcp.demo import DemoLiner
 from liner_mcp.errors import InvalidArgument
 from tests.calls.support import context_at
 from tests.conftest import NOW
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -93,12 +94,12 @@ async def test_the_same_filters_may_be_sent_beside_a_cursor(liner: DemoLiner) ->
 @pytest.mark.parametrize(
     ("beside", "told"),
     [
-        ({"since": "today"}, 'since was "last_week" there'),
-        ({"agents": (101,)}, 'agents was ["Anna Petrova"] there'),
-        ({"recorded": False}, "recorded was true there"),
-        ({"min_talk_seconds": 0}, "min_talk_seconds was not given there"),
-        ({"hung_up_by": "client"}, "hung_up_by was not given there"),
-        ({"leads": (1, 2)}, "leads was not given there"),
+        ({"since": "today"}, recorded("since_was_last_week_there")),
+        ({"agents": (101,)}, recorded("agents_was_anna_petrova_there")),
+        ({"recorded": False}, recorded("recorded_was_true_there")),
+        ({"min_talk_seconds": 0}, recorded("min_talk_seconds_was_not_given")),
+        ({"hung_up_by": "client"}, recorded("hung_up_by_was_not_given")),
+        ({"leads": (1, 2)}, recorded("leads_was_not_given_there")),
     ],
 )
 async def test_a_filter_that_disagrees_with_the_cursor_is_refused_and_named(
@@ -106,8 +107,7 @@ async def test_a_filter_that_disagrees_with_the_cursor_is_refused_and_named(
 ) -> None:
     cursor = await cursor_after(liner, QUESTION)
     assert await refusal(liner, CallQuery(**beside), cursor) == (
-        f"cursor belongs to another question: {told}. Send the cursor alone to go on, or the arguments without it to "
-        "begin anew."
+        recorded("cursor_belongs_to_another_question_send", told=told)
     )
 
 
@@ -141,7 +141,7 @@ async def test_a_long_question_leaves_its_digest_and_the_same_arguments_go_on(li
 )
 async def test_other_arguments_do_not_go_on_with_a_digest(liner: DemoLiner, question: CallQuery) -> None:
     assert await refusal(liner, question, await cursor_after(liner, MANY_ORDERS)) == (
-        "cursor: the question was too long to be kept in it. Send the same arguments again, beside the cursor."
+        recorded("cursor_the_question_was_too_long")
     )
 
 
@@ -209,5 +209,5 @@ async def test_a_crafted_cursor_with_a_part_missing_is_refused_in_one_sentence(l
 
 async def test_a_cursor_of_another_tool_or_a_mangled_one_is_refused(liner: DemoLiner) -> None:
     sentence = await refusal(liner, CallQuery(), encode_cursor("list_call_records", GOOD))
-    assert sentence == "cursor belongs to another tool, not to find_calls. Ask without it to start at the first page."
-    assert "cannot be read" in await refusal(liner, CallQuery(), encode_cursor(TOOL, GOOD)[:-1])
+    assert sentence == recorded("cursor_belongs_to_another_tool_not")
+    assert_says(await refusal(liner, CallQuery(), encode_cursor(TOOL, GOOD)[:-1]), "cannot_be_read")

@@ -267,6 +267,7 @@ async def test_a_total_that_was_overtaken_is_no_longer_told(dataset: Dataset) ->
 # Cut short ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.virtual_time
 async def test_a_deadline_leaves_an_exact_span_down_from_the_end(dataset: Dataset) -> None:
     found = await read(BlockingLiner(dataset, older_than(HELD)), seconds=0.7)
     assert isinstance(found.stopped, DeadlineExceeded)
@@ -317,6 +318,7 @@ async def test_a_newest_slice_that_fails_leaves_nothing(dataset: Dataset) -> Non
     assert isinstance(found.stopped, LinerUnavailable)
 
 
+@pytest.mark.virtual_time
 async def test_the_error_of_the_first_read_is_raised(dataset: Dataset) -> None:
     with pytest.raises(LinerUnavailable):
         await read(AlteredLiner(DemoLiner(dataset), status_by_pattern={CALLS: 500}))

@@ -13,12 +13,12 @@ from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerUnavailable
-from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.timezone import Zone
 from tests.calls.support import context_at
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
 from tests.support.context import STATUSES, AlteredLiner
+from tests.support.sentences import recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ async def test_a_group_without_agents_is_refused(liner: DemoLiner) -> None:
 
     assert await refusal(
         AlteredLiner(liner, change_by_pattern={"/v2/agent-group": emptied}), agents=("Первая линия",)
-    ) == ("agents: this agent group has no agents, so no call can be theirs.")
+    ) == recorded("agents_this_agent_group_has_no")
 
 
 async def test_nothing_named_means_every_order_that_liner_lists(liner: DemoLiner) -> None:
@@ -121,16 +121,14 @@ async def test_dictionaries_are_read_once_for_many_questions_at_once(liner: Fake
         ),
         ({"agents": ("Борис Годунов",)}, 'agents: nothing is called "Борис Годунов". '),
         ({"statuses": ("Ушёл в отпуск",)}, 'statuses: nothing is called "Ушёл в отпуск". '),
-        ({"statuses": (999,)}, "statuses: Liner has no call status 999. list_directory(call_statuses) lists them."),
+        ({"statuses": (999,)}, recorded("statuses_liner_has_no_call_status")),
         (
             {"min_talk_seconds": 60, "max_talk_seconds": 10},
-            "max_talk_seconds: 10 is less than min_talk_seconds, 60; no call can be both.",
+            recorded("max_talk_seconds_10_is_less"),
         ),
         (
             {"leads": (1,)},
-            "leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]; if no lead is found at all, "
-            + OTHER_ACCOUNT
-            + ".",
+            recorded("liner_has_no_lead"),
         ),
     ],
 )
@@ -155,7 +153,7 @@ async def test_a_code_that_the_dictionary_does_not_know_is_compared_by_code_and_
     assert found.filters.statuses == ("sales_queue_overflow", "qualified")
     assert found.filters.status_ids == ()
     assert found.filters.client_side == ["statuses"]
-    assert found.notes == ("Liner's dictionary has no status sales_queue_overflow; calls were compared by code.",)
+    assert found.notes == (recorded("liners_dictionary_has_no_status_sales"),)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +176,7 @@ async def test_a_status_without_a_code_is_refused_instead_of_being_ignored(liner
         return [{**status, "code": None} for status in data]
 
     assert await refusal(AlteredLiner(liner, change_by_pattern={STATUSES: uncoded}), statuses=("Недозвон",)) == (
-        "statuses: Liner gives status 53 no code, so no call can be seen to have it."
+        recorded("statuses_liner_gives_status_53_no")
     )
 
 
@@ -206,7 +204,7 @@ async def test_a_lead_that_does_not_say_when_it_was_created_gets_the_usual_week(
     app = AlteredLiner(liner, change_by_pattern={"/v2/lead/detail": lambda data: {**data, "createdAt": created_at}})
     found = await understood(app, leads=(5000001,))
     assert found.window.since == NOW - WEEK
-    assert found.notes == ("No since was given, so these are the 7 days up to the end of window.",)
+    assert found.notes == (recorded("no_since_was_given_so_these"),)
 
 
 async def test_a_placeholder_for_a_leads_creation_does_not_reach_back_before_all_calls(liner: DemoLiner) -> None:
@@ -216,6 +214,7 @@ async def test_a_placeholder_for_a_leads_creation_does_not_reach_back_before_all
     assert (await understood(app, leads=(5000001,))).window.since == datetime(2000, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.virtual_time
 async def test_a_lead_that_cannot_be_read_is_an_error_and_one_that_is_late_another(liner: DemoLiner) -> None:
     with pytest.raises(LinerUnavailable):
         await understood(AlteredLiner(liner, status_by_pattern={"/v2/lead/detail": 500}), leads=(5000001,))
@@ -229,6 +228,6 @@ async def test_a_guessed_week_and_a_guessed_zone_are_told(liner: DemoLiner) -> N
         week = await resolve(guessing, CallQuery())
         day = await resolve(guessing, CallQuery(since="yesterday"))
         exact = await resolve(guessing, CallQuery(since="2026-11-20T10:00+03:00"))
-    assert week.notes == ("No since was given, so these are the 7 days up to the end of window.",)
-    assert day.notes == ("Days and times were read as Asia/Almaty, this machine's zone; LINER_TIMEZONE sets another.",)
+    assert week.notes == (recorded("no_since_was_given_so_these"),)
+    assert day.notes == (recorded("days_and_times_were_read_as"),)
     assert exact.notes == ()

@@ -13,6 +13,7 @@ from liner_mcp.calls.time_window import TIME_FORMATS, ParsedWindow, TimeWindow, 
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.timezone import Zone
 from tests.conftest import NOW
+from tests.support.sentences import recorded
 
 MOSCOW = Zone.resolve("Europe/Moscow")
 BERLIN = Zone.resolve("Europe/Berlin")
@@ -199,27 +200,27 @@ def test_day_words_fit_together_without_gap_and_overlap_in_every_zone(now: datet
         (
             "2026-11-19",
             "2026-11-10",
-            "until: the window ends (2026-11-11T00:00+03:00) before it begins (2026-11-19T00:00+03:00).",
+            recorded("until_the_window_ends_2026_11_11t00"),
         ),
-        ("2026-12-01", None, "since: the window begins in the future; it is 2026-11-20T18:00+03:00 now."),
-        ("2026-12-01", "2026-12-05", "since: the window begins in the future; it is 2026-11-20T18:00+03:00 now."),
-        ("now", None, "since: the window begins in the future; it is 2026-11-20T18:00+03:00 now."),
+        ("2026-12-01", None, recorded("since_the_window_begins_in_the")),
+        ("2026-12-01", "2026-12-05", recorded("since_the_window_begins_in_the")),
+        ("now", None, recorded("since_the_window_begins_in_the")),
         (
             "2026-11-20T10:00:00 03:00",
             None,
-            "since: the + of the offset got lost; write 2026-11-20T10:00:00+03:00.",
+            recorded("since_the_of_the_offset_got"),
         ),
-        ("-7d", "2026-11-20T10:00 0300", "until: the + of the offset got lost; write 2026-11-20T10:00+0300."),
-        ("-99999d", None, "since: -99999d reaches back before the year 2000."),
-        ("last tuesday", None, f'since: "last tuesday" is not a time. It can be {TIME_FORMATS}.'),
-        ("-7d", "tomorrow", f'until: "tomorrow" is not a time. It can be {TIME_FORMATS}.'),
-        ("2026-13", None, f'since: "2026-13" is not a time. It can be {TIME_FORMATS}.'),
-        ("2026-02-30", None, f'since: "2026-02-30" is not a time. It can be {TIME_FORMATS}.'),
-        ("2026-11-20T25:00", None, f'since: "2026-11-20T25:00" is not a time. It can be {TIME_FORMATS}.'),
-        ("0001-01-01T00:00Z", None, f'since: "0001-01-01T00:00Z" is not a time. It can be {TIME_FORMATS}.'),
-        ("9999-12-31", None, f'since: "9999-12-31" is not a time. It can be {TIME_FORMATS}.'),
-        ("1763640000", None, f'since: "1763640000" is not a time. It can be {TIME_FORMATS}.'),
-        ("x" * 500, None, f'since: "{"x" * 39}…" is not a time. It can be {TIME_FORMATS}.'),
+        ("-7d", "2026-11-20T10:00 0300", recorded("until_the_of_the_offset_got")),
+        ("-99999d", None, recorded("since_99999d_reaches_back_before_the")),
+        ("last tuesday", None, recorded("since_last_tuesday_is_not_a", time_formats=TIME_FORMATS)),
+        ("-7d", "tomorrow", recorded("until_tomorrow_is_not_a_time", time_formats=TIME_FORMATS)),
+        ("2026-13", None, recorded("since_2026_13_is_not_a", time_formats=TIME_FORMATS)),
+        ("2026-02-30", None, recorded("since_2026_02_30_is_not", time_formats=TIME_FORMATS)),
+        ("2026-11-20T25:00", None, recorded("since_2026_11_20t25_00_is", time_formats=TIME_FORMATS)),
+        ("0001-01-01T00:00Z", None, recorded("since_0001_01_01t00_00z_is", time_formats=TIME_FORMATS)),
+        ("9999-12-31", None, recorded("since_9999_12_31_is_not", time_formats=TIME_FORMATS)),
+        ("1763640000", None, recorded("since_1763640000_is_not_a_time", time_formats=TIME_FORMATS)),
+        ("x" * 500, None, recorded("since_is_not_a_time_it", x_39="x" * 39, time_formats=TIME_FORMATS)),
     ],
 )
 def test_what_is_no_window_is_refused_in_one_sentence(since: str, until: str | None, sentence: str) -> None:
@@ -228,4 +229,4 @@ def test_what_is_no_window_is_refused_in_one_sentence(since: str, until: str | N
 
 @pytest.mark.parametrize("text", ["20261118", "2026-W47", "2026-W47-3"])
 def test_a_date_in_another_spelling_is_refused_rather_than_taken_for_its_midnight(text: str) -> None:
-    assert refusal("2026-11-01", text) == f'until: "{text}" is not a time. It can be {TIME_FORMATS}.'
+    assert refusal("2026-11-01", text) == recorded("until_is_not_a_time_it", value=text, time_formats=TIME_FORMATS)

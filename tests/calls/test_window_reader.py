@@ -282,6 +282,7 @@ async def test_a_slice_that_fails_is_not_read_and_can_be_asked_for_again(dataset
     assert [call.id for call in read] == expected_ids(dataset, window.since)
 
 
+@pytest.mark.virtual_time
 @pytest.mark.parametrize("held", [r"offset=[1-9]00\b", r"offset=900\b"])
 async def test_a_slice_that_the_deadline_breaks_off_is_not_taken_for_read(held: str) -> None:
     dataset = busy_second()

@@ -17,6 +17,7 @@ from liner_mcp.demo import Dataset
 from tests.fakes import FakeLiner
 from tests.support.asgi_server import serve_app
 from tests.support.context import AlteredLiner
+from tests.support.sentences import assert_says, recorded
 
 META: dict[str, Any] = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -73,7 +74,7 @@ def test_ctrl_c_ends_each_command_at_once(command: tuple[str, ...]) -> None:
             process.stdin.flush()
             process.stdout.readline()  # it is up, and its input stays open
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode != 0
 
 
@@ -111,8 +112,8 @@ def test_check_says_what_works_and_ends_with_0() -> None:
     assert steps == ["Settings", "Liner", "Orders", "Calls", "Records", "Tools"]
     assert "6 orders" in done.stdout
     first, *_, last = done.stdout.splitlines()
-    assert first.split(maxsplit=2)[2].startswith("DEMO: all data is invented; no Liner account is used. Times are in")
-    assert last.startswith("The demo works. Your Liner was not asked")
+    assert_says(first.split(maxsplit=2)[2], "demo_all_data_is_invented_no_liner_account", at_start=True)
+    assert_says(last, "the_demo_works_your_liner_was", at_start=True)
     assert done.stderr == ""
 
 
@@ -127,7 +128,7 @@ def test_check_without_settings_names_the_variables_and_ends_with_1() -> None:
 def test_check_with_an_unusable_setting_names_it_and_still_lists_the_tools() -> None:
     done = run("check", LINER_API_HOST="http://liner.example.com", LINER_API_TOKEN="s3cr3t-t0ken")
     assert done.returncode == 1
-    assert "LINER_API_HOST cannot be used: it must begin with https://" in done.stdout
+    assert_says(done.stdout, "liner_api_host_cannot_be_used")
     assert re.search(r"ok\s+Tools", done.stdout)
     assert "s3cr3t-t0ken" not in done.stdout + done.stderr
 
@@ -136,7 +137,7 @@ def test_check_with_a_wrong_token_says_so_and_never_shows_it(dataset: Dataset) -
     with serve_app(FakeLiner(dataset)) as origin:
         done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="s3cr3t-t0ken")
     assert done.returncode == 1
-    assert "refuses access (HTTP 401)" in done.stdout
+    assert_says(done.stdout, "refuses_access_http_401")
     assert "s3cr3t-t0ken" not in done.stdout + done.stderr
 
 
@@ -146,20 +147,20 @@ OF_ADDRESS = b'{"success":false,"message":"IP 203.0.113.77 is not in the allow l
 @pytest.mark.parametrize(
     ("status", "body", "location", "said"),
     [
-        (404, b"<html>404 Not Found", "", ["LINER_API_HOST does not lead to Liner's API: HTTP 404 with a web page"]),
-        (404, b'{"success":false,"message":"No route"}', "", ['(HTTP 404): "No route"', "LINER_API_HOST"]),
-        (200, b"<html>Welcome", "", ["a web page instead of JSON (HTTP 200)", "LINER_API_HOST"]),
-        (200, b"", "", ["an empty body (HTTP 200)", "LINER_API_HOST"]),
-        (200, b'{"status":"ok"}', "", ["not the documented envelope (HTTP 200)", "LINER_API_HOST"]),
-        (403, b"<html>Just a moment...", "", ["in front of Liner", "HTTP 403", "LINER_API_HOST"]),
+        (404, b"<html>404 Not Found", "", [recorded("liner_api_host_does_not_lead_web_page")]),
+        (404, b'{"success":false,"message":"No route"}', "", [recorded("http_404_no_route"), "LINER_API_HOST"]),
+        (200, b"<html>Welcome", "", [recorded("a_web_page_instead_of_json"), "LINER_API_HOST"]),
+        (200, b"", "", [recorded("an_empty_body_http_200"), "LINER_API_HOST"]),
+        (200, b'{"status":"ok"}', "", [recorded("not_the_documented_envelope_http_200"), "LINER_API_HOST"]),
+        (403, b"<html>Just a moment...", "", [recorded("in_front_of_liner"), "HTTP 403", "LINER_API_HOST"]),
         (403, OF_ADDRESS, "", ['"IP *** is not in the allow list"']),
         (
             302,
             b"",
             "https://login.example.com/?next=s3cr3t",
-            ["LINER_API_HOST redirects to another host (login.example"],
+            [recorded("liner_api_host_redirects_to_another")],
         ),
-        (302, b"", "/", ["LINER_API_HOST redirects in a circle"]),
+        (302, b"", "/", [recorded("liner_api_host_redirects_in_a")]),
     ],
 )
 def test_check_names_what_answers_in_place_of_liner(status: int, body: bytes, location: str, said: list[str]) -> None:
@@ -178,14 +179,14 @@ def test_check_names_what_answers_in_place_of_liner(status: int, body: bytes, lo
     for line in to_fix:
         assert [one for one in said if one not in line] == []
     assert probe.returncode != 0
-    assert "run liner-mcp check" in probe.stdout
+    assert_says(probe.stdout, "run_liner_mcp_check")
 
 
 def test_check_of_a_liner_without_a_health_check_goes_on(dataset: Dataset) -> None:
     with serve_app(AlteredLiner(FakeLiner(dataset), status_by_pattern={"/v1/health/": 404}), lifespan="off") as origin:
         done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="demo")
     assert done.returncode == 0, done.stdout
-    assert "this address has no health check" in done.stdout
+    assert_says(done.stdout, "this_address_has_no_health_check")
 
 
 def test_check_of_a_liner_that_lists_calls_and_denies_them_does_not_blame_the_id(dataset: Dataset) -> None:
@@ -194,17 +195,17 @@ def test_check_of_a_liner_that_lists_calls_and_denies_them_does_not_blame_the_id
     ) as origin:
         done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="demo")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
-    assert "and then says that there is no such call" in line or "no call within" in done.stdout
+    assert recorded("and_then_says_that_there_is") in line or recorded("no_call_within") in done.stdout
     assert "LINER_API_HOST" in line
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"HTTPS_PROXY": "http://name:s3cr3t@[::1"}, "The proxy in HTTPS_PROXY cannot be used"),
-        ({"ALL_PROXY": "gopher://s3cr3t.example"}, "The proxy in ALL_PROXY cannot be used"),
-        ({"HTTPS_PROXY": "http://name:s3cr3t@127.0.0.1:1"}, "The proxy in HTTPS_PROXY cannot be reached"),
-        ({"SSL_CERT_FILE": "/no/such/s3cr3t.pem"}, "SSL_CERT_FILE"),
+        ({"HTTPS_PROXY": "http://name:s3cr3t@[::1"}, "the_proxy_in_https_proxy_cannot"),
+        ({"ALL_PROXY": "gopher://s3cr3t.example"}, "the_proxy_in_all_proxy_cannot"),
+        ({"HTTPS_PROXY": "http://name:s3cr3t@127.0.0.1:1"}, "the_proxy_in_https_proxy_cannot_be"),
+        ({"SSL_CERT_FILE": "/no/such/s3cr3t.pem"}, "ssl_cert_file"),
     ],
 )
 def test_check_names_the_variable_of_the_proxy_or_the_certificates(
@@ -216,7 +217,7 @@ def test_check_names_the_variable_of_the_proxy_or_the_certificates(
     settings = {"NO_PROXY": "fe80::/10,[::1]", **settings}
     done = run("check", LINER_API_HOST="liner.invalid", LINER_API_TOKEN="t0ken-t0ken", **settings)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
-    assert said in line
+    assert_says(line, said)
     assert "s3cr3t" not in done.stdout + done.stderr
 
 
@@ -224,7 +225,9 @@ def test_check_with_a_host_that_is_not_there_says_so() -> None:
     done = run("check", LINER_API_HOST="liner.invalid", LINER_API_TOKEN="s3cr3t-t0ken", LINER_DEADLINE_SECONDS="5")
     assert done.returncode == 1
     # Some networks take longer to say that a name is unknown than connecting may take.
-    assert "LINER_API_HOST cannot be found (DNS)" in done.stdout or "did not answer in time" in done.stdout
+    assert (
+        recorded("liner_api_host_cannot_be_found") in done.stdout or recorded("did_not_answer_in_time") in done.stdout
+    )
 
 
 BOTH = {"LINER_MCP_DEMO": "true", "LINER_API_TOKEN": "demo"}
@@ -264,14 +267,14 @@ def test_check_and_its_probe_with_the_option_ask_the_demo_though_an_account_is_s
 def test_half_an_account_beside_the_demos_variable_is_refused(command: tuple[str, ...]) -> None:
     done = run(*command, LINER_MCP_DEMO="true", LINER_API_HOST="liner.example")
     assert done.returncode == 1
-    assert "LINER_MCP_DEMO and LINER_API_HOST are both set" in done.stdout + done.stderr
-    assert "unset LINER_API_HOST or start the server with --demo" in done.stdout + done.stderr
+    assert_says(done.stdout + done.stderr, "liner_mcp_demo_and_liner_api")
+    assert_says(done.stdout + done.stderr, "unset_liner_api_host_or_start")
 
 
 @pytest.mark.parametrize(
     ("options", "settings", "notice"),
     [
-        (("--demo",), {}, "DEMO: all data is invented; no Liner account is used."),
+        (("--demo",), {}, recorded("demo_all_data_is_invented_no_liner")),
         (("--demo",), {"LINER_API_HOST": "liner.example", **BOTH}, NOT_USED),
         ((), {"LINER_API_HOST": "liner.example", **BOTH}, IGNORED),
         ((), BOTH, UNCLEAR),
@@ -302,15 +305,15 @@ def test_serve_on_a_terminal_says_that_it_is_the_demo() -> None:
         done.kill()
     os.close(ours)
     os.close(its)
-    assert lines[0].startswith("liner-mcp is waiting for an MCP client")
-    assert lines[1] == "DEMO: all data is invented; no Liner account is used.\n"
+    assert_says(lines[0], "liner_mcp_is_waiting_for_an", at_start=True)
+    assert lines[1] == recorded("demo_all_data_is_invented_no_liner_account_is")
 
 
 def test_demo_shows_three_questions_with_their_answers_and_sizes() -> None:
     done = run("demo")
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^\d\. ", done.stdout, re.MULTILINE)) == 3
-    assert done.stdout.startswith("DEMO: all data is invented; no Liner account is used.\n")
+    assert_says(done.stdout, "demo_all_data_is_invented_no_liner_account_is", at_start=True)
     assert done.stdout.count('{"demo":"invented data","asked":') == 3
     sizes = re.findall(r"answer ([\d,]+) bytes, ([\d,]+) tokens.*?answers ([\d,]+) bytes, ([\d,]+) tokens", done.stdout)
     assert len(sizes) == 3
@@ -330,5 +333,5 @@ def test_without_settings_every_call_says_what_to_set() -> None:
     done = run(stdin=request)
     result = json.loads(done.stdout)["result"]
     assert result["isError"] is True
-    assert "set LINER_API_HOST" in result["content"][0]["text"]
+    assert_says(result["content"][0]["text"], "set_liner_api_host")
     assert "--demo" in result["content"][0]["text"]

@@ -29,6 +29,7 @@ from liner_mcp.cli.host_config import (
     write,
 )
 from liner_mcp.errors import SetupError
+from tests.support.sentences import assert_says, error_says, recorded
 
 TOKEN = "s3cr3t-t0ken"
 NOW = datetime(2026, 11, 20, 15, 4, 5, tzinfo=UTC)
@@ -108,7 +109,7 @@ def test_claude_desktop_as_a_windows_package_has_its_own_appdata(tmp_path: Path)
 def test_two_packages_of_claude_desktop_are_not_guessed_between(tmp_path: Path) -> None:
     for name in ("Claude_abc", "Claude_xyz"):
         (tmp_path / "Packages" / name / "LocalCache").mkdir(parents=True)
-    with pytest.raises(SetupError, match=r"2 packages of Claude Desktop.*--file"):
+    with pytest.raises(SetupError, check=error_says("2_packages_of_claude_desktop_file")):
         host_file("claude-desktop", platform="win32", home=tmp_path, environment={"LOCALAPPDATA": str(tmp_path)})
 
 
@@ -247,30 +248,30 @@ def test_the_same_entry_again_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b'{\n  "mcpServers": {,}\n}', r"not plain JSON in UTF-8 \(.* line 2 "),
-        (b'{\n  // mine\n  "mcpServers": {}\n}', r"line 2 .*; comments and trailing commas cannot be kept"),
-        (b'{\n  "mcpServers": {},\n}', r"line [23] "),  # Python 3.13 points at the comma itself
-        (b'{"a": 1}\n{"b": 2}', r"line 2 "),
-        (b'{\n"a": "\xff"}', "not plain JSON in UTF-8"),
-        ('{"a": 1}'.encode("utf-16"), "not plain JSON in UTF-8"),
-        (b"[]", "does not hold a JSON object"),
-        (b"null", "does not hold a JSON object"),
-        (b'{"mcpServers": []}', '"mcpServers" in .* is not a JSON object'),
-        (b'{"mcpServers": null}', '"mcpServers" in .* is not a JSON object'),
-        (b'{"mcpServers": {"liner": "x"}}', '"liner" in .* is not a JSON object'),
-        (b'{"mcpServers": {"liner": {"env": []}}}', '"env" in .* is not a JSON object'),
-        (b'{"mcpServers": {"a": {}, "a": {}}}', "the same name twice"),
-        (b'{"mcpServers": {"a": {}}, "mcpServers": {}}', "the same name twice"),
-        (b'{"a": ' + b"[" * 100_000, "not plain JSON in UTF-8"),
+        (b'{\n  "mcpServers": {,}\n}', "not_plain_json_in_utf_8"),
+        (b'{\n  // mine\n  "mcpServers": {}\n}', "line_2_comments_and_trailing_commas"),
+        (b'{\n  "mcpServers": {},\n}', "line_2_or_3"),  # Python 3.13 points at the comma itself
+        (b'{"a": 1}\n{"b": 2}', "line_2"),
+        (b'{\n"a": "\xff"}', "not_plain_json_in_utf_8_2"),
+        ('{"a": 1}'.encode("utf-16"), "not_plain_json_in_utf_8_2"),
+        (b"[]", "does_not_hold_a_json_object"),
+        (b"null", "does_not_hold_a_json_object"),
+        (b'{"mcpServers": []}', "mcp_servers_is_not_a_json_object"),
+        (b'{"mcpServers": null}', "mcp_servers_is_not_a_json_object"),
+        (b'{"mcpServers": {"liner": "x"}}', "liner_in_is_not_a_json"),
+        (b'{"mcpServers": {"liner": {"env": []}}}', "env_in_is_not_a_json"),
+        (b'{"mcpServers": {"a": {}, "a": {}}}', "the_same_name_twice"),
+        (b'{"mcpServers": {"a": {}}, "mcpServers": {}}', "the_same_name_twice"),
+        (b'{"a": ' + b"[" * 100_000, "not_plain_json_in_utf_8_2"),
     ],
     ids=lambda value: None if isinstance(value, bytes) else value,
 )
 def test_what_is_not_understood_is_refused_in_two_sentences(content: bytes, sentence: str) -> None:
-    with pytest.raises(SetupError, match=sentence) as told:
+    with pytest.raises(SetupError, check=error_says(sentence)) as told:
         planned(content)
     assert len(str(told.value)) < 300
     assert "/its/mcp.json" in str(told.value).replace("\\", "/")
-    assert "Nothing was changed." in str(told.value)
+    assert_says(str(told.value), "nothing_was_changed")
 
 
 # shown --------------------------------------------------------------------------------------------------------------
@@ -283,7 +284,7 @@ def test_the_diff_shows_our_entry_and_no_secret_of_anybody() -> None:
     assert '+      "LINER_API_TOKEN": "•••"' in diff
     assert '+      "LINER_API_HOST": "api.example.com",' in diff
     assert not [secret for secret in (TOKEN, "0ther-secret", "zeta", "тёмная") if secret in text]
-    assert diff[-1] == "Everything else in the file is kept (other servers: 2)."
+    assert diff[-1] == recorded("everything_else_in_the_file_is")
     assert not [line for line in diff if line.startswith("-")]
 
 
@@ -379,7 +380,7 @@ def test_an_older_backup_is_never_overwritten(tmp_path: Path) -> None:
     path.write_bytes(encoded(OTHERS))
     put(path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    with pytest.raises(SetupError, match="Run this again"):
+    with pytest.raises(SetupError, check=error_says("run_this_again")):
         put(path, NOW, {"command": "another"})
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
@@ -402,7 +403,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:
 def test_a_dangling_link_is_refused_and_stays(tmp_path: Path) -> None:
     link = tmp_path / "mcp.json"
     link.symlink_to(tmp_path / "nowhere.json")
-    with pytest.raises(SetupError, match=r"is not a file .*a broken link"):
+    with pytest.raises(SetupError, check=error_says("is_not_a_file_a_broken")):
         put(link)
     assert [file.name for file in tmp_path.iterdir()] == ["mcp.json"]
 
@@ -411,19 +412,19 @@ def test_a_dangling_link_is_refused_and_stays(tmp_path: Path) -> None:
 def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     link = tmp_path / "mcp.json"
     link.symlink_to(link)
-    with pytest.raises(SetupError, match=r"is not a file .*a broken link"):
+    with pytest.raises(SetupError, check=error_says("is_not_a_file_a_broken")):
         put(link)
 
 
 def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"is not a file .*a folder"):
+    with pytest.raises(SetupError, check=error_says("is_not_a_file_a_folder")):
         put(tmp_path)
 
 
 @POSIX
 def test_a_pipe_in_its_place_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "mcp.json")
-    with pytest.raises(SetupError, match="is not a file"):
+    with pytest.raises(SetupError, check=error_says("is_not_a_file")):
         put(tmp_path / "mcp.json")
 
 
@@ -437,7 +438,7 @@ def test_a_read_only_file_is_refused_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     path.write_bytes(b"{}")
     path.chmod(0o444)
-    with pytest.raises(SetupError, match="is read-only"):
+    with pytest.raises(SetupError, check=error_says("is_read_only")):
         put(path)
     path.chmod(0o644)
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("mcp.json", b"{}")]
@@ -464,7 +465,7 @@ def read_only_folder() -> Generator[Path]:
 @POSIX
 @pytest.mark.parametrize("name", ["mcp.json", "new.json", "new/mcp.json"])
 def test_a_read_only_folder_is_refused_and_stays(name: str, read_only_folder: Path) -> None:
-    with pytest.raises(SetupError, match=r"cannot be written: Permission denied\. It is as it was\."):
+    with pytest.raises(SetupError, check=error_says("cannot_be_written_permission_denied_it")):
         put(read_only_folder / name)
     assert {file.name for file in read_only_folder.iterdir()} == {"mcp.json", "hidden.json"}
     assert (read_only_folder / "mcp.json").read_bytes() == b"{}"
@@ -472,7 +473,7 @@ def test_a_read_only_folder_is_refused_and_stays(name: str, read_only_folder: Pa
 
 @POSIX
 def test_a_file_that_may_not_be_read_is_refused(read_only_folder: Path) -> None:
-    with pytest.raises(SetupError, match="cannot be read: Permission denied"):
+    with pytest.raises(SetupError, check=error_says("cannot_be_read_permission_denied")):
         read(read_only_folder / "hidden.json")
 
 
@@ -482,7 +483,7 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> Non
     found = plan_change(path, read(path), HOSTS["cursor"], "liner", ENTRY)
     assert found is not None
     path.write_bytes(b'{"theme": "dark"}')
-    with pytest.raises(SetupError, match="was changed by another program meanwhile"):
+    with pytest.raises(SetupError, check=error_says("was_changed_by_another_program_meanwhile")):
         write(found, NOW)
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("mcp.json", b'{"theme": "dark"}')]
 
@@ -543,7 +544,7 @@ def test_the_token_is_written_but_never_shown_and_the_next_step_is_told(tmp_path
     assert done.returncode == 0, done.stderr
     assert json.loads(file.read_bytes())["mcpServers"]["liner"]["env"]["LINER_API_TOKEN"] == TOKEN
     assert '+      "LINER_API_TOKEN": "•••"' in done.stdout
-    assert "LINER_API_TOKEN_FILE keeps it out" in done.stdout
+    assert_says(done.stdout, "liner_api_token_file_keeps_it")
     assert "Restart Cursor." in done.stdout
     assert done.stdout.rstrip().endswith("check")
 
@@ -553,8 +554,8 @@ def test_a_second_run_has_nothing_to_change(tmp_path: Path) -> None:
     before = sorted(path.name for path in (tmp_path / ".cursor").iterdir())
     done = install(tmp_path, "cursor", "--demo")
     assert done.returncode == 0
-    assert done.stdout.splitlines()[0] == "DEMO: all data is invented; no Liner account is used."
-    assert done.stdout.splitlines()[1].startswith("Nothing to change: ")
+    assert done.stdout.splitlines()[0] == recorded("demo_all_data_is_invented_no_liner")
+    assert_says(done.stdout.splitlines()[1], "nothing_to_change", at_start=True)
     assert sorted(path.name for path in (tmp_path / ".cursor").iterdir()) == before
 
 
@@ -569,19 +570,19 @@ def test_without_a_terminal_it_writes_only_when_told(tmp_path: Path) -> None:
     done = install(tmp_path, "cursor", "--demo")
     assert done.returncode == 1
     assert '+  "liner-demo": {' in done.stdout
-    assert "Add --yes to write it, or --dry-run" in done.stderr
+    assert_says(done.stderr, "add_yes_to_write_it_or")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({}, "set LINER_API_HOST"),
-        ({"LINER_API_HOST": "api.example.com"}, "set LINER_API_TOKEN or LINER_API_TOKEN_FILE"),
-        ({"LINER_API_HOST": "http://x.example.com", "LINER_API_TOKEN": TOKEN}, "LINER_API_HOST cannot be used"),
+        ({}, "set_liner_api_host"),
+        ({"LINER_API_HOST": "api.example.com"}, "set_liner_api_token_or_liner"),
+        ({"LINER_API_HOST": "http://x.example.com", "LINER_API_TOKEN": TOKEN}, "liner_api_host_cannot_be_used_2"),
         (
             {"LINER_API_HOST": "x.example.com", "LINER_API_TOKEN_FILE": "/no/file"},
-            "FILE cannot be read",
+            "file_cannot_be_read",
         ),
     ],
     ids=["nothing", "no token", "a bad host", "a missing token file"],
@@ -591,7 +592,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_shown(
 ) -> None:
     done = install(tmp_path, "cursor", "--yes", **settings)
     assert done.returncode == 1
-    assert sentence in done.stderr
+    assert_says(done.stderr, sentence)
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
 
@@ -612,13 +613,13 @@ def test_the_variable_of_the_demo_is_ignored_beside_an_account_and_never_written
     file.write_bytes(encoded({"mcpServers": {"liner": {"command": "old", "env": {"LINER_MCP_DEMO": "true"}}}}))
     done = install(tmp_path, "cursor", "--yes", "--file", str(file), LINER_MCP_DEMO="true", **REAL)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are")
+    assert_says(done.stdout, "liner_mcp_demo_is_set_but", at_start=True)
     assert json.loads(file.read_bytes())["mcpServers"]["liner"]["env"] == REAL
 
 
 def test_the_option_installs_the_demo_though_an_account_is_set_and_writes_none_of_it(tmp_path: Path) -> None:
     done = install(tmp_path, "cursor", "--demo", "--yes", **REAL)
-    assert "--demo is given, so LINER_API_HOST and LINER_API_TOKEN are not used." in done.stdout.splitlines()[0]
+    assert_says(done.stdout.splitlines()[0], "demo_is_given_so_liner_api")
     (made,) = json.loads((tmp_path / ".cursor" / "mcp.json").read_bytes())["mcpServers"].items()
     assert made[0] == "liner-demo"
     assert "env" not in made[1]
@@ -631,7 +632,7 @@ def test_yes_takes_the_demo_out_when_the_real_server_is_added_and_says_so(host: 
     done = install(tmp_path, host, "--yes", "--file", str(file), **REAL)
     assert done.returncode == 0, done.stderr
     assert list(json.loads(file.read_bytes())[HOSTS[host].key]) == ["zeta", "liner"]
-    assert "liner-demo will be removed." in done.stdout
+    assert_says(done.stdout, "liner_demo_will_be_removed")
     assert '-  "liner-demo": {' in done.stdout
     assert "0ther-secret" not in done.stdout
 
@@ -652,7 +653,7 @@ def test_the_demo_is_taken_out_though_the_real_entry_is_there_already(tmp_path: 
     file = tmp_path / "mcp.json"
     install(tmp_path, "cursor", "--yes", "--file", str(file), **REAL)
     beside = install(tmp_path, "cursor", "--yes", "--demo", "--file", str(file))
-    assert f"{file} holds liner too: the assistant will have both, with the same tools." in beside.stdout
+    assert_says(beside.stdout, "holds_liner_too_the_assistant_will", file=file)
     assert list(json.loads(file.read_bytes())["mcpServers"]) == ["liner", "liner-demo"]
     done = install(tmp_path, "cursor", "--yes", "--file", str(file), **REAL)
     assert "Written." in done.stdout

@@ -19,6 +19,7 @@ from liner_mcp.liner.endpoints import Query
 from liner_mcp.liner.transport import Transport
 from tests.liner.test_single_flight import BlockedLiner
 from tests.liner.test_throttle import ScriptedLiner
+from tests.support.sentences import error_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -125,7 +126,7 @@ async def test_a_circle_of_redirects_ends() -> None:
 async def test_a_pause_that_liner_asked_of_anybody_holds_for_raw_answers_too() -> None:
     async with reading(lambda _: httpx.Response(429, headers={"Retry-After": "40"})) as (reader, asked):
         assert (await reader.get(Query("/x/"))).status == 429
-        with pytest.raises(RateLimited, match="the pause is not over"):
+        with pytest.raises(RateLimited, check=error_says("the_pause_is_not_over")):
             await reader.get(Query("/y/"))
     assert len(asked) == 1
 
@@ -139,7 +140,7 @@ async def test_a_429_that_a_raw_answer_met_pauses_everyone() -> None:
 
     async with connected(httpx.MockTransport(refusing)) as (client, connection):
         await client.get(Query("/x/"))
-        with pytest.raises(RateLimited, match="the pause is not over"), anyio.fail_after(20):
+        with pytest.raises(RateLimited, check=error_says("the_pause_is_not_over")), anyio.fail_after(20):
             await connection.get(Query("/y/"))
     assert asked == ["/x/"]
 
@@ -166,15 +167,13 @@ async def test_who_reads_a_raw_answer_while_the_connection_is_closed_is_told() -
             await anyio.wait_all_tasks_blocked()
             await connection.aclose()
     assert [type(error) for error in told] == [ConnectionClosed, ConnectionClosed]
-    assert {str(error) for error in told} == {
-        "The connection to Liner was closed before the answer was there. Ask again."
-    }
+    assert {str(error) for error in told} == {recorded("the_connection_to_liner_was_closed")}
     assert app.asked == 1
 
 
 async def test_a_request_beyond_the_allowance_is_never_sent() -> None:
     async with reading(lambda _: httpx.Response(307, headers={"location": "/x/"}), most=2) as (reader, asked):
-        with pytest.raises(RequestError, match="The 2 requests that were allowed are used up"):
+        with pytest.raises(RequestError, check=error_says("the_2_requests_that_were_allowed")):
             await reader.get(Query("/x/"))
         with pytest.raises(RequestError):
             await reader.get(Query("/x/"))

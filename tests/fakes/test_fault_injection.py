@@ -119,6 +119,7 @@ async def test_several_faults_strike_one_answer_in_order() -> None:
     assert (await get(demo, "/v2/user/list/")).json()["message"] == "нет"
 
 
+@pytest.mark.virtual_time
 async def test_a_late_answer_waits_and_an_infinitely_late_one_never_comes() -> None:
     assert FAULTS["a late answer"] == Latency(0.02)
     demo = named("no answer at all")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 import stamina
@@ -15,6 +16,7 @@ from tests.fault_matrix.cases import CASES, HEALTHY, Case
 from tests.fault_matrix.client import client_for, in_process, send
 from tests.fault_matrix.oracle import Verdict, WrongAnswer, check_outcome
 from tests.fault_matrix.scenario import AMBIGUOUS_NAME, Request, Scenario, make_scenario
+from tests.support.virtual_time import VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
 
@@ -31,8 +33,9 @@ JSON_ONLY = {"truncated JSON", "JSON with NaN", "the wrong charset"}
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Virtual time: a deadline that is waited for costs none, and a slow machine misses none."""
+    return "asyncio", {"loop_factory": VirtualTimeLoop}
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from liner_mcp.errors import SettingsError
 from liner_mcp.http_server.app import create_web_app
 from liner_mcp.settings import read_settings
 from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, question, result, serve
+from tests.support.sentences import assert_says, error_says
 
 ORDER, OTHER = 201, 205
 NOBODY = "7999999"
@@ -65,7 +66,7 @@ def test_another_callers_call_and_a_call_that_no_one_has_are_answered_the_same(
         for one in (theirs, NOBODY)
     ]
     assert answers[0] == answers[1]
-    assert "Liner has no call ID" in answers[0]
+    assert_says(answers[0], "liner_has_no_call_id")
     resources = [
         ask("anna", question("resources/read", era, uri=f"liner://calls/{one}")).text.replace(one, "ID")
         if era == LEGACY
@@ -73,7 +74,7 @@ def test_another_callers_call_and_a_call_that_no_one_has_are_answered_the_same(
         for one in (theirs, NOBODY)
     ]
     assert resources[0] == resources[1]
-    assert "Liner has no call ID" in resources[0]
+    assert_says(resources[0], "liner_has_no_call_id")
     assert not result(ask("boris", call("list_call_records", era, call_id=int(theirs))))["isError"]
 
 
@@ -98,13 +99,13 @@ def test_a_cursor_that_another_caller_got_gives_only_what_the_reader_may_see(
 def test_a_caller_whom_the_file_does_not_name_sees_nothing(ask: Ask, era: str) -> None:
     answer = result(ask("gleb", call("find_calls", era)))
     assert answer["isError"]
-    assert answer["content"][0]["text"].startswith("You are known here as gleb, and no rule says what you may see.")
+    assert_says(answer["content"][0]["text"], "you_are_known_here_as_gleb_for", at_start=True)
 
 
 def test_rules_for_callers_without_names_are_refused_at_the_start(tmp_path: Path) -> None:
     file = tmp_path / "access.toml"
     file.write_text("[default]\norders = 'all'\nagents = 'all'\n", encoding="utf-8")
-    with pytest.raises(SettingsError, match="callers have no names: set LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH"):
+    with pytest.raises(SettingsError, check=error_says("callers_have_no_names_set_liner")):
         create_web_app(read_settings(mcp_demo=True, mcp_access_file=file))
 
 
@@ -123,5 +124,5 @@ def test_rules_that_cannot_be_read_are_refused_at_the_start(tmp_path: Path) -> N
     tokens = tmp_path / "tokens"
     add_token_line(tokens, create_token("anna")[1], rotate=False)
     settings = read_settings(mcp_demo=True, mcp_tokens_file=tokens, mcp_access_file=tmp_path / "nowhere.toml")
-    with pytest.raises(SettingsError, match=r"^LINER_MCP_ACCESS_FILE cannot be used: it cannot be read"):
+    with pytest.raises(SettingsError, check=error_says("liner_mcp_access_file_cannot_be_used_it", at_start=True)):
         create_web_app(settings)

@@ -15,6 +15,7 @@ from liner_mcp.http_server.auth.authentication import Authentication, authentica
 from liner_mcp.http_server.auth.bearer import INVALID, Authenticator, ProtectedResource, Rejection, bearer_token
 from liner_mcp.server.caller import SCOPE_KEY, Caller
 from liner_mcp.settings import Settings
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +98,7 @@ async def test_without_a_token_the_answer_is_401_without_an_error_word() -> None
         answer = await http.post("/mcp", content=b"x" * 3_000_000)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="liner-mcp"'
-    assert answer.json()["error"]["message"].startswith("Send an access token in one Authorization header")
+    assert_says(answer.json()["error"]["message"], "send_an_access_token_in_one", at_start=True)
     assert behind.scopes == []
 
 
@@ -106,7 +107,7 @@ async def test_a_wrong_token_is_an_invalid_token_and_is_not_repeated() -> None:
         answer = await http.post("/mcp", headers={"Authorization": "Bearer wrong-t0ken"})
     assert answer.status_code == 401
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
-    assert answer.json()["error"] == {"code": -32600, "message": "The access token is not valid here."}
+    assert answer.json()["error"] == {"code": -32600, "message": recorded("the_access_token_is_not_valid")}
     assert "t0ken" not in answer.text + str(answer.headers)
     assert behind.scopes == []
 

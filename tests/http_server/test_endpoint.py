@@ -10,13 +10,14 @@ import httpx
 import pytest
 
 from liner_mcp.demo import Dataset, DemoLiner
-from tests.http_server.support import ACCEPT, LEGACY, MODERN, call, question, result, serve, told
+from tests.http_server.support import ACCEPT, LEGACY, MODERN, PATIENCE, call, question, result, serve, told
+from tests.support.sentences import assert_says
 
 
 @pytest.fixture(scope="module")
 def web(dataset: Dataset) -> Generator[httpx.Client]:
     """A client of one running server, which is asked by every test here."""
-    with serve(DemoLiner(dataset)) as origin, httpx.Client(base_url=origin, timeout=20) as client:
+    with serve(DemoLiner(dataset)) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
         yield client
 
 
@@ -87,7 +88,7 @@ def test_json_that_is_not_a_request_is_not_sent_back(web: httpx.Client, era: str
     assert response.status_code == 400
     error = response.json()["error"]
     assert error["code"] == -32600
-    assert error["message"].startswith("Send one JSON-RPC request: ")
+    assert_says(error["message"], "send_one_json_rpc_request", at_start=True)
     assert len(response.content) < 200
 
 

@@ -14,7 +14,7 @@ from liner_mcp.http_server.app import create_web_app
 from liner_mcp.http_server.limits import LIMITS
 from liner_mcp.settings import read_settings
 from tests.fakes import FakeLiner
-from tests.http_server.support import in_time, names_of, serve
+from tests.http_server.support import PATIENCE, in_time, names_of, serve
 from tests.support.account import ACCOUNT
 from tests.support.asgi_server import serve_app
 
@@ -61,7 +61,7 @@ def test_a_bad_answer_is_cached_for_a_while_too_and_then_looked_at_again(liner: 
 )
 def test_what_stands_in_the_way_is_told_in_one_word(settings: dict[str, Any], because: str) -> None:
     with serve_app(create_web_app(read_settings(**settings), limits=replace(LIMITS, probe_seconds=1))) as origin:
-        answer = httpx.get(f"{origin}/ready", timeout=20)
+        answer = httpx.get(f"{origin}/ready", timeout=PATIENCE)
         assert answer.status_code == 503
         assert answer.json() == {"ready": False, "because": because}
         assert httpx.get(f"{origin}/health").status_code == 200

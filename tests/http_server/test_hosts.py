@@ -9,14 +9,14 @@ import pytest
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.http_server.middleware.hosts import allows_host, allows_origin
-from tests.http_server.support import question, result, serve, told
+from tests.http_server.support import PATIENCE, question, result, serve, told
 
 PAGE = "https://app.example.com"
 
 
 def ask(server: str, path: str = "/mcp", /, **headers: str) -> httpx.Response:
     asked = question("tools/list")
-    return httpx.post(server + path, json=asked["json"], headers={**asked["headers"], **headers}, timeout=20)
+    return httpx.post(server + path, json=asked["json"], headers={**asked["headers"], **headers}, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1", "127.9.9.9:1", "[::1]:8080", "LOCALHOST"])

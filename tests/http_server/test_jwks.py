@@ -17,6 +17,7 @@ from liner_mcp.errors import Unreachable
 from liner_mcp.http_server.auth import jwks as module
 from liner_mcp.http_server.auth.jwks import JwksClient, discovery_urls, jwks_uri_of, parse_jwks
 from tests.fakes.oauth_issuer import ISSUER, LocalIssuer, ec_key, public_jwk, rsa_key
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +123,7 @@ async def test_metadata_of_another_issuer_is_not_used(named: Any, caplog: pytest
     with pytest.raises(Unreachable):
         await away.kids()
     assert away.fetches == 0
-    assert "names another issuer" in caplog.text
+    assert_says(caplog.text, "names_another_issuer")
 
 
 @pytest.mark.parametrize(
@@ -250,8 +251,8 @@ async def test_without_any_keys_no_one_can_be_judged_and_the_issuer_is_left_in_p
     away.local.failing = False
     assert await away.kids() == ["k1"]
     assert [record.getMessage() for record in caplog.records] == [
-        "LINER_MCP_OAUTH_ISSUER: It answers HTTP 500 where its metadata or keys should be. No token can be checked.",
-        "LINER_MCP_OAUTH_ISSUER: its keys can be fetched again.",
+        recorded("liner_mcp_oauth_issuer_it_answers"),
+        recorded("liner_mcp_oauth_issuer_its_keys"),
     ]
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
@@ -265,7 +266,7 @@ async def test_known_keys_serve_for_a_day_while_the_issuer_is_away_and_no_longer
     for _ in range(23):
         away.clock.now += 3_600
         assert await away.kids() == ["k1"]
-    assert caplog.text.count("The keys known so far are used.") == 1
+    assert caplog.text.count(recorded("the_keys_known_so_far_are")) == 1
     away.clock.now += 3_601
     with pytest.raises(Unreachable):
         await away.kids()
@@ -295,17 +296,17 @@ KEYS = json.dumps({"keys": []}).encode()
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (httpx.Response(302, headers={"location": "https://evil.example/keys"}), "answers HTTP 302"),
-        (httpx.Response(500), "answers HTTP 500"),
-        (answering(b"<html>"), "not a JSON object"),
-        (answering(b"[" * 100_000), "not a JSON object"),
-        (answering(b"[]"), "not a JSON object"),
-        (answering(b"{}"), "no key set"),
-        (answering(b" " * 500_001), "more than 500,000 bytes"),
-        (answering(gzip.compress(KEYS), {"content-encoding": "gzip"}), "not a JSON object"),
-        (httpx.ReadTimeout("slow"), "did not answer in time"),
-        (httpx.RemoteProtocolError("broke"), "No connection to it"),
-        (OSError("reset"), "No connection to it"),
+        (httpx.Response(302, headers={"location": "https://evil.example/keys"}), "answers_http_302"),
+        (httpx.Response(500), "answers_http_500"),
+        (answering(b"<html>"), "not_a_json_object"),
+        (answering(b"[" * 100_000), "not_a_json_object"),
+        (answering(b"[]"), "not_a_json_object"),
+        (answering(b"{}"), "no_key_set"),
+        (answering(b" " * 500_001), "more_than_500_000_bytes"),
+        (answering(gzip.compress(KEYS), {"content-encoding": "gzip"}), "not_a_json_object"),
+        (httpx.ReadTimeout("slow"), "did_not_answer_in_time"),
+        (httpx.RemoteProtocolError("broke"), "no_connection_to_it"),
+        (OSError("reset"), "no_connection_to_it"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -321,7 +322,7 @@ async def test_keys_that_cannot_be_had_leave_the_old_ones_in_force_and_the_opera
     away.clock.now += 301
     assert await away.kids() == ["k1"]
     (record,) = caplog.records
-    assert reason in record.getMessage()
+    assert_says(record.getMessage(), reason)
     assert "evil" not in record.getMessage()
 
 
@@ -352,7 +353,7 @@ async def test_who_has_a_key_does_not_wait_while_another_fetches() -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(away.kids)
         await away.road.started.wait()
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             assert await away.kids() == ["k1"]
         away.road.waiting.set()
     assert away.fetches == 2

@@ -31,6 +31,7 @@ from tests.fakes.oauth_issuer import (
     rsa_key,
     signed,
 )
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -252,7 +253,7 @@ async def test_a_payload_that_is_no_object_is_an_invalid_token(checked: TokenChe
 
 async def test_an_expired_token_may_be_told_from_an_invalid_one(checked: TokenCheck) -> None:
     refusal = await checked.refused(signed(claims(exp=NOW - DAY)))
-    assert refusal == (401, "invalid_token", "The access token has expired.")
+    assert refusal == (401, "invalid_token", recorded("the_access_token_has_expired"))
     stranger = signed(claims(exp=NOW - DAY), ec_key(1))
     assert await checked.refused(stranger) == INVALID
 
@@ -264,14 +265,14 @@ async def test_a_missing_scope_is_403_and_named(checked: TokenCheck, scope: Any)
     assert await checked.refused(signed(claims(scope=scope))) == (
         403,
         "insufficient_scope",
-        "The access token lacks the scope calls:read.",
+        recorded("the_access_token_lacks_the_scope"),
     )
 
 
 async def test_all_scopes_are_needed_and_those_that_lack_are_named() -> None:
     checked = TokenCheck(scopes=("calls:read", "a", "b"))
     status, _, sentence = await checked.refused(signed(claims(scope="calls:read")))
-    assert (status, sentence) == (403, "The access token lacks the scopes a b.")
+    assert (status, sentence) == (403, recorded("the_access_token_lacks_the_scopes"))
     assert await checked.who(signed(claims(scope="b a calls:read"))) == "anna"
 
 
@@ -375,7 +376,7 @@ async def test_an_issuer_that_cannot_be_asked_is_503_and_says_when_to_come_again
     refusal = await checked.tokens.identify(f"Bearer {signed(claims())}")
     assert isinstance(refusal, Rejection)
     assert (refusal.status, refusal.error, refusal.retry_after) == (503, None, 10)
-    assert "cannot be reached" in refusal.sentence
+    assert_says(refusal.sentence, "cannot_be_reached")
 
 
 JSON = st.recursive(

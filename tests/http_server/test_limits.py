@@ -37,6 +37,7 @@ from tests.http_server.support import (
 from tests.support.account import ACCOUNT
 from tests.support.asgi_server import serve_app
 from tests.support.log_capture import capture_logs
+from tests.support.sentences import assert_says
 
 # Long enough for a loaded machine to serve a good request, short enough to wait for.
 HASTY = replace(LIMITS, body_seconds=0.5, head_seconds=0.5, idle_seconds=1, closing_seconds=0.5)
@@ -341,7 +342,7 @@ def test_a_caller_who_asks_too_often_is_told_when_to_ask_again(liner: FakeLiner)
         statuses = [post(origin, question("tools/list")).status_code for _ in range(3)]
         refused = post(origin, question("tools/list"))
         assert statuses == [200, 200, 200]
-        assert "3 requests in a minute" in told(refused, 429)
+        assert_says(told(refused, 429), "3_requests_in_a_minute")
         assert refused.headers["retry-after"] == "20"
 
 

@@ -13,6 +13,7 @@ from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.http_server.listen import endpoint_url, open_listener, parse_address
 from liner_mcp.http_server.workers import supervise
 from liner_mcp.settings import Settings, read_settings
+from tests.support.sentences import assert_says, error_says, recorded
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_host_and_port_are_read(text: str, place: tuple[str, int]) -> None:
     ],
 )
 def test_anything_else_is_told_how_to_write_it(text: str) -> None:
-    with pytest.raises(SetupError, match=r"such as 127\.0\.0\.1:8080"):
+    with pytest.raises(SetupError, check=error_says("such_as_127_0_0_1")):
         parse_address(text)
 
 
@@ -87,9 +88,9 @@ def test_with_authentication_and_names_it_listens_everywhere(guard: dict[str, An
 
 
 def test_a_port_in_use_and_a_host_that_is_not_here_are_told() -> None:
-    with open_listener("127.0.0.1:0", Settings()) as taken, pytest.raises(SetupError, match="in use"):
+    with open_listener("127.0.0.1:0", Settings()) as taken, pytest.raises(SetupError, check=error_says("in_use")):
         open_listener(f"127.0.0.1:{taken.getsockname()[1]}", Settings())
-    with pytest.raises(SetupError, match="cannot be found"):
+    with pytest.raises(SetupError, check=error_says("cannot_be_found")):
         open_listener("calls.invalid:8080", Settings())
 
 
@@ -105,10 +106,8 @@ def test_workers_that_cannot_start_end_it_all_with_one_sentence_each(
         for sig, handler in handlers.items():
             signal.signal(sig, handler)
     (told,) = capfd.readouterr().err.splitlines()
-    assert told.startswith("LINER_MCP_TOKENS_FILE cannot be used: it cannot be read")
-    assert [record.getMessage() for record in caplog.records] == [
-        "A worker ended before it served anything, so all stop."
-    ]
+    assert_says(told, "liner_mcp_tokens_file_cannot_be", at_start=True)
+    assert [record.getMessage() for record in caplog.records] == [recorded("a_worker_ended_before_it_served")]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +128,7 @@ def test_workers_that_cannot_start_end_it_all_with_one_sentence_each(
 )
 def test_an_unusable_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"LINER_{name}", value)
-    with pytest.raises(SettingsError, match=f"^LINER_{name} cannot be used: "):
+    with pytest.raises(SettingsError, check=error_says("liner_setting_cannot_be_used", at_start=True, name=name)):
         read_settings()
 
 

@@ -29,6 +29,7 @@ from tests.conftest import text_of
 from tests.fakes.oauth_issuer import LocalIssuer, claims, ec_key, public_jwk, public_pem, rsa_key, signed
 from tests.http_server.test_jwt import handmade
 from tests.support.asgi_server import serve_app
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -191,7 +192,7 @@ async def test_a_token_works_from_the_moment_it_is_added_until_its_line_is_taken
         gone(tokens_file)
         assert [await opened.status(token) for token in (anna, boris)] == [401, 200]
     said = [record.getMessage() for record in caplog.records if record.name == "liner_mcp.reloading_file"]
-    assert ["line 1" in said[0], "cannot be read" in said[1], len(said)] == [True, True, 2]
+    assert ["line 1" in said[0], recorded("cannot_be_read") in said[1], len(said)] == [True, True, 2]
     for token in (anna, boris):
         assert token not in caplog.text
 
@@ -202,7 +203,7 @@ async def test_what_is_refused_is_refused_in_one_sentence(dataset: Dataset, toke
         none, wrong = await opened.post(None), await opened.post("lmcp_guessed")
         assert none.headers["www-authenticate"] == 'Bearer realm="liner-mcp"'
         assert wrong.headers["www-authenticate"].startswith('Bearer realm="liner-mcp", error="invalid_token"')
-        assert none.json()["error"]["message"].endswith("a space, the token.")
+        assert_says(none.json()["error"]["message"], "a_space_the_token", at_end=True)
         async with httpx.AsyncClient() as http:
             in_address = await http.post(f"{opened.address}/mcp?access_token={anna}&token={anna}", json={})
             twice = await http.post(
@@ -254,8 +255,8 @@ async def test_every_wrong_token_is_401_and_reaches_no_one(by_issuer: ServerWith
     got = {name: (await by_issuer.post(token)) for name, token in wrong.items()}
     assert {name: answer.status_code for name, answer in got.items()} == dict.fromkeys(wrong, 401)
     told = {name: answer.json()["error"]["message"] for name, answer in got.items()}
-    assert told.pop("expired") == "The access token has expired."
-    assert set(told.values()) == {"The access token is not valid here."}
+    assert told.pop("expired") == recorded("the_access_token_has_expired")
+    assert set(told.values()) == {recorded("the_access_token_is_not_valid")}
     assert by_issuer.liner.sent == []
     assert await by_issuer.status(signed(good)) == 200
 
@@ -272,7 +273,7 @@ async def test_a_missing_scope_is_403_and_the_answer_names_it(by_issuer: ServerW
     told = answer.headers["www-authenticate"]
     assert 'error="insufficient_scope"' in told
     assert 'scope="calls:read"' in told
-    assert answer.json()["error"]["message"] == "The access token lacks the scope calls:read."
+    assert answer.json()["error"]["message"] == recorded("the_access_token_lacks_the_scope")
 
 
 async def test_rotated_keys_let_new_tokens_in_and_old_ones_no_more(
@@ -294,7 +295,7 @@ async def test_while_the_issuer_is_away_known_keys_serve_and_without_any_the_ans
     with server(dataset, mcp_oauth_issuer=issuer.issuer, mcp_oauth_audience="https://calls.example/mcp") as opened:
         answer = await opened.post(token)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
-        assert "cannot be reached" in answer.json()["error"]["message"]
+        assert_says(answer.json()["error"]["message"], "cannot_be_reached")
         assert await opened.status(None) == 401
         issuer.failing = False
         monkeypatch.setattr("liner_mcp.http_server.auth.jwks.RETRY_SECONDS", 0.0)

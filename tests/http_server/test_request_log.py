@@ -31,6 +31,7 @@ from tests.http_server.support import (
 )
 from tests.http_server.test_stopping import COMMAND, ended, started
 from tests.support.log_capture import LogCapture, capture_logs, strings_in
+from tests.support.sentences import assert_says, recorded
 
 KEYS = [
     "time",
@@ -277,11 +278,11 @@ def test_served_over_http_every_line_on_stderr_is_json_unless_it_is_switched_off
 @pytest.mark.parametrize(
     ("demo", "account", "notice"),
     [
-        (("--demo",), {}, "DEMO: all data is invented; no Liner account is used."),
+        (("--demo",), {}, recorded("demo_all_data_is_invented_no_liner")),
         (
             (),
             {"LINER_MCP_DEMO": "true", "LINER_API_HOST": "liner.example", "LINER_API_TOKEN": "demo"},
-            "LINER_MCP_DEMO is set but ignored, because LINER_API_HOST and LINER_API_TOKEN are set.",
+            recorded("liner_mcp_demo_is_set_but_ignored"),
         ),
         (
             (),
@@ -306,7 +307,7 @@ def test_the_log_over_http_begins_with_what_is_said_about_the_demo_once(
         finally:
             process.kill()
     assert json.loads(first)["text"] == notice
-    assert announced.startswith("liner-mcp serves MCP at http://")
+    assert_says(announced, "liner_mcp_serves_mcp_at_http", at_start=True)
     assert announced.endswith(f" ({notice})\n")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from mcp import Client
@@ -102,9 +103,11 @@ def test_closing_the_stream_stops_our_requests_to_liner(liner: FakeLiner, era: s
 async def test_a_client_that_gives_up_stops_them_too(liner: FakeLiner, era: str) -> None:
     slow = BlockingLiner(liner.dataset)
     with serve(slow) as origin:
-        async with httpx.AsyncClient() as client:
-            with pytest.raises(httpx.ReadTimeout):
-                await client.post(f"{origin}/mcp", **call("list_call_records", era, call_id=7003900), timeout=1)
+        async with httpx.AsyncClient(timeout=PATIENCE) as client, anyio.create_task_group() as group:
+            asked = call("list_call_records", era, call_id=7003900)
+            group.start_soon(lambda: client.post(f"{origin}/mcp", **asked))
+            assert await anyio.to_thread.run_sync(slow.reached.wait, PATIENCE)
+            group.cancel_scope.cancel()
         assert slow.left.wait(PATIENCE)
 
 

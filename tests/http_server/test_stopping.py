@@ -19,6 +19,7 @@ from liner_mcp.demo import Dataset
 from tests.fakes.blocking_liner import BlockingLiner
 from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, in_time, question, result
 from tests.support.asgi_server import serve_app
+from tests.support.sentences import assert_says, recorded
 
 COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--http"]
 
@@ -40,7 +41,7 @@ def started(*options: str, address: str = "127.0.0.1:0", **settings: str) -> Gen
             line = process.stderr.readline()
             if line.startswith("{"):  # the log begins before it
                 line = process.stderr.readline()
-            assert line.startswith("liner-mcp serves MCP at http://"), line
+            assert line.startswith(recorded("liner_mcp_serves_mcp_at_http")), line
             yield process, line.split()[4]
         finally:
             process.kill()
@@ -170,16 +171,16 @@ def test_workers_end_when_their_parent_is_killed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([":8080"], "such as 127.0.0.1:8080"),
-        (["0.0.0.0:0", "--demo"], "set LINER_MCP_TOKENS_FILE"),
-        (["[::]:0", "--demo"], "LINER_MCP_ALLOWED_HOSTS"),
-        (["127.0.0.1:0", "--demo", "--workers", "0"], "--workers"),
+        ([":8080"], "such_as_127_0_0_1"),
+        (["0.0.0.0:0", "--demo"], "set_liner_mcp_tokens_file"),
+        (["[::]:0", "--demo"], "liner_mcp_allowed_hosts"),
+        (["127.0.0.1:0", "--demo", "--workers", "0"], "workers"),
     ],
 )
 def test_what_cannot_be_served_is_told_in_one_line_and_ends_with_1(arguments: list[str], told: str) -> None:
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert told in done.stderr
+    assert_says(done.stderr, told)
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
 
@@ -201,7 +202,7 @@ def test_an_unusable_setting_keeps_it_from_serving() -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "LINER_API_HOST cannot be used" in done.stderr
+    assert_says(done.stderr, "liner_api_host_cannot_be_used_2")
 
 
 def test_it_listens_on_ipv6_too() -> None:

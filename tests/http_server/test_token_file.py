@@ -23,6 +23,7 @@ from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.http_server.auth.bearer import INVALID, MALFORMED, NO_TOKEN, Rejection
 from liner_mcp.http_server.auth.token_file import InvalidFile, TokenEntry, TokenFile, parse_entries, token_owner
 from liner_mcp.server.caller import Caller
+from tests.support.sentences import assert_says, error_says, recorded
 
 posix = pytest.mark.skipif(os.name != "posix", reason="rights of this kind exist on POSIX systems only")
 
@@ -96,18 +97,18 @@ def test_names_hashes_comments_and_blank_lines_are_read() -> None:
 def test_a_line_that_is_no_entry_is_named_and_not_shown(line: str) -> None:
     with pytest.raises(InvalidFile) as caught:
         parse_entries(f"{ANNA}\n{line}\n".encode())
-    assert str(caught.value) == "line 2 is not name:sha256, as 'liner-mcp token NAME' writes it"
+    assert str(caught.value) == recorded("line_2_is_not_name_sha256")
 
 
 def test_a_name_may_stand_twice_while_one_token_replaces_the_other_and_not_three_times() -> None:
     lines = [line_of("anna", token) for token in ("old", "new", "newest")]
     assert [entry.name for entry in parse_entries("\n".join(lines[:2]).encode())] == ["anna", "anna"]
-    with pytest.raises(InvalidFile, match="line 3 is a third token of one name"):
+    with pytest.raises(InvalidFile, check=error_says("line_3_is_a_third_token")):
         parse_entries("\n".join(lines).encode())
 
 
 def test_one_token_cannot_be_two_peoples() -> None:
-    with pytest.raises(InvalidFile, match="line 2 holds the same token as line 1"):
+    with pytest.raises(InvalidFile, check=error_says("line_2_holds_the_same_token")):
         parse_entries(f"{ANNA}\n{line_of('boris', 'lmcp_anna').upper().replace('BORIS', 'boris')}".encode())
 
 
@@ -197,18 +198,15 @@ def test_a_file_that_goes_away_keeps_the_last_good_tokens_and_says_so_once(file:
         assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
         assert who(tokens, "Bearer lmcp_carla") == INVALID
     (once,) = said()
-    assert once == (
-        "LINER_MCP_TOKENS_FILE cannot be used: it cannot be read (No such file or directory). "
-        "What it said before stays in force."
-    )
+    assert once == (recorded("liner_mcp_tokens_file_cannot_be_used"))
     file.mkdir()
     assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
-    assert "it is not a file" in said()[0]
+    assert_says(said()[0], "it_is_not_a_file")
     file.rmdir()
     file.write_text(f"{BORIS}\n")
     file.chmod(0o600)
     assert who(tokens, "Bearer lmcp_anna") == INVALID
-    assert said() == ["LINER_MCP_TOKENS_FILE can be used again, and is in force."]
+    assert said() == [recorded("liner_mcp_tokens_file_can_be")]
 
 
 def test_a_broken_line_keeps_the_last_good_tokens_and_names_the_line_only(file: Path, said: Said) -> None:
@@ -217,11 +215,11 @@ def test_a_broken_line_keeps_the_last_good_tokens_and_names_the_line_only(file: 
     for _ in range(3):
         assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
     (once,) = said()
-    assert "line 2 is not name:sha256" in once
+    assert_says(once, "line_2_is_not_name_sha256_2")
     assert "lmcp" not in once.replace("liner-mcp", "")
     file.write_text(f"anna:lmcp_anna_in_clear\n{BORIS}\n")
     assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
-    assert "line 1 is not name:sha256" in said()[0]
+    assert_says(said()[0], "line_1_is_not_name_sha256")
 
 
 def test_what_could_not_be_read_is_tried_again_though_nothing_changed(
@@ -243,18 +241,16 @@ def test_what_could_not_be_read_is_tried_again_though_nothing_changed(
 def test_a_file_without_tokens_refuses_everyone_and_says_so_at_start(file: Path, said: Said) -> None:
     file.write_text("# nobody yet\n")
     tokens = TokenFile(file)
-    assert said() == [
-        "LINER_MCP_TOKENS_FILE holds no token: everyone is refused. Make one with: liner-mcp token NAME --add"
-    ]
+    assert said() == [recorded("liner_mcp_tokens_file_holds_no")]
     assert who(tokens, "Bearer lmcp_anna") == INVALID
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"# x\nlmcp_secret\n", "line 2 is not name:sha256, as 'liner-mcp token NAME' writes it"),
-        (b"\n" * 1_000_001, "it has more than 1,000,000 bytes"),
-        (None, "it cannot be read (No such file or directory)"),
+        (b"# x\nlmcp_secret\n", recorded("line_2_is_not_name_sha256")),
+        (b"\n" * 1_000_001, recorded("it_has_more_than_1_000")),
+        (None, recorded("it_cannot_be_read_no_such")),
     ],
     ids=["broken", "too large", "missing"],
 )
@@ -264,7 +260,7 @@ def test_a_file_that_cannot_be_used_at_start_is_a_sentence(file: Path, content: 
         file.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
         TokenFile(file)
-    assert str(caught.value) == f"LINER_MCP_TOKENS_FILE cannot be used: {reason}."
+    assert str(caught.value) == recorded("liner_mcp_tokens_file_cannot_be_used_2", reason=reason)
 
 
 @pytest.mark.parametrize("path", ["~no-such-user-here/tokens", "nul\x00l", "."])
@@ -290,7 +286,7 @@ def test_rights_that_let_others_in_are_worth_a_warning(file: Path, said: Said, m
 @posix
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(SettingsError, match="it is not a file"):
+    with pytest.raises(SettingsError, check=error_says("it_is_not_a_file")):
         TokenFile(tmp_path / "pipe")
 
 
@@ -306,7 +302,7 @@ def test_a_token_can_be_recognised_and_is_not_in_its_line() -> None:
 
 @pytest.mark.parametrize("name", ["", "an na", "анна", "a:b", "a\nb", "n" * 65, "#anna"])
 def test_a_name_that_cannot_stand_in_the_file_is_refused_in_one_sentence(name: str) -> None:
-    with pytest.raises(SetupError, match=r"^A name has 1 to 64 letters .*\.$"):
+    with pytest.raises(SetupError, check=error_says("a_name_has_1_to_64", at_start=True)):
         create_token(name)
 
 
@@ -350,24 +346,24 @@ def test_a_link_stays_a_link(file: Path) -> None:
 
 def test_a_taken_name_needs_a_word_and_a_third_token_is_refused(file: Path) -> None:
     before = file.read_bytes()
-    with pytest.raises(SetupError, match=r"^anna has a token in LINER_MCP_TOKENS_FILE already.*--rotate"):
+    with pytest.raises(SetupError, check=error_says("anna_has_a_token_in_liner", at_start=True)):
         add_token_line(file, line_of("anna", "lmcp_new"), rotate=False)
     assert file.read_bytes() == before
     assert add_token_line(file, line_of("anna", "lmcp_new"), rotate=True) == 2
-    with pytest.raises(SetupError, match=r"^anna has two tokens in LINER_MCP_TOKENS_FILE\. Take the old line out"):
+    with pytest.raises(SetupError, check=error_says("anna_has_two_tokens_in_liner", at_start=True)):
         add_token_line(file, line_of("anna", "lmcp_newest"), rotate=True)
 
 
 @pytest.mark.parametrize("name", ["missing/tokens", ".", "nul\x00l"])
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SetupError, match=r"^LINER_MCP_TOKENS_FILE cannot be written: .*\. Nothing was written\.$"):
+    with pytest.raises(SetupError, check=error_says("liner_mcp_tokens_file_cannot_be_written", at_start=True)):
         add_token_line(tmp_path / name, ANNA, rotate=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_broken_file_is_not_added_to(file: Path) -> None:
     file.write_text("lmcp_secret\n")
-    with pytest.raises(SetupError, match=r"cannot be added to: line 1 is not name:sha256"):
+    with pytest.raises(SetupError, check=error_says("cannot_be_added_to_line_1")):
         add_token_line(file, ANNA, rotate=False)
     assert file.read_text() == "lmcp_secret\n"
 
@@ -393,10 +389,10 @@ def test_the_command_adds_a_token_that_works_and_shows_it_alone(tmp_path: Path) 
     assert who(TokenFile(file), f"Bearer {token}") == Caller("anna")
     again = run("anna", "--add", "--rotate", LINER_MCP_TOKENS_FILE=str(file))
     assert again.returncode == 0
-    assert "The old one works too until its line" in again.stderr
+    assert_says(again.stderr, "the_old_one_works_too_until")
     refused = run("anna", "--add", LINER_MCP_TOKENS_FILE=str(file))
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith("anna has two tokens")
+    assert_says(refused.stderr, "anna_has_two_tokens", at_start=True)
 
 
 def test_without_add_the_command_shows_the_line_and_touches_nothing(tmp_path: Path) -> None:

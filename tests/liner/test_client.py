@@ -48,6 +48,7 @@ from liner_mcp.liner.transport import Transport
 from tests.conftest import NOW
 from tests.fakes import DictionaryPaths, FakeLiner, LastPage
 from tests.recordings.test_download import certificate
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -211,7 +212,7 @@ async def test_a_refusal_that_quotes_the_token_is_told_without_its_words(router:
     async with client_at() as client:
         with pytest.raises(LinerRejected) as caught:
             await client.call(1)
-    assert str(caught.value) == "Liner refused the request (HTTP 422)."
+    assert str(caught.value) == recorded("liner_refused_the_request_http_422")
 
 
 async def test_a_client_shows_its_address_and_not_its_token() -> None:
@@ -493,6 +494,7 @@ async def test_a_list_that_never_ends_is_cut(router: respx.MockRouter) -> None:
     assert (len(listing.items), listing.complete) == (100_000, False)
 
 
+@pytest.mark.virtual_time
 async def test_a_list_cut_by_the_deadline_is_given_as_far_as_it_came() -> None:
     async def half_silent(scope: Any, _receive: Any, send: Any) -> None:
         if b"offset=0&" in scope["query_string"]:
@@ -506,6 +508,7 @@ async def test_a_list_cut_by_the_deadline_is_given_as_far_as_it_came() -> None:
     assert (len(listing.items), listing.complete, listing.total) == (100, False, 250)
 
 
+@pytest.mark.virtual_time
 async def test_a_list_of_which_nothing_came_before_the_deadline_is_an_error_and_not_empty() -> None:
     async with client_of(silent) as client:
         with anyio.fail_after(1):  # long enough for a first request on a busy machine
@@ -640,9 +643,10 @@ async def test_an_answer_that_drips_too_slowly_is_unreachable(monkeypatch: pytes
     async with client_of(silent) as client:
         error = await error_of(client.call(7))
     assert isinstance(error, Unreachable)
-    assert "did not answer within" in str(error)
+    assert_says(str(error), "did_not_answer_within")
 
 
+@pytest.mark.virtual_time
 async def test_the_callers_deadline_is_the_callers() -> None:
     async with client_of(silent) as client:
         with pytest.raises(TimeoutError), anyio.fail_after(0.02):
@@ -655,13 +659,13 @@ async def test_the_callers_deadline_is_the_callers() -> None:
 @pytest.mark.parametrize(
     ("cause", "said", "asked"),
     [
-        (socket.gaierror(-2, "Name or service not known"), "cannot be found (DNS)", 4),
-        (ConnectionRefusedError(111, "Connection refused"), "refused or has no route", 4),
-        (ssl.SSLCertVerificationError("self-signed certificate"), "no trusted TLS certificate", 1),
-        (ssl.SSLEOFError(8, "EOF"), "closes the connection before TLS is agreed", 4),
-        (ConnectionResetError(104, "reset"), "closes the connection before TLS is agreed", 4),
-        (ssl.SSLError(1, "[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] alert"), "does not agree on TLS", 1),
-        (None, "refused or has no route", 4),
+        (socket.gaierror(-2, "Name or service not known"), "cannot_be_found_dns", 4),
+        (ConnectionRefusedError(111, "Connection refused"), "refused_or_has_no_route", 4),
+        (ssl.SSLCertVerificationError("self-signed certificate"), "no_trusted_tls_certificate", 1),
+        (ssl.SSLEOFError(8, "EOF"), "closes_the_connection_before_tls_is", 4),
+        (ConnectionResetError(104, "reset"), "closes_the_connection_before_tls_is", 4),
+        (ssl.SSLError(1, "[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] alert"), "does_not_agree_on_tls", 1),
+        (None, "refused_or_has_no_route", 4),
     ],
     ids=["dns", "refused", "certificate", "end", "reset", "tls", "unknown"],
 )
@@ -677,7 +681,7 @@ async def test_a_failed_connection_says_what_failed_and_which_setting_to_check(
     async with client_at(transport=httpx.MockTransport(fail)) as client:
         error = await error_of(client.call(7))
     assert isinstance(error, Unreachable)
-    assert said in str(error)
+    assert_says(str(error), said)
     assert "LINER_API_HOST" in str(error)
     assert "Errno" not in str(error)
     assert len(tried) == asked
@@ -706,7 +710,7 @@ async def test_an_answer_that_cannot_be_decrypted_is_a_broken_connection(
             told.append(await error_of(client.call(7)))
         tasks.cancel_scope.cancel()
     assert [type(error) for error in told] == [Unreachable]
-    assert str(told[0]).startswith("The connection to Liner broke before an answer came. Ask again; if it stays so,")
+    assert_says(str(told[0]), "the_connection_to_liner_broke_before", at_start=True)
 
 
 async def test_a_closed_port_cannot_be_reached() -> None:
@@ -750,7 +754,7 @@ async def test_a_body_beyond_the_cap_is_not_read_to_its_end(
     async with client_at() as client:
         error = await error_of(client.call(7))
     assert isinstance(error, InvalidResponse)
-    assert "larger than 1 MB" in str(error)
+    assert_says(str(error), "larger_than_1_mb")
     assert given == 11
     assert route.call_count == 1
 
@@ -759,7 +763,7 @@ async def test_a_small_body_that_unpacks_beyond_the_cap_is_refused(monkeypatch: 
     monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 1_000_000)
     packed = raw(gzip.compress(b" " * 2_000_000), "Content-Encoding: gzip")
     async with raw_socket_server(packed) as heard, client_at(heard.origin) as client:
-        assert "larger than 1 MB" in str(await error_of(client.call(7)))
+        assert_says(str(await error_of(client.call(7))), "larger_than_1_mb")
 
 
 @pytest.mark.parametrize(
@@ -830,7 +834,7 @@ async def test_a_redirect_elsewhere_is_refused_and_the_token_is_not_sent_there(l
         async with client_at() as client:
             error = await error_of(client.call(7))
     assert isinstance(error, WrongAddress)
-    assert "where the token is not sent" in str(error)
+    assert_says(str(error), "where_the_token_is_not_sent")
     assert "detail" not in str(error)
     assert not elsewhere.called
 
@@ -854,7 +858,7 @@ async def test_a_redirect_that_cannot_be_parsed_is_told_as_one_and_asked_once(
     async with client_at() as client:
         error = await error_of(client.call(7))
     assert isinstance(error, WrongAddress)
-    assert "LINER_API_HOST redirects to something that is no web address" in str(error)
+    assert_says(str(error), "liner_api_host_redirects_to_something")
     assert route.call_count == 1
 
 

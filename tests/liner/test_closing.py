@@ -15,6 +15,7 @@ from liner_mcp.liner.parallel import run_all
 from tests.liner.test_client import client_at, client_of, raw_socket_server
 from tests.liner.test_single_flight import BlockedLiner
 from tests.liner.test_throttle import ScriptedLiner
+from tests.support.sentences import recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -43,9 +44,7 @@ async def close_during(client: LinerClient, *asks: Callable[[], Awaitable[object
 
 def assert_connection_closed(told: list[LinerMcpError], callers: int) -> None:
     assert [type(error) for error in told] == [ConnectionClosed] * callers
-    assert {str(error) for error in told} == {
-        "The connection to Liner was closed before the answer was there. Ask again."
-    }
+    assert {str(error) for error in told} == {recorded("the_connection_to_liner_was_closed")}
 
 
 async def test_callers_that_wait_for_an_answer_a_slot_or_the_rate_limit_get_an_error() -> None:

@@ -17,6 +17,7 @@ from liner_mcp.errors import AccessRefused, LinerMcpError, SettingsError, Unreac
 from liner_mcp.liner import connections
 from liner_mcp.liner.connections import EnvironmentProxy, proxy_for
 from tests.liner.test_client import CALL, ONE_CALL, ORIGIN, client_at, error_of, ok, raw, raw_socket_server
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -167,7 +168,7 @@ async def test_a_proxy_that_cannot_be_used_is_named_by_its_variable_alone(
     async with client_at() as client:
         error = await error_of(client.call(7))
     assert isinstance(error, SettingsError)
-    assert f"The proxy in {name} cannot be used" in str(error)
+    assert_says(str(error), "the_proxy_in_cannot_be_used", name=name)
     assert "LINER_API_HOST" not in str(error)
     assert "SSL_CERT" not in str(error)
     assert "secret" not in str(error)
@@ -189,9 +190,9 @@ async def test_certificates_that_cannot_be_read_are_named_by_their_variable_alon
 @pytest.mark.parametrize(
     ("status", "kind", "said", "asked"),
     [
-        ("407 Proxy Authentication Required", SettingsError, "wants a user name and a password (HTTP 407)", 1),
-        ("403 Forbidden", AccessRefused, "refuses to connect to Liner (HTTP 403)", 1),
-        ("502 Bad Gateway", Unreachable, "could not connect to Liner (HTTP 502)", 4),
+        ("407 Proxy Authentication Required", SettingsError, recorded("wants_a_user_name_and_a"), 1),
+        ("403 Forbidden", AccessRefused, recorded("refuses_to_connect_to_liner_http"), 1),
+        ("502 Bad Gateway", Unreachable, recorded("could_not_connect_to_liner_http"), 4),
     ],
 )
 async def test_what_a_proxy_refuses_is_told_of_the_proxy(
@@ -202,7 +203,7 @@ async def test_what_a_proxy_refuses_is_told_of_the_proxy(
         async with client_at() as client:
             error = await error_of(client.call(7))
     assert type(error) is kind
-    assert str(error).startswith(f"The proxy in HTTPS_PROXY {said}")
+    assert_says(str(error), "the_proxy_in_https_proxy", said=said, at_start=True)
     assert "pass-word" not in str(error)
     assert len(heard.heads) == asked
     assert all(head.startswith("CONNECT liner.example:443 ") for head in heard.heads)
@@ -214,7 +215,7 @@ async def test_a_proxy_that_is_not_there_is_told_and_not_liners_host(monkeypatch
     async with client_at() as client:
         error = await error_of(client.call(7))
     assert isinstance(error, Unreachable)
-    assert "The proxy in all_proxy cannot be reached" in str(error)
+    assert_says(str(error), "the_proxy_in_all_proxy_cannot_be")
     assert "LINER_API_HOST" not in str(error)
 
 
@@ -239,9 +240,9 @@ async def test_a_port_that_speaks_no_http_is_told_with_the_setting_to_check(
         async with client_at() as client:
             proxied = await error_of(client.call(7))
     assert isinstance(direct, Unreachable)
-    assert "what answers at LINER_API_HOST may not speak HTTP" in str(direct)
+    assert_says(str(direct), "what_answers_at_liner_api_host")
     assert isinstance(proxied, Unreachable)
-    assert "through the proxy in HTTPS_PROXY broke before an answer came" in str(proxied)
+    assert_says(str(proxied), "through_the_proxy_in_https_proxy")
     assert "LINER_API_HOST" not in str(proxied)
 
 
@@ -249,7 +250,7 @@ async def test_https_to_a_port_of_plain_http_is_no_matter_of_certificates() -> N
     async with plain_port() as port, client_at(f"https://127.0.0.1:{port}") as client:
         error = await error_of(client.call(7))
     assert isinstance(error, Unreachable)
-    assert str(error).startswith("The host in LINER_API_HOST speaks no TLS on that port. Check the scheme and the port")
+    assert_says(str(error), "the_host_in_liner_api_host_speaks", at_start=True)
     assert not error.transient
 
 
@@ -259,8 +260,8 @@ async def test_an_https_proxy_that_speaks_plain_http_is_named(monkeypatch: pytes
         async with client_at() as client:
             error = await error_of(client.call(7))
     assert isinstance(error, Unreachable)
-    assert str(error).startswith("The proxy in HTTPS_PROXY, or the host in LINER_API_HOST behind it, speaks no TLS")
-    assert str(error).endswith("in LINER_API_HOST and in HTTPS_PROXY.")
+    assert_says(str(error), "the_proxy_in_https_proxy_or_the", at_start=True)
+    assert_says(str(error), "in_liner_api_host_and_in", at_end=True)
 
 
 @pytest.mark.parametrize(
@@ -268,20 +269,22 @@ async def test_an_https_proxy_that_speaks_plain_http_is_named(monkeypatch: pytes
     [
         (
             "https://proxy.example:1",
-            "The proxy in HTTPS_PROXY, or the host in LINER_API_HOST behind it, offers no trusted",
+            "the_proxy_in_https_proxy_or",
         ),
-        (PROXY, "The host in LINER_API_HOST, reached through the proxy in HTTPS_PROXY, offers no trusted"),
+        (PROXY, "the_host_in_liner_api_host_reached"),
     ],
 )
 def test_a_certificate_behind_a_proxy_may_be_of_an_https_proxy(url: str, said: str) -> None:
     error = connections.connection_error(
         ssl.SSLCertVerificationError("self-signed"), EnvironmentProxy("HTTPS_PROXY", url)
     )
-    assert str(error).startswith(said)
+    assert_says(str(error), said, at_start=True)
 
 
 def test_a_proxy_is_named_where_the_time_is_over() -> None:
-    assert "the proxy in HTTPS_PROXY" in str(connections.timed_out("in time", EnvironmentProxy("HTTPS_PROXY", PROXY)))
+    assert_says(
+        str(connections.timed_out("in time", EnvironmentProxy("HTTPS_PROXY", PROXY))), "the_proxy_in_https_proxy_2"
+    )
     assert "proxy" not in str(connections.timed_out("in time", None))
 
 

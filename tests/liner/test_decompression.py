@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from liner_mcp.errors import InvalidResponse
 from liner_mcp.liner.decompression import BodyDecoder
+from tests.support.sentences import error_says
 
 MAX_BYTES = 1_000_000
 
@@ -38,7 +39,7 @@ def test_an_empty_body_is_empty_however_it_claims_to_be_packed() -> None:
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "nonsense"])
 def test_a_packing_that_no_one_asked_for_is_refused(coding: str) -> None:
-    with pytest.raises(InvalidResponse, match="compression is broken"):
+    with pytest.raises(InvalidResponse, check=error_says("compression_is_broken")):
         BodyDecoder(coding, MAX_BYTES)
 
 
@@ -48,14 +49,14 @@ def test_a_packing_that_no_one_asked_for_is_refused(coding: str) -> None:
     ids=["not packed", "cut at its end", "cut in its head"],
 )
 def test_a_broken_or_shortened_packing_is_told(packed: bytes) -> None:
-    with pytest.raises(InvalidResponse, match="compression is broken"):
+    with pytest.raises(InvalidResponse, check=error_says("compression_is_broken")):
         decode(packed, "gzip")
 
 
 @pytest.mark.parametrize(("coding", "pack"), [("", bytes), ("gzip", gzip.compress)])
 def test_a_body_may_be_just_as_large_as_allowed(coding: str, pack: type[bytes]) -> None:
     assert len(decode(pack(bytes(MAX_BYTES)), coding, 10_000)) == MAX_BYTES
-    with pytest.raises(InvalidResponse, match="larger than 1 MB"):
+    with pytest.raises(InvalidResponse, check=error_says("larger_than_1_mb")):
         decode(pack(bytes(MAX_BYTES + 1)), coding, 10_000)
 
 
@@ -63,7 +64,7 @@ def test_a_bomb_costs_no_more_memory_than_the_largest_body() -> None:
     bomb = gzip.compress(bytes(100_000_000))
     tracemalloc.start()
     try:
-        with pytest.raises(InvalidResponse, match="larger than 1 MB"):
+        with pytest.raises(InvalidResponse, check=error_says("larger_than_1_mb")):
             BodyDecoder("gzip", MAX_BYTES).feed(bomb)
         _, peak = tracemalloc.get_traced_memory()
     finally:

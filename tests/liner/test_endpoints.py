@@ -34,6 +34,7 @@ from liner_mcp.liner.endpoints import CallFilter, Query, call_detail, call_recor
 from liner_mcp.liner.models import Order
 from liner_mcp.liner.redirects import leads_away, same_origin_target
 from liner_mcp.liner.retry import MAX_RETRY_AFTER_SECONDS, RetryPolicy, parse_retry_after
+from tests.support.sentences import assert_says, error_says, recorded
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 LONG_MESSAGE = "Ошибка \n\t\u202eв поле\x00 phone: " + "очень длинное объяснение, " * 400
@@ -72,7 +73,7 @@ def test_a_success_gives_its_data_even_when_it_is_empty(status: int, success: ob
 def test_without_success_no_status_makes_an_answer_good(status: int, success: object, data: object) -> None:
     error = refusal(status, envelope(success=success, message="Bad phone", data=data))
     assert type(error) is LinerRejected
-    assert str(error) == f'Liner refused the request (HTTP {status}): "Bad phone".'
+    assert str(error) == recorded("liner_refused_the_request_http_bad", status=status)
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 401, 429, 500, 302])
@@ -83,7 +84,7 @@ def test_success_in_the_body_does_not_make_a_failing_status_good(status: int) ->
 @pytest.mark.parametrize("message", ["", " \n\u200b", None, 5, [], {}])
 def test_a_refusal_without_a_message_says_so(message: object) -> None:
     error = refusal(422, envelope(success=False, message=message))
-    assert str(error) == "Liner refused the request (HTTP 422) without a reason."
+    assert str(error) == recorded("liner_refused_the_request_http_422_without")
 
 
 @pytest.mark.parametrize(
@@ -91,34 +92,34 @@ def test_a_refusal_without_a_message_says_so(message: object) -> None:
     [
         (b"", "empty"),
         (b" \r\n\t ", "empty"),
-        (b"<html><body>Welcome</body></html>", "web page"),
-        (b"\n\n  <!DOCTYPE html>", "web page"),
-        (b"OK", "not valid JSON"),
-        (b'{"success": true, "data": {"id": 1', "not valid JSON"),
-        (b'{"success": true, "data": 1}{', "not valid JSON"),
-        (b'{"success": true, "data": NaN}', "not valid JSON"),
-        (b'{"success": true, "data": -Infinity}', "not valid JSON"),
-        (b'{"success": true, "data": 1e999}', "not valid JSON"),
-        (b'{"success": true, "data": "\xff\xfe\xfa"}', "not valid JSON"),
-        (b'{"success": true, "data": ' + b"9" * 5_000 + b"}", "not valid JSON"),
-        (b'{"success": true, "data": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "not valid JSON"),
-        (b'{"success": true, "data": ' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001, "not valid JSON"),
-        (b"\x80\x81", "not valid JSON"),
-        (b"[]", "not the documented envelope"),
-        (b'[{"success": true}]', "not the documented envelope"),
-        (b"5", "not the documented envelope"),
-        (b"null", "not the documented envelope"),
-        (b'"success"', "not the documented envelope"),
-        (b"{}", "not the documented envelope"),
-        (b'{"data": {"id": 1}, "message": ""}', "not the documented envelope"),
-        (b'{"success": true, "message": ""}', "no data"),
+        (b"<html><body>Welcome</body></html>", "web_page"),
+        (b"\n\n  <!DOCTYPE html>", "web_page"),
+        (b"OK", "not_valid_json"),
+        (b'{"success": true, "data": {"id": 1', "not_valid_json"),
+        (b'{"success": true, "data": 1}{', "not_valid_json"),
+        (b'{"success": true, "data": NaN}', "not_valid_json"),
+        (b'{"success": true, "data": -Infinity}', "not_valid_json"),
+        (b'{"success": true, "data": 1e999}', "not_valid_json"),
+        (b'{"success": true, "data": "\xff\xfe\xfa"}', "not_valid_json"),
+        (b'{"success": true, "data": ' + b"9" * 5_000 + b"}", "not_valid_json"),
+        (b'{"success": true, "data": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "not_valid_json"),
+        (b'{"success": true, "data": ' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001, "not_valid_json"),
+        (b"\x80\x81", "not_valid_json"),
+        (b"[]", "not_the_documented_envelope"),
+        (b'[{"success": true}]', "not_the_documented_envelope"),
+        (b"5", "not_the_documented_envelope"),
+        (b"null", "not_the_documented_envelope"),
+        (b'"success"', "not_the_documented_envelope"),
+        (b"{}", "not_the_documented_envelope"),
+        (b'{"data": {"id": 1}, "message": ""}', "not_the_documented_envelope"),
+        (b'{"success": true, "message": ""}', "no_data"),
     ],
     ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else value,
 )
 def test_what_is_not_the_envelope_is_unreadable_and_says_why(body: bytes, reason: str) -> None:
     error = refusal(200, body)
     assert type(error) is InvalidResponse
-    assert reason in str(error)
+    assert_says(str(error), reason)
     assert is_one_short_sentence(str(error))
 
 
@@ -197,7 +198,7 @@ def test_liners_own_json_about_an_id_is_an_unknown_id(target: str, status: int, 
 def test_liners_own_json_about_no_id_is_a_wrong_address_and_is_quoted(target: str, status: int) -> None:
     error = refusal(status, envelope(success=False, message="Route not found."), target=target)
     assert type(error) is WrongAddress
-    assert f'{target.partition("?")[0]} (HTTP {status}): "Route not found."' in str(error)
+    assert_says(str(error), "http_route_not_found", target_partition=target.partition("?")[0], status=status)
     assert "LINER_API_HOST" in str(error)
     assert "under this id" not in str(error)
 
@@ -228,7 +229,7 @@ def test_json_that_breaks_off_is_not_blamed_on_the_host() -> None:
 def test_a_refusal_by_a_web_page_is_of_something_in_front_of_liner_and_not_of_the_token(status: int) -> None:
     error = refusal(status, b"<!DOCTYPE html><title>Just a moment...</title>")
     assert type(error) is AccessRefused
-    assert "in front of Liner" in str(error)
+    assert_says(str(error), "in_front_of_liner")
     assert "LINER_API_HOST" in str(error)
     assert "token" not in str(error).lower()
 
@@ -254,7 +255,7 @@ def test_a_proxy_that_wants_a_password_is_named(body: bytes) -> None:
 def test_a_refusal_without_words_is_of_the_token(status: int, message: object) -> None:
     error = refusal(status, envelope(success=False, message=message))
     assert type(error) is AccessRefused
-    assert str(error).startswith(f"Liner does not accept the token (HTTP {status}). Check LINER_API_TOKEN")
+    assert_says(str(error), "liner_does_not_accept_the_token_http", status=status, at_start=True)
     assert "LINER_API_HOST" in str(error)
 
 
@@ -298,7 +299,7 @@ def test_a_web_page_is_one_behind_a_byte_order_mark_and_white_space_too(status: 
 
 @pytest.mark.parametrize("nothing", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xef\xbb\xbf \r\n"])
 def test_a_byte_order_mark_alone_is_an_empty_body(nothing: bytes) -> None:
-    assert "an empty body" in str(refusal(200, nothing))
+    assert_says(str(refusal(200, nothing)), "an_empty_body")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -311,7 +312,7 @@ def test_a_refusal_that_repeats_the_token_is_not_quoted(status: int) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503, 511])
 def test_a_failure_with_a_web_page_may_be_of_a_gateway(status: int) -> None:
-    assert str(refusal(status, b"<html>")).startswith("Liner, or a gateway in front of it, ")
+    assert_says(str(refusal(status, b"<html>")), "liner_or_a_gateway_in_front", at_start=True)
     assert str(refusal(status, b"{}")).startswith(("Liner failed", "Liner asks"))
 
 
@@ -380,8 +381,8 @@ def test_a_short_token_is_not_quoted_and_other_words_are() -> None:
             decode(400, json.dumps({"success": False, "message": message}).encode(), None, token="d'mo")
         return str(raised.value)
 
-    assert said('Bad key d"mo') == "Liner refused the request (HTTP 400)."
-    assert said("Bad key") == 'Liner refused the request (HTTP 400): "Bad key".'
+    assert said('Bad key d"mo') == recorded("liner_refused_the_request_http_400")
+    assert said("Bad key") == recorded("liner_refused_the_request_http_400_bad")
 
 
 @given(st.text(st.characters(exclude_categories=[])))
@@ -404,12 +405,12 @@ def test_an_entity_that_is_not_an_object_is_unreadable(data: object) -> None:
 
 @pytest.mark.parametrize("data", [None, {}, "", 5, {"list": None}, {"list": {}}, {"next": 1, "total": 0}, {"data": []}])
 def test_what_is_not_a_list_is_unreadable(data: object) -> None:
-    with pytest.raises(InvalidResponse, match="a list was expected"):
+    with pytest.raises(InvalidResponse, check=error_says("a_list_was_expected")):
         decode_list(data, Order)
 
 
 def test_an_unreadable_row_makes_the_list_unreadable() -> None:
-    with pytest.raises(InvalidResponse, match="field id of a Order"):
+    with pytest.raises(InvalidResponse, check=error_says("field_id_of_a_order")):
         decode_list({"list": [{"id": 1}, {"title": "no id"}], "total": 2}, Order)
 
 
@@ -685,37 +686,37 @@ def test_a_host_is_the_same_in_either_spelling(origin: str, location: str) -> No
 @pytest.mark.parametrize(
     ("location", "said"),
     [
-        ("https://login.example.com/x?token=1", "to another host (login.example.com), where"),
-        ("//login.example.com/", "to another host (login.example.com), where"),
-        ("http://10.200.130.140/", "to another host (10.200.130.140), where"),
-        ("https://[2001:db8::1]/", "to another host (2001:db8::1), where"),
+        ("https://login.example.com/x?token=1", recorded("to_another_host_login_example_com")),
+        ("//login.example.com/", recorded("to_another_host_login_example_com")),
+        ("http://10.200.130.140/", recorded("to_another_host_10_200_130")),
+        ("https://[2001:db8::1]/", recorded("to_another_host_2001_db8_1")),
         ("https://xn--e1aybc.xn--p1ai/", "to another host (xn--e1aybc.xn--p1ai), where"),
         ("https://тест.рф/", "to another host (xn--e1aybc.xn--p1ai), where"),
-        ("https://89161234567.example.com/", "to another host, where"),
-        ("https://abcdefgh12345.example.com/", "to another host, where"),
-        ("https://ABCDEFGH12345.example.com/", "to another host, where"),
-        (f"https://{'a.' * 31}example.com/", "to another host, where"),
-        ("https://a_b<c>.example.com/", "to another host, where"),
-        ("https://intranet/", "to another host, where"),
-        ("https://liner.example:8443/", "to another port of its host (8443), where"),
-        ("http://liner.example:8080/", "to another port of its host (8080), where"),
-        ("https://key@liner.example/", "to an address with a user name in it, where"),
-        ("ftp://liner.example/", "to something that is no web address, where"),
-        ("https://[::1", "to something that is no web address, where"),
-        ("https://liner.example:port/", "to something that is no web address, where"),
-        ("javascript:alert(1)", "to something that is no web address, where"),
+        ("https://89161234567.example.com/", recorded("to_another_host_where")),
+        ("https://abcdefgh12345.example.com/", recorded("to_another_host_where")),
+        ("https://ABCDEFGH12345.example.com/", recorded("to_another_host_where")),
+        (f"https://{'a.' * 31}example.com/", recorded("to_another_host_where")),
+        ("https://a_b<c>.example.com/", recorded("to_another_host_where")),
+        ("https://intranet/", recorded("to_another_host_where")),
+        ("https://liner.example:8443/", recorded("to_another_port_of_its_host")),
+        ("http://liner.example:8080/", recorded("to_another_port_of_its_host_8080")),
+        ("https://key@liner.example/", recorded("to_an_address_with_a_user")),
+        ("ftp://liner.example/", recorded("to_something_that_is_no_web")),
+        ("https://[::1", recorded("to_something_that_is_no_web")),
+        ("https://liner.example:port/", recorded("to_something_that_is_no_web")),
+        ("javascript:alert(1)", recorded("to_something_that_is_no_web")),
     ],
 )
 def test_a_redirect_that_is_not_followed_says_where_it_leads(location: str, said: str) -> None:
     assert same_origin_target("https://liner.example", "/v2/order/", location) is None
     error = leads_away("https://liner.example", "/v2/order/", location, "AbcdEfgh12345")
-    assert str(error).startswith(f"LINER_API_HOST redirects {said} the token is not sent.")
+    assert_says(str(error), "liner_api_host_redirects_the_token", said=said, at_start=True)
     assert is_one_short_sentence(str(error))
 
 
 def test_a_redirect_from_plain_http_to_https_says_how_to_write_the_host() -> None:
     error = leads_away("http://127.0.0.1", "/v2/order/", "https://127.0.0.1/v2/order/", "t")
-    assert "Write it with https://" in str(error)
+    assert_says(str(error), "write_it_with_https")
 
 
 @given(st.text())

@@ -26,6 +26,7 @@ from liner_mcp.liner.models import (
     ServiceHealth,
     User,
 )
+from tests.support.sentences import error_says, recorded
 
 FULL_RECORD = {
     "id": 123,
@@ -235,9 +236,7 @@ def test_an_unusable_value_is_told_by_its_field_and_never_shown(
 ) -> None:
     with pytest.raises(InvalidResponse) as caught:
         decode_one({"id": 1, field: value}, model)
-    assert str(caught.value) == (
-        f"Liner's answer could not be read: field {field} of a {model.__name__} has an unexpected value or is missing."
-    )
+    assert str(caught.value) == recorded("liners_answer_could_not_be_read", field=field, model___name=model.__name__)
 
 
 @pytest.mark.parametrize("model", [*FLAT, AgentGroup, ServiceHealth])
@@ -286,5 +285,5 @@ def test_texts_in_an_object_of_a_row_are_counted_and_deeper_ones_are_not_read() 
 
 def test_a_wrong_row_behind_long_texts_is_named_by_its_field() -> None:
     rows = [{"id": 1, "recordSummary": "x" * 200_000}, {"id": "no number"}]
-    with pytest.raises(InvalidResponse, match="field id of a CallRecord"):
+    with pytest.raises(InvalidResponse, check=error_says("field_id_of_a_callrecord")):
         decode_list(rows, CallRecord)

@@ -14,6 +14,7 @@ from liner_mcp.liner.request_metrics import count_requests
 from liner_mcp.liner.retry import MAX_BACKOFF_SECONDS
 from liner_mcp.liner.throttle import MAX_PAUSE_SECONDS, Throttle
 from tests.liner.test_client import an_hour, client_of
+from tests.support.sentences import error_says
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +58,7 @@ def test_a_ban_of_a_day_is_tested_again_after_a_minute() -> None:
     throttle = Throttle(4)
     throttle.record(0.0, rate_limited(86_400), sent_at=0.0)
     assert throttle.seconds_until_send(0.0) == MAX_PAUSE_SECONDS
-    with pytest.raises(RateLimited, match="Ask again in 86390 s"):  # the wait that Liner asked for
+    with pytest.raises(RateLimited, check=error_says("ask_again_in_86390_s")):  # the wait that Liner asked for
         throttle.check(10.0, time_left=45.0)
 
 
@@ -76,7 +77,7 @@ def test_a_caller_with_less_time_than_the_pause_is_refused_at_once() -> None:
     throttle = Throttle(4)
     throttle.record(0.0, rate_limited(20), sent_at=0.0)
     throttle.check(0.0, time_left=20.5)
-    with pytest.raises(RateLimited, match=r"pause is not over\. Ask again in 20 s") as caught:
+    with pytest.raises(RateLimited, check=error_says("pause_is_not_over_ask_again")) as caught:
         throttle.check(0.0, time_left=20.0)
     assert caught.value.retry_after == 20.0
 

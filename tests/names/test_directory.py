@@ -128,6 +128,7 @@ async def test_statuses_are_found_at_either_documented_path() -> None:
     assert names.legend("statuses", ["qualified"]) == {"qualified": "Квалифицирован"}
 
 
+@pytest.mark.virtual_time
 async def test_a_dictionary_that_does_not_answer_is_left_out_before_the_deadline(demo: DemoLiner) -> None:
     async with context_for(AlteredLiner(demo, blocked=USERS)) as context:
         with anyio.fail_after(1.0):

@@ -16,6 +16,7 @@ from liner_mcp.names.matching import (
     resolve_ids,
     resolve_name,
 )
+from tests.support.sentences import assert_says, recorded
 
 PEOPLE = (
     Candidate((101,), "Anna Petrova", ("Petrova Anna",)),
@@ -107,10 +108,10 @@ def test_of_many_the_near_ones_are_offered() -> None:
     assert "#102" in near
     assert "#103" in near
     assert "Order" not in near
-    assert near.endswith("? If not, list_directory lists all."), "the near ones may all be somebody else"
+    assert near.endswith(recorded("if_not_list_directory_lists_all")), "the near ones may all be somebody else"
     sentence = refusal("Борис", many)
-    assert "Of 47 there are, for example, Anna Petrova (#101)" in sentence
-    assert "list_directory lists them all" in sentence
+    assert_says(sentence, "of_47_there_are_for_example")
+    assert_says(sentence, "list_directory_lists_them_all")
 
 
 def test_of_many_that_fit_some_are_listed_and_the_rest_counted() -> None:
@@ -122,7 +123,7 @@ def test_of_many_that_fit_some_are_listed_and_the_rest_counted() -> None:
 
 
 def test_an_empty_dictionary_asks_for_an_id() -> None:
-    assert refusal("Anna", ()) == 'agents: nothing is called "Anna". Liner lists none; send an id.'
+    assert refusal("Anna", ()) == recorded("agents_nothing_is_called_anna_liner")
 
 
 def test_a_long_name_is_not_echoed_whole() -> None:

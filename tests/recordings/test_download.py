@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from liner_mcp.demo.audio import silence
 from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerError, SettingsError
 from liner_mcp.recordings.download import MAX_REDIRECTS, AudioClient, looks_like_mpeg
+from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
 
@@ -338,7 +339,7 @@ async def test_a_host_that_resolves_to_nothing_cannot_be_found(unknown: list[str
     host = FakeHost()
     error = await failure(host, names=FakeDns(unknown))
     assert isinstance(error, AudioUnavailable)
-    assert "cannot be found (DNS)" in str(error)
+    assert_says(str(error), "cannot_be_found_dns")
     assert host.asked == []
 
 
@@ -416,7 +417,7 @@ async def test_three_redirects_are_followed_and_four_are_not() -> None:
     assert MAX_REDIRECTS == 3
     assert await fetch(FakeHost(*hops[:3], answer())) == AUDIO
     host = FakeHost(*hops, answer())
-    assert "more than 3 times" in str(await failure(host))
+    assert_says(str(await failure(host)), "more_than_3_times")
     assert len(host.asked) == 4
 
 
@@ -457,7 +458,7 @@ async def test_an_expired_or_closed_link_is_an_unavailable_recording(status: int
     host = FakeHost(answer(body, status))
     error = await failure(host)
     assert isinstance(error, AudioUnavailable)
-    assert f"(HTTP {status}): its link may have expired" in str(error)
+    assert_says(str(error), "http_its_link_may_have_expired", status=status)
     assert len(host.asked) == 1
     assert (body.taken, body.closed) == (0, True)
 
@@ -467,7 +468,7 @@ async def test_any_other_status_is_a_failure_of_the_host(status: int) -> None:
     body = CountingBody(AUDIO)
     error = await failure(FakeHost(answer(body, status)))
     assert isinstance(error, AudioUnavailable)
-    assert f"failed to answer (HTTP {status})" in str(error)
+    assert_says(str(error), "failed_to_answer_http", status=status)
     assert (body.taken, body.closed) == (0, True)
 
 
@@ -488,7 +489,7 @@ async def test_a_connection_that_fails_is_one_sentence_and_one_try(broken: Excep
     host = FakeHost(broken)
     error = await failure(host)
     assert isinstance(error, AudioUnavailable)
-    assert "connection to the recording's host failed" in str(error)
+    assert_says(str(error), "connection_to_the_recordings_host_failed")
     assert len(host.asked) == 1
 
 
@@ -497,7 +498,7 @@ async def test_a_host_that_is_too_slow_is_one_sentence_and_one_try(late: Excepti
     host = FakeHost(late)
     error = await failure(host)
     assert isinstance(error, AudioUnavailable)
-    assert "did not answer in time" in str(error)
+    assert_says(str(error), "did_not_answer_in_time")
     assert len(host.asked) == 1
 
 
@@ -542,7 +543,7 @@ async def test_an_endless_body_is_read_no_further_than_the_cap() -> None:
     body = CountingBody(FRAME * 256, times=1000)
     error = await failure(FakeHost(answer(body)), max_bytes=10_240)
     assert isinstance(error, AudioRefused)
-    assert "more than 10,240 bytes; LINER_MAX_AUDIO_BYTES allows 10,240" in str(error)
+    assert_says(str(error), "more_than_10_240_bytes_liner")
     assert (body.taken, body.closed) == (11, True)
 
 
@@ -550,7 +551,7 @@ async def test_a_file_that_says_it_is_too_large_is_not_read() -> None:
     body = CountingBody(AUDIO)
     error = await failure(FakeHost(answer(body, headers={"content-length": "1234567"})))
     assert isinstance(error, AudioRefused)
-    assert "1,234,567 bytes; LINER_MAX_AUDIO_BYTES allows 100,000 (8,000,000 at most)" in str(error)
+    assert_says(str(error), "1_234_567_bytes_liner_max")
     assert (body.taken, body.closed) == (0, True)
 
 
@@ -558,7 +559,7 @@ async def test_a_file_that_says_it_is_too_large_is_not_read() -> None:
 async def test_a_lying_or_senseless_length_does_not_lift_the_cap(length: str) -> None:
     body = CountingBody(FRAME * 256, times=1000)
     error = await failure(FakeHost(answer(body, headers={"content-length": length})), max_bytes=2048)
-    assert "more than 2,048 bytes" in str(error)
+    assert_says(str(error), "more_than_2_048_bytes")
     assert body.taken == 3
 
 
@@ -568,7 +569,8 @@ async def test_a_compressed_body_is_not_unpacked() -> None:
     for packed in (bomb, gzip.compress(AUDIO)):
         host = FakeHost(answer(packed, headers={"content-encoding": "gzip", "content-type": "audio/mpeg"}))
         error = await failure(host, max_bytes=6_000)
-        assert "not MPEG audio" in str(error)  # refused as what it is when it is sent, not for what it would swell to
+        # It is refused as what it is when it is sent, not for what it would swell to.
+        assert_says(str(error), "not_mpeg_audio")
         assert host.asked[0].headers["accept-encoding"] == "identity"
 
 
@@ -635,7 +637,7 @@ async def test_mpeg_audio_is_let_through_whatever_it_is_called(audio: bytes) -> 
 async def test_what_is_not_mpeg_audio_is_refused_whatever_it_is_called(body: bytes) -> None:
     error = await failure(FakeHost(answer(body, headers={"content-type": "audio/mpeg"})))
     assert isinstance(error, AudioRefused)
-    assert "not MPEG audio" in str(error)
+    assert_says(str(error), "not_mpeg_audio")
 
 
 async def test_an_empty_file_may_be_ready_later() -> None:
@@ -745,7 +747,7 @@ async def own_client() -> AsyncGenerator[AudioClient]:
 async def unavailable(client: AudioClient, url: str) -> None:
     with pytest.raises(AudioUnavailable) as caught:
         await client.fetch(url)
-    assert "connection to the recording's host failed" in str(caught.value)
+    assert_says(str(caught.value), "connection_to_the_recordings_host_failed")
 
 
 async def test_a_real_connection_goes_to_the_address_while_the_certificate_is_checked_against_the_name(

@@ -30,6 +30,7 @@ from tests.support.context import (
     small_dataset,
     with_total,
 )
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -329,7 +330,7 @@ async def test_one_of_thirty_calls_failing_costs_its_own_row_only(own: Dataset) 
     assert set(states.values()) == {"ready"}
     assert answer.structure["retry"] == [failing]
     assert answer.structure["page"] == {"returned": 30, "complete": False}
-    assert answer.structure["notes"][0].startswith("1 of 30 calls could not be read: Liner failed to answer")
+    assert_says(answer.structure["notes"][0], "1_of_30_calls_could_not", at_start=True)
 
 
 async def test_a_call_whose_own_detail_fails_is_failed_and_not_said_to_have_no_recording(own: Dataset) -> None:
@@ -352,7 +353,7 @@ async def test_a_record_whose_detail_fails_is_marked_and_its_call_is_to_be_asked
     assert rows_of(answer)[1]["record_id"] == record.id
     assert answer.structure["retry"] == [second]
     assert answer.structure["page"]["complete"] is False
-    assert "ids of their calls are in retry" in notes_of(answer)
+    assert_says(notes_of(answer), "ids_of_their_calls_are_in")
 
 
 async def test_failures_of_calls_that_are_not_shown_are_not_told(own: Dataset) -> None:
@@ -403,9 +404,7 @@ async def test_unknown_calls_are_named_and_are_an_answer(own: Dataset) -> None:
     (known,) = add_plain_calls(own, 1)
     async with context_for(DemoLiner(own)) as context:
         answer = await ask(context, [known, UNKNOWN, 3, 2, 1])
-    assert answer.structure["notes"] == [
-        f"Liner knows no call {UNKNOWN}, 3, 2 and others; ids of records and leads are other numbers."
-    ]
+    assert answer.structure["notes"] == [recorded("liner_knows_no_call_3_2", unknown=UNKNOWN)]
     assert answer.structure["page"] == {"returned": 5, "complete": True}
 
 
@@ -415,7 +414,7 @@ async def test_a_record_asked_for_as_a_call_is_told_to_be_another_number(own: Da
     async with context_for(DemoLiner(own)) as context:
         answer = await ask(context, [record])
     assert answer.structure["notes"] == [
-        f"Liner knows no call {record}; ids of records and leads are other numbers. As none was found, {OTHER_ACCOUNT}."
+        recorded("liner_knows_no_call_ids_of", record=record, other_account=OTHER_ACCOUNT)
     ]
 
 
@@ -443,7 +442,7 @@ async def test_a_count_that_is_never_reached_is_told(own: Dataset) -> None:
     async with context_for(AlteredLiner(DemoLiner(own), change_by_pattern={of(second): with_total(5)})) as context:
         answer = await ask(context, [first, second])
     assert answer.structure["page"]["complete"] is False
-    assert f"more records than could be read for call {second}" in notes_of(answer)
+    assert_says(notes_of(answer), "more_records_than_could_be_read", second=second)
 
 
 async def test_agents_that_cannot_be_named_keep_their_ids(own: Dataset) -> None:
@@ -452,13 +451,14 @@ async def test_agents_that_cannot_be_named_keep_their_ids(own: Dataset) -> None:
         answer = await ask(context, ids)
     assert [row["agent_id"] for row in rows_of(answer)] == [106] * 3
     assert "names" not in answer.structure
-    assert answer.structure["notes"] == ["Names of agents could not be read from Liner; their ids are right."]
+    assert answer.structure["notes"] == [recorded("names_of_agents_could_not_be")]
     assert answer.structure["page"]["complete"] is True
 
 
 # Time is up -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.virtual_time
 async def test_what_arrived_before_the_deadline_is_told_and_the_rest_is_to_be_asked(own: Dataset) -> None:
     ids = add_plain_calls(own, 6)
     waiting = [ids[1], ids[4]]
@@ -467,10 +467,11 @@ async def test_what_arrived_before_the_deadline_is_told_and_the_rest_is_to_be_as
             answer = await ask(context, ids)
     assert calls_of([answer]) == [one for one in ids if one not in waiting]
     assert answer.structure["page"] == {"returned": 4, "complete": False, "next_call_ids": waiting}
-    assert "Time was up" in notes_of(answer)
+    assert_says(notes_of(answer), "time_was_up")
     assert "retry" not in answer.structure, "nothing was tried and failed"
 
 
+@pytest.mark.virtual_time
 async def test_calls_never_begun_are_to_be_asked_too(own: Dataset) -> None:
     ids = add_plain_calls(own, 40)
     async with context_for(AlteredLiner(DemoLiner(own), blocked=of(*ids[1:])), concurrency=2) as context:
@@ -480,6 +481,7 @@ async def test_calls_never_begun_are_to_be_asked_too(own: Dataset) -> None:
     assert answer.structure["page"]["next_call_ids"] == ids[1:]
 
 
+@pytest.mark.virtual_time
 async def test_nothing_arrived_before_the_deadline_is_an_error(own: Dataset) -> None:
     ids = add_plain_calls(own, 3)
     async with context_for(AlteredLiner(DemoLiner(own), blocked=LIST)) as context:
@@ -487,6 +489,7 @@ async def test_nothing_arrived_before_the_deadline_is_an_error(own: Dataset) -> 
             await ask(context, ids)
 
 
+@pytest.mark.virtual_time
 async def test_a_summary_that_did_not_come_in_time_is_marked_in_its_row(own: Dataset) -> None:
     first, second = add_plain_calls(own, 2)
     (record,) = own.records_of(second)
@@ -498,13 +501,14 @@ async def test_a_summary_that_did_not_come_in_time_is_marked_in_its_row(own: Dat
     assert answer.structure["retry"] == [second]
 
 
+@pytest.mark.virtual_time
 async def test_names_that_do_not_come_in_time_do_not_hold_up_the_answer(own: Dataset) -> None:
     ids = add_plain_calls(own, 3, agent=106)
     async with context_for(AlteredLiner(DemoLiner(own), blocked=USERS)) as context:
         with anyio.fail_after(1.0):
             answer = await ask(context, ids)
     assert calls_of([answer]) == ids
-    assert "Names of agents could not be read" in notes_of(answer)
+    assert_says(notes_of(answer), "names_of_agents_could_not_be_read")
 
 
 async def test_a_summary_longer_than_what_is_shown_is_never_told_as_whole(own: Dataset) -> None:
@@ -516,7 +520,4 @@ async def test_a_summary_longer_than_what_is_shown_is_never_told_as_whole(own: D
             row = rows_of(answer)[0]
             assert row["summary_state"] == "cut"
             assert row.get("summary_length") is None
-            assert (
-                f"The summary of record {record_id} is longer than 100,000 characters; the rest is not shown."
-                in (answer.structure["notes"])
-            )
+            assert_says(answer.structure["notes"], "the_summary_of_record_is_longer", record_id=record_id)

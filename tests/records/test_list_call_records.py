@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +28,7 @@ from tests.support.context import (
     small_dataset,
     with_total,
 )
+from tests.support.sentences import assert_says, error_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -214,14 +214,15 @@ async def test_a_cursor_of_another_call_is_refused_and_both_calls_are_named(own:
     call_id, other = long_call(own, 3), own.add_call().id
     async with context_for(DemoLiner(own)) as context:
         cursor = (await ask(context, call_id, limit=1)).structure["page"]["next_cursor"]
-        with pytest.raises(InvalidArgument, match=f"call {call_id}.*{other}"):
+        names_both = error_says("call_of_the_cursor_and_call_id", call_id=call_id, other=other)
+        with pytest.raises(InvalidArgument, check=names_both):
             await ask(context, other, cursor=cursor)
 
 
 async def test_neither_call_nor_cursor_is_refused_and_nothing_is_asked(own: Dataset) -> None:
     demo = FakeLiner(own)
     async with context_for(demo) as context:
-        with pytest.raises(InvalidArgument, match="call_id is missing"):
+        with pytest.raises(InvalidArgument, check=error_says("call_id_is_missing")):
             await ask(context)
     assert demo.requests == []
 
@@ -244,9 +245,9 @@ async def test_neither_call_nor_cursor_is_refused_and_nothing_is_asked(own: Data
 async def test_a_cursor_that_holds_something_else_is_refused(own: Dataset, state: dict[str, Any]) -> None:
     demo = FakeLiner(own)
     async with context_for(demo) as context:
-        with pytest.raises(InvalidArgument, match="cursor cannot be read"):
+        with pytest.raises(InvalidArgument, check=error_says("cursor_cannot_be_read")):
             await ask(context, cursor=encode_cursor("list_call_records", state))
-        with pytest.raises(InvalidArgument, match="another tool"):
+        with pytest.raises(InvalidArgument, check=error_says("another_tool")):
             await ask(context, cursor=encode_cursor("find_calls", state))
     assert demo.requests == []
 
@@ -256,11 +257,11 @@ async def test_a_cursor_that_holds_something_else_is_refused(own: Dataset, state
 
 async def test_an_unknown_call_is_an_error_that_names_it(own: Dataset) -> None:
     async with context_for(DemoLiner(own)) as context:
-        with pytest.raises(InvalidArgument, match="no call 6999999"):
+        with pytest.raises(InvalidArgument, check=error_says("no_call_6999999")):
             await ask(context, 6_999_999)
 
 
-@pytest.mark.parametrize(("promised", "says"), [(False, "has no recording"), (True, "lists none yet")])
+@pytest.mark.parametrize(("promised", "says"), [(False, "has_no_recording"), (True, "lists_none_yet")])
 @pytest.mark.parametrize("listing", [200, 404])
 async def test_a_known_call_without_recordings_is_an_empty_answer_that_says_why(
     own: Dataset, promised: bool, says: str, listing: int
@@ -274,7 +275,7 @@ async def test_a_known_call_without_recordings_is_an_empty_answer_that_says_why(
     assert answer.structure["page"] == {"returned": 0, "complete": True, "total": 0}
     (note,) = answer.structure["notes"]
     assert str(call.id) in note
-    assert says in note
+    assert_says(note, says)
 
 
 async def test_nothing_is_claimed_of_a_call_of_which_nothing_could_be_read(own: Dataset) -> None:
@@ -297,9 +298,7 @@ async def test_records_are_told_when_the_calls_own_facts_cannot_be_read(own: Dat
         answer = await ask(context, call_id)
     assert [row["record_id"] for row in rows_of(answer)] == by_age(own.records_of(call_id))
     assert "call" not in answer.structure
-    assert answer.structure["notes"] == [
-        "The call's own facts could not be read from Liner just now; its records are right."
-    ]
+    assert answer.structure["notes"] == [recorded("the_calls_own_facts_could_not")]
 
 
 async def test_records_that_cannot_be_read_are_the_error(own: Dataset) -> None:
@@ -315,15 +314,17 @@ async def test_a_refused_token_is_the_error(own: Dataset) -> None:
             await ask(context, long_call(own, 3))
 
 
+@pytest.mark.virtual_time
 async def test_records_that_came_in_time_are_told_though_the_call_did_not(own: Dataset) -> None:
     call_id = long_call(own, 3)
     async with context_for(AlteredLiner(DemoLiner(own), blocked=CALL)) as context:
         with anyio.fail_after(1.0):
             answer = await ask(context, call_id)
     assert len(answer.structure["rows"]) == 3
-    assert "facts could not be read" in answer.structure["notes"][0]
+    assert_says(answer.structure["notes"][0], "facts_could_not_be_read")
 
 
+@pytest.mark.virtual_time
 async def test_nothing_that_came_in_time_is_a_deadline_passed(own: Dataset) -> None:
     call_id = long_call(own, 3)
     async with context_for(AlteredLiner(DemoLiner(own), blocked="/v2/call")) as context:
@@ -338,7 +339,7 @@ async def test_names_that_cannot_be_read_leave_the_ids_and_a_note(own: Dataset) 
     assert answer.structure["names"].keys() == {"statuses"}
     assert rows_of(answer)[0]["agent_id"] == answer.structure["call"]["agent_id"] == 101
     (note,) = answer.structure["notes"]
-    assert "agents and orders" in note
+    assert_says(note, "agents_and_orders")
     assert "statuses" not in note
 
 
@@ -361,7 +362,7 @@ async def test_a_record_whose_detail_fails_is_marked_and_told_only_on_its_own_pa
     assert [row["summary_state"] for row in rows_of(whole)] == ["ready"] * len(others) + ["failed"]
     assert [row["agent_id"] for row in rows_of(whole)] == [101] * 4, "the call tells whose record it is"
     assert (whole.structure["retry"], whole.structure["page"]["complete"]) == ([last], False)
-    assert "could not be read" in whole.structure["notes"][0]
+    assert_says(whole.structure["notes"][0], "could_not_be_read")
 
     assert last not in [row["record_id"] for row in rows_of(smallest)]
     assert "retry" not in smallest.structure
@@ -420,9 +421,10 @@ async def test_a_count_that_is_never_reached_is_told_and_is_no_total(own: Datase
     page = answer.structure["page"]
     assert (page["returned"], page["complete"], page["liner_total"]) == (3, False, 5)
     assert "total" not in page
-    assert re.search(r"counts 5 records .* 3 could be read", answer.structure["notes"][0])
+    assert_says(answer.structure["notes"], "counts_5_records_3_could_be_read")
 
 
+@pytest.mark.virtual_time
 async def test_a_list_that_time_did_not_suffice_for_says_that_a_cursor_may_miss_some(own: Dataset) -> None:
     call_id = long_call(own)
     async with context_for(AlteredLiner(DemoLiner(own), blocked="offset=100")) as context:
@@ -431,7 +433,7 @@ async def test_a_list_that_time_did_not_suffice_for_says_that_a_cursor_may_miss_
     page = answer.structure["page"]
     assert (page["returned"], page["complete"], page["liner_total"]) == (25, False, 250)
     (note,) = answer.structure["notes"]
-    assert re.search(r"counts 250 records .* 150 could be read.*ask again without cursor", note)
+    assert_says(note, "counts_250_records_150_could_be_read")
 
 
 async def test_the_address_of_the_audio_never_leaves(own: Dataset) -> None:

@@ -31,6 +31,7 @@ from tests.conftest import NOW, OpenSession, Session
 from tests.fakes import FakeLiner, Fault
 from tests.fakes.faults import Status
 from tests.support.context import rows_of
+from tests.support.sentences import assert_says, error_says, recorded
 
 # ruff: noqa: ASYNC240 - the tests write the file while the server runs; nobody else waits for the disk
 pytestmark = pytest.mark.anyio
@@ -172,7 +173,7 @@ async def test_phones_and_audio_are_shown_as_the_rule_says(connect_as: ConnectAs
         assert call.client_phone in json.dumps(await session.answer("find_calls", **asked))
         assert "audio_uri" not in (await session.answer("get_call_record", record_id=record.id))["record"]
         refusal = await read(session, f"liner://call-records/{record.id}/audio")
-        assert "Your access to this server does not include audio." in refusal
+        assert_says(refusal, "your_access_to_this_server_does")
     async with connect_as("anna") as session:
         assert call.client_phone not in json.dumps(await session.answer("find_calls", **asked))
         assert "audio_uri" in (await session.answer("get_call_record", record_id=record.id))["record"]
@@ -325,10 +326,10 @@ async def test_what_may_not_be_seen_and_what_does_not_exist_cause_the_same_reque
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (404, b"<h1>Not Found</h1>", "LINER_API_HOST"),
-        (200, b"<form>", "LINER_API_HOST"),
-        (403, b"<title>Blocked</title>", "in front of Liner"),
-        (401, b'{"success":false,"message":"Unauthorized"}', 'refuses access (HTTP 401): "Unauthorized"'),
+        (404, b"<h1>Not Found</h1>", "liner_api_host"),
+        (200, b"<form>", "liner_api_host"),
+        (403, b"<title>Blocked</title>", "in_front_of_liner"),
+        (401, b'{"success":false,"message":"Unauthorized"}', "refuses_access_http_401_unauthorized"),
     ],
 )
 async def test_a_restricted_caller_is_told_of_a_wrong_address_and_token_too(
@@ -341,10 +342,10 @@ async def test_a_restricted_caller_is_told_of_a_wrong_address_and_token_too(
     ids = hidden(dataset)
     async with connect_as("anna", app=elsewhere) as session:
         for one in ids["call"]:
-            assert said in await session.refusal("list_call_records", call_id=one)
+            assert_says(await session.refusal("list_call_records", call_id=one), said)
         for one in ids["record"]:
-            assert said in await session.refusal("get_call_record", record_id=one)
-            assert said in await read(session, f"liner://call-records/{one}/summary")
+            assert_says(await session.refusal("get_call_record", record_id=one), said)
+            assert_says(await read(session, f"liner://call-records/{one}/summary"), said)
 
 
 async def test_what_the_comparison_compares_is_there_for_who_may_see_it(
@@ -365,7 +366,7 @@ async def test_a_record_whose_order_cannot_be_established_is_not_shown(connect_a
     orphan = Dataset.generate(now=NOW)
     orphan.records[record.id] = replace(record, lead_id=None)
     async with connect_as("anna", app=DemoLiner(orphan)) as session:
-        assert "Liner has no call record" in await session.refusal("get_call_record", record_id=record.id)
+        assert_says(await session.refusal("get_call_record", record_id=record.id), "liner_has_no_call_record")
     async with connect_as("vera", app=DemoLiner(orphan)) as session:
         assert (await session.answer("get_call_record", record_id=record.id))["record"]["record_id"] == record.id
 
@@ -378,9 +379,9 @@ async def test_a_record_of_a_hidden_call_is_hidden_though_its_lead_is_not(connec
     record = dataset.records_of(call.id)[0]
     dataset.records[record.id] = replace(record, lead_id=mine.id)
     async with connect_as("anna", app=DemoLiner(dataset)) as session:
-        assert "Liner has no call record" in await session.refusal("get_call_record", record_id=record.id)
+        assert_says(await session.refusal("get_call_record", record_id=record.id), "liner_has_no_call_record")
         for part in ("", "/summary", "/audio"):
-            assert "Liner has no call record" in await read(session, f"liner://call-records/{record.id}{part}")
+            assert_says(await read(session, f"liner://call-records/{record.id}{part}"), "liner_has_no_call_record")
     async with connect_as("vera", app=DemoLiner(dataset)) as session:
         assert (await session.answer("get_call_record", record_id=record.id))["record"]["record_id"] == record.id
 
@@ -487,10 +488,7 @@ async def test_who_is_not_named_sees_nothing_and_is_told_whom_to_ask(connect_as:
     async with connect_as("gleb") as session:
         refusal = await session.refusal("find_calls")
         assert refusal == await session.refusal("list_directory", kind="orders")
-    assert refusal == (
-        "You are known here as gleb, and no rule says what you may see. Ask the operator of this server to add you to "
-        "the file of LINER_MCP_ACCESS_FILE."
-    )
+    assert refusal == (recorded("you_are_known_here_as_gleb"))
 
 
 async def test_the_default_covers_who_is_not_named(connect_as: ConnectAs, rules: Path) -> None:
@@ -503,7 +501,7 @@ async def test_the_default_covers_who_is_not_named(connect_as: ConnectAs, rules:
 
 async def test_where_no_one_is_known_by_name_the_file_lets_no_one_in(connect_as: ConnectAs) -> None:
     async with connect_as(None) as session:
-        assert "use serve --http with LINER_MCP_TOKENS_FILE" in await session.refusal("find_calls")
+        assert_says(await session.refusal("find_calls"), "it_needs_serve_http_with_liner")
 
 
 async def test_without_a_file_every_caller_sees_everything(connect_as: ConnectAs, dataset: Dataset) -> None:
@@ -533,10 +531,7 @@ async def test_a_file_that_breaks_while_serving_keeps_the_last_good_rules_and_sa
         rules.unlink()
         assert [row["id"] for row in rows_of(await session.answer("list_directory", kind="orders"))] == [ORDER]
     told = [record.getMessage() for record in caplog.records if record.name == "liner_mcp.reloading_file"]
-    assert told[0] == (
-        'LINER_MCP_ACCESS_FILE cannot be used: callers.anna.orders must be a list of ids, or "all". What it said '
-        "before stays in force."
-    )
+    assert told[0] == (recorded("liner_mcp_access_file_cannot_be"))
     assert "every one" not in "".join(told)
 
 
@@ -546,25 +541,25 @@ async def test_a_file_that_cannot_be_used_at_the_start_is_told_with_its_place(
     rules.write_text("[callers.anna\n", encoding="utf-8")
     async with connect_as("anna") as session:
         refusal = await session.refusal("find_calls")
-    assert refusal.startswith("LINER_MCP_ACCESS_FILE cannot be used: it is not TOML (at line 1")
+    assert_says(refusal, "liner_mcp_access_file_cannot_be_used", at_start=True)
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"\xff", "it is not UTF-8 text"),
-        (b"[callers.anna]\nagents = [1]", "callers.anna.orders is missing: list the ids"),
-        (b"[callers.anna]\norders = [1]", "callers.anna.agents is missing: list the ids"),
-        (b"[callers.anna]\nagents = 'all'\norders = [0]", 'callers.anna.orders must be a list of ids, or "all"'),
-        (b"[callers.anna]\nagents = 'all'\norders = [true]", 'callers.anna.orders must be a list of ids, or "all"'),
-        (b"[callers.anna]\nagents = 'all'\norders = ['201']", 'callers.anna.orders must be a list of ids, or "all"'),
-        (b"[callers.anna]\nagents = 'all'\norders = 'ALL'", 'callers.anna.orders must be a list of ids, or "all"'),
-        (b"[callers.anna]\nagents = 'all'\norders = 'all'\nphones = 'y'", "callers.anna.phones must be true or false"),
-        (b"[callers.anna]\nagents = 'all'\norders = 'all'\norder = 1", "callers.anna.order is unknown; a caller has"),
-        (b"[default]\nagents = 'all'\norders = 'all'\naudio = 1", "default.audio must be true or false"),
-        (b"[anna]\norders = 'all'", "anna is unknown"),
-        (b"callers = 5", "callers must be a table"),
-        (b"[callers]\nanna = 5", "callers.anna must be a table"),
+        (b"\xff", recorded("it_is_not_utf_8_text")),
+        (b"[callers.anna]\nagents = [1]", recorded("callers_anna_orders_is_missing_list")),
+        (b"[callers.anna]\norders = [1]", recorded("callers_anna_agents_is_missing_list")),
+        (b"[callers.anna]\nagents = 'all'\norders = [0]", recorded("callers_anna_orders_must_be_a")),
+        (b"[callers.anna]\nagents = 'all'\norders = [true]", recorded("callers_anna_orders_must_be_a")),
+        (b"[callers.anna]\nagents = 'all'\norders = ['201']", recorded("callers_anna_orders_must_be_a")),
+        (b"[callers.anna]\nagents = 'all'\norders = 'ALL'", recorded("callers_anna_orders_must_be_a")),
+        (b"[callers.anna]\nagents = 'all'\norders = 'all'\nphones = 'y'", recorded("callers_anna_phones_must_be_true")),
+        (b"[callers.anna]\nagents = 'all'\norders = 'all'\norder = 1", recorded("callers_anna_order_is_unknown_a")),
+        (b"[default]\nagents = 'all'\norders = 'all'\naudio = 1", recorded("default_audio_must_be_true_or")),
+        (b"[anna]\norders = 'all'", recorded("anna_is_unknown")),
+        (b"callers = 5", recorded("callers_must_be_a_table")),
+        (b"[callers]\nanna = 5", recorded("callers_anna_must_be_a_table")),
         (b"[callers.anna]\norders = 'all'\nagents = [" + b"1," * (MAX_AGENTS + 1) + b"]", f"at most {MAX_AGENTS}"),
     ],
 )
@@ -575,5 +570,5 @@ def test_each_mistake_in_the_file_is_one_clause_that_names_the_key(content: byte
 
 
 def test_an_empty_file_lets_no_one_in() -> None:
-    with pytest.raises(SettingsError, match="no rule says what you may see"):
+    with pytest.raises(SettingsError, check=error_says("nothing_may_be_seen_yet")):
         parse_rules(b"").for_caller("anna")

@@ -156,6 +156,7 @@ async def test_what_the_operator_can_fix_is_refused(lines: LogCapture, connect: 
     assert (line["outcome"], line["error"]) == ("refused", "AccessRefused")
 
 
+@pytest.mark.virtual_time
 @pytest.mark.parametrize(("status", "error"), [(409, "LinerRejected"), (200, "InvalidResponse")])
 async def test_what_liner_does_wrong_has_failed(
     connect: OpenSession, lines: LogCapture, status: int, error: str
@@ -180,6 +181,7 @@ async def test_a_bug_has_failed_under_the_name_of_its_class(
     assert (line["outcome"], line["error"]) == ("failed", "KeyError")
 
 
+@pytest.mark.virtual_time
 async def test_a_call_without_an_answer_in_time_is_too_late(connect: OpenSession, lines: LogCapture) -> None:
     async with connect(StatusLiner(None), deadline_seconds=0.2) as session:
         await session.refusal("list_call_records", call_id=7003900)
@@ -246,6 +248,7 @@ async def test_a_read_of_what_is_not_there_is_refused(
     assert "Petrov" not in json.dumps(line)
 
 
+@pytest.mark.virtual_time
 async def test_a_read_fails_and_is_too_late_as_a_call_does(connect: OpenSession, lines: LogCapture) -> None:
     for status, outcome, error in ((200, "failed", "InvalidResponse"), (None, "timeout", "DeadlineExceeded")):
         async with connect(StatusLiner(status), deadline_seconds=0.5) as session:

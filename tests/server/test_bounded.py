@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 from mcp import MCPError
 from mcp.types import CallToolResult
 
@@ -20,6 +21,8 @@ from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.input_limits import FIRST_ECHOED, MAX_NAMES, MAX_TEXT, MOST_ECHOED
 from tests.conftest import OpenSession, Session, text_of
 from tests.support.context import rows_of, small_dataset
+from tests.support.sentences import assert_says, recorded
+from tests.support.virtual_time import advance
 from tests.text.test_long_texts import calls_counted
 
 pytestmark = pytest.mark.anyio
@@ -120,7 +123,7 @@ async def test_of_many_unknown_arguments_a_few_are_named_and_the_rest_counted(co
     async with connect() as session:
         with calls_counted() as counted:
             sentence = await session.refusal(tool, **{f"argument_{number}": 1 for number in range(22_000)})
-        assert "21997 more are unknown." in sentence
+        assert_says(sentence, "21997_more_are_unknown")
         assert len(sentence) <= LONGEST_ERROR
         assert counted.count < MOST_CALLS
         long = await session.refusal(tool, **{name * 3: 1 for name in STRINGS.values()})
@@ -131,7 +134,7 @@ async def test_when_every_argument_is_wrong_a_few_are_told_and_the_rest_counted(
     async with connect() as session:
         wrong = {name: {"a": 1} for name in ARGUMENTS["find_calls"]}
         sentence = await session.refusal("find_calls", **wrong)
-    assert "more arguments cannot be used either." in sentence
+    assert_says(sentence, "more_arguments_cannot_be_used_either")
     assert len(sentence) <= LONGEST_ERROR
 
 
@@ -234,7 +237,18 @@ async def test_the_smallest_budget_is_kept_by_every_tool(connect: OpenSession, t
 # Texts of Liner -------------------------------------------------------------------------------------------------------
 
 DEAR = ("8(" * 240 + "x ") * 40
-"""A summary that takes a tenth of a second to mask."""
+"""A summary that takes ten turns to mask, which is a tenth of a second."""
+
+
+@pytest.fixture
+def masking_takes_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Virtual time stands still while work is done, so each turn of masking adds the time that it is made for."""
+
+    async def turn() -> None:
+        advance(0.01)
+        await checkpoint()
+
+    monkeypatch.setattr("liner_mcp.event_loop.checkpoint", turn)
 
 
 @pytest.fixture(scope="module")
@@ -291,6 +305,8 @@ async def in_parallel(
     return results[0], order
 
 
+@pytest.mark.virtual_time
+@pytest.mark.usefixtures("masking_takes_time")
 async def test_a_deadline_in_the_middle_of_masking_gives_the_rows_there_are(
     connect: OpenSession, talkative: tuple[Dataset, int, list[int]]
 ) -> None:
@@ -309,15 +325,17 @@ async def test_a_deadline_in_the_middle_of_masking_gives_the_rows_there_are(
     assert told["page"]["complete"] is False
     given = [row["call_id"] for row in rows_of(told)]
     assert given + told["page"]["next_call_ids"] == calls
-    assert any("Time was up" in note for note in told["notes"])
+    assert_says(told["notes"], "time_was_up")
     told = records.structured_content
     assert told, text_of(records)
     assert 0 < told["page"]["returned"] < 100
     assert told["page"]["total"] == 100
     assert told["page"]["next_cursor"]
-    assert any("Time was up" in note for note in told["notes"])
+    assert_says(told["notes"], "time_was_up")
 
 
+@pytest.mark.virtual_time
+@pytest.mark.usefixtures("masking_takes_time")
 async def test_a_deadline_before_the_first_summary_is_masked_is_one_sentence(connect: OpenSession) -> None:
     dataset = small_dataset()
     call_id = dataset.add_call().id
@@ -329,7 +347,7 @@ async def test_a_deadline_before_the_first_summary_is_masked_is_one_sentence(con
             ("get_call_summaries", {"call_ids": [call_id]}),
         ):
             sentence = await session.refusal(tool, **arguments)
-            assert "time" in sentence.lower() or "not ready within" in sentence
+            assert "time" in sentence.lower() or recorded("not_ready_within") in sentence
             assert len(sentence) <= LONGEST_ERROR
 
 
@@ -369,4 +387,4 @@ async def test_each_long_summary_of_a_call_gives_other_tasks_a_turn_and_is_told_
     # One for the decoding of each summary, if it is cleaned, and two for its masking.
     assert turns[long_id] - turns[short_id] >= 2 * records
     assert {row["summary_state"] for row in rows_of(told)} == {"cut"}
-    assert "longer than 100,000 characters" in str(told["notes"])
+    assert_says(str(told["notes"]), "longer_than_100_000_characters")

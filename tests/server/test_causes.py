@@ -9,6 +9,7 @@ from mcp import MCPError
 
 from tests.conftest import OpenSession, Session
 from tests.fault_matrix.oracle import check_sentence
+from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
 
@@ -66,29 +67,29 @@ async def sentences(session: Session) -> list[str]:
 @pytest.mark.parametrize(
     ("elsewhere", "said"),
     [
-        (MovedPermanently(404, PAGE), "LINER_API_HOST does not lead to Liner's API"),
-        (MovedPermanently(404, b""), "LINER_API_HOST does not lead to Liner's API"),
-        (MovedPermanently(404, b'{"detail":"Not Found"}'), "LINER_API_HOST does not lead to Liner's API"),
-        (MovedPermanently(410, PAGE), "LINER_API_HOST does not lead to Liner's API"),
-        (MovedPermanently(405, PAGE), "LINER_API_HOST"),
-        (MovedPermanently(200, PAGE), "LINER_API_HOST"),
-        (MovedPermanently(200, b""), "LINER_API_HOST"),
-        (MovedPermanently(200, b'{"status":"ok"}'), "LINER_API_HOST"),
-        (MovedPermanently(302, b"", location="https://login.example.com/start"), "another host (login.example.com)"),
-        (MovedPermanently(302, b"", location="/login"), "LINER_API_HOST redirects in a circle"),
+        (MovedPermanently(404, PAGE), "liner_api_host_does_not_lead"),
+        (MovedPermanently(404, b""), "liner_api_host_does_not_lead"),
+        (MovedPermanently(404, b'{"detail":"Not Found"}'), "liner_api_host_does_not_lead"),
+        (MovedPermanently(410, PAGE), "liner_api_host_does_not_lead"),
+        (MovedPermanently(405, PAGE), "liner_api_host"),
+        (MovedPermanently(200, PAGE), "liner_api_host"),
+        (MovedPermanently(200, b""), "liner_api_host"),
+        (MovedPermanently(200, b'{"status":"ok"}'), "liner_api_host"),
+        (MovedPermanently(302, b"", location="https://login.example.com/start"), "another_host_login_example_com"),
+        (MovedPermanently(302, b"", location="/login"), "liner_api_host_redirects_in_a"),
         (
             MovedPermanently(403, PAGE),
-            "Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine",
+            "something_in_front_of_liner_a",
         ),
         (
             MovedPermanently(401, PAGE),
-            "Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine",
+            "something_in_front_of_liner_a",
         ),
-        (MovedPermanently(403, OF_ADDRESS), '(HTTP 403): "IP *** is not in the allow list"'),
-        (MovedPermanently(403, OF_KEY), '(HTTP 403): "IP 10.1.2.3 is not allowed for this API key"'),
-        (MovedPermanently(302, b"", location="https://login.example.com:port/"), "something that is no web address"),
-        (MovedPermanently(404, b"\xef\xbb\xbf<html>"), "HTTP 404 with a web page"),
-        (MovedPermanently(403, b'{"success":false,"message":""}'), "Liner does not accept the token (HTTP 403)"),
+        (MovedPermanently(403, OF_ADDRESS), "http_403_ip_is_not_in"),
+        (MovedPermanently(403, OF_KEY), "http_403_ip_10_1_2"),
+        (MovedPermanently(302, b"", location="https://login.example.com:port/"), "something_that_is_no_web_address"),
+        (MovedPermanently(404, b"\xef\xbb\xbf<html>"), "http_404_with_a_web_page"),
+        (MovedPermanently(403, b'{"success":false,"message":""}'), "liner_does_not_accept_the_token"),
     ],
     ids=lambda value: f"{value.status} {value.body[:20]}" if isinstance(value, MovedPermanently) else "",
 )
@@ -98,7 +99,7 @@ async def test_every_tool_and_resource_names_the_cause(
     async with connect(elsewhere) as session:
         for sentence in await sentences(session):
             check_sentence(sentence)
-            assert said in sentence
+            assert_says(sentence, said)
             assert "under this id" not in sentence
             assert "has no call" not in sentence
 
@@ -109,7 +110,7 @@ async def test_a_liner_that_knows_no_path_is_told_by_its_own_words_where_no_id_w
             if arguments.keys() & {"call_id", "call_ids", "record_id"} or arguments == {"leads": [5]}:
                 continue
             sentence = await session.refusal(tool, **arguments)
-            assert '(HTTP 404): "Route not found."' in sentence
+            assert_says(sentence, "http_404_route_not_found")
             assert "LINER_API_HOST" in sentence
 
 
@@ -123,4 +124,4 @@ async def test_where_every_id_is_unknown_the_answer_says_that_it_may_be_the_addr
             *(await session.answer("get_call_summaries", call_ids=[5, 6]))["notes"][:1],
         ]
     for sentence in told:
-        assert "LINER_API_HOST or the token may belong to another account" in sentence
+        assert_says(sentence, "liner_api_host_or_the_token")

@@ -18,6 +18,7 @@ from liner_mcp.server.app import INSTRUCTIONS, create_server
 from liner_mcp.settings import Settings, read_settings
 from tests.conftest import NOW, text_of
 from tests.support.account import ACCOUNT
+from tests.support.sentences import assert_says, error_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +99,7 @@ async def test_a_refusal_says_that_the_data_is_invented(
     async with connected(liner, mode) as client:
         result = await called(client, tool, arguments)
     assert result.is_error
-    assert text_of(result).startswith("DEMO: invented data. ")
+    assert_says(text_of(result), "demo_invented_data", at_start=True)
 
 
 @pytest.mark.parametrize("most", [2_000, 6_000])
@@ -130,8 +131,8 @@ async def test_every_resource_of_text_says_that_its_data_is_invented(liner: Demo
             if content.mime_type == "application/json":
                 assert next(iter(json.loads(content.text).items())) == ("demo", "invented data")
             else:
-                assert content.text.startswith("DEMO: invented data.\n")
-        with pytest.raises(MCPError, match=r"^DEMO: invented data\. Liner"):
+                assert_says(content.text, "demo_invented_data_2", at_start=True)
+        with pytest.raises(MCPError, check=error_says("demo_invented_data_liner", at_start=True)):
             await client.read_resource("liner://calls/12")
 
 
@@ -149,14 +150,14 @@ async def test_every_prompt_asks_that_the_review_says_so_too(liner: DemoLiner, m
         for name, arguments in PROMPTS.items():
             first, *_ = (await client.get_prompt(name, arguments)).messages
             assert isinstance(first.content, TextContent)
-            assert first.content.text.startswith("DEMO: invented data. Say so at the top of what you write.\n")
+            assert_says(first.content.text, "demo_invented_data_say_so_at", at_start=True)
 
 
 async def test_title_and_instructions_name_the_demo(liner: DemoLiner, mode: Any) -> None:
     async with connected(liner, mode) as client:
         assert client.server_info is not None
-        assert client.server_info.title == "DEMO: Liner call recordings (invented data)"
-        assert client.instructions == f"DEMO: all data is invented; no Liner account is used.\n{INSTRUCTIONS}"
+        assert client.server_info.title == recorded("demo_liner_call_recordings_invented_data")
+        assert client.instructions == recorded("demo_all_data_is_invented_no", instructions=INSTRUCTIONS)
 
 
 async def test_instructions_name_the_setting_that_is_not_used(
@@ -183,5 +184,5 @@ async def test_half_an_account_answers_what_to_set_and_invents_nothing(mode: Any
         for name, arguments in TOOLS.items():
             result = await called(client, name, arguments)
             assert result.is_error
-            assert text_of(result).startswith("LINER_MCP_DEMO and LINER_API_HOST are both set")
+            assert_says(text_of(result), "liner_mcp_demo_and_liner_api", at_start=True)
             assert client.instructions == f"{text_of(result)}\n{INSTRUCTIONS}"

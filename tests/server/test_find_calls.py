@@ -38,6 +38,7 @@ from tests.calls.support import (
 from tests.conftest import NOW, OpenSession, assert_fits_schema
 from tests.fakes import FakeLiner
 from tests.support.context import ORDERS, USERS, AlteredLiner, rows_of
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -181,8 +182,8 @@ async def test_an_order_without_calls_is_an_empty_answer_with_advice(connect: Op
     assert answer["page"] == {"returned": 0, "complete": True, "total": 0}
     assert answer["asked"] == {"orders": [999]}
     assert answer["notes"] == [
-        "list_directory has no order 999; check that these are ids of that kind.",
-        "Liner has no such call in this window, nor in the 31 days before it; fewer filters may find some.",
+        recorded("list_directory_has_no_order_999"),
+        recorded("liner_has_no_such_call_in"),
     ]
 
 
@@ -196,7 +197,7 @@ async def test_ids_of_another_kind_are_named_and_not_told_as_people_and_projects
         mistaken = "list_directory has no order 101 and no agent 201; check that these are ids of that kind."
         assert swapped["notes"][0] == mistaken
         assert ids(rows_of(partly)) == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.user_id == 101) != []
-        assert partly["notes"] == ["list_directory has no agent 7003900; check that these are ids of that kind."]
+        assert partly["notes"] == [recorded("list_directory_has_no_agent_7003900")]
         assert (known["rows"], len(known["notes"])) == ([], 1)
         assert "list_directory" not in known["notes"][0]
 
@@ -205,7 +206,7 @@ async def test_only_the_first_page_tells_of_ids_of_another_kind(connect: OpenSes
     async with connect() as session:
         first = await session.answer("find_calls", since="yesterday", agents=[101, 201], limit=1)
         second = await session.answer("find_calls", cursor=first["page"]["next_cursor"], limit=1)
-    assert first["notes"] == ["list_directory has no agent 201; check that these are ids of that kind."]
+    assert first["notes"] == [recorded("list_directory_has_no_agent_201")]
     assert "notes" not in second
 
 
@@ -233,9 +234,7 @@ async def test_a_dictionary_that_cannot_be_read_calls_no_id_a_mistake(connect: O
 async def test_a_window_before_all_calls_is_told_apart_from_filters_that_are_too_narrow(connect: OpenSession) -> None:
     async with connect() as session:
         answer = await session.answer("find_calls", since="2026-08-01", until="2026-08-02")
-    assert answer["notes"] == [
-        "Liner has no such call in this window, nor in the 31 days before it; try another window."
-    ]
+    assert answer["notes"] == [recorded("liner_has_no_such_call_in_this")]
 
 
 async def test_a_status_the_dictionary_does_not_know_is_found_by_its_code(
@@ -245,7 +244,7 @@ async def test_a_status_the_dictionary_does_not_know_is_found_by_its_code(
         answer = await session.answer("find_calls", since="-40d", statuses="sales_queue_overflow")
     expected = expected_ids(dataset, NOW - 40 * DAY, NOW, lambda call: call.status_code == "sales_queue_overflow")
     assert ids(rows_of(answer)) == expected != []
-    assert answer["notes"] == ["Liner's dictionary has no status sales_queue_overflow; calls were compared by code."]
+    assert answer["notes"] == [recorded("liners_dictionary_has_no_status_sales")]
 
 
 async def test_three_hundred_orders_are_asked_in_chunks(
@@ -346,16 +345,16 @@ async def test_an_id_is_understood_as_text_as_published_and_as_a_number(
     [
         (
             {"since": "2026-11-20", "until": "2026-11-10"},
-            "until: the window ends (2026-11-11T00:00+03:00) before it begins (2026-11-20T00:00+03:00).",
+            recorded("until_the_window_ends_2026_11"),
         ),
-        ({"since": "2026-12-01"}, "since: the window begins in the future; it is 2026-11-20T18:00+03:00 now."),
-        ({"since": "2026-11-20 25:61"}, f'since: "2026-11-20 25:61" is not a time. It can be {TIME_FORMATS}.'),
-        ({"since": "vorgestern"}, f'since: "vorgestern" is not a time. It can be {TIME_FORMATS}.'),
+        ({"since": "2026-12-01"}, recorded("since_the_window_begins_in_the")),
+        ({"since": "2026-11-20 25:61"}, recorded("since_2026_11_20_25_61", time_formats=TIME_FORMATS)),
+        ({"since": "vorgestern"}, recorded("since_vorgestern_is_not_a_time", time_formats=TIME_FORMATS)),
         (
             {"since": "2026-11-20T10:00:00 03:00"},
-            "since: the + of the offset got lost; write 2026-11-20T10:00:00+03:00.",
+            recorded("since_the_of_the_offset_got"),
         ),
-        ({"since": 20261120}, "since: it must be text; 20261120 is not."),
+        ({"since": 20261120}, recorded("since_it_must_be_text_20261120")),
         (
             {"agents": "анна смирнова"},
             (
@@ -377,41 +376,37 @@ async def test_an_id_is_understood_as_text_as_published_and_as_a_number(
                 "Sunrise Park (#201), ЖК Северная Гавань (#203), ЖК Северный Берег (#202), Лесной квартал (#205)."
             ),
         ),
-        ({"limit": 0}, "limit: it must be a whole number from 1 to 200; 0 is not."),
-        ({"limit": 1000}, "limit: it must be a whole number from 1 to 200; 1000 is not."),
-        ({"statuses": 999}, "statuses: Liner has no call status 999. list_directory(call_statuses) lists them."),
+        ({"limit": 0}, recorded("limit_it_must_be_a_whole")),
+        ({"limit": 1000}, recorded("limit_it_must_be_a_whole_number")),
+        ({"statuses": 999}, recorded("statuses_liner_has_no_call_status")),
         (
             {"leads": 1},
-            "leads: Liner has no lead 1. A call's lead_id is in include=[lead_id]; if no lead is found at all, "
-            + "LINER_API_HOST or the token may belong to another account.",
+            recorded("liner_has_no_lead"),
         ),
-        ({"leads": "x"}, 'leads: it must be a whole number of 1 or more; "x" is not.'),
-        ({"orders": True}, "orders: it takes ids (positive whole numbers) and names; true is neither."),
-        ({"agents": True}, "agents: it takes ids (positive whole numbers) and names; true is neither."),
-        ({"agents": ["101", False]}, "agents: it takes ids (positive whole numbers) and names; false is neither."),
-        ({"statuses": [True]}, "statuses: it takes ids (positive whole numbers) and names; true is neither."),
-        ({"agents": [1.5]}, "agents: it takes ids (positive whole numbers) and names; 1.5 is neither."),
-        ({"orders": [2**53]}, f"orders: it takes ids (positive whole numbers) and names; {2**53} is neither."),
-        ({"recorded": "maybe"}, 'recorded: it must be true or false; "maybe" is not.'),
-        ({"min_talk_seconds": -1}, "min_talk_seconds: it must be a whole number of 0 or more; -1 is not."),
+        ({"leads": "x"}, recorded("leads_it_must_be_a_whole")),
+        ({"orders": True}, recorded("orders_it_takes_ids_positive_whole")),
+        ({"agents": True}, recorded("agents_it_takes_ids_positive_whole")),
+        ({"agents": ["101", False]}, recorded("agents_it_takes_ids_positive_whole_numbers")),
+        ({"statuses": [True]}, recorded("statuses_it_takes_ids_positive_whole")),
+        ({"agents": [1.5]}, recorded("agents_it_takes_ids_positive_whole_numbers_and")),
+        ({"orders": [2**53]}, recorded("orders_it_takes_ids_positive_whole_numbers", value=2**53)),
+        ({"recorded": "maybe"}, recorded("recorded_it_must_be_true_or")),
+        ({"min_talk_seconds": -1}, recorded("min_talk_seconds_it_must_be")),
         (
             {"min_talk_seconds": 60, "max_talk_seconds": 10},
-            "max_talk_seconds: 10 is less than min_talk_seconds, 60; no call can be both.",
+            recorded("max_talk_seconds_10_is_less"),
         ),
         (
             {"include": ["file_url"]},
-            ('include: it must be one of lead_id, direction, hung_up_by, wait_seconds, phone; "file_url" is not.'),
+            (recorded("include_it_must_be_one_of")),
         ),
         (
             {"cursor": "garbage"},
-            (
-                "cursor cannot be read: it is not one this server gave, or a part of it is missing. Copy "
-                "page.next_cursor whole, or ask again without cursor to start at the first page."
-            ),
+            (recorded("cursor_cannot_be_read_it_is")),
         ),
         (
             {"cursor": encode_cursor("find_calls", {"w": "x", "k": 5, "g": None, "i": {"a": 1}, "f": [], "q": 7})},
-            "cursor cannot be read. Ask again without it to start at the first page.",
+            recorded("cursor_cannot_be_read_ask_again"),
         ),
     ],
 )
@@ -434,9 +429,9 @@ async def test_a_list_without_anything_in_it_is_not_taken_for_no_filter(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"direction": "inbound"}, ["direction: it must be one of incoming, outgoing; ", '"inbound" is not.']),
-        ({"hung_up_by": "agent"}, ["hung_up_by: it must be one of client, operator, system; ", '"agent" is not.']),
-        ({"order": "Sunrise"}, ['no argument "order"', "Did you mean orders?"]),
+        ({"direction": "inbound"}, [recorded("direction_it_must_be_one_of"), '"inbound" is not.']),
+        ({"hung_up_by": "agent"}, [recorded("hung_up_by_it_must_be_one_of"), '"agent" is not.']),
+        ({"order": "Sunrise"}, [recorded("no_argument_order"), recorded("did_you_mean_orders")]),
     ],
 )
 async def test_a_wrong_word_is_refused_with_the_right_ones(
@@ -465,10 +460,7 @@ async def test_a_cursor_alone_goes_on_and_what_disagrees_with_it_is_refused(
         sentence = await session.refusal("find_calls", cursor=cursor, recorded=False)
         second = await session.answer("find_calls", cursor=cursor, limit=15, include="lead_id")
         third = await session.answer("find_calls", since="yesterday", cursor=second["page"]["next_cursor"], limit=200)
-    assert sentence == (
-        "cursor belongs to another question: recorded was true there. Send the cursor alone to go on, or the arguments "
-        "without it to begin anew."
-    )
+    assert sentence == (recorded("cursor_belongs_to_another_question_recorded"))
     assert [len(answer["rows"]) for answer in (first, second)] == [10, 15]
     got = [one for answer in (first, second, third) for one in ids(rows_of(answer))]
     assert got == expected_ids(dataset, YESTERDAY, TODAY, lambda call: call.has_records)
@@ -478,7 +470,7 @@ async def test_a_cursor_of_another_tool_is_refused(connect: OpenSession) -> None
     async with connect() as session:
         records = await session.answer("list_call_records", call_id=7003900, limit=1)
         sentence = await session.refusal("find_calls", cursor=records["page"]["next_cursor"])
-    assert sentence == "cursor belongs to another tool, not to find_calls. Ask without it to start at the first page."
+    assert sentence == recorded("cursor_belongs_to_another_tool_not")
 
 
 async def test_directories_are_browsed_by_name(connect: OpenSession) -> None:
@@ -487,7 +479,7 @@ async def test_directories_are_browsed_by_name(connect: OpenSession) -> None:
         sentence = await session.refusal("list_directory", kind="leads")
     assert [row["id"] for row in rows_of(orders)] == [203, 202]
     assert sentence.startswith("kind: ")
-    assert "call_statuses, lead_statuses;" in sentence
+    assert_says(sentence, "call_statuses_lead_statuses")
 
 
 # Any question over any dataset ----------------------------------------------------------------------------------------
@@ -697,5 +689,5 @@ async def test_a_directory_without_a_kind_says_which_there_are_and_a_cursor_alon
         while "next_cursor" in answer["page"]:
             answer = await session.answer("list_directory", cursor=answer["page"]["next_cursor"])
             seen += rows_of(answer)
-    assert sentence == "kind is missing: it is one of orders, agents, agent_groups, call_statuses, lead_statuses."
+    assert sentence == recorded("kind_is_missing_it_is_one")
     assert {row["id"] for row in seen} == {user.id for user in dataset.users}

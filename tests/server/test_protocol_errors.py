@@ -20,6 +20,7 @@ from liner_mcp.settings import Settings
 from tests.http_server.support import LEGACY, MODERN, question, serve
 from tests.server.test_demo import connected
 from tests.support.account import ACCOUNT
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +52,7 @@ def _over_stdio(era: str, method: str, **params: Any) -> dict[str, Any]:
 def _over_http(era: str, method: str, **params: Any) -> dict[str, Any]:
     asked = question(method, era, **params)
     with serve(DemoLiner(), api_host=None, api_token=None, mcp_demo=True) as origin:
-        response = httpx.post(f"{origin}/mcp", **asked, timeout=20)
+        response = httpx.post(f"{origin}/mcp", **asked, timeout=60)
     assert len(response.content) < 1_000
     data = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: ")]
     return json.loads(data[-1] if data else response.text)["error"]
@@ -79,17 +80,17 @@ def test_an_unknown_method_is_shown_back_short_and_without_a_phone(send: Send, m
             continue  # there the method must be in a header too, which cannot be as long: see the next test
         error = send(era, method, **({"uri": "liner://guide"} if method == "resources/subscribe" else {}))
         assert error["code"] == METHOD_NOT_FOUND
-        assert error["message"] == f"{MARK}Method not found"
+        assert error["message"] == recorded("method_not_found", mark=MARK)
         assert error["data"] == shown
 
 
 def test_over_modern_http_an_unknown_method_is_masked_and_cut_as_well() -> None:
     with serve(DemoLiner(), api_host=None, api_token=None, mcp_demo=True) as origin:
         for method, shown in ((PHONE, MASKED), ("m" * 20_000, "m" * 199 + "…")):
-            response = httpx.post(f"{origin}/mcp", **question(method, MODERN), timeout=20)
+            response = httpx.post(f"{origin}/mcp", **question(method, MODERN), timeout=60)
             error = response.json()["error"]
             assert (response.status_code, error["code"], error["data"]) == (404, METHOD_NOT_FOUND, shown)
-            assert error["message"] == f"{MARK}Method not found"
+            assert error["message"] == recorded("method_not_found", mark=MARK)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -166,6 +167,6 @@ async def test_a_bug_behind_any_request_tells_its_place_and_not_its_text(
             await requests[crashing]()
     error = raised.value.error
     assert error.code == INTERNAL_ERROR
-    assert error.message.startswith(f"{MARK}liner-mcp failed inside (RuntimeError at test_protocol_errors.py:")
+    assert_says(error.message, "liner_mcp_failed_inside_runtimeerror_at", mark=MARK, at_start=True)
     assert "crashed: RuntimeError" in caplog.text
     assert PHONE not in error.message + caplog.text

@@ -19,6 +19,7 @@ from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings, read_settings
 from tests.conftest import NOW, OpenSession, Session, assert_fits_schema, text_of
 from tests.support.account import ACCOUNT
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -111,7 +112,7 @@ BAD_IDS: list[Any] = [0, -5, "text", True, 2**63, 2**53, 1.5, [7000123], {"id": 
 async def test_an_id_that_is_none_is_refused_in_one_sentence(connect: OpenSession, call_id: Any) -> None:
     async with connect() as session:
         sentence = await session.refusal("list_call_records", call_id=call_id)
-    assert sentence.startswith("call_id: it must be a whole number")
+    assert_says(sentence, "call_id_it_must_be_a", at_start=True)
     assert sentence.endswith(" is not.")
     assert len(sentence) < 150
 
@@ -119,15 +120,15 @@ async def test_an_id_that_is_none_is_refused_in_one_sentence(connect: OpenSessio
 @pytest.mark.parametrize(
     ("call_ids", "words"),
     [
-        ([], "it is empty; send at least 1."),
-        ("", "it is missing."),
-        (list(range(1, 102)), "it holds 101 entries; send at most 100 at once."),
-        ([7000123, True], "it must be a whole number of 1 or more; true is not."),
-        ([7000123, 0], "0 is not."),
-        ("7000123,x", '"x" is not.'),
-        (None, "it is missing."),
-        ([[7000123]], "[7000123] is not."),
-        ({"a": 1}, "{'a': 1} is not."),
+        ([], "it_is_empty_send_at_least"),
+        ("", "it_is_missing"),
+        (list(range(1, 102)), "it_holds_101_entries_send_at"),
+        ([7000123, True], "it_must_be_a_whole_number"),
+        ([7000123, 0], "0_is_not"),
+        ("7000123,x", "x_is_not"),
+        (None, "it_is_missing"),
+        ([[7000123]], "7000123_is_not"),
+        ({"a": 1}, "a_1_is_not"),
     ],
 )
 async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
@@ -136,7 +137,7 @@ async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
     async with connect() as session:
         sentence = await session.refusal("get_call_summaries", call_ids=call_ids)
     assert sentence.startswith("call_ids: ")
-    assert words in sentence
+    assert_says(sentence, words)
     assert "validation error" not in sentence
     assert "pydantic" not in sentence
 
@@ -144,27 +145,23 @@ async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({}, "call_id is missing: say which call, for example call_id=7000123."),
-        ({"call_id": ""}, "call_id is missing: say which call, for example call_id=7000123."),
+        ({}, recorded("call_id_is_missing_say_which")),
+        ({"call_id": ""}, recorded("call_id_is_missing_say_which")),
         (
             {"call_id": 7000123, "limt": 5},
-            (
-                'list_call_records has no argument "limt". Did you mean limit? '
-                "It takes call_id, limit, cursor, summary_chars."
-            ),
+            (recorded("list_call_records_has_no_argument")),
         ),
-        ({"call_id": 7000123, "limit": 0}, "limit: it must be a whole number from 1 to 100; 0 is not."),
-        ({"call_id": 7000123, "limit": 1000}, "limit: it must be a whole number from 1 to 100; 1000 is not."),
-        ({"call_id": 7000123, "limit": True}, "limit: it must be a whole number from 1 to 100; true is not."),
+        ({"call_id": 7000123, "limit": 0}, recorded("limit_it_must_be_a_whole_number_from")),
+        ({"call_id": 7000123, "limit": 1000}, recorded("limit_it_must_be_a_whole_number_from_1")),
+        ({"call_id": 7000123, "limit": True}, recorded("limit_it_must_be_a_whole_number_from_1_to")),
         (
             {"call_id": 7000123, "summary_chars": -1},
-            "summary_chars: it must be a whole number from 0 to 4000; -1 is not.",
+            recorded("summary_chars_it_must_be_a"),
         ),
-        ({"call_id": 7000123, "cursor": 5}, "cursor: it must be text; 5 is not."),
+        ({"call_id": 7000123, "cursor": 5}, recorded("cursor_it_must_be_text_5")),
         (
             {"call_id": 7009999},
-            "Liner has no call 7009999. Check call_id: ids of records and leads are other numbers; if no call is found "
-            + "at all, LINER_API_HOST or the token may belong to another account.",
+            recorded("liner_has_no_call_7009999"),
         ),
     ],
 )
@@ -184,16 +181,18 @@ async def test_every_tool_refuses_arguments_that_it_does_not_publish(connect: Op
             needed = {"call_ids": [7003900], "record_id": 9002362}
             arguments = {name: needed[name] for name in tool.input_schema.get("required", ())}
             sentence = await session.refusal(tool.name, **arguments, surprise=value)
-            assert sentence == f'{tool.name} has no argument "surprise". It takes {", ".join(known)}.'
+            assert sentence == recorded(
+                "has_no_argument_surprise_it_takes", tool_name=tool.name, known=", ".join(known)
+            )
             sentence = await session.refusal(tool.name, **arguments, **{f"{known[0]}x": value})
-            assert f"Did you mean {known[0]}?" in sentence
+            assert_says(sentence, "did_you_mean", known_0=known[0])
 
 
 @pytest.mark.parametrize("cursor", ["garbage", "AAAA", "é", "x" * 10_000, "AAAAAAAAAAAAAAAAAAAAAAAA"])
 async def test_a_garbage_cursor_is_refused_with_the_way_back(connect: OpenSession, cursor: str) -> None:
     async with connect() as session:
         sentence = await session.refusal("list_call_records", call_id=7003900, cursor=cursor)
-    assert sentence.startswith("cursor cannot be read")
+    assert_says(sentence, "cursor_cannot_be_read", at_start=True)
     assert "without cursor" in sentence
 
 
@@ -201,7 +200,7 @@ async def test_a_cursor_of_another_call_is_refused_and_names_both(connect: OpenS
     async with connect() as session:
         cursor = (await session.answer("list_call_records", call_id=7003900, limit=1))["page"]["next_cursor"]
         sentence = await session.refusal("list_call_records", call_id=7003898, cursor=cursor)
-    assert "belongs to call 7003900, but call_id says 7003898" in sentence
+    assert_says(sentence, "belongs_to_call_7003900_but_call")
 
 
 async def test_an_unknown_tool_is_a_fault_of_the_protocol(connect: OpenSession) -> None:
@@ -219,7 +218,7 @@ async def test_a_wrong_token_is_told_with_the_variable_to_check(connect: OpenSes
     async with connect(DemoLiner(dataset, token="another")) as session:
         for tool, arguments in (("list_call_records", {"call_id": 1}), ("get_call_summaries", {"call_ids": [1, 2]})):
             sentence = await session.refusal(tool, **arguments)
-            assert sentence.startswith("Liner refuses access (HTTP 401): ")
+            assert_says(sentence, "liner_refuses_access_http_401", at_start=True)
             assert "LINER_API_TOKEN" in sentence
 
 
@@ -229,7 +228,7 @@ async def test_a_host_that_does_not_resolve_is_told_with_the_variable_to_check(m
     settings = read_settings(api_host="liner.invalid", api_token="demo", deadline_seconds=10)
     async with Client(create_server(settings), mode=mode) as client:
         sentence = await Session(client).refusal("list_call_records", call_id=7000123)
-    assert sentence == "The host in LINER_API_HOST cannot be found (DNS). Check its spelling and the network."
+    assert sentence == recorded("the_host_in_liner_api_host")
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -237,7 +236,7 @@ async def test_without_settings_the_tools_are_listed_and_each_call_says_what_to_
     async with Client(create_server(Settings()), mode=mode) as client:
         assert len((await client.list_tools()).tools) >= 2
         sentence = await Session(client).refusal("get_call_summaries", call_ids=[7000123])
-    assert "set LINER_API_HOST" in sentence
+    assert_says(sentence, "set_liner_api_host")
     assert "LINER_API_TOKEN" in sentence
 
 
@@ -247,13 +246,14 @@ async def test_unusable_settings_are_told_by_each_call() -> None:
         assert "LINER_CONCURRENCY" in await Session(client).refusal("list_call_records", call_id=1)
 
 
+@pytest.mark.virtual_time
 async def test_nothing_hangs_past_the_deadline(connect: OpenSession) -> None:
     async def silent(*_: Any) -> None:
         await anyio.sleep_forever()
 
     async with connect(silent, deadline_seconds=0.2) as session:
         sentence = await session.refusal("list_call_records", call_id=7000123)
-    assert "in time" in sentence or "within 0.2 s" in sentence or "time of this call was up" in sentence
+    assert "in time" in sentence or "within 0.2 s" in sentence or recorded("time_of_this_call_was_up") in sentence
 
 
 async def test_a_bug_of_ours_is_told_by_its_place_only(
@@ -266,7 +266,7 @@ async def test_a_bug_of_ours_is_told_by_its_place_only(
     with caplog.at_level(logging.DEBUG):
         async with connect() as session:
             sentence = await session.refusal("list_call_records", call_id=7000123)
-    assert "bug in liner-mcp" in sentence
+    assert_says(sentence, "bug_in_liner_mcp")
     assert "KeyError at test_tools.py:" in sentence
     assert "916" not in sentence + caplog.text
 

@@ -121,7 +121,7 @@ def test_the_pipe_carries_real_letters_and_stderr_stays_empty(origin: str) -> No
         line = process.stdout.readline()
         process.stdin.close()
         rest, errors = process.stdout.read(), process.stderr.read()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert "Иван Макаров".encode() in line
     assert b"\\u04" not in line
     assert json.loads(line)["id"] == 1

@@ -29,9 +29,9 @@ def serve_app(app: Any, **options: Any) -> Generator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        assert server.listening.wait(10), "the test server did not start"
+        assert server.listening.wait(60), "the test server did not start"
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from liner_mcp.json_logging import AUDIT_LOGGER, REQUEST_LOGGER, JsonFormatter
 
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 60.0
 
 
 class LogCapture(logging.StreamHandler[io.StringIO]):

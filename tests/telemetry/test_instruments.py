@@ -170,6 +170,7 @@ async def test_a_retry_is_a_span_of_its_own_that_says_so(collected: CollectedTel
     assert len(failures) == 1
 
 
+@pytest.mark.virtual_time
 async def test_an_open_circuit_breaker_is_counted(
     collected: CollectedTelemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

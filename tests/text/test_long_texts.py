@@ -250,6 +250,7 @@ async def test_each_of_many_long_texts_gives_other_tasks_a_turn(piece: str) -> N
     assert others >= texts * 2 * (len(text) // LETTERS_PER_DIGIT) // (2 * MOST_AT_ONCE)
 
 
+@pytest.mark.virtual_time
 @pytest.mark.anyio
 async def test_what_is_done_by_the_deadline_is_kept() -> None:
     async def work(number: int) -> int:

@@ -1,0 +1,29 @@
+# What a contributor does every day. Each target sets up what it needs: Python 3.11 or newer, git and make are enough.
+help:
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+
+demo: .venv/installed ## show three questions and their answers; all data is invented
+	.venv/bin/liner-mcp demo
+
+test: ## run every test, with the same line as the README and the CI
+	python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m pytest -q -n auto
+
+quick: .venv/installed ## run all tests but the slow ones
+	.venv/bin/python -m pytest -q -n auto -m "not slow"
+
+lint: .venv/installed ## check the style and the format
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types: .venv/installed ## check the types
+	.venv/bin/pyright
+
+bench: .venv/installed ## run the benchmarks
+	.venv/bin/pip install -q -e '.[dev,bench]' && .venv/bin/python -m benchmarks
+
+.venv/installed: pyproject.toml
+	python3 -m venv .venv
+	.venv/bin/pip install -q -e '.[dev]'
+	touch .venv/installed
+
+.PHONY: help demo test quick lint types bench

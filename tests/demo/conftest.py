@@ -1,8 +1,0 @@
-"""Only asyncio: the demo's latency is asyncio's."""
-
-import pytest
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
