@@ -1,7 +1,7 @@
-"""Which telemetry the environment asks for: the standard OTEL_ variables, read without any of OpenTelemetry's code.
+"""Which telemetry the environment asks for: the standard OTEL_ variables, read without importing OpenTelemetry.
 
-Source: OpenTelemetry specification, "Environment Variable Specification". One thing is stricter than there: without any
-of these variables nothing is exported, while the specification would send to a collector on this machine.
+Source: OpenTelemetry specification, "Environment Variable Specification". One rule is stricter than there: nothing is
+exported unless one of these variables is set. The specification would export to a collector on this machine.
 """
 
 from __future__ import annotations
@@ -15,20 +15,16 @@ PROTOCOL = "http/protobuf"
 
 @dataclass(frozen=True, slots=True)
 class TelemetryConfig:
-    """The exporters of each signal, the service's name unless the environment has one, and what could not be used."""
+    """The exporters of each signal, the service's name unless the environment has one, and sentences about mistakes."""
 
     traces: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     service_name: str | None = None
     warnings: tuple[str, ...] = ()
 
-    @property
-    def wanted(self) -> bool:
-        return bool(self.traces or self.metrics)
-
 
 def read_config(environment: Mapping[str, str]) -> TelemetryConfig:
-    """What these variables ask for. An empty value counts as unset."""
+    """The configuration in these variables. An empty value counts as unset."""
     given = {name: text for name, value in environment.items() if (text := value.strip())}
     if given.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return TelemetryConfig()
