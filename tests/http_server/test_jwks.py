@@ -300,7 +300,7 @@ KEYS = json.dumps({"keys": []}).encode()
         (answering(b"<html>"), "not a JSON object"),
         (answering(b"[" * 100_000), "not a JSON object"),
         (answering(b"[]"), "not a JSON object"),
-        (answering(b"{}"), "no key set"),
+        (answering(b"{}"), "not a key set"),
         (answering(b" " * 500_001), "more than 500,000 bytes"),
         (answering(gzip.compress(KEYS), {"content-encoding": "gzip"}), "not a JSON object"),
         (httpx.ReadTimeout("slow"), "did not answer in time"),
