@@ -64,10 +64,10 @@ class RecordingApp:
 
 @asynccontextmanager
 async def protected_app(
-    authenticator: Authenticator | None = None, root_path: str = "", **options: Any
+    authenticator: Authenticator | None = None, root_path: str = ""
 ) -> AsyncGenerator[tuple[httpx.AsyncClient, RecordingApp]]:
     behind = RecordingApp()
-    app = Authentication(behind, authenticator or FixedToken(), **options)
+    app = Authentication(behind, authenticator or FixedToken())
     transport = httpx.ASGITransport(app=app, root_path=root_path)
     async with httpx.AsyncClient(transport=transport, base_url="http://calls.example") as http:
         yield http, behind
@@ -161,28 +161,6 @@ async def asked(path: str, headers: list[tuple[bytes, bytes]], method: str = "PO
 )
 async def test_everything_is_closed(path: str) -> None:
     assert (await asked(path, [], "GET"))[0] == 401
-
-
-async def test_a_web_socket_does_not_slip_past_the_entry_point() -> None:
-    behind, sent = RecordingApp(), list[Any]()
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "websocket.connect"}
-
-    await Authentication(behind, FixedToken())({"type": "websocket", "path": "/health"}, receive, send)
-    assert sent == behind.scopes == []
-
-
-async def test_start_and_stop_go_through_untouched() -> None:
-    behind = RecordingApp()
-
-    async def nothing(*_: Any) -> Any: ...
-
-    await Authentication(behind, FixedToken())({"type": "lifespan"}, nothing, nothing)
-    assert behind.scopes == [{"type": "lifespan"}]
 
 
 async def test_a_missing_scope_is_403_and_an_issuer_that_is_away_503() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 
+from liner_mcp.http_server import MCP_PATH
 from liner_mcp.http_server.auth.bearer import (
     WELL_KNOWN,
     Authenticator,
@@ -54,23 +55,16 @@ def authenticator_from(settings: Settings) -> Authenticator | None:
 class Authentication:
     """Passes a request on to `app` with its `Caller` in `scope[SCOPE_KEY]`, or answers 401, 403 or 503 itself.
 
-    `mcp_path` is where MCP is served, for the metadata of an audience that is not a URL. /health, /ready and CORS
-    preflights, which carry no token, are answered before this middleware. `root_path` holds the prefix of a proxy.
+    /health, /ready and CORS preflights, which carry no token, are answered before this middleware. `root_path` of the
+    scope holds the prefix of a proxy.
     """
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, *, mcp_path: str = "/mcp") -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app = app
         self._authenticator = authenticator
-        self._mcp_path = mcp_path
         self._resource = authenticator.resource
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._authenticate(scope, receive, send)
-        elif scope["type"] == "lifespan":  # web sockets are not served
-            await self._app(scope, receive, send)
-
-    async def _authenticate(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
             await self._metadata(path, scope)(scope, receive, send)
@@ -107,7 +101,7 @@ class Authentication:
             return error_response(404, "Tokens for this server come from its operator, not from an issuer.")
         url = self._url(self._resource, scope)
         ours = metadata_url(url).partition(WELL_KNOWN)[2]
-        if path.removeprefix(WELL_KNOWN).rstrip("/") not in ("", ours, self._mcp_path):
+        if path.removeprefix(WELL_KNOWN).rstrip("/") not in ("", ours, MCP_PATH):
             return error_response(404, "There is no such resource here.")
         if scope["method"] not in ("GET", "HEAD"):
             return error_response(405, "The metadata can only be read.", allow="GET, HEAD")
@@ -119,4 +113,4 @@ class Authentication:
             return resource.url
         host = next((value for name, value in scope["headers"] if name.lower() == b"host"), b"localhost")
         name = "".join(c for c in host.decode("latin-1") if c.isascii() and (c.isalnum() or c in "-._:[]"))
-        return f"{scope.get('scheme', 'http')}://{name}{scope.get('root_path', '')}{self._mcp_path}"
+        return f"{scope.get('scheme', 'http')}://{name}{scope.get('root_path', '')}{MCP_PATH}"
