@@ -1,4 +1,4 @@
-"""`liner-mcp check`: whether the settings, Liner and the tools work; with --probe, what Liner leaves open."""
+"""`liner-mcp check`: tests the settings, Liner and the tools; with --probe, what Liner's documentation leaves open."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from liner_mcp.settings import Settings
 def check(options: argparse.Namespace) -> int:
     if options.probe:
         return _probe(chosen_settings(options))
-    return anyio.run(_print_results, chosen_settings_or_error(options))
+    return anyio.run(_check, chosen_settings_or_error(options))
 
 
 def _probe(settings: Settings) -> int:
     probe = Probe(settings)
-    # Ctrl-C shall end the asking, not the process: what was found by then is printed.
+    # Ctrl-C ends the probe but not the process: the report of what is known by then is printed.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupted = False
     try:
@@ -34,7 +34,7 @@ def _probe(settings: Settings) -> int:
     return 130 if interrupted else report.exit_code
 
 
-async def _print_results(settings: Settings | SettingsError) -> int:
+async def _check(settings: Settings | SettingsError) -> int:
     works = True
     async for finding in run_checks(settings):
         works = works and finding.ok

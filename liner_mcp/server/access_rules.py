@@ -1,8 +1,8 @@
-"""What each caller of a shared server may see, read from the operator's file (LINER_MCP_ACCESS_FILE).
+"""The access rules of a shared server: what each caller may see, from the operator's file (LINER_MCP_ACCESS_FILE).
 
-The file is TOML: a table per caller under `callers`, and `default` for those that are not named. Ids, not names: names
-change hands. Whoever is neither named nor covered by `default` sees nothing. How it is enforced is in
-`liner/restricted_client.py`.
+The file is TOML: a table per caller under `callers`, and `default` for all other callers. Without `default`, a caller
+that is not named sees nothing. The file has ids, because names are reused. `liner/restricted_client.py` enforces the
+rules.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from liner_mcp.liner.restricted_client import Access
 from liner_mcp.reloading_file import InvalidFile, ReloadingFile
 
 VARIABLE = "LINER_MCP_ACCESS_FILE"
-# All of them travel in each request to Liner, whose line must not grow over what servers take.
-MAX_AGENTS = 50
+MAX_AGENTS = 50  # all of them are in the URL of each request to Liner, and servers limit its length
 
 Id = Annotated[int, Field(strict=True, gt=0, le=2**53 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """One caller's: what may be seen, and whether phones and recordings are shown.
+    """What one caller may see, and whether phones and recordings are shown.
 
-    `phones` None leaves it to LINER_SHOW_PHONES; `audio` False takes away what LINER_AUDIO gives.
+    If `phones` is None, LINER_SHOW_PHONES decides. If `audio` is False, LINER_AUDIO is off for this caller.
     """
 
     access: Access
@@ -60,13 +59,13 @@ class _RulesFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """The file's rules by the caller's name, and the one for everybody else, if there is one."""
+    """The rules of a file by the caller's name, and the rule for all other callers, if there is one."""
 
     callers: dict[str, AccessRule]
     default: AccessRule | None
 
     def for_caller(self, name: str | None) -> AccessRule:
-        """The rule of a caller. Raises: SettingsError for who is not known, and for a server that knows no callers."""
+        """The rule of a caller. Raises: SettingsError if there is none, or if the server has no authentication."""
         if name is None:
             raise SettingsError(
                 f"{VARIABLE} says what each caller may see, but nobody is known by name here: it needs serve --http "
@@ -82,12 +81,12 @@ class AccessRules:
 
 
 def rules_file(path: Path) -> ReloadingFile[AccessRules]:
-    """The operator's file, read again whenever it changes."""
+    """The operator's file, which is read again when it changes."""
     return ReloadingFile(VARIABLE, path, parse_rules)
 
 
 def parse_rules(content: bytes) -> AccessRules:
-    """The rules that a file's content states. Raises: InvalidFile, naming the line or the key."""
+    """The rules in a file's content. Raises: InvalidFile, naming the line or the key."""
     try:
         document = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -107,14 +106,14 @@ def parse_rules(content: bytes) -> AccessRules:
 
 
 def _error_position(message: str) -> str:
-    """` (at line 3, column 7)` of a parser's message, whose rest may quote the file."""
+    """` (at line 3, column 7)` from a parser's message. The rest of the message may quote the file."""
     start = message.rfind("(at ")
     return f" {message[start:]}" if start >= 0 else ""
 
 
 def _describe_error(error: ValidationError) -> str:
     row = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    # Behind a choice of types pydantic adds which of them it tried; and positions in a list help nobody.
+    # The location ends with what the sentence does not need: pydantic's names of types, and positions in a list.
     known = ("default", "callers", "orders", "agents", "phones", "audio")
     path = [str(part) for part in row["loc"]]
     place = path[: 3 if path[0] == "callers" else 2]
