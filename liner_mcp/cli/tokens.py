@@ -54,25 +54,22 @@ def add_token_line(path: Path, line: str, *, rotate: bool) -> int:
     A new file gets the mode 0600, another keeps its mode. `rotate` allows a second token of a name.
     Raises: SetupError, and then the file is unchanged.
     """
+    name = line.partition(":")[0]
     try:
-        return _append(path.expanduser(), line, rotate=rotate)
+        path = path.expanduser()
+        before = path.read_bytes() if path.exists() else None
+        held = Counter(entry.name for entry in parse_entries(before or b""))[name]
+        if held == MAX_TOKENS_PER_NAME:
+            raise SetupError(f"{name} has two tokens in {VARIABLE}. Take the old line out first; nothing was written.")
+        if held and not rotate:
+            raise SetupError(
+                f"{name} has a token in {VARIABLE} already. Choose another name, or add --rotate to let a second one "
+                "stand beside it while it is replaced; nothing was written."
+            )
+        gap = b"\n" if before and not before.endswith(b"\n") else b""
+        write_atomically(path, (before or b"") + gap + line.encode() + b"\n", before=before)
     except InvalidFile as error:
         raise SetupError(f"{VARIABLE} cannot be added to: {error}. Fix it first; nothing was written.") from None
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: an unknown ~user
         raise SetupError(f"{VARIABLE} cannot be written: {reason(error)}. Nothing was written.") from None
-
-
-def _append(path: Path, line: str, *, rotate: bool) -> int:
-    before = path.read_bytes() if path.exists() else None
-    name = line.partition(":")[0]
-    held = Counter(entry.name for entry in parse_entries(before or b""))[name]
-    if held == MAX_TOKENS_PER_NAME:
-        raise SetupError(f"{name} has two tokens in {VARIABLE}. Take the old line out first; nothing was written.")
-    if held and not rotate:
-        raise SetupError(
-            f"{name} has a token in {VARIABLE} already. Choose another name, or add --rotate to let a second one stand "
-            "beside it while it is replaced; nothing was written."
-        )
-    gap = b"\n" if before and not before.endswith(b"\n") else b""
-    write_atomically(path, (before or b"") + gap + line.encode() + b"\n", before=before)
     return held + 1

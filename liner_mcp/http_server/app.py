@@ -48,7 +48,7 @@ class WebApp:
     def __init__(self, app: ASGIApp, lifespan: ASGIApp, runtime: Runtime, error_boundary: ErrorBoundary) -> None:
         self._app = app
         self._lifespan = lifespan
-        self._runtime = runtime
+        self.runtime = runtime
         self._error_boundary = error_boundary
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,10 +56,6 @@ class WebApp:
             await self._app(scope, receive, send)
         elif scope["type"] == "lifespan":  # web sockets are not served
             await self._lifespan(scope, receive, send)
-
-    def warm_up(self) -> None:
-        """Load what the first request needs."""
-        self._runtime.warm_up()
 
     def drain(self) -> None:
         """Make each further answer the last one on its connection. Called before the process closes its listener."""

@@ -74,7 +74,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # Before it listens. Otherwise the first request of each process waits for this and delays all others.
-        self._app.warm_up()
+        self._app.runtime.warm_up()
         # The objects that are loaded now stay. Without this the garbage collector visits all of them again and again:
         # a tenth of a second with fifty requests at once.
         gc.collect()

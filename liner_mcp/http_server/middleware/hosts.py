@@ -16,18 +16,6 @@ from liner_mcp.http_server.error_response import error_response
 from liner_mcp.settings import Settings
 from liner_mcp.urls import is_loopback, parse_url
 
-# What browser clients send and read beyond the headers that CORS always allows.
-_REQUEST_HEADERS = (
-    "Authorization",
-    "Last-Event-ID",
-    "Mcp-Method",
-    "Mcp-Name",
-    "Mcp-Protocol-Version",
-    "Mcp-Session-Id",
-    "Traceparent",
-    "Tracestate",
-    "X-Request-Id",
-)
 _RESPONSE_HEADERS = ("Mcp-Protocol-Version", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
@@ -57,7 +45,7 @@ def cors(app: ASGIApp) -> CORSMiddleware:
         app,
         allow_origin_regex=".*",  # so that the answer names the origin instead of *
         allow_methods=("GET", "POST"),
-        allow_headers=_REQUEST_HEADERS,
+        allow_headers=("*",),
         expose_headers=_RESPONSE_HEADERS,
         max_age=600,
     )
