@@ -16,6 +16,18 @@ from liner_mcp.http_server.error_response import error_response
 from liner_mcp.settings import Settings
 from liner_mcp.urls import is_loopback, parse_url
 
+# What browser clients send and read beyond the headers that CORS always allows.
+_REQUEST_HEADERS = (
+    "Authorization",
+    "Last-Event-ID",
+    "Mcp-Method",
+    "Mcp-Name",
+    "Mcp-Protocol-Version",
+    "Mcp-Session-Id",
+    "Traceparent",
+    "Tracestate",
+    "X-Request-Id",
+)
 _RESPONSE_HEADERS = ("Mcp-Protocol-Version", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
@@ -31,10 +43,10 @@ class AllowedHosts:
         origin = headers.get("origin")
         app = self._app
         if not allows_host(headers.get("host", ""), self._settings.mcp_allowed_hosts):
-            sentence = "This server is not asked under that name. Its operator lists names in LINER_MCP_ALLOWED_HOSTS."
+            sentence = "This host name is not allowed. The operator lists the allowed names in LINER_MCP_ALLOWED_HOSTS."
             app = error_response(421, sentence)
         elif origin is not None and not allows_origin(origin, self._settings.mcp_allowed_origins):
-            sentence = "Pages of that origin may not ask. The operator lists origins in LINER_MCP_ALLOWED_ORIGINS."
+            sentence = "Pages of this origin are not allowed. The operator lists the allowed origins in LINER_MCP_ALLOWED_ORIGINS."
             app = error_response(403, sentence)
         await app(scope, receive, send)
 
@@ -45,7 +57,7 @@ def cors(app: ASGIApp) -> CORSMiddleware:
         app,
         allow_origin_regex=".*",  # so that the answer names the origin instead of *
         allow_methods=("GET", "POST"),
-        allow_headers=("*",),
+        allow_headers=_REQUEST_HEADERS,
         expose_headers=_RESPONSE_HEADERS,
         max_age=600,
     )
