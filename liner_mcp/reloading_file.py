@@ -61,12 +61,12 @@ class ReloadingFile(Generic[T]):
                 self._content = self._load()
                 if self._last_error is not None:
                     self._last_error = None
-                    logger.warning("%s can be used again, and is in force.", self._variable)
+                    logger.warning("%s can be used again and is in force.", self._variable)
         except (OSError, ValueError) as error:
             trouble = _trouble(error)
             if trouble != self._last_error:
                 self._last_error = trouble
-                logger.warning("%s cannot be used: %s. What it said before stays in force.", self._variable, trouble)
+                logger.warning("%s cannot be used: %s. Its last valid content stays in force.", self._variable, trouble)
         return self._content
 
     def _load(self) -> T:

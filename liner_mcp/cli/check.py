@@ -40,7 +40,7 @@ async def _check(settings: Settings | SettingsError) -> int:
         works = works and finding.ok
         print(f"{'ok  ' if finding.ok else 'FIX '} {finding.step:<9} {finding.text}", flush=True)
     if isinstance(settings, Settings) and settings.demo and works:
-        print("The demo works. Your Liner was not asked: run liner-mcp check without the demo for that.")
+        print("The demo works. Your Liner was not checked: run liner-mcp check without the demo for that.")
         return 0
-    print("Everything works." if works else "Mend what is marked FIX, then run liner-mcp check again.")
+    print("Everything works." if works else "Fix what is marked FIX, then run liner-mcp check again.")
     return 0 if works else 1

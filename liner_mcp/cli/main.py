@@ -98,16 +98,16 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="ask Liner what its documentation leaves open (20 reading requests at most) and print a report to share",
     )
-    commands.add_parser("demo", help="a first minute without an account: three questions and their answers")
-    install = commands.add_parser("install", help="add this server to an assistant's configuration; shows the change")
+    commands.add_parser("demo", help="show three questions and their answers, without an account")
+    install = commands.add_parser("install", help="show the change and add this server to an assistant's configuration")
     install.add_argument("host", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")
     install.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     install.add_argument("--yes", action="store_true", help="write without asking")
     install.add_argument("--file", type=Path, metavar="PATH", help="the configuration file, if it is not the usual one")
-    token = commands.add_parser("token", help="make a token for a caller over HTTP; shows it once")
-    token.add_argument("name", metavar="NAME", help="whose it is, such as anna")
+    token = commands.add_parser("token", help="create a token for a caller over HTTP and show it once")
+    token.add_argument("name", metavar="NAME", help="the name of the caller, such as anna")
     token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
-    token.add_argument("--rotate", action="store_true", help="with --add: let a second token of that name stand")
+    token.add_argument("--rotate", action="store_true", help="with --add: allow a second token of that name")
     for command in (serve, check, install):
         # SUPPRESS keeps the value of a --demo before the command.
         command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")

@@ -77,9 +77,9 @@ def endpoint_url(listener: socket.socket, settings: Settings) -> str:
 def _require_protection(host: str, settings: Settings) -> None:
     missing: list[str] = []
     if settings.mcp_tokens_file is None and settings.mcp_oauth_issuer is None:
-        missing.append("LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER (who may ask)")
+        missing.append("LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER (authentication)")
     if not settings.mcp_allowed_hosts:
-        missing.append("LINER_MCP_ALLOWED_HOSTS (the names under which it is reached)")
+        missing.append("LINER_MCP_ALLOWED_HOSTS (its host names)")
     if missing:
         raise SettingsError(
             f"--http: {host} can be reached from other machines, so set {' and '.join(missing)} first, "

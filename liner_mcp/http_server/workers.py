@@ -83,10 +83,10 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
                 if received or worker.process.is_alive():
                     continue
                 if not worker.ready.is_set():
-                    logger.error("A worker ended before it served anything, so all stop.")
+                    logger.error("A worker ended before it was ready, so all workers stop.")
                     failed = True
                     break
-                logger.warning("A worker ended by itself (%s) and is replaced.", worker.process.exitcode)
+                logger.warning("A worker ended unexpectedly (exit code %s) and is replaced.", worker.process.exitcode)
                 time.sleep(_RESTART_SECONDS)
                 workers[number] = Worker(settings, listener)
         listener.close()  # otherwise the system accepts connections that no worker will serve

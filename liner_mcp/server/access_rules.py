@@ -68,14 +68,14 @@ class AccessRules:
         """The rule of a caller. Raises: SettingsError if there is none, or if the server has no authentication."""
         if name is None:
             raise SettingsError(
-                f"{VARIABLE} says what each caller may see, but nobody is known by name here: it needs serve --http "
-                "with LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER."
+                f"{VARIABLE} says what each caller may see, but this server does not identify its callers: use "
+                "serve --http with LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER."
             )
         rule = self.callers.get(name, self.default)
         if rule is None:
             raise SettingsError(
-                f"You are known here as {name}, for whom nothing may be seen yet. Ask whoever runs this server to name "
-                f"you in the file of {VARIABLE}."
+                f"You are known here as {name}, and this name has no access yet. Ask the operator of this server to "
+                f"add it to the file of {VARIABLE}."
             )
         return rule
 

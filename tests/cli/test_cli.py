@@ -112,7 +112,7 @@ def test_check_says_what_works_and_ends_with_0() -> None:
     assert "6 orders" in done.stdout
     first, *_, last = done.stdout.splitlines()
     assert first.split(maxsplit=2)[2].startswith("DEMO: all data is invented; no Liner account is used. Times are in")
-    assert last.startswith("The demo works. Your Liner was not asked")
+    assert last.startswith("The demo works. Your Liner was not checked")
     assert done.stderr == ""
 
 

@@ -107,7 +107,7 @@ def test_workers_that_cannot_start_end_it_all_with_one_sentence_each(
     (told,) = capfd.readouterr().err.splitlines()
     assert told.startswith("LINER_MCP_TOKENS_FILE cannot be used: it cannot be read")
     assert [record.getMessage() for record in caplog.records] == [
-        "A worker ended before it served anything, so all stop."
+        "A worker ended before it was ready, so all workers stop."
     ]
 
 

@@ -196,7 +196,7 @@ def test_a_file_that_goes_away_keeps_the_last_good_tokens_and_says_so_once(file:
     (once,) = said()
     assert once == (
         "LINER_MCP_TOKENS_FILE cannot be used: it cannot be read (No such file or directory). "
-        "What it said before stays in force."
+        "Its last valid content stays in force."
     )
     file.mkdir()
     assert who(tokens, "lmcp_anna") == Caller("anna")
@@ -241,7 +241,7 @@ def test_a_file_without_tokens_refuses_everyone_and_says_so_at_start(file: Path,
     file.write_text("# nobody yet\n")
     tokens = TokenFile(file)
     assert said() == [
-        "LINER_MCP_TOKENS_FILE holds no token: everyone is refused. Make one with: liner-mcp token NAME --add"
+        "LINER_MCP_TOKENS_FILE holds no token: all callers are refused. Make one with: liner-mcp token NAME --add"
     ]
     assert who(tokens, "lmcp_anna") == INVALID
 

@@ -507,8 +507,8 @@ async def test_a_file_that_breaks_while_serving_keeps_the_last_good_rules_and_sa
         assert [row["id"] for row in rows(await session.answer("list_directory", kind="orders"))] == [ORDER]
     told = [record.getMessage() for record in caplog.records if record.name == "liner_mcp.reloading_file"]
     assert told[0] == (
-        'LINER_MCP_ACCESS_FILE cannot be used: callers.anna.orders must be a list of ids, or "all". What it said '
-        "before stays in force."
+        'LINER_MCP_ACCESS_FILE cannot be used: callers.anna.orders must be a list of ids, or "all". Its last '
+        "valid content stays in force."
     )
     assert "every one" not in "".join(told)
 

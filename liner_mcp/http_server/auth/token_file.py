@@ -40,7 +40,7 @@ class TokenFile:
         self._file = ReloadingFile(VARIABLE, path, parse_entries, check_mode=_check_permissions)
         if not self._file.content():
             logger.warning(
-                "%s holds no token: everyone is refused. Make one with: liner-mcp token NAME --add", VARIABLE
+                "%s holds no token, so all callers are refused. Create one with: liner-mcp token NAME --add", VARIABLE
             )
 
     async def identify(self, token: str) -> Caller | Rejection:
@@ -50,12 +50,10 @@ class TokenFile:
 
 def _check_permissions(mode: int) -> None:
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
-        logger.warning(
-            "%s can be written by others than its owner, who could let themselves in. Run chmod 600 on it.", VARIABLE
-        )
+        logger.warning("%s can be written by other users, who could add tokens. Run chmod 600 on it.", VARIABLE)
     elif mode & stat.S_IROTH:
         logger.warning(
-            "%s can be read by everyone on this machine: it tells names, though no tokens. Run chmod 600 on it.",
+            "%s can be read by all users of this machine: it holds names, though no tokens. Run chmod 600 on it.",
             VARIABLE,
         )
 
@@ -87,7 +85,9 @@ def parse_entries(content: bytes) -> list[TokenEntry]:
         if entry.digest in lines:
             raise InvalidFile(f"line {number} holds the same token as line {lines[entry.digest]}")
         if held[name] == MAX_TOKENS_PER_NAME:
-            raise InvalidFile(f"line {number} is a third token of one name; two may stand while one replaces the other")
+            raise InvalidFile(
+                f"line {number} is a third token of one name; two are allowed, while one replaces the other"
+            )
         entries.append(entry)
         lines[entry.digest] = number
         held[name] += 1

@@ -72,13 +72,13 @@ class ConcurrencyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._running >= self._most:
-            sentence = "The server answers as many questions as it can. Ask again after a few seconds."
+            sentence = "The server is busy. Send the request again after a few seconds."
             await error_response(503, sentence, retry_after="2")(scope, receive, send)
             return
         # Callers without a name are not limited one by one: they would all count as one.
         who = scope.get(SCOPE_KEY)
         if who is not None and self._of[who] >= self._most_of_one:
-            sentence = f"{self._most_of_one} of your questions are being answered. Ask again when one of them is."
+            sentence = f"{self._most_of_one} of your requests are running. Send this one again when one has ended."
             await error_response(429, sentence, retry_after="2")(scope, receive, send)
             return
         self._running += 1

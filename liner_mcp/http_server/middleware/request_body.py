@@ -31,11 +31,11 @@ class BufferedBody:
         except ClientDisconnect:
             return
         except TimeoutError:
-            sentence = f"The request did not come whole within {self._limits.body_seconds:g} s. Send it again."
+            sentence = f"The request did not arrive completely within {self._limits.body_seconds:g} s. Send it again."
             await error_response(408, sentence, connection="close")(scope, receive, send)
             return
         if body is None:
-            sentence = f"The request is larger than {self._limits.body_bytes // 1024} KB. No question needs as much."
+            sentence = f"The request is larger than {self._limits.body_bytes // 1024} KB. Send a smaller one."
             await error_response(413, sentence)(scope, receive, send)
             return
         if refused := _refusal(body):
@@ -68,7 +68,7 @@ def _refusal(body: bytes) -> str | None:
     For text that is not JSON, the SDK's error gives only the position.
     """
     if body.lstrip()[:1] == b"[":
-        return "Send one JSON-RPC request at a time: batches are not served."
+        return "Send one JSON-RPC request at a time: batches are not supported."
     try:
         decoded = from_json(body)
     except ValueError:
