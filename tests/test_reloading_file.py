@@ -67,7 +67,7 @@ def test_what_cannot_be_used_leaves_the_last_good_content_and_is_told_once(
     assert len(told) == 2
     assert told[0].startswith("THE_FILE cannot be used: ")
     assert told[0].endswith("Its last valid content stays in force.")
-    assert told[1] == "THE_FILE can be used again, and is in force."
+    assert told[1] == "THE_FILE can be used again and is in force."
     assert "secret" not in told[0]
 
 

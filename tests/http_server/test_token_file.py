@@ -205,7 +205,7 @@ def test_a_file_that_goes_away_keeps_the_last_good_tokens_and_says_so_once(file:
     file.write_text(f"{BORIS}\n")
     file.chmod(0o600)
     assert who(tokens, "lmcp_anna") == INVALID
-    assert said() == ["LINER_MCP_TOKENS_FILE can be used again, and is in force."]
+    assert said() == ["LINER_MCP_TOKENS_FILE can be used again and is in force."]
 
 
 def test_a_broken_line_keeps_the_last_good_tokens_and_names_the_line_only(file: Path, said: Said) -> None:
@@ -241,7 +241,7 @@ def test_a_file_without_tokens_refuses_everyone_and_says_so_at_start(file: Path,
     file.write_text("# nobody yet\n")
     tokens = TokenFile(file)
     assert said() == [
-        "LINER_MCP_TOKENS_FILE holds no token: all callers are refused. Make one with: liner-mcp token NAME --add"
+        "LINER_MCP_TOKENS_FILE holds no token, so all callers are refused. Create one with: liner-mcp token NAME --add"
     ]
     assert who(tokens, "lmcp_anna") == INVALID
 

@@ -46,7 +46,7 @@ class AllowedHosts:
             sentence = "This host name is not allowed. The operator lists the allowed names in LINER_MCP_ALLOWED_HOSTS."
             app = error_response(421, sentence)
         elif origin is not None and not allows_origin(origin, self._settings.mcp_allowed_origins):
-            sentence = "Pages of this origin are not allowed. The operator lists the allowed origins in LINER_MCP_ALLOWED_ORIGINS."
+            sentence = "Pages of this origin are not allowed. The operator lists origins in LINER_MCP_ALLOWED_ORIGINS."
             app = error_response(403, sentence)
         await app(scope, receive, send)
 
