@@ -39,13 +39,13 @@ def _exporters(signal: str, given: Mapping[str, str], warnings: list[str]) -> tu
     variable = f"OTEL_{signal}_EXPORTER"
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
     usual = "otlp" if any(name in given for name in endpoints) else "none"
-    asked = {word for part in given.get(variable, usual).split(",") if (word := part.strip().lower())} - {"none"}
-    if asked - set(EXPORTERS):
+    exporters = {word for part in given.get(variable, usual).split(",") if (word := part.strip().lower())} - {"none"}
+    if exporters - set(EXPORTERS):
         warnings.append(f"{variable}: liner-mcp exports to {', '.join(EXPORTERS)} or none; anything else is left out.")
-    if "otlp" in asked:
+    if "otlp" in exporters:
         own = f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"
         name = own if own in given else "OTEL_EXPORTER_OTLP_PROTOCOL"
         if given.get(name, PROTOCOL) != PROTOCOL:
             warnings.append(f"{name}: liner-mcp speaks {PROTOCOL} only (port 4318); nothing is exported otherwise.")
-            asked.remove("otlp")
-    return tuple(exporter for exporter in EXPORTERS if exporter in asked)
+            exporters.remove("otlp")
+    return tuple(exporter for exporter in EXPORTERS if exporter in exporters)

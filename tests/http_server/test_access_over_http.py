@@ -98,7 +98,7 @@ def test_a_cursor_that_another_caller_got_gives_only_what_the_reader_may_see(
 def test_a_caller_whom_the_file_does_not_name_sees_nothing(ask: Ask, era: str) -> None:
     answer = result(ask("gleb", call("find_calls", era)))
     assert answer["isError"]
-    assert answer["content"][0]["text"].startswith("You are known here as gleb, for whom nothing may be seen yet.")
+    assert answer["content"][0]["text"].startswith("You are known here as gleb, and this name has no access yet.")
 
 
 def test_rules_for_callers_without_names_are_refused_at_the_start(tmp_path: Path) -> None:

@@ -461,7 +461,7 @@ async def test_who_is_not_named_sees_nothing_and_is_told_whom_to_ask(connect_as:
         refusal = await session.refusal("find_calls")
         assert refusal == await session.refusal("list_directory", kind="orders")
     assert refusal == (
-        "You are known here as gleb, for whom nothing may be seen yet. Ask whoever runs this server to name you in the "
+        "You are known here as gleb, and this name has no access yet. Ask the operator of this server to add it to the "
         "file of LINER_MCP_ACCESS_FILE."
     )
 

@@ -71,7 +71,7 @@ class JwksClient:
             await self._refresh(waits=not found)
             found = self._known(kid)
         if not found and self._last_error is not None:
-            raise Unreachable("The issuer of access tokens cannot be asked for its keys now.")
+            raise Unreachable("The issuer of access tokens cannot be reached for its keys now.")
         return found
 
     @property
