@@ -476,7 +476,7 @@ async def test_the_default_covers_who_is_not_named(connect_as: ConnectAs, rules:
 
 async def test_where_no_one_is_known_by_name_the_file_lets_no_one_in(connect_as: ConnectAs) -> None:
     async with connect_as(None) as session:
-        assert "it needs serve --http with LINER_MCP_TOKENS_FILE" in await session.refusal("find_calls")
+        assert "use serve --http with LINER_MCP_TOKENS_FILE" in await session.refusal("find_calls")
 
 
 async def test_without_a_file_every_caller_sees_everything(connect_as: ConnectAs, dataset: Dataset) -> None:
@@ -548,5 +548,5 @@ def test_each_mistake_in_the_file_is_one_clause_that_names_the_key(content: byte
 
 
 def test_an_empty_file_lets_no_one_in() -> None:
-    with pytest.raises(SettingsError, match="nothing may be seen yet"):
+    with pytest.raises(SettingsError, match="has no access yet"):
         parse_rules(b"").for_caller("anna")
