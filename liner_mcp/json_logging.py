@@ -1,8 +1,7 @@
-"""Logs on stderr as JSON, one object in a line, so that a log collector reads each as one event.
+"""Logs on stderr as JSON, one object per line, so that a log collector reads each line as one event.
 
-The standard library's logging with a formatter of ten lines. The libraries for it collect fields from wherever a record
-has some, and here what may stand in a line is decided where the line is made. JSON escapes every control character and
-every letter that is not ASCII, so nobody can write a line break into the log.
+This is the standard library's logging with a short formatter. Libraries for JSON logs add every field of a record; here
+the code that logs a line decides what it holds. JSON escapes control characters, so no text can add a line to the log.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ LogMode = Literal["off", "json", "debug"]
 
 
 class JsonFormatter(logging.Formatter):
-    """A record's `line` with the time before it; a warning of the program becomes an event `message`.
+    """A record's `line` with the time before it; any other record becomes an event `message`.
 
-    An exception is logged by its class: its text and its trace may hold a question or an answer.
+    Of an exception only the class is logged: its text and its traceback may hold a question or an answer.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -35,10 +34,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(log: LogMode, first: str = "") -> None:
-    """Write every log of this process as JSON lines: requests, audit and warnings; with `debug` also probes.
+    """Write all logs of this process as JSON lines: requests, audit and warnings, and with `debug` also probes.
 
-    Called before anything else configures logging; `off` leaves all as it is, which is warnings as plain text.
-    `first` is a warning with which the log begins.
+    `off` changes nothing, so warnings are plain text. `first` is a warning at the beginning of the log.
     """
     if log == "off":
         return

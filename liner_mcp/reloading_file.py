@@ -1,8 +1,7 @@
-"""A file of settings that may change while the server runs: read again when it does, the last good content kept.
+"""A file of settings that is read again when it changes while the server runs.
 
-What cannot be used while serving (gone, unreadable, broken) leaves what was read before in force and says so once: a
-slip of an editor must not lock everyone out, and cannot let anyone in. Log lines name lines and never show what stands
-in them.
+If the new content cannot be used (deleted, unreadable, invalid), the last valid content stays in force and one warning
+is logged: a typing error must not lock all callers out. Log lines give line numbers and never the content.
 """
 
 from __future__ import annotations
@@ -26,14 +25,13 @@ MAX_FILE_BYTES = 1_000_000  # ten thousand lines; more is another file
 
 
 class InvalidFile(ValueError):
-    """The content cannot be used. The message is the end of a sentence about the file, and names the place."""
+    """The content cannot be used. The message is the end of a sentence about the file and names the line or key."""
 
 
 class ReloadingFile(Generic[T]):
-    """What `read` makes of the file that a setting names.
+    """The file of the setting `variable`, parsed by `read`. `check_mode` gets the permission bits when they change.
 
-    `variable` names it in sentences; `check_mode` is shown the file's rights when they are new.
-    Raises: SettingsError, when it is made, for a file that cannot be used.
+    Raises: SettingsError, on creation, if the file cannot be used.
     """
 
     def __init__(
@@ -53,31 +51,31 @@ class ReloadingFile(Generic[T]):
         try:
             self._path = path.expanduser()
             self._content = self._load()
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a ~user that nobody is
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: an unknown ~user
             raise SettingsError(f"{variable} cannot be used: {_trouble(error)}.") from None
 
     def content(self) -> T:
-        """What the file says now, or said when it could last be used. Asking for its stamp costs microseconds."""
+        """The current content, or the last valid one. To check for a change costs microseconds."""
         try:
             if _stamp(self._path.stat()) != self._stamp:
                 self._content = self._load()
                 if self._last_error is not None:
                     self._last_error = None
-                    logger.warning("%s can be used again, and is in force.", self._variable)
+                    logger.warning("%s can be used again and is in force.", self._variable)
         except (OSError, ValueError) as error:
             trouble = _trouble(error)
             if trouble != self._last_error:
                 self._last_error = trouble
-                logger.warning("%s cannot be used: %s. What it said before stays in force.", self._variable, trouble)
+                logger.warning("%s cannot be used: %s. Its last valid content stays in force.", self._variable, trouble)
         return self._content
 
     def _load(self) -> T:
         if not stat.S_ISREG(self._path.stat().st_mode):
-            raise InvalidFile("it is not a file")  # opening a pipe would wait for somebody to write
+            raise InvalidFile("it is not a file")  # opening a pipe would wait for a writer
         with self._path.open("rb") as file:
             status = os.fstat(file.fileno())
             content = file.read(MAX_FILE_BYTES + 1)
-        # What was read and is broken stays so until the file changes; what could not be read is tried again.
+        # Invalid content is not parsed again until the file changes. A file that could not be read is tried again.
         self._stamp = _stamp(status)
         if len(content) > MAX_FILE_BYTES:
             raise InvalidFile(f"it has more than {MAX_FILE_BYTES:,} bytes")
@@ -90,7 +88,7 @@ class ReloadingFile(Generic[T]):
 
 
 def _stamp(status: os.stat_result) -> FileStamp:
-    # The change time notices rights and a copied modification time.
+    # The change time also covers permission bits, and files that are copied with their modification time.
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev
 
 

@@ -1,4 +1,4 @@
-"""The settings that a command uses: those of the environment, or those of the demo with --demo."""
+"""The settings of a command: from the environment, or those of the demo with --demo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def chosen_settings(options: argparse.Namespace) -> Settings:
 
 
 def chosen_settings_or_error(options: argparse.Namespace) -> Settings | SettingsError:
-    """For a server, which starts without usable settings too and says in each answer what to set."""
+    """For a server: without usable settings it starts too, and each answer says what to set."""
     try:
         return chosen_settings(options)
     except SettingsError as error:

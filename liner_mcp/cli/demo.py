@@ -1,48 +1,83 @@
-"""`liner-mcp demo`: a first minute without an account."""
+"""`liner-mcp demo`: three questions to the demo Liner, their answers, and the size of the same facts from Liner.
+
+Everything except the data is real: this MCP server, the MCP client that calls it, and the requests to Liner.
+"""
 
 from __future__ import annotations
 
 import json
-import sys
+from typing import Any
 
 import anyio
+import httpx
+from mcp import Client
+from mcp.types import CallToolResult, TextContent
 from rich.console import Console
 from rich.text import Text
 
-from liner_mcp.cli.demo_tour import run_tour, tokenizer
-from liner_mcp.cli.host_config import HOSTS, build_entry
-from liner_mcp.settings import DEMO_NOTICE
+from liner_mcp.demo import DemoLiner
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import DEMO_NOTICE, Settings
 
 SHOWN_CELLS = 1_200  # of an answer: its beginning
 
+# What a person asks, and the tool call that an assistant makes of it.
+QUESTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("What was said on call 7000102?", "list_call_records", {"call_id": 7000102, "summary_chars": 600}),
+    ("Which calls of the last week were transferred?", "find_calls", {"since": "-7d", "transferred": True, "limit": 5}),
+    ("How many calls did each agent have in the last week?", "call_stats", {"since": "-7d", "group_by": "agent"}),
+)
+
+
+class _RecordingTransport(httpx.AsyncBaseTransport):
+    """Stores the bodies that the demo Liner sends."""
+
+    def __init__(self) -> None:
+        self._inner = httpx.ASGITransport(app=DemoLiner())
+        self.bodies: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        body = await response.aread()
+        self.bodies.append(body.decode("utf-8", "replace"))
+        return httpx.Response(response.status_code, headers=response.headers, content=body)
+
 
 def demo() -> int:
-    """Ask three questions of the demo and show what a model would read; 0."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(DEMO_NOTICE)
-    console.print("A demo server with forty days of calls, this MCP server, and an MCP client that asks it.\n")
-    steps = anyio.run(run_tour)
-    exact = tokenizer()[1]
-    unit = "tokens" if exact else "tokens (estimated: install rs-bpe for an exact count)"
-    for number, stop in enumerate(steps, 1):
-        console.print(Text(f"{number}. {stop.question.text}", style="bold"))
-        call = Text(f"   {stop.question.tool} {json.dumps(stop.question.arguments, ensure_ascii=False)}", style="cyan")
-        answer = Text(stop.answer)
-        for text, cells in ((call, 120), (answer, SHOWN_CELLS)):
-            text.truncate(cells, overflow="ellipsis")
-            console.print(text)
-        console.print(
-            f"   answer {stop.answer_bytes:,} bytes, {stop.answer_tokens:,} {unit}; "
-            f"Liner's own {stop.requests} answers {stop.raw_bytes:,} bytes, {stop.raw_tokens:,} tokens "
-            f"(the answer is {stop.answer_tokens / stop.raw_tokens:.0%} of that).\n",
-            style="green",
-        )
-    console.print("Try it in Claude Desktop: add this to claude_desktop_config.json and restart it.")
-    host = HOSTS["claude-desktop"]
-    name, made = build_entry(sys.argv[0], {}, demo=True, host=host)
-    console.print(Text(json.dumps({host.key: {name: made}}, indent=2, ensure_ascii=False)))
-    console.print(
-        "Then ask: What was said on call 7000102? The data is invented there too. "
-        "With your own Liner: see the README, or run liner-mcp check."
-    )
+    console.print("A demo server with forty days of calls, this MCP server, and an MCP client that calls it.\n")
+    anyio.run(_ask, console)
+    console.print("Add it to Claude Desktop: liner-mcp install claude-desktop --demo")
+    console.print(f"Then ask: {QUESTIONS[0][0]} With your own Liner: see the README, or run liner-mcp check.")
     return 0
+
+
+async def _ask(console: Console) -> None:
+    """Ask the questions one after another. The first one also loads the dictionaries, as in a real session."""
+    transport = _RecordingTransport()
+    settings = Settings.of_demo_option(requests_per_second=0)
+    async with Client(create_server(settings, transport=transport)) as client:
+        for number, (question, tool, arguments) in enumerate(QUESTIONS, 1):
+            transport.bodies.clear()
+            result = await client.call_tool(tool, arguments)
+            assert isinstance(result, CallToolResult)  # noqa: S101 - our tools ask the client nothing
+            answer = "".join(block.text for block in result.content if isinstance(block, TextContent))
+            raw = "".join(transport.bodies)
+            console.print(Text(f"{number}. {question}", style="bold"))
+            call = Text(f"   {tool} {json.dumps(arguments)}", style="cyan")
+            shown = Text(answer)
+            shown.truncate(SHOWN_CELLS, overflow="ellipsis")
+            console.print(call, shown, sep="\n")
+            console.print(
+                f"   answer {len(answer.encode()):,} bytes, about {estimated_tokens(answer):,} tokens; "
+                f"Liner's own {len(transport.bodies)} answers {len(raw.encode()):,} bytes, "
+                f"about {estimated_tokens(raw):,} tokens.\n",
+                style="green",
+            )
+
+
+def estimated_tokens(text: str) -> int:
+    """Tokens by character counts: within about a tenth on JSON with English and Russian text (o200k)."""
+    plain = sum(character.isascii() for character in text)
+    return round(plain / 3.4 + (len(text) - plain) / 3.5)

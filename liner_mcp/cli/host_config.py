@@ -1,8 +1,8 @@
-"""Adding this server to an assistant's configuration: which file, which entry, what changes in it, and the writing.
+"""Changes to an assistant's configuration: the file, our entry, the difference to show, and the writing.
 
-Whatever is not ours in the file stays and is never shown: other servers keep their secrets there too. Of our own entry
-only what cannot be secret is shown. The file is touched in one step, in `write`, after its old content was put beside
-it; anything that is not understood is refused instead. Printing and asking belong to the command line.
+Everything else in the file stays and is never shown, because it holds the secrets of other servers. Of our entry only
+values that are not secret are shown. `write` replaces the file in one step, after a backup. A file that is not as the
+host documents it is refused. install.py prints and asks.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ NAME, DEMO_NAME = "liner", "liner-demo"  # of our entries in a host's file
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What tells one assistant's configuration from another's."""
+    """How one assistant differs from the others."""
 
     title: str
-    next_step: str  # what a person does next, so that the host reads its file again
+    next_step: str  # for the user, so that the host reads its file again
     key: str = "mcpServers"
-    has_type: bool = False  # whether an entry says "type": "stdio"
+    has_type: bool = False  # whether an entry has "type": "stdio"
 
 
 HOSTS = {
@@ -53,18 +53,18 @@ _SETTINGS = {f"{PREFIX}{field.upper()}": info for field, info in Settings.model_
 _SECRET = {name for name, info in _SETTINGS.items() if SecretStr in (info.annotation, *get_args(info.annotation))}
 _PATHS = {name for name, info in _SETTINGS.items() if Path in (info.annotation, *get_args(info.annotation))}
 _TOKENS = {"LINER_API_TOKEN", "LINER_API_TOKEN_FILE"}
-_ARGUMENTS = ("-m", "liner_mcp", "serve", "--demo")  # all that we ever write
+_ARGUMENTS = ("-m", "liner_mcp", "serve", "--demo")  # all that install writes
 _ACCOUNT = {f"{PREFIX}{field.upper()}" for field in ACCOUNT}
-_DEMO = "LINER_MCP_DEMO"  # never written: the arguments of an entry say whether it is the demo
+_DEMO = "LINER_MCP_DEMO"  # never written: the arguments of an entry decide about the demo
 
 
-# where --------------------------------------------------------------------------------------------------------------
+# The file ------------------------------------------------------------------------------------------------------------
 
 
 def host_file(host: str, *, platform: str, home: Path, environment: Mapping[str, str]) -> Path:
-    """The file in which `host` keeps a user's servers; `platform` is as in `sys.platform`.
+    """The file with a user's servers of `host`. `platform` is as in `sys.platform`.
 
-    Raises: SetupError when there are several and none is plainly the right one.
+    Raises: SetupError if there are several.
     """
     if host == "cursor":
         return home / ".cursor" / "mcp.json"
@@ -88,9 +88,9 @@ def _folder(environment: Mapping[str, str], variable: str, default: Path) -> Pat
 
 
 def _store_folder(local: Path) -> Path | None:
-    """Where Windows puts the AppData of Claude Desktop when it came as a package, as its installer does since 2026.
+    """The AppData folder of Claude Desktop if it is a Windows package, as its installer makes it since 2026.
 
-    Such a program does not see %APPDATA%: https://github.com/anthropics/claude-code/issues/26073
+    A packaged program does not see %APPDATA%: https://github.com/anthropics/claude-code/issues/26073
     """
     found = sorted(local.glob("Packages/Claude_*/LocalCache"))
     if len(found) > 1:
@@ -101,19 +101,19 @@ def _store_folder(local: Path) -> Path | None:
     return found[0] / "Roaming" if found else None
 
 
-# what ---------------------------------------------------------------------------------------------------------------
+# The entry -----------------------------------------------------------------------------------------------------------
 
 
 def launch_command(program: str) -> list[str]:
-    """How to start this very installation from anywhere, for hosts know no PATH. `program` is `sys.argv[0]`."""
+    """The command that starts this installation without PATH, as hosts do. `program` is `sys.argv[0]`."""
     own = str(Path(program).absolute()) if Path(program).stem == "liner-mcp" else None
-    # `which` also finds the .exe of Windows, which argv[0] leaves out.
+    # `which` adds the .exe on Windows, which is missing in argv[0].
     script = (own and shutil.which(own)) or shutil.which("liner-mcp", path=sysconfig.get_path("scripts"))
     return [script] if script else [sys.executable, "-m", "liner_mcp"]
 
 
 def build_entry(program: str, environment: Mapping[str, str], *, demo: bool, host: Host) -> tuple[str, Json]:
-    """The name of our entry and the entry. The environment must have passed `read_settings`."""
+    """The name and the content of our entry. The environment must be valid for `read_settings`."""
     command, *before = launch_command(program)
     made: Json = {"type": "stdio"} if host.has_type else {}
     made |= {"command": command, "args": [*before, "serve", *(["--demo"] if demo else [])]}
@@ -123,30 +123,30 @@ def build_entry(program: str, environment: Mapping[str, str], *, demo: bool, hos
 
 
 def entry_environment(environment: Mapping[str, str], *, demo: bool) -> dict[str, str]:
-    """Our settings that are set, by their full names; the demo needs no host and no token."""
-    given = {name.upper(): value.strip() for name, value in environment.items()}  # names in any case, as Settings does
+    """Our settings in the environment by their full names. The demo needs no host and no token."""
+    given = {name.upper(): value.strip() for name, value in environment.items()}  # in any case, as Settings reads them
     left_out = {_DEMO, *_ACCOUNT} if demo else {_DEMO}
     found = {name: given[name] for name in _SETTINGS if given.get(name) and name not in left_out}
-    # The host starts us in another folder, perhaps without a HOME.
+    # The host starts the server in another folder, perhaps without HOME.
     return {name: str(Path(one).expanduser().absolute()) if name in _PATHS else one for name, one in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What would happen to one file."""
+    """A planned change of one file."""
 
     path: Path
     before: bytes | None  # None: there is no file yet
     after: bytes
-    diff: list[str]  # for a person to read: without secrets and without what is not ours
+    diff: list[str]  # of our entries only, without secrets
 
 
 def plan_change(
     path: Path, before: bytes | None, host: Host, name: str, made: Json, *, remove: str | None = None
 ) -> Change | None:
-    """Put the entry into the file's content and take out the entry `remove`; None when there is nothing to do.
+    """Plan to set the entry `name` and to remove the entry `remove`; None if that changes nothing.
 
-    Raises: SetupError when the content is not what the host documents.
+    Raises: SetupError if the content is not as the host documents it.
     """
     old = _document(path, before)
     servers = _object(path, old, host.key)
@@ -155,20 +155,17 @@ def plan_change(
     if new == servers:
         return None
     ours = {name} if remove is None else {name, remove}
-    diff = [
-        *difflib.unified_diff(_display_name(servers, ours, {}), _display_name(new, ours, servers), lineterm="", n=99)
-    ][3:]
+    diff = list(
+        difflib.unified_diff(_masked_lines(servers, ours, {}), _masked_lines(new, ours, servers), lineterm="", n=99)
+    )[3:]
     diff.append(f"Everything else in the file is kept (other servers: {len(set(servers) - ours)}).")
     content = json.dumps({**old, host.key: new}, ensure_ascii=False, indent=2) + "\n"
-    # JavaScript programs leave halves of a cut emoji. UTF-8 cannot hold them, but a JSON escape can.
+    # JavaScript programs may write half of an emoji (a lone surrogate). UTF-8 cannot encode it, but a JSON escape can.
     return Change(path, before, content.encode("utf-8", "backslashreplace"), diff)
 
 
 def holds(path: Path, content: bytes | None, host: Host, name: str) -> bool:
-    """Whether the file has an entry of this name.
-
-    Raises: SetupError when the content is not what the host documents.
-    """
+    """Whether the file has this entry. Raises: SetupError if the content is not as the host documents it."""
     return name in _object(path, _document(path, content), host.key)
 
 
@@ -190,14 +187,14 @@ _UNTOUCHED = "Nothing was changed. Correct the file, or add the entry by hand as
 
 def _unique(pairs: list[tuple[str, Any]]) -> Json:
     found = dict(pairs)
-    if len(found) < len(pairs):  # json.loads would drop all but the last one
+    if len(found) < len(pairs):  # json.loads keeps only the last one
         raise ValueError("one object has the same name twice")
     return found
 
 
 def _merged(path: Path, old: Json, made: Json) -> Json:
     ours: dict[str, str] = made.get("env", {})
-    # A token in the other variable would make two, which the server refuses.
+    # Only one of the token's two variables may be set, or the server refuses to start.
     stale = {_DEMO, *_TOKENS} if _TOKENS & set(ours) else {_DEMO}
     env = {key: value for key, value in _object(path, old, "env").items() if key not in stale} | ours
     return {**old, **made, **({"env": env} if env or "env" in old else {})}
@@ -210,17 +207,14 @@ def _object(path: Path, parent: Json, key: str) -> Json:
     return cast("Json", found)
 
 
-# shown --------------------------------------------------------------------------------------------------------------
-
-
-def _display_name(servers: Json, names: set[str], earlier: Json) -> list[str]:
-    """Our entries as lines of JSON without secrets; a secret that differs from the one in `earlier` says so."""
+def _masked_lines(servers: Json, names: set[str], earlier: Json) -> list[str]:
+    """Our entries as lines of JSON without secrets. A secret that differs from the one in `earlier` is marked."""
     ours = {name: _masked(servers[name], earlier.get(name, {}).get("env", {})) for name in servers if name in names}
     return json.dumps(ours, ensure_ascii=False, indent=2).splitlines()[1:-1]
 
 
 def _masked(ours: Any, earlier: Json) -> Any:
-    """The entry with everything hidden that could be a secret: what we write is known, what was there is not."""
+    """An entry without possible secrets: the values that install writes are known, others are hidden."""
     if not isinstance(ours, dict):
         return MASK
     shown: Json = {key: value if key in ("type", "command") else MASK for key, value in cast("Json", ours).items()}
@@ -237,14 +231,11 @@ def _masked_variable(name: str, value: Any, earlier: Json) -> Any:
     return f"{MASK} (changed)" if earlier.get(name, value) != value else MASK
 
 
-# files --------------------------------------------------------------------------------------------------------------
+# Reading and writing -------------------------------------------------------------------------------------------------
 
 
 def read(path: Path) -> bytes | None:
-    """The content, or None when there is no file yet.
-
-    Raises: SetupError.
-    """
+    """The content; None if there is no file yet. Raises: SetupError."""
     try:
         if path.is_file():
             return path.read_bytes()
@@ -256,12 +247,12 @@ def read(path: Path) -> bytes | None:
 
 
 def write(planned: Change, now: datetime) -> Path | None:
-    """Put the new content in place of the old in one step; the backup's path, when there was something to keep.
+    """Replace the content in one step and return the path of the backup, if there was a file.
 
-    Raises: SetupError, and then the file is as it was.
+    Raises: SetupError, and then the file is unchanged.
     """
     try:
-        target = planned.path.resolve()  # the backup belongs beside the file, not beside a link to it
+        target = planned.path.resolve()  # the backup is put beside the file and not beside a link to it
         if planned.before is not None and not target.stat().st_mode & stat.S_IWUSR:
             raise SetupError(f"{planned.path} is read-only. Make it writable, then run this again.")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`liner-mcp install`: adds this server to an assistant's configuration, after it has shown the change and asked."""
+"""`liner-mcp install`: adds this server to an assistant's configuration, after showing the change and asking."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def install(options: argparse.Namespace) -> int:
 
 
 def _removes_demo(options: argparse.Namespace, path: Path) -> bool:
-    """Whether the entry of the demo goes when the real server is added; a person at a terminal decides."""
+    """Whether to remove the entry of the demo when the real server is added. A user at a terminal decides."""
     print(f"{path} holds {DEMO_NAME} too, which answers with invented data under the same names of tools.")
     if options.dry_run or options.yes or not _has_terminal():
         print(f"{DEMO_NAME} will be removed.")

@@ -1,6 +1,6 @@
-"""The command line: its options, and which module runs which command. Only this folder prints.
+"""The command line: its options, and the module of each command. Only this folder prints.
 
-`liner-mcp` alone serves MCP over stdio, because that is how hosts start it; stdout then belongs to the protocol.
+`liner-mcp` without a command serves MCP over stdio, because hosts start it like that; stdout then belongs to MCP.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from liner_mcp import __version__
-from liner_mcp.cli.host_config import HOSTS
 from liner_mcp.errors import SetupError
 
 if TYPE_CHECKING:
@@ -22,11 +21,12 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; ends the process with 0 when all is well, 1 when something must be mended."""
-    # The SDK's stdio server holds Ctrl-C back until stdin closes; the default handler ends every command at once.
+    """Run the command line and end the process: with 0, with 1 if something must be fixed, with 2 for wrong usage."""
+    # The default action ends every command at once. The SDK's stdio server would delay Ctrl-C until stdin closes. Large
+    # imports come after this line, because Ctrl-C during an import prints a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # A terminal may use an encoding without the letters of a name or a path: they are shown as escapes. The protocol is
-    # not affected, because the SDK writes UTF-8 past this stream. stderr does the same by default.
+    # Letters that the terminal's encoding lacks are printed as escapes. The protocol is not affected, because the SDK
+    # writes UTF-8 past this stream. stderr does the same by default.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     code = 1
     try:
@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             code = _run(arguments)
         finally:
             sys.stdout.flush()
-    except* BrokenPipeError:  # in a group when the server of stdio writes
-        # The reader of stdout has gone, as `| head -1` does. Python flushes stdout once more when the process ends.
+    except* BrokenPipeError:  # in a group if the stdio server was writing
+        # The reader of stdout has closed it, as `| head -1` does. Python flushes stdout once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     sys.exit(code)
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
-    # Each command imports what it needs: a host that starts the server waits for nothing else.
+    # Each command imports only what it needs, because a host waits while the server starts.
     try:
         match options.command:
             case "check":
@@ -62,7 +62,7 @@ def _run(arguments: Sequence[str] | None) -> int:
                 from liner_mcp.cli.tokens import token
 
                 return token(options)
-            case _:  # without a command too
+            case _:  # also without a command
                 from liner_mcp.cli.serve import serve
 
                 return serve(options)
@@ -72,6 +72,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from liner_mcp.cli.host_config import HOSTS
+
     parser = argparse.ArgumentParser(
         prog="liner-mcp",
         description="Review call-centre recordings kept in Liner (linerapp.io) from an AI assistant. Read-only.",
@@ -82,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--demo", action="store_true", help="use the built-in demo server with invented data; no account needed"
     )
-    # `liner-mcp` without a command is `serve` without its options.
+    # `liner-mcp` without a command is `serve` without options.
     parser.set_defaults(command="serve", http=None, workers=None)
     commands = parser.add_subparsers(dest="command", metavar="command")
     serve = commands.add_parser("serve", help="serve MCP over stdio (the default), or over HTTP for a team")
@@ -96,17 +98,17 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="ask Liner what its documentation leaves open (20 reading requests at most) and print a report to share",
     )
-    commands.add_parser("demo", help="a first minute without an account: three questions and their answers")
-    install = commands.add_parser("install", help="add this server to an assistant's configuration; shows the change")
+    commands.add_parser("demo", help="show three questions and their answers, without an account")
+    install = commands.add_parser("install", help="show the change and add this server to an assistant's configuration")
     install.add_argument("host", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")
     install.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     install.add_argument("--yes", action="store_true", help="write without asking")
     install.add_argument("--file", type=Path, metavar="PATH", help="the configuration file, if it is not the usual one")
-    token = commands.add_parser("token", help="make a token for a caller over HTTP; shows it once")
-    token.add_argument("name", metavar="NAME", help="whose it is, such as anna")
+    token = commands.add_parser("token", help="create a token for a caller over HTTP and show it once")
+    token.add_argument("name", metavar="NAME", help="the name of the caller, such as anna")
     token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
-    token.add_argument("--rotate", action="store_true", help="with --add: let a second token of that name stand")
+    token.add_argument("--rotate", action="store_true", help="with --add: allow a second token of that name")
     for command in (serve, check, install):
-        # Not to overwrite what stood before the command.
+        # SUPPRESS keeps the value of a --demo before the command.
         command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")
     return parser

@@ -1,4 +1,4 @@
-"""`liner-mcp serve`: MCP over stdio for a host that starts it, or over HTTP for a team."""
+"""`liner-mcp serve`: MCP over stdio for the host that started it, or over HTTP for a team."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def serve(options: argparse.Namespace) -> int:
         return 2
 
     settings = chosen_settings_or_error(options)
-    demo_notice = settings.demo_notice if isinstance(settings, Settings) else ""
+    readable = isinstance(settings, Settings)
+    demo_notice = settings.demo_notice if readable else ""
     if sys.stdin.isatty():
         print(
             "liner-mcp is waiting for an MCP client on stdin; assistants start it themselves. "
@@ -35,7 +36,7 @@ def serve(options: argparse.Namespace) -> int:
             sep="\n",
             file=sys.stderr,
         )
-    if isinstance(settings, Settings) and settings.mcp_log is not None:
+    if readable and settings.mcp_log is not None:
         configure_logging(settings.mcp_log, demo_notice)
     telemetry = _start_telemetry()
     try:
@@ -48,7 +49,7 @@ def serve(options: argparse.Namespace) -> int:
 
 def _start_telemetry() -> Telemetry | None:
     if not any(name.startswith("OTEL_") for name in os.environ):
-        return None  # a start over stdio is awaited by a host: not even the question costs it an import
+        return None  # without an import, because a host waits for the start over stdio
 
     from liner_mcp.telemetry import start_telemetry
 

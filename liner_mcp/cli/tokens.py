@@ -1,4 +1,4 @@
-"""`liner-mcp token`: makes a token for a caller over HTTP, and adds its line to the file of tokens."""
+"""`liner-mcp token`: creates a token for a caller over HTTP, and adds its line to the file of tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from liner_mcp.http_server.auth.token_file import MAX_TOKENS_PER_NAME, NAME, VAR
 from liner_mcp.reloading_file import InvalidFile
 from liner_mcp.settings import read_settings
 
-PREFIX = "lmcp_"  # scanners that look for leaked secrets can know our tokens by it
+PREFIX = "lmcp_"  # scanners for leaked secrets can recognise it
 
 
 def token(options: argparse.Namespace) -> int:
@@ -26,7 +26,7 @@ def token(options: argparse.Namespace) -> int:
         if path is None:
             raise SetupError(f"Set {VARIABLE} to the file first; nothing was written.")
         held = add_token_line(path, line, rotate=options.rotate)
-    print(new)  # alone on its line, for programs; the rest is for people
+    print(new)  # alone on its line, for programs
     if options.add:
         print(f"The token of {options.name}, shown this once. {VARIABLE} lets it in.", file=sys.stderr)
     else:
@@ -41,10 +41,7 @@ def token(options: argparse.Namespace) -> int:
 
 
 def create_token(name: str) -> tuple[str, str]:
-    """A new token and the line of the file that lets it in.
-
-    Raises: SetupError for a name that cannot stand in the file.
-    """
+    """A new token and its line for the file. Raises: SetupError for an invalid name."""
     if not NAME.fullmatch(name):
         raise SetupError("A name has 1 to 64 letters (A to Z), digits, dots, hyphens and underscores, such as anna.")
     token = PREFIX + secrets.token_urlsafe(32)
@@ -52,30 +49,27 @@ def create_token(name: str) -> tuple[str, str]:
 
 
 def add_token_line(path: Path, line: str, *, rotate: bool) -> int:
-    """Put a line at the end of the file, in one step; how many tokens of its name the file then holds.
+    """Append a line to the file in one step and return the number of tokens of its name.
 
-    A new file is its owner's alone (0600), another keeps its rights. `rotate` allows a second token of a name.
-    Raises: SetupError, and then the file is as it was.
+    A new file gets the mode 0600, another keeps its mode. `rotate` allows a second token of a name.
+    Raises: SetupError, and then the file is unchanged.
     """
+    name = line.partition(":")[0]
     try:
-        return _append(path.expanduser(), line, rotate=rotate)
+        path = path.expanduser()
+        before = path.read_bytes() if path.exists() else None
+        held = Counter(entry.name for entry in parse_entries(before or b""))[name]
+        if held == MAX_TOKENS_PER_NAME:
+            raise SetupError(f"{name} has two tokens in {VARIABLE}. Take the old line out first; nothing was written.")
+        if held and not rotate:
+            raise SetupError(
+                f"{name} has a token in {VARIABLE} already. Choose another name, or add --rotate to let a second one "
+                "stand beside it while it is replaced; nothing was written."
+            )
+        gap = b"\n" if before and not before.endswith(b"\n") else b""
+        write_atomically(path, (before or b"") + gap + line.encode() + b"\n", before=before)
     except InvalidFile as error:
         raise SetupError(f"{VARIABLE} cannot be added to: {error}. Fix it first; nothing was written.") from None
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: an unknown ~user
         raise SetupError(f"{VARIABLE} cannot be written: {reason(error)}. Nothing was written.") from None
-
-
-def _append(path: Path, line: str, *, rotate: bool) -> int:
-    before = path.read_bytes() if path.exists() else None
-    name = line.partition(":")[0]
-    held = Counter(entry.name for entry in parse_entries(before or b""))[name]
-    if held == MAX_TOKENS_PER_NAME:
-        raise SetupError(f"{name} has two tokens in {VARIABLE}. Take the old line out first; nothing was written.")
-    if held and not rotate:
-        raise SetupError(
-            f"{name} has a token in {VARIABLE} already. Choose another name, or add --rotate to let a second one stand "
-            "beside it while it is replaced; nothing was written."
-        )
-    gap = b"\n" if before and not before.endswith(b"\n") else b""
-    write_atomically(path, (before or b"") + gap + line.encode() + b"\n", before=before)
     return held + 1

@@ -1,1 +1,4 @@
-"""Serving a team: the same server over Streamable HTTP, behind what a port on a network needs."""
+"""Serving MCP over Streamable HTTP: the listener, the processes, the middleware and authentication."""
+
+MCP_PATH = "/mcp"
+"""The path of the MCP endpoint, without the prefix of a proxy."""

@@ -1,12 +1,13 @@
-"""The web application: the MCP endpoint, and around it, in one list, everything that a request passes on the way in.
+"""The web application: the MCP endpoint, and in one list all the middleware that a request passes on its way to it.
 
-Nothing here is remembered between two requests but rates, so that any process can answer any of them.
+Nothing is stored between two requests except rates, so any process can answer any request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.streamable_http import check_accept_headers
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from liner_mcp.errors import SettingsError
+from liner_mcp.http_server import MCP_PATH
 from liner_mcp.http_server.auth.authentication import Authentication, authenticator_from
 from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import LIMITS, Limits
@@ -34,34 +36,30 @@ from liner_mcp.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
-PATH = "/mcp"
 _ACCEPT = "application/json, text/event-stream"
 
 Middleware = Callable[[ASGIApp], ASGIApp]
-"""An ASGI middleware that is ready to be put around an application."""
+"""Wraps an ASGI application that is called for HTTP requests only."""
 
 
 class WebApp:
-    """The whole application. `drain` is called at a signal to stop, before the process closes its listener."""
+    """The whole application: `app` answers HTTP requests, `lifespan` handles the start and the end of the process."""
 
-    def __init__(
-        self, app: ASGIApp, runtime: Runtime, error_boundary: ErrorBoundary, health_checks: HealthChecks
-    ) -> None:
+    def __init__(self, app: ASGIApp, lifespan: ASGIApp, runtime: Runtime, error_boundary: ErrorBoundary) -> None:
         self._app = app
-        self._runtime = runtime
+        self._lifespan = lifespan
+        self.runtime = runtime
         self._error_boundary = error_boundary
-        self._health_checks = health_checks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
-
-    def warm_up(self) -> None:
-        """Load what the first question needs."""
-        self._runtime.warm_up()
+        if scope["type"] == "http":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "lifespan":  # web sockets are not served
+            await self._lifespan(scope, receive, send)
 
     def drain(self) -> None:
-        """From now on /ready says no, and every answer is the last on its connection."""
-        self._error_boundary.draining = self._health_checks.draining = True
+        """Make each further answer the last one on its connection. Called before the process closes its listener."""
+        self._error_boundary.draining = True
 
 
 def create_web_app(
@@ -75,24 +73,25 @@ def create_web_app(
 ) -> WebApp:
     """The application for these settings. `transport` replaces the network to Liner and `now` the clock.
 
-    `authenticator` wraps what only known callers may reach; the settings say who knows them, unless it is given.
-    `observer` sees every request to Liner, and every call and read when it is over.
-    Raises: SettingsError when the file of tokens or of access cannot be used, and for a file of access where callers
-    have no names.
+    `authenticator` replaces the authentication of the settings. `observer` sees every request to Liner, and every call
+    and read when it has ended.
+    Raises: SettingsError if the file of tokens or of access rules cannot be used, and for access rules without
+    authentication.
     """
-    authenticator = authenticator or _authentication(settings)
+    if authenticator is None and (known := authenticator_from(settings)) is not None:
+        authenticator = partial(Authentication, authenticator=known)
     if settings.mcp_access_file is not None and authenticator is None:
         raise SettingsError(
             "LINER_MCP_ACCESS_FILE says what each caller may see, but callers have no names: set LINER_MCP_TOKENS_FILE "
             "or LINER_MCP_OAUTH_ISSUER too."
         )
-    # Ids that this process listed may be another caller's: none are offered.
+    # `shared` also turns completions off: an id that this process listed may be another caller's.
     server = create_server(settings, transport=transport, now=now, shared=True, observer=observer)
     server.runtime.check_access_file()
-    app: ASGIApp = McpEndpoint(server, limits)
-    # From the inside out. What is cheap and needs no trust refuses first; a place among the running requests is taken
-    # last, by a request that is known, allowed and whole.
-    app = ConcurrencyLimit(app, limits)
+    endpoint = McpEndpoint(server, limits)
+    # From the inside out. Cheap checks that need no trust come first for a request. It counts as a running request
+    # last: when its caller is known, it is allowed, and its body has been read.
+    app: ASGIApp = ConcurrencyLimit(endpoint, limits)
     app = BufferedBody(app, limits)
     if settings.mcp_requests_per_minute:
         app = RateLimit(app, settings.mcp_requests_per_minute, limits)
@@ -100,49 +99,41 @@ def create_web_app(
         app = authenticator(app)
     app = cors(app)
     app = AllowedHosts(app, settings)
-    app = health_checks = HealthChecks(app, server.runtime, limits)
-    if settings.mcp_path_prefix:
-        app = PathPrefix(app, settings.mcp_path_prefix)
+    app = HealthChecks(app, server.runtime, limits)
     if settings.mcp_trusted_proxies:
-        # The types are uvicorn's own for the same thing.
+        # uvicorn has its own types for ASGI.
         inner: Any = app
         app = cast("ASGIApp", ProxyHeadersMiddleware(inner, list(settings.mcp_trusted_proxies)))
     app = error_boundary = ErrorBoundary(app)
-    app = RequestLog(app, mcp_path=PATH, prefix=settings.mcp_path_prefix)
-    return WebApp(app, server.runtime, error_boundary, health_checks)
-
-
-def _authentication(settings: Settings) -> Middleware | None:
-    known = authenticator_from(settings)
-    return None if known is None else lambda app: Authentication(app, known, mcp_path=PATH)
+    app = RequestLog(app)
+    if settings.mcp_path_prefix:
+        app = PathPrefix(app, settings.mcp_path_prefix)
+    return WebApp(app, endpoint.lifespan, server.runtime, error_boundary)
 
 
 class McpEndpoint:
-    """POST /mcp in both eras. Everything else gets an error that says what it should have been."""
+    """POST /mcp in both eras of the protocol. Any other request gets an error that says what to send instead."""
 
     def __init__(self, server: LinerServer, limits: Limits) -> None:
-        self._served = server.streamable_http_app(
-            streamable_http_path=PATH,
-            stateless_http=True,  # any process can answer any request, and a client that skips the handshake is served
+        self.lifespan: ASGIApp = server.streamable_http_app(
+            streamable_http_path=MCP_PATH,
+            stateless_http=True,  # any process can answer any request, and a client may skip the handshake
             max_request_body_size=limits.body_bytes,
-            # Host and Origin have been looked at, for every address and not for this one alone.
+            # AllowedHosts checks Host and Origin, for all paths.
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
         self._manager = server.session_manager
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._served(scope, receive, send)
-        elif scope["type"] == "http":
-            answer = self._rejection(scope) or self._manager.handle_request
-            await answer(scope, receive, send)
+        answer = self._rejection(scope) or self._manager.handle_request
+        await answer(scope, receive, send)
 
     @staticmethod
     def _rejection(scope: Scope) -> ASGIApp | None:
-        if scope["path"] != PATH:
-            return error_response(404, f"There is nothing here. MCP is at {scope.get('root_path', '')}{PATH}.")
+        if scope["path"] != MCP_PATH:
+            return error_response(404, f"There is nothing here. MCP is at {scope.get('root_path', '')}{MCP_PATH}.")
         if scope["method"] != "POST":
-            # In the older protocol GET opens a stream that never ends, and DELETE ends a session: there are none.
+            # In the older protocol GET opens a stream without an end and DELETE ends a session. Neither exists here.
             return error_response(
                 405, "Send MCP requests with POST. This server keeps no sessions or streams.", allow="POST"
             )

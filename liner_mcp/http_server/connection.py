@@ -2,7 +2,7 @@
 
 uvicorn waits without end for the head of a request and for a client that does not read. Its `limit_concurrency` counts
 open connections and answers 503 to every request above the limit, `/health` too, so silent sockets would keep the
-server unhealthy. Here each connection always has one timer, and at the limit the one that has been idle longest is
+server unhealthy. Here each connection always has a timer, and at the limit the connection that has been idle longest is
 closed, so that a new client is always served.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Any, cast
 
 import h11
@@ -18,38 +19,35 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from liner_mcp.http_server.limits import Limits
 
 STATE_KEY = "liner_mcp.connection"
-"""Where `scope["state"]` holds the connection of a request."""
+"""The key of a request's connection in `scope["state"]`."""
 
-_SLICE_BYTES = 16 * 1024  # the parser's time is looked at after each: one-byte chunks cost 30 ms in so many bytes
+_SLICE_BYTES = 16 * 1024  # the parser's time is checked after each slice: one-byte chunks take 30 ms for a slice
 
 
 class Connections:
-    """The open connections of one server. A request may take `request_seconds`, from its head to its answer."""
+    """The open connections of one server. `request_seconds` is the limit for a request, from its head to its answer."""
 
     def __init__(self, limits: Limits, request_seconds: float) -> None:
         self.limits = limits
         self.request_seconds = request_seconds
         self.open: set[Connection] = set()
-        self.idle: dict[Connection, None] = {}  # the one that has been idle longest comes first
+        self.idle: dict[Connection, None] = {}  # in the order in which they became idle
 
     @property
     def protocol(self) -> type[asyncio.Protocol]:
         """For `uvicorn.Config(http=…)`, which only calls it."""
-        return cast("type[asyncio.Protocol]", self._connection)
-
-    def _connection(self, **of_uvicorn: Any) -> Connection:
-        return Connection(self, **of_uvicorn)
+        return cast("type[asyncio.Protocol]", partial(Connection, self))
 
     def close_idle_above_limit(self) -> None:
         if len(self.open) > self.limits.connections:
-            oldest = next(iter(self.idle))  # the newest one, when requests run on all others
+            oldest = next(iter(self.idle))  # this is the newest connection if requests run on all others
             del self.idle[oldest]
-            self.open.remove(oldest)  # now, because several may come before asyncio reports the end of this one
+            self.open.remove(oldest)  # now, because others may arrive before asyncio reports the end of this one
             oldest.abort()
 
 
 class Connection(asyncio.Protocol):
-    """Passes everything on to uvicorn's protocol. It relies on nothing of that but asyncio's interface."""
+    """Passes everything on to uvicorn's protocol, and uses only asyncio's interface of it."""
 
     def __init__(self, connections: Connections, *, app_state: dict[str, Any], _loop: Any = None, **more: Any) -> None:
         self._all = connections
@@ -58,8 +56,8 @@ class Connection(asyncio.Protocol):
         self._loop = _loop or asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._busy = False  # a request is being answered
-        self._received = False  # something came since the last answer
-        self._parse_seconds = 0.0  # of the processor, since the last request
+        self._received = False  # data arrived after the last answer
+        self._parse_seconds = 0.0  # of processor time, since the last request
 
     # Called by asyncio -----------------------------------------------------------------------------------------------
 
@@ -74,12 +72,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._busy and not self._received:
             self._received = True
-            self._abort_after(self._limits.head_seconds)  # more bytes do not prolong it: a head that drips ends too
+            self._abort_after(self._limits.head_seconds)  # more bytes do not extend it, so a slow head ends too
         for start in range(0, len(data), _SLICE_BYTES):
             begun = time.thread_time()
             try:
                 self._http.data_received(data[start : start + _SLICE_BYTES])
-            except h11.LocalProtocolError:  # uvicorn answers 400, though the request has its answer already
+            except h11.LocalProtocolError:  # uvicorn answers 400 although the request has been answered
                 self.abort()
             self._parse_seconds += time.thread_time() - begun
             if self._parse_seconds > self._limits.parse_seconds:
@@ -106,10 +104,10 @@ class Connection(asyncio.Protocol):
     # Called by the application ---------------------------------------------------------------------------------------
 
     def begin_request(self) -> bool:
-        """Whether the request may be followed by another one.
+        """Whether another request may follow on this connection.
 
-        It may not when it was sent before the previous answer: the rest of such a pipeline would wait in memory, and
-        uvicorn reads on while an answer is made. The client has to send the rest again (RFC 9112 section 9.3.2).
+        None may if this request was sent before the previous answer: the rest of the pipeline would wait in memory,
+        because uvicorn reads on during an answer. The client has to send the rest again (RFC 9112 section 9.3.2).
         """
         alone = self._received
         self._busy, self._parse_seconds = True, 0.0
@@ -118,11 +116,11 @@ class Connection(asyncio.Protocol):
         return alone
 
     def end_request(self) -> None:
-        """The answer is handed to the socket; the client may still have to read it."""
+        """Called when the answer is in the socket's buffer; the client may not have read it yet."""
         self._busy = self._received = False
         if self in self._all.open:
             self._all.idle[self] = None
-            # uvicorn closes it a little before, but waits without end until an answer has been read.
+            # uvicorn closes it a second earlier, unless the client does not read its answer.
             self._abort_after(self._limits.idle_seconds + 1)
 
     def abort(self) -> None:

@@ -1,4 +1,4 @@
-"""How much, how many and how long: every number of the web server, each with its reason."""
+"""The limits of the web server on sizes, times and numbers, each with its reason."""
 
 from __future__ import annotations
 
@@ -7,53 +7,52 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one process bears. Tests make it small; a deployment has no reason to change it."""
+    """The limits of one process. Tests use smaller ones; a deployment has no reason to change them."""
 
     body_bytes: int = 256 * 1024
-    """The largest question is a prompt with a pasted rubric of a few dozen pages. All connections together may then
-    hold 128 MB of unread bodies at the very worst."""
+    """The largest request is a prompt with a pasted rubric of a few dozen pages. All connections together hold at most
+    128 MB of unread bodies."""
 
     body_seconds: float = 15
-    """A body of that size needs 140 kbit/s; a slower one is not worth a place."""
+    """A body of that size needs 140 kbit/s."""
 
     max_concurrent_requests_per_caller: int = 20
-    """Of them; a fifth, so that one caller's questions leave room for others'."""
+    """A fifth of all, so that one caller leaves room for others."""
 
     max_concurrent_requests: int = 100
-    """Liner takes a few requests at a time (LINER_CONCURRENCY), so that more questions than this would only wait until
-    their deadline."""
+    """Liner takes a few requests at a time (LINER_CONCURRENCY), so further calls would only wait for their deadline."""
 
     connections: int = 500
-    """Half of the 1024 files that a process may usually open; the other half is for Liner and for ourselves."""
+    """Half of the 1024 files that a process may usually open. The rest is for connections to Liner and for files."""
 
     head_seconds: float = 10
     """From connecting to the first byte, and from the first byte of a request to the end of its head."""
 
     parse_seconds: float = 0.2
-    """What reading one request may take of the processor: a thousand times what the largest body takes. A body in
-    chunks of one byte takes 10 µs for each."""
+    """Processor time for reading one request: a thousand times what the largest body needs. A body in chunks of one
+    byte needs 10 µs for each."""
 
     idle_seconds: int = 65
-    """Longer than the 60 s for which proxies keep a connection to reuse it: whoever closes first must be the proxy."""
+    """Longer than the 60 s for which proxies reuse a connection: the proxy must be the first to close it."""
 
     callers: int = 4_096
-    """Callers whose rate is remembered, the least recent forgotten first: about 1 MB."""
+    """Callers whose rate is stored, about 1 MB. The least recent one is dropped first."""
 
     ready_seconds: float = 5
-    """For which an answer of /ready holds: Liner sees one probe in that time, however many ask."""
+    """How long a result of /ready is cached: Liner gets one probe in that time, however many clients send one."""
 
     probe_seconds: float = 4
-    """What the look at Liner behind /ready may take: probes usually give up after 5 s or more."""
+    """For the request to Liner behind /ready: probes usually time out after 5 s or more."""
 
     closing_seconds: float = 5
-    """Beyond the deadline of the calls, when stopping: to write the last answers."""
+    """For writing the last answers while stopping, after the deadline of the calls."""
 
     def stop_seconds(self, deadline_seconds: float) -> float:
-        """What stopping may take in all, when calls may take `deadline_seconds`."""
+        """How long stopping may take if calls may take `deadline_seconds`."""
         return deadline_seconds + self.closing_seconds
 
     def request_seconds(self, deadline_seconds: float) -> float:
-        """What a request may take in all, from its head until its answer is sent."""
+        """How long a request may take from its head until its answer is sent."""
         return self.body_seconds + self.stop_seconds(deadline_seconds)
 
 

@@ -1,6 +1,6 @@
-"""Where to listen, and who may be let in there: an address that others can reach needs authentication and a name.
+"""The listening socket of `--http`. An address that other machines can reach needs authentication and allowed hosts.
 
-The listening socket is made here, so that several workers can share it and a bad address is reported before they start.
+The socket is created before the workers, so that they share it and a bad address is reported once.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ import socket
 
 from liner_mcp.errors import SettingsError, SetupError
 from liner_mcp.files import reason
+from liner_mcp.http_server import MCP_PATH
 from liner_mcp.settings import Settings
 from liner_mcp.urls import is_loopback
 
-BACKLOG = 1_024  # connections that wait while every worker is busy
+BACKLOG = 1_024  # connections that wait while all workers are busy
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})")
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`; an IPv6 address stands in brackets, port 0 takes a free one.
+    """Host and port of `HOST:PORT`. An IPv6 address has brackets; port 0 takes a free port.
 
-    A bare port or `:8080` is refused: some programs mean every network by it and others this machine alone.
+    A bare port or `:8080` is refused: for some programs it means all networks, for others only this machine.
     Raises: SetupError.
     """
     found = _ADDRESS.fullmatch(text.strip())
@@ -35,32 +36,27 @@ def parse_address(text: str) -> tuple[str, int]:
     return found["six"] or found["host"], int(found["port"])
 
 
-def has_authentication(settings: Settings) -> bool:
-    """Whether callers must say who they are."""
-    return settings.mcp_tokens_file is not None or settings.mcp_oauth_issuer is not None
-
-
 def open_listener(address: str, settings: Settings) -> socket.socket:
-    """The listening socket of `--http`.
+    """Open the listening socket.
 
-    Raises: SetupError when the address cannot be used, SettingsError when others can reach it and nothing guards it.
+    Raises: SetupError if the address cannot be used, SettingsError if other machines can reach it without protection.
     """
     host, port = parse_address(address)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         raise SetupError(f"--http: the host {host[:60]} cannot be found. Use an address of this machine.") from None
-    # IPv4 first: a client that tries localhost over IPv6 in vain goes on with IPv4, and not every one the other way.
-    family, _, _, _, place = min(found, key=lambda one: one[0] != socket.AF_INET)
-    if not is_loopback(str(place[0]).partition("%")[0]):
+    # IPv4 is preferred: clients that fail on IPv6 try IPv4, but not all of them try in the other order.
+    family, _, _, _, socket_address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    if not is_loopback(str(socket_address[0]).partition("%")[0]):
         _require_protection(host, settings)
-    # The protocol is named because asyncio sets TCP_NODELAY only on sockets that say they are TCP, and what is accepted
-    # says what its listener said. Without it each answer waits 40 ms for the other side's delayed acknowledgement.
+    # asyncio sets TCP_NODELAY only on sockets with an explicit protocol, which accepted sockets inherit. Without
+    # TCP_NODELAY each answer waits 40 ms for the delayed acknowledgement of the client.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere this option lets two programs take one port
+        if os.name == "posix":  # on Windows this option lets two programs use one port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
+        listener.bind(socket_address)
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
@@ -70,20 +66,20 @@ def open_listener(address: str, settings: Settings) -> socket.socket:
 
 
 def endpoint_url(listener: socket.socket, settings: Settings) -> str:
-    """The address of the endpoint, as a client on this machine writes it."""
+    """The URL of the endpoint for a client on this machine."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
         shown = (settings.mcp_allowed_hosts or ("localhost",))[0].partition(":")[0]
-    return f"http://{shown}:{port}{settings.mcp_path_prefix or ''}/mcp"
+    return f"http://{shown}:{port}{settings.mcp_path_prefix or ''}{MCP_PATH}"
 
 
 def _require_protection(host: str, settings: Settings) -> None:
     missing: list[str] = []
-    if not has_authentication(settings):
-        missing.append("LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER (who may ask)")
+    if settings.mcp_tokens_file is None and settings.mcp_oauth_issuer is None:
+        missing.append("LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER (authentication)")
     if not settings.mcp_allowed_hosts:
-        missing.append("LINER_MCP_ALLOWED_HOSTS (the names under which it is reached)")
+        missing.append("LINER_MCP_ALLOWED_HOSTS (its host names)")
     if missing:
         raise SettingsError(
             f"--http: {host} can be reached from other machines, so set {' and '.join(missing)} first, "

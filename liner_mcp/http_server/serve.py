@@ -1,4 +1,4 @@
-"""What `serve --http` does: listen, then serve with one process or with several. The command line's entry point."""
+"""`serve --http`: listens, then serves with one process or with several."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from liner_mcp.errors import SetupError
 from liner_mcp.http_server.listen import endpoint_url, open_listener
 from liner_mcp.settings import Settings
 
-MAX_WORKERS = 64  # far more than processors; a typing error beyond
+MAX_WORKERS = 64  # more than any machine's processors, so a larger number is a typing error
 
 
 def serve_http(settings: Settings, address: str, *, workers: int, on_ready: Callable[[str], None]) -> int:
-    """Serve until a signal to stop; the exit code. `on_ready` is called with the URL once requests are answered.
+    """Serve until a signal to stop and return the exit code. `on_ready` gets the URL when requests are answered.
 
-    Raises: SetupError when the address, the workers or the settings cannot be used.
+    Raises: SetupError if the address, the number of workers or the settings cannot be used.
     """
     if not 1 <= workers <= MAX_WORKERS:
         raise SetupError(f"--workers is a number from 1 to {MAX_WORKERS}.")
     if workers > 1 and os.name != "posix":
         raise SetupError("--workers needs a Unix system. Leave it out to serve with one process.")
     with open_listener(address, settings) as listener:
-        where = endpoint_url(listener, settings)
+        url = endpoint_url(listener, settings)
         if workers > 1:
-            # The parent of workers needs nothing of what serves, which is large.
+            # The parent of the workers does not import the server, which is large.
             from liner_mcp.http_server.workers import supervise
 
-            return supervise(settings, listener, count=workers, on_ready=lambda: on_ready(where))
+            return supervise(settings, listener, count=workers, on_ready=lambda: on_ready(url))
 
         from liner_mcp.http_server.server import run
 
-        run(settings, listener, on_ready=lambda: on_ready(where))
+        run(settings, listener, on_ready=lambda: on_ready(url))
         return 0

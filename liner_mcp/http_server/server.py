@@ -1,4 +1,4 @@
-"""One process that serves the web application, and how it stops.
+"""One process that serves the web application.
 
 At a signal to stop, it closes its listener, lets running calls finish within their deadline, and ends with 0. At a
 second signal it ends at once.
@@ -30,12 +30,11 @@ from liner_mcp.telemetry import start_telemetry
 def run(
     settings: Settings, listener: socket.socket, *, on_ready: Callable[[], None], parent_pid: int | None = None
 ) -> None:
-    """Serve in this process. `parent_pid` is the process that started this one as a worker, if one did."""
-    # Of several processes only the parent says it.
+    """Serve in this process. `parent_pid` is the parent of a worker; the parent logs the notice about the demo."""
     configure_logging(settings.mcp_log or "json", settings.demo_notice if parent_pid is None else "")
-    # Else every stream would be cut at the first signal. Without sessions each ends by itself, with its answer.
+    # Otherwise the first signal ends every stream. Without sessions each stream ends by itself, with its answer.
     AppStatus.disable_automatic_graceful_drain()
-    # What callers do wrong is answered to them, and is not worth a line each.
+    # A caller's mistake is answered, and needs no log line.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     telemetry = start_telemetry(os.environ)
     app = create_web_app(settings, observer=telemetry)
@@ -49,9 +48,9 @@ def run(
         lifespan="on",
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # uvicorn would trust every program on this machine; app.py trusts whom the settings name
+        proxy_headers=False,  # uvicorn would trust every local program; app.py trusts the proxies of the settings
         server_header=False,
-        backlog=1,  # asyncio takes so many connections at a time: more, and one worker had all of a burst
+        backlog=1,  # connections that asyncio accepts at a time: with more, one worker gets a whole burst
         timeout_keep_alive=LIMITS.idle_seconds,
         timeout_graceful_shutdown=math.ceil(LIMITS.stop_seconds(settings.deadline_seconds)),
     )
@@ -63,7 +62,7 @@ def run(
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with our way of stopping."""
+    """uvicorn's server, which also warms up before it listens, and stops as described above."""
 
     def __init__(
         self, config: uvicorn.Config, app: WebApp, *, on_ready: Callable[[], None], parent_pid: int | None = None
@@ -74,29 +73,28 @@ class Server(uvicorn.Server):
         self._parent_pid = parent_pid
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        # Before it listens: the first question of each process waited for this, and stalled all others with it.
-        self._app.warm_up()
-        # What is loaded now stays: without this the collector looked through all of it, again and again, while fifty
-        # questions waited a tenth of a second for it.
+        # Before it listens. Otherwise the first request of each process waits for this and delays all others.
+        self._app.runtime.warm_up()
+        # The objects that are loaded now stay. Without this the garbage collector visits all of them again and again:
+        # a tenth of a second with fifty requests at once.
         gc.collect()
         gc.freeze()
         await super().startup(sockets)
         for listener in sockets or ():
-            listener.listen(BACKLOG)  # how many may wait is another matter
+            listener.listen(BACKLOG)  # uvicorn has set it to `backlog`
         self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
         if self._parent_pid is not None and os.getppid() != self._parent_pid:
-            self.stop()  # nobody is left who could say so
+            self.stop()  # the parent was killed and cannot send a signal
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature is uvicorn's
-        # A worker hears Ctrl-C and a service manager's signal twice, from there and from its parent, who also ends it.
+        # A worker may get a service manager's signal twice, once from its parent. The parent ends it if it has to.
         if self._parent_pid is None and self.should_exit:
             signal.signal(sig, signal.SIG_DFL)
             signal.raise_signal(sig)
-        elif self._parent_pid is None or sig != signal.SIGINT:
-            self.stop()
+        self.stop()
 
     def stop(self) -> None:
         self._app.drain()

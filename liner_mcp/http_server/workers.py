@@ -1,4 +1,8 @@
-"""Several processes that share one listening socket and nothing else; a parent that starts, replaces and stops them."""
+"""Several processes that share one listening socket, and a parent that starts, replaces and stops them.
+
+uvicorn's supervisor is not used. It waits without end for a worker that does not stop, ignores a second signal, and
+does not report when all workers answer. Its workers outlive a parent that was killed.
+"""
 
 from __future__ import annotations
 
@@ -22,41 +26,43 @@ from liner_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_POLL_SECONDS = 0.2  # how often the parent looks whether it got a signal to stop
-_RESTART_SECONDS = 1.0  # between two replacements: what fails at once must not fail in a circle
+_POLL_SECONDS = 0.2  # how often the parent checks for a signal to stop
+_RESTART_SECONDS = 1.0  # between two replacements, so that a worker that fails at once is not restarted in a tight loop
 
 
 class Worker:
-    """A process and whether it ever answered."""
+    """A process that serves. `ready` is set when it answers requests."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
-        # A fresh interpreter: a fork would share what the parent has open.
+        # A new interpreter: a fork would share the parent's open files.
         context = multiprocessing.get_context("spawn")
         self.ready = context.Event()
         self.process: SpawnProcess = context.Process(
             target=_run, args=(settings, listener, self.ready, os.getpid()), daemon=True
         )
-        self.process.start()
-
-    def send_signal(self, sig: signal.Signals) -> None:
-        if self.process.is_alive() and self.process.pid is not None:
-            os.kill(self.process.pid, sig)
+        # Ctrl-C is sent to the whole process group, and only the parent acts on it. The worker inherits this block.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
 
 
 def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int) -> None:
-    # Until the server takes over: Ctrl-C goes to the whole group, and the parent is the one to decide.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from liner_mcp.http_server.server import run  # only here: see serve.py
+    from liner_mcp.http_server.server import run  # not in the parent: see serve.py
 
     try:
         run(settings, listener, on_ready=ready.set, parent_pid=parent)
     except SetupError as error:
-        logger.error("%s", error)  # noqa: TRY400 - a finished sentence; the way to it helps nobody
+        logger.error("%s", error)  # noqa: TRY400 - the sentence is enough, without a traceback
         sys.exit(1)
 
 
 def supervise(settings: Settings, listener: socket.socket, *, count: int, on_ready: Callable[[], None]) -> int:
-    """Keep `count` workers running until a signal to stop; the exit code. A worker that never gets ready ends all."""
+    """Keep `count` workers running until a signal to stop and return the exit code.
+
+    If a worker ends before it was ready, all are stopped.
+    """
     configure_logging(settings.mcp_log or "json", settings.demo_notice)
     received: list[signal.Signals] = []
 
@@ -73,30 +79,33 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
             if not announced and all(worker.ready.is_set() for worker in workers):
                 announced = True
                 on_ready()
-            for place, worker in enumerate(workers):
+            for number, worker in enumerate(workers):
                 if received or worker.process.is_alive():
                     continue
                 if not worker.ready.is_set():
-                    logger.error("A worker ended before it served anything, so all stop.")
+                    logger.error("A worker ended before it was ready, so all workers stop.")
                     failed = True
                     break
-                logger.warning("A worker ended by itself (%s) and is replaced.", worker.process.exitcode)
+                logger.warning("A worker ended unexpectedly (exit code %s) and is replaced.", worker.process.exitcode)
                 time.sleep(_RESTART_SECONDS)
-                workers[place] = Worker(settings, listener)
-        listener.close()  # else the system would let connections wait for nobody
-        # A worker that is not done in its own time is not done a moment later.
+                workers[number] = Worker(settings, listener)
+        listener.close()  # otherwise the system accepts connections that no worker will serve
+        # A worker ends by itself within stop_seconds. The rest is a margin.
         _stop(workers, received, LIMITS.stop_seconds(settings.deadline_seconds) + LIMITS.closing_seconds)
     finally:
         for worker in workers:
             worker.process.kill()
             worker.process.join()
-    return 1 if failed or len(received) > 1 else 0
+    if len(received) > 1:  # end by that signal, as a single process does
+        signal.signal(received[1], signal.SIG_DFL)
+        signal.raise_signal(received[1])
+    return 1 if failed else 0
 
 
 def _stop(workers: list[Worker], received: list[signal.Signals], seconds: float) -> None:
-    """Tell every worker to finish; returns when all have, when time is up, or at a second signal."""
+    """Ask every worker to stop. Returns when all have ended, when the time is over, or at a second signal."""
     for worker in workers:
-        worker.send_signal(signal.SIGTERM)
+        worker.process.terminate()
     until = time.monotonic() + seconds
     while len(received) < 2 and time.monotonic() < until:
         running = [worker.process.sentinel for worker in workers if worker.process.is_alive()]

@@ -1,8 +1,8 @@
-"""What each caller of a shared server may see, read from the operator's file (LINER_MCP_ACCESS_FILE).
+"""The access rules of a shared server: what each caller may see, from the operator's file (LINER_MCP_ACCESS_FILE).
 
-The file is TOML: a table per caller under `callers`, and `default` for callers that are not named. Rules hold ids,
-because names may pass to others. A caller that is neither named nor covered by `default` sees nothing.
-`liner/restricted_client.py` enforces the rules.
+The file is TOML: a table per caller under `callers`, and `default` for all other callers. Without `default`, a caller
+that is not named sees nothing. The file has ids, because names are reused. `liner/restricted_client.py` enforces the
+rules.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from liner_mcp.liner.restricted_client import Access
 from liner_mcp.reloading_file import InvalidFile, ReloadingFile
 
 VARIABLE = "LINER_MCP_ACCESS_FILE"
-# Each request to Liner carries all of them, and servers limit the length of a request line.
-MAX_AGENTS = 50
+MAX_AGENTS = 50  # all of them are in the URL of each request to Liner, and servers limit its length
 
 Id = Annotated[int, Field(strict=True, gt=0, le=2**53 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """The rule of one caller: what may be seen, and whether phones and recordings are shown.
+    """What one caller may see, and whether phones and recordings are shown.
 
-    With `phones` None LINER_SHOW_PHONES decides. `audio` False switches off what LINER_AUDIO allows.
+    If `phones` is None, LINER_SHOW_PHONES decides. If `audio` is False, LINER_AUDIO is off for this caller.
     """
 
     access: Access
@@ -60,34 +59,34 @@ class _RulesFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """The rules of the file by the caller's name, and the default rule, if there is one."""
+    """The rules of a file by the caller's name, and the rule for all other callers, if there is one."""
 
     callers: dict[str, AccessRule]
     default: AccessRule | None
 
     def for_caller(self, name: str | None) -> AccessRule:
-        """The rule of a caller. Raises: SettingsError for an unknown caller, and on a server without callers."""
+        """The rule of a caller. Raises: SettingsError if there is none, or if the server has no authentication."""
         if name is None:
             raise SettingsError(
-                f"{VARIABLE} says what each caller may see, but this server does not know its callers: use "
+                f"{VARIABLE} says what each caller may see, but this server does not identify its callers: use "
                 "serve --http with LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER."
             )
         rule = self.callers.get(name, self.default)
         if rule is None:
             raise SettingsError(
-                f"You are known here as {name}, and no rule says what you may see. Ask the operator of this server to "
-                f"add you to the file of {VARIABLE}."
+                f"You are known here as {name}, and this name has no access yet. Ask the operator of this server to "
+                f"add it to the file of {VARIABLE}."
             )
         return rule
 
 
 def rules_file(path: Path) -> ReloadingFile[AccessRules]:
-    """The operator's file. It is read again whenever it changes."""
+    """The operator's file, which is read again when it changes."""
     return ReloadingFile(VARIABLE, path, parse_rules)
 
 
 def parse_rules(content: bytes) -> AccessRules:
-    """The rules in the content of a file. Raises: InvalidFile, naming the line or the key."""
+    """The rules in a file's content. Raises: InvalidFile, naming the line or the key."""
     try:
         document = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -114,7 +113,7 @@ def _error_position(message: str) -> str:
 
 def _describe_error(error: ValidationError) -> str:
     row = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    # After a choice of types pydantic adds the type that it tried, and positions in a list are of no use.
+    # The location ends with what the sentence does not need: pydantic's names of types, and positions in a list.
     known = ("default", "callers", "orders", "agents", "phones", "audio")
     path = [str(part) for part in row["loc"]]
     place = path[: 3 if path[0] == "callers" else 2]

@@ -1,7 +1,7 @@
-"""Who asked for what and what came of it: one line per tool call and per resource read, without any content.
+"""The audit log: one line per tool call and per resource read, with the caller, the arguments and the outcome.
 
-Ids are written down, because they say which recordings somebody looked at. Names, words and phone numbers are not: what
-was asked as text is only counted. Without a reader (see json_logging.py) no line is made.
+A line holds no content. Ids are logged, because they show which recordings a caller has read. Names, words and phone
+numbers are not logged: arguments that are text are only counted.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from liner_mcp.server.request_info import REQUEST_INFO_KEY, RequestInfo
 Kind = Literal["tool", "resource"]
 Outcome = Literal["ok", "partial", "refused", "failed", "timeout", "cancelled"]
 
-MAX_IDS = 20  # of one argument: enough to find the call again; the count tells the rest
-_MAX_ID = 10**9  # from ten digits on a number may be somebody's phone; Liner's ids have seven
+MAX_IDS = 20  # of one argument, which also has a count: enough to recognise the call
+_MAX_ID = 10**9  # a number of ten digits or more may be a phone; Liner's ids have seven
 
 _SINGLE = ("call_id", "record_id")
 _SEVERAL = ("call_ids", "leads", "orders", "agents", "statuses")
@@ -46,7 +46,7 @@ _logger = logging.getLogger(AUDIT_LOGGER)
 
 @dataclass(slots=True)
 class AuditEntry:
-    """One call or read. `rows`, `complete` and `answer_bytes` are None until, and unless, there is an answer."""
+    """One call or read. `rows`, `complete` and `answer_bytes` are None if there is no answer."""
 
     kind: Kind
     name: str
@@ -60,10 +60,9 @@ class AuditEntry:
     complete: bool | None = None
     answer_bytes: int | None = None
     seconds: float = 0.0
-    enabled: bool = True
 
     def record_error(self, error: BaseException) -> None:
-        """Record why there is no answer. The first record counts, because it is nearest to the reason."""
+        """Record why there is no answer. Only the first record counts, because it is closest to the cause."""
         if self.outcome is not None:
             return
         if isinstance(error, anyio.get_cancelled_exc_class()):
@@ -81,11 +80,11 @@ class AuditEntry:
             self.record_failure(error)
 
     def record_failure(self, error: BaseException) -> None:
-        """Record that there is no answer because something failed: Liner, the network, or this server."""
+        """Record a failure of Liner, of the network or of this server."""
         self.outcome, self.error = "failed", type(error).__name__
 
     def record_answer(self, structure: Mapping[str, Any] | None, answer_bytes: int) -> None:
-        """Record an answer; `structure` is that of a table or of one record, if it has one."""
+        """Record an answer. `structure` is that of a table or of one record, if the answer has one."""
         self.answer_bytes = answer_bytes
         self.complete = True
         if structure is not None and "record" in structure:
@@ -97,7 +96,6 @@ class AuditEntry:
         self.outcome = "ok" if self.complete else "partial"
 
     def to_log_line(self) -> dict[str, Any]:
-        """What is written."""
         return {
             "event": "audit",
             "request_id": self.request_id,
@@ -118,36 +116,30 @@ class AuditEntry:
 
 
 class ServerObserver(RequestObserver, Protocol):
-    """Who watches a server: the requests to Liner, and each call and read when it is over."""
+    """Observes a server: its requests to Liner, and each call and read at its end."""
 
     def on_end(self, entry: AuditEntry) -> None:
-        """A call or a read is over, with an answer or without one."""
+        """Called at the end of a call or a read, with an answer or without one."""
         ...
 
 
 @dataclass(slots=True)
 class AuditLog:
-    """Writes the lines. `observer` sees every entry, whether lines are written or not."""
+    """Writes the lines. `observer` gets every entry, even if no lines are written."""
 
     observer: ServerObserver | None = None
 
     def call(
         self, name: str, arguments: Mapping[str, Any], context: Context[Any, Any] | None
     ) -> AbstractContextManager[AuditEntry]:
-        """Around one tool call."""
-        logged = logged_arguments(arguments) if self._enabled else {}
-        return self._record("tool", name if name in TOOLS else OTHER, logged, context)
+        """A context manager around one tool call."""
+        return self._record("tool", name if name in TOOLS else OTHER, logged_arguments(arguments), context)
 
     def read(self, uri: str, context: Context[Any, Any] | None) -> AbstractContextManager[AuditEntry]:
-        """Around one read of a resource."""
+        """A context manager around one read of a resource."""
         name, identified = known_resource(uri)
         logged = {} if identified is None else {"id": _loggable_id(identified)}
         return self._record("resource", name, logged, context)
-
-    @property
-    def _enabled(self) -> bool:
-        """Whether anybody looks at entries."""
-        return self.observer is not None or _logger.isEnabledFor(logging.INFO)
 
     @contextmanager
     def _record(
@@ -155,8 +147,7 @@ class AuditLog:
     ) -> Generator[AuditEntry]:
         who = caller()
         with count_requests() as counts:
-            caller_name = who.name if who else None
-            entry = AuditEntry(kind, name, caller_name, _request_id(context), arguments, counts, enabled=self._enabled)
+            entry = AuditEntry(kind, name, who.name if who else None, _request_id(context), arguments, counts)
             begun = time.perf_counter()
             try:
                 yield entry
@@ -172,15 +163,15 @@ class AuditLog:
 
 
 def record_tool_result(entry: AuditEntry, result: object) -> None:
-    """Record the answer of a tool; a refusal was recorded where it was written."""
-    if isinstance(result, CallToolResult) and entry.enabled and entry.outcome is None:
+    """Record the answer of a tool, unless an error was recorded before."""
+    if isinstance(result, CallToolResult) and entry.outcome is None:
         size = sum(len(block.text.encode()) for block in result.content if isinstance(block, TextContent))
         entry.record_answer(result.structured_content, size)
 
 
 def record_resource_contents(entry: AuditEntry, contents: object) -> None:
-    """Record the answer of a resource. What says the same as a tool is read again, for only its text is left."""
-    if not entry.enabled or not isinstance(contents, Iterable):
+    """Record the contents of a resource. JSON is parsed again, because the SDK passes only the text on."""
+    if not isinstance(contents, Iterable):
         return
     size = 0
     structure: dict[str, Any] | None = None
@@ -193,9 +184,9 @@ def record_resource_contents(entry: AuditEntry, contents: object) -> None:
 
 
 def logged_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The ids among the arguments of a tool, and how many there were of each that takes several.
+    """The ids among the arguments of a tool, and the number of values of each argument that takes several.
 
-    `{"agents": [101], "agents_count": 2}`: two were asked, one of them by its id.
+    `{"agents": [101], "agents_count": 2}`: two agents were given, one of them by its id.
     """
     logged: dict[str, Any] = {}
     sent = without_empty(arguments)
@@ -211,7 +202,7 @@ def logged_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse_json_list(value: object) -> object:
-    """A list that came as a JSON text, as the tools understand it."""
+    """A list that was sent as JSON text; the tools accept it too."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         with contextlib.suppress(ValueError, RecursionError):
             return json.loads(value)

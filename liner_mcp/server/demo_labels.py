@@ -1,6 +1,6 @@
-"""The marks of the demo: every answer of a tool, a resource or a prompt says that its data is invented.
+"""The labels of the demo: every answer of a tool, a resource or a prompt says that its data is invented.
 
-They are put on where results leave the server (app.py), so a new tool or resource has them too.
+app.py adds them where results leave the server, so a new tool or resource has them too.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from liner_mcp.answer.table import to_compact_json
 
 MEMBER: dict[str, Any] = {"demo": "invented data"}
 LINE = "DEMO: invented data."
-MARK_BYTES = len(to_compact_json(MEMBER))  # what a mark adds to an answer, at most
+MARK_BYTES = len(to_compact_json(MEMBER))  # what a label adds to an answer, at most
 JSON = "application/json"
 
 
 def marked_result(result: CallToolResult) -> CallToolResult:
-    """A tool's answer with the member `demo` first, or its error with the line in front."""
+    """A tool's answer with the member `demo` first, or its error with the line before it."""
     if result.structured_content is None:
         marked = [
             block.model_copy(update={"text": f"{LINE} {block.text}"}) if isinstance(block, TextContent) else block
@@ -35,7 +35,7 @@ def marked_result(result: CallToolResult) -> CallToolResult:
 
 
 def marked_contents(contents: Iterable[ReadResourceContents]) -> list[ReadResourceContents]:
-    """What a resource holds with the same marks; bytes stay as they are, because a recording has no place for one."""
+    """The contents of a resource with the same labels. Bytes are not changed: a recording has no place for a label."""
     return [
         content
         if isinstance(content.content, bytes)
@@ -49,7 +49,7 @@ def _marked_text(text: str, mime_type: str | None) -> str:
 
 
 def marked_prompt(result: GetPromptResult) -> GetPromptResult:
-    """A prompt that begins with the line and asks that the review repeats it."""
+    """A prompt that begins with the line and asks the model to repeat it."""
     first, *others = result.messages
     if isinstance(first.content, TextContent):
         text = f"{LINE} Say so at the top of what you write.\n{first.content.text}"

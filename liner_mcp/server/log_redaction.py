@@ -1,6 +1,7 @@
-"""The names that may appear in a log line or a trace as they are: those of this server and of the protocol.
+"""The names that may be in a log line or a trace: ours and the protocol's.
 
-A client may send anything as a name or a method, even a phone number, so other names are never logged.
+A client can send any text as a name or a method, for example a phone number. So a name that is not listed here is never
+logged.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ _RESOURCES = {
 RESOURCES = frozenset(_RESOURCES)
 
 _UNUSUAL = re.compile(r"[^A-Za-z0-9 ._/-]+")
-_LONG_NUMBER = re.compile(r"\d{5,}")  # no version is so long, and a phone number is
+_LONG_NUMBER = re.compile(r"\d{5,}")  # no version number is that long, but a phone number is
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def known_method(name: object) -> str:
-    """A method of the protocol as it is, every other one as `other`."""
+    """The name of a method of the protocol; `other` for any other."""
     return name if isinstance(name, str) and name in METHODS else OTHER
 
 
 def known_tool_or_prompt(method: str, name: object) -> str | None:
-    """The name of our tool or prompt that a request is about; `other` for one that we do not have."""
+    """The name of the tool or prompt in a request; `other` for one that does not exist."""
     ours = {"tools/call": TOOLS, "prompts/get": PROMPTS}.get(method)
     if ours is None:
         return None
@@ -48,7 +49,7 @@ def known_tool_or_prompt(method: str, name: object) -> str | None:
 
 
 def known_resource(uri: str) -> tuple[str, str | None]:
-    """Which of our resources an address means, and what stands there for its id; `other` for none."""
+    """The kind of resource that a URI names, and the text in the place of the id; `other` for none of ours."""
     for name, pattern in _RESOURCES.items():
         found = pattern.fullmatch(uri)
         if found is not None:
@@ -57,7 +58,7 @@ def known_resource(uri: str) -> tuple[str, str | None]:
 
 
 def client_name(text: str | None) -> str | None:
-    """What a client calls itself, short, without anything that a program's name does not hold."""
+    """A client's name: shortened, and without characters that are unusual in the name of a program."""
     if text is None:
         return None
     plain = _LONG_NUMBER.sub("", _UNUSUAL.sub(" ", clean(text[:1_000])))
@@ -65,5 +66,5 @@ def client_name(text: str | None) -> str | None:
 
 
 def protocol_version(text: str | None) -> str | None:
-    """A version of the protocol, which is a date."""
+    """A version of the protocol, which is a date; None for any other text."""
     return text if text is not None and _DATED.fullmatch(text) else None

@@ -1,8 +1,8 @@
-"""Every error of the protocol passes here on its way out, over stdio and HTTP alike.
+"""Rewrites every error of the protocol before it is sent, over stdio and over HTTP.
 
-The SDK repeats what a client sent (a method, an address) whole in the data of its errors, and the text of a crash as
-the message. Here the data is masked and cut, a crash says only its place, and in the demo each error has the demo's
-mark. A failed tool is a result and not an error of the protocol: app.py marks results.
+The SDK repeats what a client sent (a method, a URI) in full in the data of its errors, and the text of a crash as the
+message. Here the data is masked and truncated, a crash is reported by its place only, and errors of the demo are
+labelled. A failed tool call is a result and not an error of the protocol: app.py labels results.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from liner_mcp.server.log_redaction import METHODS, known_method
 
 logger = logging.getLogger(__name__)
 
-MAX_URI = 200  # characters of a resource's address; ours have a quarter, and an error repeats the address it is about
+MAX_URI = 200  # characters of a resource's URI: four times our longest, and an error repeats the URI
 
 
 def protocol_errors(*, demo: bool) -> ServerMiddleware[Any]:
-    """A middleware of the SDK that writes the errors of the protocol; `demo`: with the mark of invented data."""
+    """A middleware for the SDK that rewrites errors. `demo`: with the label of invented data."""
 
     async def middleware(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         try:
@@ -35,7 +35,7 @@ def protocol_errors(*, demo: bool) -> ServerMiddleware[Any]:
         except MCPError as error:
             code, message, data = error.error.code, error.error.message, _shown(error.error.data)
         except ValidationError:
-            # The same as the SDK would answer.
+            # As the SDK answers.
             code, message, data = INVALID_PARAMS, "Invalid request parameters", ""
         except Exception as error:  # noqa: BLE001 - the boundary
             code, message, data = INTERNAL_ERROR, log_crash(known_method(ctx.method), error), None
@@ -45,7 +45,9 @@ def protocol_errors(*, demo: bool) -> ServerMiddleware[Any]:
 
 
 def log_crash(what: str, error: BaseException) -> str:
-    """Log where a bug struck, without the exception's text: that may hold a summary or a phone."""
+    """Log the place of a bug without the exception's text, which may hold a summary or a phone; a sentence about it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
     logger.error("%s crashed: %s at %s", what, type(error).__name__, place)
@@ -53,9 +55,9 @@ def log_crash(what: str, error: BaseException) -> str:
 
 
 def _shown(data: object) -> Any:
-    """The data of an error: a client's texts in it masked and at most as long as an address."""
+    """The data of an error, with the client's texts masked and truncated to the length of a URI."""
     if isinstance(data, str):
-        # The protocol's own methods are spared the import: hosts probe for methods while they start the server.
+        # Methods of the protocol need no import of the answers: hosts try methods while they start the server.
         return data if not data or data in METHODS else answering().quote_input(data, MAX_URI)
     if isinstance(data, dict):
         return {name: _shown(value) for name, value in cast("dict[str, Any]", data).items()}

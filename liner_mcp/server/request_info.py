@@ -1,7 +1,7 @@
-"""What the MCP layer records about an HTTP request, for the line that is written when the request is over.
+"""What the MCP layer records about an HTTP request, for the log line at the end of the request.
 
-The web server puts a `RequestInfo` into the request's ASGI scope. The method and the name stand in a body that only the
-SDK reads, so they are recorded where the SDK has read them.
+The web server puts a `RequestInfo` into the request's ASGI scope. The method and the name are in the body, which only
+the SDK parses, so an SDK middleware records them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from liner_mcp.server.log_redaction import (
 )
 
 REQUEST_INFO_KEY = "liner_mcp.request_info"
-"""Where in the ASGI scope of a request its `RequestInfo` stands."""
+"""The key of a request's `RequestInfo` in its ASGI scope."""
 
 
 @dataclass(slots=True)
 class RequestInfo:
-    """One request: its id, and what became known about it on the way."""
+    """A request's id, and what is known about the request so far."""
 
     request_id: str
     caller: str | None = None
@@ -36,7 +36,7 @@ class RequestInfo:
 
 
 async def record_request_info(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """A middleware of the SDK: fills in the `RequestInfo` of the HTTP request, if there is one."""
+    """A middleware for the SDK: fills in the `RequestInfo` of the HTTP request, if there is one."""
     info = None if ctx.request is None else ctx.request.scope.get(REQUEST_INFO_KEY)
     if isinstance(info, RequestInfo):
         params = ctx.params or {}
@@ -51,7 +51,7 @@ async def record_request_info(ctx: ServerRequestContext[Any, Any], call_next: Ca
 
 
 def _client_name(ctx: ServerRequestContext[Any, Any]) -> str | None:
-    """What the client calls itself, in the older protocol only where it introduces itself: there are no sessions."""
+    """The client's name. In the older protocol only `initialize` has it, because there are no sessions."""
     if ctx.session.client_params is not None:
         return ctx.session.client_params.client_info.name
     match ctx.params:

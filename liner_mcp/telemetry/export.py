@@ -1,7 +1,7 @@
-"""The SDK's side: providers, exporters, what may leave, and an end within bounds. Imported only when it is wanted.
+"""Providers and exporters of OpenTelemetry's SDK. Imported only if the environment asks for telemetry.
 
-Spans of the MCP SDK carry what a client chose to send (a tool's name, an error's text), so every span is written anew
-before it leaves, with the attributes and names that are known to hold nothing of anybody.
+Spans of the MCP SDK hold what a client chose to send (a tool's name, the text of an error). So every span is rebuilt
+before it is exported, with only those of their names and attributes that hold no personal data.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ import re
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 from opentelemetry import metrics, trace
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     ConsoleMetricExporter,
-    MetricExporter,
-    MetricReader,
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.resources import Resource
@@ -33,28 +32,13 @@ from opentelemetry.sdk.trace.export import (
 from opentelemetry.trace import SpanContext, Status
 
 from liner_mcp import __version__
-from liner_mcp.liner.request_metrics import Attempt
-from liner_mcp.server.audit_log import AuditEntry
 from liner_mcp.server.log_redaction import OTHER, PROMPTS, TOOLS, known_method
 from liner_mcp.telemetry.config import TelemetryConfig
 from liner_mcp.telemetry.instruments import Instruments
 
-FLUSH_SECONDS = 3.0  # when stopping; a service manager waits longer, and a dead collector holds nobody up
+FLUSH_SECONDS = 3.0  # when the server stops: a service manager waits longer, and a dead collector must not delay it
 
-_OUR_ATTRIBUTES = frozenset(
-    {
-        "http.request.method",
-        "http.request.resend_count",
-        "http.response.status_code",
-        "server.address",
-        "server.port",
-        "url.template",
-        "error.type",
-        "liner_mcp.deduplicated",
-        "liner_mcp.queued_seconds",
-    }
-)
-# What the SDK's spans may keep, and how a value must look.
+# The attributes that the MCP SDK's spans may have, and the form of each value.
 _SDK_ATTRIBUTES = {
     "mcp.protocol.version": re.compile(r"\d{4}-\d{2}-\d{2}"),
     "jsonrpc.request.id": re.compile(r"\d{1,9}"),
@@ -64,9 +48,13 @@ _SDK_ATTRIBUTES = {
 }
 _OUR_SCOPE = "liner_mcp"
 
+# stdout belongs to the protocol.
+_SPAN_EXPORTERS = {"console": lambda: ConsoleSpanExporter(out=sys.stderr), "otlp": OTLPSpanExporter}
+_METRIC_EXPORTERS = {"console": lambda: ConsoleMetricExporter(out=sys.stderr), "otlp": OTLPMetricExporter}
 
-class Telemetry:
-    """Watches a server (it is a `ServerObserver`) and sends what it saw."""
+
+class Telemetry(Instruments):
+    """Records what a server does and exports it; it is a `ServerObserver`. `close` shuts the `owned` providers down."""
 
     def __init__(
         self,
@@ -74,22 +62,11 @@ class Telemetry:
         meters: metrics.MeterProvider,
         owned: Sequence[TracerProvider | MeterProvider],
     ) -> None:
+        super().__init__(tracers.get_tracer(_OUR_SCOPE, __version__), meters.get_meter(_OUR_SCOPE, __version__))
         self._owned = owned
-        self._instruments = Instruments(
-            tracers.get_tracer(_OUR_SCOPE, __version__), meters.get_meter(_OUR_SCOPE, __version__)
-        )
-
-    def on_attempt(self, attempt: Attempt) -> AbstractContextManager[None]:
-        return self._instruments.on_attempt(attempt)
-
-    def on_request_end(self, attempt: Attempt) -> None:
-        self._instruments.on_request_end(attempt)
-
-    def on_end(self, entry: AuditEntry) -> None:
-        self._instruments.on_end(entry)
 
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
-        """Send what is left, for so long at most: the SDK's own bounds are longer and not all of them hold."""
+        """Export what is left within these seconds. The SDK's own bounds are longer, and some do not hold."""
         threads = [threading.Thread(target=provider.shutdown, daemon=True) for provider in self._owned]
         for thread in threads:
             thread.start()
@@ -98,53 +75,30 @@ class Telemetry:
 
 
 def start_export(choice: TelemetryConfig) -> Telemetry:
-    """Make the providers of this process, unless whoever started it has made them already."""
+    """Create the providers of this process. A tracer provider that exists already is used as it is."""
     for signal in ("trace", "metric"):
-        # Each attempt at a collector that is away would be a line; that a batch was lost is one, and enough.
+        # Otherwise each attempt at an unreachable collector is a line. One line for a lost batch is enough.
         logging.getLogger(f"opentelemetry.exporter.otlp.proto.http.{signal}_exporter").setLevel(logging.ERROR)
     named = {"service.version": __version__}
     if choice.service_name is not None:
         named["service.name"] = choice.service_name
     resource = Resource.create(named)
-    spans = [_span_exporter(name) for name in choice.traces]
-    readers = [PeriodicExportingMetricReader(_metric_exporter(name)) for name in choice.metrics]
-    return start_with(resource, [BatchSpanProcessor(RedactingExporter(exporter)) for exporter in spans], readers)
-
-
-def start_with(
-    resource: Resource, processors: Sequence[BatchSpanProcessor], readers: Sequence[MetricReader]
-) -> Telemetry:
+    tracers = trace.get_tracer_provider()
     owned: list[TracerProvider | MeterProvider] = []
-    if processors and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        # Ended by close(): their own end at exit would wait as long as they like.
+    if choice.traces and isinstance(tracers, trace.ProxyTracerProvider):
+        # close() shuts it down. The SDK's own hook at exit waits without a bound.
         tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
-        for processor in processors:
-            tracers.add_span_processor(processor)
+        for name in choice.traces:
+            tracers.add_span_processor(BatchSpanProcessor(RedactingExporter(_SPAN_EXPORTERS[name]())))
         trace.set_tracer_provider(tracers)
         owned.append(tracers)
+    readers = [PeriodicExportingMetricReader(_METRIC_EXPORTERS[name]()) for name in choice.metrics]
     meters = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
-    owned.append(meters)
-    return Telemetry(trace.get_tracer_provider(), meters, owned)
-
-
-def _span_exporter(name: str) -> SpanExporter:
-    if name == "console":
-        return ConsoleSpanExporter(out=sys.stderr)  # stdout belongs to the protocol
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-    return OTLPSpanExporter()
-
-
-def _metric_exporter(name: str) -> MetricExporter:
-    if name == "console":
-        return ConsoleMetricExporter(out=sys.stderr)
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-
-    return OTLPMetricExporter()
+    return Telemetry(tracers, meters, [*owned, meters])
 
 
 class RedactingExporter(SpanExporter):
-    """Passes spans on to another exporter without what a client or an error's text may have put into them."""
+    """Removes from each span what came from a client or from the text of an error, and passes it on."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -160,12 +114,11 @@ class RedactingExporter(SpanExporter):
 
 
 def redact(span: ReadableSpan) -> ReadableSpan:
-    """The same span with no more than is known to be harmless: no error's text, no name that is not ours."""
+    """The span with only those names and attributes that hold no personal data."""
     given = span.attributes or {}
     scope = span.instrumentation_scope
     if scope is not None and scope.name == _OUR_SCOPE:
-        name = span.name
-        attributes: dict[str, Any] = {key: value for key, value in given.items() if key in _OUR_ATTRIBUTES}
+        name, attributes = span.name, dict(given)  # instruments.py writes nothing personal
     else:
         name, attributes = _redact_sdk_span(given)
     events = [
@@ -193,7 +146,7 @@ def redact(span: ReadableSpan) -> ReadableSpan:
 
 
 def _without_state(context: SpanContext | None) -> SpanContext | None:
-    """The place in a trace; its `tracestate` came from the client and may say anything."""
+    """The same context without `tracestate`, which came from the client and may hold anything."""
     return context and SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags)
 
 

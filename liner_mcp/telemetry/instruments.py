@@ -1,6 +1,6 @@
-"""What is measured, in the words of OpenTelemetry's semantic conventions: HTTP client spans, counters, one histogram.
+"""Spans and metrics, named after OpenTelemetry's semantic conventions: HTTP client spans, counters, one histogram.
 
-No id, no query and no text stands in any of it: a path is recorded by its template, an error by its class.
+They hold no id, no query and no text: a path is recorded as its template, an error as its class.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Attributes = dict[str, str | int | float | bool]
 
 
 class Instruments:
-    """Watches a server: one span per attempt at Liner, and counts of everything."""
+    """Observes a server: one span per attempt to reach Liner, and the metrics."""
 
     def __init__(self, tracer: Tracer, meter: Meter) -> None:
         self._tracer = tracer
@@ -52,7 +52,7 @@ class Instruments:
 
     @contextmanager
     def on_attempt(self, attempt: Attempt) -> Generator[None]:
-        """One client span per attempt of each caller; a deduplicated one says so and has no status."""
+        """A client span around one attempt of one caller. A deduplicated attempt is marked so and has no status."""
         known = {**_server_attributes(attempt.origin), "url.template": attempt.template}
         with self._tracer.start_as_current_span(
             f"GET {attempt.template}",
@@ -103,11 +103,11 @@ class Instruments:
 
 
 def _error_type(attempt: Attempt) -> str | None:
-    """The status as text, as the conventions want it for an answer that is an error."""
+    """The status of an error response as text, as the conventions require."""
     return str(attempt.status) if attempt.status is not None and attempt.status >= _ERROR_STATUS else None
 
 
-@lru_cache(maxsize=4)  # a process asks one Liner
+@lru_cache(maxsize=4)  # a process has one Liner
 def _server_attributes(origin: str) -> Attributes:
     parts = urlsplit(origin)
     port = parts.port or DEFAULT_PORTS[parts.scheme]

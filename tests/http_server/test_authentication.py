@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liner_mcp.http_server.auth.authentication import Authentication, authenticator_from
-from liner_mcp.http_server.auth.bearer import INVALID, Authenticator, ProtectedResource, Rejection, bearer_token
+from liner_mcp.http_server.auth.bearer import INVALID, Authenticator, ProtectedResource, Rejection
 from liner_mcp.server.caller import SCOPE_KEY, Caller
 from liner_mcp.settings import Settings
 from tests.support.sentences import assert_says, recorded
@@ -27,10 +27,7 @@ class FixedToken:
 
     resource: ProtectedResource | None = None
 
-    async def identify(self, authorization: str | None) -> Caller | Rejection:
-        token = bearer_token(authorization)
-        if isinstance(token, Rejection):
-            return token
+    async def identify(self, token: str) -> Caller | Rejection:
         return Caller("anna") if token == "good" else INVALID
 
 
@@ -44,12 +41,12 @@ class FixedTokenWithIssuer(FixedToken):
 class FixedAnswer:
     """Always the same answer."""
 
-    resource = None
+    resource = ProtectedResource("https://calls.example/mcp", "https://auth.example", ("calls:read",))
 
     def __init__(self, answer: Caller | Rejection) -> None:
         self.answer = answer
 
-    async def identify(self, authorization: str | None) -> Caller | Rejection:  # noqa: ARG002 - whatever it is
+    async def identify(self, token: str) -> Caller | Rejection:  # noqa: ARG002 - whatever it is
         return self.answer
 
 
@@ -68,10 +65,10 @@ class RecordingApp:
 
 @asynccontextmanager
 async def protected_app(
-    authenticator: Authenticator | None = None, root_path: str = "", **options: Any
+    authenticator: Authenticator | None = None, root_path: str = ""
 ) -> AsyncGenerator[tuple[httpx.AsyncClient, RecordingApp]]:
     behind = RecordingApp()
-    app = Authentication(behind, authenticator or FixedToken(), **options)
+    app = Authentication(behind, authenticator or FixedToken())
     transport = httpx.ASGITransport(app=app, root_path=root_path)
     async with httpx.AsyncClient(transport=transport, base_url="http://calls.example") as http:
         yield http, behind
@@ -167,37 +164,15 @@ async def test_everything_is_closed(path: str) -> None:
     assert (await asked(path, [], "GET"))[0] == 401
 
 
-async def test_a_web_socket_does_not_slip_past_the_entry_point() -> None:
-    behind, sent = RecordingApp(), list[Any]()
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "websocket.connect"}
-
-    await Authentication(behind, FixedToken())({"type": "websocket", "path": "/health"}, receive, send)
-    assert sent == behind.scopes == []
-
-
-async def test_start_and_stop_go_through_untouched() -> None:
-    behind = RecordingApp()
-
-    async def nothing(*_: Any) -> Any: ...
-
-    await Authentication(behind, FixedToken())({"type": "lifespan"}, nothing, nothing)
-    assert behind.scopes == [{"type": "lifespan"}]
-
-
 async def test_a_missing_scope_is_403_and_an_issuer_that_is_away_503() -> None:
-    refusal = Rejection(403, "insufficient_scope", "The access token lacks the scope calls:read.", "calls:read")
+    refusal = Rejection(403, "insufficient_scope", "The access token lacks the scope calls:read.")
     async with protected_app(FixedAnswer(refusal)) as (http, _):
-        answer = await http.post("/mcp")
+        answer = await http.post("/mcp", headers={"Authorization": "Bearer any"})
     assert answer.status_code == 403
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
     assert 'scope="calls:read"' in answer.headers["www-authenticate"]
     async with protected_app(FixedAnswer(Rejection(503, None, "Try later.", retry_after=7))) as (http, _):
-        answer = await http.post("/mcp")
+        answer = await http.post("/mcp", headers={"Authorization": "Bearer any"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
     assert "www-authenticate" not in answer.headers
 
@@ -274,4 +249,4 @@ async def test_a_file_in_the_settings_makes_its_tokens_the_way_in(tmp_path: Any)
     (tmp_path / "tokens").chmod(0o600)
     found = authenticator_from(Settings(mcp_tokens_file=tmp_path / "tokens"))
     assert found is not None
-    assert await found.identify(f"Bearer {token}") == Caller("anna")
+    assert await found.identify(token) == Caller("anna")

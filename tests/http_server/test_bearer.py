@@ -14,10 +14,11 @@ from liner_mcp.http_server.auth.bearer import (
     MALFORMED,
     MAX_AUTHORIZATION,
     NO_TOKEN,
+    ProtectedResource,
     Rejection,
     bearer_token,
     challenge,
-    metadata_address,
+    metadata_url,
 )
 
 PARAMETER = r'[a-z_]+="[\x20\x21\x23-\x5b\x5d-\x7e]*"'
@@ -63,8 +64,9 @@ def test_without_credentials_the_challenge_names_no_error() -> None:
 
 
 def test_a_challenge_says_what_is_wrong_what_is_needed_and_where_to_get_it() -> None:
-    refusal = Rejection(403, "insufficient_scope", "The access token lacks the scope calls:read.", "calls:read")
-    assert challenge(refusal, metadata="https://calls.example/.well-known/oauth-protected-resource/mcp") == (
+    refusal = Rejection(403, "insufficient_scope", "The access token lacks the scope calls:read.")
+    resource = ProtectedResource("https://calls.example/mcp", "https://auth.example", ("calls:read",))
+    assert challenge(refusal, resource, metadata=metadata_url(resource.audience)) == (
         'Bearer realm="liner-mcp", error="insufficient_scope", '
         'error_description="The access token lacks the scope calls:read.", scope="calls:read", '
         'resource_metadata="https://calls.example/.well-known/oauth-protected-resource/mcp"'
@@ -87,4 +89,4 @@ def test_every_challenge_keeps_to_the_grammar_and_every_answer_is_one_sentence(r
     ],
 )
 def test_the_metadata_stands_before_the_path_of_the_resource(location: str, address: str) -> None:
-    assert metadata_address(location) == address
+    assert metadata_url(location) == address

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -76,16 +77,27 @@ def test_a_refused_token_and_a_liner_that_hangs_are_told_apart(liner: FakeLiner)
         assert httpx.get(f"{origin}/ready").json() == {"ready": False, "because": "liner"}
 
 
-def test_while_stopping_it_is_alive_and_not_ready(liner: DemoLiner) -> None:
+def test_while_stopping_each_answer_closes_its_connection(liner: DemoLiner) -> None:
     app = create_web_app(read_settings(**ACCOUNT), transport=httpx.ASGITransport(app=liner))
     with serve_app(app) as origin:
-        assert httpx.get(f"{origin}/ready").status_code == 200
+        assert "connection" not in httpx.get(f"{origin}/nowhere").headers
         app.drain()
-        answer = httpx.get(f"{origin}/ready")
-        assert answer.status_code == 503
-        assert answer.json() == {"ready": False, "because": "stopping"}
-        assert answer.headers["connection"] == "close"
+        assert httpx.get(f"{origin}/nowhere").headers["connection"] == "close"
         assert httpx.get(f"{origin}/health").status_code == 200
+
+
+def test_a_web_socket_is_not_served(liner: DemoLiner) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    app = create_web_app(read_settings(**ACCOUNT), transport=httpx.ASGITransport(app=liner))
+    anyio.run(app, {"type": "websocket", "path": "/health"}, receive, send)
+    assert sent == []
 
 
 def test_ready_says_that_the_data_is_invented(liner: FakeLiner) -> None:

@@ -118,7 +118,7 @@ def test_the_second_signal_ends_it_with_the_call_unanswered(dataset: Dataset, op
         process.terminate()
         wait_until_refused(url)
         process.terminate()
-        assert ended(process)[0] != 0
+        assert ended(process)[0] == -signal.SIGTERM
         with pytest.raises(httpx.TransportError):
             answer.result()
 
@@ -158,6 +158,16 @@ def test_a_worker_that_dies_is_replaced_and_the_others_go_on() -> None:
         code, _, errors = ended(process)
     assert code == 0
     assert "is replaced" in errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_a_worker_leaves_ctrl_c_to_its_parent() -> None:
+    with started("--demo", "--workers", "2") as (process, url):
+        for worker in workers_of(process):
+            os.kill(worker, signal.SIGINT)
+        assert len(result(httpx.post(url, **question("tools/list"), timeout=PATIENCE))["tools"]) == 6
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == (0, "", "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from liner_mcp.cli.tokens import add_token_line, create_token
 from liner_mcp.errors import SettingsError, SetupError
-from liner_mcp.http_server.auth.bearer import INVALID, MALFORMED, NO_TOKEN, Rejection
+from liner_mcp.http_server.auth.bearer import INVALID, Rejection
 from liner_mcp.http_server.auth.token_file import InvalidFile, TokenEntry, TokenFile, parse_entries, token_owner
 from liner_mcp.server.caller import Caller
 from tests.support.sentences import assert_says, error_says, recorded
@@ -44,9 +44,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def who(tokens: TokenFile, authorization: str | None) -> Caller | Rejection:
+def who(tokens: TokenFile, token: str) -> Caller | Rejection:
     """What one request gets to hear."""
-    return anyio.run(tokens.identify, authorization)
+    return anyio.run(tokens.identify, token)
 
 
 Said = Callable[[], list[str]]
@@ -142,25 +142,22 @@ def test_every_entry_is_compared_whichever_it_is(monkeypatch: pytest.MonkeyPatch
 
 def test_a_token_lets_its_owner_in_and_no_other(file: Path, said: Said) -> None:
     tokens = TokenFile(file)
-    assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
-    assert who(tokens, "Bearer lmcp_boris") == Caller("boris")
-    assert who(tokens, "Bearer lmcp_carla") == INVALID
-    assert who(tokens, f"Bearer {hashlib.sha256(b'lmcp_anna').hexdigest()}") == INVALID
-    assert who(tokens, "Bearer anna") == INVALID
-    assert who(tokens, "Basic YW5uYTpsbWNwX2FubmE=") == NO_TOKEN
-    assert who(tokens, None) == NO_TOKEN
-    assert who(tokens, "Bearer ") == MALFORMED
+    assert who(tokens, "lmcp_anna") == Caller("anna")
+    assert who(tokens, "lmcp_boris") == Caller("boris")
+    assert who(tokens, "lmcp_carla") == INVALID
+    assert who(tokens, hashlib.sha256(b"lmcp_anna").hexdigest()) == INVALID
+    assert who(tokens, "anna") == INVALID
     assert said() == []
 
 
 def test_a_line_taken_out_locks_its_token_out_with_the_next_request(file: Path, said: Said) -> None:
     tokens = TokenFile(file)
-    assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
+    assert who(tokens, "lmcp_anna") == Caller("anna")
     file.write_text(f"{BORIS}\n")
-    assert who(tokens, "Bearer lmcp_anna") == INVALID
-    assert who(tokens, "Bearer lmcp_boris") == Caller("boris")
+    assert who(tokens, "lmcp_anna") == INVALID
+    assert who(tokens, "lmcp_boris") == Caller("boris")
     file.write_text("")
-    assert who(tokens, "Bearer lmcp_boris") == INVALID
+    assert who(tokens, "lmcp_boris") == INVALID
     assert said() == []
 
 
@@ -171,14 +168,14 @@ def test_a_file_of_the_same_size_and_time_in_its_place_is_noticed(file: Path) ->
     other.write_text(f"{ANNA}\n{line_of('boris', 'lmcp_other')}\n")
     os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
     other.replace(file)
-    assert who(tokens, "Bearer lmcp_boris") == INVALID
-    assert who(tokens, "Bearer lmcp_other") == Caller("boris")
+    assert who(tokens, "lmcp_boris") == INVALID
+    assert who(tokens, "lmcp_other") == Caller("boris")
 
 
 def test_the_old_and_the_new_token_of_a_name_work_side_by_side(file: Path) -> None:
     tokens = TokenFile(file)
     file.write_text(f"{ANNA}\n{line_of('anna', 'lmcp_new')}\n")
-    assert who(tokens, "Bearer lmcp_anna") == who(tokens, "Bearer lmcp_new") == Caller("anna")
+    assert who(tokens, "lmcp_anna") == who(tokens, "lmcp_new") == Caller("anna")
 
 
 def test_an_unchanged_file_is_not_read_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,24 +185,24 @@ def test_an_unchanged_file_is_not_read_again(file: Path, monkeypatch: pytest.Mon
         raise AssertionError("the file was opened again")
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
+    assert who(tokens, "lmcp_anna") == Caller("anna")
 
 
 def test_a_file_that_goes_away_keeps_the_last_good_tokens_and_says_so_once(file: Path, said: Said) -> None:
     tokens = TokenFile(file)
     file.rename(file.with_name("elsewhere"))
     for _ in range(3):
-        assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
-        assert who(tokens, "Bearer lmcp_carla") == INVALID
+        assert who(tokens, "lmcp_anna") == Caller("anna")
+        assert who(tokens, "lmcp_carla") == INVALID
     (once,) = said()
     assert once == (recorded("liner_mcp_tokens_file_cannot_be_used"))
     file.mkdir()
-    assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
+    assert who(tokens, "lmcp_anna") == Caller("anna")
     assert_says(said()[0], "it_is_not_a_file")
     file.rmdir()
     file.write_text(f"{BORIS}\n")
     file.chmod(0o600)
-    assert who(tokens, "Bearer lmcp_anna") == INVALID
+    assert who(tokens, "lmcp_anna") == INVALID
     assert said() == [recorded("liner_mcp_tokens_file_can_be")]
 
 
@@ -213,12 +210,12 @@ def test_a_broken_line_keeps_the_last_good_tokens_and_names_the_line_only(file: 
     tokens = TokenFile(file)
     file.write_text(f"{BORIS}\nanna:lmcp_anna_in_clear\n")
     for _ in range(3):
-        assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
+        assert who(tokens, "lmcp_anna") == Caller("anna")
     (once,) = said()
     assert_says(once, "line_2_is_not_name_sha256_2")
     assert "lmcp" not in once.replace("liner-mcp", "")
     file.write_text(f"anna:lmcp_anna_in_clear\n{BORIS}\n")
-    assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
+    assert who(tokens, "lmcp_anna") == Caller("anna")
     assert_says(said()[0], "line_1_is_not_name_sha256")
 
 
@@ -233,8 +230,8 @@ def test_what_could_not_be_read_is_tried_again_though_nothing_changed(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", refuse)
-        assert who(tokens, "Bearer lmcp_anna") == Caller("anna")
-    assert who(tokens, "Bearer lmcp_anna") == INVALID
+        assert who(tokens, "lmcp_anna") == Caller("anna")
+    assert who(tokens, "lmcp_anna") == INVALID
     assert len(said()) == 2
 
 
@@ -242,7 +239,7 @@ def test_a_file_without_tokens_refuses_everyone_and_says_so_at_start(file: Path,
     file.write_text("# nobody yet\n")
     tokens = TokenFile(file)
     assert said() == [recorded("liner_mcp_tokens_file_holds_no")]
-    assert who(tokens, "Bearer lmcp_anna") == INVALID
+    assert who(tokens, "lmcp_anna") == INVALID
 
 
 @pytest.mark.parametrize(
@@ -279,7 +276,7 @@ def test_rights_that_let_others_in_are_worth_a_warning(file: Path, said: Said, m
     warnings = said()
     assert len(warnings) == (word is not None)
     assert word is None or word in warnings[0]
-    who(tokens, "Bearer lmcp_anna")
+    who(tokens, "lmcp_anna")
     assert said() == []
 
 
@@ -386,7 +383,7 @@ def test_the_command_adds_a_token_that_works_and_shows_it_alone(tmp_path: Path) 
     (token,) = done.stdout.splitlines()
     assert token not in done.stderr
     assert token not in file.read_text()
-    assert who(TokenFile(file), f"Bearer {token}") == Caller("anna")
+    assert who(TokenFile(file), token) == Caller("anna")
     again = run("anna", "--add", "--rotate", LINER_MCP_TOKENS_FILE=str(file))
     assert again.returncode == 0
     assert_says(again.stderr, "the_old_one_works_too_until")

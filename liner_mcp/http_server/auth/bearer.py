@@ -1,8 +1,8 @@
-"""Bearer tokens in HTTP headers, without I/O: what a request's header must look like, and how a refusal is worded.
+"""Bearer tokens in HTTP headers, without I/O: the form of a request's header and of the challenge in a refusal.
 
 Sources: RFC 6750 (the header, the challenge, its errors), RFC 9728 section 5.1 (`resource_metadata`), and the MCP
-specification, Authorization (a 401 names the scope too). A token is read from one Authorization header and from nowhere
-else: an address is logged by every machine on the way.
+specification, Authorization (a 401 names the scope too). A token is read from one Authorization header only, because
+every proxy on the way logs the URL.
 """
 
 from __future__ import annotations
@@ -19,47 +19,43 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token, RFC 6750 section 2.1
 
-ADVICE = "Send an access token in one Authorization header: Bearer, a space, the token."
-NOT_VALID = "The access token is not valid here."
-
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a request is not let in. `sentence` is ASCII without quotes, for it stands in a header too.
+    """Why a request is refused. `sentence` is ASCII without quotes, because the challenge repeats it in a header.
 
-    `error` is RFC 6750's word; None when no credentials were sent, or when it has no word. `scope` is what would be
-    needed, separated by spaces; `retry_after` is in seconds.
+    `error` is RFC 6750's code: None if no credentials were sent, or if there is no code. `retry_after` is in seconds.
     """
 
     status: int
     error: str | None
     sentence: str
-    scope: str | None = None
     retry_after: int | None = None
 
 
-NO_TOKEN = Rejection(401, None, ADVICE)
-MALFORMED = Rejection(401, "invalid_token", ADVICE)
-INVALID = Rejection(401, "invalid_token", NOT_VALID)
+_ADVICE = "Send an access token in one Authorization header: Bearer, a space, the token."
+NO_TOKEN = Rejection(401, None, _ADVICE)
+MALFORMED = Rejection(401, "invalid_token", _ADVICE)
+INVALID = Rejection(401, "invalid_token", "The access token is not valid here.")
 
 
 @dataclass(frozen=True, slots=True)
 class ProtectedResource:
-    """What a client must know to get a token for us. `audience` is the address of the MCP endpoint, or another name."""
+    """What a client needs in order to get a token for this server. `audience` is the endpoint's URL or another name."""
 
     audience: str
     issuer: str
     scopes: tuple[str, ...]
 
     @property
-    def location(self) -> str | None:
-        """Our address as the outside knows it; None when the audience is no address."""
+    def url(self) -> str | None:
+        """The public URL of the endpoint; None if the audience is not a URL."""
         return self.audience if urlsplit(self.audience).scheme in ("https", "http") else None
 
-    def metadata(self, location: str) -> dict[str, Any]:
+    def metadata(self, url: str) -> dict[str, Any]:
         """The document of RFC 9728 section 2."""
         return {
-            "resource": location,
+            "resource": url,
             "authorization_servers": [self.issuer],
             "scopes_supported": list(self.scopes),
             "bearer_methods_supported": ["header"],
@@ -68,19 +64,19 @@ class ProtectedResource:
 
 
 class Authenticator(Protocol):
-    """Who knows the callers. `resource` is what clients must know to get a token, when an issuer gives them out."""
+    """Identifies callers by their tokens. `resource` is None if no issuer is involved."""
 
     @property
     def resource(self) -> ProtectedResource | None: ...
 
-    async def identify(self, authorization: str | None) -> Caller | Rejection:
-        """Whoever sent this Authorization header, or why nobody did. Never raises for what a caller can send."""
+    async def identify(self, token: str) -> Caller | Rejection:
+        """The caller of this token. Raises nothing, whatever the token is."""
         ...
 
 
-def metadata_address(location: str) -> str:
-    """Where the metadata of a resource stands: the well-known path before its own (RFC 9728 section 3.1)."""
-    parts = urlsplit(location)
+def metadata_url(url: str) -> str:
+    """The URL of a resource's metadata: the well-known path comes before its own (RFC 9728 section 3.1)."""
+    parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
 
 
@@ -97,13 +93,13 @@ def bearer_token(authorization: str | None) -> str | Rejection:
     return token if _TOKEN.fullmatch(token) else MALFORMED
 
 
-def challenge(refusal: Rejection, *, metadata: str | None = None) -> str:
-    """The value of WWW-Authenticate; `metadata` is the address of our metadata, when there is an issuer."""
+def challenge(refusal: Rejection, resource: ProtectedResource | None = None, *, metadata: str | None = None) -> str:
+    """The value of WWW-Authenticate. `metadata` is the URL of the metadata of `resource`."""
     parameters = {
         "realm": "liner-mcp",
         "error": refusal.error,
         "error_description": refusal.sentence if refusal.error else None,
-        "scope": refusal.scope,
+        "scope": " ".join(resource.scopes) or None if resource else None,
         "resource_metadata": metadata,
     }
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items() if value is not None)

@@ -1,7 +1,8 @@
 """Access tokens of an OAuth 2 issuer: JWTs that are checked here, with the issuer's public keys.
 
-Nothing in a token is believed before its signature is: from its header only the key's id and the algorithm are used,
-and the algorithm only if it is one of ours and fits the key. The checking is PyJWT's; what may pass is decided here.
+Nothing in a token is trusted before its signature is checked. Only the key's id and the algorithm are read from its
+header, and the algorithm is used only if it is listed here and fits the key. PyJWT does the checking; this module
+decides what is accepted.
 
 Sources: RFC 9068 (JWT access tokens), RFC 8725 (best practice), RFC 8707 (the audience is us), RFC 6750 (scope).
 """
@@ -13,12 +14,12 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from liner_mcp.errors import Unreachable
-from liner_mcp.http_server.auth.bearer import INVALID, ProtectedResource, Rejection, bearer_token
+from liner_mcp.http_server.auth.bearer import INVALID, ProtectedResource, Rejection
 from liner_mcp.http_server.auth.jwks import Jwk, JwksClient
 from liner_mcp.server.caller import Caller
 
-# Algorithm -> the type and, where it is bound, the curve of its keys (RFC 7518 section 3.1, RFC 8037). Signatures that
-# anyone with the public key can make (none, HS*) are not among them.
+# Algorithm -> the type and, where it is bound, the curve of its keys (RFC 7518 section 3.1, RFC 8037). Algorithms whose
+# signatures can be made with the public key (none, HS*) are missing on purpose.
 ALGORITHMS: dict[str, tuple[str, str | None]] = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", None)),
     "ES256": ("EC", "P-256"),
@@ -29,27 +30,25 @@ ALGORITHMS: dict[str, tuple[str, str | None]] = {
 TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})  # others are tokens for another purpose (RFC 8725 3.11)
 LEEWAY_SECONDS = 60  # by which clocks may differ
 MAX_NAME_CHARACTERS = 64
-_HASH_PREFIX = "sha256:"  # no name that an issuer gives may begin like this: it could be made to equal another's hash
+_HASH_PREFIX = (
+    "sha256:"  # no name from an issuer may begin with it: it could be chosen to equal the hash of another name
+)
 _CLIENT_PREFIX = "client:"
 
 EXPIRED = Rejection(401, "invalid_token", "The access token has expired.")
 
 
 class JwtAuthenticator:
-    """Authenticates by access tokens that `issuer` made for `resource`, with all its scopes."""
+    """Accepts the access tokens that `issuer` made for `resource`, with all its scopes."""
 
     def __init__(self, resource: ProtectedResource, issuer: JwksClient) -> None:
         self.resource = resource
         self._issuer = issuer
-        self._scope = " ".join(resource.scopes)
 
-    async def identify(self, authorization: str | None) -> Caller | Rejection:
-        token = bearer_token(authorization)
-        if isinstance(token, Rejection):
-            return self._with_scope(token)
+    async def identify(self, token: str) -> Caller | Rejection:
         signed = parse_header(token)
         if signed is None:
-            return self._with_scope(INVALID)
+            return INVALID
         algorithm, kid = signed
         try:
             known = await self._issuer.keys(kid)
@@ -61,17 +60,12 @@ class JwtAuthenticator:
                 retry_after=self._issuer.retry_after,
             )
         keys = [key for key in known if key_fits(key, algorithm)]
-        # Without an id only a key that cannot be mistaken is used.
-        judged = verify(token, algorithm, keys[0], self.resource) if len(keys) == 1 else INVALID
-        return judged if isinstance(judged, Caller) else self._with_scope(judged)
-
-    def _with_scope(self, refusal: Rejection) -> Rejection:
-        """A client that asks for a token next must know for which scope."""
-        return Rejection(refusal.status, refusal.error, refusal.sentence, self._scope, refusal.retry_after)
+        # A token without a key's id is accepted only if exactly one key fits.
+        return verify(token, algorithm, keys[0], self.resource) if len(keys) == 1 else INVALID
 
 
 def parse_header(token: str) -> tuple[str, str | None] | None:
-    """The algorithm and the key's id that a token names, neither of them proven; None for no token that we take."""
+    """The algorithm and the key's id that a token names, both unverified; None for a token that is never accepted."""
     import jwt
 
     try:
@@ -87,13 +81,13 @@ def parse_header(token: str) -> tuple[str, str | None] | None:
 
 
 def key_fits(key: Jwk, algorithm: str) -> bool:
-    """Whether a key may check signatures of this algorithm."""
+    """Whether a key may verify signatures of this algorithm."""
     kind, curve = ALGORITHMS[algorithm]
     return key["kty"] == kind and curve in (None, key.get("crv")) and key.get("alg", algorithm) == algorithm
 
 
 def verify(token: str, algorithm: str, key: Jwk, resource: ProtectedResource) -> Caller | Rejection:
-    """Who a token speaks for: signature, issuer, audience, times and scopes must all be right."""
+    """The caller of a token whose signature, issuer, audience, times and scopes are all valid."""
     import jwt
 
     try:
@@ -121,15 +115,15 @@ def verify(token: str, algorithm: str, key: Jwk, resource: ProtectedResource) ->
 
 
 def audiences(resource: ProtectedResource) -> list[str]:
-    """The audience, and for an address also its twin with or without a last slash: clients write both."""
-    if resource.location is None:
+    """The accepted audiences. A URL is accepted with and without a trailing slash, because clients use both."""
+    if resource.url is None:
         return [resource.audience]
     bare = resource.audience.rstrip("/")
     return [bare, f"{bare}/"]
 
 
 def token_scopes(claims: dict[str, Any]) -> set[str]:
-    """`scope` (RFC 9068) and `scp` (as some issuers call it), each as a string or as a list."""
+    """The scopes in `scope` (RFC 9068) and `scp` (used by some issuers), each of them a string or a list."""
     found: set[str] = set()
     for claim in (claims.get("scope"), claims.get("scp")):
         listed = claim.split(" ") if isinstance(claim, str) else claim
@@ -139,11 +133,10 @@ def token_scopes(claims: dict[str, Any]) -> set[str]:
 
 
 def caller_name(claims: dict[str, Any]) -> str | None:
-    """Whom the token speaks for: `sub`, or else `client:` and the program that got it, `client_id` or `azp`.
+    """The caller's name: `sub`, or else `client:` with the program that requested the token, `client_id` or `azp`.
 
-    Whoever may name a program must not be able to name it like a person. The name is the claim itself, or a hash of it
-    when it is long or holds what cannot be shown. A hash, because names decide who may see what: cleaning could make
-    two callers one.
+    The prefix keeps a program from having the name of a person. A claim that is long or not printable is replaced by
+    its hash: access rules depend on the name, and cleaning could give two callers the same one.
     """
     claim = next((claim for claim in ("sub", "client_id", "azp") if claims.get(claim) is not None), None)
     given = None if claim is None else claims[claim]

@@ -1,13 +1,12 @@
-"""Under which names the server is asked, and from which web pages: the guard against DNS rebinding.
+"""Checks the Host and Origin headers: the protection against DNS rebinding.
 
-A page that a browser loaded from elsewhere can make its own name point at this machine; it cannot change the Host and
-Origin that the browser then sends.
+A web page from elsewhere can make its own host name resolve to this machine. It cannot change the Host and Origin that
+the browser then sends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -15,10 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from liner_mcp.http_server.error_response import error_response
 from liner_mcp.settings import Settings
-from liner_mcp.urls import is_loopback
+from liner_mcp.urls import is_loopback, parse_url
 
-# What browser clients send and read beside what every page may.
-_ASKED_HEADERS = (
+# What browser clients send and read beyond the headers that CORS always allows.
+_REQUEST_HEADERS = (
     "Authorization",
     "Last-Event-ID",
     "Mcp-Method",
@@ -29,7 +28,7 @@ _ASKED_HEADERS = (
     "Tracestate",
     "X-Request-Id",
 )
-_ANSWERED_HEADERS = ("Mcp-Protocol-Version", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate", "X-Request-Id")
+_RESPONSE_HEADERS = ("Mcp-Protocol-Version", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
 class AllowedHosts:
@@ -40,39 +39,32 @@ class AllowedHosts:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            if not allows_host(headers.get("host", ""), self._settings.mcp_allowed_hosts):
-                sentence = (
-                    "This server is not asked under that name. Its operator lists names in LINER_MCP_ALLOWED_HOSTS."
-                )
-                await error_response(421, sentence)(scope, receive, send)
-                return
-            origin = headers.get("origin")
-            if origin is not None and not allows_origin(origin, self._settings.mcp_allowed_origins):
-                sentence = "Pages of that origin may not ask. The operator lists origins in LINER_MCP_ALLOWED_ORIGINS."
-                await error_response(403, sentence)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        app = self._app
+        if not allows_host(headers.get("host", ""), self._settings.mcp_allowed_hosts):
+            sentence = "This host name is not allowed. The operator lists the allowed names in LINER_MCP_ALLOWED_HOSTS."
+            app = error_response(421, sentence)
+        elif origin is not None and not allows_origin(origin, self._settings.mcp_allowed_origins):
+            sentence = "Pages of this origin are not allowed. The operator lists origins in LINER_MCP_ALLOWED_ORIGINS."
+            app = error_response(403, sentence)
+        await app(scope, receive, send)
 
 
 def cors(app: ASGIApp) -> CORSMiddleware:
-    """Tells browsers what pages may send and read: those of allowed origins, for no others come past `AllowedHosts`.
-
-    Credentials are a header, never a cookie.
-    """
+    """Adds the CORS headers. `AllowedHosts` refuses other origins before. Credentials are a header, never a cookie."""
     return CORSMiddleware(
         app,
-        allow_origin_regex=".*",  # so that the origin itself is named, and not all of them
+        allow_origin_regex=".*",  # so that the answer names the origin instead of *
         allow_methods=("GET", "POST"),
-        allow_headers=_ASKED_HEADERS,
-        expose_headers=_ANSWERED_HEADERS,
+        allow_headers=_REQUEST_HEADERS,
+        expose_headers=_RESPONSE_HEADERS,
         max_age=600,
     )
 
 
 def allows_host(header: str, allowed: Sequence[str] | None) -> bool:
-    """Whether a Host header is one of `allowed`; an entry without a port allows any. None allows loopback's names."""
+    """Whether a Host header is in `allowed`; an entry without a port allows any port. None allows loopback names."""
     whole = header.strip().lower()
     name = whole[: whole.index("]") + 1] if whole.startswith("[") and "]" in whole else whole.partition(":")[0]
     if allowed is None:
@@ -81,12 +73,9 @@ def allows_host(header: str, allowed: Sequence[str] | None) -> bool:
 
 
 def allows_origin(origin: str, allowed: Sequence[str] | None) -> bool:
-    """Whether an Origin header is one of `allowed`. None allows pages served by this machine."""
+    """Whether an Origin header is in `allowed`. None allows pages served by this machine."""
     origin = origin.strip().lower()
     if allowed is not None:
         return origin in allowed
-    try:
-        parts = urlsplit(origin)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and is_loopback(parts.hostname or "")
+    url = parse_url(origin)
+    return url is not None and url.scheme in ("http", "https") and is_loopback(url.hostname or "")

@@ -1,4 +1,4 @@
-"""The rate limit: how much one caller, and all of them together, may ask of this process."""
+"""Limits on requests per minute and on requests at the same time, for one caller and for all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from liner_mcp.server.caller import SCOPE_KEY, Caller
 
 
 class RateLimit:
-    """Answers 429 to a caller who asks too often: known by name, or by address when nobody must say who they are."""
+    """Answers 429 to a caller with too many requests. A caller is a name, or an address without authentication."""
 
     def __init__(self, app: ASGIApp, per_minute: int, limits: Limits) -> None:
         self._app = app
@@ -24,15 +24,14 @@ class RateLimit:
         self._buckets: OrderedDict[str, AsyncLimiter] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            bucket = self._bucket(_rate_key(scope))
-            if not bucket.has_capacity():
-                # The bucket leaks evenly: the next place is free after one such interval.
-                wait = math.ceil(60 / self._per_minute)
-                sentence = f"More than {self._per_minute} requests in a minute. Ask again after {wait} s."
-                await error_response(429, sentence, retry_after=str(wait))(scope, receive, send)
-                return
-            await bucket.acquire()
+        bucket = self._bucket(_rate_key(scope))
+        if not bucket.has_capacity():
+            # The bucket leaks evenly: one request fits after this time.
+            wait = math.ceil(60 / self._per_minute)
+            sentence = f"More than {self._per_minute} requests in a minute. Ask again after {wait} s."
+            await error_response(429, sentence, retry_after=str(wait))(scope, receive, send)
+            return
+        await bucket.acquire()
         await self._app(scope, receive, send)
 
     def _bucket(self, who: str) -> AsyncLimiter:
@@ -52,17 +51,17 @@ def _rate_key(scope: Scope) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return "unknown"  # a proxy's word that is no address must not make a bucket of its own
+        return "unknown"  # a proxy may send any text, and each would get its own bucket
     if address.version == 6:
-        if address.ipv4_mapped is not None:  # a proxy that listens for both writes IPv4 so: all of it is one /64
+        if address.ipv4_mapped is not None:  # a dual-stack proxy writes IPv4 like this, and all of it is one /64
             return str(address.ipv4_mapped)
-        # One subscriber has a whole /64 to choose from.
+        # One subscriber owns a whole /64.
         return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
     return str(address)
 
 
 class ConcurrencyLimit:
-    """Answers 503 when as many requests run as this process bears, and 429 when too many are one caller's."""
+    """Answers 503 if too many requests run in this process, and 429 if too many of them are one caller's."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
@@ -72,17 +71,14 @@ class ConcurrencyLimit:
         self._of: Counter[Caller | None] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         if self._running >= self._most:
-            sentence = "The server answers as many questions as it can. Ask again after a few seconds."
+            sentence = "The server is busy. Send the request again after a few seconds."
             await error_response(503, sentence, retry_after="2")(scope, receive, send)
             return
-        # Without names every program of this machine would count as one.
+        # Callers without a name are not limited one by one: they would all count as one.
         who = scope.get(SCOPE_KEY)
         if who is not None and self._of[who] >= self._most_of_one:
-            sentence = f"{self._most_of_one} of your questions are being answered. Ask again when one of them is."
+            sentence = f"{self._most_of_one} of your requests are running. Send this one again when one has ended."
             await error_response(429, sentence, retry_after="2")(scope, receive, send)
             return
         self._running += 1
@@ -93,4 +89,4 @@ class ConcurrencyLimit:
             self._running -= 1
             self._of[who] -= 1
             if not self._of[who]:
-                del self._of[who]  # else it would grow with every name
+                del self._of[who]  # otherwise the counter grows with every name

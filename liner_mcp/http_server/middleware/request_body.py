@@ -1,6 +1,6 @@
-"""The body of a request is read whole before anything else happens with it: it must be small, and come soon.
+"""Reads the whole body of a request before it is passed on, within limits of size and time.
 
-The SDK limits bodies too, with a text that is no sentence and names no limit, and waits for a slow one without end.
+The SDK limits the size too, but its message names no limit, and it waits for a slow body without end.
 """
 
 from __future__ import annotations
@@ -18,27 +18,24 @@ from liner_mcp.http_server.limits import Limits
 
 
 class BufferedBody:
-    """Reads the body before the request goes on; answers 413 to a large one and 408 to one that does not come."""
+    """Answers 413 to a large body, 408 to one that does not arrive, and 400 to one that is not a JSON-RPC message."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 body = await self._read(Request(scope, receive))
         except ClientDisconnect:
             return
         except TimeoutError:
-            sentence = f"The request did not come whole within {self._limits.body_seconds:g} s. Send it again."
+            sentence = f"The request did not arrive completely within {self._limits.body_seconds:g} s. Send it again."
             await error_response(408, sentence, connection="close")(scope, receive, send)
             return
         if body is None:
-            sentence = f"The request is larger than {self._limits.body_bytes // 1024} KB. No question needs as much."
+            sentence = f"The request is larger than {self._limits.body_bytes // 1024} KB. Send a smaller one."
             await error_response(413, sentence)(scope, receive, send)
             return
         if refused := _refusal(body):
@@ -47,13 +44,13 @@ class BufferedBody:
         messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def again() -> Message:
-            # After the body comes the client's going away, which ends what runs for it.
+            # After the body: the message that the client has disconnected, which cancels the call.
             return messages.pop() if messages else await receive()
 
         await self._app(scope, again, send)
 
     async def _read(self, request: Request) -> bytes | None:
-        """The body; None when it is too large. Raises: ClientDisconnect."""
+        """The body; None if it is too large. Raises: ClientDisconnect."""
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self._limits.body_bytes:
             return None
@@ -66,12 +63,12 @@ class BufferedBody:
 
 
 def _refusal(body: bytes) -> str | None:
-    """Why a body is not one JSON-RPC message; None if it is. The SDK's own answers would repeat the body.
+    """Why a body is not one JSON-RPC message; None if it is. The SDK's own errors would repeat the body.
 
-    To a text that is not JSON the SDK answers where it is broken, and no more.
+    For text that is not JSON, the SDK's error gives only the position.
     """
     if body.lstrip()[:1] == b"[":
-        return "Send one JSON-RPC request at a time: batches are not served."
+        return "Send one JSON-RPC request at a time: batches are not supported."
     try:
         decoded = from_json(body)
     except ValueError:

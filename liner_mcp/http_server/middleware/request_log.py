@@ -1,7 +1,7 @@
-"""One line for each HTTP request, and an id by which both sides can speak of it.
+"""One log line for each HTTP request, with an id that the client knows too.
 
-The address of the client is left out: it is personal data, and the caller's name says who asked. So are the query, the
-body, and every word of the client's that is not one of ours or of the protocol's.
+A line does not hold the client's address, because it is personal data and the caller's name is enough. It holds no
+query, no body, and no name that a client chose, except names of ours and of the protocol.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from liner_mcp.http_server import MCP_PATH
 from liner_mcp.http_server.auth.bearer import WELL_KNOWN
 from liner_mcp.http_server.middleware.health import HEALTH, READY
 from liner_mcp.json_logging import REQUEST_LOGGER
@@ -32,20 +33,12 @@ _logger = logging.getLogger(REQUEST_LOGGER)
 
 
 class RequestLog:
-    """The outermost wrapper: it sees every answer as it leaves, refusals and crashes too, and puts the id on it.
+    """Logs every answer as it leaves, refusals and crashes too, and adds the id to it."""
 
-    `mcp_path` is where MCP is served, `prefix` the path under which a proxy shows us.
-    """
-
-    def __init__(self, app: ASGIApp, *, mcp_path: str, prefix: str | None) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._known = frozenset({mcp_path, HEALTH, READY})
-        self._prefix = prefix or ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         headers = Headers(scope=scope)
         info = RequestInfo(_request_id(headers), protocol=protocol_version(headers.get("mcp-protocol-version")))
         status: int | None = None
@@ -61,7 +54,6 @@ class RequestLog:
             nonlocal status, bytes_out
             if message["type"] == "http.response.start":
                 status = message["status"]
-                # Nothing behind this sets it.
                 named = (_RAW_HEADER, info.request_id.encode())
                 message = {**message, "headers": [*message.get("headers", ()), named]}
             bytes_out += len(message.get("body", b""))
@@ -72,14 +64,14 @@ class RequestLog:
             await self._app({**scope, REQUEST_INFO_KEY: info}, received, sent)
         finally:
             if _logger.isEnabledFor(logging.INFO):
-                path = self._logged_path(scope["path"])
+                path = _logged_path(scope["path"])
                 line: dict[str, Any] = {
                     "event": "request",
                     "request_id": info.request_id,
                     "caller": info.caller,
                     "http_method": scope["method"] if scope["method"] in _HTTP_METHODS else OTHER,
                     "path": path,
-                    "status": status,  # null: the client went away before there was one
+                    "status": status,  # null: the client disconnected before the answer
                     "seconds": round(time.perf_counter() - begun, 3),
                     "bytes_in": bytes_in,
                     "bytes_out": bytes_out,
@@ -91,15 +83,14 @@ class RequestLog:
                 }
                 _logger.log(logging.DEBUG if path in (HEALTH, READY) else logging.INFO, "request", extra={"line": line})
 
-    def _logged_path(self, path: str) -> str:
-        if self._prefix and path.startswith(f"{self._prefix}/"):
-            path = path[len(self._prefix) :]
-        if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
-            return WELL_KNOWN
-        return path if path in self._known else OTHER
+
+def _logged_path(path: str) -> str:
+    if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
+        return WELL_KNOWN
+    return path if path in (MCP_PATH, HEALTH, READY) else OTHER
 
 
 def _request_id(headers: Headers) -> str:
-    """The one that came with the request, if it is short and plain, else a new one."""
+    """The id in the request if it is short and plain, else a new one."""
     given = headers.getlist(HEADER)
     return given[0] if len(given) == 1 and _PLAIN_ID.fullmatch(given[0]) else secrets.token_hex(8)
