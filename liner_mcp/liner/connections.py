@@ -1,6 +1,6 @@
-"""How Liner is connected to, directly or through a proxy of the environment, and why that failed. Pure.
+"""Finds the proxy for Liner in the environment, and says why a connection failed. No I/O.
 
-httpx would read the environment itself, but one entry of NO_PROXY that is no URL (`fe80::/10`, `[::1]`) stops it.
+httpx can read the environment itself, but fails if NO_PROXY has an entry that is no URL (`fe80::/10`, `[::1]`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from urllib.parse import urlsplit
 from liner_mcp.errors import AccessRefused, LinerMcpError, SettingsError, Unreachable
 from liner_mcp.urls import parse_url
 
-# What OpenSSL calls an answer that is no TLS, such as that of a plain HTTP server; the name depends on its version.
+# OpenSSL's reasons for an answer that is not TLS, such as plain HTTP. They differ between its versions.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentProxy:
-    """A proxy, and the variable that names it. The address may hold a password, so no repr shows it."""
+    """A proxy and the variable that names it. The URL may hold a password, so it is not in the repr."""
 
     variable: str
     url: str = field(repr=False)
 
     def unusable(self) -> SettingsError:
-        """The error of an address that no connection can be made through."""
+        """The error for a URL that cannot be used."""
         return SettingsError(
             f"The proxy in {self.variable} cannot be used. Write it as http://host:port or https://host:port, or take "
             "it out."
@@ -37,12 +37,12 @@ class EnvironmentProxy:
 
 
 def proxy_for(origin: str) -> EnvironmentProxy | None:
-    """The proxy through which the environment wants `origin` to be asked; None: directly.
+    """The environment's proxy for `origin`, or None.
 
-    Raises: SettingsError when the address of the proxy names no host.
+    Raises: SettingsError when the URL of the proxy names no host.
     """
     ours = urlsplit(origin)
-    if ours.scheme == "http":  # plain http is loopback: no proxy before it
+    if ours.scheme == "http":  # plain http is allowed for loopback only, which needs no proxy
         return None
     found = urllib.request.getproxies()
     kind = next((kind for kind in ("https", "all") if found.get(kind, "").strip()), None)
@@ -57,9 +57,9 @@ def proxy_for(origin: str) -> EnvironmentProxy | None:
 
 
 def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
-    """Whether NO_PROXY names the host: by name, domain, address or network. An entry that is none of these is left out.
+    """Whether NO_PROXY holds the host, by name, domain, address or network. Other entries are ignored.
 
-    Where there is no NO_PROXY, the exceptions of Windows and macOS count.
+    Without NO_PROXY, the exceptions in the settings of Windows and macOS count.
     """
     for entry in no_proxy.lower().split(","):
         text = entry.strip()
@@ -76,7 +76,7 @@ def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
 
 
 def _is_in(host: str, network: str) -> bool:
-    """Whether both are addresses, and one is the other or in it; `[::1]` is an address too."""
+    """Whether `host` is an IP address in `network`, which may be one address, with or without brackets."""
     try:
         return ip_address(host) in ip_network(network.strip("[]"), strict=False)
     except ValueError:
@@ -84,13 +84,13 @@ def _is_in(host: str, network: str) -> bool:
 
 
 def _variable(kind: str) -> str:
-    """The variable that names the proxy, in the spelling that counts: the lower-case one, when both are there."""
+    """The variable that names the proxy. If both spellings are set, the lower-case one counts."""
     names = sorted((name for name, value in os.environ.items() if value.strip()), reverse=True)
     return next((name for name in names if name.lower() == f"{kind}_proxy"), "the system's settings")
 
 
 def connection_error(error: BaseException, proxy: EnvironmentProxy | None = None) -> Unreachable:
-    """Say which part of connecting failed: the name, TLS, or the port; and of which of the two hosts."""
+    """The error that says which step failed (DNS, TLS, or the connection), and for which host."""
     where = "LINER_API_HOST" if proxy is None else proxy.variable
     cause: BaseException | None = error
     while cause is not None:
@@ -109,7 +109,7 @@ def connection_error(error: BaseException, proxy: EnvironmentProxy | None = None
 
 
 def _tls_error(error: OSError, proxy: EnvironmentProxy | None) -> Unreachable:
-    """Why there is no TLS connection. With an https:// proxy there are two handshakes, and the error is of either."""
+    """Why TLS failed. With an https:// proxy there are two handshakes, and either may have failed."""
     who, settings = "The host in LINER_API_HOST", "LINER_API_HOST"
     if proxy is not None:
         settings = f"LINER_API_HOST and in {proxy.variable}"
@@ -124,7 +124,7 @@ def _tls_error(error: OSError, proxy: EnvironmentProxy | None) -> Unreachable:
             "in between.",
             transient=False,
         )
-    if isinstance(error, (ssl.SSLEOFError, ConnectionResetError)):  # a restart closes connections too
+    if isinstance(error, (ssl.SSLEOFError, ConnectionResetError)):  # also during a restart, so a retry may help
         return Unreachable(f"{who} closes the connection before TLS is agreed. Ask again; if it stays so: {check}.")
     if getattr(error, "reason", None) in _NO_TLS:
         return Unreachable(f"{who} speaks no TLS on that port. {check}.", transient=False)
@@ -132,7 +132,7 @@ def _tls_error(error: OSError, proxy: EnvironmentProxy | None) -> Unreachable:
 
 
 def broken_connection(proxy: EnvironmentProxy | None, *, answered: bool) -> Unreachable:
-    """A connection that was made, and broke. A port that speaks another protocol looks like this too."""
+    """The error for a connection that broke. A port with another protocol looks the same."""
     if answered:
         return Unreachable("The connection to Liner broke before the answer was complete. Ask again.")
     if proxy is not None:
@@ -147,13 +147,13 @@ def broken_connection(proxy: EnvironmentProxy | None, *, answered: bool) -> Unre
 
 
 def timed_out(limit: str, proxy: EnvironmentProxy | None) -> Unreachable:
-    """No answer; `limit` says when it was due."""
+    """The error for a missing answer. `limit` is a phrase such as "within 15 s"."""
     then = "" if proxy is None else f"; if it stays so, check the proxy in {proxy.variable}"
     return Unreachable(f"Liner did not answer {limit}. Ask again, or for less at once{then}.")
 
 
 def refused_by_proxy(answer: str, proxy: EnvironmentProxy | None) -> LinerMcpError:
-    """What a proxy answered in place of a connection; `answer` begins with its status, if it gave one."""
+    """The error for a proxy that refused to connect. `answer` begins with the HTTP status, if there is one."""
     where = "The proxy" if proxy is None else f"The proxy in {proxy.variable}"
     status = re.match(r"[1-5][0-9]{2}\b", answer)
     code = "" if status is None else f" (HTTP {status[0]})"
