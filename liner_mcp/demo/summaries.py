@@ -1,6 +1,6 @@
-"""The texts an AI would write about a call: Russian or English, 20 to 90 words, with facts that a test can look for.
+"""Summaries as an AI writes them: Russian or English, 20 to 90 words, with facts that tests can look for.
 
-Only sentences live here; who said them and when is decided by `generation`.
+`generation` decides which call gets which summary.
 """
 
 from __future__ import annotations
@@ -214,21 +214,14 @@ def compose(rng: Random, talk: Talk, *, russian: bool, with_phone: bool) -> tupl
 
 
 def spell_phone(rng: Random, phone: str) -> str:
-    """The same number the way people and speech recognisers write it."""
+    """A phone number as people and speech recognisers write it."""
     if phone.startswith("+971"):
         digits = phone.removeprefix("+971")
         return f"+971 {digits[:2]} {digits[2:5]} {digits[5:]}"
     digits = phone.removeprefix("+7")
     code, first, second, third = digits[:3], digits[3:6], digits[6:8], digits[8:]
-    return _pick(
-        rng,
-        (
-            f"+7 {code} {first}-{second}-{third}",
-            f"8 ({code}) {first} {second} {third}",
-            f"8{digits}",
-            phone,
-        ),
-    )
+    spaced = f"8 ({code}) {first} {second} {third}"
+    return _pick(rng, (f"+7 {code} {first}-{second}-{third}", spaced, f"8{digits}", phone))
 
 
 def _money(rng: Random, *, is_gulf: bool, russian: bool) -> str:
@@ -249,5 +242,5 @@ def _day(day: date, *, russian: bool) -> str:
 
 
 def _pick(rng: Random, options: Sequence[str]) -> str:
-    # Much faster than Random.choice, and a year of calls picks half a million times.
+    # Much faster than Random.choice, which matters for half a million picks in a year of calls.
     return options[int(rng.random() * len(options))]

@@ -1,4 +1,4 @@
-"""The clients who are called: names in both alphabets, and phone numbers that look right and belong to nobody."""
+"""Synthetic clients: names in both alphabets, and phone numbers that are valid but not in use."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ _COMMENTS = (
 class Person(NamedTuple):
     name_ru: str
     name_gb: str
-    lead_name: str
-    """What the form says: in the client's alphabet, sometimes nothing."""
+    lead_name: str  # as in the lead's form: in the client's alphabet, sometimes empty
     phone: str
     utc_offset: int
     comment: str
@@ -52,7 +51,7 @@ class Person(NamedTuple):
 
 
 def random_person(rng: Random, *, is_gulf: bool) -> Person:
-    """Somebody new. Subscriber numbers begin with 000: the pattern is valid, the block is not given out."""
+    """A new client. Subscriber numbers begin with 000, a block that is not assigned."""
     if is_gulf:
         name_ru, name_gb = _GULF_NAMES[int(rng.random() * len(_GULF_NAMES))]
         lead_name = name_gb
