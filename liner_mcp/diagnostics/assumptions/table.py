@@ -1,10 +1,10 @@
-"""What the code assumes where Liner's documentation is silent: the table at the end has one row per assumption.
+"""The assumptions of the code where Liner's documentation is silent. The table at the end has one row per assumption.
 
-A row's judgement names the requests that it needs. It returns what was found, and where that differs from what the code
-needs, also what a user notices. It raises Undecided where the answers decide nothing. An assumption holds when the code
-is right without a detour. docs/assumptions.md explains each row, and the assumptions that no probe can test.
+A row's `judge` reads the answers that it needs. It returns what was found, and if the assumption is wrong, also what a
+user notices. It raises Undecided if the answers are not enough. docs/assumptions.md explains each row, and the
+assumptions that the probe cannot test.
 
-A report is made of these texts and may be published: they hold no name, id, phone, summary or address.
+The report consists of these texts and may be published, so they hold no name, id, phone, summary or address.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from liner_mcp.liner.models import Call, CallRecord, Identified, Order
 
 Finding = str | tuple[str, str]
 
-CLOCKS_AGREE_SECONDS = 60.0  # windows are asked in minutes and hours; a recording takes longer to be listed
-ROWS_IN_ORDER = 3  # two rows are always in some order
+CLOCKS_AGREE_SECONDS = 60.0  # windows are minutes or hours long, and a recording takes longer to be listed
+ROWS_IN_ORDER = 3  # two rows are always in one order or the other
 
 _LIMIT_HEADER = re.compile(r"(x-)?rate-?limit(-(limit|remaining|reset|policy|used))?")
 
 
 class Verdict(NamedTuple):
-    """What is known of one assumption. `text` says what a user notices, or why nothing could be told."""
+    """The result for one assumption. `text` says what a user notices, or why there is no verdict."""
 
     outcome: Literal["as assumed", "differs", "could not be told"]
     found: str
@@ -48,7 +48,7 @@ class Assumption:
     judge: Callable[[Answers], Finding]
 
     def verdict(self, answers: Answers) -> Verdict:
-        """What the answers say about this assumption."""
+        """The verdict after these answers."""
         try:
             finding = self.judge(answers)
         except Undecided as reason:
@@ -78,7 +78,7 @@ def _clock(answers: Answers) -> Finding:
     measured = [found for answer in answers.received.values() if (found := answer.clock_ahead) is not None]
     if not measured:
         raise Undecided("no Date header was sent")
-    seconds = min(measured, key=abs)  # the slower the answer, the further its Date is from now
+    seconds = min(measured, key=abs)  # a slow answer makes the difference look larger
     found = f"Liner's is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
     if abs(seconds) <= CLOCKS_AGREE_SECONDS:
         return "agrees within 2 s" if abs(seconds) <= 2 else found
@@ -92,7 +92,7 @@ def _rate_headers(answers: Answers) -> Finding:
     limits = {name: value for name, value in headers.items() if "ratelimit" in name.replace("-", "")}
     if not limits:
         return "Retry-After is sent" if "retry-after" in headers else "none sent"
-    # Only what is surely a limit: another header of that kind may name a person.
+    # Only headers that are surely limits are shown; another one may name a person.
     shown = [
         f"{name} {value}"[:60]
         for name, value in sorted(limits.items())
@@ -242,7 +242,7 @@ def _limit(answers: Answers) -> Finding:
 
 
 def _at_boundary(answers: Answers, request: Request, otherwise: Finding) -> Finding:
-    """Whether a window lists the call that was made at its first or last second."""
+    """Whether a window lists the call at its first or last second."""
     page = answers.page(request)
     if sent.boundary_call(answers)[0] in page.ids:
         return "inside"
@@ -266,7 +266,7 @@ def _long_window(answers: Answers) -> Finding:
 
 
 def _listed_without(answers: Answers, request: Request, name: str, listed: Finding) -> Finding:
-    """Whether Liner lists anything where the parameter called `name` is not sent."""
+    """Whether Liner lists anything without a parameter, which `name` describes."""
     if (answer := answers.answer(request)).refused:
         return f"refused without {name} ({answer})"
     return listed if answers.page(request).rows else f"an empty list without {name}"
@@ -283,7 +283,7 @@ def _records_need_call(answers: Answers) -> Finding:
 
 def _unknown_id(answers: Answers) -> Finding:
     other = answers.unenveloped.get(sent.UNKNOWN_CALL)
-    # Only where Liner answers other requests is a bare 404 its way to say so.
+    # A 404 without envelope counts only if Liner answers other requests.
     if other is not None and other.status in (404, 410) and any(one.succeeded for one in answers.received.values()):
         found = str(other) if other.body == "json" else f"{other}, without Liner's envelope"
         return found, "ids that Liner does not know are told as a wrong LINER_API_HOST"
@@ -300,12 +300,12 @@ def _unknown_id(answers: Answers) -> Finding:
 
 def _refusals(answers: Answers) -> Finding:
     requests = (sent.CALLS_WITHOUT_IDS, sent.UNKNOWN_CALL, sent.CALLS_OVER_LIMIT, sent.RECORDS_OF_ALL)
-    # A missing right or a failure of Liner is no refusal of a request, and its message may name a person.
+    # The message about a missing right or a failure may name a person, so such answers do not count.
     seen = [answer for answer in map(answers.received.get, requests) if answer is not None and answer.refused]
     if not seen:
         raise Undecided("nothing was refused")
     found = "; ".join(dict.fromkeys(f"{answer}, {answer.message_length}" for answer in seen))
-    # Of a 404 the status says everything.
+    # A 404 needs no message.
     if all(isinstance(answer.envelope.get("message"), str) for answer in seen if answer.status != 404):
         return found
     return found, "Liner's reason for a refusal is not told"
@@ -352,7 +352,7 @@ def _file_link(answers: Answers) -> Finding:
 
 
 def _fields(model: type[Identified]) -> set[str]:
-    """The fields of one of our models, as Liner spells them."""
+    """The fields of a model with their names in JSON."""
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
