@@ -1,4 +1,4 @@
-"""A model's eyes on one question: each tool call is made, timed, and counted in tokens; too much ends the question."""
+"""The reader of one question: it makes each tool call, takes its time and counts its tokens, up to a limit."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mcp.types import CallToolResult, TextContent
 from tests.support.token_count import count_tokens
 
 WINDOW = 200_000
-"""Tokens of answers that a model can hold: the context of today's usual models. Whoever needs more has failed."""
+"""The most tokens of answers: the context of usual models. A question that needs more has failed."""
 
 
 class TooMuch(Exception):
-    """The answers to this question no longer fit a context."""
+    """The answers do not fit the context of a model."""
 
 
 class Refused(Exception):
-    """A tool answered with an error; its text is what the model reads."""
+    """A tool answered with an error, which the model reads."""
 
 
 @dataclass(slots=True)
