@@ -1,4 +1,4 @@
-"""Ask the server in memory, as a test or a notebook would: a real MCP client, no process, no port.
+"""Call the server in memory, as a test or a notebook does: with an MCP client, but without a process or a port.
 
 LINER_MCP_DEMO=true python examples/ask_in_memory.py 7000102
 """
@@ -34,7 +34,9 @@ async def main(call_id: int) -> None:
 
 
 if __name__ == "__main__":
-    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
+    cast("TextIOWrapper", sys.stdout).reconfigure(
+        errors="backslashreplace"
+    )  # a terminal may lack some letters
     parser = argparse.ArgumentParser(description="List the tools, and ask for the recordings of one call.")
     parser.add_argument("call_id", type=int)
     options = parser.parse_args()

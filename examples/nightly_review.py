@@ -2,14 +2,14 @@
 
 LINER_MCP_DEMO=true python examples/nightly_review.py --out reviews/
 
-Writes review-YYYY-MM-DD.md for people and review-YYYY-MM-DD.csv for spreadsheets. What was answered so far stands in
-review-YYYY-MM-DD.part.json until the day is complete; running again goes on from there and asks nothing twice. A day
-that stayed incomplete is finished later with --period YYYY-MM-DD. A line of cron, which mails what goes to stderr:
+It writes review-YYYY-MM-DD.md for people and review-YYYY-MM-DD.csv for spreadsheets. The answers so far are stored in
+review-YYYY-MM-DD.part.json until the day is complete; another run continues from there and repeats no request. Use
+--period YYYY-MM-DD to complete an earlier day. A line for cron, which sends stderr by mail:
 
 15 3 * * *  cd /path/to/liner-mcp && . ./liner.env && .venv/bin/python examples/nightly_review.py --out ~/reviews
 
-Exit codes: 0 complete (now or before), 1 nothing could be done, 2 wrong usage, 3 written but incomplete (the Markdown
-says what is missing; run again to ask for it), 130 interrupted.
+Exit codes: 0 complete (now or before), 1 failed, 2 wrong usage, 3 written but incomplete (the Markdown says what is
+missing; run it again to read the rest), 130 interrupted.
 """
 
 import argparse
@@ -36,10 +36,10 @@ from mcp.types import TextContent
 
 Answer = dict[str, Any]
 Ask = Callable[..., Awaitable[Answer]]
-Tell = Callable[[str, int, int | None], None]  # what is being read, how much of it is done, and of how much
+Tell = Callable[[str, int, int | None], None]  # what is being read, how many are done, and how many there are
 
-SUMMARY_CHARS = 4000  # the most that the tool gives
-BATCH = 100  # calls that one get_call_summaries takes
+SUMMARY_CHARS = 4000  # the maximum of the tool
+BATCH = 100  # the most calls of one get_call_summaries
 CALL_COLUMNS = ["call_id", "date", "time", "talk_seconds", "agent", "order", "status"]
 COLUMNS = ["kind", *CALL_COLUMNS, "record_id", "record_seconds", "transfer", "summary_state", "summary"]
 ABSENCES = {
@@ -52,11 +52,11 @@ ABSENCES = {
 
 
 class Refused(Exception):
-    """The server answered with an error: its sentence."""
+    """The server answered with this error."""
 
 
 def records(answer: Answer) -> list[dict[str, Any]]:
-    """The rows as plain records: what every row shares is put back into each, and names beside their ids."""
+    """The rows as dictionaries, each with the values of `every_row`, and with names beside ids."""
     shared, columns, names = answer.get("every_row", {}), answer["columns"], answer.get("names", {})
     found = [{**shared, **dict(zip(columns, row, strict=True))} for row in answer["rows"]]
     for record in found:
@@ -67,21 +67,21 @@ def records(answer: Answer) -> list[dict[str, Any]]:
 
 
 def short(answer: Answer) -> bool:
-    """Whether something is missing that the answer gives no way to ask for."""
+    """Whether something is missing that no further request can give."""
     page = answer["page"]
     going_on = page.keys() & {"next_cursor", "next_call_ids"} or answer.get("retry")
     return "partial_call" in page or not (page["complete"] or going_on)
 
 
 class Part:
-    """What was answered so far, kept in a file after every answer."""
+    """The answers so far, saved to a file after every answer."""
 
     def __init__(self, path: Path, asked: dict[str, Any]) -> None:
         self.path, self.asked = path, asked
         self.answers: dict[str, list[Answer]] = {"transfer": [], "sample": [], "summaries": []}
 
     def take_up(self) -> None:
-        """Go on from the file if it answers the same question; what was short there is asked again."""
+        """Continue from the file if it is for the same question. Incomplete answers are requested again."""
         with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             asked, kept = json.loads(self.path.read_text(encoding="utf-8"))
             if asked == self.asked:
@@ -100,14 +100,14 @@ class Part:
 
     @property
     def demo(self) -> bool:
-        """Whether the server said that its data is invented."""
+        """Whether the server marked its data as invented."""
         return any("demo" in answer for answer in self.everything())
 
     def calls(self, kind: str) -> dict[int, dict[str, Any]]:
         return {call["call_id"]: call for answer in self.answers[kind] for call in records(answer)}
 
     def unsettled(self) -> list[int]:
-        """Found calls of which it was told neither what was said nor that there is nothing."""
+        """The found calls for which there is neither a summary nor a reason why there is none."""
         told = {
             record["call_id"]
             for answer in self.answers["summaries"]
@@ -151,7 +151,7 @@ async def read_sample(asking: Ask, part: Part, tell: Tell) -> None:
 
 async def read_summaries(asking: Ask, part: Part, tell: Tell) -> None:
     refusal = None
-    for _ in range(2):  # what failed is asked once more
+    for _ in range(2):  # failed calls are requested once more
         left = part.unsettled()
         total = len(left)
         while left:
@@ -169,8 +169,8 @@ async def read_summaries(asking: Ask, part: Part, tell: Tell) -> None:
 
 
 async def read(part: Part, tell: Tell, *, demo: bool) -> list[str]:
-    """Ask for all that `part` does not hold yet, and say what was refused."""
-    # No model has to read these answers, so they may be as large as answers get.
+    """Request all that `part` does not hold yet. Gives the errors of the server."""
+    # Not a model but this program reads the answers, so they may have the largest size.
     environment = os.environ | {"LINER_MAX_ANSWER_BYTES": os.environ.get("LINER_MAX_ANSWER_BYTES") or "60000"}
     arguments = ["-m", "liner_mcp", "serve", *(["--demo"] if demo else [])]
     refusals: list[str] = []
@@ -181,7 +181,7 @@ async def read(part: Part, tell: Tell, *, demo: bool) -> list[str]:
             except Refused as refusal:
                 refusals.append(str(refusal))
                 if not part.everything():
-                    break  # what keeps the first question from an answer keeps the others too
+                    break  # the other steps would fail in the same way
     return refusals
 
 
@@ -200,7 +200,7 @@ def progress_bar() -> Generator[Tell]:
 
 
 def rows(part: Part, kind: str) -> list[dict[str, Any]]:
-    """One row per record of every call; a call of which nothing could be read has one that says so."""
+    """One row per record of every call. A call that could not be read has one row with the state `failed`."""
     told: dict[int, list[dict[str, Any]]] = {}
     for answer in part.answers["summaries"]:
         found = records(answer)
@@ -212,7 +212,7 @@ def rows(part: Part, kind: str) -> list[dict[str, Any]]:
 
 
 def gaps(part: Part) -> list[str]:
-    """What could not be read, and may be when it is asked for again."""
+    """Sentences about what could not be read and may be read by another run."""
     pages, sample, summaries = part.answers.values()
     ended = pages and "next_cursor" not in pages[-1]["page"]
     reached = pages[-1]["page"].get("covered", {}).get("since") if pages else "its end"
@@ -235,10 +235,10 @@ def listed(ids: Iterable[int]) -> str:
 
 
 def plain(value: object) -> str:
-    """Markdown that shows just this text, on one line: no table's bars, no markup, HTML, links or images."""
+    """The text on one line, escaped for Markdown: no table bars, markup, HTML, links or images."""
     text = html.escape(" ".join(str("" if value is None else value).split()), quote=False)
     text = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
-    # Bare addresses become links by themselves.
+    # Some renderers turn bare addresses into links.
     return re.sub(r"(?i)(?<=www)\.|:(?=//)|@", lambda found: f"&#{ord(found[0])};", text)
 
 
@@ -285,7 +285,7 @@ def markdown(part: Part, refusals: list[str]) -> str:
 
 
 def mark(asked: dict[str, Any]) -> str:
-    """What tells a finished review of this question from one of another; Markdown does not show it."""
+    """A hidden comment that identifies the question of a finished review."""
     return f"<!-- {hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]} -->"
 
 
@@ -295,7 +295,7 @@ def bullets(lines: list[str]) -> str:
 
 def spreadsheet(part: Part) -> str:
     def harmless(cell: object) -> object:
-        # Summaries are strangers' words, and a spreadsheet would run what begins like a formula.
+        # Summaries are foreign text, and a spreadsheet runs a cell that begins like a formula.
         return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t")) else cell
 
     text = io.StringIO()
@@ -307,7 +307,7 @@ def spreadsheet(part: Part) -> str:
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> None:
-    """Beside its place first, so that a broken run never leaves half a file under the real name."""
+    """Write a file in one step, so that an interrupted run does not leave half a file."""
     beside = path.with_name(f"{path.name}.tmp")
     beside.write_text(text, encoding=encoding, newline="")
     beside.replace(path)
@@ -362,7 +362,7 @@ def review(options: argparse.Namespace) -> int:
     if not (part.answers["transfer"] or part.answers["sample"]):
         print(refusals[0], file=sys.stderr)
         return 1
-    write(outputs[1], spreadsheet(part), "utf-8-sig")  # Excel takes a file without the mark for another encoding
+    write(outputs[1], spreadsheet(part), "utf-8-sig")  # Excel needs the byte order mark to recognise UTF-8
     write(outputs[0], markdown(part, refusals))
     told = f"{outputs[0]} and .csv: {len(part.calls('transfer'))} transfers, {len(part.calls('sample'))} sampled calls"
     told = f"DEMO, invented data: {told}" if part.demo else told
@@ -375,7 +375,7 @@ def review(options: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # a path may have any letter
+    cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # a path may hold any letter
     options, code = parsed(), 1
     try:
         code = review(options)

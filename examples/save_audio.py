@@ -33,7 +33,7 @@ async def main(record_id: int, file: Path) -> None:
     if content is None:
         sys.exit(refusal)
     assert isinstance(content, BlobResourceContents)
-    # Written beside its place first, so that a broken run never leaves half a recording under the real name.
+    # Written to another name first, so that an interrupted run does not leave half a recording.
     part = file.with_suffix(f"{file.suffix}.part")
     part.write_bytes(base64.b64decode(content.blob))
     part.replace(file)
@@ -41,7 +41,9 @@ async def main(record_id: int, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # not every terminal has every letter
+    cast("TextIOWrapper", sys.stdout).reconfigure(
+        errors="backslashreplace"
+    )  # a terminal may lack some letters
     parser = argparse.ArgumentParser(description="Save one recording's audio to a file.")
     parser.add_argument("record_id", type=int)
     parser.add_argument("file", type=Path)
