@@ -34,9 +34,7 @@ async def main(call_id: int) -> None:
 
 
 if __name__ == "__main__":
-    cast("TextIOWrapper", sys.stdout).reconfigure(
-        errors="backslashreplace"
-    )  # a terminal may lack some letters
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # a terminal may lack some letters
     parser = argparse.ArgumentParser(description="List the tools, and ask for the recordings of one call.")
     parser.add_argument("call_id", type=int)
     options = parser.parse_args()

@@ -41,9 +41,7 @@ async def main(record_id: int, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    cast("TextIOWrapper", sys.stdout).reconfigure(
-        errors="backslashreplace"
-    )  # a terminal may lack some letters
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # a terminal may lack some letters
     parser = argparse.ArgumentParser(description="Save one recording's audio to a file.")
     parser.add_argument("record_id", type=int)
     parser.add_argument("file", type=Path)

@@ -43,9 +43,7 @@ async def main(call_ids: list[int]) -> str | None:
 
 
 if __name__ == "__main__":
-    cast("TextIOWrapper", sys.stdout).reconfigure(
-        errors="backslashreplace"
-    )  # a terminal may lack some letters
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")  # a terminal may lack some letters
     parser = argparse.ArgumentParser(description="Print the summaries of some calls.")
     parser.add_argument("call_ids", type=int, nargs="+")
     sys.exit(anyio.run(main, parser.parse_args().call_ids))

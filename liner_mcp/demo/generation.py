@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from liner_mcp.demo import adversarial_summaries, fixtures, synthetic_clients
 from liner_mcp.demo.entities import Call, Lead, Order, Record
-from liner_mcp.demo.summaries import Talk, compose
+from liner_mcp.demo.summaries import Talk, compose, pick
 
 FIRST_CALL_ID = 7000001
 FIRST_RECORD_ID = 9000001
@@ -127,7 +127,7 @@ class _Generator:
         talk = self._talk_seconds(outcome)
         agent_id = self._agent_id(order, outcome, at)
         call_id = FIRST_CALL_ID + len(self.history.calls)
-        finisher = outcome.finishers[int(rng.random() * len(outcome.finishers))]
+        finisher = pick(rng, outcome.finishers)
         if agent_id is None and finisher == "operator":
             finisher = "system"
         removed = talk > 0 and call_id % _UNKNOWN_STATUS_EVERY == 0

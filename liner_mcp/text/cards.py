@@ -5,18 +5,16 @@ check digit is right (Luhn, ISO/IEC 7812-1).
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from itertools import accumulate
 
 from liner_mcp.text.masking_steps import MaskedText, Steps
-from liner_mcp.text.phones.digit_groups import DigitSpan, find_in_spans
+from liner_mcp.text.phones.digit_groups import DigitRun, DigitSpan, DigitWindow, find_in_spans, parse_run
 
 # Four scripts, because a search for every digit of Unicode takes four times as long.
 _DIGIT = "[0-9\uff10-\uff19\u0660-\u0669\u06f0-\u06f9]"
 # Three characters between two digits allow ` - `. A separator is never a digit, so the pattern does not backtrack.
 _RUN = re.compile(rf"{_DIGIT}(?:[ \n./_\-\u2010-\u2015\u2212\uff0d]{{0,3}}{_DIGIT}){{12,}}")
-_GROUP = re.compile(r"\d+")
 # Two dates in a row look like a card in pairs of digits.
 _DATE = re.compile(r"(?<!\d)\d\d([-.])\d\d\1(?:19|20)\d\d(?!\d)|(?<!\d)(?:19|20)\d\d([-.])[01]\d\2[0-3]\d(?!\d)")
 
@@ -43,40 +41,34 @@ _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # the digit sum of twice the digit
 def card_steps(text: str, spans: Sequence[DigitSpan]) -> Steps:
     """Mask the cards in these spans of digits. Masking a masked text changes nothing."""
     masked = MaskedText(text)
-    for run in find_in_spans(_RUN, text, spans):
-        for start, end, last_four in _find_cards(text, *run.span()):
-            masked.replace(start, end, f"**** {last_four}")
-        yield run.end() - run.start()
+    for match in find_in_spans(_RUN, text, spans):
+        for run in parse_run(text, *match.span()):
+            group = 0
+            while group < len(run.groups):
+                card = _card_at(run, group)
+                if card is not None:
+                    masked.replace(*card.span, f"**** {card.digits[-4:]}")
+                group = group + 1 if card is None else card.last + 1
+        yield match.end() - match.start()
     return masked.result()
 
 
-def _find_cards(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
-    """The start, the end and the last four digits of each card in one run."""
-    groups = [match.span() for match in _GROUP.finditer(text, start, end)]
-    digits = "".join(str(unicodedata.decimal(digit)) for a, b in groups for digit in text[a:b])
-    ends = list(accumulate(b - a for a, b in groups))
-    ending_at = {offset: group for group, offset in enumerate(ends)}
-    cards: list[tuple[int, int, str]] = []
-    first = 0
-    while first < len(groups):
-        offset = ends[first - 1] if first else 0
-        for length, prefix in _PREFIXES.items():
-            last = ending_at.get(offset + length)
-            if last is None or prefix.match(digits, offset) is None:
-                continue
-            number = digits[offset : offset + length]
-            span = groups[first][0], groups[last][1]
-            grouped = _is_grouped_like_a_card({boundary - offset for boundary in ends[first:last]}, length)
-            if grouped and _passes_luhn(number) and _DATE.search(text, *span) is None:
-                cards.append((*span, number[-4:]))
-                first = last
-                break
-        first += 1
-    return cards
+def _card_at(run: DigitRun, first: int) -> DigitWindow | None:
+    """The card that begins with this group, if there is one."""
+    for length, prefix in _PREFIXES.items():
+        window = run.window(first, length)
+        if window is None or prefix.match(window.digits) is None:
+            continue
+        dates = _DATE.search(run.text, *window.span)
+        if _is_grouped_like_a_card(window) and _passes_luhn(window.digits) and dates is None:
+            return window
+    return None
 
 
-def _is_grouped_like_a_card(boundaries: set[int], length: int) -> bool:
+def _is_grouped_like_a_card(window: DigitWindow) -> bool:
     """Whether the groups are those of a card, joined or split further. Amounts and phones are grouped differently."""
+    length = len(window.digits)
+    boundaries = set(accumulate(window.group_sizes[:-1]))
     for usual in _GROUPINGS.get(length, (_GROUPS_OF_FOUR,)):
         expected = {boundary for boundary in usual if boundary < length}
         if boundaries <= expected or expected <= boundaries:
