@@ -116,7 +116,7 @@ def _envelope(body: bytes) -> dict[str, Any] | str:
     if not first_visible_byte(body):
         return "an empty body"
     try:
-        envelope = json.loads(body, parse_constant=_reject_constant, parse_float=_parse_finite_float)
+        envelope = json.loads(body, parse_constant=_finite_float, parse_float=_finite_float)
     except (ValueError, RecursionError):
         return WEB_PAGE if _is_page(body) else NO_JSON
     if not isinstance(envelope, dict) or "success" not in envelope:
@@ -124,12 +124,8 @@ def _envelope(body: bytes) -> dict[str, Any] | str:
     return cast("dict[str, Any]", envelope)
 
 
-def _reject_constant(name: str) -> NoReturn:
+def _finite_float(text: str) -> float:
     # NaN and Infinity are not JSON, and would spoil every sum.
-    raise ValueError(name)
-
-
-def _parse_finite_float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
@@ -249,17 +245,12 @@ def decode_list(data: object, model: type[M]) -> ListPage[M]:
 
 def decode_list_steps(data: object, model: type[M]) -> Generator[None, None, ListPage[M]]:
     """`decode_list` in steps of bounded work. A page without long texts takes one step."""
-    if isinstance(data, list):
-        rows = cast("list[object]", data)
-        items = yield from _decode_rows(rows, model)
-        return ListPage(items, next=None, total=len(rows))
-    if isinstance(data, dict):
-        page = cast("dict[str, object]", data)
-        rows = page.get("list")
-        if isinstance(rows, list):
-            items = yield from _decode_rows(cast("list[object]", rows), model)
-            return ListPage(items, next=_whole_number(page.get("next")), total=_whole_number(page.get("total")))
-    _invalid_response("a list was expected")
+    page = cast("dict[str, object]", data) if isinstance(data, dict) else {"list": data}
+    rows = page["list"] if isinstance(page.get("list"), list) else _invalid_response("a list was expected")
+    items = yield from _decode_rows(cast("list[object]", rows), model)
+    if rows is data:
+        return ListPage(items, next=None, total=len(items))
+    return ListPage(items, next=_whole_number(page.get("next")), total=_whole_number(page.get("total")))
 
 
 def reject_mixed_calls(records: Sequence[CallRecord]) -> None:
