@@ -92,7 +92,8 @@ class Probe:
             text = verdict.outcome + (f": {verdict.text}" if verdict.text else "")
             lines.append(f"{assumption.key:<17} | {verdict.found} | assumed: {assumption.assumed} | {text}")
         outcomes = [verdict.outcome for _, verdict in judged]
-        counts = ", ".join(f"{outcomes.count(name)} {name}" for name in ("as assumed", "differs", "could not be told"))
+        labels = {"as assumed": "as assumed", "differs": "different", "inconclusive": "inconclusive"}
+        counts = ", ".join(f"{outcomes.count(outcome)} {label}" for outcome, label in labels.items())
         early = "interrupted" if interrupted else self._stopped
         lines.append(f"{counts}. {self.budget.used} requests made" + (f"; ended early: {early}." if early else "."))
         if not any(answer.succeeded for answer in self._answers.received.values()):
@@ -100,7 +101,7 @@ class Probe:
             return Report(lines, UNDECIDED)
         if "differs" not in outcomes:
             return Report(lines, ALL_AS_ASSUMED)
-        lines.append("What differs is worth a bug report: paste these lines. docs/assumptions.md explains each.")
+        lines.append("Please report differences as a bug, with these lines. docs/assumptions.md explains each.")
         return Report(lines, SOMETHING_DIFFERS)
 
     async def _ask(self, request: Request) -> None:

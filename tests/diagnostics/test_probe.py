@@ -118,7 +118,7 @@ async def test_a_liner_as_documented_is_as_assumed(dataset: Dataset) -> None:
     assert found.requests == len(liner.requests) == 18
     assert found.report.lines[0].startswith(f"liner-mcp {__version__}, Python 3.")
     assert found.report.lines[0].endswith(", 2026-11-20")
-    assert found.report.lines[-1] == "23 as assumed, 0 differs, 2 could not be told. 18 requests made."
+    assert found.report.lines[-1] == "23 as assumed, 0 different, 2 inconclusive. 18 requests made."
 
 
 VARIANTS: list[tuple[dict[str, Any], str, str, str]] = [
@@ -150,7 +150,7 @@ VARIANTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"window_ends": "end_outside"}, "window_end", "as assumed", "outside"),
     ({"amd": "honoured"}, "is_amd", "as assumed", "honoured"),
     ({"amd": "ignored"}, "is_amd", "as assumed", "ignored"),
-    ({"call_ids": "required", "amd": "ignored"}, "is_amd", "could not be told: all records of one call", "-"),
+    ({"call_ids": "required", "amd": "ignored"}, "is_amd", "inconclusive: all records of one call", "-"),
     ({"call_ids": "optional"}, "records_need_call", "as assumed", "records are listed without a call too"),
     ({"call_ids": "required"}, "records_need_call", "as assumed", "refused without a call (HTTP 422)"),
     ({"call_filter": "required"}, "calls_need_ids", "as assumed", "refused without them (HTTP 422)"),
@@ -186,7 +186,7 @@ async def test_a_strange_last_page_makes_nothing_else_differ(dataset: Dataset, l
 @pytest.mark.parametrize("slashes", ["redirect", "without"])
 async def test_the_form_of_paths_is_learnt_so_that_the_rest_can_be_asked(dataset: Dataset, slashes: Any) -> None:
     found = await run_probe(demo(dataset, slashes=slashes))
-    told = {key for key, outcome in found.outcome.items() if not outcome.startswith("could not")}
+    told = {key for key, outcome in found.outcome.items() if not outcome.startswith("inconclusive")}
     assert told == set(KEYS) - {"clock", "archived_orders"}
     assert found.requests <= 19
 
@@ -273,7 +273,7 @@ async def test_all_oddities_at_once_are_still_told_within_the_allowance(dataset:
         "dictionary_paths",
     }
     assert found.requests <= MAX_REQUESTS
-    assert found.report.lines[-1].startswith("What differs is worth a bug report")
+    assert found.report.lines[-1].startswith("Please report differences as a bug")
     assert_impersonal(found.text, dataset)
 
 
@@ -361,7 +361,7 @@ async def test_no_more_than_twenty_requests_are_made_whatever_redirects(dataset:
 
     found = await run_probe(None, transport=Winding(app=demo(dataset)))
     assert hops["all"] == found.requests == MAX_REQUESTS == 20
-    assert "could not be told: the 20 requests that were allowed are used up" in found.text
+    assert "inconclusive: the 20 requests that were allowed are used up" in found.text
     assert found.outcome["trailing_slash"].startswith("differs")
 
 
@@ -402,7 +402,7 @@ async def test_asked_to_slow_down_it_stops(dataset: Dataset) -> None:
     assert len(liner.requests) == 4
     assert "ended early: the answer was HTTP 429" in found.text
     assert found.outcome["trailing_slash"] == "as assumed"
-    assert found.outcome["limit"] == "could not be told: the answer was HTTP 429, without Liner's envelope"
+    assert found.outcome["limit"] == "inconclusive: the answer was HTTP 429, without Liner's envelope"
     assert found.report.exit_code == 0
 
 
@@ -414,7 +414,7 @@ async def test_a_liner_that_is_not_there_is_asked_once() -> None:
     found = await run_probe(None, transport=transport)
     assert found.report.exit_code == 1
     assert len(asked) == found.requests == 1
-    assert all(outcome.startswith("could not be told") for outcome in found.outcome.values())
+    assert all(outcome.startswith("inconclusive") for outcome in found.outcome.values())
 
 
 async def test_a_network_that_breaks_twice_is_left(dataset: Dataset) -> None:
@@ -426,7 +426,7 @@ async def test_a_network_that_breaks_twice_is_left(dataset: Dataset) -> None:
 
     found = await run_probe(None, transport=Breaking(app=demo(dataset)))
     assert found.requests == 5
-    assert "could not be told: Liner did not answer in time" in found.outcome["dictionary_paths"]
+    assert "inconclusive: Liner did not answer in time" in found.outcome["dictionary_paths"]
 
 
 class Stalling(httpx.ASGITransport):
@@ -447,8 +447,8 @@ async def test_a_probe_whose_time_is_over_says_so_and_claims_nothing(
 ) -> None:
     monkeypatch.setattr("liner_mcp.diagnostics.probe.PROBE_SECONDS", 0.05)
     found = await run_probe(None, transport=Stalling(demo(dataset), "/v2/order"))
-    assert all(outcome.startswith("could not be told") for outcome in found.outcome.values())
-    assert found.outcome["call_fields"] == found.outcome["file_link"] == "could not be told: it was not asked"
+    assert all(outcome.startswith("inconclusive") for outcome in found.outcome.values())
+    assert found.outcome["call_fields"] == found.outcome["file_link"] == "inconclusive: it was not asked"
     assert "1 requests made; ended early: the probe's 0 s are over." in found.text
     assert found.report.exit_code == 1
 
@@ -458,7 +458,7 @@ async def test_a_file_that_never_begins_is_left_and_the_rest_is_asked(
 ) -> None:
     monkeypatch.setattr("liner_mcp.diagnostics.probe.FILE_SECONDS", 0.05)
     found = await run_probe(None, transport=Stalling(demo(dataset), "/audio/"))
-    assert found.outcome["file_link"] == "could not be told: the file did not begin within 0 s"
+    assert found.outcome["file_link"] == "inconclusive: the file did not begin within 0 s"
     assert found.outcome["long_window"] == "as assumed"
 
 
@@ -498,7 +498,7 @@ async def test_answers_without_liners_envelope_decide_no_row(status: int, body: 
     }
     transport, asked = answering(lambda _: httpx.Response(status, content=body, headers=headers))
     found = await run_probe(None, transport=transport)
-    decided = {key for key, outcome in found.outcome.items() if not outcome.startswith("could not be told")}
+    decided = {key for key, outcome in found.outcome.items() if not outcome.startswith("inconclusive")}
     # A redirect to another host is what the form of a path is about: nothing is read.
     assert decided == ({"trailing_slash"} if status == 302 else set())
     assert found.report.exit_code == 1
@@ -509,9 +509,9 @@ async def test_an_empty_account_is_no_failure() -> None:
     empty: dict[str, Any] = {"success": True, "message": "", "data": {"list": [], "next": None, "total": 0}}
     transport, asked = answering(lambda _: httpx.Response(200, json=empty))
     found = await run_probe(None, transport=transport)
-    assert found.report.exit_code == 0 or found.outcome["unknown_id"].startswith("could not")
-    assert found.outcome["window_start"] == "could not be told: no call was seen"
-    assert found.outcome["record_fields"] == "could not be told: no recorded call was seen"
+    assert found.report.exit_code == 0 or found.outcome["unknown_id"].startswith("inconclusive")
+    assert found.outcome["window_start"] == "inconclusive: no call was seen"
+    assert found.outcome["record_fields"] == "inconclusive: no recorded call was seen"
     assert len(asked) < 12
 
 
@@ -534,14 +534,14 @@ async def test_words_beside_a_missing_right_or_a_failure_are_not_quoted(status: 
 
     transport, _ = answering(answer)
     found = await run_probe(None, transport=transport)
-    assert found.outcome["refusals"] == "could not be told: nothing was refused"
+    assert found.outcome["refusals"] == "inconclusive: nothing was refused"
     assert "Petrov" not in found.text
 
 
 async def test_a_refusal_without_liners_envelope_is_not_counted(dataset: Dataset) -> None:
     found = await run_probe(AlteredLiner(demo(dataset), status_by_pattern={"limit=101": 422}))
     assert "422" not in found.found["limit"]
-    assert found.outcome["limit"] == "could not be told: the answer was HTTP 422, without Liner's envelope"
+    assert found.outcome["limit"] == "inconclusive: the answer was HTTP 422, without Liner's envelope"
 
 
 async def test_a_refusal_without_a_message_is_noticed() -> None:
@@ -562,7 +562,7 @@ async def test_a_message_that_holds_the_token_is_not_quoted(dataset: Dataset) ->
 async def test_recordings_that_are_off_are_not_looked_at(dataset: Dataset) -> None:
     liner = demo(dataset)
     found = await run_probe(liner, audio="off")
-    assert found.outcome["file_link"] == "could not be told: LINER_AUDIO is off"
+    assert found.outcome["file_link"] == "inconclusive: LINER_AUDIO is off"
     assert not [target for target in liner.requests if "/audio/" in target]
 
 

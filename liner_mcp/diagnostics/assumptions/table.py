@@ -34,7 +34,7 @@ _LIMIT_HEADER = re.compile(r"(x-)?rate-?limit(-(limit|remaining|reset|policy|use
 class Verdict(NamedTuple):
     """The result for one assumption. `text` says what a user notices, or why there is no verdict."""
 
-    outcome: Literal["as assumed", "differs", "could not be told"]
+    outcome: Literal["as assumed", "differs", "inconclusive"]
     found: str
     text: str
 
@@ -52,7 +52,7 @@ class Assumption:
         try:
             finding = self.judge(answers)
         except Undecided as reason:
-            return Verdict("could not be told", "-", str(reason))
+            return Verdict("inconclusive", "-", str(reason))
         return Verdict("as assumed", finding, "") if isinstance(finding, str) else Verdict("differs", *finding)
 
 
