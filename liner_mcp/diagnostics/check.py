@@ -117,7 +117,7 @@ async def _health(liner: LinerClient) -> tuple[str, None]:
     down = sorted(_display_name(name) for name, service in services.items() if not service.success)
     if down:
         return f"answers; {len(down)} of its {len(services)} services report trouble: {', '.join(down[:5])}", None
-    return f"answers, all {len(services)} services are up", None
+    return f"answers, {len(services)} of {len(services)} services are up", None
 
 
 def _display_name(service: str) -> str:
@@ -158,11 +158,11 @@ async def _detail(liner: LinerClient, call_id: int) -> Call:
 async def _records(liner: LinerClient, call: Call) -> tuple[str, None]:
     records = (await liner.call_records(call.id)).items
     if not records:
-        return f"the list of records of call {call.id} can be read, and is empty", None
+        return f"the list of records of call {call.id} is empty", None
     summarized = sum(bool((record.record_summary or "").strip()) for record in records)
     text = f"call {call.id}: {len(records)} listed, {summarized} of them with a summary"
     if not records[0].was_sent("record_summary"):
-        text += "; this Liner lists records without summaries, details tell them"
+        text += "; this Liner lists records without summaries, so each needs one more request"
     return text, None
 
 

@@ -129,7 +129,7 @@ VARIANTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"last_page": "past_end"}, "last_page", "as assumed", "next is past the end"),
     ({"last_page": "past_end", "totals": False}, "last_page", "differs: every list costs one more", "no total"),
     ({"totals": False}, "last_page", "as assumed", "next is null"),
-    ({"totals": False}, "total", "differs: pages are asked one after another", "none sent"),
+    ({"totals": False}, "total", "differs: pages are read one after another", "none sent"),
     ({"record_list": "full"}, "record_fields", "as assumed", "all 8"),
     ({"record_list": "short"}, "record_fields", "differs: each record costs", "missing: leadId, recordSummary"),
     ({"record_list": "short"}, "record_detail", "as assumed", "all 8"),
@@ -150,16 +150,16 @@ VARIANTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"window_ends": "end_outside"}, "window_end", "as assumed", "outside"),
     ({"amd": "honoured"}, "is_amd", "as assumed", "honoured"),
     ({"amd": "ignored"}, "is_amd", "as assumed", "ignored"),
-    ({"call_ids": "required", "amd": "ignored"}, "is_amd", "inconclusive: all records of one call", "-"),
+    ({"call_ids": "required", "amd": "ignored"}, "is_amd", "inconclusive: it lists all records of one call", "-"),
     ({"call_ids": "optional"}, "records_need_call", "as assumed", "records are listed without a call too"),
     ({"call_ids": "required"}, "records_need_call", "as assumed", "refused without a call (HTTP 422)"),
-    ({"call_filter": "required"}, "calls_need_ids", "as assumed", "refused without them (HTTP 422)"),
-    ({"call_filter": "optional"}, "calls_need_ids", "differs: orders are asked by id", "listed without them"),
+    ({"call_filter": "required"}, "calls_need_ids", "as assumed", "refused without ids (HTTP 422)"),
+    ({"call_filter": "optional"}, "calls_need_ids", "differs: order ids are sent anyway", "listed without ids"),
     ({"unknown_id": "not_found"}, "unknown_id", "as assumed", "HTTP 404"),
-    ({"unknown_id": "refused"}, "unknown_id", "differs: ids that Liner does not know", "HTTP 200 with success false"),
-    ({"unknown_id": "null"}, "unknown_id", "differs: ids that Liner does not know", "an empty success"),
+    ({"unknown_id": "refused"}, "unknown_id", "differs: unknown ids are reported", "HTTP 200 with success false"),
+    ({"unknown_id": "null"}, "unknown_id", "differs: unknown ids are reported", "an empty success"),
     ({"numbers": "text"}, "values", "as assumed", "as text: durationSeconds, id, leadId"),
-    ({"longest_window": timedelta(days=31)}, "long_window", "differs: questions about so long", "366 days are refused"),
+    ({"longest_window": timedelta(days=31)}, "long_window", "differs: requests for so long", "366 days are refused"),
     ({"archived": "listed"}, "archived_orders", "as assumed", "more orders are listed"),
 ]  # fmt: skip
 
@@ -282,13 +282,13 @@ async def test_all_oddities_at_once_are_still_told_within_the_allowance(dataset:
     ("body", "outcome", "found"),
     [
         (b'{"success":false,"message":"Not found"}', "as assumed", "HTTP {}"),
-        (b"", "differs: ids that Liner does not know", "HTTP {}, empty, without Liner's envelope"),
+        (b"", "differs: unknown ids are reported", "HTTP {}, empty, without Liner's envelope"),
         (
             b"<h1>Not found</h1>",
-            "differs: ids that Liner does not know",
+            "differs: unknown ids are reported",
             "HTTP {}, a web page, without Liner's envelope",
         ),
-        (b'{"detail":"Not found"}', "differs: ids that Liner does not know", "HTTP {}, without Liner's envelope"),
+        (b'{"detail":"Not found"}', "differs: unknown ids are reported", "HTTP {}, without Liner's envelope"),
     ],
 )
 async def test_an_unknown_id_is_as_assumed_only_in_liners_envelope(
@@ -311,7 +311,7 @@ async def test_an_unknown_id_is_as_assumed_only_in_liners_envelope(
 async def test_a_detail_without_summary_is_noticed(dataset: Dataset) -> None:
     bare: Changed = {"^/v2/call-record/detail": lambda data: {k: v for k, v in data.items() if k != "recordSummary"}}
     found = await run_probe(AlteredLiner(demo(dataset), change_by_pattern=bare))
-    assert found.outcome["record_detail"] == "differs: no summary is ever told"
+    assert found.outcome["record_detail"] == "differs: no summary is ever shown"
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ async def test_the_clock_is_read_from_the_date_header(dataset: Dataset, ahead: f
 async def test_a_limit_that_is_announced_is_told_with_its_number_only(dataset: Dataset) -> None:
     found = await run_probe(HeaderAddingApp(demo(dataset), x_ratelimit_limit="60", x_ratelimit_scope="Ivan Petrov"))
     assert found.found["rate_headers"] == "x-ratelimit-limit 60, 1 others"
-    assert found.outcome["rate_headers"].startswith("differs: they are not read")
+    assert found.outcome["rate_headers"].startswith("differs: these headers are not read")
 
 
 # Restraint -----------------------------------------------------------------------------------------------------------
@@ -448,7 +448,7 @@ async def test_a_probe_whose_time_is_over_says_so_and_claims_nothing(
     monkeypatch.setattr("liner_mcp.diagnostics.probe.PROBE_SECONDS", 0.05)
     found = await run_probe(None, transport=Stalling(demo(dataset), "/v2/order"))
     assert all(outcome.startswith("inconclusive") for outcome in found.outcome.values())
-    assert found.outcome["call_fields"] == found.outcome["file_link"] == "inconclusive: it was not asked"
+    assert found.outcome["call_fields"] == found.outcome["file_link"] == "inconclusive: it was not requested"
     assert "1 requests made; ended early: the probe's 0 s are over." in found.text
     assert found.report.exit_code == 1
 
@@ -548,7 +548,7 @@ async def test_a_refusal_without_a_message_is_noticed() -> None:
     transport, _ = answering(lambda _: httpx.Response(422, json={"success": False}))
     found = await run_probe(None, transport=transport)
     assert found.found["refusals"] == "HTTP 422, no message"
-    assert found.outcome["refusals"] == "differs: Liner's reason for a refusal is not told"
+    assert found.outcome["refusals"] == "differs: errors do not show Liner's reason for a refusal"
 
 
 async def test_a_message_that_holds_the_token_is_not_quoted(dataset: Dataset) -> None:
@@ -582,7 +582,7 @@ async def test_a_link_that_is_not_let_through_is_told_without_its_address(
 
     found = await run_probe(AlteredLiner(demo(dataset), change_by_pattern={r"^/v2/call-record/\?": linked}))
     assert found.found["file_link"].startswith(told)
-    assert found.outcome["file_link"] == "differs: recordings are not given out"
+    assert found.outcome["file_link"] == "differs: recordings cannot be read"
     assert "secret-name" not in found.text
     assert "10.0.0.7" not in found.text
     assert_impersonal(found.text, dataset)
@@ -691,7 +691,7 @@ def test_ctrl_c_prints_what_is_known_by_then(dataset: Dataset) -> None:
     assert stderr == ""
     assert "as assumed" in next(line for line in stdout.splitlines() if line.startswith("dictionary_paths"))
     for key in ("limit", "window_start", "file_link"):  # nothing is claimed of what was not looked at
-        assert next(line for line in stdout.splitlines() if line.startswith(key)).endswith("it was not asked")
+        assert next(line for line in stdout.splitlines() if line.startswith(key)).endswith("it was not requested")
     assert stdout.rstrip().endswith("ended early: interrupted.")
 
 

@@ -64,7 +64,7 @@ class Answers:
         """The reason why this request gives no verdict."""
         answer = self.any_answer(request)
         if answer is None:
-            return Undecided(self.missing.get(request, "it was not asked"))
+            return Undecided(self.missing.get(request, "it was not requested"))
         return Undecided(f"the answer was {answer}" + (" without a list" if answer.succeeded else ""))
 
     def answer(self, request: Request) -> RawResponse:
@@ -150,7 +150,7 @@ def _order_ids(answers: Answers) -> tuple[int, ...]:
 def _orders_without_slash(answers: Answers) -> list[Query]:
     first = answers.any_answer(ORDERS)
     if first is not None and first.redirects:
-        raise Undecided("it was not asked")
+        raise Undecided("it was not requested")
     missing = first is not None and first.status == 404
     return [Query(endpoints.ORDERS.rstrip("/")).page(0, PAGE_LIMIT if missing else 1)]
 

@@ -60,7 +60,7 @@ def _trailing_slash(answers: Answers) -> Finding:
     first, bare = answers.any_answer(sent.ORDERS), answers.any_answer(sent.ORDERS_WITHOUT_SLASH)
     if first is None:
         raise answers.undecided(sent.ORDERS)
-    other = "not asked" if bare is None else "answers" if bare.succeeded else str(bare)
+    other = "not requested" if bare is None else "answers" if bare.succeeded else str(bare)
     if first.unfollowed == "another host":
         return "with a slash: a redirect to another host", "nothing is read: the token is not sent there"
     if first.unfollowed:
@@ -82,7 +82,7 @@ def _clock(answers: Answers) -> Finding:
     found = f"Liner's is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
     if abs(seconds) <= CLOCKS_AGREE_SECONDS:
         return "agrees within 2 s" if abs(seconds) <= 2 else found
-    return found, "windows that end now, and words such as -1h, are off by as much; set this machine's clock"
+    return found, "windows that end now, and values such as -1h, are off by as much; check this machine's clock"
 
 
 def _rate_headers(answers: Answers) -> Finding:
@@ -99,7 +99,7 @@ def _rate_headers(answers: Answers) -> Finding:
         if _LIMIT_HEADER.fullmatch(name) and re.fullmatch("[0-9]{1,6}", value)
     ]
     shown += [f"{len(limits) - len(shown)} others"] if len(shown) < len(limits) else []
-    return ", ".join(shown[:4]), "they are not read: keep LINER_REQUESTS_PER_SECOND below the limit"
+    return ", ".join(shown[:4]), "these headers are not read: keep LINER_REQUESTS_PER_SECOND below the limit"
 
 
 def _values(answers: Answers) -> Finding:
@@ -131,7 +131,7 @@ def _dictionary_paths(answers: Answers) -> Finding:
     if singular.refused and plural_exists:
         return "plural only", "each dictionary costs one request more, once"
     if singular.enveloped and singular.refused and plural is not None and plural.refused:
-        return "neither", "statuses have no names, and cannot be asked for"
+        return "neither", "statuses have no names, and filters on them fail"
     raise answers.undecided(sent.STATUSES_PLURAL if singular.refused else sent.STATUSES_SINGULAR)
 
 
@@ -141,17 +141,20 @@ def _archived_orders(answers: Answers) -> Finding:
         raise Undecided("the list has no total")
     known = len(active.rows) if active.total is None else active.total
     if every.total == known:
-        raise Undecided("as many orders are listed as are active: none is archived, or archived ones are left out")
+        raise Undecided("there are as many orders as active orders: none is archived, or archived ones are not listed")
     if every.total > known:
         return "more orders are listed than the list of active ones has"
-    return "fewer orders are listed than are active", "calls of the others are found by naming the order's id"
+    return (
+        "fewer orders are listed than the list of active ones has",
+        "calls of the others are found by the id of the order",
+    )
 
 
 def _call_fields(answers: Answers) -> Finding:
     if not (rows := answers.page(sent.CALLS).rows):
         raise Undecided("no call was seen")
     if missing := _missing_fields(Call, rows):
-        return f"missing: {missing}", "they stay empty, and filters on them let nothing pass"
+        return f"missing: {missing}", "they stay empty, and filters on them find nothing"
     return f"all {len(_fields(Call))} that are read"
 
 
@@ -173,7 +176,7 @@ def _call_order(answers: Answers) -> Finding:
         raise Undecided("too few calls were seen")
     if moments == sorted(moments):
         return "oldest first, so far as seen"
-    return "newest first, so far as seen" if moments == sorted(moments, reverse=True) else "by no time"
+    return "newest first, so far as seen" if moments == sorted(moments, reverse=True) else "not by time"
 
 
 def _same_order_twice(answers: Answers) -> Finding:
@@ -185,7 +188,7 @@ def _same_order_twice(answers: Answers) -> Finding:
         return "the same rows in the same order"
     if first.total != again.total:
         raise Undecided("the list changed meanwhile")
-    return "another order at each request", "long lists are read twice, and may be told as incomplete"
+    return "another order at each request", "long lists are read twice, and may be reported as incomplete"
 
 
 def _next_page(answers: Answers) -> Finding:
@@ -198,7 +201,7 @@ def _next_page(answers: Answers) -> Finding:
         if following is None or following <= 0:
             return _next_is(page.next, 0), "only the first page of a long list is read; answers say so"
         return "another offset than that of the next row", "rows between pages are missed; answers say so"
-    raise Undecided("no list longer than one page was seen")
+    raise Undecided("no list of more than one page was seen")
 
 
 def _last_page(answers: Answers) -> Finding:
@@ -221,7 +224,7 @@ def _next_is(following: object, offset: int) -> str:
 def _total(answers: Answers) -> Finding:
     page = answers.page(sent.LAST_PAGE)
     if page.total is None:
-        return "none sent", "pages are asked one after another, and answers lack a total"
+        return "none sent", "pages are read one after another, and answers have no total"
     if not page.rows:
         return "more than are listed", "answers say that they are incomplete"
     return "the count of all rows" if len(page.rows) == 1 else ("fewer than are listed", "rows are missed")
@@ -235,9 +238,9 @@ def _limit(answers: Answers) -> Finding:
         return f"{more} refused ({over})"
     rows = len(answers.page(sent.CALLS_OVER_LIMIT).rows)
     if rows > PAGE_LIMIT:
-        return f"{more} honoured", "long lists cost more requests than they need to"
+        return f"{more} honoured", "long lists cost more requests than necessary"
     if (first.total or 0) <= PAGE_LIMIT:
-        raise Undecided(f"{more} is not refused, but there were no more than {PAGE_LIMIT} calls to give")
+        raise Undecided(f"{more} is not refused, but there are at most {PAGE_LIMIT} calls")
     return f"{more} clamped to {rows}"
 
 
@@ -260,7 +263,7 @@ def _long_window(answers: Answers) -> Finding:
     answer, month = answers.answer(sent.LONG_WINDOW), answers.received.get(sent.CALLS)
     if answer.refused and month is not None and month.succeeded:
         found = f"{sent.YEAR_DAYS} days are refused ({answer}, {answer.message_length})"
-        return found, "questions about so long a time fail; ask for shorter ones"
+        return found, "requests for so long a window fail; use shorter ones"
     answers.page(sent.LONG_WINDOW)
     return f"{sent.YEAR_DAYS} days are accepted"
 
@@ -273,8 +276,8 @@ def _listed_without(answers: Answers, request: Request, name: str, listed: Findi
 
 
 def _calls_need_ids(answers: Answers) -> Finding:
-    listed = ("calls are listed without them", "orders are asked by id all the same")
-    return _listed_without(answers, sent.CALLS_WITHOUT_IDS, "them", listed)
+    listed = ("calls are listed without ids", "order ids are sent anyway")
+    return _listed_without(answers, sent.CALLS_WITHOUT_IDS, "ids", listed)
 
 
 def _records_need_call(answers: Answers) -> Finding:
@@ -286,16 +289,16 @@ def _unknown_id(answers: Answers) -> Finding:
     # A 404 without envelope counts only if Liner answers other requests.
     if other is not None and other.status in (404, 410) and any(one.succeeded for one in answers.received.values()):
         found = str(other) if other.body == "json" else f"{other}, without Liner's envelope"
-        return found, "ids that Liner does not know are told as a wrong LINER_API_HOST"
+        return found, "unknown ids are reported as a wrong LINER_API_HOST"
     answer = answers.answer(sent.UNKNOWN_CALL)
     if answer.status in (401, 403, 429):
         raise answers.undecided(sent.UNKNOWN_CALL)
     if answer.status in (404, 410):
         return str(answer)
     if answer.data:
-        raise Undecided("there is such an id, or something is told of it all the same")
+        raise Undecided("the id exists, or Liner sends data for unknown ids")
     found = "an empty success" if answer.succeeded else str(answer)
-    return found, "ids that Liner does not know are told as failed, not as not_found"
+    return found, "unknown ids are reported as failed, not as not_found"
 
 
 def _refusals(answers: Answers) -> Finding:
@@ -308,7 +311,7 @@ def _refusals(answers: Answers) -> Finding:
     # A 404 needs no message.
     if all(isinstance(answer.envelope.get("message"), str) for answer in seen if answer.status != 404):
         return found
-    return found, "Liner's reason for a refusal is not told"
+    return found, "errors do not show Liner's reason for a refusal"
 
 
 def _record_list(answers: Answers) -> Finding:
@@ -320,7 +323,7 @@ def _record_list(answers: Answers) -> Finding:
 def _record_detail(answers: Answers) -> Finding:
     if not isinstance(data := answers.answer(sent.RECORD_DETAIL).data, dict):
         raise answers.undecided(sent.RECORD_DETAIL)
-    return _record_fields([cast("dict[str, object]", data)], "no summary is ever told")
+    return _record_fields([cast("dict[str, object]", data)], "no summary is ever shown")
 
 
 def _record_fields(rows: Iterable[dict[str, object]], without_summary: str) -> Finding:
@@ -340,7 +343,7 @@ def _is_amd(answers: Answers) -> Finding:
     if amd.total < every.total:
         return "honoured: fewer records with it than without"
     if of_one_call:
-        raise Undecided("all records of one call come with it too, which proves nothing")
+        raise Undecided("it lists all records of one call, which proves nothing")
     return "ignored: as many records with it as without"
 
 
@@ -348,7 +351,7 @@ def _file_link(answers: Answers) -> Finding:
     if (file := answers.file) is None:
         raise answers.undecided(sent.FILE)
     where, problem = file
-    return (f"{where}, {problem}", "recordings are not given out") if problem else f"{where}, opens, MPEG audio"
+    return (f"{where}, {problem}", "recordings cannot be read") if problem else f"{where}, opens, MPEG audio"
 
 
 def _fields(model: type[Identified]) -> set[str]:
@@ -361,18 +364,18 @@ def _missing_fields(model: type[Identified], rows: Iterable[dict[str, object]]) 
 
 
 ASSUMPTIONS = (
-    Assumption("trailing_slash", "a path with a slash at its end answers", _trailing_slash),
+    Assumption("trailing_slash", "a path with a slash at its end is answered", _trailing_slash),
     Assumption("clock", "Liner's clock agrees with ours within a minute", _clock),
-    Assumption("rate_headers", "no limit is told but by HTTP 429 and Retry-After", _rate_headers),
+    Assumption("rate_headers", "limits are announced by HTTP 429 and Retry-After only", _rate_headers),
     Assumption("values", "numbers may come as text, and all values can be read", _values),
     Assumption("dictionary_paths", "the singular exists", _dictionary_paths),
     Assumption("archived_orders", "archived orders are listed", _archived_orders),
     Assumption("call_fields", "listed calls have every field that is read", _call_fields),
-    Assumption("times", "they carry their zone", _times),
-    Assumption("call_order", "none is needed", _call_order),
+    Assumption("times", "times have a zone", _times),
+    Assumption("call_order", "no order is needed", _call_order),
     Assumption("same_order_twice", "a list that does not change keeps its order", _same_order_twice),
     Assumption("next_page", "next is the offset of the next row", _next_page),
-    Assumption("last_page", "any next will do where there is a total", _last_page),
+    Assumption("last_page", "any next is fine if there is a total", _last_page),
     Assumption("total", "the count of all rows", _total),
     Assumption("limit", f"{PAGE_LIMIT} rows is the most", _limit),
     Assumption("window_start", "inside", _window_start),
@@ -383,7 +386,7 @@ ASSUMPTIONS = (
     Assumption("refusals", "JSON with a message", _refusals),
     Assumption("record_fields", "listed records have all eight, the summary among them", _record_list),
     Assumption("record_detail", "a record's detail has all eight", _record_detail),
-    Assumption("records_need_call", "either: a call is always named", _records_need_call),
-    Assumption("is_amd", "honoured or not: it is never sent", _is_amd),
+    Assumption("records_need_call", "either way: the requests always name a call", _records_need_call),
+    Assumption("is_amd", "honoured or not: the parameter is never sent", _is_amd),
     Assumption("file_link", "opens without a token, over https, MPEG audio", _file_link),
 )
