@@ -153,9 +153,7 @@ class Settings(BaseSettings):
         if (self.mcp_oauth_issuer is None) != (self.mcp_oauth_audience is None):
             raise ValueError("LINER_MCP_OAUTH_ISSUER and LINER_MCP_OAUTH_AUDIENCE belong together; set both or neither")
         if self.mcp_oauth_issuer is not None and self.mcp_tokens_file is not None:
-            raise ValueError(
-                "LINER_MCP_TOKENS_FILE and LINER_MCP_OAUTH_ISSUER are both set; callers are known by one of the two"
-            )
+            raise ValueError("LINER_MCP_TOKENS_FILE and LINER_MCP_OAUTH_ISSUER are both set; set one of the two")
         if self.api_token is not None and self.api_token_file is not None:
             raise ValueError("LINER_API_TOKEN and LINER_API_TOKEN_FILE are both set; set one of the two")
         return self

@@ -120,15 +120,15 @@ def _tls_error(error: OSError, proxy: EnvironmentProxy | None) -> Unreachable:
     check = f"Check the scheme and the port in {settings}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return Unreachable(
-            f"{who} offers no trusted TLS certificate. Check the host, and SSL_CERT_FILE when a company proxy stands "
+            f"{who} has no trusted TLS certificate. Check the host, and SSL_CERT_FILE when a company proxy stands "
             "in between.",
             transient=False,
         )
     if isinstance(error, (ssl.SSLEOFError, ConnectionResetError)):  # also during a restart, so a retry may help
-        return Unreachable(f"{who} closes the connection before TLS is agreed. Ask again; if it stays so: {check}.")
+        return Unreachable(f"{who} closed the connection during the TLS handshake. Ask again. {check} if this repeats.")
     if getattr(error, "reason", None) in _NO_TLS:
-        return Unreachable(f"{who} speaks no TLS on that port. {check}.", transient=False)
-    return Unreachable(f"{who} does not agree on TLS with this machine. {check}.", transient=False)
+        return Unreachable(f"{who} does not speak TLS on that port. {check}.", transient=False)
+    return Unreachable(f"{who} could not agree on TLS with this machine. {check}.", transient=False)
 
 
 def broken_connection(proxy: EnvironmentProxy | None, *, answered: bool) -> Unreachable:
@@ -138,17 +138,17 @@ def broken_connection(proxy: EnvironmentProxy | None, *, answered: bool) -> Unre
     if proxy is not None:
         return Unreachable(
             f"The connection to Liner through the proxy in {proxy.variable} broke before an answer came. Ask again; if "
-            f"it stays so, check {proxy.variable}: what answers there may be no proxy."
+            f"this repeats, check {proxy.variable}: the program there may not be a proxy."
         )
     return Unreachable(
-        "The connection to Liner broke before an answer came. Ask again; if it stays so, what answers at "
+        "The connection to Liner broke before an answer came. Ask again; if this repeats, the program at "
         "LINER_API_HOST may not speak HTTP: check its scheme and its port."
     )
 
 
 def timed_out(limit: str, proxy: EnvironmentProxy | None) -> Unreachable:
     """The error for a missing answer. `limit` is a phrase such as "within 15 s"."""
-    then = "" if proxy is None else f"; if it stays so, check the proxy in {proxy.variable}"
+    then = "" if proxy is None else f"; if this repeats, check the proxy in {proxy.variable}"
     return Unreachable(f"Liner did not answer {limit}. Ask again, or for less at once{then}.")
 
 
@@ -159,12 +159,12 @@ def refused_by_proxy(answer: str, proxy: EnvironmentProxy | None) -> LinerMcpErr
     code = "" if status is None else f" (HTTP {status[0]})"
     if status is not None and status[0] == "407":
         return SettingsError(
-            f"{where} wants a user name and a password{code}. Write them into its address: "
+            f"{where} needs a user name and a password{code}. Write them into its address: "
             "http://name:password@host:port."
         )
     if status is not None and status[0] < "500":
         return AccessRefused(
-            f"{where} refuses to connect to Liner{code}. Have the host in LINER_API_HOST allowed there, "
+            f"{where} refuses to connect to Liner{code}. Allow the host in LINER_API_HOST there, "
             "or name it in NO_PROXY."
         )
     return Unreachable(f"{where} could not connect to Liner{code}. Ask again, and look at the proxy.")

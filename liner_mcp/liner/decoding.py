@@ -104,7 +104,7 @@ def status_error(
         wait = "" if retry_after is None else f" It asks to wait {math.ceil(retry_after)} s before the next request."
         return RateLimited(f"{who} asks to slow down (HTTP 429).{wait} Ask again after that.", retry_after=retry_after)
     if status >= 500:
-        then = "; if it stays so, look at the firewall or proxy on the way" if page else ""
+        then = "; if this repeats, look at the firewall or proxy on the way" if page else ""
         return LinerUnavailable(
             f"{who} failed to answer (HTTP {status}). Ask again in a minute{then}.", retry_after=retry_after
         )

@@ -33,12 +33,12 @@ def leads_away(origin: str, target: str, location: str, token: str) -> WrongAddr
     ours = urlsplit(origin)
     there = _parse_location(location, f"{origin}{target}")
     if there is None or there.scheme not in DEFAULT_PORTS or not (host := ascii_host(there)):
-        return _error("to something that is no web address")
+        return _error("to something that is not a web address")
     if there.username is not None:
         return _error("to an address with a user name in it")
     if host != ascii_host(ours):
         name = _named(host, token)
-        return _error(f"to another host{f' ({name})' if name else ''}", "; a login page belongs to a gateway before it")
+        return _error(f"to another host{f' ({name})' if name else ''}", "; a login page means that a gateway answers")
     if there.scheme == "https" and ours.scheme == "http":
         return WrongAddress("LINER_API_HOST redirects to https on the same host. Write it with https:// in front.")
     return _error(f"to another port of its host{'' if there.port is None else f' ({there.port})'}")

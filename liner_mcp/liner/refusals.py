@@ -20,13 +20,13 @@ def access_refused(status: int, instead: str | None, said: str) -> AccessRefused
     """
     if status == 407:
         return AccessRefused(
-            "A proxy on the way to Liner wants a user name and a password (HTTP 407). Write them into the address of "
+            "A proxy on the way to Liner needs a user name and a password (HTTP 407). Write them into the address of "
             "the proxy, in HTTPS_PROXY or ALL_PROXY."
         )
     if instead == WEB_PAGE:
         return AccessRefused(
             f"Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine: HTTP {status} with "
-            f"{instead}. Have this machine allowed there, and {CHECK_HOST}."
+            f"{instead}. Allow this machine there, and {CHECK_HOST}."
         )
     if instead is not None:
         return AccessRefused(

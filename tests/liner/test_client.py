@@ -656,9 +656,9 @@ async def test_the_callers_deadline_is_the_callers() -> None:
         (socket.gaierror(-2, "Name or service not known"), "cannot be found (DNS)", 4),
         (ConnectionRefusedError(111, "Connection refused"), "refused or has no route", 4),
         (ssl.SSLCertVerificationError("self-signed certificate"), "no trusted TLS certificate", 1),
-        (ssl.SSLEOFError(8, "EOF"), "closes the connection before TLS is agreed", 4),
-        (ConnectionResetError(104, "reset"), "closes the connection before TLS is agreed", 4),
-        (ssl.SSLError(1, "[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] alert"), "does not agree on TLS", 1),
+        (ssl.SSLEOFError(8, "EOF"), "closed the connection during the TLS handshake", 4),
+        (ConnectionResetError(104, "reset"), "closed the connection during the TLS handshake", 4),
+        (ssl.SSLError(1, "[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] alert"), "could not agree on TLS", 1),
         (None, "refused or has no route", 4),
     ],
     ids=["dns", "refused", "certificate", "end", "reset", "tls", "unknown"],
@@ -704,7 +704,7 @@ async def test_an_answer_that_cannot_be_decrypted_is_a_broken_connection(
             told.append(await error_of(client.call(7)))
         tasks.cancel_scope.cancel()
     assert [type(error) for error in told] == [Unreachable]
-    assert str(told[0]).startswith("The connection to Liner broke before an answer came. Ask again; if it stays so,")
+    assert str(told[0]).startswith("The connection to Liner broke before an answer came. Ask again; if this repeats,")
 
 
 async def test_a_closed_port_cannot_be_reached() -> None:
@@ -852,7 +852,7 @@ async def test_a_redirect_that_cannot_be_parsed_is_told_as_one_and_asked_once(
     async with client_at() as client:
         error = await error_of(client.call(7))
     assert isinstance(error, WrongAddress)
-    assert "LINER_API_HOST redirects to something that is no web address" in str(error)
+    assert "LINER_API_HOST redirects to something that is not a web address" in str(error)
     assert route.call_count == 1
 
 

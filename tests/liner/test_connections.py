@@ -189,7 +189,7 @@ async def test_certificates_that_cannot_be_read_are_named_by_their_variable_alon
 @pytest.mark.parametrize(
     ("status", "kind", "said", "asked"),
     [
-        ("407 Proxy Authentication Required", SettingsError, "wants a user name and a password (HTTP 407)", 1),
+        ("407 Proxy Authentication Required", SettingsError, "needs a user name and a password (HTTP 407)", 1),
         ("403 Forbidden", AccessRefused, "refuses to connect to Liner (HTTP 403)", 1),
         ("502 Bad Gateway", Unreachable, "could not connect to Liner (HTTP 502)", 4),
     ],
@@ -239,7 +239,7 @@ async def test_a_port_that_speaks_no_http_is_told_with_the_setting_to_check(
         async with client_at() as client:
             proxied = await error_of(client.call(7))
     assert isinstance(direct, Unreachable)
-    assert "what answers at LINER_API_HOST may not speak HTTP" in str(direct)
+    assert "the program at LINER_API_HOST may not speak HTTP" in str(direct)
     assert isinstance(proxied, Unreachable)
     assert "through the proxy in HTTPS_PROXY broke before an answer came" in str(proxied)
     assert "LINER_API_HOST" not in str(proxied)
@@ -249,7 +249,9 @@ async def test_https_to_a_port_of_plain_http_is_no_matter_of_certificates() -> N
     async with plain_port() as port, client_at(f"https://127.0.0.1:{port}") as client:
         error = await error_of(client.call(7))
     assert isinstance(error, Unreachable)
-    assert str(error).startswith("The host in LINER_API_HOST speaks no TLS on that port. Check the scheme and the port")
+    assert str(error).startswith(
+        "The host in LINER_API_HOST does not speak TLS on that port. Check the scheme and the port"
+    )
     assert not error.transient
 
 
@@ -259,7 +261,9 @@ async def test_an_https_proxy_that_speaks_plain_http_is_named(monkeypatch: pytes
         async with client_at() as client:
             error = await error_of(client.call(7))
     assert isinstance(error, Unreachable)
-    assert str(error).startswith("The proxy in HTTPS_PROXY, or the host in LINER_API_HOST behind it, speaks no TLS")
+    assert str(error).startswith(
+        "The proxy in HTTPS_PROXY, or the host in LINER_API_HOST behind it, does not speak TLS"
+    )
     assert str(error).endswith("in LINER_API_HOST and in HTTPS_PROXY.")
 
 
@@ -268,9 +272,9 @@ async def test_an_https_proxy_that_speaks_plain_http_is_named(monkeypatch: pytes
     [
         (
             "https://proxy.example:1",
-            "The proxy in HTTPS_PROXY, or the host in LINER_API_HOST behind it, offers no trusted",
+            "The proxy in HTTPS_PROXY, or the host in LINER_API_HOST behind it, has no trusted",
         ),
-        (PROXY, "The host in LINER_API_HOST, reached through the proxy in HTTPS_PROXY, offers no trusted"),
+        (PROXY, "The host in LINER_API_HOST, reached through the proxy in HTTPS_PROXY, has no trusted"),
     ],
 )
 def test_a_certificate_behind_a_proxy_may_be_of_an_https_proxy(url: str, said: str) -> None:

@@ -700,10 +700,10 @@ def test_a_host_is_the_same_in_either_spelling(origin: str, location: str) -> No
         ("https://liner.example:8443/", "to another port of its host (8443), where"),
         ("http://liner.example:8080/", "to another port of its host (8080), where"),
         ("https://key@liner.example/", "to an address with a user name in it, where"),
-        ("ftp://liner.example/", "to something that is no web address, where"),
-        ("https://[::1", "to something that is no web address, where"),
-        ("https://liner.example:port/", "to something that is no web address, where"),
-        ("javascript:alert(1)", "to something that is no web address, where"),
+        ("ftp://liner.example/", "to something that is not a web address, where"),
+        ("https://[::1", "to something that is not a web address, where"),
+        ("https://liner.example:port/", "to something that is not a web address, where"),
+        ("javascript:alert(1)", "to something that is not a web address, where"),
     ],
 )
 def test_a_redirect_that_is_not_followed_says_where_it_leads(location: str, said: str) -> None:
