@@ -117,7 +117,7 @@ def audit_transfers(
             "get_call_summaries with these call_ids and summary_chars=1000; follow next_call_ids to the end.",
             "For each call: did the client agree to the transfer, are need and budget named, does the status fit? "
             + "Justified, doubtful, or cannot tell.",
-            "For a doubtful one, get_call_record for the whole summary, and name the recording to hear before anybody "
+            "For a doubtful one, get_call_record for the whole summary, and name the recording to hear before anyone "
             + "is charged or credited.",
             "End with the counts of justified, doubtful, cannot tell, and of transfers without a summary.",
         ],
@@ -140,7 +140,7 @@ def calibrate_reviewers(
     return _render(
         f"Prepare a calibration session on calls of {when}.",
         [
-            f"find_calls with {window}{of}, recorded=true, sample=10, seed={quoted_seed}: the same ten for everybody.",
+            f"find_calls with {window}{of}, recorded=true, sample=10, seed={quoted_seed}: the same ten for everyone.",
             "get_call_summaries with these call_ids and summary_chars=1000.",
             "Make a score sheet: one row per call, one column per criterion, empty for the reviewers.",
             "Below it, separately, your own first reading of each criterion: met, not met, cannot tell.",

@@ -39,7 +39,7 @@ class Resources:
         self._runtime = runtime
 
     def guide(self) -> str:
-        """The words of the trade, how to read the tables, and what the data can and cannot tell."""
+        """The terms, how to read the tables, and what the data does not show."""
         return (files("liner_mcp.server") / "guide.md").read_text(encoding="utf-8")
 
     async def call(self, call_id: str, ctx: Context[Any, Any]) -> str:
