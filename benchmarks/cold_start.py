@@ -39,7 +39,7 @@ LIST_TOOLS = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "par
 class Start(NamedTuple):
     seconds: float
     megabytes: float
-    """Resident once the list is answered (Linux)."""
+    """Resident memory after the list is answered (Linux)."""
 
 
 def _start(command: list[str]) -> Start:

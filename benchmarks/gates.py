@@ -14,7 +14,7 @@ from benchmarks.contestants import OURS, PASSING
 
 MORE_TOKENS = 1.02
 MORE_REQUESTS = 1.01
-"""None more where there are few; of hundreds made at once, some may overtake others."""
+"""Allows no more if there are few; among hundreds in parallel, the order may differ a little."""
 SLOWER = 1.5
 
 Results = dict[str, Any]

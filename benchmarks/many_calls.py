@@ -98,7 +98,7 @@ async def _statistics() -> list[Figure]:
 class _Counted:
     seconds: float
     grown: float
-    """MB above idle, at the most."""
+    """The peak in MB above idle."""
 
 
 async def _counted(origin: str, *, rate: float) -> _Counted:

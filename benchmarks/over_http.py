@@ -34,7 +34,7 @@ from liner_mcp.cli.tokens import create_token
 from liner_mcp.http_server.limits import LIMITS
 
 BAR = 0.65
-"""Of the bare server's throughput, for a call that asks Liner nothing."""
+"""The lowest share of the bare server's throughput, for a call without a request to Liner."""
 
 CLIENTS = (1, 8, 50)
 WORKERS = (1, 2)

@@ -28,7 +28,7 @@ class Language(NamedTuple):
     name: str
     russian: bool
     order: int
-    """A project whose name is in that language."""
+    """An order with a name in that language."""
 
 
 LANGUAGES = (Language("English", False, 204), Language("Russian", True, 202))
@@ -55,7 +55,7 @@ class _Shop:
     language: Language
     dataset: Dataset
     call_with: dict[int, int]
-    """For each of ROWS: a call with so many records."""
+    """For each number in ROWS, a call with so many records."""
     calls: list[int]
     """A hundred calls of one day with one record each."""
 

@@ -16,9 +16,9 @@ from tests.fakes import FakeLiner
 from tests.support.token_count import count_tokens
 
 LATENCY = 0.05
-"""Seconds that the fake Liner takes for each answer, as a near and healthy service would."""
+"""Seconds per answer of the demo Liner, as of a near and healthy service."""
 SHOWN = ("name", "title", "description", "inputSchema")
-"""What hosts show a model of a tool; of output schemas and annotations they make their own use."""
+"""The parts of a tool that hosts show to a model. They do not show output schemas and annotations."""
 
 
 @dataclass(frozen=True, slots=True)

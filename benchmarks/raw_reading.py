@@ -20,7 +20,7 @@ PAGE = 100
 
 Item = dict[str, Any]
 Window = tuple[datetime, datetime]
-"""Both moments are inside, as Liner reads createdAt."""
+"""Both ends are included, as in Liner's createdAt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,9 @@ class Reader:
     calls: int = 0
     read: int = 0
     written: int = 0
-    """Tokens of the arguments: a model writes them, one by one."""
+    """Tokens of the arguments, which a model writes."""
     seconds: float = 0.0
-    """Time in tool calls only: the reader's own thinking is left out, for all alike."""
+    """Time in tool calls only."""
 
     async def ask(self, tool: str, /, **arguments: Any) -> str:
         """The text of the answer.

@@ -17,6 +17,6 @@ FIRST_ECHOED = 5  # ids that are repeated of a longer list, with its count
 T = TypeVar("T")
 
 
-def first_echoed(asked: Sequence[T]) -> Sequence[T]:
+def first_echoed(requested: Sequence[T]) -> Sequence[T]:
     """The part of a requested list that an answer repeats."""
-    return asked if len(asked) <= MOST_ECHOED else asked[:FIRST_ECHOED]
+    return requested if len(requested) <= MOST_ECHOED else requested[:FIRST_ECHOED]

@@ -17,7 +17,7 @@ LAST_WEEK = (date(2026, 11, 9), date(2026, 11, 15))
 THIS_MONTH = (date(2026, 11, 1), TODAY)
 
 Told = dict[int, dict[int, str | None]]
-"""Of each call, of each record: its summary, or None."""
+"""Per call and record: its summary, or None."""
 
 
 @dataclass(frozen=True, slots=True)

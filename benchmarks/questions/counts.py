@@ -13,7 +13,7 @@ from benchmarks.table_reading import Tables
 from liner_mcp.demo import Dataset
 
 Compared = dict[int, tuple[int, int, float, int]]
-"""Of each agent: calls, answered, median seconds of talk, hang-ups by the agent."""
+"""Per agent: calls, answered calls, median seconds of talk, hang-ups by the agent."""
 
 
 async def _compare_ours(liner: Tables) -> Compared:

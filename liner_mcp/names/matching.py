@@ -61,13 +61,13 @@ class Candidates:
         return list({id(by_text[text]): by_text[text] for text in found}.values())
 
 
-def resolve_ids(argument: str, asked: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
+def resolve_ids(argument: str, requested: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
     """The ids of the requested names, each once, in their order. A number is an id.
 
     Raises: InvalidArgument with the argument and the candidates, for a name that fits none or several.
     """
     found: dict[int, None] = {}
-    for item in asked:
+    for item in requested:
         ids = (item,) if isinstance(item, int) else resolve_name(argument, item, candidates).ids
         found.update(dict.fromkeys(ids))
     return tuple(found)
