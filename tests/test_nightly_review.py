@@ -255,7 +255,7 @@ def test_a_day_is_reviewed_whole_once_and_anew_only_when_asked(tmp_path: Path) -
         assert "- Transfers: 10 calls, found among 40 recorded ones." in text
         assert f"- Sample: 30 of 40 recorded calls, even per agent, not proportional, seed {yesterday()}." in text
         without = {row["call_id"] for row in (*review.rows("transfer"), *review.rows("sample")) if not row["summary"]}
-        assert f"cannot be told) ({len(without)}): " in text
+        assert f"does not show which) ({len(without)}): " in text
         first = review.rows("sample")
 
         asked = len(liner.requests)

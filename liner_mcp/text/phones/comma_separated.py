@@ -68,8 +68,8 @@ def _is_in_a_list(before: str) -> bool:
     if items is None:
         return False
     # A single flat is more likely part of an address than of a list.
-    one = before.endswith(("кв. ", "кв "), 0, items.start())
-    return len(_LIST_SIGN.findall(items[0])) > 1 or (follows_list_word(before, items.start()) and not one)
+    single_flat = before.endswith(("кв. ", "кв "), 0, items.start())
+    return len(_LIST_SIGN.findall(items[0])) > 1 or (follows_list_word(before, items.start()) and not single_flat)
 
 
 def _foreign(run: DigitRun) -> DigitWindow | None:
@@ -112,7 +112,7 @@ def _russian(run: DigitRun, before: str) -> DigitWindow | None:
 def _is_single_spelled_number(window: DigitWindow, gaps: list[str], before: str) -> bool:
     """Whether exactly eleven single digits have equal separators. A list of scores can have any length."""
     gap, (start, end) = gaps[-1], window.span
-    if len({one.strip(_BRACKETS) for one in gaps}) > 1 or (not gap.strip() and is_phone_punctuation(gaps)):
+    if len({separator.strip(_BRACKETS) for separator in gaps}) > 1 or (not gap.strip() and is_phone_punctuation(gaps)):
         return False
     text, behind = window.run.text, end + len(gap)
     goes_on = text.startswith(gap, end) and text[behind : behind + 1].isdigit()
@@ -123,9 +123,9 @@ def _is_single_spelled_number(window: DigitWindow, gaps: list[str], before: str)
 def _is_single_number(window: DigitWindow, gaps: list[str]) -> bool:
     """Whether the commas separate groups of one number, and not several numbers."""
     run, (start, end) = window.run, window.span
-    sum_first = (
+    amount_first = (
         run.group_size(0) <= 3 and run.group_size(1) == run.group_size(2) == 3 and gaps[0] == gaps[1] in {" ", ".", ","}
     )
-    if sum_first and gaps[2:3] != gaps[:1] and window.digits[run.offsets[3] - 2 : run.offsets[3]] == "00":
+    if amount_first and gaps[2:3] != gaps[:1] and window.digits[run.offsets[3] - 2 : run.offsets[3]] == "00":
         return False  # `8 950 000, 12, 15`
     return not (follows_list_word(run.text, start) or precedes_unit(run.text, end))
