@@ -49,7 +49,7 @@ class Query:
                 self._put(unquote_plus(name), unquote_plus(value))
 
     def page(self) -> tuple[int, int]:
-        """Offset and limit. A higher limit than the documented one probably counts as that."""
+        """Offset and limit. A limit above the documented maximum counts as the maximum."""
         offset = self._number("offset", 0)
         limit = self._number("limit", DEFAULT_LIMIT)
         if offset < 0:

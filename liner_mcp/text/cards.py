@@ -13,7 +13,7 @@ from liner_mcp.text.phones.digit_groups import DigitRun, DigitSpan, DigitWindow,
 
 # Four scripts, because a search for every digit of Unicode takes four times as long.
 _DIGIT = "[0-9\uff10-\uff19\u0660-\u0669\u06f0-\u06f9]"
-# Three characters between two digits allow ` - `. A separator is never a digit, so the pattern does not backtrack.
+# Three characters between two digits allow ` - `. A separator is never a digit, so there is one way to match.
 _RUN = re.compile(rf"{_DIGIT}(?:[ \n./_\-\u2010-\u2015\u2212\uff0d]{{0,3}}{_DIGIT}){{12,}}")
 # Two dates in a row look like a card in pairs of digits.
 _DATE = re.compile(r"(?<!\d)\d\d([-.])\d\d\1(?:19|20)\d\d(?!\d)|(?<!\d)(?:19|20)\d\d([-.])[01]\d\2[0-3]\d(?!\d)")

@@ -61,7 +61,7 @@ def after_phone_word_steps(text: str, spans: Sequence[DigitSpan]) -> Steps:
 
 
 def _phone_after_word(run: DigitRun, first: int) -> Phone | None:
-    """The phone that begins with this group behind a word: of known country, else local, else all digits of the run."""
+    """The phone that begins with this group behind a word: with a known country, else local, else the whole run."""
     rest = len(run.digits) - run.offsets[first]
     windows = [window for length in range(MAX_DIGITS, MIN_DIGITS - 1, -1) if (window := run.window(first, length))]
     windows = [window for window in windows if _is_evenly_separated(window) and not window.is_amounts()]

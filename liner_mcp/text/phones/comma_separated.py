@@ -24,7 +24,7 @@ from liner_mcp.text.phones.digit_groups import (
 )
 from liner_mcp.text.phones.numbering_plans import RUSSIA, VALID, country_of, plan_fit
 
-# A separator is never a digit, and each repetition is bounded, so the pattern does not backtrack.
+# A separator is never a digit, and each repetition is bounded, so there is one way to match.
 _SEPARATED = rf"{SEPARATOR}{{1,{MAX_SEPARATORS}}}"
 _NEXT = rf"(?:{_SEPARATED})?\d"
 _COMMA_SEPARATED = re.compile(

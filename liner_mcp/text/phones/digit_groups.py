@@ -21,7 +21,7 @@ DASHES = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d")
 MIN_DIGITS = 7  # `123-45-67`
 MAX_DIGITS = 15  # of an international number, by ITU-T E.164
 
-# Four characters between groups allow ` - (`. A separator is never a digit, so the pattern does not backtrack. Group 1
+# Four characters between groups allow ` - (`. A separator is never a digit, so there is one way to match. Group 1
 # matches in runs of ten digits or more. Shorter runs are mostly amounts and dates; they count only if they have a plus
 # or match `_SHORT` (`123-45-67`, `04 312 3456`).
 _NEXT = rf"(?:[{_SEPARATORS}]{{0,4}}\d)"
