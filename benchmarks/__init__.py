@@ -1,1 +1,1 @@
-"""Measurements against baselines, run on purpose and never as tests: `python -m benchmarks`."""
+"""Measurements against baselines: `python -m benchmarks`. They are not tests."""

@@ -1,13 +1,13 @@
-"""Measure this server against what a user would have instead, and against its own bars.
+"""Measure this server against the alternatives and against its own limits.
 
     python -m benchmarks            measure everything and print it; several minutes
-    python -m benchmarks --exact    only what is the same on every machine; seconds
-    ... --write                           keep the figures and refresh the tables in docs/benchmarks.md
-    ... --check                           exit with 1 when a figure is above its bar or worse than the kept one
+    python -m benchmarks --exact    only figures that are the same on every machine; seconds
+    ... --write                     save the figures and update the tables in docs/benchmarks.md
+    ... --check                     exit with 1 if a figure is above its limit or worse than the saved one
 
-Needs the extra `dev`; with the extra `bench` FastMCP takes part too. Everything timed is told beside a bare SDK server
-in the same run, so that a slow machine does not look like a slow server. The soak under faults is a command of its own:
-`python -m benchmarks.soak`.
+It needs the extra `dev`; with the extra `bench`, FastMCP is measured too. Times are shown beside those of a bare SDK
+server in the same run, so that a slow machine does not look like a slow server. The soak test under faults is another
+command: `python -m benchmarks.soak`.
 """
 
 from __future__ import annotations

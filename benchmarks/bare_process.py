@@ -1,6 +1,6 @@
-"""The SDK's own server with one trivial tool, in processes of its own: what serving over HTTP costs without us.
+"""The SDK's server with one trivial tool in its own processes: the baseline of serving over HTTP.
 
-python -m benchmarks.bare_process WORKERS; it tells its URL in the first line.
+python -m benchmarks.bare_process WORKERS prints its URL in the first line.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def app() -> Any:
 
 
 def main(workers: int) -> None:
-    # Our own listening socket, parser and loop, so that only what is above them is compared.
+    # The socket, parser and event loop of our server, so that only the layers above are compared.
     listener = open_listener("127.0.0.1:0", Settings())
     config = uvicorn.Config(
         "benchmarks.bare_process:app",

@@ -1,7 +1,7 @@
-"""The server that one writes in an afternoon on the bare SDK: a tool per endpoint, Liner's `data` handed through.
+"""A simple server on the bare SDK, the baseline of every comparison: a tool per endpoint that returns Liner's `data`.
 
-It is the baseline of every comparison. It takes what costs nothing: minified JSON, real UTF-8, one text and no copy of
-it, names without brackets, and no envelope.
+It has the savings that need no work: minified JSON, UTF-8, one text without a copy, names without brackets, and no
+envelope.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def _get(liner: httpx.AsyncClient, path: str, **query: str | int | list[in
 
 
 def bare_server(liner: httpx.AsyncClient) -> MCPServer[Any]:
-    """Over a client that knows Liner's address and key."""
+    """Create the server for a client that has Liner's address and key."""
     server: MCPServer[Any] = MCPServer("liner", version="0.1.0", log_level="CRITICAL")
 
     @server.tool(structured_output=False)

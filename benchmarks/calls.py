@@ -1,4 +1,4 @@
-"""How fast a tool call is: many calls against the ideal, and one call against a bare SDK tool that asks Liner once."""
+"""The time of tool calls: many against the ideal, and one against a bare SDK tool with one request to Liner."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LATENCY = 0.1  # seconds per request of the fake Liner
 CALLS = 100
 CONCURRENCY = 4
 WARM = 20
-SAMPLES = 100  # of each run: enough for a 95th percentile
+SAMPLES = 100  # per run: enough for a 95th percentile
 
 
 async def figures() -> list[Figure]:
@@ -52,8 +52,8 @@ async def _fan_out(dataset: Dataset) -> Figure:
 
 
 async def _to_bare(dataset: Dataset) -> list[Figure]:
-    """Our tool with Liner's answers at hand, beside a bare tool that passes Liner's answer on."""
-    # Another call each time: what was asked for before would be answered from memory, without a request.
+    """Our tool and a bare tool that returns Liner's answer, both with recorded answers of Liner."""
+    # Another call each time, because a repeated one would be answered from the cache.
     ids = [call.id for call in dataset.calls.values() if dataset.records_of(call.id)][: RUNS * (WARM + SAMPLES)]
     canned = _Canned(DemoLiner(dataset))
     settings = Settings(**ACCOUNT, requests_per_second=0)
@@ -64,11 +64,11 @@ async def _to_bare(dataset: Dataset) -> list[Figure]:
         Client(create_server(settings, transport=canned)) as forgotten,
         Client(create_server(settings, transport=canned)) as ours,
     ):
-        for call_id in ids:  # so that every answer is canned
+        for call_id in ids:  # so that every answer is recorded
             for client in (passing, forgotten):
                 await client.call_tool("list_call_records", {"call_id": call_id})
         for first in range(0, len(ids), WARM + SAMPLES):
-            # One after another, so that a busy moment of the machine strikes all alike.
+            # Alternating, so that other load on the machine affects all alike.
             asked = [{"call_id": call_id} for call_id in ids[first : first + WARM + SAMPLES]]
             passed = await _timed(passing, "list_call_records", asked)
             canned.asked = 0
@@ -86,7 +86,7 @@ async def _to_bare(dataset: Dataset) -> list[Figure]:
 
 
 class _Canned(httpx.AsyncBaseTransport):
-    """Answers each request as it was answered the first time: the cost of the fake Liner is not ours."""
+    """Replays the first answer to each request, so that the time of the fake Liner is not measured."""
 
     def __init__(self, app: DemoLiner) -> None:
         self._inner = httpx.ASGITransport(app=app)

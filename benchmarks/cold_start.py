@@ -1,4 +1,4 @@
-"""From starting the process to the first answered `tools/list`, beside a bare SDK server in the same run."""
+"""The time from process start to the first answered `tools/list`, beside a bare SDK server in the same run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LIST_TOOLS = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "par
 class Start(NamedTuple):
     seconds: float
     megabytes: float
-    """Resident once the list is answered (Linux)."""
+    """Resident memory after the list is answered (Linux)."""
 
 
 def _start(command: list[str]) -> Start:
@@ -62,7 +62,7 @@ def figures() -> list[Figure]:
     if GENERATED.takes_part:
         commands.append([sys.executable, "-c", FASTMCP])
     for command in commands:
-        _start(command)  # the first of each reads the files into memory
+        _start(command)  # the first start of each reads the files into memory
     rounds = [[_start(command) for command in commands] for _ in range(RUNS)]
     ours, bare = [one[0] for one in rounds], [one[1] for one in rounds]
     medians = [statistics.median(one.seconds for one in starts) for starts in zip(*rounds, strict=True)]

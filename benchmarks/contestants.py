@@ -1,4 +1,4 @@
-"""Who is measured: our server, and the two that a user would have instead, all in this process over the same Liner."""
+"""The servers that are compared: ours and two alternatives, all in this process with the same Liner."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from tests.conftest import NOW
 from tests.support.account import ACCOUNT
 
 Limit = float | None
-"""Requests per second to Liner; 0 for no limit, None for what the server does by itself."""
+"""Requests per second to Liner; 0 for no limit, None for the server's default."""
 ORIGIN, KEY = "http://127.0.0.1", {"X-Api-Key": "demo"}
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """`opened` gives a session with its server; `ask` puts a question by the script for its kind of tools."""
+    """`opened` gives a session with its server; `ask` answers a question with the script for its kind of tools."""
 
     name: str
     what: str
     opened: Callable[[DemoLiner, Limit], AbstractAsyncContextManager[Client]]
     ask: Callable[[Question, Reader], Awaitable[Any]]
     needs: str = ""
-    """A package of the `bench` extra without which it cannot take part."""
+    """A package of the `bench` extra that it needs."""
 
     @property
     def takes_part(self) -> bool:
@@ -67,13 +67,13 @@ async def _bare(liner: DemoLiner, _: Limit) -> AsyncGenerator[Client]:
 
 @asynccontextmanager
 async def _fastmcp(liner: DemoLiner, _: Limit) -> AsyncGenerator[Client]:
-    # By name, since it may be absent; it has an HTTP client of its own kind.
+    # Imported by name, because it may be absent. It has its own kind of HTTP client.
     httpx2, fastmcp = import_module("httpx2"), import_module("fastmcp")
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it prints every refused call
+    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs every refused call
     transport = httpx2.ASGITransport(app=liner)
     async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN, headers=KEY) as http:
         server = fastmcp.FastMCP.from_openapi(LINER, http, name="liner")
-        # The SDK's server inside: so all three are asked by the same client.
+        # The SDK's server inside, so that all three have the same client.
         async with Client(server._mcp_server) as client:
             yield client
 

@@ -1,4 +1,4 @@
-"""A figure: what was measured, beside its bar and beside the same on the bare SDK in the same run."""
+"""A figure: a measured value, its limit, and the value of the bare SDK in the same run."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 RUNS = 7
-"""Of everything timed: enough for a median that one slow run does not move."""
+"""Runs per timed figure: enough for a median that one slow run does not change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`bar` is the most that `value` may be; None where a figure is only told. `note` says what it was made of.
+    """`bar` is the highest allowed `value`; None if there is no limit. `note` says what was measured.
 
-    `exact` figures are the same on every machine: tokens, requests. Of the others `spread` is the least and the most
-    of the runs. `bare` is the same on the bare SDK.
+    `exact` figures, such as tokens and requests, are the same on every machine. `spread` is the lowest and the
+    highest value of several runs. `bare` is the value of the bare SDK.
     """
 
     what: str
@@ -41,12 +41,12 @@ class Figure:
 
 
 def number(value: float) -> str:
-    """Three digits that matter, or a whole number."""
+    """Three significant digits, or a whole number."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if value < 10 and value != int(value) else f"{value:.3g}"
 
 
 def timed(what: str, runs: Sequence[float], bar: float | None = None, unit: str = "", note: str = "") -> Figure:
-    """The median of some runs, with their spread."""
+    """The median of several runs, with their spread."""
     return Figure(what, statistics.median(runs), bar, unit, note, spread=(min(runs), max(runs)))

@@ -1,8 +1,8 @@
-"""What is held: where new results are worse than they may be, a sentence each.
+"""The regression gates: a sentence for each new result that is worse than allowed.
 
-Bars are absolute. Against the committed results, figures that are the same everywhere may grow a little (a word in a
-note, not a column), times only in relation to the bare SDK on the same machine, and by much: machines are noisy. What
-was kept and is not measured any more, or the other way round, is told too: a gate nobody comes to holds nothing.
+Limits are absolute. Compared with the committed results, exact figures may grow a little (a word in a note, not a
+column). Times are compared relative to the bare SDK on the same machine, with a wide margin, because machines are
+noisy. A figure that is only in the old or only in the new results is reported too, because it would not be checked.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from benchmarks.contestants import OURS, PASSING
 
 MORE_TOKENS = 1.02
 MORE_REQUESTS = 1.01
-"""None more where there are few; of hundreds made at once, some may overtake others."""
+"""Allows no more if there are few; among hundreds in parallel, the order may differ a little."""
 SLOWER = 1.5
 
 Results = dict[str, Any]
 
 
 def passed(new: Results, old: Results) -> list[str]:
-    """The gates that `new` has passed, worst kind first; none means that all is well."""
+    """A sentence for each limit that `new` exceeds, the worst kind first."""
     return [
         *_wrong_answers(new),
         *_bars(new, old),
@@ -40,7 +40,7 @@ def _wrong_answers(new: Results) -> Iterator[str]:
 
 def _bars(new: Results, old: Results) -> Iterator[str]:
     figures = list(new.get("figures", ()))
-    if new.get("timed_figures") != old.get("timed_figures"):  # else they were kept, not measured
+    if new.get("timed_figures") != old.get("timed_figures"):  # otherwise they were not measured now
         figures += new.get("timed_figures") or ()
     for figure in figures:
         if figure["bar"] is not None and figure["value"] > figure["bar"]:
@@ -49,7 +49,7 @@ def _bars(new: Results, old: Results) -> Iterator[str]:
 
 
 def _figures(new: Results, old: Results) -> Iterator[str]:
-    """What is the same on every machine may not creep up to its bar, nor grow without one."""
+    """Exact figures may grow only a little, with or without a limit."""
     if "figures" not in new:
         return
     now, before = ({figure["what"]: figure for figure in results.get("figures", ())} for results in (new, old))
@@ -63,7 +63,7 @@ def _figures(new: Results, old: Results) -> Iterator[str]:
 
 
 def _questions(new: Results, old: Results) -> Iterator[str]:
-    """Our own may not cost more; a baseline may not move unseen in either direction."""
+    """Our cost may not grow. A baseline may not change in either direction without a report."""
     for contestant in new["contestants"]:
         name = contestant["name"]
         before = _outcomes(old, name)
@@ -95,7 +95,7 @@ def _compared(what: str, now: Results, before: Results) -> Iterator[str]:
 
 
 def _grown(what: str, now: int, before: int) -> Iterator[str]:
-    # A few tokens of a small answer are no news, whatever share they are.
+    # A few tokens of a small answer do not matter, even if they are a large share.
     if now > max(before * MORE_TOKENS, before + 3):
         yield f"{what}: {now:,} tokens, {before:,} before."
 
@@ -123,12 +123,14 @@ def _prices(new: Results, old: Results) -> Iterator[str]:
 
 
 def _by_answer(results: Results) -> dict[str, tuple[int, int]]:
-    """Of each tool, number of rows and language: tokens, and the bare SDK's."""
+    """Per tool, number of rows and language: our tokens and those of the bare SDK."""
     prices = results.get("prices") or {"rows": (), "list": ()}
     return {
         f"{price['tool']}, {rows} rows, {price['language']}": (ours, bare)
         for price in prices["list"]
-        for rows, ours, bare in zip(prices["rows"], price["tokens"], price["bare"], strict=False)  # one thing: one row
+        for rows, ours, bare in zip(
+            prices["rows"], price["tokens"], price["bare"], strict=False
+        )  # a tool for one thing has one row
     }
 
 
@@ -136,7 +138,7 @@ def _times(new: Results, old: Results) -> Iterator[str]:
     now, before = new.get("times"), old.get("times")
     if not now or not before or now == before:
         return
-    # A question that is newer than the kept times, or has none of one contestant, says nothing of the rest.
+    # A question without times from before, or without times of one contestant, is left out.
     seconds = [times["seconds"][name] for times in (now, before) for name in (OURS.name, PASSING.name)]
     common = set[str].intersection(*map(set, seconds))
     ours, bare, ours_before, bare_before = (sum(of[question][0] for question in common) for of in seconds)

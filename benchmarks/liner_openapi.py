@@ -1,7 +1,7 @@
-"""An OpenAPI description of the part of Liner's API that questions about calls need, as a careful integrator writes it.
+"""An OpenAPI description of the part of Liner's API that questions about calls need.
 
-It is the whole of what `FastMCP.from_openapi` knows, so it is written to win: every parameter has its meaning, every
-description says what the fields of an answer are, what cannot be asked, and which call comes next.
+It is all that `FastMCP.from_openapi` gets, so it is as good as possible: it explains every parameter, the fields of
+every answer, what cannot be requested, and which call comes next.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A fake Liner in a process of its own, as the real one is: its work must not be counted as ours.
+"""The demo Liner in its own process, so that its work is not measured as ours.
 
 python -m benchmarks.liner_process DAYS CALLS LATENCY
 """
@@ -20,7 +20,7 @@ from tests.fakes import FakeLiner
 
 @contextmanager
 def liner_process(*, days: int, calls: int, latency: float) -> Generator[str]:
-    """Its address, while the block runs."""
+    """Run it and give its address."""
     command = [sys.executable, "-m", "benchmarks.liner_process", str(days), str(calls), str(latency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -1,6 +1,6 @@
-"""Callers over HTTP that cost almost nothing themselves: one request on raw bytes, sent again and again.
+"""HTTP callers that use almost no CPU: they send one request as raw bytes again and again.
 
-A Python HTTP client takes as long as the server it measures, on the same two cores.
+A Python HTTP client would use as much CPU as the server, on the same two cores.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ META: dict[str, Any] = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-PATIENCE = 60.0  # seconds; an answer that takes longer is lost
+PATIENCE = 60.0  # seconds; a later answer counts as lost
 
 
 def call(url: str, tool: str, arguments: dict[str, Any], *, era: str = MODERN, token: str | None = None) -> bytes:
-    """One tools/call as bytes in HTTP."""
+    """One tools/call as bytes of HTTP/1.1."""
     params: dict[str, Any] = {"name": tool, "arguments": arguments}
     headers = {"mcp-protocol-version": era}
     if era == MODERN:
@@ -44,7 +44,7 @@ def call(url: str, tool: str, arguments: dict[str, Any], *, era: str = MODERN, t
 
 
 class Caller(asyncio.Protocol):
-    """One connection. An answer is its status and its body; a connection that ends meanwhile raises ConnectionError."""
+    """One connection. It gives the status and the body of each answer. Raises: ConnectionError when it ends."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -95,18 +95,18 @@ def succeeded(status: int, body: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What callers saw: answers per second, and the seconds that each took, the quickest first."""
+    """The result: answers per second, and the seconds of each answer, the fastest first."""
 
     per_second: float
     seconds: Sequence[float]
 
     def percentile(self, share: float) -> float:
-        """Seconds within which this share of the answers came."""
+        """The seconds within which this share of the answers arrived."""
         return self.seconds[max(0, math.ceil(len(self.seconds) * share) - 1)]
 
 
 async def press(url: str, request: bytes, *, callers: int, seconds: float) -> Load:
-    """So many callers for so long, each asking again when answered. An answer that is none ends the measurement."""
+    """Run this number of callers for this time. Each sends its next request after an answer. An error ends the run."""
     connections = [await connect(url) for _ in range(callers)]
     took: list[float] = []
     started = time.perf_counter()

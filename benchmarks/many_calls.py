@@ -1,4 +1,4 @@
-"""What questions about very many calls cost: requests, seconds, memory, tokens."""
+"""The cost of questions about very many calls: requests, seconds, memory, tokens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CONCURRENCY = 4
 
 
 async def figures() -> list[Figure]:
-    """What is timed. To be asked while this process holds no dataset: half a million objects are no server's heap."""
+    """The timed figures. This process must not hold a dataset: a server does not have half a million objects."""
     return await _statistics()
 
 
@@ -61,7 +61,7 @@ async def _year() -> list[Figure]:
 
 
 async def _walk() -> Figure:
-    """All pages of a busy week under a filter of ours that keeps about a seventh."""
+    """All pages of a busy week with a filter on our side that passes about a seventh of the calls."""
     liner = FakeLiner(Dataset.generate(now=NOW, days=7, calls=WEEK_CALLS))
     async with _client(liner) as client:
         asked: dict[str, Any] = {"since": "-7d", "min_talk_seconds": 180}
@@ -88,7 +88,7 @@ async def _statistics() -> list[Figure]:
     note = f"{statistics.median(seconds):.2f} s, ideal {ideal:.2f} s"
     return [
         timed(f"call_stats over {YEAR_CALLS:,} calls to the ideal", [s / ideal for s in seconds], 1.35, "", note),
-        # The most, not the median: what the first run took stays with the process, and the next ones reuse it.
+        # The maximum and not the median, because later runs reuse the memory of the first.
         Figure("call_stats: memory above idle", max(run.grown for run in runs), 30, "MB"),
         Figure("call_stats with the default limits", limited.seconds, 45, "s", "one run: the limit sets the time"),
     ]
@@ -98,11 +98,11 @@ async def _statistics() -> list[Figure]:
 class _Counted:
     seconds: float
     grown: float
-    """MB above idle, at the most."""
+    """The peak in MB above idle."""
 
 
 async def _counted(origin: str, *, rate: float) -> _Counted:
-    """A year's calls by agent, whole, in a session of its own."""
+    """The statistics of all calls of a year by agent, in a new session."""
     settings = read_settings(
         api_host=origin, api_token="demo", timezone="UTC", requests_per_second=rate, concurrency=CONCURRENCY
     )
@@ -123,7 +123,7 @@ def _client(liner: DemoLiner, **settings: Any) -> Client:
 
 @contextmanager
 def _memory() -> Generator[list[float]]:
-    """MB by which this process grows meanwhile, sampled; the largest is the peak."""
+    """The largest growth of this process during the block, in MB, sampled."""
     page_bytes, idle = 4096, _resident()
     grown = [0.0]
     done = Event()
@@ -142,5 +142,5 @@ def _memory() -> Generator[list[float]]:
 
 
 def _resident() -> int:
-    """Resident pages of this process (Linux)."""
+    """Resident memory of this process in pages (Linux)."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])

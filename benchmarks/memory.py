@@ -1,4 +1,4 @@
-"""Whether a server grows with what it is asked: a thousand tool calls of all kinds, in a process of its own.
+"""Whether the memory of a server grows: a thousand tool calls of all kinds, in a separate process.
 
 python -m benchmarks.memory
 """
@@ -18,9 +18,9 @@ from liner_mcp.demo import Dataset
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
 
-RUNS = 3  # of the whole, in a process each: the figure is a difference of resident pages, not a time
+RUNS = 3  # each in a new process; the figure is a difference of resident memory, not a time
 CALLS = 1_000
-WARM = 200  # what is imported and remembered at first is no growth
+WARM = 200  # imports and first cache entries do not count as growth
 
 
 def figures() -> list[Figure]:
@@ -35,7 +35,7 @@ def figures() -> list[Figure]:
 
 
 def resident() -> float:
-    """Megabytes of this process that are in memory (Linux)."""
+    """Resident memory of this process in megabytes (Linux)."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096 / 1e6
 
 
@@ -53,7 +53,7 @@ async def _ours(dataset: Dataset, calls: int) -> None:
 
 
 def _question(number: int, ids: list[int]) -> tuple[str, dict[str, Any]]:
-    """Another question each time, from one that reads little to one that reads a day."""
+    """A different question each time, from a small one to one about a whole day."""
     call_id = ids[number * 37 % len(ids)]
     return (
         ("list_call_records", {"call_id": call_id}),

@@ -2,12 +2,11 @@
 
 python -m benchmarks.over_http [--quick] [--json FILE]
 
-`list_directory` is the call to compare by: after the first time it is answered from memory, so that serving is measured
-and not the fake Liner, which stands in our own process. `list_call_records` asks that Liner once each time: its
-call is remembered, its records are not, since one lacks its summary. Callers run on the same machine; rounds alternate
-between the servers, and the best round counts, because what disturbs a shared machine only ever slows. The bar is for
-one process: how many connections each of several workers gets is chance, and on few cores they share them with the
-callers.
+The comparison uses `list_directory`, because it is answered from the cache after the first call: so the serving is
+measured, and not the demo Liner in the same process. `list_call_records` sends one request to Liner each time: its call
+is cached, its records are not, because one has no summary yet. Callers run on the same machine. The servers take turns
+in rounds, and the best round counts, because other load can only slow a round. The limit is for one process: with
+several workers, the number of connections per worker is random, and they share the cores with the callers.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from liner_mcp.cli.tokens import create_token
 from liner_mcp.http_server.limits import LIMITS
 
 BAR = 0.65
-"""Of the bare server's throughput, for a call that asks Liner nothing."""
+"""The lowest share of the bare server's throughput, for a call without a request to Liner."""
 
 CLIENTS = (1, 8, 50)
 WORKERS = (1, 2)
@@ -50,8 +49,8 @@ HEAD = f"workers clients  {'what':<37} calls/s   p50 ms   p95 ms   p99 ms   CPU 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Times in milliseconds. `cpu` is what the server's processes worked for one call, which other work on the machine
-    hardly changes; `cpu_to_bare` is the bare server's share of it, so that both shares are better when larger."""
+    """Times in milliseconds. `cpu` is the CPU time of the server's processes per call, which other load hardly changes.
+    `cpu_to_bare` is the CPU time of the bare server divided by it, so that larger is better for both ratios."""
 
     workers: int
     clients: int
@@ -71,7 +70,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Megabytes: of the server with nobody connected, and what 100 connections add."""
+    """Megabytes: of the server without connections, and what 100 connections add."""
 
     workers: int
     what: str
@@ -85,7 +84,7 @@ class Memory:
 class Subject:
     server: Running
     request: bytes
-    most: int = 50  # callers at once that it lets in
+    most: int = 50  # its limit of concurrent callers
 
 
 def main() -> None:
@@ -105,7 +104,7 @@ def main() -> None:
         print(HEAD)
         with ExitStack() as stack:
             subjects = _subjects(stack, workers, ERA[asked.era])
-            for subject in subjects.values():  # many connections, so that each worker has answered once
+            for subject in subjects.values():  # many connections, so that each worker answers at least once
                 anyio.run(partial(press, subject.server.url, subject.request, callers=subject.most, seconds=1))
             for clients in CLIENTS:
                 for row in anyio.run(_compared, subjects, workers, clients, seconds, rounds):
@@ -113,7 +112,7 @@ def main() -> None:
                     print(_shown(row), flush=True)
         print()
         for what in (BARE, DIRECTORY):
-            with ExitStack() as stack:  # fresh processes: what calls have left behind must not be counted
+            with ExitStack() as stack:  # new processes, because memory of earlier calls must not count
                 subject = _subjects(stack, workers, ERA[asked.era], only=what)[what]
                 memory = anyio.run(_memory, subject, workers, what)
             memories.append(memory)
@@ -154,7 +153,9 @@ def _subjects(stack: ExitStack, workers: int, era: str, only: str | None = None)
         rate = {"LINER_MCP_TOKENS_FILE": str(file), "LINER_MCP_REQUESTS_PER_MINUTE": "1000000"}
         server = stack.enter_context(ours("--demo", workers=workers, **rate))
         found[KNOWN] = Subject(server, call(server.url, "list_directory", {"kind": "orders"}, era=era, token=token))
-        found[KNOWN] = replace(found[KNOWN], most=LIMITS.max_concurrent_requests_per_caller)  # all are one caller here
+        found[KNOWN] = replace(
+            found[KNOWN], most=LIMITS.max_concurrent_requests_per_caller
+        )  # all callers have one address here
     return found
 
 
@@ -192,12 +193,12 @@ async def _memory(subject: Subject, workers: int, what: str) -> Memory:
                 assert succeeded(*await connection.ask(subject.request))
 
     server = subject.server
-    # Whatever a process loads at its first question is not the clients'. Few ask, for what they leave is used again;
-    # only with several workers it takes many to reach each.
+    # What a process loads at its first call does not count. A few callers are enough, because their memory is reused;
+    # with several workers it takes many to reach each.
     await press(server.url, subject.request, callers=8 if workers == 1 else 50, seconds=1)
     before = server.memory
     connections = [await connect(server.url) for _ in range(CONNECTED)]
-    await anyio.sleep(1)  # for each to be accepted; nothing else tells
+    await anyio.sleep(1)  # until each is accepted, which cannot be observed
     connected = server.memory
     await ask_each(1)
     called = server.memory

@@ -1,7 +1,7 @@
-"""What each tool costs to read: 1, 10 and 100 rows, in English and in Russian, beside the same from the bare SDK.
+"""The tokens of each tool's answers: 1, 10 and 100 rows, in English and in Russian, beside those of the bare SDK.
 
-The answer as it comes, with its settings as they come: names, window and cursor are in the price, and where a page does
-not hold a hundred rows the pages after it are, too.
+Answers have default settings. Names, window and cursor count, and so do further pages if one page is not enough for a
+hundred rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Language(NamedTuple):
     name: str
     russian: bool
     order: int
-    """A project whose name is in that language."""
+    """An order with a name in that language."""
 
 
 LANGUAGES = (Language("English", False, 204), Language("Russian", True, 202))
@@ -36,7 +36,7 @@ LANGUAGES = (Language("English", False, 204), Language("Russian", True, 202))
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Tokens for each of ROWS; a tool that answers one thing has the first only. `bare`: the same facts from there."""
+    """Tokens for each number in ROWS; only the first for a tool for one thing. `bare`: those of the bare SDK."""
 
     tool: str
     language: str
@@ -50,12 +50,12 @@ async def prices() -> list[Price]:
 
 @dataclass(frozen=True, slots=True)
 class _Shop:
-    """A dataset in one language in which there is exactly so much of everything."""
+    """A dataset in one language with exactly this number of everything."""
 
     language: Language
     dataset: Dataset
     call_with: dict[int, int]
-    """For each of ROWS: a call with so many records."""
+    """For each number in ROWS, a call with so many records."""
     calls: list[int]
     """A hundred calls of one day with one record each."""
 
@@ -85,7 +85,7 @@ async def _prices_in(language: Language) -> list[Price]:
 
 
 def _sessions(tool: str) -> list[tuple[int, ...]]:
-    """The rows asked for in one session each: who works here is remembered, so another staff needs another session."""
+    """The rows, each from a new session, because agents are cached per session."""
     if tool == "list_directory":
         return [(rows,) for rows in ROWS]
     return [ROWS[:1] if tool == "get_call_record" else ROWS]
@@ -125,7 +125,7 @@ def _shop(language: Language) -> _Shop:
 
 
 def _ordinary_day(dataset: Dataset, ago: int) -> None:
-    """Six to sixteen calls of all kinds, so many days ago: in a table of such days no column is the same throughout."""
+    """Add six to sixteen calls of all kinds to one day, so that no column of a table has one value in all rows."""
     statuses = [status.code for status in dataset.call_statuses]
     for number in range(6 + ago * 7 % 11):
         talk = (ago * 31 + number * 53) % 300 if (ago + number) % 3 else 0
@@ -141,7 +141,7 @@ def _ordinary_day(dataset: Dataset, ago: int) -> None:
 
 
 def _people(language: Language, count: int) -> tuple[Agent, ...]:
-    """So many agents, with first and last names of that language put together anew."""
+    """This number of agents, with new combinations of first and last names."""
     users = Dataset.generate(now=NOW, days=1, calls=1).agents
     known = [user for user in users if user.full_name.isascii() is not language.russian]
     made: list[Agent] = []
@@ -169,7 +169,7 @@ async def _call_stats(_: _Shop, liner: Tables, rows: int) -> None:
 
 
 async def _calls_of_days(_: _Shop, liner: RawLiner, rows: int) -> None:
-    """Medians cannot be asked for: they are worked out from the calls."""
+    """Medians are calculated from the calls, because Liner has no request for them."""
     await liner.calls((NOW - timedelta(days=rows - 1, hours=1), NOW), order_ids=[DAILY_ORDER])
 
 

@@ -1,4 +1,4 @@
-"""Our server and the bare one as processes, and the memory that a process and its workers hold."""
+"""Our server and the bare one as processes, and the memory of a process and its workers."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_PATIENCE = 20  # seconds; a worker that has its work never needs as long
+_PATIENCE = 20  # seconds; an answer takes less
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server: where it answers, and the process that was started."""
+    """A running server: its URL and its process."""
 
     url: str
     pid: int
 
     @property
     def memory(self) -> float:
-        """Megabytes of the process and all that it started; what they share is counted once. Linux only."""
+        """Megabytes of the process and its children; shared memory counts once. Linux only."""
         return sum(_proportional(pid) for pid in _family(self.pid))
 
     @property
     def cpu_seconds(self) -> float:
-        """What the process and all that it started have worked so far."""
+        """The CPU time of the process and its children."""
         fields = (_stat(pid) for pid in _family(self.pid))
         return sum(int(user) + int(system) for user, system in fields) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def ours(*options: str, workers: int = 1, **settings: str) -> Generator[Running]:
-    """`liner-mcp serve --http`, without limits of rate unless the settings say otherwise."""
+    """`liner-mcp serve --http`, without rate limits unless the settings have them."""
     command = ["liner_mcp", "serve", "--http", "127.0.0.1:0", "--workers", str(workers), *options]
     free = {"LINER_MCP_REQUESTS_PER_MINUTE": "0", "LINER_REQUESTS_PER_SECOND": "0"}
     with _started(command, {**free, **settings}, subprocess.PIPE, None) as process:
@@ -59,7 +59,7 @@ def _started(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LINER_")}
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
-        # Nobody reads its lines here, and a full pipe would stop it.
+        # Its output is not read, and a full pipe would block it.
         env={**environment, "LINER_MCP_LOG": "off", **settings},
         stderr=stderr,
         stdout=stdout,
@@ -86,7 +86,7 @@ def _family(pid: int) -> list[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """The ticks worked in user and in kernel mode: see proc(5)."""
+    """The clock ticks in user and kernel mode, see proc(5)."""
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:13]
 
 

@@ -1,4 +1,4 @@
-"""The twenty questions, put to every contestant: what each reads, writes, asks of Liner, takes, and gets right."""
+"""The twenty questions to every contestant: tokens, requests to Liner, time, and correctness."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.fakes import FakeLiner
 from tests.support.token_count import count_tokens
 
 LATENCY = 0.05
-"""Seconds that the fake Liner takes for each answer, as a near and healthy service would."""
+"""Seconds per answer of the demo Liner, as of a near and healthy service."""
 SHOWN = ("name", "title", "description", "inputSchema")
-"""What hosts show a model of a tool; of output schemas and annotations they make their own use."""
+"""The parts of a tool that hosts show to a model. They do not show output schemas and annotations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One question, one contestant. `failed` says why there is no right answer; empty when it is right."""
+    """One question to one contestant. `failed` says why the answer is not right; it is empty if it is."""
 
     calls: int
     read: int
@@ -35,7 +35,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """What a model reads of a server before any question, in tokens; `listed` is tools/list whole."""
+    """The tokens that a model reads of a server before any question. `listed` is the whole tools/list."""
 
     tools: int
     instructions: int
@@ -57,9 +57,9 @@ def _price(tools: list[dict[str, Any]]) -> int:
 async def run(
     contestant: Contestant, dataset: Dataset, questions: Sequence[Question] = QUESTIONS, *, timing: bool = False
 ) -> dict[str, Outcome]:
-    """Each question in a session of its own: nothing is remembered from the one before.
+    """Ask each question in a new session, so that no answer is cached.
 
-    With `timing`, Liner takes LATENCY for an answer and each server keeps its own limits; else nobody waits.
+    With `timing`, Liner takes LATENCY for an answer and each server has its usual limits; without it there is no wait.
     """
     found: dict[str, Outcome] = {}
     for question in questions:

@@ -1,7 +1,7 @@
-"""How a careful model works with a tool per endpoint: pages to the end, joins names itself, filters and counts itself.
+"""How a careful model works with a tool per endpoint: it reads all pages, joins names, filters and counts by itself.
 
-One policy serves both contestants of that kind; they differ in how arguments are spelled and whether an envelope is
-around the data. The reader never miscounts, forgets or gives up: the best that such a model could do.
+Both contestants of that kind use this script; they differ in the names of arguments and in the envelope. The script
+makes no mistakes, so it is the best that such a model could do.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ PAGE = 100
 
 Item = dict[str, Any]
 Window = tuple[datetime, datetime]
-"""Both moments are inside, as Liner reads createdAt."""
+"""Both ends are included, as in Liner's createdAt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How one server calls things. `arguments` renames; a name that is missing stays as it is."""
+    """The names that one server uses. `arguments` renames arguments; other names stay."""
 
     arguments: Mapping[str, str]
     envelope: bool
@@ -52,7 +52,7 @@ WIRE = Spelling(
 
 
 def days(first: date, last: date) -> Window:
-    """Whole days in Moscow, which the reader works out in UTC."""
+    """Whole days in Moscow as a window in UTC."""
     end = datetime.combine(last + timedelta(days=1), time(), MOSCOW) - timedelta(seconds=1)
     return datetime.combine(first, time(), MOSCOW), end
 
@@ -70,25 +70,24 @@ class RawLiner:
     _orders: list[Item] = field(default_factory=list[Item])
 
     async def calls(self, window: Window, **filters: Iterable[int]) -> list[Item]:
-        """All calls of a window, every page of them. Without a filter by order or lead: of all orders."""
+        """All pages of the calls in a window. Without a filter by order or lead: of all orders."""
         return await self._all("list_calls", **await self._asked(window, filters))
 
     async def reached(self, window: Window, **filters: Iterable[int]) -> list[Item]:
-        """Calls that reached somebody, a third less to read: of each known status but the one that means nobody.
+        """Calls that reached a person, a third less to read: those of every known status except `no_answer`.
 
-        It trusts that nobody was reached where the status says so, and goes without a call whose status is gone from
-        the dictionary: that one cannot be asked for.
+        It relies on the status. A call whose status is no longer in the dictionary cannot be requested and is missed.
         """
         statuses = [status["id"] for status in await self.call_statuses() if status["code"] != "no_answer"]
         return await self.calls(window, **filters, status_ids=statuses)
 
     async def count(self, window: Window, **filters: Iterable[int]) -> int:
-        """How many calls, from the total of a page of one."""
+        """The number of calls, from the total of a page with one row."""
         page = await self._data("list_calls", **await self._asked(window, filters), limit=1)
         return page["total"]
 
     async def nth(self, window: Window, place: int, **filters: Iterable[int]) -> Item:
-        """One call of the list, by its place."""
+        """One call by its position in the list."""
         asked = await self._asked(window, filters)
         page = await self._data("list_calls", **asked, **({"offset": place} if place else {}), limit=1)
         return page["list"][0]
@@ -109,7 +108,7 @@ class RawLiner:
         return await self._all("list_users")
 
     async def agents(self) -> list[Item]:
-        """The users of the two roles that talk to clients."""
+        """The users with the two roles of agents."""
         groups = ("call-center", "call-center-senior")
         return [user for group in groups for user in await self._all("list_users", access_group=group)]
 
@@ -120,7 +119,7 @@ class RawLiner:
         return await self._data("list_call_statuses")
 
     async def orders(self) -> list[Item]:
-        """Read once: what stands in the conversation needs no second call."""
+        """Read once, because the answer stays in the conversation."""
         self._orders = self._orders or await self._all("list_orders")
         return self._orders
 

@@ -1,4 +1,4 @@
-"""A model's eyes on one question: each tool call is made, timed, and counted in tokens; too much ends the question."""
+"""The reader of one question: it makes each tool call, takes its time and counts its tokens, up to a limit."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mcp.types import CallToolResult, TextContent
 from tests.support.token_count import count_tokens
 
 WINDOW = 200_000
-"""Tokens of answers that a model can hold: the context of today's usual models. Whoever needs more has failed."""
+"""The most tokens of answers: the context of usual models. A question that needs more has failed."""
 
 
 class TooMuch(Exception):
-    """The answers to this question no longer fit a context."""
+    """The answers do not fit the context of a model."""
 
 
 class Refused(Exception):
-    """A tool answered with an error; its text is what the model reads."""
+    """A tool answered with an error, which the model reads."""
 
 
 @dataclass(slots=True)
@@ -32,9 +32,9 @@ class Reader:
     calls: int = 0
     read: int = 0
     written: int = 0
-    """Tokens of the arguments: a model writes them, one by one."""
+    """Tokens of the arguments, which a model writes."""
     seconds: float = 0.0
-    """Time in tool calls only: the reader's own thinking is left out, for all alike."""
+    """Time in tool calls only."""
 
     async def ask(self, tool: str, /, **arguments: Any) -> str:
         """The text of the answer.

@@ -1,7 +1,7 @@
-"""A thousand calls through nginx to two replicas, one of which goes away half-way: python -m benchmarks.replicas
+"""A thousand calls through nginx to two replicas, one of which stops half-way: python -m benchmarks.replicas
 
-nginx is set up as docs/nginx.conf says. A caller asks again once when its connection broke or the answer was 502 to
-504; what fails then too is lost, and one lost call makes the exit code 1.
+nginx has the settings of docs/nginx.conf. A caller retries once after a broken connection or an answer of 502 to 504.
+If that fails too, the call is lost, and one lost call makes the exit code 1.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HEAD = "era         replica        answered  asked again  lost  p50 ms  p99 ms  
 
 @dataclass(slots=True)
 class Run:
-    """What the callers of one run saw; `seconds` are those of answered calls, a second try included."""
+    """The result of one run; `seconds` are those of answered calls, including the retry."""
 
     era: str
     replica: str

@@ -1,7 +1,7 @@
-"""The committed figures: one JSON file that the documents' tables are written from, and what new figures are held to.
+"""The committed figures in one JSON file: the source of the tables in the documents, and the base of comparisons.
 
-What is the same on every machine (tokens, tool calls, requests, right or wrong) can be measured in seconds; times take
-minutes and a quiet machine, and are kept until they are taken again.
+Figures that are the same on every machine (tokens, tool calls, requests, correctness) are measured in seconds. Times
+take minutes and a quiet machine; the old ones stay until they are measured again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from liner_mcp.demo import Dataset
 from tests.conftest import NOW
 
 FILE = Path(__file__).with_name("results.json")
-TIMED = 3  # runs of all questions for their times, each of about a minute
+TIMED = 3  # runs of all questions for the times; each takes about a minute
 
 Results = dict[str, Any]
 Outcomes = dict[str, dict[str, Any]]
@@ -40,7 +40,7 @@ def write(results: Results) -> None:
 
 
 async def measured(old: Results, *, timing: bool) -> Results:
-    """New results. Without `timing` the times of `old` stay, with the day and the machine that they were taken on."""
+    """New results. Without `timing`, the times of `old` stay, with their date and machine."""
     # Times first, while this process holds no large dataset.
     timed = {"times": await _times(), "timed_figures": await _timed_figures()} if timing else {}
     new = {
@@ -57,7 +57,7 @@ async def measured(old: Results, *, timing: bool) -> Results:
 
 
 def still_true(old: Results, new: Results) -> Results | None:
-    """The times of `old` without those of a question that costs other tool calls or requests now: that was another."""
+    """The times of `old`, except for questions whose tool calls or requests have changed."""
     times: Results | None = old.get("times")
     if not times:
         return times
@@ -74,7 +74,7 @@ def still_true(old: Results, new: Results) -> Results | None:
 
 
 def _costs(results: Results) -> dict[tuple[str, str], tuple[int, int]]:
-    """Of each contestant's question: tool calls and requests."""
+    """Tool calls and requests per question of each contestant."""
     found: dict[tuple[str, str], tuple[int, int]] = {}
     for one in results["contestants"]:
         outcomes: Outcomes = one["outcomes"] or {}
@@ -83,7 +83,7 @@ def _costs(results: Results) -> dict[tuple[str, str], tuple[int, int]]:
 
 
 async def contestant_results(contestant: Contestant, dataset: Dataset | None = None) -> Results:
-    """One contestant's definitions and outcomes; `outcomes` is None for one that this machine lacks."""
+    """One contestant's definitions and outcomes; `outcomes` is None if it is not installed."""
     told: Results = {"name": contestant.name, "what": contestant.what, "definitions": None, "outcomes": None}
     if contestant.takes_part:
         dataset = Dataset.generate(now=NOW) if dataset is None else dataset
@@ -99,7 +99,7 @@ def _timeless(outcome: race.Outcome) -> dict[str, Any]:
 
 
 async def _times() -> Results:
-    """Of each contestant and question: median, least and most seconds in tool calls."""
+    """Per contestant and question: median, lowest and highest seconds in tool calls."""
     dataset = Dataset.generate(now=NOW)
     present = [contestant for contestant in CONTESTANTS if contestant.takes_part]
     runs: dict[str, list[dict[str, race.Outcome]]] = {contestant.name: [] for contestant in present}

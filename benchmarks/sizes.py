@@ -1,4 +1,4 @@
-"""What our definitions and rows cost a model, in o200k tokens, beside what the bare SDK's cost."""
+"""The o200k tokens of our definitions and rows, beside those of the bare SDK."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def texts_of(dataset: Dataset, *, russian: bool) -> list[str]:
 
 
 def recorded_call(dataset: Dataset, *, days: float, told: float) -> Call:
-    """A call with 100 records spread over `days`; `told` of them have a Russian summary."""
+    """A call with 100 records over `days`; `told` of them have a Russian summary."""
     texts = texts_of(dataset, russian=True)
     call = dataset.add_call(created_at=NOW - timedelta(days=days + 1))
     for number in range(ROWS):
@@ -61,7 +61,7 @@ async def text_of(client: Client, tool: str, **arguments: Any) -> str:
 
 
 def roomy(liner: DemoLiner) -> Client:
-    """A session whose answers hold a hundred rows with their summaries."""
+    """A session with answers that are large enough for a hundred rows with summaries."""
     settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0, max_answer_bytes=60_000)
     return Client(create_server(settings, transport=httpx.ASGITransport(app=liner), now=lambda: NOW))
 
@@ -78,7 +78,7 @@ async def definitions() -> list[Figure]:
 
 
 async def found_calls() -> list[Figure]:
-    """Found calls: the rows themselves, and the whole answer with names, window and cursor."""
+    """Found calls: the tokens of the rows, and of the whole answer with names, window and cursor."""
     found: list[Figure] = []
     liner = DemoLiner(Dataset.generate(now=NOW))
     async with roomy(liner) as client, PASSING.opened(liner, 0) as bare:

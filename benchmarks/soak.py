@@ -1,7 +1,7 @@
-"""Many mixed questions at once against a Liner a tenth of whose answers is faulty: `python -m benchmarks.soak`.
+"""Many mixed questions at once to a Liner with faults in a tenth of its answers: `python -m benchmarks.soak`.
 
-Each answer is compared with the dataset. With `--write` the figures are kept in `soak.json`, from which
-`docs/reliability.md` has its table.
+Each answer is compared with the dataset. `--write` saves the figures in `soak.json`, the source of the table in
+`docs/reliability.md`.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ AT_ONCE = 8
 SHARE = 0.1  # of Liner's answers
 SEED = 1
 DEADLINE_SECONDS = 5.0
-REFRESH = 250  # questions to one server: the next one knows no names yet, as after five minutes
-# Those that last until the deadline, and those of a hundred megabytes, are rare in life too.
+REFRESH = 250  # questions to one server; the next one has an empty cache, as after five minutes
+# Faults until the deadline and bodies of a hundred megabytes are rare in practice too.
 _RARE = (Latency, Slow, Huge, Bomb)
-# These make everybody wait for a minute, which would leave little to ask in the rest of a batch.
+# These pause all callers for a minute, which would leave few questions in the rest of a batch.
 _PAUSES = ("429, wait an hour",)
-# A list that changes is judged by how much it changed, which eight questions at once cannot know of each other.
+# The check of a list that changes needs the number of changes, which is unknown with eight questions at once.
 _LEFT_OUT = (Grows, Shrinks)
 
 
 @dataclass(slots=True)
 class Saved:
-    """Retries, and the requests that were not made because another one or the cache answered."""
+    """Retries, and requests that were saved by single-flight or the cache."""
 
     retries: int = 0
     deduplicated: int = 0
@@ -71,7 +71,7 @@ class Saved:
 
 
 def mixed_faults(seed: int = SEED) -> list[Fault]:
-    """All kinds, together about `SHARE` of the requests; each kind draws for itself."""
+    """All kinds of faults, together in about `SHARE` of the requests; each kind is drawn independently."""
     kinds: list[FaultKind] = [
         what for name, what in FAULTS.items() if name not in _PAUSES and not isinstance(what, _LEFT_OUT)
     ]
@@ -84,7 +84,7 @@ def mixed_faults(seed: int = SEED) -> list[Fault]:
 
 
 async def run() -> dict[str, Any]:
-    """Ask everything, and count."""
+    """Ask all questions and count the results."""
     scenario = await make_scenario()
     liner = FakeLiner(scenario.dataset, faults=mixed_faults())
     draw = Random(SEED)
@@ -144,7 +144,7 @@ async def _asker(client: Client, batch: Iterator[Request], verdicts: Counter[str
 
 
 async def _warm(scenario: Scenario) -> None:
-    """Several questions at once under every kind of fault, so that the largest bodies that are ever held were held."""
+    """Ask several questions at once under every fault, so that memory has reached its peak before the measurement."""
     for what in FAULTS.values():
         liner = FakeLiner(scenario.dataset, faults=[Fault(what)])
         server = client_for(liner, transport=in_process(liner), deadline_seconds=1)
@@ -154,13 +154,13 @@ async def _warm(scenario: Scenario) -> None:
 
 
 def _faulty(liner: FakeLiner) -> int:
-    """How many requests were struck: each kind draws by the number of the request alone."""
+    """The number of requests with a fault. Each kind draws by the number of the request only."""
     faults = list(liner.faults)
     return sum(any(occurs(fault.frequency, n) for fault in faults) for n in range(1, len(liner.requests) + 1))
 
 
 def _resident_mb() -> float:
-    """Resident memory of this process (Linux), what is free given back: glibc may keep one body of the largest size."""
+    """Resident memory of this process (Linux) after free memory is returned; glibc may hold one large body."""
     gc.collect()
     with suppress(AttributeError, OSError):
         CDLL(None).malloc_trim(0)

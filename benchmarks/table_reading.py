@@ -1,5 +1,5 @@
-"""How a careful model works with our tables: reads to the end, joins rows with their columns, and what was cut it reads
-in full."""
+"""How a careful model works with our tables: it reads all pages, joins rows with columns, and reads cut summaries in
+full."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ READY = ("ready", "cut")
 
 
 class Incomplete(Exception):
-    """An answer said that something is left and gave no way to go on."""
+    """An answer said that something is left, but not how to continue."""
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Tables:
     async def rows(self, tool: str, **arguments: Any) -> list[Row]:
         """The rows of every page.
 
-        Raises: Incomplete, for a careful model does not take a part for the whole.
+        Raises: Incomplete, because a careful model does not use a part as the whole.
         """
         found: list[Row] = []
         asked = arguments
@@ -50,7 +50,7 @@ class Tables:
                 return found
 
     async def summaries(self, call_ids: list[int], **arguments: Any) -> list[Row]:
-        """A row per recording of these calls; a summary that was cut is read in full."""
+        """A row per recording of these calls; cut summaries are read in full."""
         found: list[Row] = []
         for first in range(0, len(call_ids), 100):
             found += await self.rows("get_call_summaries", call_ids=call_ids[first : first + 100], **arguments)
@@ -60,7 +60,7 @@ class Tables:
         return found
 
     async def text(self, record_id: int) -> str:
-        """The whole summary of a record, window by window."""
+        """The whole summary of a record, part by part."""
         text, start = "", 0
         while True:
             asked = {"record_id": record_id, **({"start": start} if start else {})}

@@ -1,4 +1,4 @@
-"""The tables of the documents, written from the results and from nothing else."""
+"""Writes the tables of the documents from the results."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Results = dict[str, Any]
 
 
 def refresh(results: Results) -> None:
-    """Write every marked table of every document anew."""
+    """Write every marked table of every document."""
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         document.write_text(with_tables(text, results), encoding="utf-8")
 
 
 def with_tables(text: str, results: Results) -> str:
-    """The text with what stands between its markers replaced."""
+    """The text with a new table between its markers."""
     return _BLOCK.sub(lambda found: f"{found[1]}\n{TABLES[found[2]](results)}\n{found[3]}", text)
 
 
@@ -33,7 +33,7 @@ def everything(results: Results) -> str:
 
 
 def totals(results: Results) -> str:
-    """The twenty questions added up, a column per contestant."""
+    """The sums of the twenty questions, a column per contestant."""
     names = [contestant["name"] for contestant in results["contestants"]]
     present = {contestant["name"]: contestant for contestant in results["contestants"] if contestant["outcomes"]}
 
@@ -61,7 +61,7 @@ def totals(results: Results) -> str:
         seconds: dict[str, dict[str, list[float]]] = results["times"]["seconds"]
         common = set(results["questions"]).intersection(*(seconds.get(name, {}) for name in present))
         what = "seconds in tool calls"
-        if len(common) < len(results["questions"]):  # some are newer than the times: then the rest, alike for all
+        if len(common) < len(results["questions"]):  # only questions that have times of all contestants
             what += f", of the {len(common)} questions that were timed"
         rows.append(row(what, lambda one: _seconds(sum(seconds[one["name"]][name][0] for name in common))))
     return _table(["", *names], rows)
@@ -78,7 +78,7 @@ def questions(results: Results) -> str:
 
 
 def figures(results: Results) -> str:
-    """Every other figure beside its bar and beside the bare SDK."""
+    """Every other figure with its limit and the figure of the bare SDK."""
     rows: list[list[str]] = []
     for figure in [*results["figures"], *(results["timed_figures"] or ())]:
         unit = f" {figure['unit']}" if figure["unit"] else ""
@@ -91,7 +91,7 @@ def figures(results: Results) -> str:
 
 
 def prices(results: Results) -> str:
-    """What each tool costs, a column per number of rows and language; in brackets the bare SDK."""
+    """The tokens of each tool, a column per number of rows and language; in brackets those of the bare SDK."""
     listed = results["prices"]["list"]
     languages = list(dict.fromkeys(price["language"] for price in listed))
     sizes: Sequence[int] = results["prices"]["rows"]
@@ -110,7 +110,7 @@ def prices(results: Results) -> str:
 
 
 def made(results: Results) -> str:
-    """When, with what, and on what the figures were taken."""
+    """The date, the versions and the machine of the measurement."""
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     text = f"Tokens, calls and requests: {results['date']}, with {versions}."
     times = results["times"]
@@ -146,7 +146,7 @@ def _outcome(contestant: Results, question: str, times: Results | None) -> str:
         _count(outcome["requests"], "request"),
     ]
     timed = times["seconds"].get(contestant["name"], {}).get(question) if times else None
-    if timed:  # else the question, or the contestant, is newer than the times
+    if timed:  # otherwise the question or the contestant is newer than the times
         told.append(f"{_seconds(timed[0])} s")
     failed = f"**{outcome['failed']}** after " if outcome["failed"] else ""
     return failed + ", ".join(told)

@@ -1,7 +1,7 @@
-"""What a request over HTTP takes, with one process and with two: `python -m benchmarks.web`.
+"""The time of a request over HTTP, with one process and with two: `python -m benchmarks.web`.
 
-Several workers must not be slower than one for a single caller: a listening socket that forgets it is TCP costs 40 ms
-per request on the stock event loop.
+For a single caller, several workers must not be slower than one. An inherited socket without TCP_NODELAY costs 40 ms
+per request on the standard event loop.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ def _ask(client: httpx.Client, url: str) -> float:
 
 
 def _alone(url: str) -> float:
-    """Milliseconds of a request, one after the other on one connection."""
+    """Milliseconds per request, one after the other on one connection."""
     with httpx.Client(timeout=30) as client:
         times = [_ask(client, url) for _ in range(WARM + REQUESTS)][WARM:]
     return statistics.median(times) * 1_000
 
 
 def _together(url: str) -> float:
-    """Requests per second of several callers at once, each with a connection of its own."""
+    """Requests per second of several callers, each with its own connection."""
 
     def work(_: int) -> None:
         with httpx.Client(timeout=30) as client:

@@ -44,7 +44,7 @@ CALL_COLUMNS = ["call_id", "date", "time", "talk_seconds", "agent", "order", "st
 COLUMNS = ["kind", *CALL_COLUMNS, "record_id", "record_seconds", "transfer", "summary_state", "summary"]
 ABSENCES = {
     "no_recording": "Calls without a recording",
-    "none": "Calls with a recording that has no summary (not made yet, or never; it cannot be told)",
+    "none": "Calls with a recording that has no summary (not made yet, or never; the data does not show which)",
     "not_listed_yet": "Calls whose recordings Liner does not list yet",
     "not_found": "Calls that Liner no longer knows",
     "cut": f"Calls with a summary of over {SUMMARY_CHARS} characters, of which only the beginning is here",

@@ -1,8 +1,7 @@
 """The errors, grouped by who can fix them.
 
-Every error is one or two finished sentences: what was wrong, with what, and the next step. They are written where the
-fact is known and shown as they are, so none may hold a token, a URL of a file, a stack, or foreign text of unknown
-length.
+A message is one or two sentences: what was wrong, with which argument or setting, and the next step. Messages are shown
+to users unchanged, so they must not hold a token, the URL of a file, a stack trace, or foreign text of any length.
 
     LinerMcpError
     ├── RequestError            the caller can fix it
@@ -12,49 +11,49 @@ length.
     │   ├── SettingsError         a missing or unusable setting
     │   ├── WrongAddress          what answers at LINER_API_HOST is not Liner's API
     │   └── AccessRefused         Liner refuses the token, or a gateway in front of it refuses this machine
-    ├── LinerError              Liner itself
+    ├── LinerError              Liner failed or refused
     │   ├── LinerRejected         Liner understood and refused
     │   ├── LinerUnavailable      Liner failed (5xx)
     │   ├── CircuitOpen           Liner is down, so no request is sent for some seconds
-    │   ├── RateLimited           Liner asks to wait
+    │   ├── RateLimited           Liner asks to wait (429)
     │   ├── InvalidResponse       the answer is not what Liner documents
-    │   ├── AudioUnavailable      a recording's file cannot be had (now, or any more)
-    │   └── AudioRefused          a recording's file is not one that we fetch or pass on
-    └── NetworkError            the way to Liner
-        ├── Unreachable           no connection, or it broke, or it was too slow
-        ├── ConnectionClosed      we closed it ourselves meanwhile
-        └── DeadlineExceeded      the time of one tool call is used up
+    │   ├── AudioUnavailable      a recording's file cannot be read, now or any more
+    │   └── AudioRefused          a recording's link or file is not allowed
+    └── NetworkError            the network between us and Liner
+        ├── Unreachable           no connection, a broken one, or a timeout
+        ├── ConnectionClosed      the server is stopping
+        └── DeadlineExceeded      the time of one tool call is over
 """
 
 from __future__ import annotations
 
 
 class LinerMcpError(Exception):
-    """The root: catch this to catch everything the package raises on purpose."""
+    """The base class of all errors that this package raises on purpose."""
 
 
 class RequestError(LinerMcpError):
-    """The caller can fix it by asking differently."""
+    """The caller can fix it with another request."""
 
 
 class InvalidArgument(RequestError):
-    """An argument cannot be used as it is; the message names it and says what to send."""
+    """An argument cannot be used. The message names it and says what to send."""
 
 
 class NotFound(RequestError):
-    """Liner itself says that it has nothing under this id (its own JSON with HTTP 404 or 410, or an empty success)."""
+    """Liner says that it has no such id: its own JSON with HTTP 404 or 410, or an empty success."""
 
 
 class SetupError(LinerMcpError):
-    """The operator can fix it; asking again changes nothing."""
+    """The operator can fix it. A retry does not help."""
 
 
 class SettingsError(SetupError):
-    """A setting is missing or unusable; the message names the variable."""
+    """A setting is missing or unusable. The message names the variable."""
 
 
 class WrongAddress(SetupError):
-    """LINER_API_HOST does not lead to Liner's API: a documented path does not exist there, or redirects elsewhere."""
+    """LINER_API_HOST is not the address of Liner's API: a documented path is missing there or redirects elsewhere."""
 
 
 class AccessRefused(SetupError):
@@ -62,7 +61,11 @@ class AccessRefused(SetupError):
 
 
 class LinerError(LinerMcpError):
-    """Liner is at fault, or says no."""
+    """Liner failed or refused. `retry_after` is the wait in seconds that it asked for, if it did."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class LinerRejected(LinerError):
@@ -70,11 +73,7 @@ class LinerRejected(LinerError):
 
 
 class LinerUnavailable(LinerError):
-    """Liner failed (HTTP 5xx). `retry_after` is the wait it asked for, in seconds, when it said so."""
-
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+    """Liner failed (HTTP 5xx)."""
 
 
 class CircuitOpen(LinerError):
@@ -82,31 +81,27 @@ class CircuitOpen(LinerError):
 
 
 class RateLimited(LinerError):
-    """Liner asks to slow down (HTTP 429). `retry_after` is in seconds, None when Liner did not say."""
-
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+    """Liner asks to slow down (HTTP 429)."""
 
 
 class InvalidResponse(LinerError):
-    """The answer is not the documented JSON: a proxy's page, a broken body, a missing promised field."""
+    """The answer is not the documented JSON: a web page of a proxy, a broken body, a missing field."""
 
 
 class AudioUnavailable(LinerError):
-    """A recording's file is gone, forbidden, not ready, or its host fails. The message never shows the link."""
+    """A recording's file is gone, forbidden or not ready, or its host failed. The message does not show the link."""
 
 
 class AudioRefused(LinerError):
-    """A recording's link or file is not let through: its address, its size, its format."""
+    """A recording's link or file is not allowed, because of its address, its size or its format."""
 
 
 class NetworkError(LinerMcpError):
-    """Neither side is at fault: the way between them is."""
+    """The network between this server and Liner failed."""
 
 
 class Unreachable(NetworkError):
-    """No connection, a broken one, or an answer that took too long. `transient` says whether a retry may help."""
+    """No connection, a broken one, or a timeout. `transient` says whether a retry may help."""
 
     def __init__(self, message: str, *, transient: bool = True) -> None:
         super().__init__(message)
@@ -114,8 +109,8 @@ class Unreachable(NetworkError):
 
 
 class ConnectionClosed(NetworkError):
-    """The connections to Liner were closed here while something was asked: the server is ending."""
+    """The connections to Liner were closed during a request, because the server is stopping."""
 
 
 class DeadlineExceeded(NetworkError):
-    """The time that one tool call may take is used up and there is nothing to show."""
+    """The time of one tool call is over and there is nothing to show."""

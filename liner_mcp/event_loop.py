@@ -1,4 +1,4 @@
-"""Long work between turns of the event loop: other requests are answered meanwhile, and a deadline can end it."""
+"""Runs long work in short steps, so that the event loop can serve other requests and a deadline can end it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from anyio.lowlevel import checkpoint
 from liner_mcp.liner.deadline import scope_before_deadline
 from liner_mcp.text.masking_steps import Steps
 
-MOST_AT_ONCE = 1_000  # characters of digits that are read between two turns: about ten milliseconds
-# Kept back from a deadline to write down what was masked in time.
+MOST_AT_ONCE = 1_000  # characters of digits between two checkpoints: about ten milliseconds
+# Reserved before a deadline to write the answer.
 RESERVE_SECONDS, RESERVE_SHARE = 0.25, 0.5
 
 T = TypeVar("T")
@@ -20,15 +20,15 @@ S = TypeVar("S")
 
 
 class Turns:
-    """Counts the work of all who mask at once, for one loop runs them all."""
+    """Counts the work of all masking in one event loop, and lets other tasks run when it is long."""
 
     def __init__(self) -> None:
         self._done = 0
-        # One long text at a time: the first that was asked for is the first that is done, and has its row in time.
+        # One long text at a time, so that the first one is finished before the deadline.
         self._long = anyio.Lock()
 
     async def text(self, steps: Steps) -> str:
-        """The text that the steps return; ordinary texts are read without a turn between."""
+        """Run the steps and give the text. Ordinary texts need no checkpoint."""
         try:
             while self._done < MOST_AT_ONCE:
                 self._done += next(steps)
@@ -44,9 +44,9 @@ class Turns:
 
 
 async def in_time(items: Sequence[T], work: Callable[[T], Awaitable[S]]) -> list[S]:
-    """What `work` gives for each item, in order, as far as it was done a moment before the caller's deadline."""
+    """The results of `work` for the items in order, as many as are ready shortly before the caller's deadline."""
     done: list[S] = []
     with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE):
         for item in items:
-            done.append(await work(item))  # noqa: PERF401 - what is done by the deadline must stay
+            done.append(await work(item))  # noqa: PERF401 - a comprehension would lose all results at the deadline
     return done

@@ -1,4 +1,4 @@
-"""Files that people keep: why one cannot be used, in words, and how its content is replaced."""
+"""Reasons why a file cannot be used, and atomic writes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from liner_mcp.errors import SetupError
 
 
 def reason(error: Exception) -> str:
-    """Why the system refused, as a part of a sentence. An error that is not an OSError means a bad path."""
+    """Why a path cannot be used, as a part of a sentence. Other errors than OSError mean that it is no path."""
     if isinstance(error, OSError):
         return error.strerror or "the system refuses"
     return "it is not a path"
 
 
 def write_atomically(path: Path, content: bytes, *, before: bytes | None, backup: Path | None = None) -> None:
-    """Replace the content `before` of a file in one step; None means that there is no file yet.
+    """Replace the content `before` of a file in one step. `before` is None if there is no file yet.
 
-    A new file has the mode 0600, because it may hold a secret; an existing file keeps its mode and its owner.
-    `backup` gets the old content in the same way and must not exist yet.
-    Raises: OSError, and SetupError when the file no longer holds `before`; then the file is as it was.
+    A new file has the mode 0600, because it may hold a secret. An existing file keeps its mode and its owner. The old
+    content is written to `backup`, which must not exist yet.
+    Raises: OSError, and SetupError when the file no longer holds `before`; the file is unchanged then.
     """
-    target = path.resolve()  # a link stays a link
+    target = path.resolve()  # a symbolic link is kept
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # made with 0600
     try:
         with os.fdopen(descriptor, "wb") as file:

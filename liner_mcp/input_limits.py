@@ -1,24 +1,22 @@
-"""How much one question may hold, whether it came as arguments or in a cursor, and how much of it is shown back."""
+"""Limits of one request, in arguments and in cursors, and of what an answer repeats of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeVar
 
-MAX_ID = 2**53 - 1  # the largest whole number every JSON reader keeps exact
-MAX_NAMES = (
-    1_000  # ids or names in one filter: far more than orders or agents anywhere, and still one request line each
-)
-MAX_TEXTS = 100  # names among them: each is compared with every name of a dictionary
-MAX_TEXT = 200  # characters of a name or a query; names themselves are shown with at most 80
-MAX_MEMBERS = 10_000  # agents that names of groups stand for
+MAX_ID = 2**53 - 1  # the largest whole number that every JSON parser keeps exact
+MAX_NAMES = 1_000  # ids or names in one filter: more than any account has, and the ids fit one request line
+MAX_TEXTS = 100  # names among them, because each is compared with every name of a dictionary
+MAX_TEXT = 200  # characters of a name or a query; shown names have at most 80
+MAX_MEMBERS = 10_000  # agents in the named groups
 
-MOST_ECHOED = 10  # ids that an answer repeats: more of them would take the place of its rows
-FIRST_ECHOED = 5  # of a longer list, beside its count
+MOST_ECHOED = 10  # ids that an answer repeats; more would take the space of its rows
+FIRST_ECHOED = 5  # ids that are repeated of a longer list, with its count
 
 T = TypeVar("T")
 
 
-def first_echoed(asked: Sequence[T]) -> Sequence[T]:
-    """The part of a list that an answer repeats."""
-    return asked if len(asked) <= MOST_ECHOED else asked[:FIRST_ECHOED]
+def first_echoed(requested: Sequence[T]) -> Sequence[T]:
+    """The part of a requested list that an answer repeats."""
+    return requested if len(requested) <= MOST_ECHOED else requested[:FIRST_ECHOED]

@@ -1,11 +1,11 @@
-"""Ids that this process listed recently, for completing what a person types. Only ids, only in memory."""
+"""Ids that this process listed recently, for completions. They stay in memory."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
 
-MAX_IDS = 500  # a reviewer handles thirty calls a day, and a completion shows at most a hundred
+MAX_IDS = 500  # a reviewer works on thirty calls a day; a completion holds at most a hundred
 
 
 class RecentIds:
@@ -19,5 +19,5 @@ class RecentIds:
         self._ids.extendleft(ids)
 
     def starting_with(self, text: str) -> list[str]:
-        """The ids that start with this text, each once, newest first."""
-        return [one for one in dict.fromkeys(map(str, self._ids)) if one.startswith(text)]
+        """The ids that begin with `text`, each once, newest first."""
+        return [item for item in dict.fromkeys(map(str, self._ids)) if item.startswith(text)]

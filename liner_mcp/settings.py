@@ -1,7 +1,6 @@
-"""The environment, read once, validated and frozen.
+"""The LINER_ environment variables, read once, validated and frozen. The README lists them.
 
-Every variable is named in the README; an empty value counts as unset, because desktop hosts send an empty string for a
-field the user left blank.
+An empty value counts as unset, because desktop hosts send an empty string for a field that the user left blank.
 """
 
 from __future__ import annotations
@@ -9,42 +8,116 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.files import reason
 from liner_mcp.urls import allowed_host, allowed_origin, https_address, parse_liner_origin
 
 PREFIX = "LINER_"
-# The fields that say which Liner is asked and with which token.
+# The fields that choose a Liner account.
 ACCOUNT = ("api_host", "api_token", "api_token_file")
 DEMO_NOTICE = "DEMO: all data is invented; no Liner account is used."
-# Where the in-process fake Liner is "reached". Loopback, so that the rules for plain http hold for it too.
+# The address of the demo Liner in this process. Loopback, because plain http is allowed for loopback only.
 DEMO_HOST = "http://127.0.0.1"
-DEMO_TOKEN = "demo"  # noqa: S105 - the fake Liner's only token, a public word
+DEMO_TOKEN = "demo"  # noqa: S105 - the only token of the demo Liner; it is no secret
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # scope-token, RFC 6749 section 3.3
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
-CommaSeparated = Annotated[tuple[str, ...] | None, NoDecode]
-"""Words with commas between them, as a person writes them into a variable."""
+
+def _split(value: object) -> object:
+    return [word for part in value.split(",") if (word := part.strip())] if isinstance(value, str) else value
+
+
+def _each(check: Callable[[str], str]) -> Callable[[tuple[str, ...] | None], tuple[str, ...] | None]:
+    return lambda words: words and tuple(map(check, words))
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("it is not an IANA time zone, such as Europe/Moscow") from None
+    return value
+
+
+def _token(value: str) -> str:
+    token = value.strip()
+    # The HTTP library would refuse other characters in a header, with the token in its error.
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError(
+            "the token holds characters that no Liner token has (a space, a line break, a letter with an accent)"
+        )
+    return token
+
+
+def _secret_token(value: SecretStr) -> SecretStr:
+    return SecretStr(_token(value.get_secret_value()))
+
+
+def _network(proxy: str) -> str:
+    try:
+        return str(ipaddress.ip_network(proxy, strict=False))
+    except ValueError:
+        raise ValueError("it takes addresses or networks, such as 10.0.0.5 or 10.0.0.0/8") from None
+
+
+def _path_prefix(value: str) -> str | None:
+    if not value.strip("/"):
+        return None
+    prefix = f"/{value.strip().strip('/')}"
+    if not _PATH_PREFIX.fullmatch(prefix):
+        raise ValueError("it is not a path such as /liner")
+    return prefix
+
+
+def _issuer(value: str) -> str:
+    return https_address(value.strip(), "https://auth.example.com")
+
+
+def _audience(value: str) -> str:
+    value = value.strip()
+    if value.lower().startswith(("https:", "http:")):
+        return https_address(value, "https://calls.example.com/mcp")
+    if not value.isprintable() or " " in value:
+        raise ValueError("it holds a space or a control character")
+    return value
+
+
+def _scopes(value: str) -> str:
+    scopes = value.split()
+    if not all(_SCOPE.fullmatch(scope) for scope in scopes):
+        raise ValueError("it is not a scope such as calls:read, or several with spaces between them")
+    return " ".join(scopes)
+
+
+CommaSeparated = Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
-    """What the environment says. Field `api_host` is variable `LINER_API_HOST`, and so on."""
+    """The settings. Field `api_host` is variable `LINER_API_HOST`, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    api_host: str | None = None
-    api_token: SecretStr | None = None
+    api_host: Annotated[str, AfterValidator(parse_liner_origin)] | None = None
+    api_token: Annotated[SecretStr, AfterValidator(_secret_token)] | None = None
     api_token_file: Path | None = None
-    timezone: str | None = None
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
     max_answer_bytes: int | None = Field(default=None, ge=2_000, le=60_000)
     deadline_seconds: float = Field(default=45, gt=0, le=3_600)
     concurrency: int = Field(default=4, ge=1, le=64)
@@ -56,142 +129,47 @@ class Settings(BaseSettings):
     mcp_log: Literal["off", "json", "debug"] | None = None
 
     # Only for `serve --http`.
-    mcp_allowed_hosts: CommaSeparated = None
-    mcp_allowed_origins: CommaSeparated = None
-    mcp_path_prefix: str | None = None
-    mcp_trusted_proxies: CommaSeparated = None
+    mcp_allowed_hosts: Annotated[CommaSeparated, AfterValidator(_each(allowed_host))] = None
+    mcp_allowed_origins: Annotated[CommaSeparated, AfterValidator(_each(allowed_origin))] = None
+    mcp_path_prefix: Annotated[str, AfterValidator(_path_prefix)] | None = None
+    mcp_trusted_proxies: Annotated[CommaSeparated, AfterValidator(_each(_network))] = None
     mcp_requests_per_minute: int = Field(default=600, ge=0, le=1_000_000)
     mcp_tokens_file: Path | None = None
-    mcp_oauth_issuer: str | None = None
-    mcp_oauth_audience: str | None = None
-    mcp_oauth_scope: str = "calls:read"
+    mcp_oauth_issuer: Annotated[str, AfterValidator(_issuer)] | None = None
+    mcp_oauth_audience: Annotated[str, AfterValidator(_audience)] | None = None
+    mcp_oauth_scope: Annotated[str, AfterValidator(_scopes)] = "calls:read"
     mcp_access_file: Path | None = None
 
-    # The variables of a real account that `--demo` on the command line put aside.
+    # The variables of a real account that are ignored because of `--demo`.
     _not_used: tuple[str, ...] = PrivateAttr(default=())
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings
 
     @model_validator(mode="before")
     @classmethod
     def _blank_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in values.items() if not (isinstance(value, str) and not value.strip())}
 
-    @field_validator("api_host")
-    @classmethod
-    def _host(cls, value: str | None) -> str | None:
-        return None if value is None else parse_liner_origin(value)
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                ZoneInfo(value)
-            except (ZoneInfoNotFoundError, ValueError, OSError):
-                raise ValueError("it is not an IANA time zone, such as Europe/Moscow") from None
-        return value
-
-    @field_validator("api_token")
-    @classmethod
-    def _token(cls, value: SecretStr | None) -> SecretStr | None:
-        return None if value is None else SecretStr(_validate_token(value.get_secret_value()))
-
-    @field_validator("mcp_allowed_hosts", "mcp_allowed_origins", "mcp_trusted_proxies", mode="before")
-    @classmethod
-    def _words(cls, value: object) -> object:
-        return [word for part in value.split(",") if (word := part.strip())] if isinstance(value, str) else value
-
-    @field_validator("mcp_allowed_hosts")
-    @classmethod
-    def _hosts(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if value is None else tuple(allowed_host(host) for host in value)
-
-    @field_validator("mcp_allowed_origins")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if value is None else tuple(allowed_origin(origin) for origin in value)
-
-    @field_validator("mcp_trusted_proxies")
-    @classmethod
-    def _proxies(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        try:
-            return None if value is None else tuple(str(ipaddress.ip_network(proxy, strict=False)) for proxy in value)
-        except ValueError:
-            raise ValueError("it takes addresses or networks, such as 10.0.0.5 or 10.0.0.0/8") from None
-
-    @field_validator("mcp_path_prefix")
-    @classmethod
-    def _prefix(cls, value: str | None) -> str | None:
-        if value is None or not value.strip("/"):
-            return None
-        prefix = f"/{value.strip().strip('/')}"
-        if not _PATH_PREFIX.fullmatch(prefix):
-            raise ValueError("it is not a path such as /liner")
-        return prefix
-
-    @field_validator("mcp_oauth_issuer")
-    @classmethod
-    def _issuer(cls, value: str | None) -> str | None:
-        return None if value is None else https_address(value.strip(), "https://auth.example.com")
-
-    @field_validator("mcp_oauth_audience")
-    @classmethod
-    def _audience(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        value = value.strip()
-        if value.lower().startswith(("https:", "http:")):
-            return https_address(value, "https://calls.example.com/mcp")
-        if not value.isprintable() or " " in value:
-            raise ValueError("it holds a space or a control character")
-        return value
-
-    @field_validator("mcp_oauth_scope")
-    @classmethod
-    def _scope(cls, value: str) -> str:
-        scopes = value.split()
-        if not all(_SCOPE.fullmatch(scope) for scope in scopes):
-            raise ValueError("it is not a scope such as calls:read, or several with spaces between them")
-        return " ".join(scopes)
-
     @model_validator(mode="after")
-    def _one_way_to_authenticate(self) -> Settings:
+    def _no_contradictions(self) -> Settings:
         if (self.mcp_oauth_issuer is None) != (self.mcp_oauth_audience is None):
             raise ValueError("LINER_MCP_OAUTH_ISSUER and LINER_MCP_OAUTH_AUDIENCE belong together; set both or neither")
         if self.mcp_oauth_issuer is not None and self.mcp_tokens_file is not None:
-            raise ValueError(
-                "LINER_MCP_TOKENS_FILE and LINER_MCP_OAUTH_ISSUER are both set; callers are known by one of the two"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _one_source_of_the_token(self) -> Settings:
+            raise ValueError("LINER_MCP_TOKENS_FILE and LINER_MCP_OAUTH_ISSUER are both set; set one of the two")
         if self.api_token is not None and self.api_token_file is not None:
             raise ValueError("LINER_API_TOKEN and LINER_API_TOKEN_FILE are both set; set one of the two")
         return self
 
     @classmethod
     def of_demo_option(cls, **overrides: Any) -> Settings:
-        """`read_settings` for `--demo`: host and token are not read, not even to see whether they are usable."""
+        """`read_settings` for `--demo`. Host and token are not read, so unusable ones do not matter."""
         settings = read_settings(mcp_demo=True, **dict.fromkeys(ACCOUNT), **overrides)
         found = {name.upper() for name, value in os.environ.items() if value.strip()}
         not_used = (name for field in ACCOUNT if (name := f"{PREFIX}{field.upper()}") in found)
-        settings._not_used = tuple(not_used)  # noqa: SLF001 - an object of this class
+        settings._not_used = tuple(not_used)  # noqa: SLF001 - an instance of this class
         return settings
 
     @property
     def demo(self) -> bool:
-        """Whether answers come from the demo server. Everything that must know it asks here.
+        """Whether answers come from the demo server.
 
         A real account wins over LINER_MCP_DEMO. `--demo` wins over both, because no account is read then.
         """
@@ -199,7 +177,7 @@ class Settings(BaseSettings):
 
     @property
     def demo_notice(self) -> str:
-        """What people and models must know about the demo; empty when no demo was asked for."""
+        """What people and models must know about the demo; empty if no demo was requested."""
         if self.demo:
             given = f" --demo is given, so {_listed(self._not_used)} not used." if self._not_used else ""
             return DEMO_NOTICE + given
@@ -212,7 +190,7 @@ class Settings(BaseSettings):
         return [f"{PREFIX}{field.upper()}" for field in ACCOUNT if getattr(self, field) is not None]
 
     def _half_account(self) -> str:
-        """For LINER_MCP_DEMO with half of an account: what to decide. An operator must not get invented data then."""
+        """The error for LINER_MCP_DEMO with half of an account: the operator must not get invented data by accident."""
         missing, account = self._missing(), self._account()
         if not (self.mcp_demo and missing and account):
             return ""
@@ -223,7 +201,7 @@ class Settings(BaseSettings):
         )
 
     def _missing(self) -> list[str]:
-        """The variables of a real account that are not set, each with what it is."""
+        """The variables of a real account that are not set, each with an explanation."""
         missing: list[str] = []
         if self.api_host is None:
             missing.append("LINER_API_HOST (the address of your Liner API, such as https://api.example.com)")
@@ -232,10 +210,7 @@ class Settings(BaseSettings):
         return missing
 
     def host_and_token(self) -> tuple[str, SecretStr]:
-        """The origin of Liner's API and the token, or a sentence that says which variable to set.
-
-        Raises: SettingsError.
-        """
+        """The origin of Liner's API and the token. Raises: SettingsError that names the variable to set."""
         if self.demo:
             return DEMO_HOST, SecretStr(DEMO_TOKEN)
         if half := self._half_account():
@@ -246,38 +221,38 @@ class Settings(BaseSettings):
                 f"Not set up yet: set {' and '.join(missing)} in the environment of this server and restart it, "
                 "or start it with --demo to try it without an account."
             )
-        assert self.api_host is not None  # noqa: S101 - told above; this is for the type checker
+        assert self.api_host is not None  # noqa: S101 - checked above; for the type checker
         return self.api_host, self.api_token or self._token_from_file()
 
     def _token_from_file(self) -> SecretStr:
-        assert self.api_token_file is not None  # noqa: S101 - the only caller has checked
+        assert self.api_token_file is not None  # noqa: S101 - checked by the caller; for the type checker
         try:
             text = self.api_token_file.expanduser().read_text(encoding="utf-8-sig").strip()
         except UnicodeDecodeError:
             raise SettingsError("LINER_API_TOKEN_FILE cannot be read: it is not UTF-8 text.") from None
-        except (OSError, ValueError, RuntimeError) as error:  # also a ~user that nobody is
+        except (OSError, ValueError, RuntimeError) as error:  # also for an unknown ~user
             raise SettingsError(
                 f"LINER_API_TOKEN_FILE cannot be read: {reason(error)}. Check the path and its rights."
             ) from None
         if not text:
             raise SettingsError("LINER_API_TOKEN_FILE is empty. Put the integration token made in Liner into it.")
         try:
-            return SecretStr(_validate_token(text))
+            return SecretStr(_token(text))
         except ValueError as error:
             raise SettingsError(f"LINER_API_TOKEN_FILE: {error}.") from None
 
     @property
     def token_source(self) -> str:
-        """Which variable the token comes from, for `check`; never the token."""
+        """The variable that the token comes from, for `check`."""
         if self.demo:
             return "the demo"
         return "LINER_API_TOKEN" if self.api_token is not None else "LINER_API_TOKEN_FILE"
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """Read the process environment; `overrides` are fields given on the command line.
+    """Read the process environment. `overrides` are fields from the command line.
 
-    Raises: SettingsError with one sentence per unusable variable, naming it and never its value.
+    Raises: SettingsError with one sentence per unusable variable. It does not show the value.
     """
     try:
         return Settings(**overrides)
@@ -286,22 +261,12 @@ def read_settings(**overrides: Any) -> Settings:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names as the subject of a sentence, with its verb."""
+    """Names and the verb that fits them: `A is`, `A and B are`."""
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def _validate_token(text: str) -> str:
-    token = text.strip()
-    # A header value: anything else would be refused by the HTTP library with the token in its error.
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ValueError(
-            "the token holds characters that no Liner token has (a space, a line break, a letter with an accent)"
-        )
-    return token
-
-
 def _sentence(row: Any) -> str:
-    """One pydantic error row as a sentence that names the variable but not its value."""
+    """A pydantic error as a sentence that names the variable, but not its value."""
     location = [str(part) for part in row["loc"]]
     message = str(row["msg"]).removeprefix("Value error, ")
     if not location:

@@ -1,4 +1,4 @@
-"""The time zone in which questions are read and answers are written."""
+"""The time zone of the times in requests and answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tzlocal
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """An IANA zone. `configured` is False when it is only the machine's, which an answer may have to say."""
+    """An IANA zone. `configured` is False for the zone of the machine; answers then mention it."""
 
     name: str
     configured: bool
@@ -19,31 +19,31 @@ class Zone:
 
     @classmethod
     def resolve(cls, configured: str | None) -> Zone:
-        """The zone of LINER_TIMEZONE, else the machine's, else UTC."""
+        """The configured zone, or that of the machine, or UTC."""
         if configured is not None:
             return cls(configured, True, ZoneInfo(configured))
         try:
-            name = tzlocal.get_localzone_name() or "UTC"  # whatever its signature says, no zone at all gives None
+            name = tzlocal.get_localzone_name() or "UTC"  # None without any zone, although its type says str
             return cls(name, False, ZoneInfo(name))
         except (ZoneInfoNotFoundError, ValueError, OSError, LookupError):
             return cls("UTC", False, ZoneInfo("UTC"))
 
     def date_and_time(self, moment: datetime | None) -> tuple[str | None, str | None]:
-        """`2026-11-20` and `10:02` in this zone; nothing for no moment."""
+        """`2026-11-20` and `10:02` in this zone; None and None without a moment."""
         if moment is None:
             return None, None
         try:
             local = moment.astimezone(self.info)
-        except OverflowError:  # a placeholder such as the year 1 or 9999, at the very edge of the calendar
+        except OverflowError:  # a placeholder date at the end of the calendar, in the year 1 or 9999
             local = moment
         text = local.isoformat()  # strftime writes years before 1000 without their zeros
         return text[:10], text[11:16]
 
     def isoformat(self, moment: datetime) -> str:
-        """`2026-11-20T10:02+03:00` in this zone; seconds are written only where there are any."""
+        """`2026-11-20T10:02+03:00` in this zone, with seconds only if they are not zero."""
         local = moment.astimezone(self.info)
         return local.isoformat(timespec="seconds" if local.second else "minutes")
 
     def midnight(self, day: date) -> datetime:
-        """When a day begins here, in UTC: the clock may jump in between, so days are not always 24 hours."""
+        """When a day begins in this zone, in UTC. Days do not always have 24 hours, because clocks may change."""
         return datetime.combine(day, time(), self.info).astimezone(UTC)

@@ -1,7 +1,6 @@
-"""Hosts, origins and web addresses: the one place that takes them apart and compares them. Pure.
+"""Parses and compares hosts, origins and URLs, which come from settings, Liner, and issuers of tokens. Pure.
 
-Some are settings, some come from Liner or from an issuer of tokens. A refusal is the end of a sentence and never
-repeats the text, which may hold a password.
+The message of a ValueError is the end of a sentence. It does not quote the input, which may hold a password.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
-_HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")  # letters of any script: such names exist too
+_HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")  # letters of any script, for internationalized names
 
 
 def parse_url(text: str, base: str = "") -> SplitResult | None:
-    """The parts of an address; None where the text names no host or has no valid port. `base` completes a relative one.
+    """The parts of a URL; None if it names no host or its port is invalid. `base` completes a relative URL.
 
-    Reading `port` of the result raises nothing.
+    Reading `port` of the result does not raise.
     """
     try:
         url = urlsplit(urljoin(base, text))
@@ -29,25 +28,25 @@ def parse_url(text: str, base: str = "") -> SplitResult | None:
 
 
 def port_of(url: SplitResult) -> int | None:
-    """The port of an address, written or implied by its scheme."""
+    """The port of a URL, or the default port of its scheme."""
     return DEFAULT_PORTS.get(url.scheme) if url.port is None else url.port
 
 
 def ascii_host(url: SplitResult) -> str:
-    """The host as DNS has it, so that all spellings of one name are equal; empty where it can be no name."""
+    """The host in the form of DNS, so that all spellings of a name are equal; empty if it is no valid name."""
     try:
         return (url.hostname or "").removesuffix(".").encode("idna").decode()
-    except UnicodeError:  # an empty or a long label
+    except UnicodeError:  # a label is empty or too long
         return ""
 
 
 def bracketed(host: str) -> str:
-    """A host as it stands in an address: IPv6 has brackets."""
+    """A host as written in a URL: an IPv6 address has brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def is_same_server(ours: SplitResult, there: SplitResult) -> bool:
-    """Whether both addresses lead to one server. A redirect from https may name http: a proxy that ends TLS does so."""
+    """Whether both URLs lead to one server. Behind a proxy that terminates TLS, https may redirect to http."""
     if there.scheme not in DEFAULT_PORTS or ascii_host(there) != ascii_host(ours):
         return False
     ports = port_of(there), port_of(ours)
@@ -57,7 +56,7 @@ def is_same_server(ours: SplitResult, there: SplitResult) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` can only be this machine."""
+    """Whether `host` is certainly this machine."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -65,10 +64,7 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_liner_origin(host: str) -> str:
-    """`https://host[:port]` from what a person writes; plain http only for loopback.
-
-    Raises: ValueError with the reason.
-    """
+    """`https://host[:port]` from user input; plain http only for loopback. Raises: ValueError with the reason."""
     text = host.strip()
     url = _checked(text if "://" in text else f"https://{text}", "https://api.example.com")
     if url.path.strip("/") or url.query or url.fragment:
@@ -78,10 +74,7 @@ def parse_liner_origin(host: str) -> str:
 
 
 def https_address(text: str, example: str) -> str:
-    """An address as it was written, because issuers and audiences are compared letter by letter.
-
-    Raises: ValueError with the reason.
-    """
+    """A URL, unchanged, because issuers and audiences are compared letter by letter. Raises: ValueError."""
     if not text.isascii() or not text.isprintable() or set(text) & set('"\\<>'):
         raise ValueError(f"it is not an address such as {example}")
     url = _checked(text, example)
@@ -92,7 +85,7 @@ def https_address(text: str, example: str) -> str:
 
 
 def allowed_host(text: str) -> str:
-    """A host as the Host header has it: a name or an address, with a port or without. Raises: ValueError."""
+    """A host as in the Host header: a name or an address, with or without a port. Raises: ValueError."""
     url = parse_url(f"//{text}")
     if url is None or url.netloc != text or "@" in text or not is_host_name(url):
         raise ValueError("it takes host names as clients write them, such as calls.example.com or 10.0.0.5:8080")
@@ -100,7 +93,7 @@ def allowed_host(text: str) -> str:
 
 
 def allowed_origin(text: str) -> str:
-    """An origin as browsers send it. Raises: ValueError."""
+    """An origin as in the Origin header. Raises: ValueError."""
     scheme, _, host = text.lower().rstrip("/").partition("://")
     try:
         return f"{scheme}://{allowed_host(host).removesuffix(f':{DEFAULT_PORTS[scheme]}')}"
@@ -129,5 +122,5 @@ def _host_and_port(host: str, port: int | None) -> str:
 def is_host_name(url: SplitResult) -> bool:
     name = url.hostname or ""
     if ":" in name:
-        return True  # IPv6 in brackets, checked where the address was taken apart
+        return True  # an IPv6 address in brackets, checked by `urlsplit`
     return _HOST_NAME.fullmatch(name) is not None and (name.isascii() or bool(ascii_host(url)))

@@ -1,7 +1,7 @@
-"""The questions of a reviewer's week, in the order in which they are told.
+"""The questions of a reviewer's week, in the order of the tables.
 
-Each is put to every contestant by a script that does what a careful model must do with the tools it has, and the final
-answer is checked against the fake Liner's data itself.
+For each contestant a script does what a careful model has to do with its tools. The answer is compared with the data
+of the demo Liner.
 """
 
 from benchmarks.questions.asking import Question

@@ -1,4 +1,4 @@
-"""What a question is, and the truth to which its answers are held: the dataset's own data, never a server's word."""
+"""A question, and the check of its answers against the dataset."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LAST_WEEK = (date(2026, 11, 9), date(2026, 11, 15))
 THIS_MONTH = (date(2026, 11, 1), TODAY)
 
 Told = dict[int, dict[int, str | None]]
-"""Of each call, of each record: its summary, or None."""
+"""Per call and record: its summary, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`ours` and `raw` find an answer with the tools of one kind; `right` says whether it is true."""
+    """`ours` and `raw` answer it with one kind of tools; `right` checks the answer."""
 
     name: str
     text: str
@@ -32,7 +32,7 @@ class Question:
 
 
 def made(call: Call) -> date:
-    """The day of a call where the call centre is."""
+    """The day of a call in the zone of the call centre."""
     return call.created_at.astimezone(MOSCOW).date()
 
 
@@ -46,7 +46,7 @@ def newest_first(calls: Iterable[Call]) -> list[int]:
 
 
 def says(dataset: Dataset, record_id: int, text: str | None) -> bool:
-    """Whether a text tells what the record's summary tells: its name, sum and date (phones may be masked)."""
+    """Whether a text has the facts of the record's summary: name, amount and date (phones may be masked)."""
     record = dataset.records[record_id]
     if not (record.summary or "").strip():
         return not (text or "").strip()
@@ -54,7 +54,7 @@ def says(dataset: Dataset, record_id: int, text: str | None) -> bool:
 
 
 def told_right(dataset: Dataset, told: Told, wanted: dict[int, list[int]]) -> bool:
-    """Whether exactly the wanted records of exactly the wanted calls are told, each truly."""
+    """Whether the answer holds exactly these records of these calls, each with its facts."""
     if {call: sorted(records) for call, records in told.items()} != wanted:
         return False
     return all(says(dataset, record, text) for records in told.values() for record, text in records.items())

@@ -1,4 +1,4 @@
-"""Questions that ask which calls: to hear, to check, to talk about."""
+"""Questions about which calls to hear, check or discuss."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def _fifty_ours(liner: Tables) -> list[int]:
 
 
 async def _fifty_raw(liner: RawLiner) -> list[int]:
-    """The list has no order: read the last hours, as many as a count says hold fifty."""
+    """The list has no order, so it reads the last hours that together have fifty calls, by their counts."""
     hours = 3
     while await liner.count((NOW - timedelta(hours=hours), NOW)) < 50:
         hours *= 2
@@ -60,7 +60,7 @@ async def _fifty_raw(liner: RawLiner) -> list[int]:
 
 
 async def _longest_ours(liner: Tables) -> list[int]:
-    """No tool sorts by length: a floor, ten minutes at first, lowered until it leaves enough."""
+    """No tool sorts by length, so it lowers a minimum length from ten minutes until there are enough calls."""
     least = 600
     rows: list[Row] = []
     while len(rows) < LONGEST:
@@ -75,7 +75,7 @@ async def _longest_raw(liner: RawLiner) -> list[int]:
 
 
 def _longest_right(dataset: Dataset, ids: list[int]) -> bool:
-    """Of equally long talks any may be named."""
+    """Any of several equally long talks is right."""
     talks = sorted((call.talk_time_duration_seconds for call in calls_of(dataset, *LAST_WEEK)), reverse=True)
     found = [dataset.calls[call_id] for call_id in dict.fromkeys(ids)]
     in_week = set(ids) <= {call.id for call in calls_of(dataset, *LAST_WEEK)}
@@ -136,9 +136,9 @@ async def _sample_ours(liner: Tables) -> list[int]:
 
 
 async def _sample_raw(liner: RawLiner) -> list[int]:
-    """In rounds over the agents, each draw a place in the list of that agent's calls, by a seed that can be told.
+    """Draw in rounds over the agents: each draw is a position in the list of the agent's calls, by a seed.
 
-    Some forty calls of one row each instead of a week to read; a call that was not recorded is drawn again.
+    This reads about forty calls with one row each, and not the whole week. A call without a recording is drawn again.
     """
     week, chance = days(*LAST_WEEK), Random("calibration")
     agents = sorted({agent for order in await liner.orders() for agent in order["agentUserIds"]})
@@ -156,9 +156,9 @@ async def _sample_raw(liner: RawLiner) -> list[int]:
 
 
 def _sample_right(dataset: Dataset, ids: list[int]) -> bool:
-    """Twenty different recorded calls of the week, no agent more than one behind another while there are calls left.
+    """Whether these are twenty different recorded calls of the week, with equal shares of agents if possible.
 
-    Calls without an agent are nobody's share: there may be none, or as many as of an agent.
+    Calls without an agent may be missing, or as many as those of one agent.
     """
     recorded: list[Call] = [call for call in calls_of(dataset, *LAST_WEEK) if call.has_records]
     if len(set(ids)) != SAMPLE or not set(ids) <= {call.id for call in recorded}:

@@ -1,4 +1,4 @@
-"""Questions that ask how many, how long, how often."""
+"""Questions about numbers and durations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.table_reading import Tables
 from liner_mcp.demo import Dataset
 
 Compared = dict[int, tuple[int, int, float, int]]
-"""Of each agent: calls, answered, median seconds of talk, hang-ups by the agent."""
+"""Per agent: calls, answered calls, median seconds of talk, hang-ups by the agent."""
 
 
 async def _compare_ours(liner: Tables) -> Compared:
@@ -25,7 +25,7 @@ async def _compare_ours(liner: Tables) -> Compared:
 
 
 async def _compare_raw(liner: RawLiner) -> Compared:
-    """A total for each agent; the rows only of calls that reached somebody."""
+    """A total for each agent, and the rows of calls that reached a person."""
     agents, month = await liner.group("First line"), days(*THIS_MONTH)
     calls = await liner.reached(month, user_ids=agents)
     rows = _compared((call["userId"], call["talkTimeDurationSeconds"], call["finishInitiator"]) for call in calls)
@@ -44,7 +44,7 @@ def _compared(calls: Iterable[tuple[int | None, int, str | None]]) -> Compared:
 
 
 def _compare_right(dataset: Dataset, answer: Compared) -> bool:
-    """A median between two whole seconds may be told as either."""
+    """A median between two whole seconds may be rounded either way."""
     (group,) = [group for group in dataset.agent_groups if group.name_gb == "First line"]
     calls = [call for call in calls_of(dataset, *THIS_MONTH) if call.user_id in group.agent_ids]
     truth = _compared((call.user_id, call.talk_time_duration_seconds, call.finish_initiator) for call in calls)
@@ -59,7 +59,7 @@ async def _days_ours(liner: Tables) -> dict[str, int]:
 
 
 async def _days_raw(liner: RawLiner) -> dict[str, int]:
-    """A total for each day: a page of one is the cheapest way to count."""
+    """A total for each day: a page with one row is the cheapest way to count."""
     found: dict[str, int] = {}
     day: date = THIS_MONTH[0]
     while day <= THIS_MONTH[1]:
@@ -76,7 +76,7 @@ async def _statuses_ours(liner: Tables) -> dict[str, int]:
 
 
 async def _statuses_raw(liner: RawLiner) -> dict[str, int]:
-    """A total for each status; when they do not add up, some call has a status that the dictionary does not know."""
+    """A total for each status. If they do not add up, some call has a status that is not in the dictionary."""
     order = await liner.order_id("Marina Heights Dubai")
     week = days(*LAST_WEEK)
     found: dict[str, int] = {}
@@ -96,7 +96,7 @@ async def _hours_ours(liner: Tables) -> dict[int, int]:
 
 
 async def _hours_raw(liner: RawLiner) -> dict[int, int]:
-    """The rows themselves: a total for each hour of each day would be a third of the tokens, but 168 calls."""
+    """It reads all rows: a total for each hour of each day would need a third of the tokens, but 168 calls."""
     return dict(Counter(local(call).hour for call in await liner.calls(days(*LAST_WEEK))))
 
 
@@ -106,9 +106,9 @@ async def _shares_ours(liner: Tables) -> dict[int, tuple[int, int]]:
 
 
 async def _shares_raw(liner: RawLiner) -> dict[int, tuple[int, int]]:
-    """Whether a call is recorded cannot be asked for, only read.
+    """There is no filter for recorded calls, so it reads all.
 
-    Not by the statuses that say that somebody was reached: one of the week's recorded calls has none that is known.
+    Statuses do not help: one of the week's recorded calls has an unknown status.
     """
     calls = await liner.calls(days(*LAST_WEEK))
     return _shares((call["orderId"], call["hasRecords"]) for call in calls)

@@ -1,4 +1,4 @@
-"""Questions about who and what: people, projects, groups."""
+"""Questions about people, projects and groups."""
 
 from __future__ import annotations
 

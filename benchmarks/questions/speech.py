@@ -1,4 +1,4 @@
-"""Questions about what was said: records, summaries, transfers, and what is missing."""
+"""Questions about records, summaries and transfers, and about what is missing."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from benchmarks.table_reading import READY, Row, Tables
 from liner_mcp.demo import Dataset
 
 ONE = 7003900
-# Yesterday's last thirty calls with a recording, but for one that has none.
+# Yesterday's last thirty calls with a recording, except one that has none.
 THIRTY = [
     7003846, 7003848, 7003849, 7003850, 7003852, 7003853, 7003855, 7003856, 7003857, 7003858,
     7003862, 7003864, 7003869, 7003870, 7003871, 7003873, 7003874, 7003875, 7003880, 7003881,
     7003882, 7003886, 7003889, 7003893, 7003894, 7003897, 7003898, 7003899, 7003900, 7003901,
 ]  # fmt: skip
-NOBODY = 7999999
+UNKNOWN_CALL = 7999999
 RECORD = 9002362
 
 
@@ -60,12 +60,12 @@ async def _thirty_raw(liner: RawLiner) -> Told:
 
 
 async def _unknown_ours(liner: Tables) -> str:
-    return await liner.reader.ask("list_call_records", call_id=NOBODY)
+    return await liner.reader.ask("list_call_records", call_id=UNKNOWN_CALL)
 
 
 async def _unknown_raw(liner: RawLiner) -> list[Item]:
-    """An empty list may also be a call without recordings; only the call itself tells them apart."""
-    return await liner.records(NOBODY) or [await liner.call(NOBODY)]
+    """An empty list can also mean a call without recordings, so it requests the call."""
+    return await liner.records(UNKNOWN_CALL) or [await liner.call(UNKNOWN_CALL)]
 
 
 async def _record_ours(liner: Tables) -> dict[str, Any]:
@@ -112,9 +112,9 @@ async def _transfers_ours(liner: Tables) -> Told:
 
 
 async def _transfers_raw(liner: RawLiner) -> Told:
-    """By the status that means it: to ask for the records of each of the week's calls would be hundreds of calls.
+    """It uses the status for transfers, because reading the records of each call would need hundreds of requests.
 
-    It trusts that no call of another status has one.
+    It assumes that no call with another status has a transfer.
     """
     statuses = [status["id"] for status in await liner.call_statuses() if status["code"] == "transferred_to_sales"]
     told: Told = {}
@@ -200,9 +200,9 @@ SPEECH = (
     ),
     Question(
         "unknown call",
-        f"What was said on call {NOBODY}? (There is no such call.)",
+        f"What was said on call {UNKNOWN_CALL}? (There is no such call.)",
         _unknown_ours,
         _unknown_raw,
-        lambda dataset, answer: NOBODY not in dataset.calls and isinstance(answer, Refused),
+        lambda dataset, answer: UNKNOWN_CALL not in dataset.calls and isinstance(answer, Refused),
     ),
 )

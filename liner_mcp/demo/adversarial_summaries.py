@@ -1,6 +1,6 @@
-"""Summaries that nobody would like to read: what strangers can say into a telephone, or a broken writer can store.
+"""Hostile and broken summaries: what strangers can say on the phone, or a faulty program can store.
 
-Invisible characters are written as escapes, so that this file itself hides nothing.
+Invisible characters are written as escapes, so that a reader of this file sees them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The demo Liner as a plain ASGI application: the key, the envelope, sending.
-
-What the addresses answer is in `endpoints`.
-"""
+"""The demo Liner as an ASGI application: authentication, envelope, sending. `endpoints` has the answers."""
 
 from __future__ import annotations
 
@@ -24,8 +21,6 @@ _AUDIO_PATH = re.compile(r"/audio/([0-9]{1,18})\.mp3")
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer."""
-
     status: int
     body: bytes
     content_type: str = "application/json"
@@ -41,7 +36,7 @@ class DemoLiner:
 
     @property
     def dataset(self) -> Dataset:
-        """Made when first needed, so that starting costs nothing."""
+        """Generated when first needed, so that the start is fast."""
         if self._dataset is None:
             self._dataset = Dataset.generate()
         return self._dataset
@@ -52,12 +47,11 @@ class DemoLiner:
         elif scope["type"] == "http":
             await self.serve(scope, send)
         else:
-            raise ValueError(f"the demo Liner does not speak {scope['type']}")
+            raise ValueError(f"the demo Liner does not support {scope['type']}")
 
     async def serve(self, scope: Scope, send: Send) -> None:
         response = self.respond(scope)
-        # The demo often runs in the event loop of the server that asks it. Other requests get their turn here, as they
-        # would while an answer is on its way.
+        # The demo often runs in the event loop of its client. Other tasks run here, as they would during real I/O.
         await asyncio.sleep(0)
         length = (b"content-length", str(len(response.body)).encode())
         headers = [(b"content-type", response.content_type.encode()), length, *response.headers]
@@ -70,7 +64,7 @@ class DemoLiner:
         try:
             if recording:
                 return self._audio(scope["method"], int(recording[1]))
-            # Compared as bytes: a key may hold letters that no header can.
+            # Compared as bytes: a configured token may hold letters that a header cannot.
             if headers.get(b"x-api-key") != self.token.encode():
                 raise Refusal(401, "Unauthorized: the X-Api-Key header is missing or wrong.")
             _must_read(scope["method"])
@@ -88,7 +82,7 @@ class DemoLiner:
         return endpoint(endpoints.Request(self.dataset, Query(scope.get("query_string", b"")), origin))
 
     def _audio(self, method: str, record_id: int) -> Response:
-        """No key here: the files stand on another host, which knows nothing of Liner's keys."""
+        """The real files are on another host, which does not get the token, so it is not checked here."""
         _must_read(method)
         record = self.dataset.records.get(record_id)
         if record is None or not record.has_file:
@@ -106,7 +100,7 @@ def _envelope(data: object, refusal: str = "") -> bytes:
 
 
 async def _live(receive: Receive, send: Send) -> None:
-    """Servers announce their start and end, and wait to hear that we are ready for both."""
+    """Answer the lifespan messages of an ASGI server."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

@@ -1,7 +1,7 @@
-"""Silent but playable MP3 of a wished length.
+"""A silent MP3 of a given length that can be played.
 
-Frames are MPEG-2.5 Layer III, 8 kbit/s, 8 kHz, mono: the smallest legal ones, so that a minute weighs 60 kB and a test
-may fetch hours. Everything after the header is zero: no main data, hence silence.
+Frames are MPEG-2.5 Layer III, 8 kbit/s, 8 kHz, mono: the smallest valid ones, so that a minute has 60 kB and tests can
+download hours. All bytes after the header are zero, which means silence.
 """
 
 from __future__ import annotations
@@ -17,6 +17,6 @@ _FRAME = _HEADER.ljust(FRAME_BYTES, b"\x00")
 
 
 def silence(seconds: int) -> bytes:
-    """An MP3 that lasts `seconds` to within half a frame; never empty, for an empty file is no MP3."""
+    """An MP3 of `seconds`, to within half a frame. It has at least one frame, because an empty file is no MP3."""
     frames = round(seconds * SAMPLE_RATE / SAMPLES_PER_FRAME)
     return _FRAME * max(1, frames)

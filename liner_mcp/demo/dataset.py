@@ -1,6 +1,6 @@
-"""The fake Liner's data as a whole: generated once, then only added to, and searchable.
+"""The data of the demo Liner: generated once, searchable, and tests can add to it.
 
-It knows nothing of HTTP; `endpoints` asks it, and tests look into it for the truth.
+`endpoints` reads it for HTTP requests, and tests read it for the expected answers.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self
 
 from liner_mcp.demo import fixtures
 from liner_mcp.demo.entities import Agent, Call, Lead, Order, Record
@@ -16,15 +16,14 @@ from liner_mcp.demo.generation import FIRST_CALL_ID, FIRST_LEAD_ID, FIRST_RECORD
 from liner_mcp.demo.index import Listing, TimeIndex, id_hash, shuffled, within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-_CACHED_LISTINGS = 32
-"""Enough for the pages of several lists being read at once; each holds little more than a list of references."""
+_CACHED_LISTINGS = 32  # enough for several lists that are read at once; each holds references only
 
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Every member narrows; None does not. Both moments are included."""
+    """Which calls to find. None means all; both ends of the window are included."""
 
     order_ids: frozenset[int] | None = None
     lead_ids: frozenset[int] | None = None
@@ -34,41 +33,8 @@ class CallFilter:
     until: datetime | None = None
 
 
-class CallChanges(TypedDict, total=False):
-    """What a new call may differ in. `order`, `agent` and `lead` take the thing or its id."""
-
-    order: Order | int
-    agent: Agent | int | None
-    lead: Lead | int
-    status_code: str
-    created_at: datetime
-    client_phone: str
-    sip_endpoint_id: int
-    direction: str
-    finish_initiator: str | None
-    wait_time_duration_seconds: int
-    talk_time_duration_seconds: int
-    total_duration_seconds: int
-    is_predictive: bool
-    has_records: bool
-
-
-class RecordChanges(TypedDict, total=False):
-    """What a new record may differ in from its call's."""
-
-    summary: str | None
-    duration_seconds: int
-    is_transfer: bool
-    created_at: datetime
-    user_id: int | None
-    lead_id: int
-    has_file: bool
-    is_amd: bool
-    facts: tuple[str, ...]
-
-
 class Dataset:
-    """All there is. Read the mappings freely; add through `add_call` and `add_record`, which keep the indexes true."""
+    """All data. Read the mappings; add with `add_call` and `add_record`, which update the indexes."""
 
     orders = fixtures.ORDERS
     agent_groups = fixtures.AGENT_GROUPS
@@ -83,10 +49,8 @@ class Dataset:
         self.calls = history.calls
         self.records = history.records
         self.adversarial_records = history.adversarial_records
-        """Which record holds which kind of unpleasant text."""
         self._call_index = TimeIndex(history.calls.values())
-        self._lead_of_order: dict[int, Lead] = {}
-        """Whom a call that is added without a lead goes to."""
+        self._lead_of_order: dict[int, Lead] = {}  # for calls that are added without a lead
         self._calls_of_lead: dict[int, list[int]] = {}
         for call in history.calls.values():
             self._calls_of_lead.setdefault(call.lead_id, []).append(call.id)
@@ -97,15 +61,15 @@ class Dataset:
 
     @classmethod
     def generate(cls, *, seed: int = 1, now: datetime | None = None, days: int = 40, calls: int = 4000) -> Self:
-        """A dataset that depends on these arguments only; `now` must know its zone.
+        """A dataset that depends on these arguments only; `now` must be timezone-aware.
 
-        Without `now` it ends with the last full hour, so that two looks within an hour see the same calls.
+        Without `now` it ends with the last full hour, so that it is the same within an hour.
         """
         moment = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) if now is None else now
         if moment.tzinfo is None:
             raise ValueError("now must be timezone-aware")
         if days < 1 or calls < 0:
-            raise ValueError("a world needs at least one day and no negative number of calls")
+            raise ValueError("a dataset needs at least one day and no negative number of calls")
         moment = moment.astimezone(UTC)
         return cls(moment, generate_history(seed=seed, now=moment, days=days, calls=calls))
 
@@ -124,30 +88,32 @@ class Dataset:
             return self._cached(("records", amd_only), lambda: self._find_records(self.records.values(), amd_only))
         return self._find_records(self.records_of(call_id), amd_only)
 
-    def add_call(self, **changes: Unpack[CallChanges]) -> Call:
-        """One more call: by default answered, just now, without records, to a lead of the first order."""
-        _refuse_unknown(changes, CallChanges)
-        order_id = _id_of(changes.get("order"))
-        lead = self._lead_for(_id_of(changes.get("lead")), order_id)
+    def add_call(self, **fields: Any) -> Call:
+        """Add a call: answered, made now, without records, to a lead of the first order, unless `fields` say otherwise.
+
+        `fields` are those of `Call`, but `order`, `agent` and `lead` take the object or its id.
+        """
+        order_id = _id_of(fields.pop("order", None))
+        lead = self._lead_for(_id_of(fields.pop("lead", None)), order_id)
         order = {order.id: order for order in self.orders}[lead.order_id if order_id is None else order_id]
-        wait = changes.get("wait_time_duration_seconds", 5)
-        talk = changes.get("talk_time_duration_seconds", 60)
+        user_id = _id_of(fields.pop("agent", order.agent_user_ids[0]))
+        fields = {
+            "status_code": "conversation_completed",
+            "created_at": self.now,
+            "client_phone": lead.phone,
+            "sip_endpoint_id": fixtures.DEFAULT_SIP_ENDPOINT_ID,
+            "direction": "outgoing",
+            "finish_initiator": "client",
+            "wait_time_duration_seconds": 5,
+            "talk_time_duration_seconds": 60,
+            "is_predictive": False,
+            "has_records": False,
+        } | fields
+        seconds = fields["wait_time_duration_seconds"] + fields["talk_time_duration_seconds"]
+        fields = {"total_duration_seconds": seconds} | fields
+        fields["created_at"] = fields["created_at"].astimezone(UTC)
         call = Call(
-            id=_next_id(self.calls, FIRST_CALL_ID),
-            order_id=order.id,
-            lead_id=lead.id,
-            user_id=_id_of(changes.get("agent", order.agent_user_ids[0])),
-            status_code=changes.get("status_code", "conversation_completed"),
-            created_at=changes.get("created_at", self.now).astimezone(UTC),
-            client_phone=changes.get("client_phone", lead.phone),
-            sip_endpoint_id=changes.get("sip_endpoint_id", fixtures.DEFAULT_SIP_ENDPOINT_ID),
-            direction=changes.get("direction", "outgoing"),
-            finish_initiator=changes.get("finish_initiator", "client"),
-            total_duration_seconds=changes.get("total_duration_seconds", wait + talk),
-            wait_time_duration_seconds=wait,
-            talk_time_duration_seconds=talk,
-            is_predictive=changes.get("is_predictive", False),
-            has_records=changes.get("has_records", False),
+            id=_next_id(self.calls, FIRST_CALL_ID), order_id=order.id, lead_id=lead.id, user_id=user_id, **fields
         )
         self.calls[call.id] = call
         self._call_index.add(call)
@@ -155,24 +121,19 @@ class Dataset:
         self._listings.clear()
         return call
 
-    def add_record(self, call_id: int, **changes: Unpack[RecordChanges]) -> Record:
-        """One more record of that call, which from now on has records."""
-        _refuse_unknown(changes, RecordChanges)
+    def add_record(self, call_id: int, **fields: Any) -> Record:
+        """Add a record of a call, which then has records. `fields` are those of `Record`."""
         call = self.calls[call_id]
-        created_at = changes.get("created_at", call.created_at + timedelta(seconds=call.total_duration_seconds))
-        record = Record(
-            id=_next_id(self.records, FIRST_RECORD_ID),
-            call_id=call_id,
-            user_id=changes.get("user_id", call.user_id),
-            lead_id=changes.get("lead_id", call.lead_id),
-            is_transfer=changes.get("is_transfer", False),
-            duration_seconds=changes.get("duration_seconds", call.talk_time_duration_seconds),
-            summary=changes.get("summary"),
-            created_at=created_at.astimezone(UTC),
-            has_file=changes.get("has_file", True),
-            is_amd=changes.get("is_amd", False),
-            facts=changes.get("facts", ()),
-        )
+        fields = {
+            "user_id": call.user_id,
+            "lead_id": call.lead_id,
+            "is_transfer": False,
+            "duration_seconds": call.talk_time_duration_seconds,
+            "summary": None,
+            "created_at": call.created_at + timedelta(seconds=call.total_duration_seconds),
+        } | fields
+        fields["created_at"] = fields["created_at"].astimezone(UTC)
+        record = Record(id=_next_id(self.records, FIRST_RECORD_ID), call_id=call_id, **fields)
         self.records[record.id] = record
         self._records_of_call.setdefault(call_id, []).append(record.id)
         if not call.has_records:
@@ -206,7 +167,7 @@ class Dataset:
         return Listing(matches, len(matches))
 
     def _cached(self, key: object, find: Callable[[], Listing[Any]]) -> Listing[Any]:
-        """Pages of one list are asked one after another: finding its members once is enough while nothing changes."""
+        """The listing for `key`. The pages of a list are requested one by one, so the search runs once."""
         listing = self._listings.get(key)
         if listing is None:
             listing = self._listings[key] = find()
@@ -243,11 +204,5 @@ def _id_of(thing: Order | Agent | Lead | int | None) -> int | None:
 
 
 def _next_id(things: dict[int, Any], first: int) -> int:
-    # Ids only grow, so the last one in is the largest.
+    # Ids are added in ascending order.
     return next(reversed(things), first - 1) + 1
-
-
-def _refuse_unknown(changes: Mapping[str, object], known: type) -> None:
-    unknown = changes.keys() - known.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"unknown change: {', '.join(sorted(unknown))}; known: {', '.join(known.__annotations__)}")

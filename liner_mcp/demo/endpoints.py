@@ -1,8 +1,7 @@
-"""What each address of the demo Liner answers: the routing table and one function per endpoint.
+"""The endpoints of the demo Liner: the routing table and one function per endpoint. No I/O.
 
-Nothing here sends a byte; a function takes a `Request` and gives the envelope's `data`, or raises `Refusal`. The table
-has the addresses that this server or the benchmarks ask for. Where the documentation leaves a question open, the answer
-here is the likelier one.
+A function takes a `Request` and gives the `data` of the envelope, or raises `Refusal`. The table has the endpoints that
+this server and the benchmarks use. Where the documentation leaves a question open, the more likely answer is used.
 """
 
 from __future__ import annotations
@@ -27,16 +26,13 @@ T = TypeVar("T", bound=Identified)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question, and what is needed to answer it."""
-
     dataset: Dataset
     query: Query
-    origin: str
-    """Scheme and host as the client sees them: audio addresses begin so."""
+    origin: str  # scheme and host as in the client's request, for the links to audio
 
 
 def find(path: str) -> Callable[[Request], object] | None:
-    """The endpoint at this path, if there is one. With and without the trailing slash are the same."""
+    """The endpoint at this path, with or without a trailing slash, or None."""
     bare = path.removesuffix("/")
     if bare in LISTS:
         return LISTS[bare]
@@ -116,8 +112,7 @@ def lead_statuses(request: Request) -> object:
     return [serialization.lead_status(status) for status in shuffled(request.dataset.lead_statuses)]
 
 
-# The irregularities are Liner's: users are listed under /list, and the health check and the old order list exist in the
-# first version only.
+# As documented by Liner: users are under /list, and the health check and the list of active orders are in /v1 only.
 LISTS: dict[str, Callable[[Request], object]] = {
     "/v1/health/check": health,
     "/v1/order/list": old_orders,

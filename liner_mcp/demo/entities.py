@@ -1,6 +1,6 @@
-"""The things a fake Liner holds: plain immutable records in snake_case, every moment aware and in UTC.
+"""The entities of the demo Liner: immutable dataclasses in snake_case. All times are aware and in UTC.
 
-Nothing here knows how they come about (`generation`) or how they look in JSON (`serialization`).
+`generation` creates them, and `serialization` turns them into JSON.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-CALLER_GROUPS = ("call-center", "call-center-senior")
-"""The access groups whose users talk to clients."""
+AGENT_ACCESS_GROUPS = ("call-center", "call-center-senior")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A user of Liner. Admins and clients are users too; `is_agent` tells who talks."""
+    """A user of Liner: an agent (`is_agent`), an admin or a client."""
 
     id: int
     name: str
@@ -52,7 +51,7 @@ class Agent:
 
     @property
     def is_agent(self) -> bool:
-        return self.access_group in CALLER_GROUPS
+        return self.access_group in AGENT_ACCESS_GROUPS
 
     @property
     def full_name(self) -> str:
@@ -114,8 +113,7 @@ class Lead:
     priority: int = 0
     source_comment: str = ""
     telegram_user_name: str = ""
-    source: str | None = None
-    """The value of the custom field "Источник", when the advertisement gave one."""
+    source: str | None = None  # the value of the custom field "Источник" (source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One audio file of a call. What follows `created_at` is known to the dataset only, never sent."""
+    """One audio file of a call. The fields after `created_at` are not sent."""
 
     id: int
     call_id: int
@@ -153,5 +151,4 @@ class Record:
     created_at: datetime
     has_file: bool = True
     is_amd: bool = False
-    facts: tuple[str, ...] = ()
-    """Checkable pieces of the summary: each one is a substring of it."""
+    facts: tuple[str, ...] = ()  # substrings of the summary that tests can look for

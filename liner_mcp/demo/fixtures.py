@@ -1,24 +1,17 @@
-"""Who and what is always the same in the generated call centre: orders, people, groups, statuses, numbers.
+"""The fixed data of the demo: orders, users, agent groups, statuses.
 
-Ids of different kinds come from different ranges, so that a mix-up of two kinds cannot pass unseen.
+Ids of different kinds are from different ranges, so that a mix-up of two kinds is noticed.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from liner_mcp.demo.entities import (
-    Agent,
-    AgentGroup,
-    CallStatus,
-    LeadStatus,
-    Order,
-)
+from liner_mcp.demo.entities import Agent, AgentGroup, CallStatus, LeadStatus, Order
 
 FOUNDED = datetime(2023, 9, 4, 6, 0, tzinfo=UTC)
 
-UNKNOWN_STATUS_CODE = "sales_queue_overflow"
-"""A status that a tenant once used and then removed: calls still carry it, the dictionary no longer does."""
+UNKNOWN_STATUS_CODE = "sales_queue_overflow"  # a removed status: old calls have it, the dictionary does not
 
 AGENT_GROUPS = (
     AgentGroup(31, "Первая линия", "First line", (101, 102, 104, 105, 107), FOUNDED, FOUNDED + timedelta(days=30)),
@@ -87,9 +80,8 @@ LEAD_STATUSES = (
 
 DEFAULT_SIP_ENDPOINT_ID = 401
 SIP_ENDPOINT_IDS = {order.id: DEFAULT_SIP_ENDPOINT_ID + i for i, order in enumerate(ORDERS, start=1)}
-"""The number that each order calls from."""
 
-# Two people are called Анна Смирнова: a name alone must never be taken for an identity.
+# Two agents are called Анна Смирнова, because a name does not identify a person.
 _AGENT_NAMES = (
     ("Anna", "Petrova"),
     ("Анна", "Смирнова"),
@@ -117,7 +109,7 @@ _OTHER_USERS = (
 
 
 def users(now: datetime) -> tuple[Agent, ...]:
-    """Everybody with a login: fourteen agents first, then those who do not call."""
+    """Everyone with a login: fourteen agents, then users who make no calls."""
     return tuple(_agents(now)) + tuple(_others(now))
 
 

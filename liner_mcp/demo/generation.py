@@ -1,6 +1,6 @@
-"""How a generated call centre's past comes about: leads, calls and records, from a seed and a moment.
+"""Generates leads, calls and records from a seed and a moment.
 
-One stream of chance feeds everything in a fixed order, so equal arguments give equal worlds.
+One random generator is read in a fixed order, so equal arguments give equal data.
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ from typing import NamedTuple
 
 from liner_mcp.demo import adversarial_summaries, fixtures, synthetic_clients
 from liner_mcp.demo.entities import Call, Lead, Order, Record
-from liner_mcp.demo.summaries import Talk, compose
+from liner_mcp.demo.summaries import Talk, compose, pick
 
 FIRST_CALL_ID = 7000001
 FIRST_RECORD_ID = 9000001
 FIRST_LEAD_ID = 5000001
 
-# Moscow has kept one offset since 2014; a fixed one needs no zone database on any machine.
+# Moscow has had this offset since 2014. A fixed offset needs no zone database.
 MOSCOW = timezone(timedelta(hours=3))
 _WEEKDAYS = (1.0, 1.1, 1.05, 1.0, 0.85, 0.4, 0.12)
 _HOURS = {
     9: 0.5, 10: 1.0, 11: 1.2, 12: 1.1, 13: 0.7, 14: 0.95, 15: 1.1, 16: 1.1, 17: 1.0, 18: 0.8, 19: 0.3, 20: 0.12,
 }  # fmt: skip
 _ORDER_WEIGHTS = (0.26, 0.22, 0.18, 0.15, 0.11, 0.08)
-_RECENT_LEADS = 150
-"""A repeated attempt goes to one of the order's latest leads."""
+_RECENT_LEADS = 150  # a repeated attempt goes to one of the latest leads of the order
 
 
 class _Outcome(NamedTuple):
@@ -35,8 +34,7 @@ class _Outcome(NamedTuple):
     status_code: str
     shortest: int
     longest: int
-    finishers: tuple[str | None, ...]
-    """Who may have ended such a call, as often as they stand here."""
+    finishers: tuple[str | None, ...]  # who ended the call; a repeated value is more likely
 
 
 _ANSWERED = (
@@ -61,7 +59,7 @@ _UNKNOWN_STATUS_EVERY = 499
 
 @dataclass(slots=True)
 class History:
-    """What has happened, oldest first in each mapping."""
+    """The generated data, oldest first in each mapping."""
 
     leads: dict[int, Lead] = field(default_factory=dict[int, Lead])
     calls: dict[int, Call] = field(default_factory=dict[int, Call])
@@ -81,8 +79,8 @@ class _LeadDraft:
 
 
 def generate_history(*, seed: int, now: datetime, days: int, calls: int) -> History:
-    """The past of a call centre that made so many calls in so many days before now."""
-    generator = _Generator(Random(seed), now)  # noqa: S311 - repeatable fake, nothing secret
+    """The history of a call centre that made `calls` calls in the `days` before `now`."""
+    generator = _Generator(Random(seed), now)  # noqa: S311 - repeatable data, nothing secret
     for moment in _moments(generator.rng, now, days, calls):
         generator.call(moment)
     generator.settle_leads()
@@ -91,7 +89,7 @@ def generate_history(*, seed: int, now: datetime, days: int, calls: int) -> Hist
 
 
 def _moments(rng: Random, now: datetime, days: int, calls: int) -> list[datetime]:
-    """When the calls were made: by the hour's and the weekday's weight, never before the first day or after now."""
+    """The times of the calls, by the weights of hours and weekdays, between the first day and `now`."""
     start = now - timedelta(days=days)
     hour = start.astimezone(MOSCOW).replace(minute=0, second=0, microsecond=0)
     hours: list[datetime] = []
@@ -109,8 +107,6 @@ def _moments(rng: Random, now: datetime, days: int, calls: int) -> list[datetime
 
 
 class _Generator:
-    """Carries the stream of chance and what it has brought so far."""
-
     def __init__(self, rng: Random, now: datetime) -> None:
         self.rng = rng
         self.now = now
@@ -131,7 +127,7 @@ class _Generator:
         talk = self._talk_seconds(outcome)
         agent_id = self._agent_id(order, outcome, at)
         call_id = FIRST_CALL_ID + len(self.history.calls)
-        finisher = outcome.finishers[int(rng.random() * len(outcome.finishers))]
+        finisher = pick(rng, outcome.finishers)
         if agent_id is None and finisher == "operator":
             finisher = "system"
         removed = talk > 0 and call_id % _UNKNOWN_STATUS_EVERY == 0
@@ -184,14 +180,14 @@ class _Generator:
         return outcome
 
     def _talk_seconds(self, outcome: _Outcome) -> int:
-        # Most talks are short: the third power leans towards the shortest.
+        # Most talks are short, so the third power prefers short ones.
         return outcome.shortest + int(self.rng.random() ** 3 * (outcome.longest - outcome.shortest + 1))
 
     def _agent_id(self, order: Order, outcome: _Outcome, at: datetime) -> int | None:
         if order.standalone_ai_mode_enabled:
             return None
         if not outcome.longest and self.rng.random() < 0.6:
-            return None  # nobody was needed: the dialler gave up by itself
+            return None  # the dialler ended the attempt before an agent was connected
         if outcome is _MACHINE and self.rng.random() < 0.8:
             return None
         if order.ai_mode_enabled and self.rng.random() < 0.35:
@@ -211,7 +207,7 @@ class _Generator:
         lead.planned = call.created_at + later if call.status_code == "call_back" else None
 
     def _record(self, call: Call, lead: _LeadDraft, *, is_amd: bool) -> None:
-        """The call's files, unless Liner has not listed them yet or never will."""
+        """Add the records of a call, except those that are not listed yet or never will be."""
         rng = self.rng
         ready_at = call.created_at + timedelta(seconds=call.total_duration_seconds + 1 + int(rng.random() * 20))
         if ready_at > self.now or rng.random() < 0.012:
@@ -268,7 +264,7 @@ class _Generator:
         return compose(self.rng, talk, russian=russian, with_phone=self.rng.random() < 0.03)
 
     def settle_leads(self) -> None:
-        """Leads last, for a call changes its lead."""
+        """Create the leads after the calls, because a call changes its lead."""
         ids = {status.code: status.id for status in fixtures.LEAD_STATUSES}
         drafts = sorted((draft for drafts in self._drafts.values() for draft in drafts), key=lambda draft: draft.id)
         for draft in drafts:
@@ -293,7 +289,7 @@ class _Generator:
             )
 
     def add_adversarial_summaries(self) -> None:
-        """Among the newest records, spread a little: where a reviewer of yesterday's calls will meet them."""
+        """Put them into some of the newest records, so that they are among yesterday's calls."""
         records = self.history.records
         newest_first = reversed(records.values())
         plain = [record for record in newest_first if record.has_file and not (record.is_transfer or record.is_amd)]

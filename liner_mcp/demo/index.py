@@ -1,6 +1,6 @@
-"""Finding calls fast, and giving lists in an order that has no meaning.
+"""An index of calls, and lists in a fixed order without meaning.
 
-Liner promises no order, so the demo shuffles by a hash of the id: always the same, never by time.
+Liner does not document an order, so the demo sorts by a hash of the id.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from liner_mcp.demo.entities import Call
 
-_SORT_AT_MOST = 1500
-"""Up to here sorting all matches costs about a millisecond; beyond, walking the shuffled whole is cheaper."""
+_SORT_AT_MOST = 1500  # sorting so many takes about a millisecond; for more, filtering the sorted whole is faster
 
 
 class Identified(Protocol):
@@ -29,7 +28,7 @@ T = TypeVar("T", bound=Identified)
 
 
 def id_hash(thing: Identified) -> int:
-    """The place of a thing in every list: a 32-bit mixing function, so different ids never collide."""
+    """The sort key of a thing in every list: a bijective 32-bit hash, so that different ids never collide."""
     mixed = thing.id & 0xFFFFFFFF
     mixed = ((mixed ^ (mixed >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
     mixed = ((mixed ^ (mixed >> 15)) * 0x846CA68B) & 0xFFFFFFFF
@@ -41,7 +40,7 @@ def shuffled(things: Iterable[T]) -> list[T]:
 
 
 class Listing(Generic[T]):
-    """The result of a question: how many there are, and any page of them. Later pages are found when asked for."""
+    """The total of a search and its pages. Later pages are searched when they are requested."""
 
     def __init__(self, things: Iterable[T], total: int) -> None:
         self.total = total
@@ -56,7 +55,7 @@ class Listing(Generic[T]):
 
 
 class TimeIndex:
-    """The calls of many orders; each order's are kept sorted by time, and all of them shuffled."""
+    """The calls of each order, sorted by time, and all calls, sorted by hash."""
 
     def __init__(self, things: Iterable[Call]) -> None:
         self._by_time = attrgetter("created_at", "id")
@@ -73,7 +72,7 @@ class TimeIndex:
         insort(self._of_order.setdefault(thing.order_id, []), thing, key=self._by_time)
 
     def replace(self, old: Call, new: Call) -> None:
-        """The same call with other facts; its id, order and moment stay."""
+        """Replace a call. Its id, order and time stay the same."""
         self._shuffled[bisect_left(self._shuffled, id_hash(old), key=id_hash)] = new
         in_order = self._of_order[old.order_id]
         in_order[bisect_left(in_order, self._by_time(old), key=self._by_time)] = new
@@ -85,7 +84,7 @@ class TimeIndex:
         until: datetime | None,
         test: Callable[[Call], bool] | None = None,
     ) -> Listing[Call]:
-        """What lies in these orders (all: None) and between these moments, both included, and passes the test."""
+        """The calls of these orders (None: all) in a closed window that pass the test."""
         spans = [self._span(self._of_order[order], since, until) for order in self._orders(order_ids)]
         total = sum(len(span) for span in spans)
         if total <= _SORT_AT_MOST:

@@ -1,4 +1,4 @@
-"""Reading a query string as PHP would, and refusing what a careful validator refuses.
+"""Parses a query string as PHP does, and validates it as Liner probably does.
 
 `name[]=1`, `name[0]=1` and their percent-encoded forms are one list; a raw `+` is a space.
 """
@@ -22,7 +22,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\
 
 
 class Refusal(Exception):
-    """The request cannot be answered; Liner would say so with this status and message."""
+    """Liner refuses the request with this status and message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ def identifier(text: str, name: str) -> int:
 
 
 class Query:
-    """The parameters of one request; every reader answers a valid value or raises `Refusal`."""
+    """The parameters of one request. Every method gives a valid value or raises `Refusal`."""
 
     def __init__(self, query_string: bytes) -> None:
         self._values: dict[str, str] = {}
@@ -49,7 +49,7 @@ class Query:
                 self._put(unquote_plus(name), unquote_plus(value))
 
     def page(self) -> tuple[int, int]:
-        """Offset and limit. More than a hundred at once is most likely not given, whatever is asked."""
+        """Offset and limit. A limit above the documented maximum counts as the maximum."""
         offset = self._number("offset", 0)
         limit = self._number("limit", DEFAULT_LIMIT)
         if offset < 0:

@@ -1,7 +1,7 @@
-"""How the fake Liner's things look as JSON: camelCase names, ISO 8601 moments, UTF-8.
+"""Entities as JSON: camelCase names, ISO 8601 times, UTF-8.
 
-Each function names every field in the order of the published samples; nothing is derived from the dataclasses, so that
-renaming one of their fields cannot change what goes out.
+Each function has every field in the order of the published samples. Field names are not derived from the dataclasses,
+so that renaming a field there cannot change the JSON.
 """
 
 from __future__ import annotations
@@ -12,22 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from liner_mcp.demo.entities import (
-        Agent,
-        AgentGroup,
-        Call,
-        CallStatus,
-        Lead,
-        LeadStatus,
-        Order,
-        Record,
-    )
+    from liner_mcp.demo.entities import Agent, AgentGroup, Call, CallStatus, Lead, LeadStatus, Order, Record
 
 _SOURCE_FIELD = "501"
 
 
 def encode_json(value: object) -> bytes:
-    """Compact JSON in real UTF-8. A lone surrogate cannot be UTF-8: it goes out as the JSON escape it once was."""
+    """Compact JSON in UTF-8. A lone surrogate, which UTF-8 cannot encode, becomes a JSON escape."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
@@ -71,7 +62,7 @@ def record(item: Record, origin: str) -> dict[str, object]:
 def _file_url(item: Record, origin: str) -> str | None:
     if item.has_file:
         return f"{origin}/audio/{item.id}.mp3"
-    return None if item.id % 2 else ""  # both ways of saying nothing, since the documentation names neither
+    return None if item.id % 2 else ""  # the documentation does not say which of the two Liner sends
 
 
 def lead(item: Lead, order_code: str) -> dict[str, object]:
@@ -139,7 +130,7 @@ def order(item: Order) -> dict[str, object]:
 
 
 def old_order(item: Order) -> dict[str, object]:
-    """The item of the first version's list."""
+    """An order in the list of API version 1."""
     return {"id": item.id, "title": item.title, "code": item.code, "callsAllowed": True}
 
 
@@ -209,7 +200,7 @@ def lead_status(item: LeadStatus) -> dict[str, object]:
 
 
 def health() -> dict[str, object]:
-    """Every service is up; one says nothing about it, one watches its queues, as in the published sample."""
+    """All services are up. Some have no message and one has queue consumers, as in the published sample."""
     consumers = {
         "queue_name": "amo_call_save_result",
         "success": True,

@@ -1,17 +1,19 @@
-"""The texts an AI would write about a call: Russian or English, 20 to 90 words, with facts that a test can look for.
+"""Summaries as an AI writes them: Russian or English, 20 to 90 words, with facts that tests can look for.
 
-Only sentences live here; who said them and when is decided by `generation`.
+`generation` decides which call gets which summary.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
     from random import Random
+
+T = TypeVar("T")
 
 _MONTHS_RU = (
     "января", "февраля", "марта", "апреля", "мая", "июня",
@@ -199,36 +201,29 @@ def compose(rng: Random, talk: Talk, *, russian: bool, with_phone: bool) -> tupl
     openings = phrases.transfer_openings if talk.is_transfer else phrases.openings
     facts = [name, money, day]
     sentences = [
-        _pick(rng, openings).format(name=name, project=talk.project, home=_pick(rng, phrases.homes)),
-        _pick(rng, phrases.budgets).format(money=money),
-        _pick(rng, phrases.dates).format(date=day),
+        pick(rng, openings).format(name=name, project=talk.project, home=pick(rng, phrases.homes)),
+        pick(rng, phrases.budgets).format(money=money),
+        pick(rng, phrases.dates).format(date=day),
     ]
     if with_phone:
         phone = spell_phone(rng, talk.phone)
         facts.append(phone)
-        sentences.append(_pick(rng, phrases.phones).format(phone=phone))
+        sentences.append(pick(rng, phrases.phones).format(phone=phone))
     sentences += rng.sample(phrases.asides, int(rng.random() * (2 if with_phone else 3)))
     outcomes = phrases.outcomes.get(talk.outcome)
-    sentences.append(_pick(rng, outcomes) if outcomes else phrases.other_outcome)
+    sentences.append(pick(rng, outcomes) if outcomes else phrases.other_outcome)
     return " ".join(sentences), tuple(facts)
 
 
 def spell_phone(rng: Random, phone: str) -> str:
-    """The same number the way people and speech recognisers write it."""
+    """A phone number as people and speech recognisers write it."""
     if phone.startswith("+971"):
         digits = phone.removeprefix("+971")
         return f"+971 {digits[:2]} {digits[2:5]} {digits[5:]}"
     digits = phone.removeprefix("+7")
     code, first, second, third = digits[:3], digits[3:6], digits[6:8], digits[8:]
-    return _pick(
-        rng,
-        (
-            f"+7 {code} {first}-{second}-{third}",
-            f"8 ({code}) {first} {second} {third}",
-            f"8{digits}",
-            phone,
-        ),
-    )
+    spaced = f"8 ({code}) {first} {second} {third}"
+    return pick(rng, (f"+7 {code} {first}-{second}-{third}", spaced, f"8{digits}", phone))
 
 
 def _money(rng: Random, *, is_gulf: bool, russian: bool) -> str:
@@ -248,6 +243,6 @@ def _day(day: date, *, russian: bool) -> str:
     return f"{day.day} {(_MONTHS_RU if russian else _MONTHS_GB)[day.month - 1]}"
 
 
-def _pick(rng: Random, options: Sequence[str]) -> str:
-    # Much faster than Random.choice, and a year of calls picks half a million times.
+def pick(rng: Random, options: Sequence[T]) -> T:
+    # Much faster than Random.choice, which matters for half a million picks in a year of calls.
     return options[int(rng.random() * len(options))]

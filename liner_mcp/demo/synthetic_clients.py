@@ -1,8 +1,10 @@
-"""The clients who are called: names in both alphabets, and phone numbers that look right and belong to nobody."""
+"""Synthetic clients: names in both alphabets, and phone numbers that are valid but not in use."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+
+from liner_mcp.demo.summaries import pick
 
 if TYPE_CHECKING:
     from random import Random
@@ -43,8 +45,7 @@ _COMMENTS = (
 class Person(NamedTuple):
     name_ru: str
     name_gb: str
-    lead_name: str
-    """What the form says: in the client's alphabet, sometimes nothing."""
+    lead_name: str  # as in the lead's form: in the client's alphabet, sometimes empty
     phone: str
     utc_offset: int
     comment: str
@@ -52,22 +53,22 @@ class Person(NamedTuple):
 
 
 def random_person(rng: Random, *, is_gulf: bool) -> Person:
-    """Somebody new. Subscriber numbers begin with 000: the pattern is valid, the block is not given out."""
+    """A new client. Subscriber numbers begin with 000, a block that is not assigned."""
     if is_gulf:
-        name_ru, name_gb = _GULF_NAMES[int(rng.random() * len(_GULF_NAMES))]
+        name_ru, name_gb = pick(rng, _GULF_NAMES)
         lead_name = name_gb
-        phone = f"+971{_GULF_CODES[int(rng.random() * len(_GULF_CODES))]}000{int(rng.random() * 10_000):04}"
+        phone = f"+971{pick(rng, _GULF_CODES)}000{int(rng.random() * 10_000):04}"
         utc_offset = 4
     else:
         woman = rng.random() < 0.5
-        first = (_WOMEN if woman else _MEN)[int(rng.random() * 10)]
-        last = _SURNAMES[int(rng.random() * len(_SURNAMES))]
+        first = pick(rng, _WOMEN if woman else _MEN)
+        last = pick(rng, _SURNAMES)
         ending_ru, ending_gb = ("а", "a") if woman else ("", "")
         name_ru, name_gb = f"{first[0]} {last[0]}{ending_ru}", f"{first[1]} {last[1]}{ending_gb}"
         lead_name = name_ru
-        phone = f"+7{_RU_CODES[int(rng.random() * len(_RU_CODES))]}000{int(rng.random() * 10_000):04}"
-        utc_offset = _RU_OFFSETS[int(rng.random() * len(_RU_OFFSETS))]
+        phone = f"+7{pick(rng, _RU_CODES)}000{int(rng.random() * 10_000):04}"
+        utc_offset = pick(rng, _RU_OFFSETS)
     if rng.random() < 0.04:
         lead_name = ""
-    comment = _COMMENTS[int(rng.random() * len(_COMMENTS))]
-    return Person(name_ru, name_gb, lead_name, phone, utc_offset, comment, _SOURCES[int(rng.random() * len(_SOURCES))])
+    comment = pick(rng, _COMMENTS)
+    return Person(name_ru, name_gb, lead_name, phone, utc_offset, comment, pick(rng, _SOURCES))

@@ -1,7 +1,6 @@
-"""The check-up: does this set-up work, step by step, in words for whoever installed it.
+"""`liner-mcp check`: tests the set-up step by step: settings, Liner, an order, a call, its records, our tools.
 
-It walks the way a question goes: settings, Liner, an order, a call, its records, our own tools. It reads only, asks a
-handful of things of Liner, and never shows the token, a name or a summary.
+It only reads, sends a few requests to Liner, and does not show the token, a name of a person or a summary.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import anyio
+from mcp import Client
 
 from liner_mcp.errors import (
     DeadlineExceeded,
@@ -26,6 +26,7 @@ from liner_mcp.errors import (
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import Call
+from liner_mcp.server.app import create_server
 from liner_mcp.server.runtime import Runtime
 from liner_mcp.settings import Settings
 from liner_mcp.text.mask import mask, truncate
@@ -34,14 +35,14 @@ from liner_mcp.timezone import Zone
 T = TypeVar("T")
 
 STEP_SECONDS = 20.0  # a person is waiting at a terminal
-RECENT = timedelta(days=30)  # a call centre that made no call in a month has nothing to check
-MAX_NAME_CHARACTERS = 40  # of a service: enough to tell it
-MAX_ORDERS = 50  # as many ids as fit a request line without a thought
+RECENT = timedelta(days=30)  # a call centre in use has calls in a month
+MAX_NAME_CHARACTERS = 40  # of a service: enough to recognise it
+MAX_ORDERS = 50  # so many ids surely fit a request line
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One step: what was looked at, whether it works, and in words what was found or what to do."""
+    """The result of one step. `text` says what was found or what to do."""
 
     step: str
     ok: bool
@@ -49,7 +50,7 @@ class CheckResult:
 
 
 async def run_checks(settings: Settings | SettingsError) -> AsyncGenerator[CheckResult]:
-    """Yield findings as they are made; stops where nothing further could work."""
+    """Yield a result after each step. The checks of Liner end when later steps cannot work."""
     try:
         if isinstance(settings, SettingsError):
             raise settings
@@ -61,8 +62,8 @@ async def run_checks(settings: Settings | SettingsError) -> AsyncGenerator[Check
         return
     yield CheckResult("Settings", ok=True, text=_settings_text(settings, liner.origin, zone))
     try:
-        async for finding in _liner(liner):
-            yield finding
+        async for result in _liner(liner):
+            yield result
     finally:
         await runtime.aclose()
     yield await _tools(settings)
@@ -77,29 +78,29 @@ def _settings_text(settings: Settings, origin: str, zone: Zone) -> str:
 
 
 async def _liner(liner: LinerClient) -> AsyncGenerator[CheckResult]:
-    finding, failure = await _step("Liner", lambda: _health(liner))
+    health, failure = await _step("Liner", lambda: _health(liner))
     lacks_health_check = isinstance(failure, WrongAddress)
     if not lacks_health_check:
-        yield finding
+        yield health
         if isinstance(failure, (SetupError, NetworkError)):
-            return  # the token is refused, or nothing answers: everything else would say the same
+            return  # later steps would fail in the same way
     orders, order_ids = await _step("Orders", lambda: _orders(liner))
     if lacks_health_check and not isinstance(order_ids, tuple):
-        yield finding
+        yield health
         return
-    if lacks_health_check:  # no question needs it
+    if lacks_health_check:  # the tools do not need it
         yield CheckResult("Liner", ok=True, text="answers; this address has no health check")
     yield orders
     if not isinstance(order_ids, tuple) or not order_ids:
         return
-    finding, call = await _step("Calls", lambda: _a_call(liner, order_ids))
-    yield finding
+    calls, call = await _step("Calls", lambda: _a_call(liner, order_ids))
+    yield calls
     if isinstance(call, Call):
         yield (await _step("Records", lambda: _records(liner, call)))[0]
 
 
 async def _step(step: str, check: Callable[[], Awaitable[tuple[str, T]]]) -> tuple[CheckResult, T | LinerMcpError]:
-    """Look, within a person's patience; the finding, and what was found or why not."""
+    """Run one check with a timeout. Gives its result, and what it found or the error."""
     try:
         with anyio.fail_after(STEP_SECONDS):
             text, found = await check()
@@ -116,11 +117,11 @@ async def _health(liner: LinerClient) -> tuple[str, None]:
     down = sorted(_display_name(name) for name, service in services.items() if not service.success)
     if down:
         return f"answers; {len(down)} of its {len(services)} services report trouble: {', '.join(down[:5])}", None
-    return f"answers, all {len(services)} services are up", None
+    return f"answers, {len(services)} of {len(services)} services are up", None
 
 
 def _display_name(service: str) -> str:
-    """A service's name, which Liner makes up: on one line, and short."""
+    """The name of a service, which is foreign text: on one line, masked and short."""
     return truncate(mask(" ".join(service.split())), MAX_NAME_CHARACTERS)
 
 
@@ -157,23 +158,15 @@ async def _detail(liner: LinerClient, call_id: int) -> Call:
 async def _records(liner: LinerClient, call: Call) -> tuple[str, None]:
     records = (await liner.call_records(call.id)).items
     if not records:
-        return f"the list of records of call {call.id} can be read, and is empty", None
+        return f"the list of records of call {call.id} is empty", None
     summarized = sum(bool((record.record_summary or "").strip()) for record in records)
-    bare = (
-        ""
-        if records[0].was_sent("record_summary")
-        else "; this Liner lists records without summaries, details tell them"
-    )
-    return f"call {call.id}: {len(records)} listed, {summarized} of them with a summary{bare}", None
+    text = f"call {call.id}: {len(records)} listed, {summarized} of them with a summary"
+    if not records[0].was_sent("record_summary"):
+        text += "; this Liner lists records without summaries, so each needs one more request"
+    return text, None
 
 
 async def _tools(settings: Settings | SettingsError) -> CheckResult:
-    from mcp import Client
-
-    from liner_mcp.server.app import create_server
-
     async with Client(create_server(settings)) as client:
-        tools = (await client.list_tools()).tools
-    return CheckResult(
-        "Tools", ok=True, text=f"{len(tools)} for the assistant: {', '.join(tool.name for tool in tools)}"
-    )
+        names = [tool.name for tool in (await client.list_tools()).tools]
+    return CheckResult("Tools", ok=True, text=f"{len(names)} for the assistant: {', '.join(names)}")

@@ -1,8 +1,8 @@
-"""The probe: a few requests to a live Liner that settle what its documentation leaves open.
+"""The probe: a few requests to a live Liner that answer questions which its documentation leaves open.
 
-It only reads, sends each request once, never retries, and stops after `MAX_REQUESTS`, redirects and the first bytes of
-one recording included. It sends the configured token and never another one, which could lock an account. The requests
-and the judgement of their answers are in `assumptions/`. The report holds nothing personal: it may be published.
+It only reads, sends each request once without retries, and stops after `MAX_REQUESTS`, which includes redirects and the
+first bytes of one recording. It sends the configured token only, because a wrong one could lock an account. Requests
+and judgements are in `assumptions/`. The report holds no personal data, so it may be published.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from liner_mcp.server.clients import open_connections
 from liner_mcp.settings import Settings
 from liner_mcp.urls import DEFAULT_PORTS, ascii_host, parse_url
 
-MAX_REQUESTS = 20  # a load that no Liner notices; each assumption costs one at most
+MAX_REQUESTS = 20  # a small load; each assumption needs at most one
 PROBE_SECONDS = 120.0  # a person is waiting at a terminal
 FILE_SECONDS = 15.0
-FILE_BYTES = 1_024  # enough to see what a file is
+FILE_BYTES = 1_024  # enough to recognise MPEG audio
 
-ALL_AS_ASSUMED, UNDECIDED, SOMETHING_DIFFERS = 0, 1, 3  # 2 is wrong usage
+ALL_AS_ASSUMED, UNDECIDED, SOMETHING_DIFFERS = 0, 1, 3  # 2 means wrong usage
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What to print, and the exit code of the process."""
+    """The lines to print, and the exit code of the process."""
 
     lines: list[str]
     exit_code: int
 
 
 class Probe:
-    """One probe of one Liner. `report` may be called at any time and tells what is known by then.
+    """One probe of one Liner. `report` may be called at any time.
 
     Raises: SettingsError when host or token is missing.
     """
@@ -69,7 +69,7 @@ class Probe:
         self._stopped = ""
 
     async def run(self) -> None:
-        """Send all requests. It raises nothing on purpose: the report tells what could not be asked."""
+        """Send all requests. Errors are not raised; the report says which requests failed."""
         try:
             with anyio.move_on_after(PROBE_SECONDS) as scope:
                 for request in REQUESTS:
@@ -84,15 +84,16 @@ class Probe:
             await self._audio.aclose()
 
     def report(self, *, interrupted: bool = False) -> Report:
-        """One line per assumption, between a line on this program and a line that counts the requests."""
-        judged = [(one, one.verdict(self._answers)) for one in ASSUMPTIONS]
+        """A line with versions, a line per assumption, and a line with counts."""
+        judged = [(assumption, assumption.verdict(self._answers)) for assumption in ASSUMPTIONS]
         first = f"liner-mcp {__version__}, Python {platform.python_version()}, {self._now().astimezone(UTC):%Y-%m-%d}"
         lines = [f"{first}. {self._demo_notice}" if self._demo_notice else first]
-        for one, verdict in judged:
+        for assumption, verdict in judged:
             text = verdict.outcome + (f": {verdict.text}" if verdict.text else "")
-            lines.append(f"{one.key:<17} | {verdict.found} | assumed: {one.assumed} | {text}")
+            lines.append(f"{assumption.key:<17} | {verdict.found} | assumed: {assumption.assumed} | {text}")
         outcomes = [verdict.outcome for _, verdict in judged]
-        counts = ", ".join(f"{outcomes.count(name)} {name}" for name in ("as assumed", "differs", "could not be told"))
+        labels = {"as assumed": "as assumed", "differs": "different", "inconclusive": "inconclusive"}
+        counts = ", ".join(f"{outcomes.count(outcome)} {label}" for outcome, label in labels.items())
         early = "interrupted" if interrupted else self._stopped
         lines.append(f"{counts}. {self.budget.used} requests made" + (f"; ended early: {early}." if early else "."))
         if not any(answer.succeeded for answer in self._answers.received.values()):
@@ -100,7 +101,7 @@ class Probe:
             return Report(lines, UNDECIDED)
         if "differs" not in outcomes:
             return Report(lines, ALL_AS_ASSUMED)
-        lines.append("What differs is worth a bug report: paste these lines. docs/assumptions.md explains each.")
+        lines.append("Please report differences as a bug, with these lines. docs/assumptions.md explains each.")
         return Report(lines, SOMETHING_DIFFERS)
 
     async def _ask(self, request: Request) -> None:
@@ -126,12 +127,12 @@ class Probe:
         self._unreached = 0
         self._answers.record(request, answer)
         self._refusals = self._refusals + 1 if answer.status in (401, 403) else 0
-        # A refused token is not sent again and again; a right that is missing once may exist for other requests.
+        # A refused token is not sent again. After HTTP 403, other requests may still be allowed.
         if answer.status in (401, 429) or self._refusals > 2:
             self._stop(f"the answer was {answer}")
 
     async def _open_file(self) -> None:
-        """Open the link of one recording, through the same guard as the server."""
+        """Open the link of one recording with the same SSRF guard as the server."""
         if not self._audio_allowed or self._stopped:
             raise Undecided("LINER_AUDIO is off" if not self._audio_allowed else self._stopped)
         link, problem = file_link(self._answers), ""
@@ -152,7 +153,7 @@ class Probe:
 
 
 def _place_of(link: str, origin: str) -> str:
-    """The scheme of a link, and whether it leads to the API's own host."""
+    """The scheme of a link, and whether its host is that of the API."""
     there, ours = parse_url(link.strip()), parse_url(origin)
     if there is None or ours is None:
         return "no address"
@@ -161,6 +162,6 @@ def _place_of(link: str, origin: str) -> str:
 
 
 def _reason(error: LinerMcpError) -> str:
-    """The sentence of an error as the end of another sentence."""
+    """The message of an error as the end of a sentence."""
     text = str(error).rstrip(".")
     return text[:1].lower() + text[1:] if not text.startswith(("Liner", "LINER")) else text

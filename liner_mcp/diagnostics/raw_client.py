@@ -1,7 +1,7 @@
-"""Answers as Liner sent them, to examine Liner itself: status, headers and JSON.
+"""Liner's answers without interpretation: status, headers and JSON, to examine Liner itself.
 
-The requests use the connection of `liner/transport.py`, with its token, size cap and limits. Nothing is retried. Every
-request is counted against a budget before it is sent, redirects included.
+The requests use `liner/transport.py`, with its token, size limit and throttle, but without retries. Every request,
+redirects included, is counted against a budget before it is sent.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from liner_mcp.liner.redirects import same_origin_target
 from liner_mcp.liner.retry import parse_http_date
 from liner_mcp.liner.transport import MAX_REDIRECTS, REQUEST_TIMEOUT_SECONDS, Transport
 
-ABSENT = object()
-"""The `next` of a list that has none."""
+ABSENT = object()  # the `next` of a list without that field
 
 
 class RequestBudget:
-    """How many requests may still be sent."""
+    """Limits how many requests may be sent."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -43,7 +42,7 @@ class RequestBudget:
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """A list as it was sent. `bare` is an array without `next` and `total`."""
+    """A list as it was sent. `bare`: it is an array without `next` and `total`."""
 
     rows: tuple[dict[str, object], ...]
     next: object
@@ -52,16 +51,16 @@ class RawPage:
 
     @property
     def ids(self) -> list[int]:
-        """The ids of the rows, in their order."""
+        """The ids of the rows in their order."""
         return [found for row in self.rows if (found := integer_of(row.get("id"))) is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """One answer. Header names are in lower case; `json` is valid only where `body` is "json".
+    """One answer. Header names are in lower case. `json` is valid only if `body` is "json".
 
-    `redirects` are the targets that were followed. `unfollowed` is set when the answer itself is a redirect: the token
-    is never sent to another host.
+    `redirects` are the targets that were followed. `unfollowed` is set if the answer is a redirect that was not
+    followed: the token is not sent to another host.
     """
 
     status: int
@@ -74,11 +73,10 @@ class RawResponse:
     received_at: datetime
 
     def __str__(self) -> str:
-        """What kind of answer it is, without its content."""
+        """The kind of the answer, without its content."""
         if self.unfollowed is not None:
-            return f"a redirect (HTTP {self.status})" + (
-                " to another host" if self.unfollowed == "another host" else ""
-            )
+            there = " to another host" if self.unfollowed == "another host" else ""
+            return f"a redirect (HTTP {self.status}){there}"
         if self.body != "json":
             return f"HTTP {self.status}, {self.body}"
         if not self.enveloped:
@@ -88,31 +86,31 @@ class RawResponse:
 
     @property
     def envelope(self) -> dict[str, object]:
-        """The JSON object, or an empty one."""
+        """The JSON object; an empty one for other answers."""
         sent = self.json
         return cast("dict[str, object]", sent) if isinstance(sent, dict) else {}
 
     @property
     def enveloped(self) -> bool:
-        """Whether it is Liner's own answer, by its envelope. A gateway may have sent every other one."""
+        """Whether the answer has Liner's envelope. Other answers may come from a gateway."""
         return self.unfollowed is None and "success" in self.envelope
 
     @property
     def succeeded(self) -> bool:
-        """Whether Liner carried out the request, by its status and by `success`."""
+        """Whether the request succeeded, by its status and by `success`."""
         good = self.envelope.get("success") in (True, 1, "1", "true") and "data" in self.envelope
         return 200 <= self.status < 300 and good
 
     @property
     def refused(self) -> bool:
-        """Whether Liner understood the request and refused it: not for a missing right, and not by a failure."""
+        """Whether Liner refused the request itself. A missing right, a rate limit or a failure does not count."""
         if 200 <= self.status < 300:
             return "success" in self.envelope and not self.succeeded
         return 400 <= self.status < 500 and self.status not in (401, 403, 429)
 
     @property
     def message_length(self) -> str:
-        """Only the length of Liner's message: its content may name a person, however it is masked."""
+        """The length of Liner's message. Its content may name a person even if it is masked."""
         message = self.envelope.get("message")
         if not isinstance(message, str) or not message.strip():
             return "no message"
@@ -121,21 +119,21 @@ class RawResponse:
 
     @property
     def clock_ahead(self) -> float | None:
-        """By how many seconds Liner's clock is ahead of ours; None without a Date header."""
+        """How many seconds Liner's clock is ahead of ours; None without a Date header."""
         moment = parse_http_date(self.headers.get("date"))
         if moment is None:
             return None
         middle = self.sent_at + (self.received_at - self.sent_at) / 2
-        return (moment - middle).total_seconds() + 0.5  # a Date has whole seconds: on average half of one is lost
+        return (moment - middle).total_seconds() + 0.5  # Date drops the fraction, half a second on average
 
     @property
     def data(self) -> object:
-        """What a successful answer holds; None for all others."""
+        """The data of a successful answer, else None."""
         return self.envelope["data"] if self.succeeded else None
 
     @property
     def page(self) -> RawPage | None:
-        """The list in a successful answer: a page, or a bare array."""
+        """The list in a successful answer, a page or a bare array, else None."""
         data = self.data
         if isinstance(data, list):
             rows = _objects(cast("list[object]", data))
@@ -149,7 +147,7 @@ class RawResponse:
 
 
 class RawClient:
-    """GET requests on one connection and out of one budget."""
+    """GET requests through one transport, with one budget."""
 
     def __init__(self, transport: Transport, origin: str, budget: RequestBudget) -> None:
         self._transport = transport
@@ -157,11 +155,10 @@ class RawClient:
         self.budget = budget
 
     async def get(self, query: Query, *, follow: bool = True) -> RawResponse:
-        """The answer, failures and web pages included; `follow` redirects on the same host.
+        """The answer, also a failure or a web page. `follow`: redirects on the same host are followed.
 
-        Raises: RequestError when the budget is used up; InvalidResponse for a body beyond the size cap; RateLimited
-        when a pause that an earlier answer asked for does not end in time; CircuitOpen, Unreachable, ConnectionClosed,
-        SettingsError.
+        Raises: RequestError when the budget is used up; InvalidResponse for a body above the size limit; RateLimited
+        when a pause does not end in time; CircuitOpen, Unreachable, ConnectionClosed, SettingsError.
         """
         target, followed = query.target, list[str]()
         try:

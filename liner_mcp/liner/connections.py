@@ -1,6 +1,6 @@
-"""How to connect to Liner, directly or through a proxy of the environment, and why that failed. Pure.
+"""Finds the proxy for Liner in the environment, and says why a connection failed. No I/O.
 
-httpx can read the environment itself, but fails on an entry of NO_PROXY that is no URL (`fe80::/10`, `[::1]`).
+httpx can read the environment itself, but fails if NO_PROXY has an entry that is no URL (`fe80::/10`, `[::1]`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from urllib.parse import urlsplit
 from liner_mcp.errors import AccessRefused, LinerMcpError, SettingsError, Unreachable
 from liner_mcp.urls import parse_url
 
-# What OpenSSL calls an answer that is no TLS, such as that of a plain HTTP server; the name depends on its version.
+# OpenSSL's reasons for an answer that is not TLS, such as plain HTTP. They differ between its versions.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentProxy:
-    """A proxy, and the variable that names it. The address may hold a password, so no repr shows it."""
+    """A proxy and the variable that names it. The URL may hold a password, so it is not in the repr."""
 
     variable: str
     url: str = field(repr=False)
 
     def unusable(self) -> SettingsError:
-        """The error for an address that cannot be used."""
+        """The error for a URL that cannot be used."""
         return SettingsError(
             f"The proxy in {self.variable} cannot be used. Write it as http://host:port or https://host:port, or take "
             "it out."
@@ -37,12 +37,12 @@ class EnvironmentProxy:
 
 
 def proxy_for(origin: str) -> EnvironmentProxy | None:
-    """The proxy that the environment sets for `origin`; None for a direct connection.
+    """The environment's proxy for `origin`, or None.
 
-    Raises: SettingsError when the address of the proxy names no host.
+    Raises: SettingsError when the URL of the proxy names no host.
     """
     ours = urlsplit(origin)
-    if ours.scheme == "http":  # plain http is loopback, which needs no proxy
+    if ours.scheme == "http":  # plain http is allowed for loopback only, which needs no proxy
         return None
     found = urllib.request.getproxies()
     kind = next((kind for kind in ("https", "all") if found.get(kind, "").strip()), None)
@@ -57,9 +57,9 @@ def proxy_for(origin: str) -> EnvironmentProxy | None:
 
 
 def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
-    """Whether NO_PROXY names the host: by name, domain, address or network. Other entries are ignored.
+    """Whether NO_PROXY holds the host, by name, domain, address or network. Other entries are ignored.
 
-    Without NO_PROXY, the exceptions of Windows and macOS apply.
+    Without NO_PROXY, the exceptions in the settings of Windows and macOS count.
     """
     for entry in no_proxy.lower().split(","):
         text = entry.strip()
@@ -76,7 +76,7 @@ def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
 
 
 def _is_in(host: str, network: str) -> bool:
-    """Whether the host is an address in this network, or is this address; `[::1]` is an address too."""
+    """Whether `host` is an IP address in `network`, which may be one address, with or without brackets."""
     try:
         return ip_address(host) in ip_network(network.strip("[]"), strict=False)
     except ValueError:
@@ -84,13 +84,13 @@ def _is_in(host: str, network: str) -> bool:
 
 
 def _variable(kind: str) -> str:
-    """The variable that names the proxy; the lower-case spelling takes precedence over the upper-case one."""
+    """The variable that names the proxy. If both spellings are set, the lower-case one counts."""
     names = sorted((name for name, value in os.environ.items() if value.strip()), reverse=True)
     return next((name for name in names if name.lower() == f"{kind}_proxy"), "the system's settings")
 
 
 def connection_error(error: BaseException, proxy: EnvironmentProxy | None = None) -> Unreachable:
-    """The part of connecting that failed (the name, TLS or the port), and at which of the two hosts."""
+    """The error that says which step failed (DNS, TLS, or the connection), and for which host."""
     where = "LINER_API_HOST" if proxy is None else proxy.variable
     cause: BaseException | None = error
     while cause is not None:
@@ -109,7 +109,7 @@ def connection_error(error: BaseException, proxy: EnvironmentProxy | None = None
 
 
 def _tls_error(error: OSError, proxy: EnvironmentProxy | None) -> Unreachable:
-    """Why there is no TLS connection. With an https:// proxy there are two handshakes, and either may have failed."""
+    """Why TLS failed. With an https:// proxy there are two handshakes, and either may have failed."""
     who, settings = "The host in LINER_API_HOST", "LINER_API_HOST"
     if proxy is not None:
         settings = f"LINER_API_HOST and in {proxy.variable}"
@@ -120,51 +120,51 @@ def _tls_error(error: OSError, proxy: EnvironmentProxy | None) -> Unreachable:
     check = f"Check the scheme and the port in {settings}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return Unreachable(
-            f"{who} offers no trusted TLS certificate. Check the host, and SSL_CERT_FILE when a company proxy stands "
+            f"{who} has no trusted TLS certificate. Check the host, and SSL_CERT_FILE when a company proxy stands "
             "in between.",
             transient=False,
         )
-    if isinstance(error, (ssl.SSLEOFError, ConnectionResetError)):  # a restart closes connections too
-        return Unreachable(f"{who} closes the connection before TLS is agreed. Ask again; if it stays so: {check}.")
+    if isinstance(error, (ssl.SSLEOFError, ConnectionResetError)):  # also during a restart, so a retry may help
+        return Unreachable(f"{who} closed the connection during the TLS handshake. Ask again. {check} if this repeats.")
     if getattr(error, "reason", None) in _NO_TLS:
-        return Unreachable(f"{who} speaks no TLS on that port. {check}.", transient=False)
-    return Unreachable(f"{who} does not agree on TLS with this machine. {check}.", transient=False)
+        return Unreachable(f"{who} does not speak TLS on that port. {check}.", transient=False)
+    return Unreachable(f"{who} could not agree on TLS with this machine. {check}.", transient=False)
 
 
 def broken_connection(proxy: EnvironmentProxy | None, *, answered: bool) -> Unreachable:
-    """A connection that broke after it was made. A port of another protocol looks the same."""
+    """The error for a connection that broke. A port with another protocol looks the same."""
     if answered:
         return Unreachable("The connection to Liner broke before the answer was complete. Ask again.")
     if proxy is not None:
         return Unreachable(
             f"The connection to Liner through the proxy in {proxy.variable} broke before an answer came. Ask again; if "
-            f"it stays so, check {proxy.variable}: what answers there may be no proxy."
+            f"this repeats, check {proxy.variable}: the program there may not be a proxy."
         )
     return Unreachable(
-        "The connection to Liner broke before an answer came. Ask again; if it stays so, what answers at "
+        "The connection to Liner broke before an answer came. Ask again; if this repeats, the program at "
         "LINER_API_HOST may not speak HTTP: check its scheme and its port."
     )
 
 
 def timed_out(limit: str, proxy: EnvironmentProxy | None) -> Unreachable:
-    """No answer within `limit`, which is part of the sentence."""
-    then = "" if proxy is None else f"; if it stays so, check the proxy in {proxy.variable}"
+    """The error for a missing answer. `limit` is a phrase such as "within 15 s"."""
+    then = "" if proxy is None else f"; if this repeats, check the proxy in {proxy.variable}"
     return Unreachable(f"Liner did not answer {limit}. Ask again, or for less at once{then}.")
 
 
 def refused_by_proxy(answer: str, proxy: EnvironmentProxy | None) -> LinerMcpError:
-    """What a proxy answered instead of connecting; `answer` begins with its status, if it sent one."""
+    """The error for a proxy that refused to connect. `answer` begins with the HTTP status, if there is one."""
     where = "The proxy" if proxy is None else f"The proxy in {proxy.variable}"
     status = re.match(r"[1-5][0-9]{2}\b", answer)
     code = "" if status is None else f" (HTTP {status[0]})"
     if status is not None and status[0] == "407":
         return SettingsError(
-            f"{where} wants a user name and a password{code}. Write them into its address: "
+            f"{where} needs a user name and a password{code}. Write them into its address: "
             "http://name:password@host:port."
         )
     if status is not None and status[0] < "500":
         return AccessRefused(
-            f"{where} refuses to connect to Liner{code}. Have the host in LINER_API_HOST allowed there, "
+            f"{where} refuses to connect to Liner{code}. Allow the host in LINER_API_HOST there, "
             "or name it in NO_PROXY."
         )
     return Unreachable(f"{where} could not connect to Liner{code}. Ask again, and look at the proxy.")

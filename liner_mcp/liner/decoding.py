@@ -1,4 +1,4 @@
-"""Decodes Liner's answers: status, headers and body come in; data or an error goes out. No I/O.
+"""Decodes Liner's answers into data or an error. No I/O.
 
 Source: docs.linerapp.io, /devs/api/request-schema for the envelope.
 """
@@ -31,20 +31,19 @@ from liner_mcp.liner.endpoints import PATHS_NAMING_AN_ID
 from liner_mcp.liner.models import CallRecord
 from liner_mcp.liner.refusals import CHECK_HOST, NO_JSON, WEB_PAGE, access_refused, nothing_at
 from liner_mcp.text.clean import MOST_CHARACTERS, clean_beginning
+from liner_mcp.text.masking_steps import completed
 
 M = TypeVar("M", bound=BaseModel)
 
 MIXED_CALLS_REASON = "it lists recordings of other calls too, as if no call had been asked for"
 
-MAX_QUOTED_CHARACTERS = (
-    120  # of a message by Liner that is shown to people: enough for a sentence, too short for a page
-)
+MAX_QUOTED_CHARACTERS = 120  # of a message by Liner: enough for a sentence, too short for a web page
 
 NOT_FOUND_MESSAGE = "Liner knows nothing under this id."
 
-TOKEN_FRAGMENT_CHARACTERS = 8  # of a token: fewer may occur in a sentence by chance, and are of no use
+TOKEN_FRAGMENT_CHARACTERS = 8  # of a token: shorter parts can occur in a sentence by chance and reveal little
 
-# Nine digits or more, which no id of Liner has and a phone or a card does; what stands before an @. Read on short text.
+# Nine digits or more, as in a phone or a card but in no id of Liner; the name before an @. Used on short text only.
 _CONTACT = re.compile(r"\+?\d(?:[^\w+]{0,3}\d){8,}|[^\s@]+(?=@)")
 
 _INVISIBLE = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n\v\f"
@@ -54,7 +53,7 @@ _NO_LETTERS = re.compile(r"[\W\d_]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[M]):
-    """One page of a list. `next` and `total` are None where Liner sent nothing usable."""
+    """One page of a list. `next` and `total` are None if Liner sent no usable value."""
 
     items: tuple[M, ...]
     next: int | None
@@ -62,11 +61,10 @@ class ListPage(Generic[M]):
 
 
 def decode(status: int, body: bytes, retry_after: float | None, *, target: str = "", token: str = "") -> object:
-    """The `data` of an answer, or the error that it is.
+    """The `data` of an answer.
 
-    `retry_after` is the wait in seconds that the answer's headers ask for, see `parse_retry_after`. `target` is what
-    was asked: only where it names an id can a missing page be about that id. A message in which a part of `token` shows
-    is not quoted: a refusal may repeat what it refuses.
+    `retry_after` is the wait in seconds from the headers, see `parse_retry_after`. `target` is the request: HTTP 404
+    means NotFound only if it names an id. A message that holds a part of `token` is not quoted.
 
     Raises: AccessRefused, NotFound, WrongAddress, RateLimited, LinerUnavailable, LinerRejected, InvalidResponse.
     """
@@ -81,7 +79,7 @@ def decode(status: int, body: bytes, retry_after: float | None, *, target: str =
             raise NotFound(NOT_FOUND_MESSAGE)
         raise nothing_at(target.partition("?")[0], status, instead, _said(envelope, token) or "")
     if isinstance(envelope, str):
-        # A JSON object that breaks off is rather Liner's own, damaged on the way, than another program's answer.
+        # A JSON object that breaks off is probably Liner's answer, damaged on the way.
         hint = "" if envelope == NO_JSON and first_visible_byte(body) == b"{" else f"; {CHECK_HOST}"
         _invalid_response(f"it is {envelope} (HTTP {status}){hint}")
     if status < 300 and envelope.get("success") in (True, 1, "1", "true"):
@@ -97,16 +95,16 @@ def decode(status: int, body: bytes, retry_after: float | None, *, target: str =
 def status_error(
     status: int, retry_after: float | None, *, page: bool = False
 ) -> RateLimited | LinerUnavailable | None:
-    """What an answer with this status says about Liner itself; None where it is about what was asked.
+    """The error for a status that is about Liner itself; None for a status that is about the request.
 
-    `page`: the answer is a web page. Liner sends none, so a gateway in front of it may have answered.
+    `page`: the body is a web page, which Liner does not send. A gateway may have answered.
     """
     who = "Liner, or a gateway in front of it," if page else "Liner"
     if status == 429:
         wait = "" if retry_after is None else f" It asks to wait {math.ceil(retry_after)} s before the next request."
         return RateLimited(f"{who} asks to slow down (HTTP 429).{wait} Ask again after that.", retry_after=retry_after)
     if status >= 500:
-        then = "; if it stays so, look at the firewall or proxy on the way" if page else ""
+        then = "; if this repeats, look at the firewall or proxy on the way" if page else ""
         return LinerUnavailable(
             f"{who} failed to answer (HTTP {status}). Ask again in a minute{then}.", retry_after=retry_after
         )
@@ -114,11 +112,11 @@ def status_error(
 
 
 def _envelope(body: bytes) -> dict[str, Any] | str:
-    """The documented JSON object, or in words what came instead."""
+    """The documented JSON object, or a phrase for the body that came instead."""
     if not first_visible_byte(body):
         return "an empty body"
     try:
-        envelope = json.loads(body, parse_constant=_reject_constant, parse_float=_parse_finite_float)
+        envelope = json.loads(body, parse_constant=_finite_float, parse_float=_finite_float)
     except (ValueError, RecursionError):
         return WEB_PAGE if _is_page(body) else NO_JSON
     if not isinstance(envelope, dict) or "success" not in envelope:
@@ -126,12 +124,8 @@ def _envelope(body: bytes) -> dict[str, Any] | str:
     return cast("dict[str, Any]", envelope)
 
 
-def _reject_constant(name: str) -> NoReturn:
-    # NaN and Infinity are not JSON, and a number that is not one would poison every sum after it.
-    raise ValueError(name)
-
-
-def _parse_finite_float(text: str) -> float:
+def _finite_float(text: str) -> float:
+    # NaN and Infinity are not JSON, and would spoil every sum.
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
@@ -139,14 +133,14 @@ def _parse_finite_float(text: str) -> float:
 
 
 def _invalid_response(reason: str) -> NoReturn:
-    # Without its cause, because a traceback would print it, and a ValidationError quotes what it could not read.
+    # Without the cause: a traceback would print it, and a ValidationError quotes the input.
     raise InvalidResponse(f"Liner's answer could not be read: {reason}.") from None
 
 
 def quote_message(message: object) -> str:
-    """A message by Liner, cleaned, on one line, shortened and in quotation marks; empty when there is none.
+    """A message by Liner, cleaned, on one line, shortened and in quotation marks; empty if there is none.
 
-    Long numbers and the names of e-mail addresses go: errors get into logs and tracebacks, which are not masked.
+    Long numbers and the names in e-mail addresses are masked, because errors get into logs and tracebacks.
     """
     if not isinstance(message, str):
         return ""
@@ -159,29 +153,26 @@ def quote_message(message: object) -> str:
 
 
 def _truncate_message(line: str) -> str:
-    """The beginning of a long message, ended before a word or a number that the cut would part.
+    """The beginning of a long message, without a word or number that the cut would split.
 
     Phones and addresses are masked after this, and a part of one would not be recognised.
     """
     start = line[: MAX_QUOTED_CHARACTERS - 1]
-    words, _, parted = start.rpartition(" ")
-    if words or not parted.isalpha():
+    words, _, last = start.rpartition(" ")
+    if words or not last.isalpha():
         start = _NO_LETTERS.sub("", words)
     return f"{start}…"
 
 
 def contains_token(text: str, token: str) -> bool:
-    """Whether a text holds the token, or a part of it long enough to matter."""
-    escaped = token.replace('"', "'")  # as `quoted` writes it
+    """Whether a text holds the token or a long part of it."""
+    escaped = token.replace('"', "'")  # as in `quote_message`
     length = min(len(escaped), TOKEN_FRAGMENT_CHARACTERS)
     return bool(length) and any(escaped[i : i + length] in text for i in range(len(escaped) - length + 1))
 
 
 def decode_one(data: object, model: type[M]) -> M:
-    """One entity from `data`.
-
-    Raises: InvalidResponse when a promised field is missing or a field has an unusable value.
-    """
+    """One object. Raises: InvalidResponse when a required field is missing or a value cannot be used."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -190,12 +181,12 @@ def decode_one(data: object, model: type[M]) -> M:
 
 @cache
 def _rows_adapter(model: type[M]) -> TypeAdapter[tuple[M, ...]]:
-    rows: Any = GenericAlias(tuple, (model, ...))  # tuple[model, ...], of a model known only here
+    rows: Any = GenericAlias(tuple, (model, ...))  # tuple[model, ...]
     return TypeAdapter(rows)
 
 
 def _decode_rows(rows: list[object], model: type[M]) -> Generator[None, None, tuple[M, ...]]:
-    """The rows of a page in one validation, as long readings have many pages; of long texts in several."""
+    """The rows of a page: validated at once, which is fast, or in several steps if texts are long."""
     items: list[M] = []
     for batch in _batches(rows):
         if items:
@@ -212,7 +203,7 @@ def _validate_rows(rows: list[object], model: type[M]) -> tuple[M, ...]:
 
 
 def _batches(rows: list[object]) -> Generator[list[object]]:
-    """The rows in parts, each with the text of at most one long row beyond `MOST_CHARACTERS`."""
+    """The rows in batches. A batch ends with the row that brings it above `MOST_CHARACTERS`."""
     start = characters = 0
     for index, row in enumerate(rows):
         characters += _text_length(row)
@@ -224,7 +215,7 @@ def _batches(rows: list[object]) -> Generator[list[object]]:
 
 
 def _text_length(row: object) -> int:
-    """The characters of a row's texts; models have texts in the row and in objects of it, and no deeper."""
+    """The characters of a row's texts. Models have texts in the row and one level below."""
     if not isinstance(row, dict):
         return 0
     length = 0
@@ -238,7 +229,7 @@ def _text_length(row: object) -> int:
 
 
 def _invalid_field(error: ValidationError, model: type[BaseModel]) -> NoReturn:
-    """Name the first field that cannot be used, never its value; the place in a list says nothing to a reader."""
+    """Name the first field that cannot be used. Its value and its position in a list are left out."""
     row = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(str(part) for part in row["loc"] if not isinstance(part, int)) or "data"
     _invalid_response(f"field {where[:60]} of a {model.__name__} has an unexpected value or is missing")
@@ -249,62 +240,48 @@ def decode_list(data: object, model: type[M]) -> ListPage[M]:
 
     Raises: InvalidResponse.
     """
-    steps = decode_list_steps(data, model)
-    try:
-        while True:
-            next(steps)
-    except StopIteration as end:
-        page: ListPage[M] = end.value
-        return page
+    return completed(decode_list_steps(data, model))
 
 
 def decode_list_steps(data: object, model: type[M]) -> Generator[None, None, ListPage[M]]:
-    """The same in steps of bounded work; a page without long texts takes one."""
-    if isinstance(data, list):
-        rows = cast("list[object]", data)
-        items = yield from _decode_rows(rows, model)
-        return ListPage(items, next=None, total=len(rows))
-    if isinstance(data, dict):
-        page = cast("dict[str, object]", data)
-        rows = page.get("list")
-        if isinstance(rows, list):
-            items = yield from _decode_rows(cast("list[object]", rows), model)
-            return ListPage(items, next=_whole_number(page.get("next")), total=_whole_number(page.get("total")))
-    _invalid_response("a list was expected")
+    """`decode_list` in steps of bounded work. A page without long texts takes one step."""
+    page = cast("dict[str, object]", data) if isinstance(data, dict) else {"list": data}
+    rows = page["list"] if isinstance(page.get("list"), list) else _invalid_response("a list was expected")
+    items = yield from _decode_rows(cast("list[object]", rows), model)
+    if rows is data:
+        return ListPage(items, next=None, total=len(items))
+    return ListPage(items, next=_whole_number(page.get("next")), total=_whole_number(page.get("total")))
 
 
 def reject_mixed_calls(records: Sequence[CallRecord]) -> None:
-    """Records do not say which call they belong to, but a call has one lead: of two, they are not of one call.
-
-    Raises: InvalidResponse.
-    """
+    """Raise InvalidResponse for records of several calls. Records do not name their call, but a call has one lead."""
     if len({record.lead_id for record in records} - {None}) > 1:
         _invalid_response(MIXED_CALLS_REASON)
 
 
 def _whole_number(value: object) -> int | None:
-    """A whole number >= 0, else None: what the last page sends here is undocumented."""
+    """A whole number >= 0, else None: the value on the last page is undocumented."""
     number = integer_of(value)
     return number if number is not None and number >= 0 else None
 
 
 def is_fatal(error: LinerMcpError) -> bool:
-    """Whether asking for other ids would fail the same way, so that a whole run should end at once.
+    """Whether requests for other ids would fail the same way, so that all of them should end.
 
-    After a close they would open the connections anew. A wrong address does not end it: a gateway may answer HTTP 404
-    for a moment, and what was read before stays right.
+    After ConnectionClosed they would open new connections. WrongAddress is not fatal: a gateway may answer HTTP 404
+    for a short time, and the answers before it stay valid.
     """
     return isinstance(error, (SetupError, ConnectionClosed)) and not isinstance(error, WrongAddress)
 
 
 def _said(envelope: dict[str, Any] | str, token: str) -> str | None:
-    """Liner's message, quoted; empty when there is none, None when it may not be shown because the token is in it."""
+    """Liner's message, quoted; empty if there is none; None if it holds the token."""
     said = "" if isinstance(envelope, str) else quote_message(envelope.get("message"))
     return None if said and contains_token(said, token) else said
 
 
 def first_visible_byte(body: bytes) -> bytes:
-    """The first byte of what an answer says, after white space and the byte order marks of UTF-8 and UTF-16."""
+    """The first byte of a body after white space and byte order marks of UTF-8 and UTF-16."""
     return body.lstrip(_INVISIBLE)[:1]
 
 
@@ -313,7 +290,7 @@ def _is_page(body: bytes) -> bool:
 
 
 def integer_of(value: object) -> int | None:
-    """A whole number in any of its spellings (Liner may send text or 100.0), else None."""
+    """A whole number, also as text or as 100.0, which Liner may send; else None."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):

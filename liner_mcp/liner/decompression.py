@@ -1,6 +1,6 @@
-"""The body of one answer, decompressed as it arrives and never beyond a limit. Pure.
+"""Decompresses the body of one answer as it arrives, up to a limit. Pure.
 
-A few kilobytes of gzip can hold gigabytes, so the size is limited while a piece is decompressed, not afterwards.
+A few kilobytes of gzip can hold gigabytes. So the limit counts while a piece is decompressed, not after it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import AsyncIterable
 
 from liner_mcp.errors import InvalidResponse
 
-ACCEPT_ENCODING = "gzip"  # reduces JSON to a tenth
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib accepts either header
+ACCEPT_ENCODING = "gzip"  # makes JSON ten times smaller
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib detects the header
 
 
 async def read_up_to(count: int, pieces: AsyncIterable[bytes]) -> bytes:
-    """The beginning of a body, read piece by piece until it has at least `count` bytes; the whole of a shorter one."""
+    """Read a body until it has at least `count` bytes or ends."""
     body = bytearray()
     async for piece in pieces:
         body += piece
@@ -25,7 +25,7 @@ async def read_up_to(count: int, pieces: AsyncIterable[bytes]) -> bytes:
 
 
 class BodyDecoder:
-    """Pass each piece to `feed` as it came over the wire, then call `finish`. `content_encoding` is a header value."""
+    """Call `feed` with each piece as it was received, then `finish`."""
 
     def __init__(self, content_encoding: str, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -37,13 +37,13 @@ class BodyDecoder:
         self._decompressor = None if content_encoding in ("", "identity") else zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def feed(self, piece: bytes) -> None:
-        """Raises: InvalidResponse for a body that is too large or cannot be decompressed."""
+        """Raises: InvalidResponse for a body that is too large or whose compression is broken."""
         self._started = True
         if self._decompressor is None:
             self._body += piece
-        elif not self._decompressor.eof:  # bytes after the end are not the body, and zlib would store them all
+        elif not self._decompressor.eof:  # bytes behind the end are no part of the body, and zlib would store them
             try:
-                # One byte more than the limit shows that a body is too large, and not just as large as the limit.
+                # One byte above the limit, to notice that the body is too large.
                 self._body += self._decompressor.decompress(piece, self._max_bytes + 1 - len(self._body))
             except zlib.error:
                 raise _invalid_encoding() from None
@@ -53,7 +53,7 @@ class BodyDecoder:
             )
 
     def finish(self) -> bytes:
-        """Raises: InvalidResponse when the compressed body ended too early."""
+        """The whole body. Raises: InvalidResponse when compressed data ended too early."""
         if self._decompressor is not None and self._started and not self._decompressor.eof:
             raise _invalid_encoding()
         return bytes(self._body)

@@ -1,7 +1,5 @@
 """The paths and parameters of Liner's API. No I/O and no HTTP library.
 
-`decoding.py` interprets answers, `pagination.py` walks over pages, `retry.py` decides on retries.
-
 Source: docs.linerapp.io, the method pages.
 """
 
@@ -15,21 +13,20 @@ from pydantic.alias_generators import to_camel
 
 PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
 
-OTHER_ACCOUNT = "LINER_API_HOST or the token may belong to another account"  # part of the errors about unknown ids
+OTHER_ACCOUNT = "LINER_API_HOST or the token may belong to another account"  # in notes on ids that are not found
 
-# The headings of the documentation end every path with a slash, and we send that form.
+# In the headings of the documentation every path ends with a slash.
 HEALTH = "/v1/health/check/"
 CALLS = "/v2/call/"
 CALL_RECORDS = "/v2/call-record/"
 ORDERS = "/v2/order/"
 USERS = "/v2/user/list/"
 AGENT_GROUPS = "/v2/agent-group/"
-# The dictionary pages contradict themselves: singular in the heading, plural in the samples. We try them in this order.
+# The documentation has the singular in headings and the plural in samples. They are tried in this order.
 CALL_STATUSES = ("/v2/call-status/", "/v2/call-statuses/")
 LEAD_STATUSES = ("/v2/lead-status/", "/v2/lead-statuses/")
 
-
-# Requests about one id. The list of a call's records names its call, so Liner may answer that it has no such call.
+# Requests about one id. The list of records names a call, so a 404 there can mean that there is no such call.
 _CALL, _LEAD, _CALL_RECORD = "/v2/call/detail/", "/v2/lead/detail/", "/v2/call-record/detail/"
 PATHS_NAMING_AN_ID = (_CALL, _LEAD, _CALL_RECORD, f"{CALL_RECORDS}?callId=")
 
@@ -51,24 +48,24 @@ def call_record_detail(record_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One GET request: a path and its parameters, in order. Array names carry their brackets (`orderIds[]`)."""
+    """One GET request: a path and its parameters in order. Names of arrays include the brackets (`orderIds[]`)."""
 
     path: str
     params: tuple[tuple[str, str], ...] = ()
 
     def page(self, offset: int, limit: int) -> Query:
-        """The same request for one page."""
+        """The query for one page."""
         return Query(self.path, (*self.params, ("offset", str(offset)), ("limit", str(limit))))
 
     @property
     def target(self) -> str:
-        """Path and percent-encoded query, as in the request line."""
+        """Path and percent-encoded query, as sent in the request line."""
         return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
 
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls to list. Liner requires `order_ids` or `lead_ids`. Both ends of the window are included.
+    """Which calls to list. Liner requires `order_ids` or `lead_ids`; both ends of the window are included.
 
     /devs/api/v2/call/list/
     """
@@ -81,10 +78,10 @@ class CallFilter:
     status_ids: tuple[int, ...] = ()
 
     def query(self) -> Query:
-        """The request. Times are in UTC with whole seconds, the only form that the documentation shows."""
+        """The query. Times are in UTC with whole seconds, the only form in the documentation."""
         window = [("createdAt[0]", self.since), ("createdAt[1]", self.until)]
         params = [(name, f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}") for name, moment in window]
         for name in ("order_ids", "lead_ids", "user_ids", "status_ids"):
             ids: tuple[int, ...] = getattr(self, name)
-            params += [(f"{to_camel(name)}[]", str(one)) for one in ids]
+            params += [(f"{to_camel(name)}[]", str(item)) for item in ids]
         return Query(CALLS, tuple(params))

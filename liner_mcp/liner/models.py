@@ -1,8 +1,7 @@
-"""The entities that Liner sends. Input is accepted tolerantly, and the fields are strictly typed.
+"""Models of the objects that Liner sends. Input is read tolerantly, and texts are cleaned.
 
-Unknown fields are ignored, numbers may come as strings and booleans as 0/1, and every field but the id may be null or
-absent. A field that was *absent* stays distinguishable from one that was *null* (`model_fields_set`): the two published
-versions of the call-record page differ in exactly that. Text is cleaned on the way in.
+Unknown fields are ignored. Numbers may come as strings and booleans as 0/1. Every field except `id` may be null or
+absent. `was_sent` separates *absent* from *null*: the two published versions of the call-record list differ in that.
 
 Source: docs.linerapp.io, /devs/api/v2/...
 """
@@ -23,24 +22,24 @@ CODE_CHARACTERS = 64
 
 def _clean_text(value: Any) -> Any:
     if not isinstance(value, str) or (value.isascii() and value.isprintable()):
-        return value  # codes, dates and links, which are most of the values, need no cleaning
+        return value  # most values are codes, dates and links, which need no cleaning
     return clean_beginning(value)
 
 
 def _clean_code(value: Any) -> Any:
-    # Codes are open sets and are shown as they come. No documented code has half this length.
+    # Liner may add codes, so every value is shown. The documented ones are not half as long.
     if not isinstance(value, str) or (len(value) <= CODE_CHARACTERS and value.isascii() and value.isprintable()):
         return value
     return clean_beginning(value)[:CODE_CHARACTERS]
 
 
 def _blank_to_none(value: Any) -> Any:
-    # PHP back ends send "" for a null number, flag or date, and MySQL has a date of zeros.
+    # PHP back ends send "" for a number, a flag or a date that is null; MySQL has a date of zeros.
     return None if isinstance(value, str) and (value == "" or value.startswith("0000-00-00")) else value
 
 
 def _round_float(value: Any) -> Any:
-    # A duration may be more precise than documented.
+    # A duration may have a fraction, although the documentation shows whole seconds.
     return round(value) if isinstance(value, float) else _blank_to_none(value)
 
 
@@ -78,11 +77,11 @@ class LinerModel(BaseModel):
     )
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        # A repr gets into logs and tracebacks, which must not hold text from Liner: summaries, phones, names, links.
+        # A repr gets into logs and tracebacks, which must not hold a summary, phone, name or link.
         return ((name, value) for name, value in super().__repr_args__() if not isinstance(value, str))
 
     def was_sent(self, field: str) -> bool:
-        """Whether Liner's answer contained the field, null or not."""
+        """Whether the field was in Liner's answer, even as null."""
         return field in self.model_fields_set
 
 
@@ -109,9 +108,9 @@ class Call(Identified):
 
 
 class CallRecord(Identified):
-    """One audio file of a call, perhaps with an AI summary. It does not contain the id of its call.
+    """One audio file of a call, perhaps with an AI summary. It does not hold the id of its call.
 
-    `user_id`, `lead_id` and `record_summary` are absent in one of the two published list versions.
+    `user_id`, `lead_id` and `record_summary` are absent in one of the two published versions of the list.
     /devs/api/v2/call-record/list/
     """
 
@@ -158,7 +157,7 @@ class LeadStatus(Identified):
 
 
 class GroupNames(LinerModel):
-    """The two names of an agent group; `gb` is the English one."""
+    """The Russian and the English (`gb`) name of an agent group."""
 
     ru: Text | None = None
     gb: Text | None = None

@@ -1,14 +1,14 @@
-"""Which cause a refusal has, in sentences that name the setting to check. Pure.
+"""The errors for refusals, each with the setting to check. Pure.
 
-Liner documents that every reply is its own JSON, errors included (/devs/api/request-schema). So what comes with another
-body was sent by something else: a firewall, a proxy, a gateway, or another program at that address.
+By its documentation, Liner answers with its own JSON, errors included (/devs/api/request-schema). So another body comes
+from something else: a firewall, a proxy, a gateway, or another program at that address.
 """
 
 from __future__ import annotations
 
 from liner_mcp.errors import AccessRefused, WrongAddress
 
-# What came instead of Liner's JSON, as sentences call it.
+# How errors name a body that is not Liner's JSON.
 WEB_PAGE, NO_JSON = "a web page instead of JSON", "text that is not valid JSON"
 CHECK_HOST = "check that LINER_API_HOST is the API's host"
 
@@ -16,24 +16,24 @@ CHECK_HOST = "check that LINER_API_HOST is the API's host"
 def access_refused(status: int, instead: str | None, said: str) -> AccessRefused:
     """HTTP 401, 403, 407 or 451: Liner refuses the token or names another reason, or a gateway refuses this machine.
 
-    `instead` is what came in place of Liner's JSON, None where that came; `said` is its message, ready to be shown.
+    `instead` names the body if it is not Liner's JSON. `said` is Liner's message, quoted, or empty.
     """
     if status == 407:
         return AccessRefused(
-            "A proxy on the way to Liner wants a user name and a password (HTTP 407). Write them into the address of "
+            "A proxy on the way to Liner needs a user name and a password (HTTP 407). Write them into the address of "
             "the proxy, in HTTPS_PROXY or ALL_PROXY."
         )
     if instead == WEB_PAGE:
         return AccessRefused(
             f"Something in front of Liner (a firewall, a proxy or a gateway) refuses this machine: HTTP {status} with "
-            f"{instead}. Have this machine allowed there, and {CHECK_HOST}."
+            f"{instead}. Allow this machine there, and {CHECK_HOST}."
         )
     if instead is not None:
         return AccessRefused(
             f"HTTP {status} came with {instead}, so it is probably a firewall, a proxy or a gateway in front of Liner "
             "that refuses this machine. Check it and LINER_API_HOST, then LINER_API_TOKEN."
         )
-    if said:  # it may name the token and another cause in one sentence: its words say which
+    if said:  # the message may name more than one cause, so it is quoted
         return AccessRefused(
             f"Liner refuses access (HTTP {status}): {said}. Check what it names: LINER_API_TOKEN, its rights and "
             "allowed addresses in Liner, or LINER_API_HOST."
@@ -45,7 +45,7 @@ def access_refused(status: int, instead: str | None, said: str) -> AccessRefused
 
 
 def nothing_at(path: str, status: int, instead: str | None, said: str) -> WrongAddress:
-    """HTTP 404 or 410 that is not about an id; the arguments are those of `access_refused`."""
+    """HTTP 404 or 410 for a path without an id. `instead` and `said` are as in `access_refused`."""
     if instead is not None:
         return WrongAddress(
             f"LINER_API_HOST does not lead to Liner's API: HTTP {status} with {instead} at {path}. Check its spelling "

@@ -1,7 +1,8 @@
-"""From what a person calls something to its id. Pure.
+"""Resolves names to ids. Pure.
 
-An exact name wins, then a beginning, then a part, then words in any order; upper and lower case, ё and е, and spaces
-make no difference. What fits several things is refused with the things it fits: a guess answers another question.
+An exact match wins, then the beginning of a name, then a part of it, then its words in any order. Case, ё and е, and
+spaces do not matter. A name that fits several candidates is refused with a list of them, because a guess could answer
+another question.
 """
 
 from __future__ import annotations
@@ -18,15 +19,13 @@ from liner_mcp.input_limits import MAX_TEXT
 from liner_mcp.text.mask import quote_input
 
 MAX_CANDIDATES = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
-MAX_QUOTED = 40  # characters of a name that is shown back
-MOST_COMPARED = (
-    50  # names that a misspelt one is compared with letter by letter, which takes a fraction of a millisecond
-)
+MAX_QUOTED = 40  # characters of a name in an error
+MOST_COMPARED = 50  # names that a misspelt one is compared with in full, which takes less than a millisecond
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something with a name. `ids` are what it stands for (several for a group); `aliases` are its other names."""
+    """Something with a name. A group of agents has several `ids`. `aliases` are its other names."""
 
     ids: tuple[int, ...]
     name: str
@@ -34,53 +33,48 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        """The name with what to send for it."""
-        one = f"#{self.ids[0]}" if len(self.ids) == 1 else f"{len(self.ids)} agents"
-        return self.name if self.name.endswith(one) else f"{self.name} ({one})"
+        """The name with its id, or with the number of agents."""
+        suffix = f"#{self.ids[0]}" if len(self.ids) == 1 else f"{len(self.ids)} agents"
+        return self.name if self.name.endswith(suffix) else f"{self.name} ({suffix})"
 
 
 class Candidates:
-    """What a name may mean, folded once: a question may hold a hundred names, and a dictionary thousands."""
+    """What a name may mean. The candidates are normalized once, because a request may hold a hundred names."""
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
         self.all = tuple(candidates)
         self._texts = [(candidate, _texts(candidate)) for candidate in self.all]
 
     def fitting(self, wanted: str) -> list[Candidate]:
-        """Those that the folded name fits best, if any."""
+        """The candidates that the normalized name fits best, if any."""
         words = wanted.split()
         for fits in _MATCH_STEPS:
-            found = [one for one, texts in self._texts if any(fits(wanted, words, text) for text in texts)]
+            found = [candidate for candidate, texts in self._texts if any(fits(wanted, words, text) for text in texts)]
             if found:
                 return found
         return []
 
     def near(self, wanted: str) -> list[Candidate]:
-        """Those that a misspelt name may mean, the nearest first."""
+        """The candidates that a misspelt name may mean, the most similar first."""
         by_text = {text: candidate for candidate, texts in self._texts for text in texts}
         found = closest(wanted, by_text, MAX_CANDIDATES, cutoff=0.5)
         return list({id(by_text[text]): by_text[text] for text in found}.values())
 
 
-def resolve_ids(argument: str, asked: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
-    """The ids that `asked` means, each once, in the order asked. A number or all-digit text is an id as it is.
+def resolve_ids(argument: str, requested: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
+    """The ids of the requested names, each once, in their order. A number is an id.
 
-    Raises: InvalidArgument naming the argument, with the candidates, for a name that fits none or several.
+    Raises: InvalidArgument with the argument and the candidates, for a name that fits none or several.
     """
     found: dict[int, None] = {}
-    for one in asked:
-        if isinstance(one, int):
-            found[one] = None
-        else:
-            found.update(dict.fromkeys(resolve_name(argument, one, candidates).ids))
+    for item in requested:
+        ids = (item,) if isinstance(item, int) else resolve_name(argument, item, candidates).ids
+        found.update(dict.fromkeys(ids))
     return tuple(found)
 
 
 def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:
-    """The one candidate that a name means.
-
-    Raises: InvalidArgument.
-    """
+    """The candidate that a name means. Raises: InvalidArgument if it fits none or several."""
     if len(name) > MAX_TEXT:
         raise InvalidArgument(f'{argument}: nothing is called "{quote_input(name, MAX_QUOTED)}"; no name is as long.')
     wanted = normalize_name(name)
@@ -90,8 +84,7 @@ def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:
     if fitting:
         raise InvalidArgument(
             f'{argument}: "{quote_input(name, MAX_QUOTED)}" fits {len(fitting)}: {_format_candidates(fitting)}. '
-            "Send the id, or "
-            "all of the ids, or more of the name."
+            "Send the id, or all of the ids, or more of the name."
         )
     raise InvalidArgument(
         f'{argument}: nothing is called "{quote_input(name, MAX_QUOTED)}". {_suggestions(wanted, candidates)}'
@@ -99,7 +92,7 @@ def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:
 
 
 def closest(wanted: str, texts: Iterable[str], most: int, cutoff: float) -> list[str]:
-    """The texts that are most like `wanted`. Only those that share most pairs of letters are compared in full."""
+    """The texts that are most similar to `wanted`. Only those with the most pairs of letters in common are compared."""
     pairs = _pairs(wanted)
     likely = nlargest(MOST_COMPARED, texts, key=lambda text: len(pairs & _pairs(text)))
     return difflib.get_close_matches(wanted, likely, n=most, cutoff=cutoff)
@@ -110,13 +103,13 @@ def _pairs(text: str) -> set[str]:
 
 
 def normalize_name(text: str) -> str:
-    """A name as it is compared: case, ё, quotation marks and runs of spaces make no difference."""
-    composed = unicodedata.normalize("NFKC", text)  # й and ё may come as a letter and a mark above it
+    """A name in the form in which it is compared, without case, ё, quotation marks and repeated spaces."""
+    composed = unicodedata.normalize("NFKC", text)  # й and ё may come as a letter and a combining mark
     return " ".join(re.sub(r"[«»\"'“”„()]", " ", composed.casefold().replace("ё", "е")).split())
 
 
 def contains(wanted: str, text: str) -> bool:
-    """Whether folded `wanted` occurs in a folded name, as a whole or word by word in any order."""
+    """Whether a normalized name contains `wanted`, as a whole or word by word in any order."""
     return wanted in text or _words_in_any_order(wanted, wanted.split(), text)
 
 

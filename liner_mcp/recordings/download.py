@@ -1,8 +1,8 @@
-"""Fetching a recording's file. Another client than Liner's: no token, no cookies, no referrer, and an SSRF guard.
+"""Downloads the file of a recording: without token, cookies and referrer, and behind an SSRF guard.
 
-The link comes out of an answer and is not trusted: https only, every address of the host checked, the connection made
-to the very address that was checked, each redirect checked again, size and time capped, only MPEG audio let through.
-Liner documents nothing about these links (host, expiry, access); /devs/api/v2/call-record/detail/ has the field only.
+The link comes from an answer and is not trusted. Only https is allowed. Every address of the host is checked, and the
+connection goes to a checked address; each redirect is checked again. Size and time are limited, and only MPEG audio is
+accepted. Liner documents the field (/devs/api/v2/call-record/detail/), but not the host, expiry or access of the links.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from liner_mcp.urls import bracketed
 
 MAX_REDIRECTS = 3
 CONNECT_TIMEOUT_SECONDS = 5.0
-READ_TIMEOUT_SECONDS = 15.0  # between two pieces of a body; the whole is bounded by the caller's deadline
-UNAVAILABLE_STATUSES = frozenset({401, 403, 404, 410})  # the link has expired, or wants what we do not give
+READ_TIMEOUT_SECONDS = 15.0  # between two pieces of a body; the caller's deadline limits the whole download
+UNAVAILABLE_STATUSES = frozenset({401, 403, 404, 410})  # the link has expired, or needs credentials
 NOT_HTTPS = "The recording's link is not a plain https address, so it is not fetched."
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 async def _resolve(host: str, port: int) -> list[str]:
-    """Every address of a host, as the operating system knows them (decimal, octal and hex spellings included)."""
+    """Every address of a host, by the operating system, which also knows decimal, octal and hex spellings."""
     found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class AudioClient:
-    """Fetches files that Liner links to, up to `max_bytes`.
+    """Downloads linked files of up to `max_bytes`.
 
-    `loopback` allows plain http to this machine, for a fake Liner. `transport` and `resolve` replace the
-    network in tests and the demo; the guard stands in front of both.
+    `loopback` allows plain http to this machine, for a fake Liner. `transport` and `resolve` replace the network in
+    tests and the demo; the guard checks links before them.
     """
 
     def __init__(
@@ -59,24 +59,24 @@ class AudioClient:
         self._resolve = resolve
 
     async def aclose(self) -> None:
-        """Close the connections that were opened here."""
+        """Close the connections, except those of a `transport` from the caller."""
         if self._transport is not None and not self._external_transport:
             await self._transport.aclose()
             self._transport = None
 
     async def fetch(self, url: str) -> bytes:
-        """The file behind a link, proven to be MPEG audio.
+        """The file behind a link, checked to be MPEG audio.
 
-        Raises: AudioUnavailable (gone, forbidden, empty, broken on the way), AudioRefused (an address, a size or a
-        content that is not let through), which do not show the link; SettingsError (unreadable certificates).
+        Raises: AudioUnavailable (gone, forbidden, empty, a broken connection), AudioRefused (an address, a size or a
+        content that is not allowed), SettingsError (unreadable certificates). They do not show the link.
         """
         return _require_mpeg(await self._get_following_redirects(url))
 
     async def first_bytes(self, url: str, count: int, before_request: Callable[[], None]) -> bytes:
-        """About the first `count` bytes behind a link, whatever they are: to see whether it opens.
+        """The first `count` bytes behind a link, of any content, to see whether it opens.
 
-        `before_request` is called before every request, redirects included, and may raise to forbid it. Raises: what
-        `fetch` raises, and what `before_request` raises.
+        `before_request` is called before every request, redirects included, and may raise to stop it. Raises: as
+        `fetch`, and what `before_request` raises.
         """
         return await self._get_following_redirects(url, count, before_request)
 
@@ -96,35 +96,35 @@ class AudioClient:
                 url = urljoin(url, redirect)
             except httpx.TimeoutException:
                 raise AudioUnavailable("The recording's host did not answer in time. Ask again later.") from None
-            except (httpx.HTTPError, OSError):  # ssl.SSLError is an OSError and comes through as it is
+            except (httpx.HTTPError, OSError):  # the transport does not wrap ssl.SSLError, which is an OSError
                 raise AudioUnavailable("The connection to the recording's host failed. Ask again later.") from None
-            except (httpx.InvalidURL, ValueError):  # too long, a control character, half a surrogate, half a bracket
+            except (httpx.InvalidURL, ValueError):  # too long, a control character, a lone surrogate or bracket
                 raise AudioRefused(NOT_HTTPS) from None
         raise AudioRefused(f"The recording's link redirects more than {MAX_REDIRECTS} times, so it is not followed.")
 
     async def _resolve_checked(self, link: FileLink) -> str:
-        """One address of the host, after all of them were checked: one private address makes a host suspect."""
+        """One address of the host. All are checked, because a host with one private address is suspicious."""
         try:
             addresses = await self._resolve(link.host, link.port)
         except (OSError, UnicodeError):
             addresses = []
         if not addresses:
             raise AudioUnavailable("The recording's host cannot be found (DNS).")
-        if not all(may_connect(one, link, loopback=self._loopback) for one in addresses):
+        if not all(may_connect(address, link, loopback=self._loopback) for address in addresses):
             raise AudioRefused("The recording's link leads into a private network, so it is not fetched.")
         return addresses[0]
 
     async def _get(self, link: FileLink, address: str, count: int | None) -> tuple[str | None, bytes]:
-        """Where the answer redirects to, or its body: all of it, or the beginning with at least `count` bytes."""
-        # By address, so that the name is not resolved a second time to something else; the certificate is still
-        # checked against the name.
+        """The target of a redirect, or the body; only its first `count` bytes if `count` is given."""
+        # The URL has the checked address, because a second lookup of the name could give another one. The certificate
+        # is still checked against the name.
         request = httpx.Request(
             "GET",
             f"{link.scheme}://{bracketed(address)}:{link.port}{link.target}",
             headers={
                 "Host": link.authority,
                 "Accept": "audio/mpeg, */*;q=0.1",
-                "Accept-Encoding": "identity",  # audio does not shrink, and a compressed body could be a bomb
+                "Accept-Encoding": "identity",  # audio is compressed already, and gzip could be a decompression bomb
                 "User-Agent": f"liner-mcp/{__version__}",
             },
             extensions={
@@ -169,8 +169,8 @@ class AudioClient:
 
     def _open_transport(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:
-            # A bare transport knows no proxy: one would resolve the name again, behind the guard's back. No connection
-            # is kept open: its certificate was checked for one name, and the next name may resolve to the same address.
+            # No proxy, because it would resolve the name again without the guard. No connection is reused: another name
+            # may have the same address, and the certificate was checked for the first name only.
             self._transport = httpx.AsyncHTTPTransport(
                 verify=read_certificates(), limits=httpx.Limits(max_keepalive_connections=0)
             )
@@ -178,17 +178,17 @@ class AudioClient:
 
 
 def looks_like_mpeg(first: bytes) -> bool:
-    """Whether a file with these first bytes may be MPEG audio: a frame, or the tag that stands before frames."""
+    """Whether a file with these first bytes may be MPEG audio: a frame, or the ID3 tag before frames."""
     return first.startswith(b"ID3") or _is_mpeg_frame(first[:4])
 
 
 def _require_mpeg(body: bytes) -> bytes:
-    """The body if it is MPEG audio, whatever its name and type claim."""
+    """The body, if its content is MPEG audio; file name and Content-Type do not count."""
     if not body:
         raise AudioUnavailable("The recording's file is empty; it may not be ready yet. Ask again later.")
     start = 0
     if body.startswith(b"ID3") and len(body) >= 10:
-        # ID3v2: a tag of its own stands before the audio; its size is written in four times seven bits.
+        # An ID3v2 tag stands before the audio. Its size has seven bits in each of four bytes.
         start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(body[6:10], (21, 14, 7, 0), strict=True))
     if not _is_mpeg_frame(body[start : start + 4]):
         raise AudioRefused("The recording's file is not MPEG audio, so it is not passed on.")
@@ -196,9 +196,9 @@ def _require_mpeg(body: bytes) -> bytes:
 
 
 def _is_mpeg_frame(header: bytes) -> bool:
-    """Whether these four bytes begin a frame of MPEG-1, 2 or 2.5 audio (ISO/IEC 11172-3, section 2.4.1.3).
+    """Whether these four bytes are the header of an MPEG-1, 2 or 2.5 audio frame (ISO/IEC 11172-3, section 2.4.1.3).
 
-    Layer I is left out: nobody records in it, and the mark at the start of UTF-16 text looks like it.
+    Layer I is excluded: it is not used for recordings, and the byte order mark of UTF-16 text looks like it.
     """
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return False

@@ -1,7 +1,7 @@
-"""SSRF guard: which network addresses a stored link may lead to. Pure.
+"""SSRF guard: which network addresses a link may lead to. Pure.
 
-The address of a recording is text that somebody else put into an answer. Before anything is fetched from it, every
-address its host resolves to has to be a public one: otherwise the link could reach into the server's own network.
+The link of a recording is foreign text. Every address of its host must be public, or the link could read from the
+server's own network.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from liner_mcp.urls import DEFAULT_PORTS, ascii_host, bracketed, parse_url, port
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# RFC 6052: an IPv4 address travels in the last 32 bits of these.
+# RFC 6052: the last 32 bits are an IPv4 address.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# All of IPv6 that the internet routes (RFC 4291, section 2.4). Outside it lie the old site-local addresses, NAT64 of
-# local use and IPv4 addresses in abolished spellings, some of which `is_global` lets pass.
+# The IPv6 addresses of the public internet (RFC 4291, section 2.4). The old site-local addresses, local NAT64 and
+# deprecated forms of IPv4 addresses are outside; `is_global` is true for some of them.
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-# Leading inside, or nowhere, although `is_global` of one Python or another calls them public.
+# Internal or unused addresses that `is_global` calls public in some versions of Python.
 _NOT_PUBLIC = (
-    ipaddress.ip_network("100.64.0.0/10"),  # carrier-grade NAT, RFC 6598; some clouds keep their metadata here
-    ipaddress.ip_network("168.63.129.16/32"),  # Azure's wire server, which hands out machine credentials
-    ipaddress.ip_network("192.0.0.0/24"),  # RFC 6890: the nearest router answers at some; Oracle's metadata too
-    ipaddress.ip_network("192.88.99.0/24"),  # relays into 6to4, RFC 7526
-    ipaddress.ip_network("2001::/23"),  # RFC 2928: the nearest router again; Teredo, which wraps IPv4
-    ipaddress.ip_network("2002::/16"),  # 6to4, RFC 3056, which wraps IPv4 too
+    ipaddress.ip_network("100.64.0.0/10"),  # carrier-grade NAT, RFC 6598; metadata service of some clouds
+    ipaddress.ip_network("168.63.129.16/32"),  # the wire server of Azure, which gives out machine credentials
+    ipaddress.ip_network("192.0.0.0/24"),  # RFC 6890: partly answered by the nearest router; Oracle's metadata service
+    ipaddress.ip_network("192.88.99.0/24"),  # 6to4 relays, RFC 7526
+    ipaddress.ip_network("2001::/23"),  # RFC 2928: partly answered by the nearest router; Teredo, which contains IPv4
+    ipaddress.ip_network("2002::/16"),  # 6to4, RFC 3056, which contains IPv4
     ipaddress.ip_network("3fff::/20"),  # documentation, RFC 9637
 )
-# What a name or an address is written in once IDNA is done; no percent sign, hence no zone of an IPv6 address.
+# The characters of a host after IDNA. There is no percent sign, so an IPv6 address cannot have a zone.
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._:")
 
 
 @dataclass(frozen=True, slots=True)
 class FileLink:
-    """A link that may be asked for, taken apart: `host` and `port` to resolve, `target` to request.
+    """The parts of a link: `host` and `port` to resolve, `target` to request.
 
-    Whoever knows the target can hear the recording, so no repr shows it.
+    The target may be all that is needed to download the recording, so the repr does not show it.
     """
 
     scheme: str
@@ -51,13 +51,13 @@ class FileLink:
 
 
 def parse_file_link(url: str, *, loopback: bool) -> FileLink | None:
-    """The parts of a link that may be fetched, or None.
+    """The parts of a link that may be requested, or None.
 
-    Only https without a user name; with `loopback`, plain http too (the addresses still have to be loopback then).
+    Only https without a user name is allowed. `loopback` also allows plain http; `may_connect` checks the addresses.
     """
     text = url.strip()
     parts = parse_url(text)
-    if parts is None or parts.username is not None or any(one <= " " or one == "\\" for one in text):
+    if parts is None or parts.username is not None or any(sign <= " " or sign == "\\" for sign in text):
         return None
     host, port = ascii_host(parts), port_of(parts)
     if not host or not _HOST_CHARACTERS.issuperset(host) or port is None:
@@ -73,7 +73,7 @@ def may_connect(address: str, link: FileLink, *, loopback: bool) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if "%" in address:  # a zone: it names an interface of this machine, and no URL can be made of it
+    if "%" in address:  # a zone names an interface of this machine, and cannot be written in a URL
         return False
     if loopback and found.is_loopback:
         return True
@@ -81,7 +81,7 @@ def may_connect(address: str, link: FileLink, *, loopback: bool) -> bool:
 
 
 def _effective_address(address: IPAddress) -> IPAddress:
-    """The address itself, or the IPv4 address that an IPv6 one is another spelling of, or the way to."""
+    """The IPv4 address in a mapped or NAT64 address; otherwise the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped is not None:

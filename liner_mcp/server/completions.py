@@ -1,7 +1,7 @@
-"""Completions: what a person begins to type in a prompt or a resource address.
+"""Completions of arguments in prompts and resource addresses.
 
-Ids that this process listed recently, names from Liner's dictionaries, and the periods with a name. Only for a server
-that one person uses: what others listed is not for everybody.
+They are recently listed ids, names from Liner's dictionaries, and named periods. Only a server for one person offers
+them: ids that one user listed are not shown to another.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from liner_mcp.names.directory import Kind
 
 MAX_COMPLETIONS = 100  # the protocol's limit
-MAX_BEGUN = 200  # characters typed so far; no name is as long
+MAX_PREFIX = 200  # characters typed so far; no name is as long
 PERIODS = ("today", "yesterday", "this_week", "last_week", "this_month", "last_month")
 DIRECTORY_KINDS: dict[str, tuple[Kind, ...]] = {"agent": ("agents", "agent_groups"), "order": ("orders",)}
 
@@ -32,12 +32,12 @@ class Completions:
 
     async def complete(
         self,
-        ref: PromptReference | ResourceTemplateReference,  # noqa: ARG002 - a name means the same wherever it stands
+        ref: PromptReference | ResourceTemplateReference,  # noqa: ARG002 - an argument's name means the same everywhere
         argument: CompletionArgument,
         context: CompletionContext | None,  # noqa: ARG002 - the protocol's signature
     ) -> Completion | None:
-        """What could be meant; nothing at all when it cannot be known, for a completion is a courtesy."""
-        if len(argument.value) > MAX_BEGUN:
+        """The matches; None if they cannot be read, because a completion is optional."""
+        if len(argument.value) > MAX_PREFIX:
             return None
         if argument.name == "period":
             found = [period for period in PERIODS if period.startswith(argument.value)]

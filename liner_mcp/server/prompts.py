@@ -1,7 +1,7 @@
-"""The prompts: how a reviewer works, in the cheapest order of tools, with every claim tied to a record.
+"""The prompts: steps of a review with few tool calls, and evidence for every claim.
 
-What a person types into a prompt is quoted as data, with phones masked: the text goes to a model. A pasted rubric
-replaces the built-in one.
+Arguments are quoted as data, with phones masked, because the text goes to a model. A rubric of the user replaces the
+built-in one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from liner_mcp.server.lazy import answering
 from liner_mcp.text.clean import clean
 
 MAX_ARGUMENT = 200  # characters of a name, an id, a period
-MAX_RUBRIC = 6_000  # characters: two pages, more than any scorecard a person fills in
-# What looks like a line drawn across the text, in any dash there is.
+MAX_RUBRIC = 6_000  # characters: two pages, more than a usual scorecard
+# A line of dashes, of any kind.
 _SEPARATOR_LINE = re.compile(
     r"(?:[-\u2010-\u2015\u2212\u2500\u2501\u2e3a\u2e3b\ufe58\ufe63\uff0d] ?){3,}|[\u2e3a\u2e3b]"
 )
@@ -88,7 +88,7 @@ def review_agent(agent: Agent, period: Period = "this_week", rubric: Rubric = ""
 def daily_digest(period: Period = "yesterday", order: OrderName = "", language: Language = "") -> str:
     """A digest of a day for a supervisor: numbers, transfers, and the calls worth hearing."""
     when, window = _period(period, "yesterday")
-    of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
+    of = _of_order(order)
     return _render(
         f"Write the digest of {when} for the supervisor.",
         [
@@ -109,7 +109,7 @@ def audit_transfers(
 ) -> str:
     """Audit a period's transfers, the billable calls: was each client ready, and does the status fit?"""
     when, window = _period(period, "yesterday")
-    of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
+    of = _of_order(order)
     return _render(
         f"Audit the transfers of {when}.",
         [
@@ -117,7 +117,7 @@ def audit_transfers(
             "get_call_summaries with these call_ids and summary_chars=1000; follow next_call_ids to the end.",
             "For each call: did the client agree to the transfer, are need and budget named, does the status fit? "
             + "Justified, doubtful, or cannot tell.",
-            "For a doubtful one, get_call_record for the whole summary, and name the recording to hear before anybody "
+            "For a doubtful one, get_call_record for the whole summary, and name the recording to hear before anyone "
             + "is charged or credited.",
             "End with the counts of justified, doubtful, cannot tell, and of transfers without a summary.",
         ],
@@ -136,11 +136,11 @@ def calibrate_reviewers(
     """Prepare a calibration: the same fair sample for every reviewer, with a first reading to compare against."""
     quoted_seed = _quoted("seed", seed, "1", MAX_SEED)
     when, window = _period(period, "last_week")
-    of = f", orders=[{_quoted('order', order)}]" if order.strip() else ""
+    of = _of_order(order)
     return _render(
         f"Prepare a calibration session on calls of {when}.",
         [
-            f"find_calls with {window}{of}, recorded=true, sample=10, seed={quoted_seed}: the same ten for everybody.",
+            f"find_calls with {window}{of}, recorded=true, sample=10, seed={quoted_seed}: the same ten for everyone.",
             "get_call_summaries with these call_ids and summary_chars=1000.",
             "Make a score sheet: one row per call, one column per criterion, empty for the reviewers.",
             "Below it, separately, your own first reading of each criterion: met, not met, cannot tell.",
@@ -161,46 +161,41 @@ TITLES: dict[Callable[..., str], str] = {
 
 
 def register(server: MCPServer[Any]) -> None:
-    """Put the prompts on the server's menu."""
+    """Add the prompts to the server."""
     for function, title in TITLES.items():
         server.add_prompt(Prompt.from_function(function, title=title))
 
 
 def _render(task: str, steps: list[str], rubric: str | None, language: str) -> str:
-    """The prompt as a person would write it for a colleague. `rubric` None: the task needs none."""
+    """The text of a prompt. `rubric` is None for a task without criteria."""
     parts = [task, "Work in this order, which reads least:", *(f"{n}. {step}" for n, step in enumerate(steps, 1))]
     if rubric is not None:
         own = clean(rubric).strip()
         if len(own) > MAX_RUBRIC:
             raise InvalidArgument(f"rubric: it has {len(own)} characters; {MAX_RUBRIC} are the most.")
-        parts += [
-            "",
-            "Criteria, between the lines:",
-            "-----",
-            _shown_rubric(own) if own else RUBRIC,
-            "-----",
-        ]
+        # Masked, and without anything that looks like the line at its end.
+        criteria = _SEPARATOR_LINE.sub("- - ", answering().mask(own)) if own else RUBRIC
+        parts += ["", "Criteria, between the lines:", "-----", criteria, "-----"]
     written_in = _quoted("language", language) if language.strip() else "English"
     return "\n".join([*parts, "", EVIDENCE, "", f"Write in this language: {written_in}. Keep it short."])
 
 
 def _period(period: str, default: str) -> tuple[str, str]:
-    """A period as it is named, and the arguments that mean it: a date alone as since would run on until now."""
+    """A period, quoted, and the arguments for it. A single date needs `until`, or the window would end now."""
     when = _quoted("period", period, default)
     return when, f"since={when}, until={when}" if _DATE.fullmatch(when) else f"since={when}"
 
 
+def _of_order(order: str) -> str:
+    return f", orders=[{_quoted('order', order)}]" if order.strip() else ""
+
+
 def _quoted(argument: str, text: str, default: str = "", max_characters: int = MAX_ARGUMENT) -> str:
-    """An argument as a JSON string on one line: it can name something, but not go on with the prompt's own text."""
+    """An argument as a JSON string on one line, so that it cannot continue the text of the prompt."""
     line = " ".join(clean(text).split()) or default
     if not line:
         raise InvalidArgument(f"{argument} is empty; say which.")
     if len(line) > max_characters:
         raise InvalidArgument(f"{argument}: it has {len(line)} characters; {max_characters} are the most.")
-    shown = answering().mask(line)  # Liner's ids are shorter than phones and stay
+    shown = answering().mask(line)  # ids stay, because they are shorter than phones
     return '"' + shown.replace("\\", "/").replace('"', "'") + '"'
-
-
-def _shown_rubric(rubric: str) -> str:
-    """A pasted rubric with phones masked, in which nothing can pass for the line that ends it."""
-    return _SEPARATOR_LINE.sub("- - ", answering().mask(rubric))

@@ -1,6 +1,6 @@
-"""The resources: what a person attaches to a chat by hand. All but audio say what a tool says too.
+"""The resources, which a person attaches to a chat. Except for the guide and audio, a tool gives the same content.
 
-Each declares its URI, calls one answering function, and hands the text or the bytes over.
+A resource calls one answering function and returns its text or bytes.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ RECORD_URI = "liner://call-records/{record_id}"
 SUMMARY_URI = f"{RECORD_URI}/summary"
 AUDIO_URI = f"{RECORD_URI}/audio"
 
-MAX_ATTACHED_RECORDS = 100  # of one call: a person who attaches a call wants all of it
-ATTACHED_SUMMARY_CHARS = 600  # the same as get_call_summaries; the summary resource has the whole
+MAX_ATTACHED_RECORDS = 100  # of one call: an attached call is wanted whole
+ATTACHED_SUMMARY_CHARS = 600  # as in get_call_summaries; the summary resource has the whole text
 
 JSON = "application/json"
 
 
 class Resources:
-    """Every resource as a method; the menu in `app.py` lists them."""
+    """The resources as methods; `register` adds them to the server."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
     def guide(self) -> str:
-        """The words of the trade, how to read the tables, and what the data can and cannot tell."""
+        """The terms, how to read the tables, and what the data does not show."""
         return (files("liner_mcp.server") / "guide.md").read_text(encoding="utf-8")
 
     async def call(self, call_id: str, ctx: Context[Any, Any]) -> str:
         """One call: its own facts and its recordings with their summaries, as list_call_records gives them."""
-        one = _id(call_id)
+        number = _id(call_id)
         return await self._text(
             ctx,
             lambda context, budget: answering().list_call_records(
                 context,
-                call_id=one,
+                call_id=number,
                 limit=MAX_ATTACHED_RECORDS,
                 cursor=None,
                 summary_chars=ATTACHED_SUMMARY_CHARS,
@@ -59,9 +59,9 @@ class Resources:
 
     async def call_record(self, record_id: str, ctx: Context[Any, Any]) -> str:
         """One call record in full: its facts, its summary, whether audio is listed; as get_call_record gives it."""
-        one = _id(record_id)
+        number = _id(record_id)
         return await self._text(
-            ctx, lambda context, budget: answering().get_call_record(context, record_id=one, start=0, budget=budget)
+            ctx, lambda context, budget: answering().get_call_record(context, record_id=number, start=0, budget=budget)
         )
 
     async def summary(self, record_id: str, ctx: Context[Any, Any]) -> str:
@@ -79,7 +79,7 @@ class Resources:
 
 
 def register(server: MCPServer[Any], resources: Resources, *, audio: bool) -> None:
-    """Put the resources on the server's menu; audio only where it is given out."""
+    """Add the resources to the server; the audio only if it may be read."""
     server.resource(GUIDE_URI, name="guide", title="How to read Liner's calls", mime_type="text/markdown")(
         resources.guide
     )
@@ -93,7 +93,7 @@ def register(server: MCPServer[Any], resources: Resources, *, audio: bool) -> No
 
 
 def client_name(ctx: Context[Any, Any]) -> str | None:
-    """What the host calls itself, when it does."""
+    """The name of the host, if it sent one."""
     params = ctx.session.client_params
     return params.client_info.name if params else None
 

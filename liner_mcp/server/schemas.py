@@ -1,10 +1,9 @@
-"""Schemas as a model reads them: plain and short.
+"""Compact schemas of tools.
 
-Every host sends every definition to its model with every request, so each word in them is paid for each time. Many
-hosts first convert a schema to what the API of their model takes. The part of JSON Schema that all of them keep is
-small: each parameter has one type and, where needed, a description, an enum or bounds. So there are no lists of types,
-no null branches, no references, no `additionalProperties` and no defaults (a description states the default).
-`tests/converters` runs the real code of such hosts.
+A host sends every definition to its model with every request, so each word costs tokens. Many hosts convert a schema
+for the API of their model. All of them keep only a small part of JSON Schema: one type per parameter, a description, an
+enum, and bounds. So the schemas have no lists of types, no null branches, no references, no `additionalProperties` and
+no defaults (the description states the default). `tests/converters` runs the conversion code of such hosts.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from liner_mcp.answer.table import AnswerSchema
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _DECLARED = "declared_tool"  # the attribute of a declared method
 
-# All tools only read, the data is outside this server, and a second call changes nothing.
+# All tools only read. The data is outside this server, and a repeated call changes nothing.
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 
 _PORTABLE_KEYS = frozenset({"type", "description", "enum", "minimum", "maximum", "minItems", "maxItems", "required"})
-_REACHED = {"maximum": 4_000, "maxItems": 100}  # higher bounds only protect the server; no model reaches them
+_HIGHEST_SHOWN = {"maximum": 4_000, "maxItems": 100}  # higher bounds only protect the server; models do not reach them
 
 
 def tool(title: str, answer: type = AnswerSchema) -> Callable[[_Method], _Method]:
@@ -50,9 +49,9 @@ def declared_names(owner: type) -> tuple[str, ...]:
 def tools_of(owner: object) -> list[Tool]:
     """The tools that the class of `owner` declares, bound to it, with compact schemas.
 
-    The SDK would ignore unknown arguments; a mistyped optional argument would then get a confident answer to another
-    question. So the boundary in `app.py` refuses them by name. The schema does not say so: some clients cannot convert
-    `additionalProperties`. The result is written as it is sent, so it is checked by tests and not again at run time.
+    The SDK ignores unknown arguments, so a mistyped optional argument would get an answer to another question. The
+    error boundary in `app.py` refuses them. The schema does not say so, because some clients cannot convert
+    `additionalProperties`. Tests check the result against its schema; the server does not.
     """
     return [_publish(getattr(owner, name)) for name in declared_names(type(owner))]
 
@@ -92,34 +91,34 @@ def _flatten(method: Callable[..., Any]) -> Callable[..., Any]:
     return flat
 
 
-@cache  # most tools give the same answer
+@cache  # most tools have the same answer type
 def _answer_schema(answer: type) -> dict[str, Any]:
     schema = TypeAdapter(answer).json_schema()
     return compact(schema, schema.pop("$defs", {}))
 
 
 def compact(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema in the dialect of the module's docstring, with its definitions where they are used.
+    """The schema with the keywords in the module's docstring only. Definitions are put where they are used.
 
-    The cells of a row have several types, which only a union could say, so an array of arrays does not tell them.
+    The cells of a row have several types, which would need a union, so the inner array has no type of items.
     """
     compacted: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "$ref":
             compacted |= compact(definitions[value.rpartition("/")[2]], definitions)
-        elif key == "anyOf":  # something or null: leaving an argument out says the same, and costs nothing
+        elif key == "anyOf":  # a type or null; leaving an argument out means null
             (only,) = [branch for branch in value if branch != {"type": "null"}]
             compacted |= compact(only, definitions)
         elif key == "properties":
             compacted[key] = {name: compact(part, definitions) for name, part in value.items()}
         elif key == "items":
             compacted[key] = {"type": "array"} if value.get("type") == "array" else compact(value, definitions)
-        elif key in _PORTABLE_KEYS and not (key in _REACHED and value > _REACHED[key]):
+        elif key in _PORTABLE_KEYS and not (key in _HIGHEST_SHOWN and value > _HIGHEST_SHOWN[key]):
             compacted[key] = value
     return compacted
 
 
 def _unwrap(docstring: str) -> str:
-    """A docstring as prose: the source's line breaks and indentation mean nothing to a model."""
+    """A docstring without the line breaks and the indentation of the source; paragraphs stay."""
     paragraphs = docstring.strip().split("\n\n")
     return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

@@ -1,24 +1,21 @@
-"""Hiding whose an e-mail address is, in text that people and recognisers wrote freely.
+"""Masks the names in e-mail addresses in free text, as `***@domain.ru`. Pure; the text is already clean.
 
-Pure, on text that is already clean. What stands before the sign goes, the domain stays: `***@domain.ru`. The sign may
-be written (`@`), bracketed (`(at)`, `[собака]`) or said aloud (`имя собака домен точка ру`, `name at domain dot com`).
-A word is a sign only before a domain that ends in one of the known endings: dogs and places occur in calls, too.
+The at sign may be written (`@`), bracketed (`(at)`, `[собака]`) or spoken (`имя собака домен точка ру`, `name at domain
+dot com`). A word counts as an at sign only before a domain with a known ending, because calls mention dogs and places.
 """
 
 import re
 
-from liner_mcp.text.masking_steps import Steps, completed, search_work
+from liner_mcp.text.masking_steps import MaskedText, Steps, search_work
 
-_MASK = "***"
+# A character of a name: a letter of any script with its accents, a digit, or a sign that real addresses use. Not an
+# asterisk, because a mask would be masked again.
+_NAME_CHARACTER = r"[\w\u0300-\u036f.+\-'%&=~#!$]"
+_NAME_BACKWARDS = re.compile(f"{_NAME_CHARACTER}*")
+_NOT_FIRST_IN_NAME = "'.-"  # an opening quotation mark, or the end of the word before
 
-# Of a name: letters of any script with their accents, digits, and the signs that real addresses use. No asterisk, or a
-# mask would be masked again.
-_OF_A_NAME = r"[\w\u0300-\u036f.+\-'%&=~#!$]"
-_NAME_BACKWARDS = re.compile(f"{_OF_A_NAME}*")
-_NOT_ITS_BEGINNING = "'.-"  # an opening quotation mark, the end of the word before
-
-# Every repetition is bounded, so that no sign costs more than a glance: a label has 63 characters at most (RFC 1035),
-# and nobody writes or says a domain of more parts than these.
+# Every repetition is bounded, so that the work per at sign is small: a label has at most 63 characters (RFC 1035), and
+# real domains do not have more parts than this.
 _LABEL = r"[\w\u0300-\u036f\-]{1,63}"
 _DOT = "[.．。｡]"
 _DOMAIN = rf"{_LABEL}(?:{_DOT}{_LABEL}){{0,6}}{_DOT}[^\W\d_][\w\-]"
@@ -28,7 +25,7 @@ _SAID_ENDING = (
     r"|uk)\b"
 )
 _SAID_DOMAIN = rf"(?:{_LABEL}{_SAID_DOT}){{1,4}}{_SAID_ENDING}"
-# "Look at sunrise.com" is advice; "john at sunrise dot com" is an address.
+# "Look at sunrise.com" is no address; "john at sunrise dot com" is one.
 _SPELLED_DOMAIN = rf"(?:{_LABEL} (?:dot|point) ){{1,4}}{_SAID_ENDING}"
 
 _WRITTEN = re.compile(rf" ?(?:[@＠﹫]|%40) ?(?={_DOMAIN}|{_SAID_DOMAIN})", re.IGNORECASE)
@@ -40,28 +37,23 @@ _SAID = re.compile(rf" (?:(?:собака|собачка|dog) (?={_SAID_DOMAIN})
 _FRAMED_AT = ("(@", "[@", "{@", "<@", "( @", "[ @", "{ @", "< @")
 _BESIDE_AT = (" dot ", " point ", "(at", "[at", "{at", "<at", "( at", "[ at", "{ at", "< at")
 
-# A name said aloud: words with the names of signs between them and numbers behind, or letters one by one.
+# A spoken name: words joined by the names of signs, with numbers at the end, or single letters.
 _JOINT = r"(?:точка|дефис|тире|минус|плюс|(?:нижнее )?подч[её]ркивание|dot|dash|hyphen|minus|plus|underscore)"
-_WORD = rf"{_OF_A_NAME}{{1,64}}"
+_WORD = rf"{_NAME_CHARACTER}{{1,64}}"
 _SPOKEN_NAME = re.compile(
-    rf"(?<!{_OF_A_NAME})(?:(?:{_WORD} {_JOINT} ){{0,8}}{_WORD}(?: \d{{1,4}}){{0,4}}|(?:[^\W_] ){{1,24}}[^\W_])\Z",
+    rf"(?<!{_NAME_CHARACTER})(?:(?:{_WORD} {_JOINT} ){{0,8}}{_WORD}(?: \d{{1,4}}){{0,4}}|(?:[^\W_] ){{1,24}}[^\W_])\Z",
     re.IGNORECASE,
 )
-_SPOKEN_REACH = 160  # characters before a sign in which a spoken name is looked for
-WORK_PER_SIGN = 2  # a name is found in the time in which so many characters of digits are read
-# Digits before a name of digits: more likely a phone with a sign behind it, of which half must not stay.
+_SPOKEN_REACH = 160  # characters before an at sign that are searched for a spoken name
+_WORK_PER_SIGN = 2  # the search for one name takes as long as reading this many characters of digits
+# Digits before a name of digits are more likely a phone in front of an at sign; no part of it may stay.
 _NUMBER = re.compile(r"[\d.+\-]*")
 _DIGITS_BEFORE = re.compile(r"\+?\d[\d ()\-]{0,24}\Z")
 
 
-def mask_emails(text: str) -> str:
-    """The text with the name of each address as `***`. Masking a masked text changes nothing."""
-    return completed(email_steps(text))
-
-
 def email_steps(text: str) -> Steps:
-    """The same in steps."""
-    # Asking whether a sign is there costs a tenth of looking for an address.
+    """Mask the name of each address as `***`. Masking a masked text changes nothing."""
+    # A search for the at sign costs a tenth of the search for an address.
     if "@" in text or "%40" in text or "＠" in text or "﹫" in text:
         text = yield from _mask_names(text, _WRITTEN)
     lower = text.lower()
@@ -78,21 +70,20 @@ def email_steps(text: str) -> Steps:
 
 
 def _mask_names(text: str, signs: re.Pattern[str]) -> Steps:
-    pieces: list[str] = []
-    done = reach = 0
+    masked = MaskedText(text)
+    previous = 0
     for sign in signs.finditer(text):
-        start = _name_start(text, reach, sign)
-        reach = sign.start()
-        if start < reach:
-            pieces += text[done:start], _MASK
-            done = reach
-        yield WORK_PER_SIGN
+        start = _name_start(text, previous, sign)
+        previous = sign.start()
+        if start < previous:
+            masked.replace(start, previous, "***")
+        yield _WORK_PER_SIGN
     yield search_work(text)
-    return "".join((*pieces, text[done:])) if pieces else text
+    return masked.result()
 
 
 def _name_start(text: str, after: int, sign: re.Match[str]) -> int:
-    """Where the name before a sign begins, behind `after`; at the sign itself when there is none."""
+    """Where the name before an at sign begins, not earlier than `after`; where the sign begins if there is no name."""
     end = sign.start()
     if sign[0].startswith(" "):
         near = max(after, end - _SPOKEN_REACH)
@@ -100,7 +91,7 @@ def _name_start(text: str, after: int, sign: re.Match[str]) -> int:
         return end if spoken is None else near + spoken.start()
     written = _NAME_BACKWARDS.match(text[after:end][::-1])
     name = text[end - (written.end() if written else 0) : end]
-    start = end - len(name.lstrip(_NOT_ITS_BEGINNING) or name)
+    start = end - len(name.lstrip(_NOT_FIRST_IN_NAME) or name)
     if _NUMBER.fullmatch(text, start, end) and (before := _DIGITS_BEFORE.search(text[max(after, start - 32) : start])):
         start -= len(before[0])
     return start

@@ -1,7 +1,6 @@
-"""What a reader may see of a free text: the front of all masking, and cutting a text to a length.
+"""The entry point of masking, and cutting a text to a length. Pure; the text is already clean.
 
-Pure functions on text that is already clean; the order is clean, mask, cut, since a cut through a phone would leave a
-stump that no rule recognises. This module may not know where a text comes from.
+The order is clean, mask, cut: after a cut through a phone no rule would recognise the rest of it.
 """
 
 import re
@@ -14,28 +13,28 @@ from liner_mcp.text.masking_steps import DigitReader, Steps, completed, search_w
 from liner_mcp.text.phones.digit_groups import MAX_SEPARATORS
 from liner_mcp.text.phones.mask_phones import phone_steps
 
-MAX_INPUT_CHARACTERS = 1_000  # characters of a client's text that are masked: far more than are shown back
-# Characters dropped from the end of a masked text that was cut: what crossed the cut may be a phone or a name of which
-# no rule saw the rest. Eighteen digits with six spelled spaces between each two are the longest that a rule reads.
+MAX_INPUT_CHARACTERS = 1_000  # characters of a client's text that are masked: far more than are quoted
+# Characters dropped from the end of a text that was cut before it was masked: a phone or a name may have crossed the
+# cut. The longest text that a rule reads has eighteen digits with six `&nbsp;` between each two.
 _CUT_REACH = 18 * (1 + MAX_SEPARATORS * len("&nbsp;"))
 
 _IMAGE_MARKUP = re.compile(r"(?<=!)(?=\[)|(?<=<)(?=img)", re.IGNORECASE)
 
 
 def mask(text: str, *, show_phones: bool = False) -> str:
-    """The text without whose e-mail addresses, cards and (unless `show_phones`) phones it tells.
+    """Mask the names in e-mail addresses, the cards and (unless `show_phones`) the phones of a text.
 
-    An image in Markdown or HTML is parted by a space (`! [`): it stays readable, but whoever renders the text fetches
-    nothing for it. Doing it twice changes nothing, unless masks made the text longer than `MOST_CHARACTERS`.
+    A space is put into image markup of Markdown and HTML (`! [`), so that a client that renders the text fetches
+    nothing. Masking twice changes nothing, unless masks made the text longer than `MOST_CHARACTERS`.
     """
     return completed(shown_steps(text, show_phones=show_phones))
 
 
 def shown_steps(text: str, *, show_phones: bool = False) -> Steps:
-    """The same in steps. Of a text of more than MOST_CHARACTERS the beginning is shown, with `…` behind it."""
+    """`mask` in steps. A text of more than MOST_CHARACTERS is cut and ends in `…`."""
     beginning = text.removesuffix(NOT_READ)[:MOST_CHARACTERS]
     masked = yield from _masked_steps(beginning, show_phones=show_phones)
-    # A mask may be longer than what it hides, so the masked beginning may be too long again.
+    # A mask can be longer than what it replaces, so the masked text can be too long again.
     return truncate(_before_a_cut(masked), MOST_CHARACTERS) if is_cut(text) else masked
 
 
@@ -45,36 +44,36 @@ def _masked_steps(text: str, *, show_phones: bool) -> Steps:
         yield search_work(text)
     reader = DigitReader()
     while True:
-        # Addresses first: their names may hold what looks like a phone. Cards next: parts of them may, too.
+        # Phones last, because names in addresses and parts of cards can look like phones.
         masked = yield from email_steps(text)
-        masked, stretches = yield from reader.stretches(masked)
-        if stretches:
-            without_cards = yield from card_steps(masked, stretches)
+        masked, spans = yield from reader.spans(masked)
+        if spans:
+            without_cards = yield from card_steps(masked, spans)
             if without_cards is not masked:
-                masked, stretches = yield from reader.stretches(without_cards)
+                masked, spans = yield from reader.spans(without_cards)
             if not show_phones:
-                masked = yield from phone_steps(masked, stretches, reader)
+                masked = yield from phone_steps(masked, spans, reader)
         if masked == text:
             return text
-        text = masked  # a mask may free its neighbours to be read anew; each round hides something, so rounds end
+        text = masked  # a mask can reveal another match beside it; every round masks something, so this ends
 
 
 def quote_input(text: str, limit: int, *, show_phones: bool = False) -> str:
-    """A text of unknown length of which only the beginning matters, such as what a client sent, to be shown back.
+    """The beginning of a client's text, masked, at most `limit` characters, to be quoted in an answer.
 
-    It is cut before it is masked, so its length costs nothing; what the cut may have parted is not shown.
+    The text is cut before it is masked, so its length costs nothing. What may have crossed the cut is dropped.
     """
     masked = mask(clean(text[:MAX_INPUT_CHARACTERS]), show_phones=show_phones)
     return truncate(_before_a_cut(masked) if len(text) > MAX_INPUT_CHARACTERS else masked, limit)
 
 
 def _before_a_cut(masked: str) -> str:
-    """What may be shown of a text that was cut before it was masked."""
+    """The part of a masked text that did not touch the cut before masking."""
     return masked[:-_CUT_REACH].rstrip() + "…"
 
 
 def truncate(text: str, limit: int) -> str:
-    """At most `limit` characters; a shortened text ends in `…` and never parts a letter from its accent."""
+    """At most `limit` characters. A shortened text ends in `…`; a letter keeps its combining accents."""
     if len(text) <= limit:
         return text
     if limit <= 0:

@@ -1,21 +1,21 @@
-"""Masking in steps of bounded work, so that a long text holds neither the event loop nor a deadline.
+"""Masking in steps of bounded work, so that a long text blocks neither the event loop nor a deadline. Pure.
 
-Pure. A rule of masking is a generator: it yields how much it has read since its last step, and returns the text. Digits
-cost a hundred times as much as letters, so work is counted in characters of stretches of digits. Every search over a
-text is work, whatever it finds.
+A masking rule is a generator. It yields the work since its last step and returns the masked text. Work is counted in
+characters of digits, because a digit costs a hundred times as much as a letter. A search that finds nothing counts too.
 """
 
 import re
 from collections.abc import Generator
+from typing import TypeVar
 
 from liner_mcp.text.phones.digit_groups import DigitSpan, find_digit_spans
 
+T = TypeVar("T")
 Steps = Generator[int, None, str]
-"""Yields the work since the step before, in characters of digits; returns the masked text."""
 
-LONGEST_STRETCH = 500  # 25 phones or 55 ids in a row without a word between them; no account of a talk holds more
+LONGEST_SPAN = 500  # 25 phones or 55 ids without a word between them; no summary holds more
 MOST_DIGITS = 40_000  # characters of digits that are read in one text: 2,000 phones, each read once per rule
-LETTERS_PER_DIGIT = 64  # the slowest search passes so many letters in the time that one digit takes
+LETTERS_PER_DIGIT = 64  # letters that the slowest search reads in the time of one digit
 _DIGIT = re.compile(r"\d")
 
 
@@ -24,52 +24,59 @@ def search_work(text: str) -> int:
     return 1 + len(text) // LETTERS_PER_DIGIT
 
 
-def completed(steps: Steps) -> str:
-    """The text that the steps return, all of them taken at once."""
+def completed(steps: Generator[object, None, T]) -> T:
+    """Run all steps at once and give what they return."""
     try:
         while True:
             next(steps)
     except StopIteration as end:
-        text: str = end.value
-        return text
+        result: T = end.value
+        return result
+
+
+class MaskedText:
+    """Replaces parts of a text from left to right. `end` is where the last replaced part ends."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._pieces: list[str] = []
+        self.end = 0
+
+    def replace(self, start: int, end: int, mask: str) -> None:
+        """Write `mask` in place of a part behind the last one."""
+        self._pieces += self._text[self.end : start], mask
+        self.end = end
+
+    def result(self) -> str:
+        """The text; the same object if nothing was replaced."""
+        return "".join((*self._pieces, self._text[self.end :])) if self._pieces else self._text
 
 
 class DigitReader:
-    """Finds the stretches of digits of one text, again after each change, and limits how much of them is read.
+    """Finds the spans of digits in one text, again after each change, and limits how much of them is read.
 
-    The digits that are not read are hidden one by one: it is not known whether they are a phone.
+    Digits beyond the limit become `*` one by one, because they may belong to a phone.
     """
 
     def __init__(self) -> None:
         self._left = MOST_DIGITS
 
-    def stretches(self, text: str) -> Generator[int, None, tuple[str, list[DigitSpan]]]:
-        """The text and its stretches of digits, in steps; too long a stretch, and what exceeds the limit, holds `*`."""
+    def spans(self, text: str) -> Generator[int, None, tuple[str, list[DigitSpan]]]:
+        """The text and the spans to read. Spans that are too long, or beyond the limit, hold `*` for each digit."""
         found = find_digit_spans(text)
         yield search_work(text)
         if not found:
             return text, found
         self._left -= search_work(text)
         read: list[DigitSpan] = []
-        hidden: list[DigitSpan] = []
+        masked = MaskedText(text)
         for start, end in found:
             length = end - start
-            if length > LONGEST_STRETCH or length > self._left:
-                hidden.append((start, end))
+            if length > LONGEST_SPAN or length > self._left:
+                masked.replace(start, end, _DIGIT.sub("*", text[start:end]))
             else:
                 self._left -= length
                 read.append((start, end))
-        if hidden:
-            text = _without_digits(text, hidden)
+        if masked.end:
             yield search_work(text)
-        return text, read
-
-
-def _without_digits(text: str, stretches: list[DigitSpan]) -> str:
-    """The text with `*` for each digit of the stretches; every other character stays where it was."""
-    pieces: list[str] = []
-    done = 0
-    for start, end in stretches:
-        pieces += text[done:start], _DIGIT.sub("*", text[start:end])
-        done = end
-    return "".join((*pieces, text[done:]))
+        return masked.result(), read

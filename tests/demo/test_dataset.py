@@ -179,4 +179,4 @@ def test_an_added_record_makes_its_call_a_recorded_one() -> None:
 
 def test_a_misspelt_change_is_refused() -> None:
     with pytest.raises(TypeError, match="talk_seconds"):
-        small_dataset().add_call(talk_seconds=5)  # pyright: ignore[reportCallIssue]
+        small_dataset().add_call(talk_seconds=5)

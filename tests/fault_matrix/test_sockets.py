@@ -91,7 +91,9 @@ async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(tool_reque
 @every_request
 async def test_tls_where_none_is_spoken_is_one_sentence(tool_request: ToolRequest) -> None:
     with serve_app(DemoLiner()) as origin:
-        assert "speaks no TLS on that port" in await sentence_from(origin.replace("http://", "https://"), tool_request)
+        assert "does not speak TLS on that port" in await sentence_from(
+            origin.replace("http://", "https://"), tool_request
+        )
 
 
 @every_request

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liner_mcp.text.emails import mask_emails
+from liner_mcp.text.emails import email_steps
+from liner_mcp.text.masking_steps import completed
+
+
+def mask_emails(text: str) -> str:
+    return completed(email_steps(text))
+
 
 HIDDEN = [
     # written

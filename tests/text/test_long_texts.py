@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from liner_mcp.event_loop import MOST_AT_ONCE, Turns, in_time
 from liner_mcp.text.clean import clean
 from liner_mcp.text.mask import MAX_INPUT_CHARACTERS, MOST_CHARACTERS, mask, quote_input, shown_steps
-from liner_mcp.text.masking_steps import LETTERS_PER_DIGIT, LONGEST_STRETCH, MOST_DIGITS, Steps, completed
+from liner_mcp.text.masking_steps import LETTERS_PER_DIGIT, LONGEST_SPAN, MOST_DIGITS, Steps, completed
 
 PHONES = ["8 916 123-45-67", "+7 (916) 123-45-67", "89161234567", "8, 916, 123, 45, 67", "8&nbsp;916&nbsp;123-45-67"]
 FILLERS = ["клиент ждёт ", "(", "! ", "x" * 900 + "@mail.ru ", "a@b.ru ", "тел. ", "договор № "]
@@ -78,8 +78,8 @@ def test_a_long_text_is_shown_back_by_its_beginning() -> None:
 
 
 def test_a_row_of_digits_that_no_talk_holds_is_hidden_whole() -> None:
-    wall = "8(" * LONGEST_STRETCH
-    assert mask(f"Код {wall} и телефон 8 916 123-45-67.") == f"Код {'*(' * LONGEST_STRETCH} и телефон +7 *** ***-**-67."
+    wall = "8(" * LONGEST_SPAN
+    assert mask(f"Код {wall} и телефон 8 916 123-45-67.") == f"Код {'*(' * LONGEST_SPAN} и телефон +7 *** ***-**-67."
 
 
 def test_a_list_of_ids_or_phones_is_read_as_ever() -> None:
@@ -138,8 +138,8 @@ def test_between_two_steps_there_is_no_more_work_however_long_the_text(piece: st
     mask("+971 50 123 4567")  # the library of numbering plans is read at the first foreign phone
     size = 20_000
     most_calls, most_work, _ = most_calls_between_steps(shown_steps((piece * size)[:size]))
-    assert most_work <= max(LONGEST_STRETCH, size // LETTERS_PER_DIGIT)
-    # A stretch of digits takes up to 20,000 calls, the whole text more than a million.
+    assert most_work <= max(LONGEST_SPAN, size // LETTERS_PER_DIGIT)
+    # A span of digits takes up to 20,000 calls, the whole text more than a million.
     assert most_calls < 25_000
 
 

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liner_mcp.text.mask import truncate
-from liner_mcp.text.phones.mask_phones import mask_phone, mask_phones
+from liner_mcp.text.masking_steps import DigitReader, completed
+from liner_mcp.text.phones.mask_phones import mask_phone, phone_steps
+
+
+def mask_phones(text: str) -> str:
+    reader = DigitReader()
+    text, spans = completed(reader.spans(text))
+    return completed(phone_steps(text, spans, reader))
+
 
 RUSSIAN = [
     "+7 916 123-45-67",

@@ -1,4 +1,4 @@
-"""The requests of a probe, each built from the answers before it. Without I/O."""
+"""The requests of the probe. Each may use the answers before it. No I/O."""
 
 from __future__ import annotations
 
@@ -16,62 +16,59 @@ from liner_mcp.liner.endpoints import PAGE_LIMIT, CallFilter, Query
 from liner_mcp.liner.models import UtcDatetime
 
 RECENT = timedelta(days=30)
-SETTLED = timedelta(minutes=10)  # calls in progress would change the lists between two requests
+SETTLED = timedelta(minutes=10)  # newer calls would change the lists between two requests
 SECOND = timedelta(seconds=1)
 YEAR_DAYS = 366
-ORDERS_NAMED = 50  # this many ids surely fit a request line
+ORDERS_NAMED = 50  # so many ids surely fit a request line
 CALLS_TRIED = 2  # the records of one call may not be listed yet
 FEW_RECORDS = 10  # enough to see whether they are listed, and with which fields; their summaries are long
-UNKNOWN_ID = 2_147_483_647  # a valid id in every database, and a call's in none
+UNKNOWN_ID = 2_147_483_647  # a valid id in every database, but not in use
 
 _MOMENT: TypeAdapter[datetime | None] = TypeAdapter(UtcDatetime)
 
 
 class Undecided(Exception):
-    """The answers decide nothing, or nothing can be sent. The message is the reason, as the end of a sentence."""
+    """There is no verdict, or a request cannot be sent. The message is the reason, as the end of a sentence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """One request. `queries` builds it, or raises Undecided; a second query is sent where the first lists nothing."""
+    """One request. `queries` builds it or raises Undecided. The next query is sent if one lists nothing."""
 
     queries: Callable[[Answers], list[Query]]
     follow_redirects: bool = True
 
 
 class Answers:
-    """The answers so far, and the reasons why a request has none. `until` is the end of all windows."""
+    """The answers so far, and why requests have none. `until` is the end of all windows."""
 
     def __init__(self, now: datetime) -> None:
         self.until = (now.astimezone(UTC) - SETTLED).replace(microsecond=0)
-        self.received: dict[Request, RawResponse] = {}
-        """Answers in Liner's envelope, which alone say something about Liner."""
-        self.unenveloped: dict[Request, RawResponse] = {}
-        """Redirects, web pages and everything else that a gateway may have sent."""
-        self.missing: dict[Request, str] = {}
+        self.received: dict[Request, RawResponse] = {}  # with Liner's envelope, so surely sent by Liner
+        self.unenveloped: dict[Request, RawResponse] = {}  # redirects, web pages and the like, perhaps of a gateway
+        self.missing: dict[Request, str] = {}  # the reasons
         self.last_query: dict[Request, Query] = {}
-        self.file: tuple[str, str] | None = None
-        """Where the link of a recording leads, and what is wrong with it; empty where that is MPEG audio."""
+        self.file: tuple[str, str] | None = None  # where the link of a recording leads, and the problem with it or ""
 
     def record(self, request: Request, answer: RawResponse) -> None:
-        """Keep an answer where its kind belongs; a later one replaces an earlier one."""
+        """Store an answer. It replaces an earlier one."""
         self.received.pop(request, None)
         self.unenveloped.pop(request, None)
         (self.received if answer.enveloped else self.unenveloped)[request] = answer
 
     def any_answer(self, request: Request) -> RawResponse | None:
-        """The answer, whatever sent it. A row that uses it needs another answer in the envelope to confirm it."""
+        """The answer, perhaps of a gateway. A verdict on it needs another answer with the envelope."""
         return self.received.get(request) or self.unenveloped.get(request)
 
     def undecided(self, request: Request) -> Undecided:
-        """Why this request decides nothing."""
+        """The reason why this request gives no verdict."""
         answer = self.any_answer(request)
         if answer is None:
-            return Undecided(self.missing.get(request, "it was not asked"))
+            return Undecided(self.missing.get(request, "it was not requested"))
         return Undecided(f"the answer was {answer}" + (" without a list" if answer.succeeded else ""))
 
     def answer(self, request: Request) -> RawResponse:
-        """The answer. Raises: Undecided when there is none in Liner's envelope."""
+        """The answer with Liner's envelope. Raises: Undecided when there is none."""
         if request not in self.received:
             raise self.undecided(request)
         return self.received[request]
@@ -89,7 +86,7 @@ class Answers:
         return page
 
     def accepted(self, query: Query) -> Query:
-        """The query with or without the slash at the end of its path, as this Liner answers it."""
+        """The query with or without the slash at the end of its path, whichever this Liner answers."""
         first, bare = self.any_answer(ORDERS), self.any_answer(ORDERS_WITHOUT_SLASH)
         slash = first is None or first.status != 404 or bare is None or not bare.succeeded
         if first is not None and first.redirects:
@@ -99,7 +96,7 @@ class Answers:
 
 def last_row(answers: Answers) -> tuple[Request, int]:
     """A list of two or more rows, and the offset of its last row. Raises: Undecided."""
-    for request in (ORDERS, CALLS):  # of one row the offset would be zero, which `next` may be for another reason
+    for request in (ORDERS, CALLS):  # with one row the offset would be zero, a value that `next` may have anyway
         page = answers.find_page(request)
         count = 0 if page is None or page.bare else len(page.rows) if page.total is None else page.total
         if count >= 2:
@@ -108,7 +105,7 @@ def last_row(answers: Answers) -> tuple[Request, int]:
 
 
 def boundary_call(answers: Answers) -> tuple[int, datetime, int | None]:
-    """The id, the moment and the order of a call that was made at a whole second. Raises: Undecided."""
+    """The id, the time and the order of a call at a whole second. Raises: Undecided."""
     page = answers.find_page(CALLS)
     if page is None or not page.rows:
         raise Undecided("no call was seen")
@@ -122,7 +119,7 @@ def boundary_call(answers: Answers) -> tuple[int, datetime, int | None]:
 
 
 def record_pages(answers: Answers) -> list[RawPage]:
-    """The lists of records with something in them, that of one call first."""
+    """The lists of records that are not empty; that of one call first."""
     return [page for page in map(answers.find_page, (RECORDS, RECORDS_OF_ALL)) if page is not None and page.rows]
 
 
@@ -135,7 +132,7 @@ def file_link(answers: Answers) -> str:
 
 
 def moment_of(row: dict[str, object]) -> datetime | None:
-    """When a row was created, if that can be read."""
+    """When a row was created; None if that cannot be read."""
     try:
         return _MOMENT.validate_python(row.get("createdAt"))
     except ValidationError:
@@ -143,7 +140,7 @@ def moment_of(row: dict[str, object]) -> datetime | None:
 
 
 def _order_ids(answers: Answers) -> tuple[int, ...]:
-    # Active orders first, and the latest of them: they are the most likely to have calls.
+    # The latest active orders are the most likely to have calls.
     for page in map(answers.find_page, (ACTIVE_ORDERS, ORDERS, ORDERS_WITHOUT_SLASH)):
         if page is not None and page.ids:
             return tuple(sorted(page.ids, reverse=True)[:ORDERS_NAMED])
@@ -153,7 +150,7 @@ def _order_ids(answers: Answers) -> tuple[int, ...]:
 def _orders_without_slash(answers: Answers) -> list[Query]:
     first = answers.any_answer(ORDERS)
     if first is not None and first.redirects:
-        raise Undecided("it was not asked")
+        raise Undecided("it was not requested")
     missing = first is not None and first.status == 404
     return [Query(endpoints.ORDERS.rstrip("/")).page(0, PAGE_LIMIT if missing else 1)]
 
@@ -165,7 +162,7 @@ def _calls(answers: Answers, window: timedelta, limit: int) -> list[Query]:
 
 def _calls_over_limit(answers: Answers) -> list[Query]:
     answers.page(CALLS)
-    return _again(answers, CALLS, limit=PAGE_LIMIT + 1)  # one row more shows what happens, and repeats the first
+    return _again(answers, CALLS, limit=PAGE_LIMIT + 1)  # tests the limit, and the order of the same rows
 
 
 def _at_boundary(answers: Answers, before: timedelta) -> list[Query]:
@@ -202,7 +199,7 @@ def _answering_machines(answers: Answers) -> list[Query]:
 def _again(
     answers: Answers, request: Request, offset: int = 0, limit: int = PAGE_LIMIT, *more: tuple[str, str]
 ) -> list[Query]:
-    """The last query of a request for another page, which its last two parameters name."""
+    """The last query of a request for another page. Its last two parameters are offset and limit."""
     if request not in answers.last_query:
         raise answers.undecided(request)
     query = answers.last_query[request]
@@ -225,7 +222,7 @@ RECORDS = Request(_records)
 RECORDS_OF_ALL = Request(lambda _: [Query(endpoints.CALL_RECORDS).page(0, FEW_RECORDS)])
 RECORD_DETAIL = Request(_record_detail)
 ANSWERING_MACHINES = Request(_answering_machines)
-FILE = Request(lambda _: [])  # opened by the client of files
+FILE = Request(lambda _: [])  # downloaded with another client
 LONG_WINDOW = Request(lambda answers: _calls(answers, timedelta(days=YEAR_DAYS), 1))
 
 REQUESTS = (
@@ -233,4 +230,4 @@ REQUESTS = (
     *(LAST_PAGE, WINDOW_START, WINDOW_END, UNKNOWN_CALL, CALLS_WITHOUT_IDS, RECORDS, RECORDS_OF_ALL, RECORD_DETAIL),
     *(ANSWERING_MACHINES, FILE, LONG_WINDOW),
 )
-"""In the order in which they are sent. The last one costs Liner the most."""
+"""In the order in which they are sent. The last one is the most expensive for Liner."""

@@ -1,10 +1,10 @@
-"""What the code assumes where Liner's documentation is silent: the table at the end has one row per assumption.
+"""The assumptions of the code where Liner's documentation is silent. The table at the end has one row per assumption.
 
-A row's judgement names the requests that it needs. It returns what was found, and where that differs from what the code
-needs, also what a user notices. It raises Undecided where the answers decide nothing. An assumption holds when the code
-is right without a detour. docs/assumptions.md explains each row, and the assumptions that no probe can test.
+A row's `judge` reads the answers that it needs. It returns what was found, and if the assumption is wrong, also what a
+user notices. It raises Undecided if the answers are not enough. docs/assumptions.md explains each row, and the
+assumptions that the probe cannot test.
 
-A report is made of these texts and may be published: they hold no name, id, phone, summary or address.
+The report consists of these texts and may be published, so they hold no name, id, phone, summary or address.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from liner_mcp.liner.models import Call, CallRecord, Identified, Order
 
 Finding = str | tuple[str, str]
 
-CLOCKS_AGREE_SECONDS = 60.0  # windows are asked in minutes and hours; a recording takes longer to be listed
-ROWS_IN_ORDER = 3  # two rows are always in some order
+CLOCKS_AGREE_SECONDS = 60.0  # windows are minutes or hours long, and a recording takes longer to be listed
+ROWS_IN_ORDER = 3  # two rows are always in one order or the other
 
 _LIMIT_HEADER = re.compile(r"(x-)?rate-?limit(-(limit|remaining|reset|policy|used))?")
 
 
 class Verdict(NamedTuple):
-    """What is known of one assumption. `text` says what a user notices, or why nothing could be told."""
+    """The result for one assumption. `text` says what a user notices, or why there is no verdict."""
 
-    outcome: Literal["as assumed", "differs", "could not be told"]
+    outcome: Literal["as assumed", "differs", "inconclusive"]
     found: str
     text: str
 
@@ -48,11 +48,11 @@ class Assumption:
     judge: Callable[[Answers], Finding]
 
     def verdict(self, answers: Answers) -> Verdict:
-        """What the answers say about this assumption."""
+        """The verdict after these answers."""
         try:
             finding = self.judge(answers)
         except Undecided as reason:
-            return Verdict("could not be told", "-", str(reason))
+            return Verdict("inconclusive", "-", str(reason))
         return Verdict("as assumed", finding, "") if isinstance(finding, str) else Verdict("differs", *finding)
 
 
@@ -60,7 +60,7 @@ def _trailing_slash(answers: Answers) -> Finding:
     first, bare = answers.any_answer(sent.ORDERS), answers.any_answer(sent.ORDERS_WITHOUT_SLASH)
     if first is None:
         raise answers.undecided(sent.ORDERS)
-    other = "not asked" if bare is None else "answers" if bare.succeeded else str(bare)
+    other = "not requested" if bare is None else "answers" if bare.succeeded else str(bare)
     if first.unfollowed == "another host":
         return "with a slash: a redirect to another host", "nothing is read: the token is not sent there"
     if first.unfollowed:
@@ -78,11 +78,11 @@ def _clock(answers: Answers) -> Finding:
     measured = [found for answer in answers.received.values() if (found := answer.clock_ahead) is not None]
     if not measured:
         raise Undecided("no Date header was sent")
-    seconds = min(measured, key=abs)  # the slower the answer, the further its Date is from now
+    seconds = min(measured, key=abs)  # a slow answer makes the difference look larger
     found = f"Liner's is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
     if abs(seconds) <= CLOCKS_AGREE_SECONDS:
         return "agrees within 2 s" if abs(seconds) <= 2 else found
-    return found, "windows that end now, and words such as -1h, are off by as much; set this machine's clock"
+    return found, "windows that end now, and values such as -1h, are off by as much; check this machine's clock"
 
 
 def _rate_headers(answers: Answers) -> Finding:
@@ -92,14 +92,14 @@ def _rate_headers(answers: Answers) -> Finding:
     limits = {name: value for name, value in headers.items() if "ratelimit" in name.replace("-", "")}
     if not limits:
         return "Retry-After is sent" if "retry-after" in headers else "none sent"
-    # Only what is surely a limit: another header of that kind may name a person.
+    # Only headers that are surely limits are shown; another one may name a person.
     shown = [
         f"{name} {value}"[:60]
         for name, value in sorted(limits.items())
         if _LIMIT_HEADER.fullmatch(name) and re.fullmatch("[0-9]{1,6}", value)
     ]
     shown += [f"{len(limits) - len(shown)} others"] if len(shown) < len(limits) else []
-    return ", ".join(shown[:4]), "they are not read: keep LINER_REQUESTS_PER_SECOND below the limit"
+    return ", ".join(shown[:4]), "these headers are not read: keep LINER_REQUESTS_PER_SECOND below the limit"
 
 
 def _values(answers: Answers) -> Finding:
@@ -131,7 +131,7 @@ def _dictionary_paths(answers: Answers) -> Finding:
     if singular.refused and plural_exists:
         return "plural only", "each dictionary costs one request more, once"
     if singular.enveloped and singular.refused and plural is not None and plural.refused:
-        return "neither", "statuses have no names, and cannot be asked for"
+        return "neither", "statuses have no names, and filters on them fail"
     raise answers.undecided(sent.STATUSES_PLURAL if singular.refused else sent.STATUSES_SINGULAR)
 
 
@@ -141,17 +141,20 @@ def _archived_orders(answers: Answers) -> Finding:
         raise Undecided("the list has no total")
     known = len(active.rows) if active.total is None else active.total
     if every.total == known:
-        raise Undecided("as many orders are listed as are active: none is archived, or archived ones are left out")
+        raise Undecided("there are as many orders as active orders: none is archived, or archived ones are not listed")
     if every.total > known:
         return "more orders are listed than the list of active ones has"
-    return "fewer orders are listed than are active", "calls of the others are found by naming the order's id"
+    return (
+        "fewer orders are listed than the list of active ones has",
+        "calls of the others are found by the id of the order",
+    )
 
 
 def _call_fields(answers: Answers) -> Finding:
     if not (rows := answers.page(sent.CALLS).rows):
         raise Undecided("no call was seen")
     if missing := _missing_fields(Call, rows):
-        return f"missing: {missing}", "they stay empty, and filters on them let nothing pass"
+        return f"missing: {missing}", "they stay empty, and filters on them find nothing"
     return f"all {len(_fields(Call))} that are read"
 
 
@@ -173,7 +176,7 @@ def _call_order(answers: Answers) -> Finding:
         raise Undecided("too few calls were seen")
     if moments == sorted(moments):
         return "oldest first, so far as seen"
-    return "newest first, so far as seen" if moments == sorted(moments, reverse=True) else "by no time"
+    return "newest first, so far as seen" if moments == sorted(moments, reverse=True) else "not by time"
 
 
 def _same_order_twice(answers: Answers) -> Finding:
@@ -185,7 +188,7 @@ def _same_order_twice(answers: Answers) -> Finding:
         return "the same rows in the same order"
     if first.total != again.total:
         raise Undecided("the list changed meanwhile")
-    return "another order at each request", "long lists are read twice, and may be told as incomplete"
+    return "another order at each request", "long lists are read twice, and may be reported as incomplete"
 
 
 def _next_page(answers: Answers) -> Finding:
@@ -198,7 +201,7 @@ def _next_page(answers: Answers) -> Finding:
         if following is None or following <= 0:
             return _next_is(page.next, 0), "only the first page of a long list is read; answers say so"
         return "another offset than that of the next row", "rows between pages are missed; answers say so"
-    raise Undecided("no list longer than one page was seen")
+    raise Undecided("no list of more than one page was seen")
 
 
 def _last_page(answers: Answers) -> Finding:
@@ -221,7 +224,7 @@ def _next_is(following: object, offset: int) -> str:
 def _total(answers: Answers) -> Finding:
     page = answers.page(sent.LAST_PAGE)
     if page.total is None:
-        return "none sent", "pages are asked one after another, and answers lack a total"
+        return "none sent", "pages are read one after another, and answers have no total"
     if not page.rows:
         return "more than are listed", "answers say that they are incomplete"
     return "the count of all rows" if len(page.rows) == 1 else ("fewer than are listed", "rows are missed")
@@ -235,14 +238,14 @@ def _limit(answers: Answers) -> Finding:
         return f"{more} refused ({over})"
     rows = len(answers.page(sent.CALLS_OVER_LIMIT).rows)
     if rows > PAGE_LIMIT:
-        return f"{more} honoured", "long lists cost more requests than they need to"
+        return f"{more} honoured", "long lists cost more requests than necessary"
     if (first.total or 0) <= PAGE_LIMIT:
-        raise Undecided(f"{more} is not refused, but there were no more than {PAGE_LIMIT} calls to give")
+        raise Undecided(f"{more} is not refused, but there are at most {PAGE_LIMIT} calls")
     return f"{more} clamped to {rows}"
 
 
 def _at_boundary(answers: Answers, request: Request, otherwise: Finding) -> Finding:
-    """Whether a window lists the call that was made at its first or last second."""
+    """Whether a window lists the call at its first or last second."""
     page = answers.page(request)
     if sent.boundary_call(answers)[0] in page.ids:
         return "inside"
@@ -260,21 +263,21 @@ def _long_window(answers: Answers) -> Finding:
     answer, month = answers.answer(sent.LONG_WINDOW), answers.received.get(sent.CALLS)
     if answer.refused and month is not None and month.succeeded:
         found = f"{sent.YEAR_DAYS} days are refused ({answer}, {answer.message_length})"
-        return found, "questions about so long a time fail; ask for shorter ones"
+        return found, "requests for so long a window fail; use shorter ones"
     answers.page(sent.LONG_WINDOW)
     return f"{sent.YEAR_DAYS} days are accepted"
 
 
 def _listed_without(answers: Answers, request: Request, name: str, listed: Finding) -> Finding:
-    """Whether Liner lists anything where the parameter called `name` is not sent."""
+    """Whether Liner lists anything without a parameter, which `name` describes."""
     if (answer := answers.answer(request)).refused:
         return f"refused without {name} ({answer})"
     return listed if answers.page(request).rows else f"an empty list without {name}"
 
 
 def _calls_need_ids(answers: Answers) -> Finding:
-    listed = ("calls are listed without them", "orders are asked by id all the same")
-    return _listed_without(answers, sent.CALLS_WITHOUT_IDS, "them", listed)
+    listed = ("calls are listed without ids", "order ids are sent anyway")
+    return _listed_without(answers, sent.CALLS_WITHOUT_IDS, "ids", listed)
 
 
 def _records_need_call(answers: Answers) -> Finding:
@@ -283,32 +286,32 @@ def _records_need_call(answers: Answers) -> Finding:
 
 def _unknown_id(answers: Answers) -> Finding:
     other = answers.unenveloped.get(sent.UNKNOWN_CALL)
-    # Only where Liner answers other requests is a bare 404 its way to say so.
+    # A 404 without envelope counts only if Liner answers other requests.
     if other is not None and other.status in (404, 410) and any(one.succeeded for one in answers.received.values()):
         found = str(other) if other.body == "json" else f"{other}, without Liner's envelope"
-        return found, "ids that Liner does not know are told as a wrong LINER_API_HOST"
+        return found, "unknown ids are reported as a wrong LINER_API_HOST"
     answer = answers.answer(sent.UNKNOWN_CALL)
     if answer.status in (401, 403, 429):
         raise answers.undecided(sent.UNKNOWN_CALL)
     if answer.status in (404, 410):
         return str(answer)
     if answer.data:
-        raise Undecided("there is such an id, or something is told of it all the same")
+        raise Undecided("the id exists, or Liner sends data for unknown ids")
     found = "an empty success" if answer.succeeded else str(answer)
-    return found, "ids that Liner does not know are told as failed, not as not_found"
+    return found, "unknown ids are reported as failed, not as not_found"
 
 
 def _refusals(answers: Answers) -> Finding:
     requests = (sent.CALLS_WITHOUT_IDS, sent.UNKNOWN_CALL, sent.CALLS_OVER_LIMIT, sent.RECORDS_OF_ALL)
-    # A missing right or a failure of Liner is no refusal of a request, and its message may name a person.
+    # The message about a missing right or a failure may name a person, so such answers do not count.
     seen = [answer for answer in map(answers.received.get, requests) if answer is not None and answer.refused]
     if not seen:
         raise Undecided("nothing was refused")
     found = "; ".join(dict.fromkeys(f"{answer}, {answer.message_length}" for answer in seen))
-    # Of a 404 the status says everything.
+    # A 404 needs no message.
     if all(isinstance(answer.envelope.get("message"), str) for answer in seen if answer.status != 404):
         return found
-    return found, "Liner's reason for a refusal is not told"
+    return found, "errors do not show Liner's reason for a refusal"
 
 
 def _record_list(answers: Answers) -> Finding:
@@ -320,7 +323,7 @@ def _record_list(answers: Answers) -> Finding:
 def _record_detail(answers: Answers) -> Finding:
     if not isinstance(data := answers.answer(sent.RECORD_DETAIL).data, dict):
         raise answers.undecided(sent.RECORD_DETAIL)
-    return _record_fields([cast("dict[str, object]", data)], "no summary is ever told")
+    return _record_fields([cast("dict[str, object]", data)], "no summary is ever shown")
 
 
 def _record_fields(rows: Iterable[dict[str, object]], without_summary: str) -> Finding:
@@ -340,7 +343,7 @@ def _is_amd(answers: Answers) -> Finding:
     if amd.total < every.total:
         return "honoured: fewer records with it than without"
     if of_one_call:
-        raise Undecided("all records of one call come with it too, which proves nothing")
+        raise Undecided("it lists all records of one call, which proves nothing")
     return "ignored: as many records with it as without"
 
 
@@ -348,11 +351,11 @@ def _file_link(answers: Answers) -> Finding:
     if (file := answers.file) is None:
         raise answers.undecided(sent.FILE)
     where, problem = file
-    return (f"{where}, {problem}", "recordings are not given out") if problem else f"{where}, opens, MPEG audio"
+    return (f"{where}, {problem}", "recordings cannot be read") if problem else f"{where}, opens, MPEG audio"
 
 
 def _fields(model: type[Identified]) -> set[str]:
-    """The fields of one of our models, as Liner spells them."""
+    """The fields of a model with their names in JSON."""
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
@@ -361,18 +364,18 @@ def _missing_fields(model: type[Identified], rows: Iterable[dict[str, object]]) 
 
 
 ASSUMPTIONS = (
-    Assumption("trailing_slash", "a path with a slash at its end answers", _trailing_slash),
+    Assumption("trailing_slash", "a path with a slash at its end is answered", _trailing_slash),
     Assumption("clock", "Liner's clock agrees with ours within a minute", _clock),
-    Assumption("rate_headers", "no limit is told but by HTTP 429 and Retry-After", _rate_headers),
+    Assumption("rate_headers", "limits are announced by HTTP 429 and Retry-After only", _rate_headers),
     Assumption("values", "numbers may come as text, and all values can be read", _values),
     Assumption("dictionary_paths", "the singular exists", _dictionary_paths),
     Assumption("archived_orders", "archived orders are listed", _archived_orders),
     Assumption("call_fields", "listed calls have every field that is read", _call_fields),
-    Assumption("times", "they carry their zone", _times),
-    Assumption("call_order", "none is needed", _call_order),
+    Assumption("times", "times have a zone", _times),
+    Assumption("call_order", "no order is needed", _call_order),
     Assumption("same_order_twice", "a list that does not change keeps its order", _same_order_twice),
     Assumption("next_page", "next is the offset of the next row", _next_page),
-    Assumption("last_page", "any next will do where there is a total", _last_page),
+    Assumption("last_page", "any next is fine if there is a total", _last_page),
     Assumption("total", "the count of all rows", _total),
     Assumption("limit", f"{PAGE_LIMIT} rows is the most", _limit),
     Assumption("window_start", "inside", _window_start),
@@ -383,7 +386,7 @@ ASSUMPTIONS = (
     Assumption("refusals", "JSON with a message", _refusals),
     Assumption("record_fields", "listed records have all eight, the summary among them", _record_list),
     Assumption("record_detail", "a record's detail has all eight", _record_detail),
-    Assumption("records_need_call", "either: a call is always named", _records_need_call),
-    Assumption("is_amd", "honoured or not: it is never sent", _is_amd),
+    Assumption("records_need_call", "either way: the requests always name a call", _records_need_call),
+    Assumption("is_amd", "honoured or not: the parameter is never sent", _is_amd),
     Assumption("file_link", "opens without a token, over https, MPEG audio", _file_link),
 )
