@@ -16,7 +16,7 @@ from liner_mcp.liner.cache import DetailCache
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import AgentGroup, Call, CallRecord, CallStatus, Lead, LeadStatus, Order, User
 from liner_mcp.liner.pagination import Listing
-from liner_mcp.liner.reads import LinerReads
+from liner_mcp.liner.reads import LinerReads, Read
 
 D = TypeVar("D", Call, CallRecord, Lead, Listing[CallRecord])
 
@@ -37,9 +37,9 @@ class CachedClient:
         """As in `LinerReads`."""
         return await self._read(("call", call_id), partial(self._liner.call, call_id))
 
-    async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
+    def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
         """As in `LinerReads`."""
-        return await self._liner.calls(which, at_most=at_most)
+        return self._liner.calls(which, at_most=at_most)
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
         """As in `LinerReads`."""
@@ -54,25 +54,25 @@ class CachedClient:
         """As in `LinerReads`."""
         return await self._read(("lead", lead_id), partial(self._liner.lead, lead_id))
 
-    async def orders(self, *, at_most: int | None = None) -> Listing[Order]:
+    def orders(self, *, at_most: int | None = None) -> Read[Listing[Order]]:
         """As in `LinerReads`."""
-        return await self._liner.orders(at_most=at_most)
+        return self._liner.orders(at_most=at_most)
 
-    async def users(self) -> Listing[User]:
+    def users(self) -> Read[Listing[User]]:
         """As in `LinerReads`."""
-        return await self._liner.users()
+        return self._liner.users()
 
-    async def agent_groups(self) -> Listing[AgentGroup]:
+    def agent_groups(self) -> Read[Listing[AgentGroup]]:
         """As in `LinerReads`."""
-        return await self._liner.agent_groups()
+        return self._liner.agent_groups()
 
-    async def call_statuses(self) -> tuple[CallStatus, ...]:
+    def call_statuses(self) -> Read[tuple[CallStatus, ...]]:
         """As in `LinerReads`."""
-        return await self._liner.call_statuses()
+        return self._liner.call_statuses()
 
-    async def lead_statuses(self) -> tuple[LeadStatus, ...]:
+    def lead_statuses(self) -> Read[tuple[LeadStatus, ...]]:
         """As in `LinerReads`."""
-        return await self._liner.lead_statuses()
+        return self._liner.lead_statuses()
 
     async def _read(self, key: tuple[str, int], read: Callable[[], Awaitable[D]], *, fresh: bool = False) -> D:
         cached = None if fresh else self._cache.get(key)

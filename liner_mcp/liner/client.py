@@ -37,6 +37,7 @@ from liner_mcp.liner.models import (
 )
 from liner_mcp.liner.pagination import Listing, Paginator, merge_two_reads
 from liner_mcp.liner.parallel import RESERVE_SECONDS, RESERVE_SHARE
+from liner_mcp.liner.reads import Read
 from liner_mcp.liner.transport import Transport
 from liner_mcp.text.clean import clean
 
@@ -100,12 +101,12 @@ class LinerClient:
         """One call. Raises NotFound for an unknown id."""
         return await self._read_detail(Query(endpoints.call_detail(call_id)), Call)
 
-    async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
+    def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
         """All calls of a closed window. Liner states no order.
 
         When Liner counts more than `at_most`, the read ends with the first page, and the listing is incomplete.
         """
-        return await self._read_list(which.query(), Call, at_most)
+        return self._read_list(which.query(), Call, at_most)
 
     async def calls_page(
         self, which: CallFilter, *, offset: int = 0, limit: int = endpoints.PAGE_LIMIT
@@ -127,20 +128,20 @@ class LinerClient:
         decoding.reject_mixed_calls(listing.items)
         return listing
 
-    async def orders(self, *, at_most: int | None = None) -> Listing[Order]:
+    def orders(self, *, at_most: int | None = None) -> Read[Listing[Order]]:
         """Every order that Liner lists; whether archived ones are among them is undocumented.
 
         `at_most` as for `calls`.
         """
-        return await self._read_list(Query(endpoints.ORDERS), Order, at_most)
+        return self._read_list(Query(endpoints.ORDERS), Order, at_most)
 
-    async def users(self) -> Listing[User]:
+    def users(self) -> Read[Listing[User]]:
         """Every person with a login, inactive ones included: old calls carry their ids."""
-        return await self._read_list(Query(endpoints.USERS), User)
+        return self._read_list(Query(endpoints.USERS), User)
 
-    async def agent_groups(self) -> Listing[AgentGroup]:
+    def agent_groups(self) -> Read[Listing[AgentGroup]]:
         """Every group of agents with its members."""
-        return await self._read_list(Query(endpoints.AGENT_GROUPS), AgentGroup)
+        return self._read_list(Query(endpoints.AGENT_GROUPS), AgentGroup)
 
     async def lead(self, lead_id: int) -> Lead:
         """One lead. Raises NotFound for an unknown id."""

@@ -6,11 +6,17 @@ no health check, no closing. Such a caller gets `RestrictedClient`, which wraps 
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
 
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import AgentGroup, Call, CallRecord, CallStatus, Lead, LeadStatus, Order, User
 from liner_mcp.liner.pagination import Listing
+
+T = TypeVar("T")
+
+Read = Coroutine[Any, Any, T]
+"""What an `async def` returns, and a function that hands on the read of another client."""
 
 
 class LinerReads(Protocol):
@@ -25,7 +31,7 @@ class LinerReads(Protocol):
         """One call. Raises NotFound for an unknown id."""
         ...
 
-    async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
+    def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
         """All calls of a closed window, in no order.
 
         When Liner counts more than `at_most`, the read ends with the first page, and the listing is incomplete.
@@ -50,25 +56,25 @@ class LinerReads(Protocol):
         """One lead. Raises NotFound for an unknown id."""
         ...
 
-    async def orders(self, *, at_most: int | None = None) -> Listing[Order]:
+    def orders(self, *, at_most: int | None = None) -> Read[Listing[Order]]:
         """Every order that Liner lists; whether archived orders are among them is undocumented.
 
         `at_most` as for `calls`.
         """
         ...
 
-    async def users(self) -> Listing[User]:
+    def users(self) -> Read[Listing[User]]:
         """Every person with a login, inactive ones included: old calls carry their ids."""
         ...
 
-    async def agent_groups(self) -> Listing[AgentGroup]:
+    def agent_groups(self) -> Read[Listing[AgentGroup]]:
         """Every group of agents with its members."""
         ...
 
-    async def call_statuses(self) -> tuple[CallStatus, ...]:
+    def call_statuses(self) -> Read[tuple[CallStatus, ...]]:
         """The dictionary of call statuses."""
         ...
 
-    async def lead_statuses(self) -> tuple[LeadStatus, ...]:
+    def lead_statuses(self) -> Read[tuple[LeadStatus, ...]]:
         """The dictionary of lead statuses."""
         ...

@@ -106,6 +106,7 @@ class LinerServer(MCPServer[None]):
             tools=tools_of(Tools(runtime)),
         )
         self.runtime = runtime
+        self._arguments: dict[str, dict[str, Any]] = {}  # the published schema of each argument, by tool
         self._audit = AuditLog(observer)
         resources.register(self, resources.Resources(runtime), audio=runtime.audio_enabled)
         prompts.register(self)
@@ -129,11 +130,12 @@ class LinerServer(MCPServer[None]):
     async def _call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, entry: AuditEntry
     ) -> CallToolResult | InputRequiredResult:
-        tools = {one.name: one.input_schema for one in await self.list_tools()}  # tools may be added at any time
-        if name not in tools:
+        if name not in self._arguments:  # tools may be added at any time
+            self._arguments = {one.name: one.input_schema.get("properties", {}) for one in await self.list_tools()}
+        if name not in self._arguments:
             entry.record_error(InvalidArgument())
-            raise _invalid_params(f"Unknown tool: {quote_short(name)}. There are {', '.join(tools)}.")
-        published = tools[name].get("properties", {})
+            raise _invalid_params(f"Unknown tool: {quote_short(name)}. There are {', '.join(self._arguments)}.")
+        published = self._arguments[name]
         unknown = [argument for argument in arguments if argument not in published]
         if unknown:
             entry.record_error(InvalidArgument())

@@ -15,10 +15,10 @@ from functools import cache, wraps
 from typing import Any, TypeVar, cast, get_type_hints
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import ToolAnnotations
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import TypeAdapter
 
-from liner_mcp.answer.table import AnswerSchema
+from liner_mcp.answer.table import Answer, AnswerSchema
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _DECLARED = "declared_tool"  # the attribute of a declared method
@@ -65,8 +65,8 @@ def _publish(method: Callable[..., Any]) -> Tool:
 
 
 def _flatten(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method with the fields of a dataclass as parameters in the place of the dataclass: models fill flat arguments
-    more reliably than nested ones.
+    """The method as the SDK calls it: its answer becomes a result of the protocol, and a dataclass parameter becomes a
+    parameter per field, because models fill flat arguments more reliably than nested ones.
     """
     parameters: dict[str, inspect.Parameter] = {}
     packed: dict[str, Callable[..., Any]] = {}
@@ -80,11 +80,13 @@ def _flatten(method: Callable[..., Any]) -> Callable[..., Any]:
             parameters[field] = declared.replace(annotation=types[field], kind=inspect.Parameter.KEYWORD_ONLY)
 
     @wraps(method)
-    async def flat(*positional: Any, **arguments: Any) -> Any:
+    async def flat(*positional: Any, **arguments: Any) -> CallToolResult:
         for name, make in packed.items():
             given = inspect.signature(make).parameters.keys() & arguments.keys()
             arguments[name] = make(**{field: arguments.pop(field) for field in given})
-        return await method(*positional, **arguments)
+        answer: Answer = await method(*positional, **arguments)
+        # Some hosts show their model only the text, some only the structure: both have the same content.
+        return CallToolResult(content=[TextContent(type="text", text=answer.text)], structured_content=answer.structure)
 
     flat.__dict__["__signature__"] = inspect.Signature(list(parameters.values()))
     flat.__annotations__ = {name: each.annotation for name, each in parameters.items()}

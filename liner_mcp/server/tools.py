@@ -5,13 +5,11 @@ A model reads the docstrings to choose a tool: they are product text, not develo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, TextContent
 
-from liner_mcp.answer.table import FullRecord
+from liner_mcp.answer.table import Answer, FullRecord
 from liner_mcp.argument_types import Id
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.errors import InvalidArgument
@@ -37,7 +35,6 @@ from liner_mcp.server.runtime import Runtime
 from liner_mcp.server.schemas import tool
 
 if TYPE_CHECKING:
-    from liner_mcp.answer.table import Answer
     from liner_mcp.calls.parallel_reader import Progress
     from liner_mcp.context import AppContext
 
@@ -59,7 +56,7 @@ class Tools:
         seed: Seed = None,
         limit: CallsLimit = 50,
         cursor: Cursor = None,
-    ) -> CallToolResult:
+    ) -> Answer:
         """Which calls to hear: calls of a period, newest first, by order (project), agent, lead, status, talk time,
         recording or transfer. The ids go into get_call_summaries. For counts and comparisons, call_stats.
 
@@ -71,26 +68,19 @@ class Tools:
         """
         if seed is not None and sample is None:
             raise InvalidArgument("seed belongs to sample: send sample too, for example sample=20, or leave seed out.")
+        context, budget = self._context_and_budget(ctx)
         if sample is not None:
-            return await self._answer(
-                ctx,
-                lambda context, budget: answering().sample_calls(
-                    context,
-                    query,
-                    include=include,
-                    sample=sample,
-                    seed=seed,
-                    cursor=cursor,
-                    budget=budget,
-                    progress=_progress(ctx, "calls read"),
-                ),
+            return await answering().sample_calls(
+                context,
+                query,
+                include=include,
+                sample=sample,
+                seed=seed,
+                cursor=cursor,
+                budget=budget,
+                progress=_progress(ctx, "calls read"),
             )
-        return await self._answer(
-            ctx,
-            lambda context, budget: answering().find_calls(
-                context, query, include=include, limit=limit, cursor=cursor, budget=budget
-            ),
-        )
+        return await answering().find_calls(context, query, include=include, limit=limit, cursor=cursor, budget=budget)
 
     @tool("Call statistics")
     async def call_stats(
@@ -99,18 +89,16 @@ class Tools:
         query: CallQuery,
         *,
         group_by: GroupBy = ("agent",),
-    ) -> CallToolResult:
+    ) -> Answer:
         """How many calls, how long, how they ended: counts and medians per agent, order, status, day, hour, weekday or
         who hung up, over any number of calls, most calls first.
 
         Filters as in find_calls; transferred costs one request per recorded call. answered: with talk; medians are of
         answered calls. qualified is derived: the call's status sets a lead status of category qualified.
         """
-        return await self._answer(
-            ctx,
-            lambda context, budget: answering().call_stats(
-                context, query, group_by=group_by, budget=budget, progress=_progress(ctx, "calls counted")
-            ),
+        context, budget = self._context_and_budget(ctx)
+        return await answering().call_stats(
+            context, query, group_by=group_by, budget=budget, progress=_progress(ctx, "calls counted")
         )
 
     @tool("Recordings of one call")
@@ -121,71 +109,54 @@ class Tools:
         limit: RecordsLimit = 25,
         cursor: Cursor = None,
         summary_chars: PreviewChars = 160,
-    ) -> CallToolResult:
+    ) -> Answer:
         """What was said on one call: its recordings, each with Liner's AI summary, oldest first, beside the call's
         own facts (status, order, agent, talk and wait time, who hung up).
 
         For several calls, get_call_summaries. Send call_id, or only the cursor for the next page.
         """
-        return await self._answer(
-            ctx,
-            lambda context, budget: answering().list_call_records(
-                context, call_id=call_id, limit=limit, cursor=cursor, summary_chars=summary_chars, budget=budget
-            ),
+        context, budget = self._context_and_budget(ctx)
+        return await answering().list_call_records(
+            context, call_id=call_id, limit=limit, cursor=cursor, summary_chars=summary_chars, budget=budget
         )
 
     @tool("Summaries of many calls")
     async def get_call_summaries(
         self, ctx: Context[Any, Any], call_ids: CallIds, summary_chars: SummaryChars = 600
-    ) -> CallToolResult:
+    ) -> Answer:
         """What was said on up to 100 calls: one row per recording with Liner's AI summary, in the order of call_ids.
 
         summary_state tells a missing summary apart: none (not made yet, or never), no_recording, not_listed_yet,
         not_found, failed (ids in retry), cut (raise summary_chars). Calls that did not fit are in page.next_call_ids.
         """
-        return await self._answer(
-            ctx,
-            lambda context, budget: answering().get_call_summaries(
-                context, call_ids=call_ids, summary_chars=summary_chars, budget=budget
-            ),
+        context, budget = self._context_and_budget(ctx)
+        return await answering().get_call_summaries(
+            context, call_ids=call_ids, summary_chars=summary_chars, budget=budget
         )
 
     @tool("One call record in full", FullRecord)
-    async def get_call_record(self, ctx: Context[Any, Any], record_id: Id, start: Start = 0) -> CallToolResult:
+    async def get_call_record(self, ctx: Context[Any, Any], record_id: Id, start: Start = 0) -> Answer:
         """One call record in full: its facts, its whole summary, and whether a recording can be heard (audio_uri).
 
         A long summary comes in windows; summary.next_start continues it.
         """
-        return await self._answer(
-            ctx,
-            lambda context, budget: answering().get_call_record(
-                context, record_id=record_id, start=start, budget=budget
-            ),
-        )
+        context, budget = self._context_and_budget(ctx)
+        return await answering().get_call_record(context, record_id=record_id, start=start, budget=budget)
 
     @tool("Names and ids")
     async def list_directory(
         self, ctx: Context[Any, Any], kind: DirectoryKind = None, query: Query = None, cursor: Cursor = None
-    ) -> CallToolResult:
+    ) -> Answer:
         """Names and ids of orders (projects), agents, agent groups, call statuses or lead statuses.
 
         query matches anywhere in a name, or is an id. Other tools take names as they are; this is for browsing.
         """
-        return await self._answer(
-            ctx,
-            lambda context, budget: answering().list_directory(
-                context, kind=kind, query=query, cursor=cursor, budget=budget
-            ),
-        )
+        context, budget = self._context_and_budget(ctx)
+        return await answering().list_directory(context, kind=kind, query=query, cursor=cursor, budget=budget)
 
-    async def _answer(
-        self, ctx: Context[Any, Any], build: Callable[[AppContext, int], Awaitable[Answer]]
-    ) -> CallToolResult:
-        written = await build(self._runtime.context(), self._runtime.budget(client_name(ctx)))
-        # Some hosts show their model only the text, some only the structure: both have the same content.
-        return CallToolResult(
-            content=[TextContent(type="text", text=written.text)], structured_content=written.structure
-        )
+    def _context_and_budget(self, ctx: Context[Any, Any]) -> tuple[AppContext, int]:
+        """What serves this caller, and the bytes that an answer may have for this host. Raises: SettingsError."""
+        return self._runtime.context(), self._runtime.budget(client_name(ctx))
 
 
 def _progress(ctx: Context[Any, Any], what: str) -> Progress:

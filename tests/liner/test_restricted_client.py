@@ -115,7 +115,8 @@ def test_a_restricted_caller_has_the_reads_of_the_protocol_and_nothing_else() ->
         assert not isinstance(client, LinerClient)
         assert {name for name in dir(client) if not name.startswith("_")} == READS
         for name in READS - {"concurrency"}:
-            assert inspect.signature(getattr(type(client), name)) == inspect.signature(getattr(LinerReads, name))
+            own, read = inspect.signature(getattr(type(client), name)), inspect.signature(getattr(LinerReads, name))
+            assert own.parameters == read.parameters
 
 
 def things_in(result: object) -> list[object]:
