@@ -27,7 +27,7 @@ from liner_mcp.settings import Settings
 from tests.fakes import FakeLiner
 from tests.support import sentences
 from tests.support.account import ACCOUNT
-from tests.support.virtual_time import VirtualTimeLoop
+from tests.support.virtual_time import VirtualTimeLoop, run_threads_inline
 
 SLOW = frozenset((Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").split())
 
@@ -83,6 +83,12 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """The real clock, or a virtual one for a test marked `virtual_time`."""
     virtual = request.node.get_closest_marker("virtual_time")
     return "asyncio", {"loop_factory": VirtualTimeLoop} if virtual else {}
+
+
+@pytest.fixture(autouse=True)
+def no_threads_in_virtual_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("virtual_time"):
+        run_threads_inline(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

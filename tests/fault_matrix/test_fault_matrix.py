@@ -16,7 +16,7 @@ from tests.fault_matrix.cases import CASES, HEALTHY, Case
 from tests.fault_matrix.client import client_for, in_process, send
 from tests.fault_matrix.oracle import Verdict, WrongAnswer, check_outcome
 from tests.fault_matrix.scenario import AMBIGUOUS_NAME, Request, Scenario, make_scenario
-from tests.support.virtual_time import VirtualTimeLoop
+from tests.support.virtual_time import VirtualTimeLoop, run_threads_inline
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +46,7 @@ async def scenario() -> Scenario:
 @pytest.fixture(autouse=True)
 def without_retry_delay(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     """Retries happen, the waits between them do not: what is asked here is what comes out, not when."""
+    run_threads_inline(monkeypatch)
     monkeypatch.setattr(throttle, "INITIAL_BACKOFF_SECONDS", 0.0)  # the pause after a 429 that names none
     with stamina.set_testing(True, attempts=4, cap=True):
         yield

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+import anyio.to_thread
+import pytest
 
 
 class _IdleClock(selectors.SelectSelector):
     """A selector that does not wait for the next timer: it moves the clock there.
 
-    The clock stands still while anything can run, so work takes no time. Sockets and threads do: a test that waits for
-    one of them needs the real clock.
+    The clock stands still while anything can run, so work takes no time. A test that waits for a socket needs the real
+    clock. What would run in a thread runs in the loop.
     """
 
     now = 0.0
@@ -31,6 +37,23 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.clock.now
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except OSError as error:  # what looking up a host name raises
+            future.set_exception(error)
+        return future
+
+
+def run_threads_inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `anyio.to_thread.run_sync` call its function in the loop."""
+
+    async def run_sync(func: Callable[..., Any], *args: Any, **_: Any) -> Any:
+        return func(*args)
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", run_sync)
 
 
 def advance(seconds: float) -> None:
