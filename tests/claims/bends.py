@@ -99,11 +99,15 @@ def _some_rows_odd(path: str, name: str, value: object) -> Middleware:
     return _with_rows(path, lambda rows: [row if row["id"] % 10 else {**row, name: value} for row in rows])
 
 
-def details_without_summary(request: Request, inner: Respond, dataset: Dataset) -> Response:
-    """Neither lists nor details have the summary."""
-    response = _without(RECORDS, "recordSummary")(request, inner, dataset)
-    data: dict[str, Any] | None = json_data(response) if request.path.startswith(RECORD_DETAIL) else None
-    return response if data is None else success({key: data[key] for key in data if key != "recordSummary"})
+def _nowhere(lists: str, details: str, name: str) -> Middleware:
+    """Neither the list nor the details have this field."""
+
+    def respond(request: Request, inner: Respond, dataset: Dataset) -> Response:
+        response = _without(lists, name)(request, inner, dataset)
+        data: dict[str, Any] | None = json_data(response) if request.path.startswith(details) else None
+        return response if data is None else success({key: data[key] for key in data if key != name})
+
+    return respond
 
 
 def empty_record_lists(request: Request, inner: Respond, _: Dataset) -> Response:
@@ -243,6 +247,12 @@ def _refused_at(path: str, status: int, message: str) -> Middleware:
     return respond
 
 
+def some_records_forbidden(request: Request, inner: Respond, _: Dataset) -> Response:
+    """The token may not see the records of every fifth call."""
+    hidden = request.path == RECORDS and request.number("callId", 1) % 5 == 0
+    return refusal(403, "Forbidden.") if hidden else inner(request)
+
+
 def no_orders(request: Request, inner: Respond, _: Dataset) -> Response:
     return success({"list": [], "next": None, "total": 0}) if request.path == ORDERS else inner(request)
 
@@ -280,7 +290,9 @@ _ALL = (
         frozenset({"talkTimeDurationSeconds"}),
     ),
     Bend("records with isTransfer null", _with_null(RECORDS, "isTransfer"), frozenset({"record.isTransfer"})),
-    Bend("details without recordSummary", details_without_summary, _SUMMARY),
+    Bend("recordSummary nowhere", _nowhere(RECORDS, RECORD_DETAIL, "recordSummary"), _SUMMARY),
+    Bend("hasRecords nowhere", _nowhere(CALLS, CALL_DETAIL, "hasRecords"), frozenset({"hasRecords"})),
+    Bend("userId nowhere in calls", _nowhere(CALLS, CALL_DETAIL, "userId"), frozenset({"userId"})),
     Bend(
         "some calls with an unreadable createdAt",
         _some_rows_odd(CALLS, "createdAt", "20.11.2026 12:00:00"),
@@ -320,6 +332,9 @@ _ALL = (
     Bend("callId read as its lead", records_of_the_lead, miscounts=True),
     Bend("agent groups forbidden", _refused_at(GROUPS, 403, "Forbidden.")),
     Bend("agent groups unknown", _refused_at(GROUPS, 404, "Route not found.")),
+    Bend("users forbidden", _refused_at(USERS, 403, "Forbidden.")),
+    Bend("call statuses forbidden", _refused_at(CALL_STATUSES, 403, "Forbidden.")),
+    Bend("records of some calls forbidden", some_records_forbidden),
     Bend("no orders listed", no_orders),
     Bend("call statuses without leadStatusCode", _without(CALL_STATUSES, "leadStatusCode"), frozenset({"qualified"})),
     Bend("web page everywhere", web_page_everywhere),
@@ -331,7 +346,17 @@ _ALL = (
     Bend("incoming calls before their leads", change=changes.add_calls_before_leads),
     Bend("transfer records of another lead", change=changes.move_transfer_records),
 )
-BENDS: Mapping[str, Bend] = {one.name: one for one in (HEALTHY, *_ALL)}
+_SINGLE = {one.name: one for one in (HEALTHY, *_ALL)}
+_COMBINED = (
+    ("hasRecords nowhere", "empty record lists"),
+    ("pages of 20, next beyond them", "no total"),
+    ("pages of 20", "bare arrays"),
+    ("repeated rows", "total too small"),
+    ("callId read as its lead", "records without leadId"),
+    ("window ignored", "no total"),
+    ("agents ignored", "calls without userId"),
+    ("no total", "record lists shorter than their total"),
+)
 
 
 def combined(first: Bend, second: Bend) -> Bend:
@@ -349,3 +374,10 @@ def combined(first: Bend, second: Bend) -> Bend:
         changing.moment,
         first.miscounts or second.miscounts,
     )
+
+
+BENDS: Mapping[str, Bend] = {
+    **_SINGLE,
+    **{one.name: one for one in (combined(_SINGLE[first], _SINGLE[second]) for first, second in _COMBINED)},
+}
+"""Every bend by name: one at a time, and some that are worse together."""

@@ -19,9 +19,8 @@ from tests.claims.truth import Truth, call_cells, names
 
 SECOND = timedelta(seconds=1)
 # How notes and errors say that there is nothing.
-_NO_CALL = re.compile(
-    r"none (of them )?passed|[Nn]o call of this window (passes|can)|has no (such )?calls? in this window"
-)
+_NO_CALL = re.compile(r"[Nn]o call of this window (passes|can)|has no (such )?calls? in this window")
+_NONE_PASSED = re.compile(r"none (of them )?passed")
 _NEAREST = re.compile(r"nearest earlier \w+ is call (\d+)")
 _NOR_BEFORE = re.compile(r"nor in the (\d+) days before")
 _NO_SUCH_ID = re.compile(r"(?:has|knows) no (call record|record|call status|call|lead) #?(\d+)")
@@ -171,7 +170,8 @@ def _window(question: Question, page: Page, meaning: Meaning) -> Iterator[Falseh
 
 def _absences(page: Page, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]:
     must = truth.must(meaning)
-    if must and _NO_CALL.search(page.notes):
+    none_read = _NONE_PASSED.search(page.notes) and page.complete  # of the calls that were read, which is not all else
+    if must and (none_read or _NO_CALL.search(page.notes)):
         yield Falsehood("none claimed", f"{len(must)} calls fit, and a note says that none does: {page.notes}")
     nearest = _NEAREST.search(page.notes)
     if nearest and meaning.transferred is None:
