@@ -107,6 +107,7 @@ def _cells(row: Mapping[str, Any], true: Mapping[str, Any], page: Page, truth: T
 def _summaries(asked: list[int], answers: Answers, truth: Truth) -> Iterator[Falsehood]:
     seen: set[int] = set()
     given: dict[int, list[Mapping[str, Any]]] = {}
+    split: set[int] = set()
     said = False
     for page in answers.pages:
         for row in page.rows:
@@ -121,10 +122,21 @@ def _summaries(asked: list[int], answers: Answers, truth: Truth) -> Iterator[Fal
             if int(one) in truth.before.calls:
                 yield Falsehood("not found claimed", f"there is a call {one}: {page.notes}")
         said = said or page.says_missing
+        partial = page.page.get("partial_call")
+        if partial is not None:
+            split.add(partial["call_id"])
+            yield from _partial_call(partial, page, truth)
         if page.complete:
-            yield from _all_given(asked, given, truth)
-        elif not said and "partial_call" not in page.page:
+            yield from _all_given([one for one in asked if one not in split], given, truth)
+        elif not said and partial is None:
             yield Falsehood("silent", "not complete, and no note says why")
+
+
+def _partial_call(partial: Mapping[str, Any], page: Page, truth: Truth) -> Iterator[Falsehood]:
+    """One call that does not fit a page alone: how many of its records are shown is said, and of how many."""
+    records = len(truth.before.records_of(partial["call_id"]))
+    if (partial["shown"], partial["records"]) != (len(page.rows), records) and not truth.bend.miscounts:
+        yield Falsehood("partial_call", f"{len(page.rows)} of {records} records are shown, not {partial}")
 
 
 def _all_given(asked: list[int], given: Mapping[int, list[Mapping[str, Any]]], truth: Truth) -> Iterator[Falsehood]:
