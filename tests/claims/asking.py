@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -81,6 +82,7 @@ class Session:
             if result.is_error:
                 return Answers(pages, text_of(result))
             assert result.structured_content is not None
+            assert json.loads(text_of(result)) == result.structured_content
             pages.append(Page.of(result.structured_content))
             if self._liner.bend.moment == "after our first page":
                 self._liner.advance()

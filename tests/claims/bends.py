@@ -21,7 +21,8 @@ Moment = Literal["start", "after the first question", "after our first page", "a
 
 CALLS, RECORDS, ORDERS = "/v2/call", "/v2/call-record", "/v2/order"
 CALL_DETAIL, RECORD_DETAIL = "/v2/call/detail/", "/v2/call-record/detail/"
-USERS, GROUPS, CALL_STATUSES = "/v2/user/list", "/v2/agent-group", "/v2/call-status"
+USERS, GROUPS = "/v2/user/list", "/v2/agent-group"
+CALL_STATUSES, LEAD_STATUSES = "/v2/call-status", "/v2/lead-status"
 WEB_PAGE = b"<html><head><title>404 Not Found</title></head><body>default backend</body></html>"
 FEW, MANY_ROWS = 20, 100
 
@@ -108,6 +109,15 @@ def _nowhere(lists: str, details: str, name: str) -> Middleware:
         return response if data is None else success({key: data[key] for key in data if key != name})
 
     return respond
+
+
+def records_of_five_fields(request: Request, inner: Respond, _: Dataset) -> Response:
+    """The older version of the record list."""
+    kept = ("id", "isTransfer", "durationSeconds", "fileUrl", "createdAt")
+    response = inner(request)
+    if request.path != RECORDS:
+        return response
+    return _changed_rows(response, lambda rows: [{name: row[name] for name in kept if name in row} for row in rows])
 
 
 def empty_record_lists(request: Request, inner: Respond, _: Dataset) -> Response:
@@ -312,6 +322,7 @@ _ALL = (
     Bend("agent groups shorter than their total", short_lists(GROUPS)),
     Bend("null rows in call lists", _with_rows(CALLS, null_rows)),
     Bend("repeated rows", _with_rows(CALLS, repeated_rows)),
+    Bend("records of five fields", records_of_five_fields),
     Bend("repeated records", _with_rows(RECORDS, repeated_rows)),
     Bend("bare arrays", bare_arrays, miscounts=True),
     Bend("no total", without_total, miscounts=True),
@@ -336,6 +347,8 @@ _ALL = (
     Bend("call statuses forbidden", _refused_at(CALL_STATUSES, 403, "Forbidden.")),
     Bend("records of some calls forbidden", some_records_forbidden),
     Bend("no orders listed", no_orders),
+    Bend("agent groups without agentIds", _without(GROUPS, "agentIds")),
+    Bend("lead statuses without category", _without(LEAD_STATUSES, "category"), frozenset({"qualified"})),
     Bend("call statuses without leadStatusCode", _without(CALL_STATUSES, "leadStatusCode"), frozenset({"qualified"})),
     Bend("web page everywhere", web_page_everywhere),
     Bend("web page for details", web_page_for_details),

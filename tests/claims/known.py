@@ -43,6 +43,7 @@ KNOWN: Mapping[str, str] = {
     "agent groups shorter than their total": _NOT_CALLED,
     "agent groups forbidden": _NOT_CALLED,
     "agent groups unknown": _NOT_CALLED,
+    "agent groups without agentIds": "A group whose members Liner leaves out is taken for a group without agents.",
     "bare arrays": _FIRST_PAGE,
     "pages of 20 + bare arrays": _FIRST_PAGE,
     "pages of 20, next beyond them + no total": "Rows between a short page and its next are never asked for.",

@@ -72,6 +72,9 @@ def _calls(answers: Answers, meaning: Meaning, truth: Truth) -> Iterator[Falseho
         for row in page.rows:
             yield from _call_row(row, page, seen, may, truth)
             seen.add(row["call_id"])
+        undecided = set(page.structure.get("retry", ()))
+        if undecided - truth.after.calls.keys() or undecided & seen:
+            yield Falsehood("retry", f"retry holds {_some(undecided)}, of which some are no calls or were given")
         said = said or page.says_missing
         yield from _extent(page, seen, (must, may), truth, said=said)
 
