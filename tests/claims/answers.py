@@ -53,10 +53,15 @@ class Page:
         return " ".join(self.structure.get("notes", ()))
 
     @property
+    def notes_say_missing(self) -> bool:
+        """Whether a note says that something is missing or unknown."""
+        return bool(_SAYS.search(self.notes))
+
+    @property
     def says_missing(self) -> bool:
         """Whether it is said that something is missing or unknown."""
         marked = self.structure.get("retry") or self.page.get("undecided") or self.page.get("next_call_ids")
-        return bool(marked or _SAYS.search(self.notes))
+        return bool(marked) or self.notes_say_missing
 
     def moment(self, member: str, name: str) -> datetime | None:
         """One end of `covered` or `window`."""

@@ -46,6 +46,7 @@ KNOWN: Mapping[str, str] = {
     "agent groups without agentIds": "A group whose members Liner leaves out is taken for a group without agents.",
     "bare arrays": _FIRST_PAGE,
     "pages of 20 + bare arrays": _FIRST_PAGE,
+    "pages of 20, next beyond them": "A note says that no call can be drawn, another that not all were listed.",
     "pages of 20, next beyond them + no total": "Rows between a short page and its next are never asked for.",
     "window read three hours later": _STRAYED,
     "window read five hours earlier": _STRAYED,

@@ -107,7 +107,7 @@ def _cells(row: Mapping[str, Any], true: Mapping[str, Any], page: Page, truth: T
 def _summaries(asked: list[int], answers: Answers, truth: Truth) -> Iterator[Falsehood]:
     seen: set[int] = set()
     given: dict[int, list[Mapping[str, Any]]] = {}
-    split: set[int] = set()
+    left = asked  # what this page was asked for, which is what it is complete for
     said = False
     for page in answers.pages:
         for row in page.rows:
@@ -124,18 +124,19 @@ def _summaries(asked: list[int], answers: Answers, truth: Truth) -> Iterator[Fal
         said = said or page.says_missing
         partial = page.page.get("partial_call")
         if partial is not None:
-            split.add(partial["call_id"])
             yield from _partial_call(partial, page, truth)
         if page.complete:
-            yield from _all_given([one for one in asked if one not in split], given, truth)
+            yield from _all_given(left, given, truth)
         elif not said and partial is None:
             yield Falsehood("silent", "not complete, and no note says why")
+        left = page.page.get("next_call_ids", left)
 
 
 def _partial_call(partial: Mapping[str, Any], page: Page, truth: Truth) -> Iterator[Falsehood]:
     """One call that does not fit a page alone: how many of its records are shown is said, and of how many."""
     records = len(truth.before.records_of(partial["call_id"]))
-    if (partial["shown"], partial["records"]) != (len(page.rows), records) and not truth.bend.miscounts:
+    unjudged = truth.bend.miscounts or page.notes_say_missing
+    if (partial["shown"], partial["records"]) != (len(page.rows), records) and not unjudged:
         yield Falsehood("partial_call", f"{len(page.rows)} of {records} records are shown, not {partial}")
 
 

@@ -48,6 +48,7 @@ TELLING: Mapping[str, Question] = {
     "direction": Question("find_calls", {**THREE_DAYS, "direction": "incoming"}),
     "talk": Question("call_stats", {**A_DAY, "min_talk_seconds": 30, "group_by": ["order"]}),
     "sample": Question("find_calls", {**THREE_DAYS, "sample": 5, "seed": "1"}),
+    "drawn": Question("find_calls", {"since": "last_week", "transferred": True, "sample": 1, "seed": "1"}),
     "agents": Question("find_calls", {**A_DAY, "agents": ["Первая линия"]}),
     "one agent": Question("find_calls", {**A_DAY, "agents": ["ольга"]}),
     "orders": Question("find_calls", {**A_DAY, "orders": ["Riverside"]}),
@@ -83,7 +84,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "bare": ("sample", "records"),
     "window": ("sample", "transferred"),
     "web page": ("one record", "records", "directory"),
-    "next beyond": ("transferred",),
+    "next beyond": ("transferred", "drawn"),
 }
 """A part of a bend's name, and the questions that tell of it."""
 
