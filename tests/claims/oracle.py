@@ -202,6 +202,8 @@ def _legend(page: Page, truth: Truth) -> Iterator[Falsehood]:
 
 
 def _of_sentence(sentence: str, truth: Truth) -> Iterator[Falsehood]:
+    if "bug in liner-mcp" in sentence:
+        yield Falsehood("crash", sentence)
     for kind, one in _NO_SUCH_ID.findall(sentence):
         if _exists(kind, int(one), truth):
             yield Falsehood("not found claimed", f"there is {kind} {one}: {sentence}")

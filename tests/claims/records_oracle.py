@@ -194,7 +194,7 @@ def _record(record_id: int, answers: Answers, truth: Truth) -> Iterator[Falsehoo
 
 
 def _directory(arguments: Mapping[str, Any], answers: Answers, truth: Truth) -> Iterator[Falsehood]:
-    true = entries(truth.after, arguments["kind"])
+    true = {} if arguments["kind"] == truth.bend.unlisted else entries(truth.after, arguments["kind"])
     query = _folded(str(arguments.get("query", "")))
     fitting = {
         one
