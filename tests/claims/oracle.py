@@ -1,0 +1,222 @@
+"""Which claims of an answer are false. Everything an answer says is compared with the data that the fake Liner holds.
+
+It shares no code with the package. The bend decides what may be unknown; nothing may be false.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from tests.claims import records_oracle, stats_oracle
+from tests.claims.answers import Answers, Falsehood, Page
+from tests.claims.meaning import AGENTS, GROUPS, ORDERS, STATUSES, Meaning, meaning_of
+from tests.claims.questions import Question
+from tests.claims.truth import Truth, call_cells, names
+
+SECOND = timedelta(seconds=1)
+# How notes and errors say that there is nothing.
+_NO_CALL = re.compile(r"[Nn]o call of this window (passes|can)|has no (such )?calls? in this window")
+_NONE_PASSED = re.compile(r"none (of them )?passed")
+_NEAREST = re.compile(r"nearest earlier \w+ is call (\d+)")
+_NOR_BEFORE = re.compile(r"nor in the (\d+) days before")
+_NO_SUCH_ID = re.compile(r"(?:has|knows) no (call record|record|call status|call|lead) #?(\d+)")
+_NO_SUCH_NAME = re.compile(r"nothing is called \W?([^\"»”]+)|this agent group has no agents")
+_NAMES_UNREAD = re.compile(r"could not be read|counts more|cannot be read|did not answer|lists none|may ")
+
+
+def falsehoods(question: Question, answers: Answers, truth: Truth) -> list[Falsehood]:
+    """Every false claim in the answers of a question."""
+    found = list(_of_question(question, answers, truth))
+    if answers.endless:
+        found.append(Falsehood("endless", "the cursors do not end"))
+    if answers.sentence is not None:
+        found += _of_sentence(answers.sentence, truth)
+    return list(dict.fromkeys(found))
+
+
+def _of_question(question: Question, answers: Answers, truth: Truth) -> Iterator[Falsehood]:
+    if question.tool in ("find_calls", "call_stats"):
+        meaning = meaning_of(question.arguments, truth.before)
+        for page in answers.pages:
+            yield from _window(question, page, meaning)
+            yield from _legend(page, truth)
+            yield from _absences(page, meaning, truth)
+            if meaning.refusable and page.complete:
+                yield Falsehood("answered a name", "a name that is unknown or ambiguous, or a time, was answered")
+        if question.tool == "call_stats":
+            for page in answers.pages:
+                yield from stats_oracle.of_stats(question.arguments.get("group_by", ["agent"]), page, meaning, truth)
+        elif "sample" in question.arguments:
+            for page in answers.pages:
+                yield from _sample(question.arguments["sample"], page, meaning, truth)
+        else:
+            yield from _calls(answers, meaning, truth)
+    else:
+        for page in answers.pages:
+            yield from _legend(page, truth)
+        yield from records_oracle.of_question(question, answers, truth)
+
+
+# Calls ----------------------------------------------------------------------------------------------------------------
+
+
+def _calls(answers: Answers, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]:
+    must, may = truth.must(meaning), truth.may(meaning)
+    seen: set[int] = set()
+    said = False
+    for page in answers.pages:
+        for row in page.rows:
+            yield from _call_row(row, page, seen, may, truth)
+            seen.add(row["call_id"])
+        undecided = set(page.structure.get("retry", ()))
+        if undecided - truth.after.calls.keys() or undecided & seen:
+            yield Falsehood("retry", f"retry holds {_some(undecided)}, of which some are no calls or were given")
+        said = said or page.says_missing
+        yield from _extent(page, seen, (must, may), truth, said=said)
+
+
+def _call_row(row: Any, page: Page, seen: set[int], may: dict[int, Any], truth: Truth) -> Iterator[Falsehood]:
+    call_id = row["call_id"]
+    call = truth.after.calls.get(call_id)
+    if call is None:
+        yield Falsehood("invented call", f"there is no call {call_id}")
+        return
+    if call_id in seen:
+        yield Falsehood("doubled row", f"call {call_id} comes twice")
+    if call_id not in may:
+        yield Falsehood("call not meant", f"call {call_id} does not fit the question: {call}")
+    yield from cells(row, call_cells(call), page, truth, f"call {call_id}")
+
+
+def cells(row: Any, true: dict[str, Any], page: Page, truth: Truth, what: str) -> Iterator[Falsehood]:
+    """Cells are true or null; where null has a meaning of its own, it is said that it is unknown."""
+    for column, value in true.items():
+        found = row.get(column)
+        if column not in row or found == value:
+            continue
+        if found is not None:
+            yield Falsehood(f"wrong {column}", f"{what}: {column} is {value}, not {found}")
+        elif column == "agent_id" and "null" in page.structure.get("names", {}).get("agents", {}):
+            yield Falsehood("no agent", f"{what} is said to have no agent; it has {value}")
+        elif column in ("agent_id", "hung_up_by") and not page.says_missing:
+            yield Falsehood(f"null {column}", f"{what}: {column} is {value}; null is not said to be unknown")
+        elif truth.healthy:
+            yield Falsehood(f"lost {column}", f"{what}: {column} is {value}, not null")
+
+
+def _extent(
+    page: Page, seen: set[int], calls: tuple[dict[int, Any], dict[int, Any]], truth: Truth, *, said: bool
+) -> Iterator[Falsehood]:
+    """`complete`, `total`, `liner_total` and `covered` of one page, after which `seen` calls were given."""
+    must, may = calls
+    lacking = must.keys() - seen
+    total, liner_total = page.page.get("total"), page.page.get("liner_total")
+    if page.complete and lacking:
+        yield Falsehood("complete", f"complete, and {_some(lacking)} of {len(must)} calls are missing")
+    if total is not None and not len(must) <= total <= len(may):
+        yield Falsehood("total", f"total is {len(must)}, not {total}")
+    unjudged = truth.bend.miscounts or said  # Liner's count of what it lists, where it is said that more is missing
+    if liner_total is not None and not unjudged and not len(must) <= liner_total <= len(may):
+        yield Falsehood("liner_total", f"Liner has {len(must)} such calls, not {liner_total}")
+    if page.complete or said:
+        return
+    since = page.moment("covered", "since")
+    if since is None:
+        yield Falsehood("silent", "not complete, and neither covered nor a note says what is missing")
+        return
+    uncovered = {one for one in lacking if must[one].created_at >= since}
+    if uncovered:
+        yield Falsehood("covered", f"covered from {since}, and {_some(uncovered)} calls of it are missing")
+    older = {one for one in seen & may.keys() if may[one].created_at < since - SECOND}
+    if older:
+        yield Falsehood("covered", f"covered from {since}, and {_some(older)} given calls are older")
+
+
+def _some(ids: set[int]) -> str:
+    return f"{len(ids)} ({', '.join(map(str, sorted(ids)[:3]))})"
+
+
+def _sample(size: int, page: Page, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]:
+    must, may = truth.must(meaning), truth.may(meaning)
+    seen: set[int] = set()
+    for row in page.rows:
+        yield from _call_row(row, page, seen, may, truth)
+        seen.add(row["call_id"])
+    population = page.page.get("population")
+    if page.complete:
+        if population is not None and not len(must) <= population <= len(may):
+            yield Falsehood("population", f"the population is {len(must)}, not {population}")
+        if len(seen) < min(size, len(must)):
+            yield Falsehood("complete", f"{len(seen)} of {size} were drawn from {len(must)}")
+    else:
+        if population is not None and population > len(may):
+            yield Falsehood("population", f"the population is {len(may)}, not {population}")
+        if not page.says_missing:
+            yield Falsehood("silent", "not complete, and no note says why")
+
+
+# Notes, names, errors -------------------------------------------------------------------------------------------------
+
+
+def _window(question: Question, page: Page, meaning: Meaning) -> Iterator[Falsehood]:
+    since, until = page.moment("window", "since"), page.moment("window", "until")
+    if until is not None and until != meaning.until:
+        yield Falsehood("window", f"the window ends {meaning.until}, not {until}")
+    of_leads = "leads" in question.arguments and "since" not in question.arguments
+    if since is not None and since != meaning.since and not of_leads:
+        yield Falsehood("window", f"the window begins {meaning.since}, not {since}")
+
+
+def _absences(page: Page, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]:
+    must = truth.must(meaning)
+    none_read = _NONE_PASSED.search(page.notes) and page.complete  # of the calls that were read, which is not all else
+    if must and (none_read or _NO_CALL.search(page.notes)):
+        yield Falsehood("none claimed", f"{len(must)} calls fit, and a note says that none does: {page.notes}")
+    nearest = _NEAREST.search(page.notes)
+    if nearest and meaning.transferred is None:
+        newest = max(truth.may(_earlier(meaning)).values(), key=lambda call: (call.created_at, call.id), default=None)
+        if newest is None or newest.id != int(nearest[1]):
+            yield Falsehood("nearest call", f"the nearest earlier call is {newest and newest.id}, not {nearest[1]}")
+    nor = _NOR_BEFORE.search(page.notes)
+    if nor:
+        span = timedelta(days=int(nor[1]))
+        before = [c for c in truth.must(_earlier(meaning)).values() if c.created_at >= meaning.since - span]
+        if before:
+            yield Falsehood("none claimed", f"{len(before)} calls fit in the {nor[1]} days before")
+
+
+def _earlier(meaning: Meaning) -> Meaning:
+    return replace(meaning, since=meaning.since - timedelta(days=400), until=meaning.since)
+
+
+def _legend(page: Page, truth: Truth) -> Iterator[Falsehood]:
+    for kind, legend in page.structure.get("names", {}).items():
+        true = names(truth.after, kind)
+        for one, name in legend.items():
+            if one != "null" and name.removesuffix(f" #{one}") != true.get(one):
+                yield Falsehood("name", f"{kind} {one} is {true.get(one)}, not {name}")
+
+
+def _of_sentence(sentence: str, truth: Truth) -> Iterator[Falsehood]:
+    if "bug in liner-mcp" in sentence:
+        yield Falsehood("crash", sentence)
+    for kind, one in _NO_SUCH_ID.findall(sentence):
+        if _exists(kind, int(one), truth):
+            yield Falsehood("not found claimed", f"there is {kind} {one}: {sentence}")
+    name = _NO_SUCH_NAME.search(sentence)
+    known = {*AGENTS, *GROUPS, *ORDERS, *STATUSES} - ({"New Town"} if len(truth.before.orders) == 6 else set())
+    if name and not _NAMES_UNREAD.search(sentence) and (name[1] is None or name[1] in known):
+        yield Falsehood("not found claimed", f"the name exists: {sentence}")
+
+
+def _exists(kind: str, one: int, truth: Truth) -> bool:
+    dataset = truth.before
+    if kind in ("call record", "record"):
+        return one in dataset.records
+    if kind == "call status":
+        return any(status.id == one for status in dataset.call_statuses)
+    return one in (dataset.calls if kind == "call" else dataset.leads)

@@ -1,0 +1,184 @@
+"""No answer claims what is false, whatever Liner leaves out, miscounts or ignores.
+
+The questions are few and fixed; `python -m tests.claims` asks many more. A bend under which claims are known to be
+false is an expected failure with its reason: the correction that makes it pass has to remove the mark.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.claims.answers import Answers, Page
+from tests.claims.asking import session
+from tests.claims.bends import BENDS, HEALTHY
+from tests.claims.changes import claims_dataset
+from tests.claims.known import KNOWN
+from tests.claims.oracle import falsehoods
+from tests.claims.questions import Question, Questions
+from tests.claims.truth import Truth
+
+pytestmark = pytest.mark.anyio
+
+DATASET = claims_dataset()
+BUSY = max(DATASET.calls, key=lambda call_id: len(DATASET.records_of(call_id)))
+RECORDED = [
+    call.id for call in DATASET.calls.values() if call.has_records and call.user_id is not None and call.id != BUSY
+]
+UNRECORDED = [call.id for call in DATASET.calls.values() if not call.has_records]
+CALLS_OF = Counter(call.lead_id for call in DATASET.calls.values())
+ONE_CALL = max(lead for lead, calls in CALLS_OF.items() if calls == 1)
+LEADS = sorted({call.lead_id for call in DATASET.calls.values() if call.direction == "incoming"})[-2:]
+SUMMARIZED = next(record.id for record in DATASET.records.values() if record.summary is not None)
+THREE_DAYS, A_DAY = {"since": "-3d"}, {"since": "-24h"}
+
+ALWAYS = (
+    Question("find_calls", {**THREE_DAYS, "limit": 100, "include": ["hung_up_by"]}),
+    Question("call_stats", {**THREE_DAYS, "group_by": ["agent"]}),
+    Question("get_call_summaries", {"call_ids": [RECORDED[-1], UNRECORDED[-1], RECORDED[-8]]}),
+)
+"""What is asked under every bend."""
+TELLING: Mapping[str, Question] = {
+    "transferred": Question("find_calls", {**A_DAY, "transferred": True}),
+    "recorded": Question("find_calls", {**A_DAY, "recorded": False}),
+    "direction": Question("find_calls", {**THREE_DAYS, "direction": "incoming"}),
+    "talk": Question("call_stats", {**A_DAY, "min_talk_seconds": 30, "group_by": ["order"]}),
+    "sample": Question("find_calls", {**THREE_DAYS, "sample": 5, "seed": "1"}),
+    "drawn": Question("find_calls", {"since": "last_week", "transferred": True, "sample": 1, "seed": "1"}),
+    "agents": Question("find_calls", {**A_DAY, "agents": ["Первая линия"]}),
+    "one agent": Question("find_calls", {**A_DAY, "agents": ["ольга"]}),
+    "orders": Question("find_calls", {**A_DAY, "orders": ["Riverside"]}),
+    "statuses": Question("call_stats", {**THREE_DAYS, "statuses": ["qualified", 53], "group_by": ["status"]}),
+    "leads": Question("find_calls", {"leads": LEADS}),
+    "one call": Question("find_calls", {"leads": [ONE_CALL], "since": "-1w"}),
+    "many records": Question("find_calls", {"since": "-1w", "transferred": True}),
+    "records": Question("list_call_records", {"call_id": BUSY, "limit": 100}),
+    "one record": Question("get_call_record", {"record_id": SUMMARIZED}),
+    "directory": Question("list_directory", {"kind": "agents"}),
+}
+ASKED: Mapping[str, tuple[str, ...]] = {
+    "talkTime": ("talk",),
+    "hasRecords": ("recorded", "sample"),
+    "leadId": ("leads",),
+    "userId": ("agents",),
+    "agents": ("agents",),
+    "orderId": ("orders",),
+    "order": ("orders",),
+    "statusCode": ("statuses",),
+    "statuses": ("statuses",),
+    "direction": ("direction",),
+    "lead": ("leads",),
+    "leads": ("leads",),
+    "isTransfer": ("transferred",),
+    "record lists": ("many records", "records"),
+    "records": ("transferred", "records"),
+    "recordSummary": ("one record", "records"),
+    "callId": ("transferred",),
+    "user": ("one agent", "directory"),
+    "group": ("agents", "directory"),
+    "call lists": ("one call",),
+    "bare": ("sample", "records"),
+    "window": ("sample", "transferred"),
+    "web page": ("one record", "records", "directory"),
+    "next beyond": ("transferred", "drawn"),
+}
+"""A part of a bend's name, and the questions that tell of it."""
+
+MOST_SHOWN = 3  # falsehoods of one answer
+
+
+def asked_under(name: str) -> list[Question]:
+    telling = dict.fromkeys(one for part, names in ASKED.items() if part in name for one in names)
+    return [*ALWAYS, *(TELLING[one] for one in telling)]
+
+
+def _bend(name: str) -> Any:
+    known = KNOWN.get(name)
+    marks = [pytest.mark.xfail(raises=AssertionError, strict=True, reason=known)] if known else []
+    return pytest.param(name, marks=marks, id=name)
+
+
+@pytest.mark.parametrize("name", [_bend(name) for name in BENDS if name != HEALTHY.name])
+async def test_no_answer_claims_what_is_false(name: str) -> None:
+    found: list[str] = []
+    async with session(BENDS[name]) as asking:
+        for question in asked_under(name):
+            verdict = await asking.ask(question)
+            found += [f"{question} {one.kind}: {one.why}" for one in verdict.falsehoods[:MOST_SHOWN]]
+    if found:
+        raise AssertionError("\n".join(found))
+
+
+async def test_a_healthy_liner_is_answered_rightly() -> None:
+    async with session(HEALTHY) as asking:
+        for question in [*ALWAYS, *TELLING.values(), *Questions(DATASET, seed=11).draw_many(40)]:
+            verdict = await asking.ask(question)
+            assert verdict.name in ("right", "refused"), (question, verdict.falsehoods, verdict.answers.brief())
+
+
+def test_every_known_falsehood_is_of_a_bend() -> None:
+    assert set(KNOWN) <= set(BENDS)
+
+
+# The oracle -----------------------------------------------------------------------------------------------------------
+
+TRUTH = Truth(HEALTHY, DATASET, DATASET)
+
+
+async def _right(question: Question) -> Page:
+    async with session(HEALTHY) as asking:
+        (page,) = (await asking.ask(question)).answers.pages
+    return page
+
+
+def _kinds(question: Question, page: Page) -> set[str]:
+    return {one.kind for one in falsehoods(question, Answers([page]), TRUTH)}
+
+
+def _with_page(page: Page, **members: Any) -> Page:
+    return replace(page, structure={**page.structure, "page": {**page.page, **members}})
+
+
+async def test_the_oracle_notices_what_is_wrong_with_found_calls() -> None:
+    question = TELLING["recorded"]
+    page = await _right(question)
+    assert _kinds(question, page) == set()
+    assert _kinds(question, replace(page, rows=page.rows[1:])) == {"complete"}
+    assert _kinds(question, replace(page, rows=[*page.rows, page.rows[0]])) == {"doubled row"}
+    assert _kinds(question, _with_page(page, total=1)) == {"total"}
+    assert _kinds(question, replace(page, rows=[{**page.rows[0], "talk_seconds": 999}, *page.rows[1:]])) == {
+        "wrong talk_seconds"
+    }
+    other = {**page.rows[0], "call_id": RECORDED[-1]}
+    assert "call not meant" in _kinds(question, replace(page, rows=[*page.rows, other]))
+    covered = {"since": "2026-11-19T18:00:00+03:00", "until": "2026-11-20T18:00:00+03:00"}
+    partial = replace(_with_page(page, complete=False, covered=covered), rows=page.rows[:-1])
+    assert _kinds(question, partial) == {"covered"}
+    assert _kinds(question, _with_page(page, complete=False)) == {"silent"}
+
+
+async def test_the_oracle_notices_wrong_counts_and_lost_groups() -> None:
+    question = TELLING["talk"]
+    page = await _right(question)
+    assert _kinds(question, page) == set()
+    for name in ("calls", "answered", "recorded", "talk_median_seconds", "qualified"):
+        changed = [{**page.rows[0], name: page.rows[0][name] + 1}, *page.rows[1:]]
+        assert _kinds(question, replace(page, rows=changed)) == {f"wrong {name}"}
+    assert _kinds(question, replace(page, rows=page.rows[1:])) == {"complete"}
+
+
+async def test_the_oracle_notices_what_is_wrong_with_records() -> None:
+    question = ALWAYS[-1]
+    page = await _right(question)
+    assert _kinds(question, page) == set()
+    nothing = dict.fromkeys(page.rows[0])
+    for state, kind in (("not_found", "not found claimed"), ("no_recording", "no recording claimed")):
+        row = {**nothing, "call_id": RECORDED[-1], "summary_state": state}
+        without = [one for one in page.rows if one["call_id"] != RECORDED[-1]]
+        assert kind in _kinds(question, replace(page, rows=[row, *without]))
+    moved = [{**row, "call_id": RECORDED[-8]} for row in page.rows if row["call_id"] == RECORDED[-1]]
+    assert "record of another call" in _kinds(question, replace(page, rows=[*page.rows, *moved]))
