@@ -42,7 +42,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self,
         executor: Executor | None,
         func: Callable[..., Any],
-        *args: Any,  # noqa: ARG002
+        *args: Any,
     ) -> asyncio.Future[Any]:
         future = self.create_future()
         try:
