@@ -38,9 +38,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.clock.now
 
-    def run_in_executor(  # the signature is that of asyncio
+    def run_in_executor(
         self,
-        executor: Executor | None,
+        executor: Executor | None,  # noqa: ARG002 - the signature is that of asyncio
         func: Callable[..., Any],
         *args: Any,
     ) -> asyncio.Future[Any]:
