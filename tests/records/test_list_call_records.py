@@ -272,7 +272,9 @@ async def test_a_known_call_without_recordings_is_an_empty_answer_that_says_why(
         answer = await ask(context, call.id)
     assert answer.structure["rows"] == []
     assert answer.structure["call"]["talk_seconds"] == call.talk_time_duration_seconds
-    assert answer.structure["page"] == {"returned": 0, "complete": True, "total": 0}
+    assert answer.structure["page"] == (
+        {"returned": 0, "complete": False} if promised else {"returned": 0, "complete": True, "total": 0}
+    )
     (note,) = answer.structure["notes"]
     assert str(call.id) in note
     assert_says(note, says)
@@ -370,8 +372,9 @@ async def test_a_record_whose_detail_fails_is_marked_and_told_only_on_its_own_pa
     assert (final.structure["retry"], final.structure["page"]["complete"]) == ([last], False)
 
 
-async def test_a_detail_that_tells_no_summary_either_is_none_and_not_a_failure(own: Dataset) -> None:
+async def test_a_detail_without_the_field_of_the_summary_does_not_show_that_there_is_none(own: Dataset) -> None:
     call_id = long_call(own, 1)
+    (record,) = own.records_of(call_id)
 
     def without(data: Any) -> Any:
         del data["recordSummary"]
@@ -381,8 +384,9 @@ async def test_a_detail_that_tells_no_summary_either_is_none_and_not_a_failure(o
         AlteredLiner(FakeLiner(own, record_list="short"), change_by_pattern={DETAIL: without})
     ) as context:
         answer = await ask(context, call_id)
-    assert [row["summary_state"] for row in rows_of(answer)] == ["none"]
-    assert answer.structure["page"]["complete"] is True
+    assert [row["summary_state"] for row in rows_of(answer)] == ["failed"]
+    assert answer.structure["page"]["complete"] is False
+    assert answer.structure["retry"] == [record.id]
 
 
 async def test_no_agent_is_said_of_a_call_that_had_none(own: Dataset) -> None:
