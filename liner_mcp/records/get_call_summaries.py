@@ -70,7 +70,7 @@ async def get_call_summaries(
 
     `call_ids` may repeat; repeated ids are read and answered once. A call without records still has its row.
 
-    Raises: SetupError; the common error when every call failed; DeadlineExceeded when nothing came in time.
+    Raises: SetupError; the first error when every call failed; DeadlineExceeded when nothing came in time.
     """
     ids = list(dict.fromkeys(call_ids))
     done, names, out_of_time = await _read(context, ids, _PageBudget(budget, summary_chars))
@@ -109,7 +109,7 @@ async def _read(
     """The calls that were read or failed, the names, and whether time was up before all were read."""
     readers = [_record_reader(context, call_id) for call_id in ids]
     outcomes, names = await gather2(
-        lambda: run_all(readers, concurrency=context.liner.concurrency, stop_when=page_budget.add),
+        lambda: run_all(readers, concurrency=context.liner.concurrency, stop_when=page_budget.add, allow_refusals=True),
         lambda: context.directory.names("agents"),
     )
     if isinstance(outcomes, LinerMcpError):
