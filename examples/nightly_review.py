@@ -112,7 +112,7 @@ class Part:
             record["call_id"]
             for answer in self.answers["summaries"]
             for record in records(answer)
-            if record["call_id"] not in answer.get("retry", [])
+            if record["call_id"] not in answer.get("retry", []) and record["summary_state"] != "not_asked"
         }
         return [call_id for call_id in self.calls("transfer") | self.calls("sample") if call_id not in told]
 
@@ -163,7 +163,8 @@ async def read_summaries(asking: Ask, part: Part, tell: Tell) -> None:
                 refusal = error
                 continue
             part.add("summaries", answer)
-            left = answer["page"].get("next_call_ids", []) + left
+            rest = answer["page"].get("next_call_ids", [])
+            left = (rest if rest != batch else []) + left  # without progress, the next round asks once more
     if refusal and part.unsettled():
         raise refusal
 

@@ -21,6 +21,7 @@ from liner_mcp.cli.main import _parser  # pyright: ignore[reportPrivateUsage] - 
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.liner.restricted_client import Access
+from liner_mcp.records.record_rows import SummaryState
 from liner_mcp.server.access_rules import AccessRule, parse_rules
 from liner_mcp.server.audit_log import AuditEntry, Outcome
 from liner_mcp.settings import Settings
@@ -237,7 +238,7 @@ def test_every_outcome_of_a_call_is_documented() -> None:
 
 def test_every_summary_state_is_documented() -> None:
     states = {row[0] for row in table(TOOLS_PAGE, "The state of a summary")}
-    assert states == {"ready", "cut", "none", "no_recording", "not_listed_yet", "not_found", "failed"}
+    assert states == set(get_args(SummaryState))
 
 
 @pytest.mark.parametrize("snippet", blocks("json"), ids=lambda text: text[:20].strip())

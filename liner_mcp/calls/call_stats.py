@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from liner_mcp.answer.table import Answer, Cell, Members, page, render_within_budget
@@ -11,9 +11,9 @@ from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import RecordsRead, matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_members, unlisted_notes
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
@@ -21,6 +21,9 @@ from liner_mcp.names.directory import DirectoryNames
 
 QUALIFIED = "qualified"  # a category of lead statuses; /devs/api/v2/lead-status/list/
 MAX_GROUPINGS = 2
+
+_Folded = tuple[counting.Tallies, list[Call], list[CallKey]]
+"""Of a slice: its counts, passing calls that are counted at the end, and the undecided calls."""
 
 
 async def call_stats(
@@ -36,15 +39,31 @@ async def call_stats(
     resolved = await resolve(context, query)
     qualified = await _qualified_codes(context)
 
-    async def fold(calls: Sequence[Call]) -> tuple[counting.Tallies, list[CallKey]]:
-        matching, undecided = await matching_calls(context, resolved.filters, calls)
-        return counting.tally(matching, groupings, context.zone, qualified or frozenset()), undecided
+    records_read = RecordsRead()
+
+    def tally(calls: Iterable[Call]) -> counting.Tallies:
+        return counting.tally(calls, groupings, context.zone, qualified or frozenset())
+
+    async def fold(calls: Sequence[Call]) -> _Folded:
+        matching, undecided = await matching_calls(context, resolved.filters, calls, records_read)
+        # A later slice may show that a call's record is listed for two calls. Each of these calls cost a request, so
+        # they are few.
+        examined = {call.id: call for call in matching if call.id in records_read.calls}
+        return tally(call for call in matching if call.id not in examined), list(examined.values()), undecided
 
     read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
     if read.stopped is not None and read.reached == resolved.window.until:
         raise read.stopped  # an answer with zeros would read as if there were no calls
     names = await context.directory.names("agents", "orders", "statuses")
-    return _render(context, resolved, groupings, read, names, budget, qualified_known=qualified is not None)
+    shared = records_read.owners.shared
+    examined = [call for _, calls, _ in read.folded for call in calls]
+    undecided = [key for _, _, keys in read.folded for key in keys]
+    undecided += [call_key(call) for call in examined if call.id in shared]
+    tallies = [tallies for tallies, _, _ in read.folded] + [tally(call for call in examined if call.id not in shared)]
+    groups = counting.merge_tallies(tallies)
+    return _render(
+        context, resolved, groupings, read, groups, undecided, names, budget, qualified_known=qualified is not None
+    )
 
 
 async def _qualified_codes(context: AppContext) -> frozenset[str] | None:
@@ -69,15 +88,15 @@ def _render(
     context: AppContext,
     resolved: ResolvedQuery,
     group_by: Sequence[str],
-    read: ParallelRead[tuple[counting.Tallies, list[CallKey]]],
+    read: ParallelRead[_Folded],
+    groups: counting.Tallies,
+    undecided: Sequence[CallKey],
     names: DirectoryNames,
     budget: int,
     *,
     qualified_known: bool,
 ) -> Answer:
     zone, filters = context.zone, resolved.filters
-    groups = counting.merge_tallies(tallies for tallies, _ in read.folded)
-    undecided = [key for _, keys in read.folded for key in keys]
     retry = retry_ids(undecided, budget)
     columns = (*(counting.KEY_COLUMNS[name] for name in group_by), *counting.METRICS)
     rows = counting.to_rows(groups, group_by, qualified_known=qualified_known)

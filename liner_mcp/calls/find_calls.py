@@ -11,7 +11,7 @@ from liner_mcp.answer.table import Answer, Members, Page, page, render_within_bu
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
-from liner_mcp.calls.record_filters import decide, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import RecordsRead, decide, retry_ids, undecided_note
 from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_columns, call_members, call_row, unlisted_notes
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, SLICE_CALLS, CallKey, WindowReader, call_key
@@ -38,6 +38,7 @@ class _CollectedCalls:
     scanned: list[CallKey] = field(default_factory=list[CallKey])
     examined: int = 0
     undecided: list[CallKey] = field(default_factory=list[CallKey])  # their recordings could not tell
+    records_read: RecordsRead = field(default_factory=RecordsRead)
     filter_ignored: bool = False
     changed: bool = False
     complete: bool = True
@@ -54,6 +55,12 @@ class _CollectedCalls:
     def reached_with(self, count: int) -> CallKey:
         """The key down to which a page of the first `count` calls is decided."""
         return call_key(self.calls[count - 1]) if count < len(self.calls) else self.reached
+
+    def drop_shared(self) -> None:
+        """Calls that passed by a record that was listed for a later call too are undecided."""
+        shared = [call for call in self.calls if call.id in self.records_read.owners.shared]
+        self.calls = [call for call in self.calls if call not in shared]
+        self.undecided += map(call_key, shared)
 
     def undecided_down_to(self, reached: CallKey) -> list[CallKey]:
         """The undecided calls of such a page; the next page examines the others again."""
@@ -77,6 +84,7 @@ async def find_calls(
     source = WindowReader(context.liner, start.filters, start.remaining, seconds_per_call=start.seconds_per_call)
     collected = _CollectedCalls(reached=start.after or (start.window.until, 0), known_pass_rate=start.pass_rate)
     await _collect(context, start, source, collected, limit)
+    collected.drop_shared()
     names = await context.directory.names("agents", "orders", "statuses")
     found = collected.calls or start.returned or collected.stopped or collected.undecided
     hint = await _empty_page_hint(context, start, collected) if source.exhausted and not found else None
@@ -138,7 +146,7 @@ async def _add_passing(
 ) -> bool:
     """Add those of the calls that pass the filters on recordings. False when time was up on the way."""
     # One beyond the page, so that `more` is known and not guessed.
-    decisions = await decide(context, filters, calls, limit - len(collected.calls) + 1)
+    decisions = await decide(context, filters, calls, collected.records_read, limit - len(collected.calls) + 1)
     for decision in decisions:
         # A late one is left to the next page; where it is the first of a page, it would be late again and again.
         if decision.late and (collected.examined or collected.undecided):

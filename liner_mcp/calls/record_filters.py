@@ -1,25 +1,25 @@
 """Filters on recordings: whether calls pass, at one records request per call that may have recordings.
 
 The answer has three values. A call cannot be decided when its records could not be read, when their list is incomplete
-and shows no positive evidence, or when Liner says that there are recordings and lists none: it is then in no row and no
-count, and its id is in `retry`.
+and shows no positive evidence, when Liner says that there are recordings and lists none, or when a record seems to
+belong to another call: it is then in no row and no count, and its id is in `retry`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from liner_mcp.calls.arguments import Recordings
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.window_reader import CallKey, call_key
 from liner_mcp.context import AppContext
-from liner_mcp.errors import DeadlineExceeded, InvalidResponse, LinerMcpError
-from liner_mcp.liner.decoding import MIXED_CALLS_REASON
+from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.parallel import run_all
+from liner_mcp.liner.record_owners import RecordOwners, of_other_leads
 
 RETRY_SHARE = 4  # ids in `retry` take at most a quarter of an answer, so that rows keep most of it
 
@@ -36,36 +36,29 @@ class Decision:
     late: bool = False
 
 
+@dataclass(slots=True)
+class RecordsRead:
+    """What the lists of records of one question have shown so far. `calls`: the calls of which a list was read."""
+
+    owners: RecordOwners = field(default_factory=RecordOwners)
+    calls: set[int] = field(default_factory=set[int])
+
+
 async def decide(
-    context: AppContext, filters: Filters, calls: Sequence[Call], enough: int | None = None
+    context: AppContext, filters: Filters, calls: Sequence[Call], seen: RecordsRead, enough: int | None = None
 ) -> list[Decision]:
     """A decision about each of the calls, which pass the filters on calls, in their order.
 
     The list ends early when `enough` calls pass, or before the first call whose records were not read when time was up.
+    `seen` is the same object for the whole question.
 
-    Raises: the errors that end `run_all`, such as SetupError; InvalidResponse when Liner lists a record for two calls.
+    Raises: the errors that end `run_all`, such as SetupError; AccessRefused when Liner refuses all lists of records.
     """
     if not filters.on_recordings:
         return [Decision(call, True) for call in calls]
-    listings: list[Listing[CallRecord]] = []
-    passing = 0
-
-    async def examine(call: Call) -> Decision:
-        listing = await context.liner.call_records(call.id)
-        listings.append(listing)
-        return Decision(call, _passes(filters, call, listing), examined=True)
-
-    def is_enough(outcome: Decision | LinerMcpError) -> bool:
-        nonlocal passing
-        passing += isinstance(outcome, Decision) and outcome.passes is True
-        return passing == enough
-
     # Null leaves it open whether there are recordings: only the list can tell.
     recorded = [call for call in calls if call.has_records is not False]
-    outcomes = await run_all(
-        [partial(examine, call) for call in recorded], concurrency=context.liner.concurrency, stop_when=is_enough
-    )
-    reject_shared_records(listings)
+    outcomes = await _examine(context, filters, recorded, seen, enough)
     outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
     without_recordings = filters.decide(Recordings((), complete=True))
     decisions: list[Decision] = []
@@ -75,38 +68,55 @@ async def decide(
             break
         if isinstance(outcome, LinerMcpError):
             outcome = Decision(call, None, late=isinstance(outcome, DeadlineExceeded))
+        elif call.id in seen.owners.shared:
+            outcome = replace(outcome, passes=None)
         decisions.append(outcome)
     return decisions
+
+
+async def _examine(
+    context: AppContext, filters: Filters, calls: Sequence[Call], seen: RecordsRead, enough: int | None
+) -> Sequence[Decision | LinerMcpError | None]:
+    """The outcome of reading the records of each call, until `enough` calls pass or time is up."""
+    passing: list[int] = []
+
+    async def examine(call: Call) -> Decision:
+        listing = await context.liner.call_records(call.id)
+        seen.calls.add(call.id)
+        seen.owners.add(call.id, listing.items)
+        return Decision(call, _passes(filters, call, listing), examined=True)
+
+    def is_enough(outcome: Decision | LinerMcpError) -> bool:
+        if isinstance(outcome, Decision) and outcome.passes:
+            passing.append(outcome.call.id)
+        return len(set(passing) - seen.owners.shared) == enough
+
+    jobs = [partial(examine, call) for call in calls]
+    try:
+        return await run_all(jobs, concurrency=context.liner.concurrency, stop_when=is_enough, allow_refusals=True)
+    except AccessRefused as refusal:
+        if not seen.calls:
+            raise
+        return [refusal] * len(calls)  # Liner accepts the token, so it refuses these calls
 
 
 def _passes(filters: Filters, call: Call, listing: Listing[CallRecord]) -> bool | None:
     if call.has_records and not listing.items:
         return None  # Liner says that there are recordings and does not list them yet
+    if not all(record.is_transfer for record in of_other_leads(listing.items, call.lead_id)):
+        return None  # only the record of a transfer may have another lead than its call
     return filters.decide(Recordings(listing.items, listing.complete))
 
 
-def reject_shared_records(listings: Iterable[Listing[CallRecord]]) -> None:
-    """A record belongs to one call: listed for two, Liner ignored the id of the call.
-
-    Raises: InvalidResponse.
-    """
-    seen: set[int] = set()
-    for listing in listings:
-        ids = {record.id for record in listing.items}
-        if ids & seen:
-            raise InvalidResponse(f"Liner's answer could not be read: {MIXED_CALLS_REASON}.")
-        seen |= ids
-
-
 async def matching_calls(
-    context: AppContext, filters: Filters, calls: Iterable[Call]
+    context: AppContext, filters: Filters, calls: Iterable[Call], seen: RecordsRead
 ) -> tuple[list[Call], list[CallKey]]:
     """The calls that pass all filters, and the keys of those that cannot be decided.
 
     Raises: what `decide` raises; DeadlineExceeded when time was up before all records were read.
     """
     matching = filters.matching(calls)
-    decisions = await decide(context, filters, matching)
+    decisions = await decide(context, filters, matching, seen)
     if len(decisions) < len(matching) or any(decision.late for decision in decisions):
         raise DeadlineExceeded("Time was up before all records were read; ask for a shorter window.")
     passing = [decision.call for decision in decisions if decision.passes]
@@ -133,6 +143,6 @@ def undecided_note(filters: Filters, undecided: int, listed: int) -> str:
     names = " and ".join(filters.on_recordings)
     which = "their ids" if listed == undecided else f"the newest {listed} ids"
     return (
-        f"{names} could not be decided for {undecided} of the calls: their recordings could not be read or are not "
-        f"listed whole. Such calls are in no row and no count; retry lists {which}."
+        f"{names} could not be decided for {undecided} of the calls: their recordings could not be read, are not "
+        f"listed whole or may belong to other calls. Such calls are in no row and no count; retry lists {which}."
     )

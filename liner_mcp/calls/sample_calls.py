@@ -12,7 +12,7 @@ from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import RecordsRead, matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.rows import call_columns, call_members, call_row, unlisted_notes
 from liner_mcp.calls.sampling import StratifiedSample, new_seed
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
@@ -97,11 +97,15 @@ async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSam
     everything = sum(len(agent.unexamined) for agent in agents) == stratified.population
     drawn: list[Call] = []
     undecided: list[CallKey] = []
+    seen = RecordsRead()
     while missing := stratified.size - len(drawn):
-        turn = await _next_round(context, filters, agents, missing, undecided)
+        turn = await _next_round(context, filters, agents, missing, undecided, seen)
         if not turn:
             break
         drawn += turn
+        shared = [call for call in drawn if call.id in seen.owners.shared]  # a later call has the same record
+        drawn = [call for call in drawn if call not in shared]
+        undecided += map(call_key, shared)
     everything = everything and not undecided and not any(agent.unexamined for agent in agents)
     passing = len(drawn) + sum(len(agent.passing) for agent in agents)
     return _Drawn(drawn, undecided, passing if everything else None)
@@ -116,7 +120,12 @@ class _AgentCalls:
 
 
 async def _next_round(
-    context: AppContext, filters: Filters, agents: Sequence[_AgentCalls], size: int, undecided: list[CallKey]
+    context: AppContext,
+    filters: Filters,
+    agents: Sequence[_AgentCalls],
+    size: int,
+    undecided: list[CallKey],
+    seen: RecordsRead,
 ) -> list[Call]:
     """The next passing call of each agent, of at most `size` agents."""
     while True:
@@ -129,7 +138,9 @@ async def _next_round(
         batches = [
             (agent, [agent.unexamined.popleft() for _ in range(min(depth, len(agent.unexamined)))]) for agent in pending
         ]
-        passing, unclear = await matching_calls(context, filters, [call for _, batch in batches for call in batch])
+        passing, unclear = await matching_calls(
+            context, filters, [call for _, batch in batches for call in batch], seen
+        )
         undecided += unclear
         ids = {call.id for call in passing}
         for agent, batch in batches:

@@ -38,6 +38,7 @@ from liner_mcp.liner.models import (
 from liner_mcp.liner.pagination import Listing, Paginator, merge_two_reads
 from liner_mcp.liner.parallel import RESERVE_SECONDS, RESERVE_SHARE
 from liner_mcp.liner.reads import Read
+from liner_mcp.liner.record_owners import reject_mixed_calls
 from liner_mcp.liner.transport import Transport
 from liner_mcp.text.clean import clean
 
@@ -125,7 +126,7 @@ class LinerClient:
         """
         query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
         listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS)
-        decoding.reject_mixed_calls(listing.items)
+        reject_mixed_calls(listing.items)
         return listing
 
     def orders(self, *, at_most: int | None = None) -> Read[Listing[Order]]:

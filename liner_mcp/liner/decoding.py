@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cache
 from types import GenericAlias
@@ -28,14 +28,11 @@ from liner_mcp.errors import (
     WrongAddress,
 )
 from liner_mcp.liner.endpoints import PATHS_NAMING_AN_ID
-from liner_mcp.liner.models import CallRecord
 from liner_mcp.liner.refusals import CHECK_HOST, NO_JSON, WEB_PAGE, access_refused, nothing_at
 from liner_mcp.text.clean import MOST_CHARACTERS, clean_beginning
 from liner_mcp.text.masking_steps import completed
 
 M = TypeVar("M", bound=BaseModel)
-
-MIXED_CALLS_REASON = "it lists recordings of other calls too, as if no call had been asked for"
 
 MAX_QUOTED_CHARACTERS = 120  # of a message by Liner: enough for a sentence, too short for a web page
 
@@ -251,12 +248,6 @@ def decode_list_steps(data: object, model: type[M]) -> Generator[None, None, Lis
     if rows is data:
         return ListPage(items, next=None, total=len(items))
     return ListPage(items, next=_whole_number(page.get("next")), total=_whole_number(page.get("total")))
-
-
-def reject_mixed_calls(records: Sequence[CallRecord]) -> None:
-    """Raise InvalidResponse for records of several calls. Records do not name their call, but a call has one lead."""
-    if len({record.lead_id for record in records} - {None}) > 1:
-        _invalid_response(MIXED_CALLS_REASON)
 
 
 def _whole_number(value: object) -> int | None:

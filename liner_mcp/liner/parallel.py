@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from liner_mcp.errors import LinerMcpError
+from liner_mcp.errors import AccessRefused, LinerMcpError
 from liner_mcp.liner.deadline import scope_before_deadline
 from liner_mcp.liner.decoding import is_fatal
 
@@ -39,12 +39,15 @@ async def run_all(
     *,
     concurrency: int,
     stop_when: Callable[[T | LinerMcpError], bool] | None = None,
+    allow_refusals: bool = False,
 ) -> list[T | LinerMcpError | None]:
     """Run jobs of one kind at once, beginning in order, and return the result or the error of each, in the same order.
 
     `stop_when` gets each result in the order of the jobs, as soon as it and all results before it are there. When it
     returns True, no further job begins and the running jobs are cancelled. The same happens shortly before the
     caller's deadline. A job that did not finish has the outcome None. `concurrency` is the client's number of slots.
+    With `allow_refusals`, AccessRefused is the outcome of its job, unless no job had another outcome: Liner may refuse
+    one id only.
 
     Raises: SetupError or ConnectionClosed as soon as one job raises it, because every job would.
     """
@@ -61,7 +64,10 @@ async def run_all(
                     return  # a cancelled task that has not begun still runs up to its first wait
                 result = await _result_or_error(jobs[index])
                 outcomes[index] = result
-                if isinstance(result, LinerMcpError) and is_fatal(result):
+                if allow_refusals and isinstance(result, AccessRefused):
+                    if _refusal_of_all(outcomes):
+                        return  # the token may be refused, so this worker begins no other job
+                elif isinstance(result, LinerMcpError) and is_fatal(result):
                     fatal.append(result)
                     scope.cancel()
                     return
@@ -77,9 +83,17 @@ async def run_all(
             # Twice the slots: a job may need several requests, and a slot must not idle while a job computes.
             for _ in range(min(len(jobs), 2 * concurrency)):
                 group.start_soon(work)
-    if fatal:
-        raise fatal[0]
+    error = fatal[0] if fatal else _refusal_of_all(outcomes)
+    if error is not None:
+        raise error
     return outcomes
+
+
+def _refusal_of_all(outcomes: Sequence[object]) -> AccessRefused | None:
+    """The first refusal, if there is no other outcome yet."""
+    present = [outcome for outcome in outcomes if outcome is not None]
+    refusals = [outcome for outcome in present if isinstance(outcome, AccessRefused)]
+    return refusals[0] if refusals and len(refusals) == len(present) else None
 
 
 async def _result_or_error(job: Callable[[], Awaitable[T]]) -> T | LinerMcpError:

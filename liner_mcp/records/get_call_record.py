@@ -11,8 +11,24 @@ from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import CallRecord
 from liner_mcp.liner.parallel import gather2
 from liner_mcp.names.directory import DirectoryNames
-from liner_mcp.records.record_rows import long_summary_notes, longer_than_shown, summary_of, transfer_cell
+from liner_mcp.records.record_rows import (
+    UNKNOWN_CELLS,
+    ReadRecord,
+    UnknownCells,
+    agent_ids,
+    long_summary_notes,
+    longer_than_shown,
+    summary_of,
+    transfer_cell,
+    unknown_cell_notes,
+)
 from liner_mcp.text.clean import MOST_CHARACTERS
+
+UNKNOWN_FACTS: UnknownCells = {
+    **UNKNOWN_CELLS,
+    "lead_id": lambda record: not record.was_sent("lead_id"),
+    "audio": lambda record: not record.was_sent("file_url"),
+}
 
 
 def record_uri(record_id: int) -> str:
@@ -37,14 +53,14 @@ async def get_call_record(context: AppContext, *, record_id: int, start: int, bu
         raise InvalidArgument(
             f"start: the summary of record {record_id} has {len(text)} characters, so start={start} is past its end."
             if text
-            else f"start: record {record_id} has no summary; ask without start."
+            else f"start: record {record_id} has no summary to show; ask without start."
         )
     facts, notes = _facts(context, record), _notes(context, record, names)
 
     def render(length: int) -> Members:
         """With a window of `length` characters of the summary."""
         end = start + length
-        summary: dict[str, Any] = {"state": "none"}
+        summary: dict[str, Any] = {"state": "none" if record.was_sent("record_summary") else "failed"}
         if text:
             whole = length == len(text) and not longer_than_shown(record)
             going_on = {"next_start": end} if end < len(text) else {}
@@ -55,7 +71,7 @@ async def get_call_record(context: AppContext, *, record_id: int, start: int, bu
             "record": facts,
             "notes": notes,
             "timezone": context.zone.name,
-            "names": {"agents": names.legend("agents", [record.user_id])},
+            "names": {"agents": names.legend("agents", agent_ids([record]))},
             "summary": summary,
         }
 
@@ -83,7 +99,7 @@ def _facts(context: AppContext, record: CallRecord) -> dict[str, Cell]:
         "agent_id": record.user_id,
         "lead_id": record.lead_id,
         "transfer": transfer_cell(record),
-        "audio": "listed" if record.file_url else "not_listed",
+        "audio": "listed" if record.file_url else "not_listed" if record.was_sent("file_url") else None,
         "uri": uri,
     }
     if record.file_url and context.audio is not None:
@@ -94,10 +110,19 @@ def _facts(context: AppContext, record: CallRecord) -> dict[str, Cell]:
 
 
 def _notes(context: AppContext, record: CallRecord, names: DirectoryNames) -> list[str]:
-    notes = [*long_summary_notes([record]), *names.notes()]
+    notes = [
+        *([] if record.was_sent("record_summary") else [_summary_not_sent(record.id)]),
+        *unknown_cell_notes([ReadRecord(record, None)], UNKNOWN_FACTS),
+        *long_summary_notes([record]),
+        *names.notes(),
+    ]
     if record.file_url and context.audio is None:
         notes.append(context.audio_unavailable_reason)
     return notes
+
+
+def _summary_not_sent(record_id: int) -> str:
+    return f"Liner sent record {record_id} without the field of its summary, so whether it has one is unknown."
 
 
 async def read_summary(context: AppContext, record_id: int, budget: int) -> str:
@@ -109,6 +134,8 @@ async def read_summary(context: AppContext, record_id: int, budget: int) -> str:
     """
     record = await _read_record(context, record_id)
     text = await context.masked(summary_of(record))
+    if not record.was_sent("record_summary"):
+        return _summary_not_sent(record_id)
     if not text:
         return "Liner has no summary of this record: it was not made yet, or never will be."
     longer = f"; it is longer than {MOST_CHARACTERS:,} characters, the rest is not shown"

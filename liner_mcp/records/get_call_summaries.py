@@ -9,21 +9,27 @@ from itertools import accumulate
 
 from liner_mcp.answer.table import Answer, Members, Page, Row, page, render_within_budget, table
 from liner_mcp.context import AppContext
-from liner_mcp.errors import DeadlineExceeded, LinerMcpError, NotFound
+from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerMcpError, LinerRejected, NotFound
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
-from liner_mcp.liner.models import Call
+from liner_mcp.liner.models import Call, CallRecord
+from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.parallel import gather2, run_all
+from liner_mcp.liner.record_owners import RecordOwners, mixed_calls_error, of_other_leads
 from liner_mcp.names.directory import DirectoryNames
 from liner_mcp.records.record_rows import (
     OPTIONAL_COLUMNS,
     RECORD_COLUMNS,
     ShownRecord,
-    agent_cells,
+    SummaryState,
+    agent_ids,
+    ids_in_state,
+    listed,
     long_summary_notes,
+    other_lead_notes,
     record_key,
     record_row,
     shown_record,
-    unread_summaries,
+    unknown_cell_notes,
     with_details,
 )
 
@@ -33,17 +39,25 @@ MIN_ROW_BYTES = 20  # `[7000123,null,null],`: no row is shorter, so a page never
 
 @dataclass(frozen=True, slots=True)
 class CallRecords:
-    """The records of one call that could be read. `call` is None where its records were enough."""
+    """The records of one call that could be read. `call` is None where its records were enough.
+
+    `complete`: the call has no other records. `state` says why there are none.
+    """
 
     records: tuple[ShownRecord, ...]
-    state: str = ""  # why there are no records
+    state: SummaryState | None = None
     call: Call | None = None
     complete: bool = True
 
     @property
     def failed(self) -> bool:
         """Whether a summary of it could not be read."""
-        return bool(unread_summaries(self.records))
+        return bool(ids_in_state(self.records, "failed"))
+
+    @property
+    def not_asked(self) -> bool:
+        """Whether time was up before all its summaries were read."""
+        return bool(ids_in_state(self.records, "not_asked"))
 
 
 CallResults = Sequence[tuple[int, "CallRecords | LinerMcpError"]]
@@ -56,7 +70,7 @@ async def get_call_summaries(
 
     `call_ids` may repeat; repeated ids are read and answered once. A call without records still has its row.
 
-    Raises: SetupError; the common error when every call failed; DeadlineExceeded when nothing came in time.
+    Raises: SetupError; the first error when every call failed; DeadlineExceeded when nothing came in time.
     """
     ids = list(dict.fromkeys(call_ids))
     done, names, out_of_time = await _read(context, ids, _PageBudget(budget, summary_chars))
@@ -67,6 +81,7 @@ async def get_call_summaries(
     repeated = len(call_ids) - len(ids)
     blocks = [_call_rows(context, call_id, outcome, summary_chars) for call_id, outcome in done]
     rows = [row for block in blocks for row in block]
+    sources = [source for _, outcome in done for source in _row_sources(outcome)]
     ends = list(accumulate(map(len, blocks)))  # a call's records stay together, unless they fill more than a page
 
     def render(count: int) -> Members:
@@ -81,7 +96,7 @@ async def get_call_summaries(
             ],
             "retry": _failed_ids(begun),
             "timezone": context.zone.name,
-            "names": {"agents": names.legend("agents", agent_cells(SUMMARY_COLUMNS, rows[:count]))},
+            "names": {"agents": names.legend("agents", agent_ids(sources[:count]))},
             **table(SUMMARY_COLUMNS, rows[:count], OPTIONAL_COLUMNS),
         }
 
@@ -94,23 +109,38 @@ async def _read(
     """The calls that were read or failed, the names, and whether time was up before all were read."""
     readers = [_record_reader(context, call_id) for call_id in ids]
     outcomes, names = await gather2(
-        lambda: run_all(readers, concurrency=context.liner.concurrency, stop_when=page_budget.add),
+        lambda: run_all(readers, concurrency=context.liner.concurrency, stop_when=page_budget.add, allow_refusals=True),
         lambda: context.directory.names("agents"),
     )
     if isinstance(outcomes, LinerMcpError):
         raise outcomes
     assert isinstance(names, DirectoryNames)  # noqa: S101 - names() raises nothing
     # A call whose reading met the deadline was not tried and failed: it is left for the next question.
-    done = [
-        (one, outcome)
-        for one, outcome in zip(ids, outcomes, strict=True)
-        if outcome is not None and not isinstance(outcome, DeadlineExceeded)
-    ]
-    if not done:
+    done = _without_shared_records(
+        [
+            (one, outcome)
+            for one, outcome in zip(ids, outcomes, strict=True)
+            if outcome is not None and not isinstance(outcome, DeadlineExceeded)
+        ]
+    )
+    if all(isinstance(one, CallRecords) and _is_unread(one) for _, one in done):
         raise DeadlineExceeded("Liner answered for none of these calls in time. Ask again, or for fewer calls at once.")
     if all(isinstance(outcome, LinerMcpError) for _, outcome in done):
         raise next(outcome for _, outcome in done if isinstance(outcome, LinerMcpError))
     return done, names, len(done) < len(ids) and not page_budget.full
+
+
+def _is_unread(call: CallRecords) -> bool:
+    return bool(call.records) and all(one.unread == "not_asked" for one in call.records)
+
+
+def _without_shared_records(done: CallResults) -> CallResults:
+    """The results, with an error for each call of which a record is listed for another call too."""
+    owners = RecordOwners()
+    for call_id, outcome in done:
+        if isinstance(outcome, CallRecords):
+            owners.add(call_id, (one.record for one in outcome.records))
+    return [(one, mixed_calls_error() if one in owners.shared else outcome) for one, outcome in done]
 
 
 def _record_reader(context: AppContext, call_id: int) -> Callable[[], Awaitable[CallRecords]]:
@@ -128,9 +158,21 @@ def _record_reader(context: AppContext, call_id: int) -> Callable[[], Awaitable[
             call = await context.liner.call(call_id)
         except NotFound:
             return CallRecords((), "not_found")
-        return CallRecords((), "not_listed_yet" if call.has_records else "no_recording", call)
+        return _without_records(call, listing)
 
     return read
+
+
+def _without_records(call: Call, listing: Listing[CallRecord] | None) -> CallRecords:
+    """A call of which no record was listed; `listing` is None where Liner knows no such list.
+
+    Raises: LinerRejected when it is unknown whether the call has records.
+    """
+    if call.has_records or (listing is not None and not listing.complete):
+        return CallRecords((), "not_listed_yet", call, complete=False)
+    if listing is None and call.has_records is None:
+        raise LinerRejected(f"Liner knows call {call.id}, but no list of its records.")
+    return CallRecords((), "no_recording", call)
 
 
 @dataclass(slots=True)
@@ -165,14 +207,21 @@ def _call_rows(
     return [(call_id, *record_row(context, one, summary_chars)) for one in outcome.records]
 
 
+def _row_sources(outcome: CallRecords | LinerMcpError) -> Sequence[Call | CallRecord | None]:
+    """What each row of a call is about: a record, or the call, if it could be read."""
+    if isinstance(outcome, LinerMcpError):
+        return [None]
+    return _records(outcome) or [outcome.call]
+
+
 def _failed_ids(done: CallResults) -> list[int]:
     return [one for one, outcome in done if isinstance(outcome, LinerMcpError) or outcome.failed]
 
 
 def _page(ids: Sequence[int], given: CallResults, count: int, *, partial: bool) -> Page:
     """What is true of a page with `count` rows of the calls `given`; `partial`: the only call has more rows."""
-    given_ids = {one for one, _ in given}
-    left = [one for one in ids if one not in given_ids]
+    finished = {one for one, outcome in given if isinstance(outcome, LinerMcpError) or not outcome.not_asked}
+    left = [one for one in ids if one not in finished]
     whole = all(isinstance(outcome, LinerMcpError) or outcome.complete for _, outcome in given)
     call_id, outcome = given[0]
     records = 0 if isinstance(outcome, LinerMcpError) else len(outcome.records)
@@ -185,29 +234,35 @@ def _page(ids: Sequence[int], given: CallResults, count: int, *, partial: bool) 
 
 
 def _notes(context: AppContext, given: CallResults, *, partial: bool, out_of_time: bool) -> list[str]:
+    """The first notes are the most important ones, as an answer has room for three."""
     notes: list[str] = []
     errors = [outcome for _, outcome in given if isinstance(outcome, LinerMcpError)]
+    read = [(one, outcome) for one, outcome in given if isinstance(outcome, CallRecords)]
     if errors:
         why = context.mask(str(errors[0]))  # Liner's own words may be quoted in it
+        if isinstance(errors[0], AccessRefused):
+            why = "Liner refuses access to them, but not to the others."
         notes.append(f"{len(errors)} of {len(given)} calls could not be read: {why} The ids are in retry.")
     elif _failed_ids(given):
         notes.append("Some summaries could not be read from Liner just now; the ids of their calls are in retry.")
-    notes += long_summary_notes(
-        shown.record for _, outcome in given if isinstance(outcome, CallRecords) for shown in outcome.records
-    )
     if partial:
         one = given[0][0]
         notes.append(
             f"Call {one} has more records than fit on a page; list_call_records(call_id={one}) gives them all."
         )
-    moved = [one for one, outcome in given if isinstance(outcome, CallRecords) and not outcome.complete]
-    if moved:
-        notes.append(f"Liner counts more records than could be read for call {', '.join(map(str, moved[:3]))}.")
-    if out_of_time:
+    if out_of_time or any(outcome.not_asked for _, outcome in read):
         notes.append("Time was up before all calls were read; ask for page.next_call_ids to go on.")
-    missing = [one for one, outcome in given if isinstance(outcome, CallRecords) and outcome.state == "not_found"]
-    if missing:
-        listed = ", ".join(map(str, missing[:3])) + (" and others" if len(missing) > 3 else "")
+    if moved := [one for one, outcome in read if outcome.records and not outcome.complete]:
+        notes.append(f"Liner counts more records than could be read for call {listed(moved)}.")
+    if unlisted := [one for one, outcome in read if outcome.state == "not_listed_yet"]:
+        notes.append(f"Liner says that call {listed(unlisted)} has recordings, but lists none yet; ask again later.")
+    if missing := [one for one, outcome in read if outcome.state == "not_found"]:
         none = f" As none was found, {OTHER_ACCOUNT}." if len(missing) == len(given) else ""
-        notes.append(f"Liner knows no call {listed}; ids of records and leads are other numbers.{none}")
-    return notes
+        notes.append(f"Liner knows no call {listed(missing)}; ids of records and leads are other numbers.{none}")
+    notes += other_lead_notes([record for _, outcome in read for record in of_other_leads(_records(outcome), None)])
+    shown = [record for _, outcome in read for record in outcome.records]
+    return [*notes, *unknown_cell_notes(shown), *long_summary_notes(one.record for one in shown)]
+
+
+def _records(call: CallRecords) -> list[CallRecord]:
+    return [one.record for one in call.records]

@@ -16,22 +16,27 @@ from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.parallel import gather2, run_all
+from liner_mcp.liner.record_owners import of_other_leads
 from liner_mcp.names.directory import DirectoryNames
 from liner_mcp.records.record_rows import (
     OPTIONAL_COLUMNS,
     RECORD_COLUMNS,
     ShownRecord,
-    agent_cells,
+    agent_ids,
+    ids_in_state,
     long_summary_notes,
+    other_lead_notes,
     record_key,
     record_row,
     shown_record,
-    unread_summaries,
+    unknown_cell_notes,
     with_details,
 )
 
 LISTING_DELAY = timedelta(days=1)  # what Liner does not list by then is not late but missing
 LIST_CALL_RECORDS = "list_call_records"
+RecordKey = tuple[datetime, int]
+FIRST_KEY: RecordKey = (datetime.min.replace(tzinfo=UTC), 0)  # before every record
 
 
 async def list_call_records(
@@ -46,39 +51,55 @@ async def list_call_records(
     left = [record for record in sorted(listing.items, key=record_key) if after is None or record_key(record) > after]
     records = await with_details(context, left[:limit], call)
     context.recent_calls.add([call_id])
-    context.recent_records.add(record.id for record in records)
+    context.recent_records.add(one.record.id for one in records)
     shown = await in_time(records, partial(shown_record, context))
-    if records and not shown:
+    if records and all(one.unread == "not_asked" for one in shown):
         raise DeadlineExceeded(f"Time was up before the first summary of call {call_id} could be shown. Ask again.")
     facts = {} if call is None else _call_facts(context, call)
     rows = [record_row(context, one, summary_chars) for one in shown]
-    out_of_time = len(shown) < len(records)
+    others = of_other_leads([one.record for one in shown], call and call.lead_id)
+    doubtful = any(not record.is_transfer for record in others)
+    whole = listing.complete and not (doubtful or _is_unlisted(call, listing))
 
     def render(count: int) -> Members:
-        unread = unread_summaries(shown[:count])
-        more = count < len(left)
-        notes = _notes(context, call_id, call, listing, shown[:count])
-        if out_of_time and count == len(shown):
+        on_page = shown[:count]
+        failed = ids_in_state(on_page, "failed")
+        unasked = [index for index, one in enumerate(on_page) if one.unread == "not_asked"]
+        done = unasked[0] if unasked else count  # what was not asked is asked first on the next page
+        last = record_key(on_page[done - 1].record) if done else after or FIRST_KEY
+        notes = _notes(context, call_id, call, listing, on_page)
+        if unasked or (len(shown) < len(records) and count == len(shown)):
             notes.append("Time was up before all records were read; next_cursor goes on.")
         return {
             "asked": {"call_id": call_id},
             "call": facts,
             "page": page(
                 returned=count,
-                complete=listing.complete and not unread and not more,
-                next_cursor=_encode_cursor(call_id, shown[count - 1].record) if more else None,
-                total=len(listing.items) if listing.complete else None,
+                complete=whole and not failed and done == len(left),
+                next_cursor=_encode_cursor(call_id, last) if done < len(left) else None,
+                total=len(listing.items) if whole else None,
                 liner_total=None if listing.complete else listing.total,
                 changed=listing.changed or None,
             ),
-            "notes": [*notes, *names.notes()],
-            "retry": unread,
+            "notes": [
+                *notes,
+                *other_lead_notes([one.record for one in on_page if one.record in others]),
+                *unknown_cell_notes(on_page),
+                *long_summary_notes(one.record for one in on_page),
+                *names.notes(),
+            ],
+            "retry": failed,
             "timezone": context.zone.name if rows or facts else "",
-            "names": _legend(names, facts, agent_cells(RECORD_COLUMNS, rows[:count])),
+            "names": _legend(names, call, on_page),
             **table(RECORD_COLUMNS, rows[:count], OPTIONAL_COLUMNS),
         }
 
     return render_within_budget(render, range(1, len(rows) + 1), budget)
+
+
+def _is_unlisted(call: Call | None, listing: Listing[CallRecord]) -> bool:
+    """Whether the call may have recordings of which Liner lists none."""
+    return not listing.items and call is not None and bool(call.has_records)
 
 
 async def _read(context: AppContext, call_id: int) -> tuple[Call | None, Listing[CallRecord], DirectoryNames]:
@@ -107,9 +128,9 @@ def _combine_reads(
     Raises: InvalidArgument for an unknown call; the error of the read without which nothing can be said.
     """
     if isinstance(listing, NotFound):
-        listing = Listing(
-            (), complete=True, total=0, changed=False
-        )  # the call's own read decides whether the call exists
+        # The call's own read decides whether the call exists, and whether it has records.
+        none = isinstance(call, Call) and call.has_records is False
+        listing = Listing((), complete=none, total=0 if none else None, changed=False)
     if isinstance(call, NotFound) and (isinstance(listing, LinerMcpError) or not listing.items):
         raise InvalidArgument(
             f"Liner has no call {call_id}. Check call_id: ids of records and leads are other numbers; "
@@ -128,44 +149,46 @@ def _notes(
     context: AppContext, call_id: int, call: Call | None, listing: Listing[CallRecord], shown: Sequence[ShownRecord]
 ) -> list[str]:
     notes: list[str] = []
-    if unread_summaries(shown):
+    if ids_in_state(shown, "failed"):
         notes.append(
             "Summaries marked failed could not be read just now; retry holds their record ids, for get_call_record."
         )
-    notes += long_summary_notes(one.record for one in shown)
     if call is None:
         notes.append("The call's own facts could not be read from Liner just now; its records are right.")
-    if not listing.complete:
+    if not listing.complete and (listing.items or listing.total):
         counted, read = listing.total or "more", len(listing.items)
         # Lists have no order, so what is missing may be older than what this page or an earlier one shows.
         notes.append(
             f"Liner counts {counted} records of this call; {read} could be read. The others may belong on any "
             "page: ask again without cursor."
         )
-    if not listing.items:
-        notes.append(_empty_reason(context, call_id, call))
+    elif not listing.items:
+        notes.append(_empty_reason(context, call_id, call, listing))
     return notes
 
 
-def _empty_reason(context: AppContext, call_id: int, call: Call | None) -> str:
+def _empty_reason(context: AppContext, call_id: int, call: Call | None, listing: Listing[CallRecord]) -> str:
     if call is not None and call.has_records:
         note = f"Liner says call {call_id} has recordings but lists none yet."
         age = context.now() - (call.created_at or context.now())
         if age > LISTING_DELAY:
             return f"{note} The call is {age.days} days old, so this will hardly change."
         return f"{note} Ask again in a few minutes."
+    if not listing.complete:
+        return f"Liner has no list of the records of call {call_id}, so whether it has a recording is unknown."
     return f"Call {call_id} has no recording, so there is nothing Liner could summarise."
 
 
-def _legend(names: DirectoryNames, facts: dict[str, Cell], agents: Sequence[Cell]) -> dict[str, dict[str, str]]:
+def _legend(names: DirectoryNames, call: Call | None, shown: Sequence[ShownRecord]) -> dict[str, dict[str, str]]:
+    calls = [] if call is None else [call]
     return {
-        "agents": names.legend("agents", [*([facts["agent_id"]] if facts else []), *agents]),
-        "orders": names.legend("orders", [facts.get("order_id")]),
-        "statuses": names.legend("statuses", [facts.get("status")]),
+        "agents": names.legend("agents", [*agent_ids(calls), *agent_ids(one.record for one in shown)]),
+        "orders": names.legend("orders", [one.order_id for one in calls]),
+        "statuses": names.legend("statuses", [one.status_code for one in calls]),
     }
 
 
-def _parse_cursor(call_id: int | None, cursor: str | None) -> tuple[int, tuple[datetime, int] | None]:
+def _parse_cursor(call_id: int | None, cursor: str | None) -> tuple[int, RecordKey | None]:
     """Which call, and after which record, from what may be either or both."""
     if cursor is None:
         if call_id is None:
@@ -187,8 +210,9 @@ def _parse_cursor(call_id: int | None, cursor: str | None) -> tuple[int, tuple[d
     return asked, after
 
 
-def _encode_cursor(call_id: int, record: CallRecord) -> str:
-    moment, record_id = record_key(record)
+def _encode_cursor(call_id: int, last: RecordKey) -> str:
+    """A cursor that goes on after the record with the key `last`."""
+    moment, record_id = last
     return encode_cursor(LIST_CALL_RECORDS, {"call_id": call_id, "at": moment.timestamp(), "id": record_id})
 
 

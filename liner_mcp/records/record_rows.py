@@ -1,24 +1,29 @@
 """How a call record becomes a row, in every tool that shows records.
 
 A record's summary is Liner's AI's account, not a transcript. Each row states in `summary_state` what its summary is
-worth: `ready`, `cut`, `none` (not made yet, or never: it cannot be known), `failed`; a call without a record adds
-`no_recording`, `not_listed_yet` and `not_found`.
+worth, see `SummaryState`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from liner_mcp.answer.table import Cell, Row
+from liner_mcp.answer.table import Row
 from liner_mcp.context import AppContext
-from liner_mcp.liner.decoding import reject_mixed_calls
+from liner_mcp.errors import DeadlineExceeded
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.parallel import run_all
+from liner_mcp.liner.record_owners import reject_mixed_calls
 from liner_mcp.text.clean import MOST_CHARACTERS, is_cut
 from liner_mcp.text.mask import truncate
+
+UnreadState = Literal["failed", "not_asked"]
+SummaryState = Literal["ready", "cut", "none", "no_recording", "not_listed_yet", "not_found", UnreadState]
+"""`none`: not made yet, or never; the data does not show which. `failed`: tried and failed. `not_asked`: time was up.
+"""
 
 RECORD_COLUMNS = (
     "record_id", "record_date", "record_time", "record_seconds", "agent_id", "transfer",
@@ -27,16 +32,24 @@ RECORD_COLUMNS = (
 OPTIONAL_COLUMNS = frozenset({"summary_length"})  # only a page with a cut summary needs it
 
 
-class ShownRecord(NamedTuple):
-    """A record with its summary as a reader may see it; the summary is empty when there is none."""
+class ReadRecord(NamedTuple):
+    """A record, and why it is not known whether it has a summary; None where it is known."""
 
     record: CallRecord
+    unread: UnreadState | None
+
+
+class ShownRecord(NamedTuple):
+    """The same with its summary as a reader may see it; the summary is empty when there is none."""
+
+    record: CallRecord
+    unread: UnreadState | None
     summary: str
 
 
-async def shown_record(context: AppContext, record: CallRecord) -> ShownRecord:
+async def shown_record(context: AppContext, read: ReadRecord) -> ShownRecord:
     """The record and its summary with phones, cards and e-mail addresses hidden."""
-    return ShownRecord(record, await context.masked(summary_of(record)))
+    return ShownRecord(*read, await context.masked(summary_of(read.record)))
 
 
 def summary_of(record: CallRecord) -> str:
@@ -51,44 +64,79 @@ def longer_than_shown(record: CallRecord) -> bool:
 
 def long_summary_notes(records: Iterable[CallRecord]) -> list[str]:
     """What to say about summaries of which only the beginning can be shown."""
-    long = [str(record.id) for record in records if longer_than_shown(record)]
+    long = [record.id for record in records if longer_than_shown(record)]
     if not long:
         return []
-    named = ", ".join(long[:3]) + (" and others" if len(long) > 3 else "")
-    return [f"The summary of record {named} is longer than {MOST_CHARACTERS:,} characters; the rest is not shown."]
-
-
-async def with_details(context: AppContext, records: Sequence[CallRecord], call: Call | None) -> list[CallRecord]:
-    """The records, each with its summary state: one of the published list versions leaves it out, the detail has it.
-
-    A record whose detail could not be read stays as it was (`was_sent("record_summary")` is False).
-
-    Raises: InvalidResponse when the details show that the records are not of one call.
-    """
-    bare = [record for record in records if not record.was_sent("record_summary")]
-    details: dict[int, CallRecord] = {}
-    if bare:
-        readers = [partial(context.liner.call_record, record.id) for record in bare]
-        for outcome in await run_all(readers, concurrency=context.liner.concurrency):
-            if isinstance(outcome, CallRecord):
-                details[outcome.id] = outcome if outcome.was_sent("record_summary") else _without_summary(outcome)
-    reject_mixed_calls(list(details.values()))  # where the list leaves the lead out, only the details have it
-    agent_id = call.user_id if call else None
-    found = (details.get(record.id, record) for record in records)
     return [
-        record if record.was_sent("user_id") or agent_id is None else record.model_copy(update={"user_id": agent_id})
-        for record in found
+        f"The summary of record {listed(long)} is longer than {MOST_CHARACTERS:,} characters; the rest is not shown."
     ]
 
 
-def _without_summary(record: CallRecord) -> CallRecord:
-    # When not even the detail has the field, a reader can expect no summary: the same as none.
-    return record.model_copy(update={"record_summary": None})
+# Cells that are null because Liner sent no value. A null agent has a meaning, so only a missing one is unknown.
+UnknownCells = Mapping[str, Callable[[CallRecord], bool]]
+UNKNOWN_CELLS: UnknownCells = {
+    "transfer": lambda record: record.is_transfer is None,
+    "record_seconds": lambda record: record.duration_seconds is None,
+    "record_date": lambda record: record.created_at is None,
+    "agent_id": lambda record: not record.was_sent("user_id"),
+}
 
 
-def unread_summaries(records: Sequence[ShownRecord]) -> list[int]:
-    """Ids of the records whose summary `with_details` could not get."""
-    return [shown.record.id for shown in records if not shown.record.was_sent("record_summary")]
+def unknown_cell_notes(shown: Iterable[ReadRecord | ShownRecord], cells: UnknownCells = UNKNOWN_CELLS) -> list[str]:
+    """What to say about cells that are null because Liner sent no value. Records in an unread state are left out."""
+    records = [one.record for one in shown if one.unread is None]
+    unknown = {name: [record.id for record in records if is_unknown(record)] for name, is_unknown in cells.items()}
+    named = [f"{name} (record {listed(ids)})" for name, ids in unknown.items() if ids]
+    return [f"Liner sent no value for {', '.join(named)}; null there means unknown."] if named else []
+
+
+def other_lead_notes(records: Sequence[CallRecord]) -> list[str]:
+    """What to say about records of `of_other_leads`."""
+    if not records:
+        return []
+    ids = listed([record.id for record in records])
+    return [f"Record {ids} names another lead than its call: a transfer may, others may belong to another call."]
+
+
+def listed(ids: Sequence[int]) -> str:
+    """The first three ids, for a note."""
+    return ", ".join(map(str, ids[:3])) + (" and others" if len(ids) > 3 else "")
+
+
+async def with_details(context: AppContext, records: Sequence[CallRecord], call: Call | None) -> list[ReadRecord]:
+    """The records, each with its summary: one of the published list versions leaves it out, the detail has it.
+
+    Raises: InvalidResponse when the details show that the records are not of one call; AccessRefused when Liner refuses
+    every detail.
+    """
+    bare = [record for record in records if not record.was_sent("record_summary")]
+    readers = [partial(context.liner.call_record, record.id) for record in bare]
+    outcomes = await run_all(readers, concurrency=context.liner.concurrency, allow_refusals=True)
+    read = {record.id: _merged(record, outcome) for record, outcome in zip(bare, outcomes, strict=True)}
+    result = [read.get(record.id, ReadRecord(record, None)) for record in records]
+    reject_mixed_calls([one.record for one in result])  # where the list leaves the lead out, only the details have it
+    if call is None or not call.was_sent("user_id"):
+        return result
+    agent = {"user_id": call.user_id}
+    return [
+        one if one.record.was_sent("user_id") else one._replace(record=one.record.model_copy(update=agent))
+        for one in result
+    ]
+
+
+def _merged(listed_record: CallRecord, detail: object) -> ReadRecord:
+    """A listed record with the fields of its detail, or with the reason why they are missing."""
+    if not isinstance(detail, CallRecord):
+        late = detail is None or isinstance(detail, DeadlineExceeded)
+        return ReadRecord(listed_record, "not_asked" if late else "failed")
+    record = listed_record.model_copy(update={name: getattr(detail, name) for name in detail.model_fields_set})
+    # Without the field, nothing is known of a summary; null means that there is none.
+    return ReadRecord(record, None if detail.was_sent("record_summary") else "failed")
+
+
+def ids_in_state(shown: Iterable[ShownRecord], state: UnreadState) -> list[int]:
+    """Ids of the records whose summary is in this state."""
+    return [one.record.id for one in shown if one.unread == state]
 
 
 def record_key(record: CallRecord) -> tuple[datetime, int]:
@@ -96,10 +144,9 @@ def record_key(record: CallRecord) -> tuple[datetime, int]:
     return (record.created_at or datetime.min.replace(tzinfo=UTC), record.id)
 
 
-def agent_cells(columns: Sequence[str], rows: Sequence[Row]) -> list[Cell]:
-    """The agents of rows. Where a call was not found or could not be read, its agent is unknown, not "no agent"."""
-    agent, state = columns.index("agent_id"), columns.index("summary_state")
-    return [row[agent] for row in rows if row[agent] is not None or row[state] not in ("not_found", "failed")]
+def agent_ids(entities: Iterable[Call | CallRecord | None]) -> list[int | None]:
+    """The agents of calls or records. Where Liner did not send the field, the agent is unknown, not "no agent"."""
+    return [one.user_id for one in entities if one is not None and one.was_sent("user_id")]
 
 
 def record_row(context: AppContext, shown: ShownRecord, summary_chars: int) -> Row:
@@ -125,12 +172,12 @@ def transfer_cell(record: CallRecord) -> int | None:
     return None if record.is_transfer is None else int(record.is_transfer)
 
 
-def _summary_cells(shown: ShownRecord, summary_chars: int) -> tuple[str, int | None, str | None]:
+def _summary_cells(shown: ShownRecord, summary_chars: int) -> tuple[SummaryState, int | None, str | None]:
     """`summary_state`, the length of the whole text where it was cut and is known, and the text to show."""
-    record, text = shown
+    record, unread, text = shown
     long = longer_than_shown(record)
-    if not record.was_sent("record_summary"):
-        return "failed", None, None
+    if unread:
+        return unread, None, None
     if not text:
         return "none", None, None
     if summary_chars == 0:

@@ -93,8 +93,8 @@ def is_undecided(dataset: Dataset) -> Callable[[Call], bool]:
 
 def undecided_note(count: int, filters: str = "transferred") -> str:
     return (
-        f"{filters} could not be decided for {count} of the calls: their recordings could not be read or are not "
-        "listed whole. Such calls are in no row and no count; retry lists their ids."
+        f"{filters} could not be decided for {count} of the calls: their recordings could not be read, are not "
+        "listed whole or may belong to other calls. Such calls are in no row and no count; retry lists their ids."
     )
 
 

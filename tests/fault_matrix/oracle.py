@@ -362,6 +362,12 @@ def _check_record(dataset: Dataset, row: Mapping[str, Any], table: ParsedTable, 
     }
     assert_equal({name: row[name] for name in true}, true, f"record {record.id}")
     state = row["summary_state"]
+    if state == "not_asked":
+        require(
+            "next_cursor" in table.page or retry_of in table.page["next_call_ids"], f"{record.id} is not asked again"
+        )
+        require(row["agent_id"] in (None, record.user_id), f"record {record.id} has another agent")
+        return
     if state == "failed":
         retry = table.table.get("retry", [])
         require((record.id if retry_of is None else retry_of) in retry, f"record {record.id} failed, not in retry")

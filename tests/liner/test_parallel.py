@@ -141,3 +141,27 @@ async def test_two_reads_at_once_give_a_result_and_an_error_each_in_its_place(li
     assert not isinstance(orders, LinerMcpError)
     assert orders.complete
     assert [isinstance(one, NotFound) for one in swapped] == [False, True]
+
+
+async def test_one_refusal_is_an_outcome_where_refusals_are_allowed() -> None:
+    async def job(index: int) -> int:
+        if index == 0:
+            raise AccessRefused("not this one")
+        return index
+
+    outcomes = await run_all([partial(job, index) for index in range(20)], concurrency=4, allow_refusals=True)
+    assert isinstance(outcomes[0], AccessRefused)
+    assert outcomes[1:] == list(range(1, 20))
+
+
+async def test_refusals_of_all_jobs_are_raised_after_as_many_as_run_at_once() -> None:
+    begun: list[int] = []
+
+    async def job(index: int) -> int:
+        begun.append(index)
+        await anyio.lowlevel.checkpoint()
+        raise AccessRefused("none")
+
+    with pytest.raises(AccessRefused):
+        await run_all([partial(job, index) for index in range(100)], concurrency=4, allow_refusals=True)
+    assert begun == list(range(8))

@@ -490,15 +490,20 @@ async def test_nothing_arrived_before_the_deadline_is_an_error(own: Dataset) -> 
 
 
 @pytest.mark.virtual_time
-async def test_a_summary_that_did_not_come_in_time_is_marked_in_its_row(own: Dataset) -> None:
+async def test_a_summary_that_did_not_come_in_time_is_not_asked_and_its_call_comes_next(own: Dataset) -> None:
     first, second = add_plain_calls(own, 2)
     (record,) = own.records_of(second)
     faulty = AlteredLiner(FakeLiner(own, record_list="short"), blocked=f"{DETAIL}/{record.id}/")
     async with context_for(faulty) as context:
         with anyio.fail_after(1.0):
             answer = await ask(context, [first, second])
-    assert [(row["call_id"], row["summary_state"]) for row in rows_of(answer)] == [(first, "ready"), (second, "failed")]
-    assert answer.structure["retry"] == [second]
+    assert [(row["call_id"], row["record_id"], row["summary_state"]) for row in rows_of(answer)] == [
+        (first, own.records_of(first)[0].id, "ready"),
+        (second, record.id, "not_asked"),
+    ]
+    assert answer.structure["page"] == {"returned": 2, "complete": False, "next_call_ids": [second]}
+    assert "retry" not in answer.structure, "nothing was tried and failed"
+    assert_says(notes_of(answer), "time_was_up")
 
 
 @pytest.mark.virtual_time

@@ -272,7 +272,9 @@ async def test_a_known_call_without_recordings_is_an_empty_answer_that_says_why(
         answer = await ask(context, call.id)
     assert answer.structure["rows"] == []
     assert answer.structure["call"]["talk_seconds"] == call.talk_time_duration_seconds
-    assert answer.structure["page"] == {"returned": 0, "complete": True, "total": 0}
+    assert answer.structure["page"] == (
+        {"returned": 0, "complete": False} if promised else {"returned": 0, "complete": True, "total": 0}
+    )
     (note,) = answer.structure["notes"]
     assert str(call.id) in note
     assert_says(note, says)
@@ -370,8 +372,9 @@ async def test_a_record_whose_detail_fails_is_marked_and_told_only_on_its_own_pa
     assert (final.structure["retry"], final.structure["page"]["complete"]) == ([last], False)
 
 
-async def test_a_detail_that_tells_no_summary_either_is_none_and_not_a_failure(own: Dataset) -> None:
+async def test_a_detail_without_the_field_of_the_summary_does_not_show_that_there_is_none(own: Dataset) -> None:
     call_id = long_call(own, 1)
+    (record,) = own.records_of(call_id)
 
     def without(data: Any) -> Any:
         del data["recordSummary"]
@@ -381,8 +384,9 @@ async def test_a_detail_that_tells_no_summary_either_is_none_and_not_a_failure(o
         AlteredLiner(FakeLiner(own, record_list="short"), change_by_pattern={DETAIL: without})
     ) as context:
         answer = await ask(context, call_id)
-    assert [row["summary_state"] for row in rows_of(answer)] == ["none"]
-    assert answer.structure["page"]["complete"] is True
+    assert [row["summary_state"] for row in rows_of(answer)] == ["failed"]
+    assert answer.structure["page"]["complete"] is False
+    assert answer.structure["retry"] == [record.id]
 
 
 async def test_no_agent_is_said_of_a_call_that_had_none(own: Dataset) -> None:
@@ -441,3 +445,49 @@ async def test_the_address_of_the_audio_never_leaves(own: Dataset) -> None:
     for version in ("full", "short"):
         async with context_for(FakeLiner(own, record_list=version)) as context:
             assert ".mp3" not in (await ask(context, call_id)).text
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("late", [1, 2])
+async def test_a_summary_that_did_not_come_in_time_is_not_asked_and_the_next_page_begins_with_it(
+    own: Dataset, late: int
+) -> None:
+    call_id = long_call(own, 4)
+    ids = by_age(own.records_of(call_id))
+    liner = AlteredLiner(FakeLiner(own, record_list="short"), blocked=f"{DETAIL}/{ids[late]}/")
+    async with context_for(liner) as context:
+        with anyio.fail_after(1.0):
+            answer = await ask(context, call_id)
+        liner.blocked = None
+        rest = await ask(context, cursor=answer.structure["page"]["next_cursor"])
+    assert [row["record_id"] for row in rows_of(answer)] == ids
+    assert [row["summary_state"] for row in rows_of(answer)] == [
+        "not_asked" if one == ids[late] else "ready" for one in ids
+    ]
+    assert "retry" not in answer.structure, "nothing was tried and failed"
+    assert answer.structure["page"]["complete"] is False
+    assert_says(answer.structure["notes"], "time_was_up")
+    assert [(row["record_id"], row["summary_state"]) for row in rows_of(rest)] == [(one, "ready") for one in ids[late:]]
+
+
+@pytest.mark.virtual_time
+async def test_a_page_that_begins_with_a_late_summary_is_asked_again_as_a_whole(own: Dataset) -> None:
+    call_id = long_call(own, 3)
+    ids = by_age(own.records_of(call_id))
+    liner = AlteredLiner(FakeLiner(own, record_list="short"), blocked=f"{DETAIL}/{ids[0]}/")
+    async with context_for(liner) as context:
+        with anyio.fail_after(1.0):
+            first = await ask(context, call_id)
+        liner.blocked = None
+        again = await ask(context, cursor=first.structure["page"]["next_cursor"])
+    assert [row["summary_state"] for row in rows_of(first)] == ["not_asked", "ready", "ready"]
+    assert [row["record_id"] for row in rows_of(again)] == ids
+    assert again.structure["page"] == {"returned": 3, "complete": True, "total": 3}
+
+
+@pytest.mark.virtual_time
+async def test_no_summary_in_time_is_a_deadline_passed(own: Dataset) -> None:
+    call_id = long_call(own, 3)
+    async with context_for(AlteredLiner(FakeLiner(own, record_list="short"), blocked=DETAIL)) as context:
+        with pytest.raises(DeadlineExceeded), anyio.fail_after(1.0):
+            await ask(context, call_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -13,6 +13,7 @@ from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, BlobResourceContents, ResourceTemplateReference, TextResourceContents
 
 from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.records.record_rows import SummaryState
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.support.account import ACCOUNT
@@ -83,7 +84,7 @@ async def test_audio_is_the_file_itself(client: Client, dataset: Dataset) -> Non
 
 async def test_the_guide_explains_every_summary_state(client: Client) -> None:
     guide = await text(client, "liner://guide")
-    for state in ("ready", "cut", "none", "no_recording", "not_listed_yet", "not_found", "failed"):
+    for state in get_args(SummaryState):
         assert f"`{state}`" in guide
 
 
