@@ -66,11 +66,11 @@ class CachedClient:
         """As in `LinerReads`."""
         return await self._liner.agent_groups()
 
-    async def call_statuses(self) -> tuple[CallStatus, ...]:
+    async def call_statuses(self) -> Listing[CallStatus]:
         """As in `LinerReads`."""
         return await self._liner.call_statuses()
 
-    async def lead_statuses(self) -> tuple[LeadStatus, ...]:
+    async def lead_statuses(self) -> Listing[LeadStatus]:
         """As in `LinerReads`."""
         return await self._liner.lead_statuses()
 

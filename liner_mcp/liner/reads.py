@@ -65,10 +65,10 @@ class LinerReads(Protocol):
         """Every group of agents with its members."""
         ...
 
-    async def call_statuses(self) -> tuple[CallStatus, ...]:
+    async def call_statuses(self) -> Listing[CallStatus]:
         """The dictionary of call statuses."""
         ...
 
-    async def lead_statuses(self) -> tuple[LeadStatus, ...]:
+    async def lead_statuses(self) -> Listing[LeadStatus]:
         """The dictionary of lead statuses."""
         ...

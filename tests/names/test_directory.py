@@ -171,7 +171,7 @@ async def test_a_read_that_its_only_caller_leaves_is_made_once_more_for_the_next
 
         async def give_up() -> None:
             with impatient:
-                await context.directory.entries("agents")
+                await context.directory.read("agents")
 
         async with anyio.create_task_group() as group:
             group.start_soon(give_up)
@@ -187,7 +187,7 @@ async def test_a_shared_read_ends_at_its_own_deadline(demo: DemoLiner, monkeypat
     monkeypatch.setattr(directory_module, "READ_TIMEOUT_SECONDS", 0.05)
     async with context_for(AlteredLiner(demo, blocked=STATUSES)) as context:
         with pytest.raises(DeadlineExceeded, match="A dictionary could not be read from Liner"):
-            await context.directory.entries("call_statuses")
+            await context.directory.read("call_statuses")
         assert (await context.directory.names("statuses")).missing == ("statuses",)
 
 
@@ -198,7 +198,7 @@ async def test_a_dictionary_is_read_anew_when_its_time_is_over(
     async with context_for(demo) as context:
         for _ in range(2):
             assert (await context.directory.names("agents")).missing == ()
-            assert len(await context.directory.entries("agents")) > 5
+            assert len((await context.directory.read("agents")).entries) > 5
     assert demo.count(USERS) == 4
 
 
