@@ -13,7 +13,7 @@ from liner_mcp.names import directory as directory_module
 from liner_mcp.names.directory import MAX_NAME_CHARACTERS, DirectoryNames
 from tests.fakes import FakeLiner
 from tests.fakes.blocking_liner import BlockingLiner
-from tests.support.context import ORDERS, STATUSES, USERS, AlteredLiner, context_for, small_dataset
+from tests.support.context import ORDERS, STATUSES, USERS, AlteredLiner, Timer, context_for, small_dataset
 
 pytestmark = pytest.mark.anyio
 
@@ -245,3 +245,61 @@ async def test_an_order_without_a_title_goes_by_its_service_title_or_its_code(de
         "203": "severnaya-gavan",
         "205": "Лесной квартал",
     }
+
+
+# Age ------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_dictionary_is_read_again_when_it_is_older_than_an_answer_needs(demo: FakeLiner) -> None:
+    timer = Timer()
+    async with context_for(demo, timer=timer) as context:
+        for seconds, max_age, reads in (
+            (0, 60, 1),
+            (59, 60, 1),
+            (59, 10, 2),
+            (69, 10, 3),
+            (368, None, 3),
+            (369, None, 4),
+        ):
+            timer.seconds = seconds
+            await context.directory.read("orders", max_age)
+            assert demo.count(ORDERS) == reads, (seconds, max_age)
+
+
+@pytest.mark.virtual_time
+async def test_a_dictionary_that_does_not_answer_again_is_used_as_it_was(demo: FakeLiner) -> None:
+    timer, blocked = Timer(), AlteredLiner(demo)
+    async with context_for(blocked, timer=timer) as context:
+        first = await context.directory.read("orders")
+        blocked.blocked, timer.seconds = ORDERS, 61
+        again = await context.directory.read("orders", 60)
+        names = await context.directory.names("orders")
+    assert (first.doubt, again.doubt) == (None, "outdated")
+    assert again.entries == first.entries
+    assert names.notes() == []
+
+
+@pytest.mark.virtual_time
+async def test_names_are_there_when_an_id_could_not_be_looked_up_before_the_deadline(demo: FakeLiner) -> None:
+    timer, blocked = Timer(), AlteredLiner(demo)
+    async with context_for(blocked, timer=timer) as context:
+        await context.directory.names("orders")
+        blocked.blocked, timer.seconds = ORDERS, 11
+        with anyio.fail_after(1.0):
+            names = await context.directory.names("orders", requested={"orders": [201, 299]})
+    assert names.legend("orders", [201]) == {"201": "Sunrise Park"}
+    assert names.unlisted("orders", [299]) == []
+    assert names.partial == ("orders",)
+
+
+async def test_a_requested_id_that_is_listed_causes_no_read(demo: FakeLiner) -> None:
+    timer = Timer()
+    async with context_for(demo, timer=timer) as context:
+        for seconds in (0, 200):
+            timer.seconds = seconds
+            await context.directory.names("orders", requested={"orders": [201, 202]})
+        assert demo.count(ORDERS) == 1
+        for _ in range(3):
+            names = await context.directory.names("orders", requested={"orders": [201, 299]})
+            assert names.unlisted("orders", [201, 299]) == [299]
+    assert demo.count(ORDERS) == 2, "three questions share one new read"
