@@ -163,7 +163,7 @@ async def read_summaries(asking: Ask, part: Part, tell: Tell) -> None:
                 refusal = error
                 continue
             part.add("summaries", answer)
-            rest = answer["page"].get("next_call_ids", [])
+            rest: list[int] = answer["page"].get("next_call_ids", [])
             left = (rest if rest != batch else []) + left  # without progress, the next round asks once more
     if refusal and part.unsettled():
         raise refusal

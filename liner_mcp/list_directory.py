@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.answer.table import Answer, Members, Row, page, render_within_budget, table
+from liner_mcp.answer.table import Answer, Members, Row, page, render_within_budget, table, to_compact_json
 from liner_mcp.context import AppContext
-from liner_mcp.errors import InvalidArgument, LinerMcpError
+from liner_mcp.errors import InvalidArgument
 from liner_mcp.input_limits import MAX_TEXT
-from liner_mcp.names.directory import MAX_NAME_CHARACTERS, DirectoryEntry, Kind, name_key
-from liner_mcp.names.matching import contains, normalize_name
+from liner_mcp.names.directory import (
+    LOOKUP_TTL_SECONDS,
+    MAX_NAME_CHARACTERS,
+    WHOLE_TTL_SECONDS,
+    Dictionary,
+    DirectoryEntry,
+    Kind,
+    describe_doubts,
+    name_key,
+)
+from liner_mcp.names.matching import capitalize, contains, normalize_name
 from liner_mcp.text.mask import quote_input
 
 LIST_DIRECTORY = "list_directory"
@@ -33,25 +44,21 @@ async def list_directory(
     Raises: InvalidArgument for an unusable cursor; what the Liner client raises when the dictionary cannot be read.
     """
     kind, query, after = _parse_cursor(kind, query, cursor)
-    entries = await context.directory.entries(kind)
-    groups = await _groups(context) if kind == "agents" else ()
-    wanted = normalize_name(query or "")
-    found = [
-        entry
-        for entry in entries
-        if not wanted or wanted == str(entry.id) or any(contains(wanted, text) for text in _searchable_names(entry))
-    ]
-    left = [entry for entry in found if after is None or name_key(entry) > after]
-    whole = context.directory.is_complete(kind)
-    rows = [_row(entry, kind, groups) for entry in left[:MAX_PAGE_ENTRIES]]
-
-    notes: list[str] = []
-    if not whole:
-        notes.append(f"Liner counts more {kind} than it lists; some may be missing here.")
+    # A later page goes on in the list of the first, where it is still cached.
+    dictionary = await context.directory.read(kind, WHOLE_TTL_SECONDS if after is None else None)
+    found = _matching(dictionary, query)
     if query and not found:
-        notes.append(f"None of the {len(entries)} entries has this in its name.")
-    if groups is None:
-        notes.append("Agent groups could not be read from Liner, so groups is empty.")
+        dictionary = await context.directory.read(kind, LOOKUP_TTL_SECONDS)
+        found = _matching(dictionary, query)
+    groups = await context.directory.read_if_possible("agent_groups") if kind == "agents" else None
+    version = _version(found)
+    changed = after is not None and after.version != version
+    left = [entry for entry in found if after is None or name_key(entry) > after.key]
+    whole = dictionary.doubt is None and not changed
+    rows = [_row(entry, groups) for entry in left[:MAX_PAGE_ENTRIES]]
+    notes = _notes(dictionary, groups, nothing_found=bool(query) and not found, changed=changed)
+    if after is not None:
+        version = after.version  # a change is said on all later pages
 
     def render(count: int) -> Members:
         more = count < len(left)
@@ -61,7 +68,8 @@ async def list_directory(
                 returned=count,
                 complete=whole and not more,
                 total=len(found) if whole else None,
-                next_cursor=_encode_cursor(kind, query, left[count - 1]) if more else None,
+                changed=changed or None,
+                next_cursor=_encode_cursor(kind, query, _Place(name_key(left[count - 1]), version)) if more else None,
             ),
             "notes": notes,
             **table(("id", "name", *DETAIL_COLUMNS[kind]), rows[:count]),
@@ -70,17 +78,44 @@ async def list_directory(
     return render_within_budget(render, range(1, len(rows) + 1), budget)
 
 
-async def _groups(context: AppContext) -> tuple[DirectoryEntry, ...] | None:
-    """The agents' groups; None when they cannot be read, which empties one column and does not fail the answer."""
-    try:
-        return await context.directory.entries("agent_groups")
-    except LinerMcpError:
-        return None
+def _matching(dictionary: Dictionary, query: str | None) -> list[DirectoryEntry]:
+    wanted = normalize_name(query or "")
+    return [
+        entry
+        for entry in dictionary.entries
+        if not wanted or wanted == str(entry.id) or any(contains(wanted, text) for text in _searchable_names(entry))
+    ]
 
 
-def _parse_cursor(
-    kind: Kind | None, query: str | None, cursor: str | None
-) -> tuple[Kind, str | None, tuple[str, int] | None]:
+def _notes(dictionary: Dictionary, groups: Dictionary | None, *, nothing_found: bool, changed: bool) -> list[str]:
+    notes: list[str] = []
+    if dictionary.doubt:
+        notes.append(f"{capitalize(describe_doubts(dictionary))}; some may be missing here.")
+    if changed:
+        notes.append("The list changed after the first page; some entries may be missing from these pages.")
+    if nothing_found:
+        which = "entries that were read" if dictionary.doubt else "entries"
+        notes.append(f"None of the {len(dictionary.entries)} {which} has this in its name.")
+    if groups is not None and groups.doubt:
+        lack = "groups is empty" if groups.doubt == "unread" else "groups may lack some"
+        notes.append(f"{capitalize(describe_doubts(groups))}, so {lack}.")
+    return notes
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page ended, in which version of the listed entries."""
+
+    key: tuple[str, int]
+    version: str
+
+
+def _version(entries: Sequence[DirectoryEntry]) -> str:
+    keys = to_compact_json({"": [name_key(entry) for entry in entries]})
+    return hashlib.blake2s(keys.encode(), digest_size=4).hexdigest()
+
+
+def _parse_cursor(kind: Kind | None, query: str | None, cursor: str | None) -> tuple[Kind, str | None, _Place | None]:
     if cursor is None:
         if kind is None:
             raise InvalidArgument(f"kind is missing: it is one of {', '.join(DETAIL_COLUMNS)}.")
@@ -88,7 +123,7 @@ def _parse_cursor(
     state = decode_cursor(LIST_DIRECTORY, cursor)
     try:
         name, last = state["after"]
-        after = (str(name), int(last))
+        after = _Place((str(name), int(last)), str(state["version"]))
         cursor_kind, cursor_query = state["kind"], state["query"]
         if (
             not isinstance(cursor_query, str | None)
@@ -103,16 +138,17 @@ def _parse_cursor(
     return cursor_kind, cursor_query, after
 
 
-def _encode_cursor(kind: Kind, query: str | None, last: DirectoryEntry) -> str:
-    return encode_cursor(LIST_DIRECTORY, {"kind": kind, "query": query, "after": name_key(last)})
+def _encode_cursor(kind: Kind, query: str | None, place: _Place) -> str:
+    state = {"kind": kind, "query": query, "after": place.key, "version": place.version}
+    return encode_cursor(LIST_DIRECTORY, state)
 
 
 def _searchable_names(entry: DirectoryEntry) -> list[str]:
     return [normalize_name(text) for text in (entry.name, *entry.aliases) if text]
 
 
-def _row(entry: DirectoryEntry, kind: Kind, groups: Sequence[DirectoryEntry] | None) -> Row:
-    if kind != "agents":
+def _row(entry: DirectoryEntry, groups: Dictionary | None) -> Row:
+    if groups is None:
         return (entry.id, entry.name, *entry.details)
-    belongs = ", ".join(group.name for group in groups or () if entry.id in group.members)
+    belongs = ", ".join(group.name for group in groups.entries if entry.id in group.members)
     return (entry.id, entry.name, *entry.details, belongs or None)

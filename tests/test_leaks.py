@@ -225,7 +225,7 @@ async def test_no_repr_shows_a_secret() -> None:
         things += [await client.agent_groups(), await client.call_statuses(), await client.lead_statuses()]
         things += [await client.lead(next(iter(liner.dataset.leads)))]
         things += [await gather2(lambda: client.call_record(liner.record_id), client.orders)]
-        things += [await context.directory.entries(kind) for kind in ("agents", "orders", "agent_groups")]
+        things += [await context.directory.read(kind) for kind in ("agents", "orders", "agent_groups")]
         things += [await context.directory.names("agents", "orders", "statuses")]
         things += [await get_call_record(context, record_id=liner.record_id, start=0, budget=9_500)]
         for fault in FAULTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -14,7 +15,18 @@ from liner_mcp.errors import InvalidArgument, LinerUnavailable
 from liner_mcp.list_directory import list_directory
 from liner_mcp.names.directory import Kind
 from tests.calls.support import context_at, notes_of, page_of
-from tests.support.context import MAX_BUDGET, USERS, AlteredLiner, rows_of
+from tests.fakes import FakeLiner
+from tests.support.context import (
+    MAX_BUDGET,
+    ORDERS,
+    STATUSES,
+    USERS,
+    AlteredLiner,
+    Timer,
+    rows_of,
+    small_dataset,
+    with_total,
+)
 from tests.support.sentences import recorded
 
 pytestmark = pytest.mark.anyio
@@ -171,6 +183,7 @@ async def test_a_cursor_of_another_listing_is_refused(liner: DemoLiner) -> None:
         {"kind": "orders", "query": None, "after": ["x", "y"]},
         {"kind": "orders", "query": None, "after": ["x", None]},
         {"kind": "orders", "query": None, "after": [1, 2, 3]},
+        {"kind": "orders", "query": None, "after": ["x", 1]},
         {"kind": "orders", "query": 5, "after": ["x", 1]},
         {"kind": "orders", "query": ["x"], "after": ["x", 1]},
     ],
@@ -189,6 +202,93 @@ async def test_groups_that_cannot_be_read_cost_a_column_and_not_the_agents(liner
     answer = await listing(AlteredLiner(liner, status_by_pattern={GROUPS: status}), "agents", "anna")
     assert [(row["id"], row["groups"]) for row in rows_of(answer)] == [(101, None)]
     assert notes_of(answer) == recorded("agent_groups_could_not_be_read")
+
+
+async def test_groups_that_came_in_part_may_be_missing_from_their_column(liner: DemoLiner) -> None:
+    def without_the_first(data: Any) -> Any:
+        return {**data, "list": data["list"][1:]}
+
+    answer = await listing(AlteredLiner(liner, change_by_pattern={GROUPS: without_the_first}), "agents", "anna")
+    assert [row["id"] for row in rows_of(answer)] == [101]
+    assert notes_of(answer) == recorded("liner_counts_more_agent_groups_than")
+
+
+@pytest.mark.parametrize(("kind", "path"), [("orders", ORDERS), ("agents", USERS), ("agent_groups", GROUPS)])
+async def test_nothing_found_in_a_part_is_not_nothing_in_all(liner: DemoLiner, kind: Kind, path: str) -> None:
+    app = AlteredLiner(liner, change_by_pattern={path: with_total(999)})
+    async with context_at(app) as context:
+        answer = await listed(context, kind, "Луна")
+        entries = len((await context.directory.read(kind)).entries)
+    assert page_of(answer) == {"returned": 0, "complete": False}
+    assert notes_of(answer) == recorded(
+        "none_of_the_entries_that_were_read", kinds=kind.replace("_", " "), count=entries
+    )
+
+
+@pytest.mark.parametrize(("kind", "path"), [("call_statuses", STATUSES), ("lead_statuses", "/v2/lead-status")])
+async def test_statuses_that_came_in_part_are_not_all(liner: DemoLiner, kind: Kind, path: str) -> None:
+    def first_page(data: Any) -> Any:
+        rows: list[Any] = data
+        return {"list": rows[:2], "next": None, "total": 99}
+
+    answer = await listing(AlteredLiner(liner, change_by_pattern={path: first_page}), kind)
+    assert page_of(answer) == {"returned": 2, "complete": False}
+    assert notes_of(answer) == recorded("liner_counts_more_than_it_lists", kind=kind.replace("_", " "))
+
+
+# What is new ----------------------------------------------------------------------------------------------------------
+
+
+def add_order(dataset: Dataset, title: str) -> None:
+    new = replace(dataset.orders[0], id=dataset.orders[-1].id + 1, title=title, service_title="", code="new")
+    dataset.orders = (*dataset.orders, new)
+
+
+async def test_a_new_entry_is_listed_after_a_minute_and_found_by_its_name_after_some_seconds() -> None:
+    liner, timer = FakeLiner(small_dataset()), Timer()
+    async with context_at(liner, timer=timer) as context:
+        await listed(context, "orders")
+        add_order(liner.dataset, "Новый квартал")
+        timer.seconds = 9
+        assert notes_of(await listed(context, "orders", "новый")) == recorded("none_of_the_6_entries_has")
+        timer.seconds = 59
+        assert page_of(await listed(context, "orders"))["total"] == 6
+        assert liner.count(ORDERS) == 1
+        found = await listed(context, "orders", "новый")
+        assert [row["id"] for row in rows_of(found)] == [207]
+        add_order(liner.dataset, "Ещё один")
+        timer.seconds = 120
+        assert page_of(await listed(context, "orders"))["total"] == 8
+    assert liner.count(ORDERS) == 3
+
+
+async def test_a_list_that_cannot_be_read_again_is_not_all() -> None:
+    faulty, timer = AlteredLiner(FakeLiner(small_dataset())), Timer()
+    async with context_at(faulty, timer=timer) as context:
+        await listed(context, "orders")
+        timer.seconds = 61
+        faulty.status_by_pattern = {ORDERS: 422}
+        answer = await listed(context, "orders")
+    assert page_of(answer) == {"returned": 6, "complete": False}
+    assert notes_of(answer) == recorded("the_list_of_orders_could_not_be_read_again")
+
+
+async def test_later_pages_say_that_the_list_changed() -> None:
+    liner, timer = FakeLiner(small_dataset()), Timer()
+    async with context_at(liner, timer=timer) as context:
+        pages = [await listed(context, "orders", budget=400)]
+        add_order(liner.dataset, "АА")
+        timer.seconds = 301
+        while cursor := page_of(pages[-1]).get("next_cursor"):
+            pages.append(await listed(context, "orders", cursor=cursor, budget=400))
+    first, *later = pages
+    assert len(later) > 1
+    assert page_of(first)["total"] == 6
+    for page in later:
+        assert page_of(page)["complete"] is False
+        assert page_of(page)["changed"] is True
+        assert "total" not in page_of(page)
+        assert notes_of(page) == recorded("the_list_changed_after_the_first")
 
 
 async def test_a_dictionary_that_cannot_be_read_is_an_error_when_it_is_what_was_asked_for(liner: DemoLiner) -> None:

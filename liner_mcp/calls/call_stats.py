@@ -12,12 +12,12 @@ from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.calls.record_filters import RecordsRead, matching_calls, retry_ids, undecided_note
-from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_members, unlisted_notes
+from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_members, read_names, unlisted_notes
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
-from liner_mcp.names.directory import DirectoryNames
+from liner_mcp.names.directory import DirectoryNames, describe_doubts
 
 QUALIFIED = "qualified"  # a category of lead statuses; /devs/api/v2/lead-status/list/
 MAX_GROUPINGS = 2
@@ -54,7 +54,7 @@ async def call_stats(
     read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
     if read.stopped is not None and read.reached == resolved.window.until:
         raise read.stopped  # an answer with zeros would read as if there were no calls
-    names = await context.directory.names("agents", "orders", "statuses")
+    names = await read_names(context, resolved.filters)
     shared = records_read.owners.shared
     examined = [call for _, calls, _ in read.folded for call in calls]
     undecided = [key for _, _, keys in read.folded for key in keys]
@@ -72,14 +72,20 @@ async def _qualified_codes(context: AppContext) -> frozenset[str] | None:
     A call's status names the lead status it sets, and that has a category.
     """
     try:
-        lead_statuses = await context.directory.entries("lead_statuses")
-        call_statuses = await context.directory.entries("call_statuses")
+        lead_statuses = await context.directory.read("lead_statuses")
+        call_statuses = await context.directory.read("call_statuses")
     except LinerMcpError:
         return None
-    qualified_statuses = {entry.code for entry in lead_statuses if entry.details[-1] == QUALIFIED and entry.code}
+    if describe_doubts(lead_statuses, call_statuses):
+        return None
+    qualified_statuses = {
+        entry.code for entry in lead_statuses.entries if entry.details[-1] == QUALIFIED and entry.code
+    }
     # Without any status that qualifies a lead, the dictionaries do not say which do, so there is no count.
     return (
-        frozenset(entry.code for entry in call_statuses if entry.code and entry.details[-1] in qualified_statuses)
+        frozenset(
+            entry.code for entry in call_statuses.entries if entry.code and entry.details[-1] in qualified_statuses
+        )
         or None
     )
 

@@ -12,7 +12,7 @@ from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
 from liner_mcp.calls.record_filters import RecordsRead, decide, retry_ids, undecided_note
-from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_columns, call_members, call_row, unlisted_notes
+from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_columns, call_members, call_row, read_names, unlisted_notes
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, SLICE_CALLS, CallKey, WindowReader, call_key
 from liner_mcp.context import AppContext
@@ -85,7 +85,7 @@ async def find_calls(
     collected = _CollectedCalls(reached=start.after or (start.window.until, 0), known_pass_rate=start.pass_rate)
     await _collect(context, start, source, collected, limit)
     collected.drop_shared()
-    names = await context.directory.names("agents", "orders", "statuses")
+    names = await read_names(context, start.filters, collected.calls)
     found = collected.calls or start.returned or collected.stopped or collected.undecided
     hint = await _empty_page_hint(context, start, collected) if source.exhausted and not found else None
     context.recent_calls.add(reversed([call.id for call in collected.calls]))

@@ -21,15 +21,20 @@ from liner_mcp.answer.table import to_compact_json
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.columns import INCLUDABLE
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.query import find_gaps, resolve, with_all_orders
+from liner_mcp.calls.query import resolve, with_all_orders
 from liner_mcp.calls.time_window import LAST_YEAR, TimeWindow
 from liner_mcp.calls.window_reader import CallKey
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument
+from liner_mcp.names.directory import LOOKUP_TTL_SECONDS
 from liner_mcp.text.mask import quote_input
 
 MAX_CHARACTERS = 1_500  # of a cursor: a model would repeat a longer one at a higher cost than the question
 MICROSECOND = timedelta(microseconds=1)
+CHANGED_NAMES_NOTE = (
+    "Liner's list of orders, or what a name stands for, changed after an earlier page; calls may be missing from these "
+    "pages. The same question without cursor begins anew."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ async def resolve_page_start(
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
     if digest is not None:
-        return await _resume_by_digest(context, start, digest, query, include)
+        return await _resume_by_digest(context, start, digest, query, include, state.get("o"))
     for name, value in asdict(query).items():
         earlier = getattr(start.query, name)
         if value not in (None, ()) and value != earlier:
@@ -87,13 +92,22 @@ async def resolve_page_start(
                 f"cursor belongs to another question: {name} was {_describe(earlier)} there. Send the cursor alone "
                 "to go on, or the arguments without it to begin anew."
             )
-    filters = await with_all_orders(context, start.filters)
-    gaps = find_gaps(context, start.query, all_orders=filters.all_orders)
+    # A cached list of any age will do: an order that is newer than the first page has no calls in its frozen window.
+    filters, gaps = await with_all_orders(context, start.filters)
+    if filters.all_orders and _digest(filters) != state.get("o"):
+        filters, gaps = await with_all_orders(context, start.filters, LOOKUP_TTL_SECONDS)
+        if _digest(filters) != state.get("o"):
+            gaps = (*gaps, CHANGED_NAMES_NOTE)
     return replace(start, filters=filters, gaps=gaps, include=include or start.include)
 
 
 async def _resume_by_digest(
-    context: AppContext, start: PageStart, digest: str, query: CallQuery, include: tuple[str, ...]
+    context: AppContext,
+    start: PageStart,
+    digest: str,
+    query: CallQuery,
+    include: tuple[str, ...],
+    filters_digest: object,
 ) -> PageStart:
     if _digest(query) != digest:
         raise InvalidArgument(
@@ -104,7 +118,7 @@ async def _resume_by_digest(
         start,
         query=query,
         filters=resolved.filters,
-        gaps=resolved.gaps,
+        gaps=resolved.gaps if _digest(resolved.filters) == filters_digest else (*resolved.gaps, CHANGED_NAMES_NOTE),
         include=include or start.include,
     )
 
@@ -133,9 +147,13 @@ def encode_page_cursor(
         state["s"] = round(pass_rate, 3)
     if lossy:
         state["l"] = 1
+    digest = {"o": _digest(start.filters)}  # what every page of a question has in common
     narrowing = {name: value for name, value in asdict(start.query).items() if value not in (None, ())}
-    whole = encode_cursor(tool, {**state, "q": narrowing, "f": start.filters.to_state()})
-    return whole if len(whole) <= MAX_CHARACTERS else encode_cursor(tool, {**state, "d": _digest(start.query)})
+    resolved = {"q": narrowing, "f": start.filters.to_state(), **(digest if start.filters.all_orders else {})}
+    whole = encode_cursor(tool, {**state, **resolved})
+    return (
+        whole if len(whole) <= MAX_CHARACTERS else encode_cursor(tool, {**state, "d": _digest(start.query), **digest})
+    )
 
 
 def _parse_state(state: dict[str, Any]) -> tuple[PageStart, str | None]:
@@ -192,8 +210,12 @@ def _from_epoch(seconds: float) -> datetime:
     return moment
 
 
-def _digest(query: CallQuery) -> str:
-    return hashlib.blake2s(to_compact_json(asdict(query)).encode(), digest_size=12).hexdigest()
+def _digest(question: CallQuery | Filters) -> str:
+    size = 12
+    if isinstance(question, Filters):
+        size = 4  # it only detects a change, and a short one keeps the cursor short
+        question = replace(question, orders=tuple(sorted(question.orders)))  # listed by name, and a name may change
+    return hashlib.blake2s(to_compact_json(asdict(question)).encode(), digest_size=size).hexdigest()
 
 
 def _describe(value: object) -> str:

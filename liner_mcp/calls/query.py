@@ -1,17 +1,17 @@
 """What a question about calls means: names become ids, day words a closed window.
 
 A question that names neither orders nor leads means every order that Liner lists; one that names leads but no time
-begins when the first of them was created.
+begins a day before the first of them was created.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from anyio.lowlevel import checkpoint
 
@@ -23,10 +23,31 @@ from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, N
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import CODE_CHARACTERS, Lead
 from liner_mcp.liner.parallel import run_all
-from liner_mcp.names.directory import DirectoryEntry, Kind
-from liner_mcp.names.matching import Candidate, Candidates, closest, normalize_name, resolve_ids, resolve_name
+from liner_mcp.names.directory import (
+    LOOKUP_TTL_SECONDS,
+    WHOLE_TTL_SECONDS,
+    Dictionary,
+    DirectoryEntry,
+    Kind,
+    describe_doubts,
+)
+from liner_mcp.names.matching import (
+    Candidate,
+    Candidates,
+    UnknownName,
+    capitalize,
+    closest,
+    normalize_name,
+    resolve_ids,
+    resolve_name,
+)
 from liner_mcp.text.mask import quote_input
 
+R = TypeVar("R")
+
+# A lead's first call can be older than the lead: an incoming call creates its lead some seconds later, and another
+# system may write the creation in its own time zone.
+LEAD_MARGIN = timedelta(days=1)
 MAX_NAMED_CODES = 3  # unknown codes that a note names
 _CODE = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+")  # how every documented status code is written
 
@@ -52,47 +73,30 @@ async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
         raise InvalidArgument(f"max_talk_seconds: {high} is less than min_talk_seconds, {low}; no call can be both.")
     parsed = await _resolve_window(context, query)
     values: dict[str, Any] = {name: getattr(query, name) for name in FILTERS}
-    values["agents"] = await _resolve_agents(context, query.agents)
-    values["statuses"], values["status_ids"], notes = await _resolve_statuses(context, query.statuses)
-    values["orders"] = await _resolve_ids(context, "orders", "orders", query.orders)
-    filters = await with_all_orders(context, Filters(**values))
-    return ResolvedQuery(
-        filters,
-        parsed.window,
-        (*_window_notes(context, parsed), *notes),
-        find_gaps(context, query, all_orders=filters.all_orders),
-    )
+    values["agents"], agents = await _resolve_agents(context, query.agents)
+    statuses, call_statuses = await _resolve_statuses(context, query.statuses)
+    values["statuses"], values["status_ids"] = statuses.codes, statuses.ids
+    values["orders"], orders = await _resolve_orders(context, query.orders)
+    filters, gaps = await with_all_orders(context, Filters(**values), WHOLE_TTL_SECONDS)
+    doubts = describe_doubts(*orders, *agents, *call_statuses)
+    if doubts:
+        gaps = (*gaps, f"{capitalize(doubts)}; a name may fit others too, whose calls are missing here.")
+    notes = (*_window_notes(context, parsed), *_unknown_notes(statuses.unknown, call_statuses))
+    return ResolvedQuery(filters, parsed.window, notes, gaps)
 
 
-async def with_all_orders(context: AppContext, filters: Filters) -> Filters:
-    """The filters with every order that Liner lists, where neither orders nor leads were named."""
-    if filters.leads or (filters.orders and not filters.all_orders):
-        return filters
-    orders = await context.directory.entries("orders")
-    return replace(filters, orders=tuple(entry.id for entry in orders), all_orders=True)
-
-
-def find_gaps(context: AppContext, query: CallQuery, *, all_orders: bool) -> tuple[str, ...]:
-    """What may be missing because a dictionary did not come whole: orders where `all_orders` are meant, and others that
-    a name fits.
-
-    Called after the dictionaries were read.
+async def with_all_orders(
+    context: AppContext, filters: Filters, max_age: float | None = None
+) -> tuple[Filters, tuple[str, ...]]:
+    """The filters with every order that Liner lists, where neither orders nor leads were named, and why calls of others
+    may be missing. `max_age` as in `Directory.read`.
     """
-    gaps: list[str] = []
-    if all_orders and not context.directory.is_complete("orders"):
-        gaps.append("Liner counts more orders than it lists; calls of the others are missing here.")
-    partial = [
-        kind.replace("_", " ")
-        for name, declared in FILTERS.items()
-        for kind in declared.names
-        if any(isinstance(one, str) for one in getattr(query, name)) and not context.directory.is_complete(kind)
-    ]
-    if partial:
-        these = " and ".join(partial)
-        gaps.append(
-            f"Liner counts more {these} than it lists; a name may fit others too, whose calls are missing here."
-        )
-    return tuple(gaps)
+    if filters.leads or (filters.orders and not filters.all_orders):
+        return filters, ()
+    orders = await context.directory.read("orders", max_age)
+    doubt = describe_doubts(orders)
+    gaps = (f"{capitalize(doubt)}; calls of other orders may be missing here.",) if doubt else ()
+    return replace(filters, orders=tuple(entry.id for entry in orders.entries), all_orders=True), gaps
 
 
 # Times ----------------------------------------------------------------------------------------------------------------
@@ -102,14 +106,14 @@ async def _resolve_window(context: AppContext, query: CallQuery) -> ParsedWindow
     now = context.now()
     first = None
     if query.leads and query.since is None:
-        first = await _earliest_creation(context, query.leads)
+        first = await _before_creation(context, query.leads)
         if first is not None and first >= now:
             first = None
     return parse_window(query.since, query.until, zone=context.zone, now=now, default_since=first)
 
 
-async def _earliest_creation(context: AppContext, leads: Sequence[int]) -> datetime | None:
-    """When the first of these leads was created: none of their calls is older."""
+async def _before_creation(context: AppContext, leads: Sequence[int]) -> datetime | None:
+    """`LEAD_MARGIN` before the first of these leads was created; None where Liner does not say when."""
     moments: list[datetime] = []
     readers = [partial(context.liner.lead, lead_id) for lead_id in leads]
     outcomes = await run_all(readers, concurrency=context.liner.concurrency)
@@ -126,7 +130,9 @@ async def _earliest_creation(context: AppContext, leads: Sequence[int]) -> datet
         if outcome.created_at is None:
             return None
         moments.append(outcome.created_at)
-    return max(min(moments), datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))  # a placeholder such as the year 1 is no moment
+    first_moment = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+    # A placeholder such as the year 1 is no moment.
+    return max(min(moments), first_moment + LEAD_MARGIN) - LEAD_MARGIN
 
 
 def _window_notes(context: AppContext, parsed: ParsedWindow) -> list[str]:
@@ -143,66 +149,111 @@ def _window_notes(context: AppContext, parsed: ParsedWindow) -> list[str]:
 # Names ----------------------------------------------------------------------------------------------------------------
 
 
-async def _resolve_ids(context: AppContext, argument: str, kind: Kind, asked: Sequence[int | str]) -> tuple[int, ...]:
-    """Ids of one kind; the dictionary is read only when a name has to be looked up."""
-    if all(isinstance(one, int) for one in asked):
-        return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
-    return resolve_ids(argument, asked, Candidates(map(_to_candidate, await context.directory.entries(kind))))
-
-
-async def _resolve_agents(context: AppContext, asked: Sequence[int | str]) -> tuple[int, ...]:
-    """Agents by id or name; the name of an agent group stands for its agents."""
-    if all(isinstance(one, int) for one in asked):
-        return tuple(dict.fromkeys(one for one in asked if isinstance(one, int)))
-    people = [_to_candidate(entry) for entry in await context.directory.entries("agents")]
+async def _look_up(
+    context: AppContext,
+    kinds: Sequence[Kind],
+    resolve_in: Callable[[Sequence[Dictionary], bool], Awaitable[R]],
+) -> tuple[R, Sequence[Dictionary]]:
+    """What `resolve_in` finds in the dictionaries, and the dictionaries. After an UnknownName it gets fresh ones, and
+    True as its second argument.
+    """
+    dictionaries = await _read(context, kinds)
     try:
-        groups = await context.directory.entries("agent_groups")
-    except LinerMcpError:
-        groups = ()  # a token that may read users but not groups can still look up users
-    teams = [Candidate(one.members, one.name, one.aliases) for one in groups]
-    found = resolve_ids("agents", asked, Candidates([*people, *teams]))
-    if not found:
-        raise InvalidArgument("agents: this agent group has no agents, so no call can be theirs.")
-    return found
+        return await resolve_in(dictionaries, False), dictionaries
+    except UnknownName:
+        dictionaries = await _read(context, kinds, LOOKUP_TTL_SECONDS)
+    return await resolve_in(dictionaries, True), dictionaries
 
 
-async def _resolve_statuses(
+async def _read(context: AppContext, kinds: Sequence[Kind], max_age: float | None = None) -> list[Dictionary]:
+    directory = context.directory
+    return [
+        # A token that may read users but not groups can still look up users.
+        await (directory.read_if_possible if kind == "agent_groups" else directory.read)(kind, max_age)
+        for kind in kinds
+    ]
+
+
+async def _resolve_orders(
     context: AppContext, asked: Sequence[int | str]
-) -> tuple[tuple[str, ...], tuple[int, ...], list[str]]:
-    """Codes and ids of call statuses that are given by id, code or title.
+) -> tuple[tuple[int, ...], Sequence[Dictionary]]:
+    """Orders by id or name, and the dictionaries in which names were looked up."""
+    if all(isinstance(one, int) for one in asked):
+        return tuple(dict.fromkeys(one for one in asked if isinstance(one, int))), ()
+
+    async def resolve_in(dictionaries: Sequence[Dictionary], _: bool) -> tuple[int, ...]:
+        return resolve_ids("orders", asked, _candidates(dictionaries))
+
+    return await _look_up(context, FILTERS["orders"].names, resolve_in)
+
+
+async def _resolve_agents(
+    context: AppContext, asked: Sequence[int | str]
+) -> tuple[tuple[int, ...], Sequence[Dictionary]]:
+    """The same of agents; the name of an agent group stands for its agents."""
+    if all(isinstance(one, int) for one in asked):
+        return tuple(dict.fromkeys(one for one in asked if isinstance(one, int))), ()
+
+    async def resolve_in(dictionaries: Sequence[Dictionary], _: bool) -> tuple[int, ...]:
+        found = resolve_ids("agents", asked, _candidates(dictionaries))
+        if not found:
+            raise UnknownName("agents: this agent group has no agents, so no call can be theirs.")
+        return found
+
+    return await _look_up(context, FILTERS["agents"].names, resolve_in)
+
+
+@dataclass(frozen=True, slots=True)
+class _Statuses:
+    """Statuses by code. `ids` are empty where the dictionary does not have all of the codes; it lacks `unknown`."""
+
+    codes: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+async def _resolve_statuses(context: AppContext, asked: Sequence[int | str]) -> tuple[_Statuses, Sequence[Dictionary]]:
+    """Call statuses that are given by id, code or title, and the dictionaries in which names were looked up.
 
     A call may have a code that is not in the dictionary. Text that looks like a code, and like nothing in the
     dictionary, is taken for such a code. Liner cannot filter by it, so the ids are then empty.
     """
     if not asked:
-        return (), (), []
-    entries = await context.directory.entries("call_statuses")
-    candidates = Candidates(map(_to_candidate, entries))
-    codes: dict[str, None] = {}
-    ids: dict[int, None] = {}
-    unknown: list[str] = []
-    for one in asked:
-        await checkpoint()  # each is compared with the whole dictionary
-        entry = _resolve_status(one, entries, candidates)
-        if entry is None:
-            unknown.append(str(one))
-            codes[str(one)] = None
-        elif entry.code is None:
-            raise InvalidArgument(
-                f"statuses: Liner gives status {entry.id} no code, so no call can be seen to have it."
-            )
-        else:
-            ids[entry.id] = None
-            codes[entry.code] = None
-    return tuple(codes), () if unknown else tuple(ids), _unknown_notes(unknown)
+        return _Statuses(), ()
+
+    async def resolve_in(dictionaries: Sequence[Dictionary], fresh: bool) -> _Statuses:
+        entries, candidates = dictionaries[0].entries, _candidates(dictionaries)
+        codes: dict[str, None] = {}
+        ids: dict[int, None] = {}
+        unknown: list[str] = []
+        for one in asked:
+            await checkpoint()  # each is compared with the whole dictionary
+            entry = _resolve_status(one, entries, candidates)
+            if entry is None and not fresh:
+                raise UnknownName("This code may be new.")
+            if entry is None:
+                unknown.append(str(one))
+                codes[str(one)] = None
+            elif entry.code is None:
+                raise InvalidArgument(
+                    f"statuses: Liner gives status {entry.id} no code, so no call can be seen to have it."
+                )
+            else:
+                ids[entry.id] = None
+                codes[entry.code] = None
+        return _Statuses(tuple(codes), () if unknown else tuple(ids), tuple(unknown))
+
+    statuses, dictionaries = await _look_up(context, FILTERS["statuses"].names, resolve_in)
+    return statuses, dictionaries if any(isinstance(one, str) for one in asked) else ()
 
 
-def _unknown_notes(codes: Sequence[str]) -> list[str]:
+def _unknown_notes(codes: Sequence[str], dictionaries: Sequence[Dictionary]) -> list[str]:
     if not codes:
         return []
     quoted = ", ".join(quote_input(code, CODE_CHARACTERS) for code in codes[:MAX_NAMED_CODES])
     more = f" and {len(codes) - MAX_NAMED_CODES} more" if len(codes) > MAX_NAMED_CODES else ""
-    return [f"Liner's dictionary has no status {quoted}{more}; calls were compared by code."]
+    part = "The part of Liner's dictionary that was read" if describe_doubts(*dictionaries) else "Liner's dictionary"
+    return [f"{part} has no status {quoted}{more}; calls were compared by code."]
 
 
 def _resolve_status(
@@ -210,10 +261,13 @@ def _resolve_status(
 ) -> DirectoryEntry | None:
     if isinstance(asked, int):
         by_id = {entry.id: entry for entry in entries}
-        if asked not in by_id:
-            raise InvalidArgument(
-                f"statuses: Liner has no call status {asked}. list_directory(call_statuses) lists them."
+        if asked not in by_id and candidates.doubt:
+            raise UnknownName(
+                f"statuses: call status {asked} is not among those that were read, but {candidates.doubt}, so it may "
+                "exist. Send its code, or ask again later."
             )
+        if asked not in by_id:
+            raise UnknownName(f"statuses: Liner has no call status {asked}. list_directory(call_statuses) lists them.")
         return by_id[asked]
     known = [text for entry in entries for text in (normalize_name(entry.code or ""), normalize_name(entry.name))]
     within = any(asked in text for text in known)
@@ -223,7 +277,16 @@ def _resolve_status(
     return next(entry for entry in entries if entry.id == found.ids[0])
 
 
-def _to_candidate(entry: DirectoryEntry) -> Candidate:
+def _candidates(dictionaries: Sequence[Dictionary]) -> Candidates:
+    return Candidates(
+        (_to_candidate(one.kind, entry) for one in dictionaries for entry in one.entries),
+        doubt=describe_doubts(*dictionaries),
+    )
+
+
+def _to_candidate(kind: Kind, entry: DirectoryEntry) -> Candidate:
+    if kind == "agent_groups":
+        return Candidate(entry.members, entry.name, entry.aliases)
     # The shown name may end in the id that tells two entries of one name apart; without it the name fits both, and is
     # refused.
     bare = entry.name.removesuffix(f" #{entry.id}")

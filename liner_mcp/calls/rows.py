@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from liner_mcp.answer.table import Cell, Members, Row, table
 from liner_mcp.calls.filters import Filters
@@ -81,6 +81,18 @@ def _legend(
         "orders": names.legend("orders", [*cells("order_id"), *orders]),
         "statuses": names.legend("statuses", [*cells("status"), *first_echoed(filters.statuses)]),
     }
+
+
+async def read_names(context: AppContext, filters: Filters, calls: Iterable[Call] = ()) -> DirectoryNames:
+    """The names for an answer about calls. A requested id that neither a dictionary nor one of the `calls` has is
+    looked up again, before `unlisted_notes` says that it is in none.
+    """
+    orders, agents = {call.order_id for call in calls}, {call.user_id for call in calls}
+    requested = {
+        "orders": [one for one in filters.orders if one not in orders and not filters.all_orders],
+        "agents": [one for one in filters.agents if one not in agents],
+    }
+    return await context.directory.names("agents", "orders", "statuses", requested=requested)
 
 
 def unlisted_notes(

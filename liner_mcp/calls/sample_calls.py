@@ -13,7 +13,7 @@ from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.calls.record_filters import RecordsRead, matching_calls, retry_ids, undecided_note
-from liner_mcp.calls.rows import call_columns, call_members, call_row, unlisted_notes
+from liner_mcp.calls.rows import call_columns, call_members, call_row, read_names, unlisted_notes
 from liner_mcp.calls.sampling import StratifiedSample, new_seed
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
 from liner_mcp.context import AppContext
@@ -66,7 +66,7 @@ async def sample_calls(
         )
     drawn = await _draw(context, filters, stratified)
     calls = sorted(drawn.calls, key=call_key, reverse=True)
-    names = await context.directory.names("agents", "orders", "statuses")
+    names = await read_names(context, filters, calls)
     context.recent_calls.add(reversed([call.id for call in calls]))
     return _render(context, resolved, include, stratified, replace(drawn, calls=calls), read, names, budget)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from liner_mcp.demo import fixtures
-from liner_mcp.demo.entities import Agent, Call, Lead, Order, Record
+from liner_mcp.demo.entities import Agent, AgentGroup, Call, CallStatus, Lead, Order, Record
 from liner_mcp.demo.generation import FIRST_CALL_ID, FIRST_LEAD_ID, FIRST_RECORD_ID, History, generate_history
 from liner_mcp.demo.index import Listing, TimeIndex, id_hash, shuffled, within
 
@@ -36,9 +36,9 @@ class CallFilter:
 class Dataset:
     """All data. Read the mappings; add with `add_call` and `add_record`, which update the indexes."""
 
-    orders = fixtures.ORDERS
-    agent_groups = fixtures.AGENT_GROUPS
-    call_statuses = fixtures.CALL_STATUSES
+    orders: tuple[Order, ...] = fixtures.ORDERS
+    agent_groups: tuple[AgentGroup, ...] = fixtures.AGENT_GROUPS
+    call_statuses: tuple[CallStatus, ...] = fixtures.CALL_STATUSES
     lead_statuses = fixtures.LEAD_STATUSES
 
     def __init__(self, now: datetime, history: History) -> None:

@@ -66,11 +66,11 @@ class CachedClient:
         """As in `LinerReads`."""
         return self._liner.agent_groups()
 
-    def call_statuses(self) -> Read[tuple[CallStatus, ...]]:
+    def call_statuses(self) -> Read[Listing[CallStatus]]:
         """As in `LinerReads`."""
         return self._liner.call_statuses()
 
-    def lead_statuses(self) -> Read[tuple[LeadStatus, ...]]:
+    def lead_statuses(self) -> Read[Listing[LeadStatus]]:
         """As in `LinerReads`."""
         return self._liner.lead_statuses()
 

@@ -148,11 +148,11 @@ class LinerClient:
         """One lead. Raises NotFound for an unknown id."""
         return await self._read_detail(Query(endpoints.lead_detail(lead_id)), Lead)
 
-    async def call_statuses(self) -> tuple[CallStatus, ...]:
+    async def call_statuses(self) -> Listing[CallStatus]:
         """The dictionary of call statuses."""
         return await self._read_dictionary(endpoints.CALL_STATUSES, CallStatus)
 
-    async def lead_statuses(self) -> tuple[LeadStatus, ...]:
+    async def lead_statuses(self) -> Listing[LeadStatus]:
         """The dictionary of lead statuses."""
         return await self._read_dictionary(endpoints.LEAD_STATUSES, LeadStatus)
 
@@ -163,7 +163,7 @@ class LinerClient:
             raise NotFound(decoding.NOT_FOUND_MESSAGE)
         return decoding.decode_one(data, model)
 
-    async def _read_dictionary(self, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
+    async def _read_dictionary(self, paths: tuple[str, str], model: type[I]) -> Listing[I]:
         """A whole dictionary, from the one of its two documented paths that exists. The path is remembered."""
         known = self._dictionary_paths.get(paths)
         for path in [known] if known else paths[:-1]:
@@ -174,12 +174,12 @@ class LinerClient:
                     raise
         return await self._read_dictionary_at(paths[-1], paths, model)
 
-    async def _read_dictionary_at(self, path: str, paths: tuple[str, str], model: type[I]) -> tuple[I, ...]:
+    async def _read_dictionary_at(self, path: str, paths: tuple[str, str], model: type[I]) -> Listing[I]:
         page = await self._decode_list(await self._transport.get(Query(path)), model)
         self._dictionary_paths[paths] = path
         if page.next or (page.total or 0) > len(page.items):  # documented as a bare list, but this Liner sends pages
-            return (await self._read_list(Query(path), model)).items
-        return page.items
+            return await self._read_list(Query(path), model)
+        return Listing(page.items, complete=True, total=page.total, changed=False)
 
     # One list, one request --------------------------------------------------------------------------------------
 

@@ -71,10 +71,10 @@ class LinerReads(Protocol):
         """Every group of agents with its members."""
         ...
 
-    def call_statuses(self) -> Read[tuple[CallStatus, ...]]:
+    def call_statuses(self) -> Read[Listing[CallStatus]]:
         """The dictionary of call statuses."""
         ...
 
-    def lead_statuses(self) -> Read[tuple[LeadStatus, ...]]:
+    def lead_statuses(self) -> Read[Listing[LeadStatus]]:
         """The dictionary of lead statuses."""
         ...

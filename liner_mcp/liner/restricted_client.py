@@ -233,11 +233,11 @@ class RestrictedClient:
         ]
         return _filter_listing(replace(listing, items=tuple(groups)), lambda group: bool(group.agent_ids))
 
-    async def call_statuses(self) -> tuple[CallStatus, ...]:
+    async def call_statuses(self) -> Listing[CallStatus]:
         """As in `LinerReads`: statuses are the same for all callers."""
         return await self._liner.call_statuses()
 
-    async def lead_statuses(self) -> tuple[LeadStatus, ...]:
+    async def lead_statuses(self) -> Listing[LeadStatus]:
         """As in `LinerReads`: statuses are the same for all callers."""
         return await self._liner.lead_statuses()
 

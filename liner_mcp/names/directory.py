@@ -1,11 +1,13 @@
 """Names of agents and orders, and titles of status codes, from Liner's dictionaries.
 
-Each dictionary is read once per `DIRECTORY_TTL_SECONDS`, however many calls run at once. When a dictionary cannot be
-read, an answer lacks its names and nothing else.
+Each dictionary is read once per `DIRECTORY_TTL_SECONDS`, or sooner for an answer that needs a newer one, however many
+calls run at once. When a dictionary cannot be read, an answer lacks its names and nothing else.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +15,6 @@ from functools import partial
 from typing import Literal, TypeVar, cast
 
 import anyio
-from cachetools import TTLCache
 
 from liner_mcp.answer.table import Cell
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
@@ -28,12 +29,24 @@ from liner_mcp.text.mask import shown_steps, truncate
 
 # A new agent has a name within five minutes, and an hour costs at most twelve reads per dictionary.
 DIRECTORY_TTL_SECONDS = 300.0
+# For an answer about every order or every entry: at most a minute of a new order's calls is missing from it.
+WHOLE_TTL_SECONDS = 60.0
+# For an unknown name or id. A model tries several spellings within seconds, and they share one read; whoever has just
+# created an entry in Liner needs about as long to ask for it.
+LOOKUP_TTL_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 10.0  # an answer does not wait longer than this for names
 MAX_NAME_CHARACTERS = 80  # a longer name is a mistake, or an attack on the context of a model
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 Kind = Literal["agents", "orders", "agent_groups", "call_statuses", "lead_statuses"]
+Doubt = Literal["partial", "cut", "outdated", "unread"]
+_DOUBTS: dict[Doubt, str] = {
+    "partial": "Liner counts more {kinds} than it lists",
+    "cut": "the list of {kinds} could not be read whole from Liner",
+    "outdated": "the list of {kinds} could not be read again from Liner",
+    "unread": "{kinds} could not be read from Liner",
+}
 # The legend of an answer says `statuses`: calls have no other kind of status.
 _KIND_OF_LEGEND: dict[str, Kind] = {"agents": "agents", "orders": "orders", "statuses": "call_statuses"}
 
@@ -54,6 +67,24 @@ class DirectoryEntry:
     details: tuple[Cell, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """The entries of one dictionary, by name. `doubt`: why Liner may have others; None when these are all."""
+
+    kind: Kind
+    entries: tuple[DirectoryEntry, ...]
+    doubt: Doubt | None = None
+
+
+def describe_doubts(*dictionaries: Dictionary) -> str:
+    """Why an entry may be in none of the dictionaries and still exist, as a clause; empty when there are no doubts."""
+    kinds: dict[Doubt, list[str]] = {}
+    for one in dictionaries:
+        if one.doubt is not None:
+            kinds.setdefault(one.doubt, []).append(one.kind.replace("_", " "))
+    return " and ".join(_DOUBTS[doubt].format(kinds=" and ".join(which)) for doubt, which in kinds.items())
+
+
 def name_key(entry: DirectoryEntry) -> tuple[str, int]:
     """The sort key of entries: by name, then by id."""
     return (normalize_name(entry.name), entry.id)
@@ -63,7 +94,7 @@ def name_key(entry: DirectoryEntry) -> tuple[str, int]:
 class DirectoryNames:
     """For each kind, names by id (statuses by code); an entry without a name has an empty one.
 
-    `missing` are kinds that could not be read. `partial` are kinds of which Liner counts more than it lists.
+    `missing` are kinds that could not be read. `partial` are kinds that Liner may have more of.
     """
 
     by_kind: Mapping[str, Mapping[Cell, str]]
@@ -96,126 +127,146 @@ class DirectoryNames:
 
 
 class Directory:
-    """Liner's dictionaries, cached. All tools share one per process, or per access rule."""
+    """Liner's dictionaries, cached. All tools share one per process, or per access rule. `timer` counts seconds."""
 
-    def __init__(self, liner: LinerReads) -> None:
+    def __init__(self, liner: LinerReads, *, timer: Callable[[], float] = time.monotonic) -> None:
         self._liner = liner
+        self._timer = timer
         self._turns = Turns()
-        self._readers: dict[str, Callable[[], Awaitable[list[DirectoryEntry]]]] = {
+        self._readers: dict[Kind, Callable[[], Awaitable[Dictionary]]] = {
             "agents": self._agents,
             "orders": self._orders,
             "agent_groups": self._agent_groups,
             "call_statuses": self._call_statuses,
             "lead_statuses": self._lead_statuses,
         }
-        self._cache = TTLCache[str, tuple[DirectoryEntry, ...], float](len(self._readers), DIRECTORY_TTL_SECONDS)
-        self._partial: set[Kind] = set()
+        self._cache: dict[Kind, tuple[Dictionary, float]] = {}  # with the time of the read
+        self._failed_at: dict[Kind, float] = {}
         self._reads = SingleFlight()
 
-    async def entries(self, kind: Kind) -> tuple[DirectoryEntry, ...]:
-        """All entries of a dictionary, by name. Raises what the Liner client raises.
+    async def read(self, kind: Kind, max_age: float | None = None) -> Dictionary:
+        """A dictionary that was read within the last `max_age` seconds, by default `DIRECTORY_TTL_SECONDS`.
 
-        Callers at the same time share one read. It continues as long as one of them waits.
+        When it cannot be read again, the cached one is returned with a doubt, and the next attempt is made after
+        `LOOKUP_TTL_SECONDS`. Raises what the Liner client raises when none is cached. Callers at the same time share
+        one read, which continues as long as one of them waits.
         """
-        cached = self._cache.get(kind)
-        if cached is None:
-            cached = cast("tuple[DirectoryEntry, ...]", await self._reads.run(kind, partial(self._read, kind)))
-        return cached
-
-    def is_complete(self, kind: Kind) -> bool:
-        """Whether the entries of a dictionary, as they were last read, are all that Liner counts."""
-        return kind not in self._partial
-
-    async def names(self, *kinds: str) -> DirectoryNames:
-        """The names of `kinds` ("agents", "orders", "statuses"); raises nothing, see `DirectoryNames.missing`."""
-        wanted: list[Kind] = [_KIND_OF_LEGEND[kind] for kind in kinds]
-        outcomes = [self._cache.get(kind) for kind in wanted]
-        if None in outcomes:
-            reads = [partial(self._entries_or_none, kind) for kind in wanted]
-            outcomes = list(await run_all(reads, concurrency=self._liner.concurrency))
-        known: dict[str, Mapping[Cell, str]] = {}
-        missing: list[str] = []
-        for kind, outcome in zip(kinds, outcomes, strict=True):
-            if isinstance(outcome, tuple):
-                by_code = kind == "statuses"
-                known[kind] = {entry.code if by_code else entry.id: entry.name for entry in outcome}
-            else:
-                missing.append(kind)
-        incomplete = tuple(kind for kind in known if not self.is_complete(_KIND_OF_LEGEND[kind]))
-        return DirectoryNames(known, tuple(missing), incomplete)
-
-    async def _entries_or_none(self, kind: Kind) -> tuple[DirectoryEntry, ...] | None:
-        # Also for a refused token: a token that may read calls but not users still gets its answer, without names.
+        cached = self._cached(kind)
+        if cached is not None and self._cached(kind, max_age) is not None:
+            return cached
+        if cached is not None and self._timer() - self._failed_at.get(kind, -math.inf) < LOOKUP_TTL_SECONDS:
+            return replace(cached, doubt="outdated")
         try:
-            return await self.entries(kind)
+            return cast("Dictionary", await self._reads.run(kind, partial(self._read, kind)))
         except LinerMcpError:
-            return None
+            if cached is None:
+                raise
+            return replace(cached, doubt="outdated")
 
-    async def _read(self, kind: str) -> tuple[DirectoryEntry, ...]:
+    async def read_if_possible(self, kind: Kind, max_age: float | None = None) -> Dictionary:
+        """The same, and an empty dictionary where `read` raises.
+
+        A token that may read calls but not users still gets its answer, without names.
+        """
+        try:
+            return await self.read(kind, max_age)
+        except LinerMcpError:
+            return Dictionary(kind, (), "unread")
+
+    async def names(self, *kinds: str, requested: Mapping[str, Iterable[int]] | None = None) -> DirectoryNames:
+        """The names of `kinds` ("agents", "orders", "statuses"); raises nothing, see `DirectoryNames.missing`.
+
+        A dictionary that lacks one of the `requested` ids of its kind is read again, see `LOOKUP_TTL_SECONDS`.
+        """
+        found = await self._read_all(kinds)
+        for kind, dictionary in (
+            await self._read_all(_kinds_lacking(requested or {}, found), LOOKUP_TTL_SECONDS)
+        ).items():
+            late = dictionary.doubt == "unread"
+            found[kind] = replace(found[kind], doubt="outdated") if late else dictionary
+        names: dict[str, Mapping[Cell, str]] = {
+            kind: {entry.code if kind == "statuses" else entry.id: entry.name for entry in dictionary.entries}
+            for kind, dictionary in found.items()
+            if dictionary.doubt != "unread"
+        }
+        doubtful = tuple(kind for kind in names if found[kind].doubt is not None)
+        return DirectoryNames(names, tuple(kind for kind in kinds if kind not in names), doubtful)
+
+    async def _read_all(self, kinds: Sequence[str], max_age: float | None = None) -> dict[str, Dictionary]:
+        found = {kind: self._cached(_KIND_OF_LEGEND[kind], max_age) for kind in kinds}
+        missing = [kind for kind in kinds if found[kind] is None]
+        reads = [partial(self.read_if_possible, _KIND_OF_LEGEND[kind], max_age) for kind in missing]
+        outcomes = await run_all(reads, concurrency=self._liner.concurrency) if reads else ()
+        for kind, outcome in zip(missing, outcomes, strict=True):
+            found[kind] = outcome if isinstance(outcome, Dictionary) else None
+        return {kind: found[kind] or Dictionary(_KIND_OF_LEGEND[kind], (), "unread") for kind in kinds}
+
+    def _cached(self, kind: Kind, max_age: float | None = None) -> Dictionary | None:
+        dictionary, read_at = self._cache.get(kind, (None, 0.0))
+        return dictionary if self._timer() - read_at < (DIRECTORY_TTL_SECONDS if max_age is None else max_age) else None
+
+    async def _read(self, kind: Kind) -> Dictionary:
         # The shared read may outlive the call that began it, so it has a deadline of its own.
         try:
             with anyio.fail_after(READ_TIMEOUT_SECONDS):
-                entries = tuple(sorted(await self._readers[kind](), key=name_key))
+                dictionary = await self._readers[kind]()
         except TimeoutError:
+            self._failed_at[kind] = self._timer()
             raise DeadlineExceeded(
                 f"A dictionary could not be read from Liner within {READ_TIMEOUT_SECONDS:.0f} s."
             ) from None
-        self._cache[kind] = entries
-        return entries
+        except LinerMcpError:
+            self._failed_at[kind] = self._timer()
+            raise
+        self._cache[kind] = dictionary, self._timer()
+        return dictionary
 
-    def _record_completeness(self, kind: Kind, listing: Listing[I]) -> tuple[I, ...]:
-        (self._partial.discard if listing.complete else self._partial.add)(kind)
-        return listing.items
+    async def _agents(self) -> Dictionary:
+        listing = await self._liner.users()
+        entries = [
+            DirectoryEntry(
+                user.id,
+                await self._shown(
+                    " ".join(part.strip() for part in (user.name, user.last_name) if part and part.strip())
+                ),
+                # Russian documents write the last name first.
+                aliases=(await self._shown(f"{user.last_name or ''} {user.name or ''}"),),
+                details=(user.access_group, None if user.is_active is None else int(user.is_active)),
+            )
+            for user in listing.items
+        ]
+        return _dictionary("agents", _disambiguate(entries), listing)
 
-    async def _agents(self) -> list[DirectoryEntry]:
-        users = self._record_completeness("agents", await self._liner.users())
-        return _disambiguate(
-            [
-                DirectoryEntry(
-                    user.id,
-                    await self._shown(
-                        " ".join(part.strip() for part in (user.name, user.last_name) if part and part.strip())
-                    ),
-                    # Russian documents write the last name first.
-                    aliases=(await self._shown(f"{user.last_name or ''} {user.name or ''}"),),
-                    details=(user.access_group, None if user.is_active is None else int(user.is_active)),
-                )
-                for user in users
-            ]
-        )
+    async def _orders(self) -> Dictionary:
+        listing = await self._liner.orders()
+        entries = [
+            DirectoryEntry(
+                order.id,
+                await self._shown(order.title or order.service_title or order.code),
+                aliases=(await self._shown(order.service_title), await self._shown(order.code)),
+                details=(await self._shown(order.code) or None,),
+            )
+            for order in listing.items
+        ]
+        return _dictionary("orders", _disambiguate(entries), listing)
 
-    async def _orders(self) -> list[DirectoryEntry]:
-        orders = self._record_completeness("orders", await self._liner.orders())
-        return _disambiguate(
-            [
-                DirectoryEntry(
-                    order.id,
-                    await self._shown(order.title or order.service_title or order.code),
-                    aliases=(await self._shown(order.service_title), await self._shown(order.code)),
-                    details=(await self._shown(order.code) or None,),
-                )
-                for order in orders
-            ]
-        )
+    async def _agent_groups(self) -> Dictionary:
+        listing = await self._liner.agent_groups()
+        entries = [
+            DirectoryEntry(
+                group.id,
+                await self._shown(group.names.ru or group.names.gb),
+                aliases=(await self._shown(group.names.gb),),
+                members=group.agent_ids,
+                details=(await self._shown(group.names.gb) or None, len(group.agent_ids)),
+            )
+            for group in listing.items
+        ]
+        return _dictionary("agent_groups", _disambiguate(entries), listing)
 
-    async def _agent_groups(self) -> list[DirectoryEntry]:
-        groups = self._record_completeness("agent_groups", await self._liner.agent_groups())
-        return _disambiguate(
-            [
-                DirectoryEntry(
-                    group.id,
-                    await self._shown(group.names.ru or group.names.gb),
-                    aliases=(await self._shown(group.names.gb),),
-                    members=group.agent_ids,
-                    details=(await self._shown(group.names.gb) or None, len(group.agent_ids)),
-                )
-                for group in groups
-            ]
-        )
-
-    async def _call_statuses(self) -> list[DirectoryEntry]:
-        statuses = await self._liner.call_statuses()
-        return [
+    async def _call_statuses(self) -> Dictionary:
+        listing = await self._liner.call_statuses()
+        entries = [
             DirectoryEntry(
                 status.id,
                 await self._shown(status.title),
@@ -223,12 +274,13 @@ class Directory:
                 status.code,
                 details=(status.code, status.lead_status_code),
             )
-            for status in statuses
+            for status in listing.items
         ]
+        return _dictionary("call_statuses", entries, listing)
 
-    async def _lead_statuses(self) -> list[DirectoryEntry]:
-        statuses = await self._liner.lead_statuses()
-        return [
+    async def _lead_statuses(self) -> Dictionary:
+        listing = await self._liner.lead_statuses()
+        entries = [
             DirectoryEntry(
                 status.id,
                 await self._shown(status.title),
@@ -236,12 +288,28 @@ class Directory:
                 status.code,
                 details=(status.code, status.category),
             )
-            for status in statuses
+            for status in listing.items
         ]
+        return _dictionary("lead_statuses", entries, listing)
 
     async def _shown(self, name: str | None) -> str:
         """A name on one line, masked and truncated, like all text from Liner."""
         return truncate(await self._turns.text(shown_steps(" ".join((name or "").split()))), MAX_NAME_CHARACTERS)
+
+
+def _kinds_lacking(requested: Mapping[str, Iterable[int]], found: Mapping[str, Dictionary]) -> list[str]:
+    """The kinds of which a dictionary that came whole does not have all of the requested ids."""
+    return [
+        kind
+        for kind, ids in requested.items()
+        if found[kind].doubt is None and not {entry.id for entry in found[kind].entries}.issuperset(ids)
+    ]
+
+
+def _dictionary(kind: Kind, entries: Sequence[DirectoryEntry], listing: Listing[I]) -> Dictionary:
+    unlisted = listing.finished and (listing.total or 0) > len(listing.items)
+    doubt: Doubt | None = None if listing.complete else "partial" if unlisted else "cut"
+    return Dictionary(kind, tuple(sorted(entries, key=name_key)), doubt)
 
 
 def _disambiguate(entries: Sequence[DirectoryEntry]) -> list[DirectoryEntry]:

@@ -23,6 +23,10 @@ MAX_QUOTED = 40  # characters of a name in an error
 MOST_COMPARED = 50  # names that a misspelt one is compared with in full, which takes less than a millisecond
 
 
+class UnknownName(InvalidArgument):
+    """A name or an id that a dictionary does not have. A dictionary that is read again may have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Something with a name. A group of agents has several `ids`. `aliases` are its other names."""
@@ -39,10 +43,14 @@ class Candidate:
 
 
 class Candidates:
-    """What a name may mean. The candidates are normalized once, because a request may hold a hundred names."""
+    """What a name may mean. The candidates are normalized once, because a request may hold a hundred names.
 
-    def __init__(self, candidates: Iterable[Candidate]) -> None:
+    `doubt`: why there may be others, as a clause; empty when these are all.
+    """
+
+    def __init__(self, candidates: Iterable[Candidate], *, doubt: str = "") -> None:
         self.all = tuple(candidates)
+        self.doubt = doubt
         self._texts = [(candidate, _texts(candidate)) for candidate in self.all]
 
     def fitting(self, wanted: str) -> list[Candidate]:
@@ -74,21 +82,27 @@ def resolve_ids(argument: str, requested: Sequence[int | str], candidates: Candi
 
 
 def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:
-    """The candidate that a name means. Raises: InvalidArgument if it fits none or several."""
+    """The candidate that a name means. Raises: UnknownName if it fits none, InvalidArgument if it fits several."""
     if len(name) > MAX_TEXT:
         raise InvalidArgument(f'{argument}: nothing is called "{quote_input(name, MAX_QUOTED)}"; no name is as long.')
     wanted = normalize_name(name)
     fitting = candidates.fitting(wanted)
     if len(fitting) == 1:
         return fitting[0]
+    quoted = quote_input(name, MAX_QUOTED)
     if fitting:
+        least = "at least " if candidates.doubt else ""
         raise InvalidArgument(
-            f'{argument}: "{quote_input(name, MAX_QUOTED)}" fits {len(fitting)}: {_format_candidates(fitting)}. '
+            f'{argument}: "{quoted}" fits {least}{len(fitting)}: {_format_candidates(fitting)}. '
             "Send the id, or all of the ids, or more of the name."
         )
-    raise InvalidArgument(
-        f'{argument}: nothing is called "{quote_input(name, MAX_QUOTED)}". {_suggestions(wanted, candidates)}'
-    )
+    if candidates.doubt:
+        remedy = "its code" if argument == "statuses" else "ids"
+        raise UnknownName(
+            f'{argument}: "{quoted}" is none of the names that were read, but {candidates.doubt}, so it may be right. '
+            f"Send {remedy}, or ask again later.{_near_names(wanted, candidates)}"
+        )
+    raise UnknownName(f'{argument}: nothing is called "{quoted}". {_suggestions(wanted, candidates)}')
 
 
 def closest(wanted: str, texts: Iterable[str], most: int, cutoff: float) -> list[str]:
@@ -134,14 +148,24 @@ def _format_candidates(candidates: Sequence[Candidate]) -> str:
     return ", ".join(candidate.label for candidate in candidates[:MAX_CANDIDATES]) + more
 
 
+def capitalize(clause: str) -> str:
+    """The clause as the beginning of a sentence. `str.capitalize` would change its other letters."""
+    return clause[:1].upper() + clause[1:]
+
+
+def _near_names(wanted: str, candidates: Candidates) -> str:
+    near = candidates.near(wanted)
+    return f" Did you mean {_format_candidates(near)}?" if near else ""
+
+
 def _suggestions(wanted: str, candidates: Candidates) -> str:
     known = candidates.all
     if not known:
         return "Liner lists none; send an id."
     if len(known) <= MAX_CANDIDATES:
         return f"There are {_format_candidates(known)}."
-    near = candidates.near(wanted)
+    near = _near_names(wanted, candidates)
     if near:
-        return f"Did you mean {_format_candidates(near)}? If not, list_directory lists all."
+        return f"{near.lstrip()} If not, list_directory lists all."
     examples = _format_candidates(known[:MAX_CANDIDATES])
     return f"Of {len(known)} there are, for example, {examples}; list_directory lists them all."

@@ -6,6 +6,7 @@ them: ids that one user listed are not shown to another.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mcp.types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
@@ -40,24 +41,39 @@ class Completions:
         if len(argument.value) > MAX_PREFIX:
             return None
         if argument.name == "period":
-            found = [period for period in PERIODS if period.startswith(argument.value)]
-        else:
-            try:
-                found = await self._matches(self._runtime.context(), argument.name, argument.value)
-            except LinerMcpError:
-                return None
-        return Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
+            return _completion([period for period in PERIODS if period.startswith(argument.value)])
+        try:
+            return await self._matches(self._runtime.context(), argument.name, argument.value)
+        except LinerMcpError:
+            return None
 
-    async def _matches(self, context: AppContext, name: str, prefix: str) -> list[str]:
+    async def _matches(self, context: AppContext, name: str, prefix: str) -> Completion:
         if name == "call_id":
-            return context.recent_calls.starting_with(prefix)
+            return _completion(context.recent_calls.starting_with(prefix))
         if name == "record_id":
-            return context.recent_records.starting_with(prefix)
+            return _completion(context.recent_records.starting_with(prefix))
         answers = answering()
         wanted = answers.normalize_name(prefix)
-        entries = [entry for kind in DIRECTORY_KINDS.get(name, ()) for entry in await context.directory.entries(kind)]
-        return sorted(
+        kinds = DIRECTORY_KINDS.get(name, ())
+        dictionaries = [
+            # Agents are offered where groups cannot be read.
+            await (context.directory.read_if_possible if kind == "agent_groups" else context.directory.read)(kind)
+            for kind in kinds
+        ]
+        found = sorted(
             entry.name
-            for entry in entries
+            for dictionary in dictionaries
+            for entry in dictionary.entries
             if entry.name and answers.contains(wanted, answers.normalize_name(entry.name))
         )
+        return _completion(found, whole=all(dictionary.doubt is None for dictionary in dictionaries))
+
+
+def _completion(found: Sequence[str], *, whole: bool = True) -> Completion:
+    """Without a total where not all names could be read."""
+    more = len(found) > MAX_COMPLETIONS
+    return Completion(
+        values=list(found[:MAX_COMPLETIONS]),
+        total=len(found) if whole else None,
+        has_more=more if whole or more else None,
+    )

@@ -61,10 +61,10 @@ class Tools:
         recording or transfer. The ids go into get_call_summaries. For counts and comparisons, call_stats.
 
         since: today, yesterday, this_week, last_week, this_month, last_month or 2026-11 (alone: that whole period),
-        -24h, -7d, 2026-11-20, ISO 8601; until counts a named day or period whole. Without since: 7 days (leads: since
-        the lead was created). orders, agents (also agent groups) and statuses take ids or names. transferred costs one
-        request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the agents
-        instead; the same seed draws the same.
+        -24h, -7d, 2026-11-20, ISO 8601; until counts a named day or period whole. Without since: 7 days (leads: from a
+        day before the lead was created). orders, agents (also agent groups) and statuses take ids or names. transferred
+        costs one request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the
+        agents instead; the same seed draws the same.
         """
         if seed is not None and sample is None:
             raise InvalidArgument("seed belongs to sample: send sample too, for example sample=20, or leave seed out.")

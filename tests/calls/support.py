@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,9 +27,11 @@ def empty_dataset(now: datetime = NOW) -> Dataset:
 
 
 @asynccontextmanager
-async def context_at(app: Any, now: datetime = NOW, zone: str = "Europe/Moscow") -> AsyncGenerator[AppContext]:
-    """A desk whose clock stands still."""
-    async with context_for(app, zone=zone) as context:
+async def context_at(
+    app: Any, now: datetime = NOW, zone: str = "Europe/Moscow", timer: Callable[[], float] = time.monotonic
+) -> AsyncGenerator[AppContext]:
+    """A context whose clock stands still; `timer` measures the age of dictionaries."""
+    async with context_for(app, zone=zone, timer=timer) as context:
         yield replace(context, now=lambda: now)
 
 

@@ -183,10 +183,11 @@ async def test_a_status_without_a_code_is_refused_instead_of_being_ignored(liner
 # Times ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_leads_without_a_time_begin_with_the_first_of_them(liner: DemoLiner, dataset: Dataset) -> None:
+async def test_leads_without_a_time_begin_a_day_before_the_first_of_them(liner: DemoLiner, dataset: Dataset) -> None:
     some = [lead for lead in dataset.leads.values() if lead.created_at < NOW - WEEK][:3]
     found = await understood(liner, leads=tuple(lead.id for lead in some))
-    assert (found.window.since, found.window.until) == (min(lead.created_at for lead in some), NOW)
+    first = min(lead.created_at for lead in some)
+    assert (found.window.since, found.window.until) == (first - timedelta(days=1), NOW)
     assert found.filters.orders == ()
     assert found.notes == ()
 

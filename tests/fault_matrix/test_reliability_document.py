@@ -15,7 +15,7 @@ from liner_mcp.liner.circuit_breaker import FAILING_SECONDS, OPEN_SECONDS, TARGE
 from liner_mcp.liner.retry import RetryPolicy
 from liner_mcp.liner.throttle import MAX_PAUSE_SECONDS
 from liner_mcp.liner.transport import MAX_BODY_BYTES, MAX_REDIRECTS, REQUEST_TIMEOUT_SECONDS
-from liner_mcp.names.directory import DIRECTORY_TTL_SECONDS
+from liner_mcp.names.directory import DIRECTORY_TTL_SECONDS, LOOKUP_TTL_SECONDS, WHOLE_TTL_SECONDS
 from liner_mcp.settings import Settings
 from tests.fakes import FAULTS
 from tests.fault_matrix.cases import CASES, OPTIONS, PERMANENT, UNDOCUMENTED_VARIANTS
@@ -87,6 +87,7 @@ def test_the_rules_of_load_are_those_of_the_code() -> None:
     kept = told["the same call or record again"]
     assert timedelta(hours=1) == SETTLED_AFTER  # "over an hour old"
     assert CACHE_TTL_SECONDS == DIRECTORY_TTL_SECONDS == 300  # "names as long"
+    assert f"orders for {WHOLE_TTL_SECONDS:.0f} s, and {LOOKUP_TTL_SECONDS:.0f} s where" in kept
     assert f"{CACHE_TTL_SECONDS / 60:.0f} minutes, in {CACHE_MAX_BYTES // 1_000_000} MB at most" in kept
 
 

@@ -368,9 +368,9 @@ async def test_statuses_are_found_at_either_address_which_is_then_remembered(
 ) -> None:
     liner.variant.dictionary_paths = paths
     async with client_of(liner) as client:
-        statuses = await client.call_statuses()
+        statuses = (await client.call_statuses()).items
         assert liner.requests == first
-        assert await client.call_statuses() == statuses
+        assert (await client.call_statuses()).items == statuses
     assert {status.id for status in statuses} == {status.id for status in liner.dataset.call_statuses}
     assert liner.requests == first + later
 
@@ -379,7 +379,7 @@ async def test_each_dictionary_remembers_its_own_address(liner: FakeLiner) -> No
     liner.variant.dictionary_paths = "plural"
     async with client_of(liner) as client:
         await client.call_statuses()
-        statuses = await client.lead_statuses()
+        statuses = (await client.lead_statuses()).items
     assert {status.id: status.category for status in statuses} == {
         status.id: status.category for status in liner.dataset.lead_statuses
     }
@@ -410,7 +410,7 @@ async def test_a_dictionary_is_found_at_its_second_address_however_the_first_one
     router.get(f"{ORIGIN}/v2/call-status/").mock(missing)
     router.get(f"{ORIGIN}/v2/call-statuses/").mock(ok([{"id": 1, "title": "A", "code": "a"}]))
     async with client_at() as client:
-        assert [status.id for status in await client.call_statuses()] == [1]
+        assert [status.id for status in (await client.call_statuses()).items] == [1]
 
 
 async def test_a_lead_is_read_as_the_dataset_has_it(liner: DemoLiner) -> None:
@@ -437,7 +437,7 @@ async def test_a_singular_address_refused_without_success_leads_to_the_plural_on
     router.get(f"{ORIGIN}/v2/call-status/").mock(unknown)
     router.get(f"{ORIGIN}/v2/call-statuses/").mock(ok([{"id": 1, "code": "new"}]))
     async with client_at() as client:
-        assert [status.code for status in await client.call_statuses()] == ["new"]
+        assert [status.code for status in (await client.call_statuses()).items] == ["new"]
 
 
 async def test_a_failing_liner_is_not_asked_at_the_other_address(router: respx.MockRouter) -> None:
@@ -451,7 +451,7 @@ async def test_statuses_in_pages_are_read_to_the_last(router: respx.MockRouter) 
     router.get(f"{ORIGIN}/v2/call-status/", params={"offset": "50"}).mock(page(range(51, 71), 70, None))
     router.get(f"{ORIGIN}/v2/call-status/").mock(page(range(1, 51), 70, 50))
     async with client_at() as client:
-        assert [status.id for status in await client.call_statuses()] == list(range(1, 71))
+        assert [status.id for status in (await client.call_statuses()).items] == list(range(1, 71))
 
 
 # Lists that move -------------------------------------------------------------------------------------------------
@@ -959,4 +959,4 @@ async def test_opening_makes_no_request_and_loads_what_the_first_one_needs(liner
     async with client_of(liner) as client:
         client.open()
         assert liner.requests == []
-        assert (await client.call_statuses())[0].id
+        assert (await client.call_statuses()).items[0].id

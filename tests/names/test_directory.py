@@ -13,7 +13,7 @@ from liner_mcp.names import directory as directory_module
 from liner_mcp.names.directory import MAX_NAME_CHARACTERS, DirectoryNames
 from tests.fakes import FakeLiner
 from tests.fakes.blocking_liner import BlockingLiner
-from tests.support.context import ORDERS, STATUSES, USERS, AlteredLiner, context_for, small_dataset
+from tests.support.context import ORDERS, STATUSES, USERS, AlteredLiner, Timer, context_for, small_dataset
 
 pytestmark = pytest.mark.anyio
 
@@ -171,7 +171,7 @@ async def test_a_read_that_its_only_caller_leaves_is_made_once_more_for_the_next
 
         async def give_up() -> None:
             with impatient:
-                await context.directory.entries("agents")
+                await context.directory.read("agents")
 
         async with anyio.create_task_group() as group:
             group.start_soon(give_up)
@@ -187,7 +187,7 @@ async def test_a_shared_read_ends_at_its_own_deadline(demo: DemoLiner, monkeypat
     monkeypatch.setattr(directory_module, "READ_TIMEOUT_SECONDS", 0.05)
     async with context_for(AlteredLiner(demo, blocked=STATUSES)) as context:
         with pytest.raises(DeadlineExceeded, match="A dictionary could not be read from Liner"):
-            await context.directory.entries("call_statuses")
+            await context.directory.read("call_statuses")
         assert (await context.directory.names("statuses")).missing == ("statuses",)
 
 
@@ -198,7 +198,7 @@ async def test_a_dictionary_is_read_anew_when_its_time_is_over(
     async with context_for(demo) as context:
         for _ in range(2):
             assert (await context.directory.names("agents")).missing == ()
-            assert len(await context.directory.entries("agents")) > 5
+            assert len((await context.directory.read("agents")).entries) > 5
     assert demo.count(USERS) == 4
 
 
@@ -245,3 +245,61 @@ async def test_an_order_without_a_title_goes_by_its_service_title_or_its_code(de
         "203": "severnaya-gavan",
         "205": "Лесной квартал",
     }
+
+
+# Age ------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_dictionary_is_read_again_when_it_is_older_than_an_answer_needs(demo: FakeLiner) -> None:
+    timer = Timer()
+    async with context_for(demo, timer=timer) as context:
+        for seconds, max_age, reads in (
+            (0, 60, 1),
+            (59, 60, 1),
+            (59, 10, 2),
+            (69, 10, 3),
+            (368, None, 3),
+            (369, None, 4),
+        ):
+            timer.seconds = seconds
+            await context.directory.read("orders", max_age)
+            assert demo.count(ORDERS) == reads, (seconds, max_age)
+
+
+@pytest.mark.virtual_time
+async def test_a_dictionary_that_does_not_answer_again_is_used_as_it_was(demo: FakeLiner) -> None:
+    timer, blocked = Timer(), AlteredLiner(demo)
+    async with context_for(blocked, timer=timer) as context:
+        first = await context.directory.read("orders")
+        blocked.blocked, timer.seconds = ORDERS, 61
+        again = await context.directory.read("orders", 60)
+        names = await context.directory.names("orders")
+    assert (first.doubt, again.doubt) == (None, "outdated")
+    assert again.entries == first.entries
+    assert names.notes() == []
+
+
+@pytest.mark.virtual_time
+async def test_names_are_there_when_an_id_could_not_be_looked_up_before_the_deadline(demo: FakeLiner) -> None:
+    timer, blocked = Timer(), AlteredLiner(demo)
+    async with context_for(blocked, timer=timer) as context:
+        await context.directory.names("orders")
+        blocked.blocked, timer.seconds = ORDERS, 11
+        with anyio.fail_after(1.0):
+            names = await context.directory.names("orders", requested={"orders": [201, 299]})
+    assert names.legend("orders", [201]) == {"201": "Sunrise Park"}
+    assert names.unlisted("orders", [299]) == []
+    assert names.partial == ("orders",)
+
+
+async def test_a_requested_id_that_is_listed_causes_no_read(demo: FakeLiner) -> None:
+    timer = Timer()
+    async with context_for(demo, timer=timer) as context:
+        for seconds in (0, 200):
+            timer.seconds = seconds
+            await context.directory.names("orders", requested={"orders": [201, 202]})
+        assert demo.count(ORDERS) == 1
+        for _ in range(3):
+            names = await context.directory.names("orders", requested={"orders": [201, 299]})
+            assert names.unlisted("orders", [201, 299]) == [299]
+    assert demo.count(ORDERS) == 2, "three questions share one new read"

@@ -143,3 +143,26 @@ def test_a_long_name_is_not_echoed_whole() -> None:
 )
 def test_a_query_is_found_anywhere_in_a_name(wanted: str, text: str, found: bool) -> None:
     assert contains(normalize_name(wanted), normalize_name(text)) is found
+
+
+# Where there may be others --------------------------------------------------------------------------------------------
+
+
+def refusal_in_part(name: str, argument: str = "agents") -> str:
+    with pytest.raises(InvalidArgument) as raised:
+        resolve_name(argument, name, Candidates(PEOPLE, doubt="agent groups could not be read from Liner"))
+    return str(raised.value)
+
+
+def test_a_name_that_fits_nothing_in_a_part_may_be_right() -> None:
+    assert refusal_in_part("Борис") == recorded("agents_is_none_of_the_names_that_were_read")
+    assert refusal_in_part("Борис", "statuses").endswith("Send its code, or ask again later.")
+    assert_says(refusal_in_part("Ана Смирнов"), "ask_again_later_did_you_mean", at_end=True)
+
+
+def test_a_name_that_fits_several_in_a_part_fits_at_least_those() -> None:
+    assert refusal_in_part("Анна Смирнова") == recorded("agents_fits_at_least_2")
+
+
+def test_a_name_that_fits_one_in_a_part_is_taken() -> None:
+    assert resolve_name("agents", "oanna", Candidates(PEOPLE, doubt="unread")).ids == (105,)

@@ -19,7 +19,7 @@ from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW, Session
 from tests.support.account import ACCOUNT
-from tests.support.context import AlteredLiner
+from tests.support.context import AlteredLiner, with_total
 from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
@@ -434,6 +434,28 @@ async def test_nothing_is_completed_when_liner_fails(dataset: Dataset, mode: Any
             assert await completed(failing, "review_agent", "agent", "a") == []
             assert await completed(failing, "daily_digest", "order", "") == []
             assert await completed(failing, "daily_digest", "period", "y") == ["yesterday"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_what_could_be_read_is_completed_without_a_total(dataset: Dataset, mode: Any) -> None:
+    faulty = AlteredLiner(
+        DemoLiner(dataset),
+        status_by_pattern={"^/v2/agent-group": 422},
+        change_by_pattern={"^/v2/order": with_total(999)},
+    )
+    server = create_server(
+        Settings(**ACCOUNT, requests_per_second=0),
+        transport=httpx.ASGITransport(app=cast("Any", faulty)),
+        now=lambda: NOW,
+    )
+    async with Client(server, mode=mode) as client:
+        for prompt, argument, begun, values in (
+            ("review_agent", "agent", "petrova", ["Anna Petrova"]),
+            ("daily_digest", "order", "park", ["Sunrise Park"]),
+        ):
+            found = (await client.complete(PromptReference(name=prompt), {"name": argument, "value": begun})).completion
+            assert found.values == values
+            assert (found.total, found.has_more) == (None, None)
 
 
 # Phones --------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
@@ -46,9 +47,23 @@ def add_plain_calls(dataset: Dataset, count: int, **changes: Any) -> list[int]:
     return ids
 
 
+class Timer:
+    """The seconds by which the age of a dictionary is measured; they pass when a test adds to them."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 @asynccontextmanager
 async def context_for(
-    app: Any, *, zone: str = "Europe/Moscow", show_phones: bool = False, concurrency: int = 4
+    app: Any,
+    *,
+    zone: str = "Europe/Moscow",
+    show_phones: bool = False,
+    concurrency: int = 4,
+    timer: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[AppContext]:
     transport = httpx.ASGITransport(app=app)
     connections = Transport(
@@ -61,7 +76,7 @@ async def context_for(
     )
     async with LinerClient(connections) as client:
         reads = CachedClient(client)
-        yield AppContext(reads, Directory(reads), Zone.resolve(zone), show_phones)
+        yield AppContext(reads, Directory(reads, timer=timer), Zone.resolve(zone), show_phones)
 
 
 REFUSAL = b'{"success":false,"message":"","data":null}'
