@@ -44,6 +44,7 @@ from liner_mcp.liner.throttle import Throttle
 BURST_SECONDS = 2.0  # requests saved up while idle: 40 at the default rate of 20 per second
 MAX_BODY_BYTES = 32_000_000  # a page of 100 records with the longest summaries seen is a third of this
 FULL_JITTER = partial(random.uniform, 0.0)  # spreads retries over the whole wait
+HEALTH_CHECK_SECONDS = 5.0  # a Liner that is up answers it at once, and the caller whose request failed waits for it
 MAX_REDIRECTS = 3  # with and without a trailing slash, and one to spare
 
 
@@ -233,11 +234,14 @@ class Transport:
             return
         if pool.rate_limiter is not None:
             await pool.rate_limiter.acquire()
-        failure, sent_at = None, monotonic()
-        try:
-            await self._follow_redirects(pool.http, HEALTH, Attempt(self._origin, HEALTH, 1))
-        except LinerMcpError as error:
-            failure = error
+        sent_at = monotonic()
+        failure: LinerMcpError | None = timed_out(f"within {HEALTH_CHECK_SECONDS:.0f} s", self._proxy)
+        with anyio.move_on_after(HEALTH_CHECK_SECONDS):
+            try:
+                await self._follow_redirects(pool.http, HEALTH, Attempt(self._origin, HEALTH, 1))
+                failure = None
+            except LinerMcpError as error:
+                failure = error
         now = monotonic()
         self._throttle.record(now, failure, sent_at=sent_at)
         self._circuit_breaker.record_health_check(now, failure)

@@ -324,6 +324,16 @@ async def test_a_caller_that_waits_for_the_health_check_gets_an_error_when_the_c
     assert app.requests[-1] == HEALTH
 
 
+@pytest.mark.virtual_time
+async def test_a_health_check_that_hangs_opens_the_breaker_before_a_short_deadline(shared_client: SharedClient) -> None:
+    app = PartlyFailingLiner(down=True)
+    app.health_released = anyio.Event()
+    async with shared_client(app) as client:
+        await read_calls(client, range(1, TARGETS_TO_OPEN))
+        with anyio.fail_after(10), pytest.raises(CircuitOpen):
+            await client.call(TARGETS_TO_OPEN)
+
+
 async def test_a_caller_that_leaves_during_the_health_check_leaves_the_breaker_closed(
     shared_client: SharedClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
