@@ -8,8 +8,9 @@ demo: .venv/installed ## show three questions and their answers; all data is inv
 test: ## run every test, with the same line as the README and the CI
 	python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m pytest -q -n auto
 
+# Many containers forbid bytecode; without it, each worker compiles every test module again in each run.
 quick: .venv/installed ## run all tests but the slow ones
-	.venv/bin/python -m pytest -q -n auto -m "not slow"
+	PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -q -n auto -m "not slow"
 
 lint: .venv/installed ## check the style and the format
 	.venv/bin/ruff check .

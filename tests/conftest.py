@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -29,7 +30,8 @@ from tests.support import sentences
 from tests.support.account import ACCOUNT
 from tests.support.virtual_time import VirtualTimeLoop, run_threads_inline
 
-SLOW = frozenset((Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").split())
+TESTS = Path(__file__).parent
+SLOW = frozenset(re.findall(r"^[^#\s]+", (TESTS / "slow.txt").read_text(encoding="utf-8"), re.MULTILINE))
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 """When the generated calls end: every test sees the same forty days."""
@@ -51,12 +53,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `tests/slow.txt` names: a folder, a module, or a test with all its parameters."""
+    """Mark what `tests/slow.txt` names (a folder, a module or a test), the legacy protocol era, and Hypothesis."""
     for item in items:
-        test = item.nodeid.removeprefix("tests/").partition("[")[0]
+        test, _, parameters = item.nodeid.removeprefix("tests/").partition("[")
         module = test.partition("::")[0]
-        if {test, module, module.partition("/")[0]} & SLOW:
+        listed = bool({test, module, module.partition("/")[0]} & SLOW)
+        legacy = "legacy" in parameters.rstrip("]").split("-")
+        generated = hypothesis.is_hypothesis_test(getattr(item, "obj", None))
+        if listed or legacy or generated:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no module that is slow as a whole if no slow test will run: importing it takes seconds."""
+    left_out = config.option.markexpr == "not slow" and collection_path.relative_to(TESTS).as_posix() in SLOW
+    return True if left_out else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

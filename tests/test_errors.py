@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ LEAVES = [kind for kind in CLASSES if not kind.__subclasses__()]
 BRANCHES = [kind for kind in CLASSES if kind.__subclasses__() and kind is not LinerMcpError]
 
 
+@cache  # each leaf looks through every module
 def made_in(path: Path) -> set[str]:
     """The names that a module calls, as in `raise NotFound(...)`."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
