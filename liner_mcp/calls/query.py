@@ -224,7 +224,6 @@ def _resolve_status(
 
 
 def _to_candidate(entry: DirectoryEntry) -> Candidate:
-    # The shown name may end in the id that tells two entries of one name apart; without it the name fits both, and is
-    # refused.
+    # The shown name ends in the id if two entries have one name. Without the id, the name fits both and is refused.
     bare = entry.name.removesuffix(f" #{entry.id}")
     return Candidate((entry.id,), entry.name, (*entry.aliases, bare))

@@ -26,8 +26,8 @@ RETRY_SHARE = 4  # ids in `retry` take at most a quarter of an answer, so that r
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether one call passes all filters; None where its recordings cannot tell. `examined`: they were read. `late`:
-    they were not read in time.
+    """Whether one call passes all filters; None where its recordings do not decide it. `examined`: they were read.
+    `late`: they were not read in time.
     """
 
     call: Call
@@ -60,7 +60,7 @@ async def decide(
         passing += isinstance(outcome, Decision) and outcome.passes is True
         return passing == enough
 
-    # Null leaves it open whether there are recordings: only the list can tell.
+    # Null leaves it open whether there are recordings; only the list shows it.
     recorded = [call for call in calls if call.has_records is not False]
     outcomes = await run_all(
         [partial(examine, call) for call in recorded], concurrency=context.liner.concurrency, stop_when=is_enough
@@ -86,7 +86,7 @@ def _passes(filters: Filters, call: Call, listing: Listing[CallRecord]) -> bool 
 
 
 def reject_shared_records(listings: Iterable[Listing[CallRecord]]) -> None:
-    """A record belongs to one call: listed for two, Liner ignored the id of the call.
+    """A record belongs to one call. If it is listed for two, Liner ignored the id of the call.
 
     Raises: InvalidResponse.
     """

@@ -35,7 +35,7 @@ from liner_mcp.text.masking_steps import completed
 
 M = TypeVar("M", bound=BaseModel)
 
-MIXED_CALLS_REASON = "it lists recordings of other calls too, as if no call had been asked for"
+MIXED_CALLS_REASON = "it lists recordings of other calls too, as if no call had been requested"
 
 MAX_QUOTED_CHARACTERS = 120  # of a message by Liner: enough for a sentence, too short for a web page
 

@@ -84,7 +84,7 @@ def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:
     if fitting:
         raise InvalidArgument(
             f'{argument}: "{quote_input(name, MAX_QUOTED)}" fits {len(fitting)}: {_format_candidates(fitting)}. '
-            "Send the id, or all of the ids, or more of the name."
+            "Send an id, all of the ids, or more of the name."
         )
     raise InvalidArgument(
         f'{argument}: nothing is called "{quote_input(name, MAX_QUOTED)}". {_suggestions(wanted, candidates)}'
@@ -144,4 +144,4 @@ def _suggestions(wanted: str, candidates: Candidates) -> str:
     if near:
         return f"Did you mean {_format_candidates(near)}? If not, list_directory lists all."
     examples = _format_candidates(known[:MAX_CANDIDATES])
-    return f"Of {len(known)} there are, for example, {examples}; list_directory lists them all."
+    return f"There are {len(known)}, for example {examples}; list_directory lists them all."

@@ -82,7 +82,7 @@ async def with_details(context: AppContext, records: Sequence[CallRecord], call:
 
 
 def _without_summary(record: CallRecord) -> CallRecord:
-    # When not even the detail has the field, a reader can expect no summary: the same as none.
+    # The detail does not have the field either, so no summary can be expected.
     return record.model_copy(update={"record_summary": None})
 
 
