@@ -109,5 +109,5 @@ def bare_server(liner: httpx.AsyncClient) -> MCPServer[Any]:
     _ = (
         list_calls, get_call, list_call_records, get_call_record, get_lead, list_orders, list_users, get_user,
         list_agent_groups, list_call_statuses, list_lead_statuses,
-    )  # fmt: skip  # the decorator keeps them; this tells a type checker that they are used
+    )  # fmt: skip  # the decorator keeps them; this line shows a type checker that they are used
     return server

@@ -116,10 +116,10 @@ def main() -> None:
                 subject = _subjects(stack, workers, ERA[asked.era], only=what)[what]
                 memory = anyio.run(_memory, subject, workers, what)
             memories.append(memory)
-            print(_told(memory), flush=True)
+            print(_memory_line(memory), flush=True)
         print()
     if asked.json:
-        told: dict[str, Any] = {
+        results: dict[str, Any] = {
             "machine": machine,
             "loop": loop,
             "era": asked.era,
@@ -128,7 +128,7 @@ def main() -> None:
             "calls": [asdict(row) for row in rows],
             "memory_megabytes": [asdict(memory) for memory in memories],
         }
-        asked.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        asked.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     missed = [row for row in rows if not row.holds]
     verdict = "MISSED" if missed else "held"
     print(f"bar: {DIRECTORY}, one worker, has at least {BAR:g} of the bare server's throughput: {verdict}")
@@ -219,7 +219,7 @@ def _shown(row: Row) -> str:
     return f"{row.workers:>7} {row.clients:>7}  {row.what:<37}{row.per_second:>8,.0f}{times}{share}"
 
 
-def _told(memory: Memory) -> str:
+def _memory_line(memory: Memory) -> str:
     return (
         f"memory of {memory.what}, workers: {memory.workers}: {memory.started:.1f} MB started, "
         f"{memory.connected:+.2f} MB with {CONNECTED} connected, "

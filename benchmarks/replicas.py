@@ -28,7 +28,7 @@ from tests.support.nginx import MISSING, NGINX, run_nginx
 CALLS = 1_000
 CALLERS = 8
 ASK_AGAIN = (502, 503, 504)
-ENDS = {"killed": signal.SIGKILL, "told to stop": signal.SIGTERM}
+ENDS = {"killed": signal.SIGKILL, "stopped": signal.SIGTERM}
 
 HEAD = "era         replica        answered  asked again  lost  p50 ms  p99 ms  max ms"
 

@@ -84,18 +84,18 @@ def _costs(results: Results) -> dict[tuple[str, str], tuple[int, int]]:
 
 async def contestant_results(contestant: Contestant, dataset: Dataset | None = None) -> Results:
     """One contestant's definitions and outcomes; `outcomes` is None if it is not installed."""
-    told: Results = {"name": contestant.name, "what": contestant.what, "definitions": None, "outcomes": None}
+    result: Results = {"name": contestant.name, "what": contestant.what, "definitions": None, "outcomes": None}
     if contestant.takes_part:
         dataset = Dataset.generate(now=NOW) if dataset is None else dataset
-        told["definitions"] = asdict(await race.definitions(contestant, dataset))
-        told["outcomes"] = {name: _timeless(one) for name, one in (await race.run(contestant, dataset)).items()}
-    return told
+        result["definitions"] = asdict(await race.definitions(contestant, dataset))
+        result["outcomes"] = {name: _timeless(one) for name, one in (await race.run(contestant, dataset)).items()}
+    return result
 
 
 def _timeless(outcome: race.Outcome) -> dict[str, Any]:
-    told = asdict(outcome)
-    del told["seconds"]
-    return told
+    fields = asdict(outcome)
+    del fields["seconds"]
+    return fields
 
 
 async def _times() -> Results:

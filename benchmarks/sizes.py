@@ -32,18 +32,18 @@ def texts_of(dataset: Dataset, *, russian: bool) -> list[str]:
     texts = [
         record.summary for record in dataset.records.values() if record.id not in dataset.adversarial_records.values()
     ]
-    told = [text for text in texts if text and text.strip()]
-    return [text for text in told if (sum("а" <= letter <= "я" for letter in text) > 200) is russian]
+    summaries = [text for text in texts if text and text.strip()]
+    return [text for text in summaries if (sum("а" <= letter <= "я" for letter in text) > 200) is russian]
 
 
-def recorded_call(dataset: Dataset, *, days: float, told: float) -> Call:
-    """A call with 100 records over `days`; `told` of them have a Russian summary."""
+def recorded_call(dataset: Dataset, *, days: float, share: float) -> Call:
+    """A call with 100 records over `days`; this `share` of them has a Russian summary."""
     texts = texts_of(dataset, russian=True)
     call = dataset.add_call(created_at=NOW - timedelta(days=days + 1))
     for number in range(ROWS):
         dataset.add_record(
             call.id,
-            summary=texts[number] if number % 10 < told * 10 else None,
+            summary=texts[number] if number % 10 < share * 10 else None,
             created_at=call.created_at + timedelta(days=days) * number / ROWS,
             duration_seconds=30 + 3 * number,
             user_id=101 + number % 12,
@@ -97,7 +97,7 @@ async def found_calls() -> list[Figure]:
 async def listed_records() -> list[Figure]:
     """The records of one call, with summaries and without."""
     dataset = Dataset.generate(now=NOW)
-    many_days, one_day = recorded_call(dataset, days=30, told=1), recorded_call(dataset, days=0.3, told=0.7)
+    many_days, one_day = recorded_call(dataset, days=30, share=1), recorded_call(dataset, days=0.3, share=0.7)
     liner = DemoLiner(dataset)
     found: list[Figure] = []
     async with roomy(liner) as client, PASSING.opened(liner, 0) as bare:

@@ -37,8 +37,8 @@ def totals(results: Results) -> str:
     names = [contestant["name"] for contestant in results["contestants"]]
     present = {contestant["name"]: contestant for contestant in results["contestants"] if contestant["outcomes"]}
 
-    def row(what: str, tell: Callable[[Results], str]) -> list[str]:
-        return [what, *(tell(present[name]) if name in present else "not installed" for name in names)]
+    def row(what: str, cell: Callable[[Results], str]) -> list[str]:
+        return [what, *(cell(present[name]) if name in present else "not installed" for name in names)]
 
     def total(key: str) -> Callable[[Results], str]:
         return lambda contestant: number(sum(one[key] for one in contestant["outcomes"].values()))
@@ -140,16 +140,16 @@ def _outcome(contestant: Results, question: str, times: Results | None) -> str:
     if contestant["outcomes"] is None:
         return "not installed"
     outcome = contestant["outcomes"][question]
-    told = [
+    parts = [
         _count(outcome["calls"], "call"),
         f"{outcome['read']:,} tokens",
         _count(outcome["requests"], "request"),
     ]
     timed = times["seconds"].get(contestant["name"], {}).get(question) if times else None
     if timed:  # otherwise the question or the contestant is newer than the times
-        told.append(f"{_seconds(timed[0])} s")
+        parts.append(f"{_seconds(timed[0])} s")
     failed = f"**{outcome['failed']}** after " if outcome["failed"] else ""
-    return failed + ", ".join(told)
+    return failed + ", ".join(parts)
 
 
 def _count(count: int, what: str) -> str:

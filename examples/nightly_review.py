@@ -36,7 +36,7 @@ from mcp.types import TextContent
 
 Answer = dict[str, Any]
 Ask = Callable[..., Awaitable[Answer]]
-Tell = Callable[[str, int, int | None], None]  # what is being read, how much is done, the total if known
+Report = Callable[[str, int, int | None], None]  # what is being read, how much is done, the total if known
 
 SUMMARY_CHARS = 4000  # the tool's maximum
 BATCH = 100  # calls in one get_call_summaries, its maximum
@@ -108,13 +108,13 @@ class Part:
 
     def unsettled(self) -> list[int]:
         """Found calls for which no answer holds a summary, nor the fact that there is none."""
-        told = {
+        settled = {
             record["call_id"]
             for answer in self.answers["summaries"]
             for record in records(answer)
             if record["call_id"] not in answer.get("retry", []) and record["summary_state"] != "not_asked"
         }
-        return [call_id for call_id in self.calls("transfer") | self.calls("sample") if call_id not in told]
+        return [call_id for call_id in self.calls("transfer") | self.calls("sample") if call_id not in settled]
 
 
 async def ask(client: Client, tool: str, **arguments: Any) -> Answer:
@@ -127,11 +127,11 @@ async def ask(client: Client, tool: str, **arguments: Any) -> Answer:
     return result.structured_content
 
 
-async def read_transfers(asking: Ask, part: Part, tell: Tell) -> None:
+async def read_transfers(asking: Ask, part: Part, report: Report) -> None:
     pages, day, orders = part.answers["transfer"], part.asked["day"], part.asked["orders"]
     find = partial(asking, "find_calls", since=day, until=day, orders=orders, transferred=True)
     while not pages or "next_cursor" in pages[-1]["page"]:
-        tell("transfers", len(part.calls("transfer")), None)
+        report("transfers", len(part.calls("transfer")), None)
         cursor = {"cursor": pages[-1]["page"]["next_cursor"]} if pages else {}
         page = await find(**cursor)
         if "retry" in page:  # request the same page once more
@@ -142,20 +142,20 @@ async def read_transfers(asking: Ask, part: Part, tell: Tell) -> None:
         part.add("transfer", page)
 
 
-async def read_sample(asking: Ask, part: Part, tell: Tell) -> None:
+async def read_sample(asking: Ask, part: Part, report: Report) -> None:
     if not part.answers["sample"]:
-        tell("sample", 0, None)
+        report("sample", 0, None)
         day, drawn = part.asked["day"], {name: part.asked[name] for name in ("orders", "sample", "seed")}
         part.add("sample", await asking("find_calls", since=day, until=day, **drawn))
 
 
-async def read_summaries(asking: Ask, part: Part, tell: Tell) -> None:
+async def read_summaries(asking: Ask, part: Part, report: Report) -> None:
     refusal = None
     for _ in range(2):  # failed calls are requested once more
         left = part.unsettled()
         total = len(left)
         while left:
-            tell("summaries", total - len(left), total)
+            report("summaries", total - len(left), total)
             batch, left = left[:BATCH], left[BATCH:]
             try:
                 answer = await asking("get_call_summaries", call_ids=batch, summary_chars=SUMMARY_CHARS)
@@ -169,7 +169,7 @@ async def read_summaries(asking: Ask, part: Part, tell: Tell) -> None:
         raise refusal
 
 
-async def read(part: Part, tell: Tell, *, demo: bool) -> list[str]:
+async def read(part: Part, report: Report, *, demo: bool) -> list[str]:
     """Request everything that `part` does not hold yet. Returns the refusals."""
     # No model reads these answers, so they may have the maximum size.
     environment = os.environ | {"LINER_MAX_ANSWER_BYTES": os.environ.get("LINER_MAX_ANSWER_BYTES") or "60000"}
@@ -178,7 +178,7 @@ async def read(part: Part, tell: Tell, *, demo: bool) -> list[str]:
     async with Client(StdioServerParameters(command=sys.executable, args=arguments, env=environment)) as client:
         for step in (read_transfers, read_sample, read_summaries):
             try:
-                await step(partial(ask, client), part, tell)
+                await step(partial(ask, client), part, report)
             except Refused as refusal:
                 refusals.append(str(refusal))
                 if not part.everything():
@@ -187,7 +187,7 @@ async def read(part: Part, tell: Tell, *, demo: bool) -> list[str]:
 
 
 @contextmanager
-def progress_bar() -> Generator[Tell]:
+def progress_bar() -> Generator[Report]:
     """A progress bar on a terminal, nothing in a log."""
     if not sys.stderr.isatty():
         yield lambda *_: None  # pyright: ignore[reportUnknownLambdaType]
@@ -202,14 +202,16 @@ def progress_bar() -> Generator[Tell]:
 
 def rows(part: Part, kind: str) -> list[dict[str, Any]]:
     """One row per record of every call. A call that could not be read has one row in state `failed`."""
-    told: dict[int, list[dict[str, Any]]] = {}
+    known: dict[int, list[dict[str, Any]]] = {}
     for answer in part.answers["summaries"]:
         found = records(answer)
-        told |= {record["call_id"]: [] for record in found}  # a later answer replaces an earlier failure
+        known |= {record["call_id"]: [] for record in found}  # a later answer replaces an earlier failure
         for record in found:
-            told[record["call_id"]].append(record)
+            known[record["call_id"]].append(record)
     calls, unread = part.calls(kind), [{"summary_state": "failed"}]
-    return [{"kind": kind, **record, **call} for call in calls.values() for record in told.get(call["call_id"], unread)]
+    return [
+        {"kind": kind, **record, **call} for call in calls.values() for record in known.get(call["call_id"], unread)
+    ]
 
 
 def gaps(part: Part) -> list[str]:
@@ -266,7 +268,7 @@ def markdown(part: Part, refusals: list[str]) -> str:
         "Summaries are an AI's account of strangers' speech, not transcripts.",
     ]
     notes = dict.fromkeys(note for answer in part.everything() for note in answer.get("notes", []))
-    told = [*(f"Refused: {plain(refusal)}" for refusal in refusals), *(f"Note: {plain(note)}" for note in notes)]
+    remarks = [*(f"Refused: {plain(refusal)}" for refusal in refusals), *(f"Note: {plain(note)}" for note in notes)]
     made_up = " (DEMO: invented data)" if part.demo else ""
     sections = [
         f"# Call review of {asked['day']}{made_up}",
@@ -279,7 +281,7 @@ def markdown(part: Part, refusals: list[str]) -> str:
         table(sample),
         "## What is missing",
         bullets(missing or ["Nothing."]),
-        bullets(told),
+        bullets(remarks),
         mark(asked),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
@@ -358,20 +360,20 @@ def review(options: argparse.Namespace) -> int:
             return 0
         part.take_up()
     options.out.mkdir(parents=True, exist_ok=True)
-    with progress_bar() as tell:
-        refusals = anyio.run(partial(read, part, tell, demo=options.demo))
+    with progress_bar() as report:
+        refusals = anyio.run(partial(read, part, report, demo=options.demo))
     if not (part.answers["transfer"] or part.answers["sample"]):
         print(refusals[0], file=sys.stderr)
         return 1
     write(outputs[1], spreadsheet(part), "utf-8-sig")  # without the byte order mark Excel assumes another encoding
     write(outputs[0], markdown(part, refusals))
-    told = f"{outputs[0]} and .csv: {len(part.calls('transfer'))} transfers, {len(part.calls('sample'))} sampled calls"
-    told = f"DEMO, invented data: {told}" if part.demo else told
+    done = f"{outputs[0]} and .csv: {len(part.calls('transfer'))} transfers, {len(part.calls('sample'))} sampled calls"
+    done = f"DEMO, invented data: {done}" if part.demo else done
     if gaps(part):
-        print(f"{told}; incomplete: run again to ask for the rest.")
+        print(f"{done}; incomplete: run again to ask for the rest.")
         return 3
     part.path.unlink()
-    print(f"{told}; complete.")
+    print(f"{done}; complete.")
     return 0
 
 

@@ -35,7 +35,7 @@ def split(value: object, *, names: bool = False) -> list[object]:
         return list(cast("Iterable[object]", value)) if isinstance(value, (list, tuple)) else [value]
     parts = [part for part in value.strip(" []").replace(";", ",").split(",") if part.strip()]
     if not parts or (names and not all(part.strip().isdigit() for part in parts)):
-        return [value]  # what has no part is refused: as an empty list it would filter nothing
+        return [value]  # a text without parts is refused, because an empty list would not filter
     return list[object](parts)
 
 

@@ -1,4 +1,4 @@
-"""The LINER_ environment variables, read once, validated and frozen. The README lists them.
+"""The LINER_ environment variables, read once, validated and frozen. docs/settings.md lists them.
 
 An empty value counts as unset, because desktop hosts send an empty string for a field that the user left blank.
 """

@@ -16,7 +16,7 @@ TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
 LAST_WEEK = (date(2026, 11, 9), date(2026, 11, 15))
 THIS_MONTH = (date(2026, 11, 1), TODAY)
 
-Told = dict[int, dict[int, str | None]]
+Summaries = dict[int, dict[int, str | None]]
 """Per call and record: its summary, or None."""
 
 
@@ -53,11 +53,11 @@ def says(dataset: Dataset, record_id: int, text: str | None) -> bool:
     return bool(text) and all(fact in text for fact in record.facts[:3])
 
 
-def told_right(dataset: Dataset, told: Told, wanted: dict[int, list[int]]) -> bool:
+def summaries_right(dataset: Dataset, found: Summaries, wanted: dict[int, list[int]]) -> bool:
     """Whether the answer holds exactly these records of these calls, each with its facts."""
-    if {call: sorted(records) for call, records in told.items()} != wanted:
+    if {call: sorted(records) for call, records in found.items()} != wanted:
         return False
-    return all(says(dataset, record, text) for records in told.values() for record, text in records.items())
+    return all(says(dataset, record, text) for records in found.values() for record, text in records.items())
 
 
 def records_of(dataset: Dataset, call_ids: Iterable[int]) -> dict[int, list[int]]:

@@ -49,8 +49,8 @@ def _compare_right(dataset: Dataset, answer: Compared) -> bool:
     calls = [call for call in calls_of(dataset, *THIS_MONTH) if call.user_id in group.agent_ids]
     truth = _compared((call.user_id, call.talk_time_duration_seconds, call.finish_initiator) for call in calls)
     return set(answer) == set(truth) and all(
-        (told[0], told[1], told[3]) == (true[0], true[1], true[3]) and abs(told[2] - true[2]) <= 0.5
-        for told, true in ((answer[agent], truth[agent]) for agent in truth)
+        (given[0], given[1], given[3]) == (true[0], true[1], true[3]) and abs(given[2] - true[2]) <= 0.5
+        for given, true in ((answer[agent], truth[agent]) for agent in truth)
     )
 
 

@@ -8,11 +8,11 @@ from benchmarks.questions.asking import (
     LAST_WEEK,
     YESTERDAY,
     Question,
-    Told,
+    Summaries,
     calls_of,
     records_of,
     says,
-    told_right,
+    summaries_right,
 )
 from benchmarks.raw_reading import Item, RawLiner, days
 from benchmarks.reading import Refused
@@ -30,32 +30,32 @@ UNKNOWN_CALL = 7999999
 RECORD = 9002362
 
 
-def _from_rows(rows: list[Row], call_ids: list[int]) -> Told:
-    told: Told = {call_id: {} for call_id in call_ids}
+def _from_rows(rows: list[Row], call_ids: list[int]) -> Summaries:
+    found: Summaries = {call_id: {} for call_id in call_ids}
     for row in rows:
         if row["record_id"] is not None:
-            told[row["call_id"]][row["record_id"]] = row["summary"] if row["summary_state"] in READY else None
-    return told
+            found[row["call_id"]][row["record_id"]] = row["summary"] if row["summary_state"] in READY else None
+    return found
 
 
 def _from_records(records: list[Item]) -> dict[int, str | None]:
     return {record["id"]: record["recordSummary"] for record in records}
 
 
-async def _one_ours(liner: Tables) -> Told:
+async def _one_ours(liner: Tables) -> Summaries:
     rows = await liner.rows("list_call_records", call_id=ONE, summary_chars=600)
     return _from_rows([{"call_id": ONE, **row} for row in rows], [ONE])
 
 
-async def _one_raw(liner: RawLiner) -> Told:
+async def _one_raw(liner: RawLiner) -> Summaries:
     return {ONE: _from_records(await liner.records(ONE))}
 
 
-async def _thirty_ours(liner: Tables) -> Told:
+async def _thirty_ours(liner: Tables) -> Summaries:
     return _from_rows(await liner.summaries(THIRTY), THIRTY)
 
 
-async def _thirty_raw(liner: RawLiner) -> Told:
+async def _thirty_raw(liner: RawLiner) -> Summaries:
     return {call_id: _from_records(await liner.records(call_id)) for call_id in THIRTY}
 
 
@@ -104,34 +104,34 @@ def _record_right(dataset: Dataset, answer: dict[str, Any]) -> bool:
     }
 
 
-async def _transfers_ours(liner: Tables) -> Told:
+async def _transfers_ours(liner: Tables) -> Summaries:
     calls = await liner.rows("find_calls", since="last_week", transferred=True, limit=200)
     ids = [call["call_id"] for call in calls]
     rows = [row for row in await liner.summaries(ids) if row["transfer"] == 1]
     return _from_rows(rows, ids)
 
 
-async def _transfers_raw(liner: RawLiner) -> Told:
+async def _transfers_raw(liner: RawLiner) -> Summaries:
     """It uses the status for transfers, because reading the records of each call would need hundreds of requests.
 
     It assumes that no call with another status has a transfer.
     """
     statuses = [status["id"] for status in await liner.call_statuses() if status["code"] == "transferred_to_sales"]
-    told: Told = {}
+    found: Summaries = {}
     for call in await liner.calls(days(*LAST_WEEK), status_ids=statuses):
         transfers = [record for record in await liner.records(call["id"]) if record["isTransfer"]]
         if transfers:
-            told[call["id"]] = _from_records(transfers)
-    return told
+            found[call["id"]] = _from_records(transfers)
+    return found
 
 
-def _transfers_right(dataset: Dataset, told: Told) -> bool:
+def _transfers_right(dataset: Dataset, found: Summaries) -> bool:
     wanted: dict[int, list[int]] = {}
     for call in calls_of(dataset, *LAST_WEEK):
         transfers = sorted(record.id for record in dataset.records_of(call.id) if record.is_transfer)
         if transfers:
             wanted[call.id] = transfers
-    return told_right(dataset, told, wanted)
+    return summaries_right(dataset, found, wanted)
 
 
 async def _unsummarised_ours(liner: Tables) -> set[int]:
@@ -168,14 +168,14 @@ SPEECH = (
         f"What was said on call {ONE}?",
         _one_ours,
         _one_raw,
-        lambda dataset, told: told_right(dataset, told, records_of(dataset, [ONE])),
+        lambda dataset, found: summaries_right(dataset, found, records_of(dataset, [ONE])),
     ),
     Question(
         "thirty calls",
         "What was said on these 30 calls?",
         _thirty_ours,
         _thirty_raw,
-        lambda dataset, told: told_right(dataset, told, records_of(dataset, THIRTY)),
+        lambda dataset, found: summaries_right(dataset, found, records_of(dataset, THIRTY)),
     ),
     Question(
         "one record",

@@ -68,7 +68,7 @@ def _decode_state(cursor: str) -> dict[str, Any] | None:
 
 
 def _whole_number(digits: str) -> int | float:
-    # A number with thousands of digits could be echoed whole; as a float it is one that no id can be.
+    # A number with thousands of digits would be repeated whole. As a float it fits no id.
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 

@@ -30,7 +30,7 @@ ALWAYS_SENT = frozenset({"asked", "columns", "rows"})  # of a table, even when t
 NEVER_FACTORED = frozenset({"call_id", "record_id", "summary"})
 """The ids and the text of a row stay in the row, even when all rows agree."""
 
-# One encoder for all: json.dumps makes a new one at every call that is not of the default kind.
+# One encoder for all answers: json.dumps with options makes a new one at each call.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 MAX_NOTES = 3  # a reader skips a longer list

@@ -40,9 +40,9 @@ class Filter:
     """How one filter works. It has `matches` or `decides`; both get the resolved value of its argument.
 
     `selects`: what passes, for the table in the docs. `matches`: whether a call passes. `decides`: whether a call
-    passes by its recordings, None where they cannot tell; this costs one request per recorded call. `parameter`: the
-    field of `liner.endpoints.CallFilter` by which Liner applies the filter itself. `names`: the dictionaries in which
-    `calls/query.py` looks up names.
+    passes by its recordings, None where they do not decide it; this costs one request per recorded call. `parameter`:
+    the field of `liner.endpoints.CallFilter` by which Liner applies the filter itself. `names`: the dictionaries in
+    which `calls/query.py` looks up names.
     """
 
     selects: str

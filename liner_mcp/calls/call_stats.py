@@ -148,11 +148,11 @@ def _notes(
 ) -> list[str]:
     notes: list[str] = []
     if read.stopped is not None:
-        # With since, because a default or relative one would begin elsewhere when until is another.
+        # With since, because a default or relative since begins elsewhere when until changes.
         since, until = context.zone.isoformat(resolved.window.since), context.zone.isoformat(read.reached)
         notes.append(
-            f"{context.stop_reason(read.stopped)} Counted is page.covered only; since={since}, until={until} "
-            "gives the rest. Counts of both parts add up, medians do not."
+            f"{context.stop_reason(read.stopped)} Only page.covered was counted; since={since}, "
+            f"until={until} gives the rest. Counts of both parts add up, medians do not."
         )
     notes += undecided
     if not read.complete:

@@ -1,4 +1,4 @@
-"""The filters of a question, resolved: which calls pass, what Liner is asked, and what is checked here. Pure.
+"""The filters of a question, resolved: which calls pass, what is requested from Liner, and what is checked here. Pure.
 
 Liner filters by window, order, lead, agent and status; this server applies the rest. It applies every filter to the
 calls that come as well, because a filter that Liner ignores silently would make a wrong answer look right.
@@ -62,7 +62,7 @@ class Filters(PlainFilters):
         return replace(self, **dict.fromkeys(self.on_recordings))
 
     def decide(self, recordings: Recordings) -> bool | None:
-        """Whether a call with these recordings passes all filters on recordings; None where they cannot tell."""
+        """Whether a call with these recordings passes all filters on recordings; None where they do not decide it."""
         verdicts: set[bool | None] = set()
         for name, value in self._given().items():
             decides = FILTERS[name].decides
@@ -103,13 +103,13 @@ class Filters(PlainFilters):
         return state
 
     def violated_by(self, *calls: Call) -> bool:
-        """Whether Liner sent a call that it was asked to leave out: then it ignores a filter of its own."""
+        """Whether Liner sent a call that the request excludes, and so ignores one of its own filters."""
         server_side = self._server_side()
         given = {name: value for name, value in self._given().items() if name in server_side}
         return len(_matching(given, calls)) < len(calls)
 
     def call_filters(self, window: TimeWindow) -> list[CallFilter]:
-        """What to ask Liner so that every call that passes is among the answers: one list, or one per chunk of ids.
+        """The lists to request so that they contain every call that passes: one list, or one per chunk of ids.
 
         Liner counts both ends as inside and takes whole seconds, so a little more is requested than the window holds.
         """
@@ -129,7 +129,7 @@ def _echo(value: Any) -> Any:
     if not isinstance(value, tuple):
         return quote_input(value, CODE_CHARACTERS) if isinstance(value, str) else value
     asked = cast("Sequence[int | str]", value)
-    # A code may be what a client sent.
+    # A code may come from a client.
     first = [quote_input(one, CODE_CHARACTERS) if isinstance(one, str) else one for one in first_echoed(asked)]
     return first if len(first) == len(asked) else {"count": len(asked), "first": first}
 

@@ -37,7 +37,7 @@ class _CollectedCalls:
     more: bool = False  # calls beyond the limit are known already
     scanned: list[CallKey] = field(default_factory=list[CallKey])
     examined: int = 0
-    undecided: list[CallKey] = field(default_factory=list[CallKey])  # their recordings could not tell
+    undecided: list[CallKey] = field(default_factory=list[CallKey])  # their recordings did not decide it
     records_read: RecordsRead = field(default_factory=RecordsRead)
     filter_ignored: bool = False
     changed: bool = False
@@ -148,7 +148,7 @@ async def _add_passing(
     # One beyond the page, so that `more` is known and not guessed.
     decisions = await decide(context, filters, calls, collected.records_read, limit - len(collected.calls) + 1)
     for decision in decisions:
-        # A late one is left to the next page; where it is the first of a page, it would be late again and again.
+        # A late one goes to the next page, unless it is the first of this page: then it would be late every time.
         if decision.late and (collected.examined or collected.undecided):
             break
         if decision.passes and len(collected.calls) == limit:
@@ -248,7 +248,7 @@ async def _empty_page_hint(context: AppContext, start: PageStart, collected: _Co
         )
     requests = filters.call_filters(TimeWindow(start.window.since - LOOK_BACK, start.window.since))
     if not requests:
-        return "Liner lists no orders, so there was nowhere to look; orders or leads can be named by id."
+        return "Liner lists no orders, so no call was read; send orders or leads by id."
     nothing = "Liner has no such call in this window"
     try:
         listing = await context.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None

@@ -220,4 +220,4 @@ def _digest(question: CallQuery | Filters) -> str:
 
 def _describe(value: object) -> str:
     text = "not given" if value in (None, ()) else to_compact_json({"": value})[4:-1]
-    return quote_input(text, 60)  # a crafted cursor may say anything
+    return quote_input(text, 60)  # a crafted cursor may hold any text

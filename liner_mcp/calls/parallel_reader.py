@@ -168,7 +168,7 @@ class _SliceReader(Generic[T]):
         self._progress = progress
         self._liner_total = liner_total
         self._calls_read = 0
-        # A fold may request the records of every call: several at once would share the slots, and none end in time.
+        # A fold may request the records of every call: several at once would share the slots and all be late.
         self._fold_lock = anyio.Lock()
         self._slots = anyio.Semaphore(parallel_slices)
 

@@ -26,8 +26,8 @@ RETRY_SHARE = 4  # ids in `retry` take at most a quarter of an answer, so that r
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether one call passes all filters; None where its recordings cannot tell. `examined`: they were read. `late`:
-    they were not read in time.
+    """Whether one call passes all filters; None where its recordings do not decide it. `examined`: they were read.
+    `late`: they were not read in time.
     """
 
     call: Call
@@ -56,7 +56,7 @@ async def decide(
     """
     if not filters.on_recordings:
         return [Decision(call, True) for call in calls]
-    # Null leaves it open whether there are recordings: only the list can tell.
+    # Null leaves it open whether there are recordings; only the list shows it.
     recorded = [call for call in calls if call.has_records is not False]
     outcomes = await _examine(context, filters, recorded, seen, enough)
     outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}

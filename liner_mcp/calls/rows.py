@@ -1,4 +1,4 @@
-"""What all answers about calls share: their rows, names and notes."""
+"""The rows, names and notes that all answers about calls share."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def read_names(context: AppContext, filters: Filters, calls: Iterable[Call
 def unlisted_notes(
     names: DirectoryNames, filters: Filters, *, orders: Container[Cell] = (), agents: Container[Cell] = ()
 ) -> list[str]:
-    """Advice about requested ids that neither a dictionary nor a call found has (`orders` and `agents` of the calls).
+    """Advice about requested ids that are in no dictionary and in no found call (its `orders` and `agents`).
 
     An agent's id among orders finds nothing, which looks like an order without calls. An archived order may be missing
     from the dictionary too, so this is advice and not a refusal, and there is none where calls were found.

@@ -1,4 +1,4 @@
-"""Time: the zone in which questions and answers speak, and the window that a question means. Pure but for the zone."""
+"""The period of a question: from texts such as `last_week`, read in the zone of the answers, to a window in UTC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from liner_mcp.timezone import Zone
 
 # Windows ------------------------------------------------------------------------------------------------------------
 
-MAX_QUOTED = 40  # characters of a time that is shown back
+MAX_QUOTED = 40  # characters of a time that an error quotes
 LONGEST = 64  # characters of a time; ISO 8601 with microseconds and an offset has half
 DEFAULT_SPAN = timedelta(
     days=7
@@ -21,7 +21,7 @@ TIME_FORMATS = (
     "today, yesterday, this_week, last_week, this_month, last_month, a month (2026-11), a date (2026-11-20), "
     "-24h, -7d, or ISO 8601 with an offset (2026-11-20T10:00:00+03:00)"
 )
-FIRST_YEAR, LAST_YEAR = 2000, 2100  # nothing was called before, and nobody asks beyond
+FIRST_YEAR, LAST_YEAR = 2000, 2100  # no call is older, and no question reaches further
 _RELATIVE = re.compile(r"-(\d{1,5})([mhdw])")
 _RELATIVE_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MISSING_PLUS = re.compile(r"(.*\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) (\d{2}:?\d{2})")
@@ -121,7 +121,7 @@ def _parse_time(argument: str, text: str, zone: Zone, now: datetime) -> _ParsedT
 
 
 def _parse_named_period(word: str, today: date) -> tuple[date, date] | None:
-    """First day and the day after the last of a period with a name."""
+    """The first day of a named period, and the day after its last."""
     day = timedelta(days=1)
     monday, first = today - today.weekday() * day, today.replace(day=1)
     periods = {
@@ -136,7 +136,7 @@ def _parse_named_period(word: str, today: date) -> tuple[date, date] | None:
 
 
 def _parse_month_or_day(word: str) -> tuple[date, date] | None:
-    """The same of a month (`2026-11`) or a day (`2026-11-20`)."""
+    """The same for a month (`2026-11`) or a day (`2026-11-20`)."""
     try:
         if re.fullmatch(r"\d{4}-\d{2}", word):
             first = date.fromisoformat(f"{word}-01")

@@ -23,7 +23,7 @@ SLICE_CALLS = 100  # a full page of Liner: fewer waste requests, many more are r
 MAX_SLICE_CALLS = 500  # even where a client-side filter drops nearly everything
 MAX_SLICE = timedelta(days=31)  # the longest window that Liner's documentation shows
 MIN_SLICE = timedelta(seconds=1)  # Liner's own resolution: such a slice is read whatever it holds
-MAX_EMPTY_SLICES = 3  # slices in a row without a call: three, each up to four times the last, see a night through
+MAX_EMPTY_SLICES = 3  # slices in a row without a call: three, each up to four times the last, cover a night
 MAX_HALVINGS = 2  # of a slice whose list is incomplete: Liner may count calls that it never lists
 UNSLICED_PAGES = 3  # a window of up to three pages is read on and not sliced: its first page is there already
 

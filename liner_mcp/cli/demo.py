@@ -6,6 +6,7 @@ Everything except the data is real: this MCP server, the MCP client that calls i
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import anyio
@@ -15,13 +16,14 @@ from mcp.types import CallToolResult, TextContent
 from rich.console import Console
 from rich.text import Text
 
+from liner_mcp.cli.host_config import shell_command
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import DEMO_NOTICE, Settings
 
 SHOWN_CELLS = 1_200  # of an answer: its beginning
 
-# What a person asks, and the tool call that an assistant makes of it.
+# The question of a person, and the tool call with which an assistant answers it.
 QUESTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("What was said on call 7000102?", "list_call_records", {"call_id": 7000102, "summary_chars": 600}),
     ("Which calls of the last week were transferred?", "find_calls", {"since": "-7d", "transferred": True, "limit": 5}),
@@ -48,8 +50,9 @@ def demo() -> int:
     console.print(DEMO_NOTICE)
     console.print("A demo server with forty days of calls, this MCP server, and an MCP client that calls it.\n")
     anyio.run(_ask, console)
-    console.print("Add it to Claude Desktop: liner-mcp install claude-desktop --demo")
-    console.print(f"Then ask: {QUESTIONS[0][0]} With your own Liner: see the README, or run liner-mcp check.")
+    program = shell_command(sys.argv[0])
+    console.print(f"Add it to Claude Desktop: {program} install claude-desktop --demo", markup=False)
+    console.print(f"Then ask: {QUESTIONS[0][0]}\nFor your own Liner: {program} check", markup=False)
     return 0
 
 

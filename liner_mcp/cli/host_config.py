@@ -14,7 +14,7 @@ import shutil
 import stat
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,9 +49,17 @@ HOSTS = {
     "cursor": Host("Cursor", "Restart Cursor."),
 }
 
+
+def _types(annotation: Any) -> Generator[Any]:
+    """The annotation and every type in it, such as SecretStr in `Annotated[SecretStr, ...] | None`."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _types(part)
+
+
 _SETTINGS = {f"{PREFIX}{field.upper()}": info for field, info in Settings.model_fields.items()}
-_SECRET = {name for name, info in _SETTINGS.items() if SecretStr in (info.annotation, *get_args(info.annotation))}
-_PATHS = {name for name, info in _SETTINGS.items() if Path in (info.annotation, *get_args(info.annotation))}
+_SECRET = {name for name, info in _SETTINGS.items() if SecretStr in _types(info.annotation)}
+_PATHS = {name for name, info in _SETTINGS.items() if Path in _types(info.annotation)}
 _TOKENS = {"LINER_API_TOKEN", "LINER_API_TOKEN_FILE"}
 _ARGUMENTS = ("-m", "liner_mcp", "serve", "--demo")  # all that install writes
 _ACCOUNT = {f"{PREFIX}{field.upper()}" for field in ACCOUNT}
@@ -110,6 +118,11 @@ def launch_command(program: str) -> list[str]:
     # `which` adds the .exe on Windows, which is missing in argv[0].
     script = (own and shutil.which(own)) or shutil.which("liner-mcp", path=sysconfig.get_path("scripts"))
     return [script] if script else [sys.executable, "-m", "liner_mcp"]
+
+
+def shell_command(program: str) -> str:
+    """`launch_command` as a user types it."""
+    return " ".join(f'"{word}"' if " " in word else word for word in launch_command(program))
 
 
 def build_entry(program: str, environment: Mapping[str, str], *, demo: bool, host: Host) -> tuple[str, Json]:

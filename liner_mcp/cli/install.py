@@ -16,9 +16,9 @@ from liner_mcp.cli.host_config import (
     build_entry,
     holds,
     host_file,
-    launch_command,
     plan_change,
     read,
+    shell_command,
     write,
 )
 from liner_mcp.errors import SetupError
@@ -34,16 +34,16 @@ def install(options: argparse.Namespace) -> int:
     before = read(path)
     remove = None
     if demo and holds(path, before, host, NAME):
-        print(f"{path} holds {NAME} too: the assistant will have both, with the same tools.")
+        print(f"{path} also holds {NAME}: the assistant will have both, with the same tools.")
     elif not demo and holds(path, before, host, DEMO_NAME) and _removes_demo(options, path):
         remove = DEMO_NAME
     planned = plan_change(path, before, host, name, made, remove=remove)
     if planned is None:
-        print(f"Nothing to change: {path} holds {name} already.")
+        print(f"Nothing to change: {path} already holds {name}.")
         return 0
     print(f"What will change for {host.title} in {path}:", *planned.diff, sep="\n")
     if "LINER_API_TOKEN" in made.get("env", {}):
-        print("The token will stand in that file as plain text; LINER_API_TOKEN_FILE keeps it out.")
+        print("The token will be in that file as plain text; LINER_API_TOKEN_FILE keeps it out.")
     if options.dry_run:
         print("A dry run: nothing was written.")
         return 0
@@ -52,14 +52,13 @@ def install(options: argparse.Namespace) -> int:
         return 1
     backup = write(planned, datetime.now().astimezone())
     print(f"Written.{f' The old content is in {backup}.' if backup else ''} {host.next_step}")
-    check = " ".join(f'"{word}"' if " " in word else word for word in launch_command(sys.argv[0]))
-    print(f"To see whether the server works: {check} check{' --demo' if demo else ''}")
+    print(f"To check the server: {shell_command(sys.argv[0])} check{' --demo' if demo else ''}")
     return 0
 
 
 def _removes_demo(options: argparse.Namespace, path: Path) -> bool:
     """Whether to remove the entry of the demo when the real server is added. A user at a terminal decides."""
-    print(f"{path} holds {DEMO_NAME} too, which answers with invented data under the same names of tools.")
+    print(f"{path} also holds {DEMO_NAME}, which has the same tools with invented data.")
     if options.dry_run or options.yes or not _has_terminal():
         print(f"{DEMO_NAME} will be removed.")
         return True

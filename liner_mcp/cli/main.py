@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="liner-mcp",
         description="Review call-centre recordings kept in Liner (linerapp.io) from an AI assistant. Read-only.",
         epilog="Without a command it serves MCP over stdio, which is how an assistant starts it. "
-        "Settings are environment variables; the README lists them.",
+        "Settings are environment variables; docs/settings.md lists them.",
     )
     parser.add_argument("--version", action="version", version=f"liner-mcp {__version__}")
     parser.add_argument(
@@ -89,22 +89,22 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command")
     serve = commands.add_parser("serve", help="serve MCP over stdio (the default), or over HTTP for a team")
     serve.add_argument(
-        "--http", metavar="HOST:PORT", help="serve Streamable HTTP there, such as 127.0.0.1:8080 or [::1]:8080"
+        "--http", metavar="HOST:PORT", help="serve Streamable HTTP at this address: 127.0.0.1:8080 or [::1]:8080"
     )
     serve.add_argument("--workers", type=int, metavar="N", help="processes that share the work of --http (default 1)")
     check = commands.add_parser("check", help="check the settings, Liner and the tools; say what to fix")
     check.add_argument(
         "--probe",
         action="store_true",
-        help="ask Liner what its documentation leaves open (20 reading requests at most) and print a report to share",
+        help="test what Liner's documentation leaves open, with at most 20 read requests, and print a report",
     )
-    commands.add_parser("demo", help="show three questions and their answers, without an account")
+    commands.add_parser("demo", help="ask three questions of invented data and show the answers; no account needed")
     install = commands.add_parser("install", help="show the change and add this server to an assistant's configuration")
     install.add_argument("host", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")
     install.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     install.add_argument("--yes", action="store_true", help="write without asking")
     install.add_argument("--file", type=Path, metavar="PATH", help="the configuration file, if it is not the usual one")
-    token = commands.add_parser("token", help="create a token for a caller over HTTP and show it once")
+    token = commands.add_parser("token", help="create a token for an HTTP caller and show it once")
     token.add_argument("name", metavar="NAME", help="the name of the caller, such as anna")
     token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
     token.add_argument("--rotate", action="store_true", help="with --add: allow a second token of that name")

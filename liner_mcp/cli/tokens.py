@@ -36,7 +36,7 @@ def token(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if held > 1:
-        print("The old one works too until its line, the upper of the two, is taken out.", file=sys.stderr)
+        print("The old one also works until you remove its line, the upper of the two.", file=sys.stderr)
     return 0
 
 

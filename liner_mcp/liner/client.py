@@ -159,7 +159,7 @@ class LinerClient:
     async def _read_detail(self, query: Query, model: type[I]) -> I:
         """One entity by its id."""
         data = await self._transport.get(query)
-        if not data:  # a success without data: what Liner answers for an unknown id is undocumented
+        if not data:  # a success without data: Liner does not document its answer to an unknown id
             raise NotFound(decoding.NOT_FOUND_MESSAGE)
         return decoding.decode_one(data, model)
 

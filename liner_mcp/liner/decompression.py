@@ -41,7 +41,7 @@ class BodyDecoder:
         self._started = True
         if self._decompressor is None:
             self._body += piece
-        elif not self._decompressor.eof:  # bytes behind the end are no part of the body, and zlib would store them
+        elif not self._decompressor.eof:  # bytes after the end are no part of the body, and zlib would store them
             try:
                 # One byte above the limit, to notice that the body is too large.
                 self._body += self._decompressor.decompress(piece, self._max_bytes + 1 - len(self._body))

@@ -94,7 +94,7 @@ def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:
         least = "at least " if candidates.doubt else ""
         raise InvalidArgument(
             f'{argument}: "{quoted}" fits {least}{len(fitting)}: {_format_candidates(fitting)}. '
-            "Send the id, or all of the ids, or more of the name."
+            "Send an id, all of the ids, or more of the name."
         )
     if candidates.doubt:
         remedy = "its code" if argument == "statuses" else "ids"
@@ -168,4 +168,4 @@ def _suggestions(wanted: str, candidates: Candidates) -> str:
     if near:
         return f"{near.lstrip()} If not, list_directory lists all."
     examples = _format_candidates(known[:MAX_CANDIDATES])
-    return f"Of {len(known)} there are, for example, {examples}; list_directory lists them all."
+    return f"There are {len(known)}, for example {examples}; list_directory lists them all."

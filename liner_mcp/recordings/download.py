@@ -65,7 +65,7 @@ class AudioClient:
             self._transport = None
 
     async def fetch(self, url: str) -> bytes:
-        """The file behind a link, checked to be MPEG audio.
+        """The file at a link, checked to be MPEG audio.
 
         Raises: AudioUnavailable (gone, forbidden, empty, a broken connection), AudioRefused (an address, a size or a
         content that is not allowed), SettingsError (unreadable certificates). They do not show the link.
@@ -73,7 +73,7 @@ class AudioClient:
         return _require_mpeg(await self._get_following_redirects(url))
 
     async def first_bytes(self, url: str, count: int, before_request: Callable[[], None]) -> bytes:
-        """The first `count` bytes behind a link, of any content, to see whether it opens.
+        """The first `count` bytes at a link, of any content, to see whether it opens.
 
         `before_request` is called before every request, redirects included, and may raise to stop it. Raises: as
         `fetch`, and what `before_request` raises.

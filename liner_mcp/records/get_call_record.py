@@ -32,7 +32,7 @@ UNKNOWN_FACTS: UnknownCells = {
 
 
 def record_uri(record_id: int) -> str:
-    """The resource of a record; `/summary` and `/audio` behind it are resources too."""
+    """The resource of a record; with `/summary` or `/audio` appended it names two others."""
     return f"liner://call-records/{record_id}"
 
 

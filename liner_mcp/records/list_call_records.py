@@ -33,7 +33,7 @@ from liner_mcp.records.record_rows import (
     with_details,
 )
 
-LISTING_DELAY = timedelta(days=1)  # what Liner does not list by then is not late but missing
+LISTING_DELAY = timedelta(days=1)  # a recording that is not listed by then is missing, not late
 LIST_CALL_RECORDS = "list_call_records"
 RecordKey = tuple[datetime, int]
 FIRST_KEY: RecordKey = (datetime.min.replace(tzinfo=UTC), 0)  # before every record
@@ -117,13 +117,13 @@ async def _call_within_deadline(context: AppContext, call_id: int) -> Call:
     (outcome,) = await run_all([lambda: context.liner.call(call_id)], concurrency=1)
     if isinstance(outcome, Call):
         return outcome
-    raise outcome or DeadlineExceeded("Liner did not say in time what it knows of this call. Ask again.")
+    raise outcome or DeadlineExceeded("Liner did not send this call in time. Ask again.")
 
 
 def _combine_reads(
     call_id: int, call: Call | LinerMcpError, listing: Listing[CallRecord] | LinerMcpError
 ) -> tuple[Call | None, Listing[CallRecord]]:
-    """What two reads show together: records prove a call whose facts are missing, an empty list proves nothing.
+    """The results of both reads. Records prove that a call exists even without its facts; an empty list proves nothing.
 
     Raises: InvalidArgument for an unknown call; the error of the read without which nothing can be said.
     """
@@ -151,7 +151,7 @@ def _notes(
     notes: list[str] = []
     if ids_in_state(shown, "failed"):
         notes.append(
-            "Summaries marked failed could not be read just now; retry holds their record ids, for get_call_record."
+            "Summaries marked failed could not be read just now; send their record ids, in retry, to get_call_record."
         )
     if call is None:
         notes.append("The call's own facts could not be read from Liner just now; its records are right.")
@@ -189,10 +189,10 @@ def _legend(names: DirectoryNames, call: Call | None, shown: Sequence[ShownRecor
 
 
 def _parse_cursor(call_id: int | None, cursor: str | None) -> tuple[int, RecordKey | None]:
-    """Which call, and after which record, from what may be either or both."""
+    """The call, and the record after which the page begins, from call_id, cursor or both."""
     if cursor is None:
         if call_id is None:
-            raise InvalidArgument("call_id is missing: say which call, for example call_id=7000123.")
+            raise InvalidArgument("call_id is missing: send it, for example call_id=7000123.")
         return call_id, None
     state = decode_cursor(LIST_CALL_RECORDS, cursor)
     try:

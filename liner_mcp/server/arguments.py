@@ -20,16 +20,16 @@ from liner_mcp.input_limits import MAX_ID, MAX_TEXT
 from liner_mcp.server.lazy import answering
 
 MAX_CALL_IDS = 100
-MAX_SAMPLE = 100  # more is no sample a person would hear
+MAX_SAMPLE = 100  # a person does not listen to more
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
 MAX_SUMMARY = 4_000  # characters of a summary in a table
-MAX_QUOTED_CHARACTERS = 40  # of an argument that is shown back: enough to find it again
+MAX_QUOTED_CHARACTERS = 40  # of an argument that an error quotes: enough to recognise it
 MOST_REFUSED = 3  # arguments that a refusal names: after more than that, a client starts again anyway
-_LONG_NUMBER = 64  # bits; to write a number of more in decimal takes time, and Python refuses it from 4,300 digits on
+_LONG_NUMBER = 64  # bits; a longer number takes time to write in decimal, and from 4,300 digits on Python refuses it
 _T = TypeVar("_T")
 
 
-# What is understood --------------------------------------------------------------------------------------------------
+# Accepted spellings --------------------------------------------------------------------------------------------------
 
 
 def without_empty(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ PreviewChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_C
 SummaryChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_CHARS.format(600)), WHOLE]
 
 
-# What is refused -----------------------------------------------------------------------------------------------------
+# Refusals ------------------------------------------------------------------------------------------------------------
 
 # The sentence for each pydantic error. All others say that the value is not of the published type.
 _SENTENCES = {
@@ -106,7 +106,7 @@ _SENTENCES = {
     "too_long": "it holds {actual_length} entries; send at most {max_length} at once.",
     "string_too_long": "{value} is too long; send at most {max_length} characters.",
     "id_or_name": "it takes ids (positive whole numbers) and names; {value} is neither.",
-    "too_many_names": "it holds {names} names; at most {max_names} can be asked at once. Ids can be more.",
+    "too_many_names": "it holds {names} names; send at most {max_names} at once. More ids are allowed.",
 }
 
 
@@ -115,7 +115,7 @@ def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str
 
     `published`: the schema of each argument.
     """
-    # Of each argument its first error: a list whose only item is refused counts as too short, too.
+    # Only the first error of each argument: a list whose only item is refused also counts as too short.
     first = {str(row["loc"][0]): row for row in reversed(error.errors(include_url=False))}
     sentences = [
         f"{argument}: {_sentence(first[argument], published[argument])}" for argument in published if argument in first

@@ -168,7 +168,7 @@ def register(server: MCPServer[Any]) -> None:
 
 def _render(task: str, steps: list[str], rubric: str | None, language: str) -> str:
     """The text of a prompt. `rubric` is None for a task without criteria."""
-    parts = [task, "Work in this order, which reads least:", *(f"{n}. {step}" for n, step in enumerate(steps, 1))]
+    parts = [task, "Work in this order to read little:", *(f"{n}. {step}" for n, step in enumerate(steps, 1))]
     if rubric is not None:
         own = clean(rubric).strip()
         if len(own) > MAX_RUBRIC:

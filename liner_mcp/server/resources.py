@@ -26,7 +26,7 @@ RECORD_URI = "liner://call-records/{record_id}"
 SUMMARY_URI = f"{RECORD_URI}/summary"
 AUDIO_URI = f"{RECORD_URI}/audio"
 
-MAX_ATTACHED_RECORDS = 100  # of one call: an attached call is wanted whole
+MAX_ATTACHED_RECORDS = 100  # of one call: a person who attaches a call wants all of it
 ATTACHED_SUMMARY_CHARS = 600  # as in get_call_summaries; the summary resource has the whole text
 
 JSON = "application/json"

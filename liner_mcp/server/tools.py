@@ -58,13 +58,13 @@ class Tools:
         cursor: Cursor = None,
     ) -> Answer:
         """Which calls to hear: calls of a period, newest first, by order (project), agent, lead, status, talk time,
-        recording or transfer. The ids go into get_call_summaries. For counts and comparisons, call_stats.
+        recording or transfer. The ids go into get_call_summaries. For counts and comparisons, use call_stats.
 
         since: today, yesterday, this_week, last_week, this_month, last_month or 2026-11 (alone: that whole period),
-        -24h, -7d, 2026-11-20, ISO 8601; until counts a named day or period whole. Without since: 7 days (leads: from a
-        day before the lead was created). orders, agents (also agent groups) and statuses take ids or names. transferred
-        costs one request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the
-        agents instead; the same seed draws the same.
+        -24h, -7d, 2026-11-20, ISO 8601; until includes all of a named day or period. Without since: 7 days (leads: from
+        a day before the lead was created). orders, agents (also agent groups) and statuses take ids or names.
+        transferred costs one request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls
+        evenly over the agents instead; the same seed draws the same calls.
         """
         if seed is not None and sample is None:
             raise InvalidArgument("seed belongs to sample: send sample too, for example sample=20, or leave seed out.")
@@ -93,8 +93,8 @@ class Tools:
         """How many calls, how long, how they ended: counts and medians per agent, order, status, day, hour, weekday or
         who hung up, over any number of calls, most calls first.
 
-        Filters as in find_calls; transferred costs one request per recorded call. answered: with talk; medians are of
-        answered calls. qualified is derived: the call's status sets a lead status of category qualified.
+        Filters as in find_calls; transferred costs one request per recorded call. answered: calls with talk; medians
+        are of answered calls. qualified is derived: the call's status sets a lead status of category qualified.
         """
         context, budget = self._context_and_budget(ctx)
         return await answering().call_stats(
@@ -110,10 +110,10 @@ class Tools:
         cursor: Cursor = None,
         summary_chars: PreviewChars = 160,
     ) -> Answer:
-        """What was said on one call: its recordings, each with Liner's AI summary, oldest first, beside the call's
-        own facts (status, order, agent, talk and wait time, who hung up).
+        """What was said on one call: its recordings, each with Liner's AI summary, oldest first, and the call's own
+        facts (status, order, agent, talk and wait time, who hung up).
 
-        For several calls, get_call_summaries. Send call_id, or only the cursor for the next page.
+        For several calls, use get_call_summaries. Send call_id, or only the cursor for the next page.
         """
         context, budget = self._context_and_budget(ctx)
         return await answering().list_call_records(
@@ -126,9 +126,8 @@ class Tools:
     ) -> Answer:
         """What was said on up to 100 calls: one row per recording with Liner's AI summary, in the order of call_ids.
 
-        summary_state tells a missing summary apart: none (not made yet, or never), no_recording, not_listed_yet,
-        not_found, failed (ids in retry), not_asked (time was up), cut (raise summary_chars). Calls to ask next are in
-        page.next_call_ids.
+        summary_state: ready, cut (raise summary_chars), none (not made yet, or never), no_recording, not_listed_yet,
+        not_found, failed (ids in retry), not_asked (time was up). Calls to ask next are in page.next_call_ids.
         """
         context, budget = self._context_and_budget(ctx)
         return await answering().get_call_summaries(
@@ -150,7 +149,7 @@ class Tools:
     ) -> Answer:
         """Names and ids of orders (projects), agents, agent groups, call statuses or lead statuses.
 
-        query matches anywhere in a name, or is an id. Other tools take names as they are; this is for browsing.
+        query is a part of a name, or an id. Other tools accept names directly; this one is for browsing.
         """
         context, budget = self._context_and_budget(ctx)
         return await answering().list_directory(context, kind=kind, query=query, cursor=cursor, budget=budget)

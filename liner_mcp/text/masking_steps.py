@@ -43,7 +43,7 @@ class MaskedText:
         self.end = 0
 
     def replace(self, start: int, end: int, mask: str) -> None:
-        """Write `mask` in place of a part behind the last one."""
+        """Write `mask` in place of a part after the last one."""
         self._pieces += self._text[self.end : start], mask
         self.end = end
 

@@ -98,14 +98,14 @@ async def test_dictionaries_are_read_once_for_many_questions_at_once(liner: Fake
             {"orders": ("север",)},
             (
                 'orders: "север" fits 2: ЖК Северная Гавань (#203), ЖК Северный Берег (#202). '
-                "Send the id, or all of the ids, or more of the name."
+                "Send an id, all of the ids, or more of the name."
             ),
         ),
         (
             {"agents": ("анна смирнова",)},
             (
                 'agents: "анна смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. '
-                "Send the id, or all of the ids, or more of the name."
+                "Send an id, all of the ids, or more of the name."
             ),
         ),
         (

@@ -83,14 +83,14 @@ def test_numbers_are_ids_and_everything_found_comes_once_in_the_order_asked() ->
 def test_two_of_one_name_are_refused_with_their_ids() -> None:
     assert refusal("анна смирнова") == (
         'agents: "анна смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. '
-        "Send the id, or all of the ids, or more of the name."
+        "Send an id, all of the ids, or more of the name."
     )
 
 
 def test_what_fits_several_is_refused_with_the_candidates_and_what_to_send_for_each() -> None:
     assert refusal("ан") == (
         'agents: "ан" fits 3: Анна Смирнова #102, Анна Смирнова #103, Андрей Зайцев (#106). '
-        "Send the id, or all of the ids, or more of the name."
+        "Send an id, all of the ids, or more of the name."
     )
 
 

@@ -356,7 +356,7 @@ async def test_two_people_of_one_name_are_told_apart_before_anything_is_counted(
         both = await session.answer("call_stats", since="yesterday", agents=["Анна Смирнова #102", 103])
     assert told == (
         'agents: "Анна Смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. '
-        "Send the id, or all of the ids, or more of the name."
+        "Send an id, all of the ids, or more of the name."
     )
     assert both["asked"] == {"agents": [102, 103]}
 

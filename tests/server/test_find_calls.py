@@ -359,14 +359,14 @@ async def test_an_id_is_understood_as_text_as_published_and_as_a_number(
             {"agents": "анна смирнова"},
             (
                 'agents: "анна смирнова" fits 2: Анна Смирнова #102, Анна Смирнова #103. '
-                "Send the id, or all of the ids, or more of the name."
+                "Send an id, all of the ids, or more of the name."
             ),
         ),
         (
             {"orders": "СЕВЕР"},
             (
                 'orders: "СЕВЕР" fits 2: ЖК Северная Гавань (#203), ЖК Северный Берег (#202). '
-                "Send the id, or all of the ids, or more of the name."
+                "Send an id, all of the ids, or more of the name."
             ),
         ),
         (

@@ -29,13 +29,13 @@ from liner_mcp.text.phones.digit_groups import (
 )
 from liner_mcp.text.phones.numbering_plans import RUSSIA, VALID, country_of, default_country, plan_fit
 
-# An asterisk is no separator, or a mask would become part of the number behind it.
+# An asterisk is no separator, or a mask would become part of the number after it.
 _RUN = re.compile(r"\d(?:(?:[^\w#№%$€£₽+＋=&@*]|_){0,4}\d){6,}")
 _LOCAL_GROUPINGS = {*SUBSCRIBER_GROUPINGS, (1,) * 7}  # how people group a phone of seven digits
 
 
 def after_phone_word_steps(text: str, spans: Sequence[DigitSpan]) -> Steps:
-    """Mask the numbers behind a word for a phone, and the numbers that continue a list of such phones."""
+    """Mask the numbers after a word for a phone, and the numbers that continue a list of such phones."""
     masked = MaskedText(text)
     for match in find_in_spans(_RUN, text, spans):
         begin, end = match.span()
@@ -54,14 +54,14 @@ def after_phone_word_steps(text: str, spans: Sequence[DigitSpan]) -> Steps:
                 phone = _phone_after_word(run, first)
                 in_list = in_list or continues_masked_list(text, start)
                 if phone is None or (in_list and phone.window.digits.endswith("000")):
-                    break  # an amount behind a phone
+                    break  # an amount after a phone
                 masked.replace(start, phone.window.span[1], phone.mask)
                 first = phone.window.last + 1
     return masked.result()
 
 
 def _phone_after_word(run: DigitRun, first: int) -> Phone | None:
-    """The phone that begins with this group behind a word: with a known country, else local, else the whole run."""
+    """The phone that begins with this group after a word: with a known country, else local, else the whole run."""
     rest = len(run.digits) - run.offsets[first]
     windows = [window for length in range(MAX_DIGITS, MIN_DIGITS - 1, -1) if (window := run.window(first, length))]
     windows = [window for window in windows if _is_evenly_separated(window) and not window.is_amounts()]

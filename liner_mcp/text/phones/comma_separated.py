@@ -38,7 +38,7 @@ _MASK_BEFORE = re.compile(r"\*\*-\d\d\D{1,6}\Z")
 _ITEMS_BEFORE = re.compile(r"(?:(?<!\*\*-)(?<!\d)\d{1,4}[,;] ?){1,8}\Z")
 _REACH = 48  # characters before a number: room for eight items of a list
 
-# How people group the seven digits behind an area code.
+# How people group the seven digits after an area code.
 SUBSCRIBER_GROUPINGS = {(3, 2, 2), (3, 4), (2, 2, 3), (2, 3, 2), (7,), (4, 3), (1, 2, 2, 2), (3, 2, 1, 1), (3, 1, 1, 2)}
 
 
@@ -63,7 +63,7 @@ def comma_separated_steps(text: str, spans: Sequence[DigitSpan]) -> Steps:
 
 
 def _is_in_a_list(before: str) -> bool:
-    """Whether a list of numbers stands before: two numbers, or one behind a word such as "flats"."""
+    """Whether a list of numbers stands before: two numbers, or one after a word such as "flats"."""
     items = _ITEMS_BEFORE.search(before)
     if items is None:
         return False
@@ -96,7 +96,7 @@ def _russian(run: DigitRun, before: str) -> DigitWindow | None:
     if len(shape) == 11:
         return window if window.digits[1] == "9" and _is_single_spelled_number(window, gaps, before) else None
     if is_phone_punctuation(gaps[1:]) and (shape[0] == 1 or is_phone_punctuation(gaps)):
-        return None  # a usual phone behind the comma of a sentence
+        return None  # a usual phone after the comma of a sentence
     seven = shape[2:] if shape[:2] == (1, 3) else shape[1:] if shape[0] == 4 else ()
     if seven not in SUBSCRIBER_GROUPINGS or (window.digits[1] != "9" and seven not in {(3, 2, 2), (3, 4)}):
         return None

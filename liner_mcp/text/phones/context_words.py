@@ -7,7 +7,7 @@ import re
 
 from liner_mcp.text.phones.digit_groups import DigitWindow
 
-# A number behind these words is a reference. Word endings are listed, because "заказал" (ordered) before a phone must
+# A number after these words is a reference. Word endings are listed, because "заказал" (ordered) before a phone must
 # not match "заказ" (order).
 _REFERENCE = re.compile(
     r"(?:[№#$€£₽]|\b(?:(?:договор|контракт|заказ|счёт|счет)(?:а|у|ом|е)?|заявк[аиеу]|инн|кпп|огрн|огрнип|бик|снилс"
@@ -20,7 +20,7 @@ _UNIT = re.compile(
     r"\s?(?:[₽$€£%]|руб|р\.|тыс|млн|млрд|долл|евро|дирх|тенге|м²|кв\.?\s?м|(?:aed|usd|eur|rub|kzt)\b)", re.IGNORECASE
 )
 
-# Behind these words a list of numbers begins.
+# After these words a list of numbers begins.
 _AFTER_LIST_WORD = re.compile(
     r"\b(?:кв\.?|квартир(?:ы|ам|ах)?|этаж(?:и|ей|ам|ах)|дом(?:а|ов|ам|ах)|корпус(?:а|ов|ам|ах)|площад(?:и|ей|ью)|лот(?:ы|ов)"
     r"|участ(?:ки|ков)|секци[ий]|оценк[иа]|балл(?:ы|ов)|flats|floors|units|rooms|villas|areas|lots|plots|apartments|scores"

@@ -71,7 +71,7 @@ class DigitRun(NamedTuple):
         return not spelled and self.digits.startswith(INTERNATIONAL_PREFIXES, offset)
 
     def separator(self, group: int) -> str:
-        """The text between this group and the next; empty behind the last group."""
+        """The text between this group and the next; empty after the last group."""
         return self.text[self.groups[group][1] : self.groups[group + 1][0]] if group + 1 < len(self.groups) else ""
 
     def group_size(self, group: int) -> int:
@@ -114,7 +114,7 @@ class DigitWindow(NamedTuple):
         while group <= self.last:
             following = group + 1
             separator = run.separator(group) if run.group_size(group) <= 3 else ""
-            # One group behind the window is enough. Reading further would take quadratic time on long runs.
+            # One group after the window is enough. Reading further would take quadratic time on long runs.
             while separator in {" ", "."} and following <= self.last + 1 and run.separator(following - 1) == separator:
                 if run.group_size(following) != 3:
                     break

@@ -2,7 +2,7 @@
 
 Every group of a run may begin a phone; the rules below look at the digits from there on. A number that is surely a
 phone (by a plus, as a Russian mobile, by `123-45-67` at its end) is always masked. A number that only may be one is not
-masked behind a word such as "contract" or before a currency. In doubt a number is masked.
+masked after a word such as "contract" or before a currency. In doubt a number is masked.
 """
 
 import re
@@ -148,7 +148,7 @@ def _after_plus(run: DigitRun) -> Phone | None:
 
 
 def _cuts_russian_number(window: DigitWindow) -> bool:
-    """Whether a Russian phone begins in the window and ends behind it: a mask would leave its last digits visible."""
+    """Whether a Russian phone begins in the window and ends after it: a mask would leave its last digits visible."""
     return _cuts(window, lambda other: _russian(other) is not None)
 
 
@@ -158,7 +158,7 @@ def _cuts_mobile_number(window: DigitWindow) -> bool:
 
 
 def _cuts(window: DigitWindow, is_phone: Callable[[DigitWindow], bool]) -> bool:
-    """Whether such a phone of eleven digits begins in the window and ends behind it."""
+    """Whether such a phone of eleven digits begins in the window and ends after it."""
     run = window.run
     for group in range(window.first + 1, window.last + 1):
         other = run.window(group, 11) if run.digits[run.offsets[group]] in "78" else None
@@ -248,5 +248,5 @@ _RULES: tuple[tuple[int, tuple[Callable[[DigitWindow], Phone | None], ...]], ...
     (9, (_with_trunk_zero,)),
     (7, (_local_number,)),
 )
-# An international number of ten to fifteen digits behind a prefix of two or three.
+# An international number of ten to fifteen digits after a prefix of two or three.
 _INTERNATIONAL_RULES = (*((length, (_with_international_prefix,)) for length in range(18, 11, -1)), *_RULES)
