@@ -82,7 +82,7 @@ def _render(
     columns = (*(counting.KEY_COLUMNS[name] for name in group_by), *counting.METRICS)
     rows = counting.to_rows(groups, group_by, qualified_known=qualified_known)
     totals = counting.totals(groups.values(), qualified_known=qualified_known)
-    read_whole = read.stopped is None and read.complete and not (resolved.gaps or undecided)
+    read_whole = read.stopped is None and read.complete and not (resolved.gaps or undecided or read.window_note)
     covered = {**resolved.window.to_dict(zone), "since": zone.isoformat(read.reached)}
     counted_by_liner = not (read_whole or filters.client_side or read.filter_ignored)
     unclear = [undecided_note(filters, len(undecided), len(retry))] if undecided else []
@@ -130,7 +130,9 @@ def _notes(
             "gives the rest. Counts of both parts add up, medians do not."
         )
     notes += undecided
-    if not read.complete:
+    if read.window_note:
+        notes.append(read.window_note)
+    elif not read.complete:
         notes.append(MISSING_CALLS_NOTE)
     notes += resolved.gaps
     if read.filter_ignored:

@@ -155,6 +155,7 @@ def _render(
     retry = retry_ids(undecided, budget)
     # Calls that were not examined could still fill the sample.
     cut_off = len(calls) < stratified.size and drawn.population is None and not undecided
+    incomplete = resolved.gaps or read.window_note
     seed = quote_input(stratified.seed, len(stratified.seed), show_phones=context.show_phones)
 
     def notes(count: int) -> list[str]:
@@ -168,7 +169,9 @@ def _render(
             notes.append(undecided_note(filters, len(undecided), len(retry)))
         if cut_off:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
-        if not read.complete:
+        if read.window_note:
+            notes.append(read.window_note)
+        elif not read.complete:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
         notes += resolved.gaps
         if read.filter_ignored:
@@ -185,7 +188,7 @@ def _render(
             "asked": {**filters.echo(), "sample": stratified.size},
             "page": page(
                 returned=count,
-                complete=count == len(calls) and read.complete and not (resolved.gaps or undecided or cut_off),
+                complete=count == len(calls) and read.complete and not (incomplete or undecided or cut_off),
                 population=drawn.population,
                 undecided=len(undecided) or None,
                 seed=seed,
