@@ -82,7 +82,7 @@ def _render(
     columns = (*(counting.KEY_COLUMNS[name] for name in group_by), *counting.METRICS)
     rows = counting.to_rows(groups, group_by, qualified_known=qualified_known)
     totals = counting.totals(groups.values(), qualified_known=qualified_known)
-    read_whole = read.stopped is None and read.complete and not (resolved.gaps or undecided or read.window_note)
+    read_whole = read.stopped is None and read.complete and not (resolved.gaps or undecided)
     covered = {**resolved.window.to_dict(zone), "since": zone.isoformat(read.reached)}
     counted_by_liner = not (read_whole or filters.client_side or read.filter_ignored)
     unclear = [undecided_note(filters, len(undecided), len(retry))] if undecided else []
@@ -135,7 +135,7 @@ def _notes(
     elif not read.complete:
         notes.append(MISSING_CALLS_NOTE)
     notes += resolved.gaps
-    if read.filter_ignored:
+    if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
         notes.append(FILTER_IGNORED_NOTE)
     return notes
 

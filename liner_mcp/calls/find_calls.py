@@ -82,7 +82,14 @@ async def find_calls(
     Raises: InvalidArgument for arguments that cannot be used; the error of the first read when nothing was read at all.
     """
     start = await resolve_page_start(context, FIND_CALLS, query, include, cursor)
-    source = WindowReader(context.liner, start.filters, start.remaining, seconds_per_call=start.seconds_per_call)
+    source = WindowReader(
+        context.liner,
+        start.filters,
+        start.remaining,
+        seconds_per_call=start.seconds_per_call,
+        widen=start.widen,
+        last_id=start.after[1] if start.after else 0,
+    )
     collected = _CollectedCalls(reached=start.after or (start.window.until, 0), known_pass_rate=start.pass_rate)
     await _collect(context, start, source, collected, limit)
     earlier: list[Call] = []
@@ -134,7 +141,8 @@ async def _collect(
             return
         first = False
         collected.changed |= part.changed
-        collected.complete &= part.complete
+        # Where a later page is the first to see it, calls of the pages before may be missing too.
+        collected.complete &= part.complete and (start.after is None or start.widen or not part.window_note)
         collected.window_note = collected.window_note or part.window_note
         if not await _add_calls(context, start, collected, part.calls, limit):
             return
@@ -202,7 +210,7 @@ def _page(context: AppContext, start: PageStart, source: WindowReader, collected
     reached = collected.reached_with(count)
     undecided = collected.undecided_down_to(reached)
     left = collected.more or not source.exhausted or reached > (window.since, 0)
-    lossy = start.lossy or not collected.complete or bool(undecided or start.gaps or collected.window_note)
+    lossy = start.lossy or not collected.complete or bool(undecided or start.gaps)
     complete = not left and not lossy
     returned = start.returned + count
     cursor = covered = liner_total = None
@@ -215,6 +223,7 @@ def _page(context: AppContext, start: PageStart, source: WindowReader, collected
             seconds_per_call=source.seconds_per_call,
             pass_rate=collected.pass_rate if filters.client_side else None,
             lossy=lossy,
+            widen=collected.window_note is not None,
         )
         # In whole seconds, because the second in which the page ends may hold more calls.
         since = min(ceil_to_second(replace(start, after=reached).remaining.until), window.until)
@@ -255,7 +264,7 @@ def _notes(
     notes += start.gaps
     if start.lossy:
         notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
-    if collected.filter_ignored:
+    if collected.filter_ignored and FILTER_IGNORED_NOTE not in notes:
         notes.append(FILTER_IGNORED_NOTE)
     if start.after is None:
         orders, agents = {call.order_id for call in collected.calls}, {call.user_id for call in collected.calls}

@@ -38,7 +38,7 @@ class PageStart:
     `pass_rate` (the share of calls that pass the client-side filters) were learned from them.
 
     `lossy`: an earlier page left out calls that it could not read or decide, so the pages together are not everything.
-    `gaps` say what else is missing from all pages.
+    `gaps` say what else is missing from all pages. `widen`: Liner was seen not to read windows as they are meant.
     """
 
     query: CallQuery
@@ -52,6 +52,7 @@ class PageStart:
     seconds_per_call: float | None = None
     pass_rate: float | None = None
     lossy: bool = False
+    widen: bool = False
 
     @property
     def remaining(self) -> TimeWindow:
@@ -118,6 +119,7 @@ def encode_page_cursor(
     seconds_per_call: float | None,
     pass_rate: float | None = None,
     lossy: bool = False,
+    widen: bool = False,
 ) -> str:
     """The cursor with which `start` goes on after this key."""
     moment, call_id = after
@@ -133,6 +135,8 @@ def encode_page_cursor(
         state["s"] = round(pass_rate, 3)
     if lossy:
         state["l"] = 1
+    if widen:
+        state["x"] = 1
     narrowing = {name: value for name, value in asdict(start.query).items() if value not in (None, ())}
     whole = encode_cursor(tool, {**state, "q": narrowing, "f": start.filters.to_state()})
     return whole if len(whole) <= MAX_CHARACTERS else encode_cursor(tool, {**state, "d": _digest(start.query)})
@@ -152,6 +156,7 @@ def _parse_state(state: dict[str, Any]) -> tuple[PageStart, str | None]:
         seconds_per_call=None if seconds_per_call is None else max(float(seconds_per_call), 0.01),
         pass_rate=None if pass_rate is None else min(max(float(pass_rate), 0.001), 1.0),
         lossy=bool(state.get("l")),
+        widen=bool(state.get("x")),
     )
     digest = state.get("d")
     if (digest is None) == ("f" not in state):

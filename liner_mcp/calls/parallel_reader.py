@@ -130,7 +130,8 @@ async def read_all(
         tuple(folded for part in parts for folded in part.folded),
         reached,
         stopped,
-        complete=all(part.complete for part in parts),
+        # Where only some slices show it, calls of the others may be missing too.
+        complete=all(part.complete for part in parts) and len(notes) in (0, len(parts)),
         changed=any(part.changed for part in parts),
         liner_total=(first.liner_total or 0) - parts[0].after_end if counted else None,
         filter_ignored=any(part.filter_ignored for part in parts),

@@ -155,7 +155,6 @@ def _render(
     retry = retry_ids(undecided, budget)
     # Calls that were not examined could still fill the sample.
     cut_off = len(calls) < stratified.size and drawn.population is None and not undecided
-    incomplete = resolved.gaps or read.window_note
     seed = quote_input(stratified.seed, len(stratified.seed), show_phones=context.show_phones)
 
     def notes(count: int) -> list[str]:
@@ -174,7 +173,7 @@ def _render(
         elif not read.complete:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
         notes += resolved.gaps
-        if read.filter_ignored:
+        if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
             notes.append(FILTER_IGNORED_NOTE)
         if not calls:
             notes += unlisted_notes(names, filters)
@@ -188,7 +187,7 @@ def _render(
             "asked": {**filters.echo(), "sample": stratified.size},
             "page": page(
                 returned=count,
-                complete=count == len(calls) and read.complete and not (incomplete or undecided or cut_off),
+                complete=count == len(calls) and read.complete and not (resolved.gaps or undecided or cut_off),
                 population=drawn.population,
                 undecided=len(undecided) or None,
                 seed=seed,

@@ -56,16 +56,26 @@ class WindowReader:
     """Slices of a window, from its end backwards, until `exhausted`.
 
     Each slice is sized to hold about `wanted_calls`, the number that the caller still needs. `seconds_per_call` is what
-    was seen so far, so that a later page does not have to count again.
+    was seen so far, so that a later page does not have to count again. `widen`: see `read_wider`.
+    `last_id`: the last call of the page before, 0 on the first page.
     """
 
     def __init__(
-        self, liner: LinerReads, filters: Filters, window: TimeWindow, *, seconds_per_call: float | None = None
+        self,
+        liner: LinerReads,
+        filters: Filters,
+        window: TimeWindow,
+        *,
+        seconds_per_call: float | None = None,
+        widen: bool = False,
+        last_id: int = 0,
     ) -> None:
         self._liner = liner
         self._filters = filters
         self._remaining = window
         self._until = window.until
+        self._widen = widen
+        self._last_id = last_id
         self.seconds_per_call = seconds_per_call
         self._first_total: int | None = None
         self.liner_total: int | None = None  # Liner's count of the window, from its first read on
@@ -81,11 +91,13 @@ class WindowReader:
         """The next slice. Raises what the Liner client raises; then nothing was read and `read_next` may be called
         again."""
         wanted_calls = min(max(wanted_calls, SLICE_CALLS // 2), MAX_SLICE_CALLS)
+        if self._widen:
+            return await self._read_unsliced(NOTHING_READ)
         if self.seconds_per_call is None:
             read = await read_slice(self._liner, self._filters, self._remaining, UNSLICED_PAGES * SLICE_CALLS)
             if self._remaining.until == self._until:
                 self._first_total = read.liner_total
-            if read.outside_window:
+            if read.outside_window or self._lacks_last(self._remaining, read):
                 return await self._read_unsliced(read)
             if read.complete or read.fits_one_page:
                 return self._finish_slice(self._remaining, read)
@@ -96,7 +108,7 @@ class WindowReader:
             window = TimeWindow(self._remaining.until - span, self._remaining.until)
             shortest = span <= MIN_SLICE
             read = await read_slice(self._liner, self._filters, window, None if shortest else MAX_SLICE_CALLS)
-            if read.outside_window:
+            if read.outside_window or self._lacks_last(window, read):
                 return await self._read_unsliced(replace(read, complete=False))
             if read.complete or read.fits_one_page or shortest or (not read.over_limit and halvings == MAX_HALVINGS):
                 return self._finish_slice(window, read)
@@ -104,9 +116,16 @@ class WindowReader:
             overfull = max(2.0, read.counted / wanted_calls) if read.over_limit else 2.0
             self.seconds_per_call = span.total_seconds() / wanted_calls / overfull
 
+    def _lacks_last(self, window: TimeWindow, read: SliceRead) -> bool:
+        """Whether the last call of the page before, with which this page's window ends, did not come."""
+        expected = self._last_id and read.complete and window.until == self._until
+        return bool(expected) and all(call.id != self._last_id for call in read.calls)
+
     async def _read_unsliced(self, read: SliceRead) -> TimeSlice:
         """All the rest at once: a Liner that ignores the window sends everything for every slice of it."""
         wider = await read_wider(self._liner, self._filters, self._remaining, read)
+        if self._remaining.until < self._until:
+            wider = replace(wider, complete=False)  # calls of the slices before may be missing too
         return self._finish_slice(self._remaining, wider)
 
     def _slice_length(self, wanted_calls: int) -> timedelta:
@@ -199,14 +218,37 @@ class SliceRead:
         return self.liner_total is not None and self.liner_total <= SLICE_CALLS
 
 
+NOTHING_READ = SliceRead((), complete=False, over_limit=False, changed=False, liner_total=None)
+
+
 async def read_wider(liner: LinerReads, filters: Filters, window: TimeWindow, narrow: SliceRead) -> SliceRead:
-    """The calls of a window from a request for a day more on each side. `narrow` is what Liner sent for the window."""
-    wide = await read_slice(liner, filters, widened(window), None)
-    inside = {call.id: call for call in (*narrow.calls, *_calls_in(window, wide.calls))}
+    """The calls of a window for which Liner sent `narrow`: with calls of other times, or empty although it has some.
+    They come from a request for a day more on each side, unless Liner ignores the window.
+
+    It is `complete` only if calls before and after the window came: then all between them came too.
+    """
     whole = narrow.complete and not narrow.over_limit
-    note = shift_note(shift_hours(window, narrow.moments, wide.moments, whole=whole))
-    calls = tuple(sorted(inside.values(), key=call_key, reverse=True))
-    return replace(wide, calls=calls, changed=narrow.changed or wide.changed, liner_total=None, window_note=note)
+    if whole and _surround(window, narrow.strayed):
+        return replace(narrow, window_note=FILTER_IGNORED_NOTE)
+    wide = await read_slice(liner, filters, widened(window), None)
+    hours = shift_hours(window, narrow.moments, wide.moments, whole=whole)
+    surrounded = _surround(window, wide.moments)
+    ignored = surrounded and hours is None and narrow.strayed
+    inside = {call.id: call for call in (*narrow.calls, *_calls_in(window, wide.calls))}
+    return replace(
+        wide,
+        calls=tuple(sorted(inside.values(), key=call_key, reverse=True)),
+        complete=wide.complete and surrounded,
+        changed=narrow.changed or wide.changed,
+        liner_total=None,
+        window_note=FILTER_IGNORED_NOTE if ignored else shift_note(hours, complete=surrounded),
+    )
+
+
+def _surround(window: TimeWindow, moments: Sequence[datetime]) -> bool:
+    """Whether some of the moments are before the window, and some after the second in which it ends."""
+    end = ceil_to_second(window.until) + MIN_SLICE
+    return any(moment < window.since for moment in moments) and any(moment >= end for moment in moments)
 
 
 async def read_around(liner: LinerReads, filters: Filters, window: TimeWindow) -> tuple[SliceRead, SliceRead | None]:
@@ -216,8 +258,7 @@ async def read_around(liner: LinerReads, filters: Filters, window: TimeWindow) -
     around = await read_slice(liner, filters, widened(window), SLICE_CALLS)
     if not (around.outside_window or _calls_in(window, around.calls)):
         return around, None
-    empty = SliceRead((), complete=True, over_limit=False, changed=False, liner_total=0)
-    return around, await read_wider(liner, filters, window, empty)
+    return around, await read_wider(liner, filters, window, replace(NOTHING_READ, complete=True))
 
 
 def _calls_in(window: TimeWindow, calls: Sequence[Call]) -> list[Call]:

@@ -42,14 +42,12 @@ def shift_hours(
     return found[0] if len(found) == 1 and found[0] else None
 
 
-def shift_note(hours: int | None) -> str:
+def shift_note(hours: int | None, *, complete: bool) -> str:
     """The note of an answer for whose window Liner listed calls of other times, or none."""
     cause = (
         "Liner did not list exactly the calls of this window"
         if hours is None
         else f"Liner seems to read window times {abs(hours)} h too {'late' if hours > 0 else 'early'}"
     )
-    return (
-        f"{cause}; a wider request was made for them, but some may be missing here. "
-        "`liner-mcp check --probe` examines this."
-    )
+    missing = "" if complete else ", but some may be missing here"
+    return f"{cause}; a wider request was made for them{missing}. `liner-mcp check --probe` examines this."

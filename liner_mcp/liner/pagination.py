@@ -130,7 +130,7 @@ class Paginator(Generic[I]):
         if self._total is None or self._total < end:
             return full or (page.next or 0) > offset
         # A count of exactly one full page may be that of the page.
-        return self._total > end or page.next == end or (offset == 0 and full)
+        return self._total > end or page.next == end or end == self.limit
 
     @property
     def total(self) -> int | None:

@@ -457,7 +457,7 @@ async def test_statuses_in_pages_are_read_to_the_last(router: respx.MockRouter) 
 # Lists that move -------------------------------------------------------------------------------------------------
 
 
-async def test_a_list_with_rows_missing_is_read_once_more_and_then_given_as_incomplete(
+async def test_a_list_with_rows_missing_is_asked_for_the_rest_and_then_given_as_incomplete(
     router: respx.MockRouter,
 ) -> None:
     route = router.get(f"{ORIGIN}/v2/order/").mock(page(range(1, 6), 9, None))
@@ -468,10 +468,12 @@ async def test_a_list_with_rows_missing_is_read_once_more_and_then_given_as_inco
 
 
 async def test_a_list_that_settles_is_complete_at_the_second_reading(router: respx.MockRouter) -> None:
-    router.get(f"{ORIGIN}/v2/order/").mock(side_effect=[page(range(1, 6), 9, None), page(range(2, 11), 9, None)])
+    moved = [page(range(1, 101), 150, 100), page(range(71, 121), 150, None)]  # rows moved between its two pages
+    settled = [page(range(1, 101), 150, 100), page(range(101, 151), 150, None)]
+    router.get(f"{ORIGIN}/v2/order/").mock(side_effect=[*moved, *settled])
     async with client_at() as client:
         listing = await client.orders()
-    assert ([order.id for order in listing.items], listing.complete) == (list(range(2, 11)), True)
+    assert ([order.id for order in listing.items], listing.complete) == (list(range(1, 151)), True)
     assert listing.changed
 
 
