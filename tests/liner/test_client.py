@@ -477,6 +477,36 @@ async def test_a_list_that_settles_is_complete_at_the_second_reading(router: res
     assert listing.changed
 
 
+@pytest.mark.parametrize("size", [99, 100, 150])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda client: client.orders(),
+        lambda client: client.users(),
+        lambda client: client.agent_groups(),
+        lambda client: client.call_records(1),
+        lambda client: client.call_statuses(),
+        lambda client: client.lead_statuses(),
+    ],
+    ids=["orders", "users", "agent_groups", "call_records", "call_statuses", "lead_statuses"],
+)
+async def test_a_bare_array_as_long_as_a_page_is_not_taken_for_the_whole_list(
+    router: respx.MockRouter, read: Callable[[LinerClient], Awaitable[Any]], size: int
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        offset = int(request.url.params.get("offset", "0"))
+        rows = [{"id": one, "agentIds": []} for one in range(1, size + 1)][offset : offset + 100]
+        return httpx.Response(200, json={"success": True, "message": "", "data": rows})
+
+    route = router.get(url__startswith=ORIGIN).mock(side_effect=answer)
+    async with client_at() as client:
+        found = await read(client)
+    rows = found if isinstance(found, tuple) else found.items
+    assert [row.id for row in rows] == list(range(1, size + 1))
+    assert isinstance(found, tuple) or found.complete
+    assert (route.call_count == 1) is (size == 99)
+
+
 async def test_a_failing_page_fails_the_list(router: respx.MockRouter) -> None:
     router.get(f"{ORIGIN}/v2/order/", params={"offset": "100"}).mock(httpx.Response(500))
     router.get(f"{ORIGIN}/v2/order/", params={"offset": "0"}).mock(page(range(1, 101), 150, 100))
