@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mcp import Client
 
 from liner_mcp.calls.time_window import TimeWindow
 from liner_mcp.calls.window_shift import MARGIN, shift_hours, shift_note
 from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.server.app import create_server
+from liner_mcp.settings import Settings
 from tests.calls.support import (
     CALL_LIST,
     context_at,
@@ -26,6 +30,7 @@ from tests.calls.support import (
 from tests.calls.test_incomplete_directories import Ask, each_way_to_ask
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.support.account import ACCOUNT
 from tests.support.context import AlteredLiner, rows_of, with_total
 from tests.support.sentences import recorded
 
@@ -196,6 +201,20 @@ async def test_more_counted_than_listed_is_not_taken_for_a_shift() -> None:
     async with context_at(AlteredLiner(DemoLiner(dataset), change_by_pattern={CALLS: with_total(43)})) as context:
         answer = await find(context, since="-24h", limit=200)
     assert (page_of(answer)["complete"], notes_of(answer)) == (False, recorded("liner_counts_more_calls_in_this"))
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_client_sees_the_calls_and_the_hours(dataset: Dataset, mode: Any) -> None:
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow", requests_per_second=0)
+    app = httpx.ASGITransport(app=FakeLiner(dataset, window_shift=-3 * HOUR))
+    server = create_server(settings, transport=app, now=lambda: NOW)
+    async with Client(server, mode=mode, raise_exceptions=True) as client:
+        structure = (await client.call_tool("find_calls", {**MORNING, "limit": 200})).structured_content
+    assert structure is not None
+    ids = [row[structure["columns"].index("call_id")] for row in structure["rows"]]
+    assert ids == expected_ids(dataset, MORNING_START, MORNING_END)
+    assert structure["notes"][0] == shift_note(-3, complete=True)
+    assert structure["page"]["complete"] is True
 
 
 # The hours, pure ------------------------------------------------------------------------------------------------------
