@@ -155,10 +155,12 @@ def _notes(
             f"until={until} gives the rest. Counts of both parts add up, medians do not."
         )
     notes += undecided
-    if not read.complete:
+    if read.window_note:
+        notes.append(read.window_note)
+    elif not read.complete:
         notes.append(MISSING_CALLS_NOTE)
     notes += resolved.gaps
-    if read.filter_ignored:
+    if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
         notes.append(FILTER_IGNORED_NOTE)
     return notes
 

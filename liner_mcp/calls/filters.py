@@ -116,7 +116,8 @@ class Filters(PlainFilters):
         since, until = window.since.replace(microsecond=0), ceil_to_second(window.until)
         parameter, ids = ("lead_ids", self.leads) if self.leads else ("order_ids", self.orders)
         narrowing = self._narrowing()
-        chunks = _chunks(ids, MAX_TARGET_CHARACTERS - _target_length(narrowing))
+        # Each id once: Liner would count the calls of an id in two chunks twice.
+        chunks = _chunks(tuple(dict.fromkeys(ids)), MAX_TARGET_CHARACTERS - _target_length(narrowing))
         return [CallFilter(since, until, **{parameter: chunk}, **narrowing) for chunk in chunks]
 
 

@@ -14,7 +14,14 @@ from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_p
 from liner_mcp.calls.record_filters import RecordsRead, decide, retry_ids, undecided_note
 from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_columns, call_members, call_row, read_names, unlisted_notes
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, SLICE_CALLS, CallKey, WindowReader, call_key
+from liner_mcp.calls.window_reader import (
+    FILTER_IGNORED_NOTE,
+    SLICE_CALLS,
+    CallKey,
+    WindowReader,
+    call_key,
+    read_around,
+)
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call
@@ -40,6 +47,7 @@ class _CollectedCalls:
     undecided: list[CallKey] = field(default_factory=list[CallKey])  # their recordings did not decide it
     records_read: RecordsRead = field(default_factory=RecordsRead)
     filter_ignored: bool = False
+    window_note: str | None = None  # where Liner sent calls of other times, so that some may be missing
     changed: bool = False
     complete: bool = True
     stopped: LinerMcpError | None = None
@@ -81,13 +89,23 @@ async def find_calls(
     Raises: InvalidArgument for arguments that cannot be used; the error of the first read when nothing was read at all.
     """
     start = await resolve_page_start(context, FIND_CALLS, query, include, cursor)
-    source = WindowReader(context.liner, start.filters, start.remaining, seconds_per_call=start.seconds_per_call)
+    source = WindowReader(
+        context.liner,
+        start.filters,
+        start.remaining,
+        seconds_per_call=start.seconds_per_call,
+        widen=start.widen,
+        last_id=start.after[1] if start.after else 0,
+    )
     collected = _CollectedCalls(reached=start.after or (start.window.until, 0), known_pass_rate=start.pass_rate)
     await _collect(context, start, source, collected, limit)
     collected.drop_shared()
+    earlier: list[Call] = []
+    if source.exhausted and start.after is None and not (collected.scanned or collected.window_note):
+        earlier = await _look_around(context, start, collected, limit)
     names = await read_names(context, start.filters, collected.calls)
     found = collected.calls or start.returned or collected.stopped or collected.undecided
-    hint = await _empty_page_hint(context, start, collected) if source.exhausted and not found else None
+    hint = await _empty_page_hint(context, start, collected, earlier) if source.exhausted and not found else None
     context.recent_calls.add(reversed([call.id for call in collected.calls]))
     columns = call_columns(start.include)
     rows = [call_row(context, call, start.include) for call in collected.calls]
@@ -131,14 +149,38 @@ async def _collect(
             return
         first = False
         collected.changed |= part.changed
-        collected.complete &= part.complete
-        fresh = [call for call in part.calls if start.after is None or call_key(call) < start.after]
-        collected.scanned += [call_key(call) for call in fresh]
-        collected.filter_ignored |= part.outside_window or start.filters.violated_by(*fresh)
-        if not await _add_passing(context, start.filters, collected, start.filters.matching(fresh), limit):
+        # Where a later page is the first to see it, calls of the pages before may be missing too.
+        collected.complete &= part.complete and (start.after is None or start.widen or not part.window_note)
+        collected.window_note = collected.window_note or part.window_note
+        if not await _add_calls(context, start, collected, part.calls, limit):
             return
         if not collected.more:
             collected.reached = (part.window.since, 0)
+
+
+async def _look_around(context: AppContext, start: PageStart, collected: _CollectedCalls, limit: int) -> list[Call]:
+    """After a window that came empty, look whether Liner reads its times as they are meant; if not, add its calls.
+    Otherwise, the calls of the day before it, if these are all.
+    """
+    try:
+        around, inside = await read_around(context.liner, start.filters, start.window)
+    except LinerMcpError:
+        return []
+    if inside is None:
+        return [call for call in around.calls if call_key(call) < (start.window.since, 0)] if around.complete else []
+    collected.window_note, collected.complete = inside.window_note, inside.complete
+    await _add_calls(context, start, collected, inside.calls, limit)
+    return []
+
+
+async def _add_calls(
+    context: AppContext, start: PageStart, collected: _CollectedCalls, calls: Sequence[Call], limit: int
+) -> bool:
+    """Add those of the calls that pass the filters. False when time was up on the way."""
+    fresh = [call for call in calls if start.after is None or call_key(call) < start.after]
+    collected.scanned += [call_key(call) for call in fresh]
+    collected.filter_ignored |= start.filters.violated_by(*fresh)
+    return await _add_passing(context, start.filters, collected, start.filters.matching(fresh), limit)
 
 
 async def _add_passing(
@@ -189,11 +231,13 @@ def _page(context: AppContext, start: PageStart, source: WindowReader, collected
             seconds_per_call=source.seconds_per_call,
             pass_rate=collected.pass_rate if filters.client_side else None,
             lossy=lossy,
+            widen=collected.window_note is not None,
         )
         # In whole seconds, because the second in which the page ends may hold more calls.
         since = min(ceil_to_second(replace(start, after=reached).remaining.until), window.until)
         covered = replace(window, since=since).to_dict(context.zone)
-    if start.after is None and not (complete or filters.client_side or collected.filter_ignored):
+    unfiltered = not (filters.client_side or collected.filter_ignored or collected.window_note)
+    if start.after is None and unfiltered and not complete:
         liner_total = source.liner_total
     return page(
         returned=count,
@@ -221,12 +265,14 @@ def _notes(
     if collected.stopped is not None:
         notes.append(f"Reading stopped early: {context.stop_reason(collected.stopped)} next_cursor goes on from there.")
     notes += undecided
-    if not collected.complete:
+    if collected.window_note:
+        notes.append(collected.window_note)
+    elif not collected.complete:
         notes.append(MISSING_CALLS_NOTE)
     notes += start.gaps
     if start.lossy:
         notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
-    if collected.filter_ignored:
+    if collected.filter_ignored and FILTER_IGNORED_NOTE not in notes:
         notes.append(FILTER_IGNORED_NOTE)
     if start.after is None:
         orders, agents = {call.order_id for call in collected.calls}, {call.user_id for call in collected.calls}
@@ -237,8 +283,13 @@ def _notes(
 # Nothing found --------------------------------------------------------------------------------------------------------
 
 
-async def _empty_page_hint(context: AppContext, start: PageStart, collected: _CollectedCalls) -> str:
-    """What to try when nothing in the whole window passes: filters to relax, or the nearest earlier calls."""
+async def _empty_page_hint(
+    context: AppContext, start: PageStart, collected: _CollectedCalls, earlier: Sequence[Call]
+) -> str:
+    """What to try when nothing in the whole window passes: filters to relax, or the nearest earlier calls.
+
+    `earlier` are those of the day before; without one that passes, a month before it is looked at in one request.
+    """
     filters, days = start.filters, LOOK_BACK.days
     client_side = ", ".join(filters.client_side)
     if collected.scanned:
@@ -250,23 +301,36 @@ async def _empty_page_hint(context: AppContext, start: PageStart, collected: _Co
     if not requests:
         return "Liner lists no orders, so no call was read; send orders or leads by id."
     nothing = "Liner has no such call in this window"
+    if nearest := max(filters.matching(earlier), key=call_key, default=None):
+        return f"{nothing}; {_nearest(context, filters, nearest)}"
     try:
         listing = await context.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
     except LinerMcpError:
         listing = None
-    if listing is None:
+    before = [] if listing is None else [call for call in listing.items if _is_before(start.window, call)]
+    # A list with calls of other times was not for the days before.
+    if listing is None or len(before) < len(listing.items):
         return f"{nothing}; try an earlier since{', or fewer filters' if filters.echo() else ''}."
-    if not listing.items:
+    if not before and listing.complete:
         advice = "fewer filters may find some" if filters.echo() else "try another window"
         return f"{nothing}, nor in the {days} days before it; {advice}."
-    newest = max(filters.matching(listing.items), key=call_key, default=None)
-    if listing.complete and newest is not None and newest.created_at is not None:
-        one = "candidate" if filters.on_recordings else "one"
-        return (
-            f"{nothing}; the nearest earlier {one} is call {newest.id} of {context.zone.isoformat(newest.created_at)}."
-        )
-    before = f"{listing.total or len(listing.items)} in the {days} days before it"
+    nearest = max(filters.matching(before), key=call_key, default=None)
+    if listing.complete and nearest is not None:
+        return f"{nothing}; {_nearest(context, filters, nearest)}"
+    counted = max(listing.total or 0, len(before))
+    found = f"{counted} in the {days} days before it"
     if not client_side:
-        return f"{nothing}, but {before}."
+        return f"{nothing}, but {found}."
     checked = "none of them passed" if listing.complete else "not checked for"
-    return f"{nothing}; Liner has {before}, {checked} {client_side}."
+    return f"{nothing}; Liner has {found}, {checked} {client_side}."
+
+
+def _is_before(window: TimeWindow, call: Call) -> bool:
+    # The request includes its last second, and calls in it may have come since.
+    return call.created_at is not None and window.since - LOOK_BACK <= call.created_at < window.since
+
+
+def _nearest(context: AppContext, filters: Filters, call: Call) -> str:
+    one = "candidate" if filters.on_recordings else "one"
+    assert call.created_at is not None  # noqa: S101 - it was compared with the window
+    return f"the nearest earlier {one} is call {call.id} of {context.zone.isoformat(call.created_at)}."

@@ -43,7 +43,7 @@ class PageStart:
     `pass_rate` (the share of calls that pass the client-side filters) were learned from them.
 
     `lossy`: an earlier page left out calls that it could not read or decide, so the pages together are not everything.
-    `gaps` say what else is missing from all pages.
+    `gaps` say what else is missing from all pages. `widen`: Liner was seen not to read windows as they are meant.
     """
 
     query: CallQuery
@@ -57,6 +57,7 @@ class PageStart:
     seconds_per_call: float | None = None
     pass_rate: float | None = None
     lossy: bool = False
+    widen: bool = False
 
     @property
     def remaining(self) -> TimeWindow:
@@ -132,6 +133,7 @@ def encode_page_cursor(
     seconds_per_call: float | None,
     pass_rate: float | None = None,
     lossy: bool = False,
+    widen: bool = False,
 ) -> str:
     """The cursor with which `start` goes on after this key."""
     moment, call_id = after
@@ -147,6 +149,8 @@ def encode_page_cursor(
         state["s"] = round(pass_rate, 3)
     if lossy:
         state["l"] = 1
+    if widen:
+        state["x"] = 1
     digest = {"o": _digest(start.filters)}  # what every page of a question has in common
     narrowing = {name: value for name, value in asdict(start.query).items() if value not in (None, ())}
     resolved = {"q": narrowing, "f": start.filters.to_state(), **(digest if start.filters.all_orders else {})}
@@ -170,6 +174,7 @@ def _parse_state(state: dict[str, Any]) -> tuple[PageStart, str | None]:
         seconds_per_call=None if seconds_per_call is None else max(float(seconds_per_call), 0.01),
         pass_rate=None if pass_rate is None else min(max(float(pass_rate), 0.001), 1.0),
         lossy=bool(state.get("l")),
+        widen=bool(state.get("x")),
     )
     digest = state.get("d")
     if (digest is None) == ("f" not in state):

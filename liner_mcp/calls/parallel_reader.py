@@ -23,7 +23,9 @@ from liner_mcp.calls.window_reader import (
     SLICE_CALLS,
     UNSLICED_PAGES,
     SliceRead,
+    read_around,
     read_slice,
+    read_wider,
 )
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call
@@ -38,6 +40,7 @@ PARALLEL_SLICE_CALLS = 4_000
 MAX_CALLS_IN_MEMORY = 10_000  # calls of one slice that are held in memory; a denser one is halved
 # Where every recorded call costs a request, a slice as large as that would outlast the time of a tool call.
 RECORD_SLICE_CALLS = SLICE_CALLS
+UNCOUNTED_SLICE = timedelta(days=1)  # where Liner's count does not size the slices, so that several are read at once
 MIN_PARALLEL_SLICES = 2  # slices under way
 
 Progress = Callable[[int, int | None], Awaitable[None]]
@@ -49,7 +52,8 @@ class ParallelRead(Generic[T]):
     """The folded slices, newest first, down to `reached`. `stopped` is the reason for ending before the window does.
 
     `complete` is False where Liner counts more calls than it lists; `liner_total` is Liner's own count of the window;
-    `filter_ignored` when Liner sent calls that it was asked to leave out.
+    `filter_ignored` when Liner sent calls that it was asked to leave out; `window_note`: what to say where it sent
+    calls of other times, so that some may be missing.
     """
 
     folded: tuple[T, ...]
@@ -59,6 +63,7 @@ class ParallelRead(Generic[T]):
     changed: bool
     liner_total: int | None
     filter_ignored: bool = False
+    window_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class _SliceResult(Generic[T]):
     complete: bool
     changed: bool
     filter_ignored: bool
+    after_end: int
+    window_note: str | None
 
 
 async def read_all(
@@ -88,12 +95,22 @@ async def read_all(
         slice_calls if window.until - window.since <= MAX_SLICE else min(UNSLICED_PAGES * SLICE_CALLS, slice_calls)
     )
     first = await read_slice(liner, filters, window, first_limit)
-    if first.complete:
-        folded = (await fold(first.calls),)
-        filter_ignored = _filter_ignored(first, filters)
-        return ParallelRead(folded, window.since, None, True, first.changed, first.liner_total, filter_ignored)
-    # A Liner that ignores the window gives everything for every slice of it.
-    windows = [window] if first.outside_window else _split_window(window, first.liner_total, slice_calls)
+    if first.outside_window:
+        first = await read_wider(liner, filters, window, first)
+    elif first.complete and not first.calls:
+        first = (await read_around(liner, filters, window))[1] or first
+    if first.complete or first.outside_window:
+        return ParallelRead(
+            (await fold(first.calls),),
+            window.since,
+            None,
+            complete=first.complete,
+            changed=first.changed,
+            liner_total=None if first.liner_total is None else first.liner_total - first.after_end,
+            filter_ignored=filters.violated_by(*first.calls),
+            window_note=first.window_note,
+        )
+    windows = _split_window(window, first, slice_calls)
     reader = _SliceReader(
         liner, filters, fold, progress, first.liner_total, _parallel_slices(liner, filters, windows, first.liner_total)
     )
@@ -107,25 +124,27 @@ async def read_all(
         stopped = outcome or DeadlineExceeded("Time was up before the whole window was read; ask for less.")
         break
     reached = windows[len(parts) - 1].since if parts else window.until
+    notes = [part.window_note for part in parts if part.window_note]
+    counted = first.liner_total is not None and bool(parts) and not notes
     return ParallelRead(
         tuple(folded for part in parts for folded in part.folded),
         reached,
         stopped,
-        complete=all(part.complete for part in parts),
+        # Where only some slices show it, calls of the others may be missing too.
+        complete=all(part.complete for part in parts) and len(notes) in (0, len(parts)),
         changed=any(part.changed for part in parts),
-        liner_total=first.liner_total,
+        liner_total=(first.liner_total or 0) - parts[0].after_end if counted else None,
         filter_ignored=any(part.filter_ignored for part in parts),
+        window_note=notes[0] if notes else None,
     )
 
 
-def _filter_ignored(read: SliceRead, filters: Filters) -> bool:
-    return read.outside_window or filters.violated_by(*read.calls)
-
-
-def _split_window(window: TimeWindow, liner_total: int | None, slice_calls: int) -> list[TimeWindow]:
+def _split_window(window: TimeWindow, first: SliceRead, slice_calls: int) -> list[TimeWindow]:
     """The window in equal slices, newest first, sized by Liner's count, never longer than its documentation shows."""
     length = window.until - window.since
-    wanted = max(math.ceil((liner_total or 0) / slice_calls), math.ceil(length / MAX_SLICE), 1)
+    uncounted = first.liner_total is None or first.liner_total < len(first.calls)
+    longest = UNCOUNTED_SLICE if uncounted else MAX_SLICE
+    wanted = max(math.ceil(first.counted / slice_calls), math.ceil(length / longest), 1)
     seconds = max(math.ceil(length.total_seconds() / wanted), 1)
     found: list[TimeWindow] = []
     until = window.until
@@ -182,8 +201,8 @@ class _SliceReader(Generic[T]):
         shortest = window.until - window.since <= MIN_SLICE
         at_most = None if shortest else MAX_CALLS_IN_MEMORY
         found = await read_slice(self._liner, self._filters, window, at_most)
-        if found.over_limit and found.outside_window:
-            found = await read_slice(self._liner, self._filters, window, None)
+        if found.outside_window:
+            found = await read_wider(self._liner, self._filters, window, found)
         elif found.over_limit:
             middle = window.since + (window.until - window.since) / 2
             newer = await self._read_halving(TimeWindow(middle, window.until))
@@ -193,6 +212,8 @@ class _SliceReader(Generic[T]):
                 newer.complete and older.complete,
                 newer.changed or older.changed,
                 newer.filter_ignored or older.filter_ignored,
+                newer.after_end,
+                newer.window_note or older.window_note,
             )
         async with self._fold_lock:
             folded = await self._fold(found.calls)
@@ -203,4 +224,5 @@ class _SliceReader(Generic[T]):
                 self._liner_total if self._liner_total is not None and self._liner_total >= self._calls_read else None
             )
             await self._progress(self._calls_read, total)
-        return _SliceResult((folded,), found.complete, found.changed, _filter_ignored(found, self._filters))
+        ignored = self._filters.violated_by(*found.calls)
+        return _SliceResult((folded,), found.complete, found.changed, ignored, found.after_end, found.window_note)

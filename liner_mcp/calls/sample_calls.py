@@ -179,10 +179,12 @@ def _render(
             notes.append(undecided_note(filters, len(undecided), len(retry)))
         if cut_off:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
-        if not read.complete:
+        if read.window_note:
+            notes.append(read.window_note)
+        elif not read.complete:
             notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
         notes += resolved.gaps
-        if read.filter_ignored:
+        if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
             notes.append(FILTER_IGNORED_NOTE)
         if not calls:
             notes += unlisted_notes(names, filters)

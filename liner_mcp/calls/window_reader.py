@@ -7,12 +7,13 @@ first request covers the whole window, and its count sizes the slices. A slice i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
+from liner_mcp.calls.window_shift import shift_hours, shift_note, widened
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
@@ -41,31 +42,43 @@ def call_key(call: Call) -> CallKey:
 @dataclass(frozen=True, slots=True)
 class TimeSlice:
     """One closed span that was read: its calls, newest first, each once. Not `complete` where Liner counts more calls
-    than it lists; `outside_window` when it sent calls of other times, which are left out.
+    than it lists. `window_note`: what to say where it sent calls of other times, so that some may be missing.
     """
 
     window: TimeWindow
     calls: tuple[Call, ...]
     complete: bool
     changed: bool
-    outside_window: bool = False
+    window_note: str | None = None
 
 
 class WindowReader:
     """Slices of a window, from its end backwards, until `exhausted`.
 
     Each slice is sized to hold about `wanted_calls`, the number that the caller still needs. `seconds_per_call` is what
-    was seen so far, so that a later page does not have to count again.
+    was seen so far, so that a later page does not have to count again. `widen`: see `read_wider`.
+    `last_id`: the last call of the page before, 0 on the first page.
     """
 
     def __init__(
-        self, liner: LinerReads, filters: Filters, window: TimeWindow, *, seconds_per_call: float | None = None
+        self,
+        liner: LinerReads,
+        filters: Filters,
+        window: TimeWindow,
+        *,
+        seconds_per_call: float | None = None,
+        widen: bool = False,
+        last_id: int = 0,
     ) -> None:
         self._liner = liner
         self._filters = filters
         self._remaining = window
+        self._until = window.until
+        self._widen = widen
+        self._last_id = last_id
         self.seconds_per_call = seconds_per_call
-        self.liner_total: int | None = None
+        self._first_total: int | None = None
+        self.liner_total: int | None = None  # Liner's count of the window, from its first read on
         self._empty_slices = 0
         self.exhausted = window.since >= window.until or not filters.call_filters(window)
 
@@ -78,31 +91,42 @@ class WindowReader:
         """The next slice. Raises what the Liner client raises; then nothing was read and `read_next` may be called
         again."""
         wanted_calls = min(max(wanted_calls, SLICE_CALLS // 2), MAX_SLICE_CALLS)
+        if self._widen:
+            return await self._read_unsliced(NOTHING_READ)
         if self.seconds_per_call is None:
             read = await read_slice(self._liner, self._filters, self._remaining, UNSLICED_PAGES * SLICE_CALLS)
-            self.liner_total = read.liner_total if self.liner_total is None else self.liner_total
+            if self._remaining.until == self._until:
+                self._first_total = read.liner_total
+            if read.outside_window or self._lacks_last(self._remaining, read):
+                return await self._read_unsliced(read)
             if read.complete or read.fits_one_page:
                 return self._finish_slice(self._remaining, read)
-            if read.outside_window:
-                return await self._read_unsliced()
-            self._update_seconds_per_call(self._remaining, read.liner_total or MAX_SLICE_CALLS)
+            self._update_seconds_per_call(self._remaining, read.counted or MAX_SLICE_CALLS)
         halvings = 0
         while True:
             span = min(self._slice_length(wanted_calls), self._remaining.until - self._remaining.since)
             window = TimeWindow(self._remaining.until - span, self._remaining.until)
             shortest = span <= MIN_SLICE
             read = await read_slice(self._liner, self._filters, window, None if shortest else MAX_SLICE_CALLS)
+            if read.outside_window or self._lacks_last(window, read):
+                return await self._read_unsliced(replace(read, complete=False))
             if read.complete or read.fits_one_page or shortest or (not read.over_limit and halvings == MAX_HALVINGS):
                 return self._finish_slice(window, read)
-            if read.outside_window:
-                return await self._read_unsliced()
             halvings += not read.over_limit
-            overfull = max(2.0, (read.liner_total or 0) / wanted_calls) if read.over_limit else 2.0
+            overfull = max(2.0, read.counted / wanted_calls) if read.over_limit else 2.0
             self.seconds_per_call = span.total_seconds() / wanted_calls / overfull
 
-    async def _read_unsliced(self) -> TimeSlice:
+    def _lacks_last(self, window: TimeWindow, read: SliceRead) -> bool:
+        """Whether the last call of the page before, with which this page's window ends, did not come."""
+        expected = self._last_id and read.complete and window.until == self._until
+        return bool(expected) and all(call.id != self._last_id for call in read.calls)
+
+    async def _read_unsliced(self, read: SliceRead) -> TimeSlice:
         """All the rest at once: a Liner that ignores the window sends everything for every slice of it."""
-        return self._finish_slice(self._remaining, await read_slice(self._liner, self._filters, self._remaining, None))
+        wider = await read_wider(self._liner, self._filters, self._remaining, read)
+        if self._remaining.until < self._until:
+            wider = replace(wider, complete=False)  # calls of the slices before may be missing too
+        return self._finish_slice(self._remaining, wider)
 
     def _slice_length(self, wanted_calls: int) -> timedelta:
         assert self.seconds_per_call is not None  # noqa: S101 - learned from the first count
@@ -110,6 +134,8 @@ class WindowReader:
         return max(timedelta(seconds=seconds), MIN_SLICE)
 
     def _finish_slice(self, window: TimeWindow, read: SliceRead) -> TimeSlice:
+        if window.until == self._until and self._first_total is not None:
+            self.liner_total = None if read.outside_window else self._first_total - read.after_end
         self._remaining = TimeWindow(self._remaining.since, window.since)
         self.exhausted = self._remaining.since >= self._remaining.until
         self._empty_slices = 0 if read.calls else self._empty_slices + 1
@@ -117,7 +143,7 @@ class WindowReader:
             self.seconds_per_call, self._empty_slices = None, 0  # so many empty slices: count the rest as a whole again
         elif self.seconds_per_call is not None:
             self._update_seconds_per_call(window, len(read.calls))
-        return TimeSlice(window, read.calls, read.complete, read.changed, read.outside_window)
+        return TimeSlice(window, read.calls, read.complete, read.changed, read.window_note)
 
     def _update_seconds_per_call(self, window: TimeWindow, calls: int) -> None:
         """Change the seconds per call at most fourfold: a quiet night must not make one slice of a busy day."""
@@ -141,23 +167,48 @@ async def read_slice(liner: LinerReads, filters: Filters, window: TimeWindow, at
     for outcome in outcomes:
         if isinstance(outcome, LinerMcpError):
             raise outcome
-        over_limit = outcome is not None and at_most is not None and (outcome.total or 0) > at_most
-        if outcome is None or not (outcome.finished or over_limit):
+        if outcome is None or not (outcome.finished or _is_over(outcome, at_most)):
             raise DeadlineExceeded("The time of this call was up before Liner answered. Ask again, or for less.")
         listings.append(outcome)
     return _merge(window, listings, at_most)
 
 
+def _is_over(listing: Listing[Call], at_most: int | None) -> bool:
+    """Whether a read ended because Liner counts or lists more than was wanted."""
+    counted = max(listing.total or 0, 0 if listing.finished else len(listing.items))
+    return at_most is not None and counted > at_most
+
+
 @dataclass(frozen=True, slots=True)
 class SliceRead:
-    """The result of one read. `over_limit`: it ended after the first page, as Liner counts more than was wanted."""
+    """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted. `strayed`: the times of
+    calls outside the requested window, which are left out. `after_end`: the calls in the second in which the window
+    ends, which Liner counts and which are left out.
+    """
 
     calls: tuple[Call, ...]
     complete: bool
     over_limit: bool
     changed: bool
     liner_total: int | None
-    outside_window: bool = False
+    after_end: int = 0
+    strayed: tuple[datetime, ...] = ()
+    window_note: str | None = None
+
+    @property
+    def outside_window(self) -> bool:
+        """Whether Liner sent calls of other times, or should have sent some."""
+        return bool(self.strayed or self.window_note)
+
+    @property
+    def moments(self) -> list[datetime]:
+        """The times of all calls that came."""
+        return [*self.strayed, *(call.created_at for call in self.calls if call.created_at is not None)]
+
+    @property
+    def counted(self) -> int:
+        """How many calls there are at least."""
+        return max(self.liner_total or 0, len(self.calls))
 
     @property
     def fits_one_page(self) -> bool:
@@ -167,20 +218,69 @@ class SliceRead:
         return self.liner_total is not None and self.liner_total <= SLICE_CALLS
 
 
+NOTHING_READ = SliceRead((), complete=False, over_limit=False, changed=False, liner_total=None)
+
+
+async def read_wider(liner: LinerReads, filters: Filters, window: TimeWindow, narrow: SliceRead) -> SliceRead:
+    """The calls of a window for which Liner sent `narrow`: with calls of other times, or empty although it has some.
+    They come from a request for a day more on each side, unless Liner ignores the window.
+
+    It is `complete` only if calls before and after the window came: then all between them came too.
+    """
+    whole = narrow.complete and not narrow.over_limit
+    if whole and _surround(window, narrow.strayed):
+        return replace(narrow, window_note=FILTER_IGNORED_NOTE)
+    wide = await read_slice(liner, filters, widened(window), None)
+    hours = shift_hours(window, narrow.moments, wide.moments, whole=whole)
+    surrounded = _surround(window, wide.moments)
+    ignored = surrounded and hours is None and narrow.strayed
+    inside = {call.id: call for call in (*narrow.calls, *_calls_in(window, wide.calls))}
+    return replace(
+        wide,
+        calls=tuple(sorted(inside.values(), key=call_key, reverse=True)),
+        complete=wide.complete and surrounded,
+        changed=narrow.changed or wide.changed,
+        liner_total=None,
+        window_note=FILTER_IGNORED_NOTE if ignored else shift_note(hours, complete=surrounded),
+    )
+
+
+def _surround(window: TimeWindow, moments: Sequence[datetime]) -> bool:
+    """Whether some of the moments are before the window, and some after the second in which it ends."""
+    end = ceil_to_second(window.until) + MIN_SLICE
+    return any(moment < window.since for moment in moments) and any(moment >= end for moment in moments)
+
+
+async def read_around(liner: LinerReads, filters: Filters, window: TimeWindow) -> tuple[SliceRead, SliceRead | None]:
+    """For a window that came empty: the first page of a request for a day more on each side; and the window's calls,
+    where that page shows that Liner does not read windows as they are meant.
+    """
+    around = await read_slice(liner, filters, widened(window), SLICE_CALLS)
+    if not (around.outside_window or _calls_in(window, around.calls)):
+        return around, None
+    return around, await read_wider(liner, filters, window, replace(NOTHING_READ, complete=True))
+
+
+def _calls_in(window: TimeWindow, calls: Sequence[Call]) -> list[Call]:
+    return [call for call in calls if call.created_at is not None and window.contains(call.created_at)]
+
+
 def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int | None) -> SliceRead:
     """The lists of several chunks of ids as one: half-open, each call once, newest first."""
     calls = {call.id: call for listing in listings for call in listing.items}
-    timed = [call for call in calls.values() if call.created_at is not None]
-    inside = [call for call in timed if call.created_at is not None and window.contains(call.created_at)]
-    totals = [listing.total for listing in listings]
+    moments = [call.created_at for call in calls.values() if call.created_at is not None]
     # Requests cover a little more than the window: whole seconds, both ends included.
     requested = TimeWindow(window.since.replace(microsecond=0), ceil_to_second(window.until) + MIN_SLICE)
+    totals = [listing.total for listing in listings]
+    # A call that several lists hold is counted several times, and calls before `since` in its second are counted too.
+    inexact = len(calls) < sum(len(listing.items) for listing in listings) or window.since.microsecond
     return SliceRead(
-        tuple(sorted(inside, key=call_key, reverse=True)),
+        tuple(sorted(_calls_in(window, list(calls.values())), key=call_key, reverse=True)),
         # A call without a time belongs to no window, so it counts as not listed.
-        complete=len(timed) == len(calls) and all(listing.complete for listing in listings),
-        over_limit=at_most is not None and any((total or 0) > at_most for total in totals),
+        complete=len(moments) == len(calls) and all(listing.complete for listing in listings),
+        over_limit=any(_is_over(listing, at_most) for listing in listings),
         changed=any(listing.changed for listing in listings),
-        liner_total=None if None in totals else sum(total or 0 for total in totals),
-        outside_window=not all(call.created_at is not None and requested.contains(call.created_at) for call in timed),
+        liner_total=None if None in totals or inexact else sum(total or 0 for total in totals),
+        after_end=sum(window.until <= moment and requested.contains(moment) for moment in moments),
+        strayed=tuple(moment for moment in moments if not requested.contains(moment)),
     )

@@ -44,6 +44,7 @@ from liner_mcp.text.clean import clean
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
+ROUND_PAGE = 50  # rows of a page in Liner's samples; the documented maximum is a multiple of it
 MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
 
 
@@ -105,7 +106,7 @@ class LinerClient:
     def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
         """All calls of a closed window. Liner states no order.
 
-        When Liner counts more than `at_most`, the read ends with the first page, and the listing is incomplete.
+        When Liner counts or lists more than `at_most`, the read ends there, and the listing is incomplete.
         """
         return self._read_list(which.query(), Call, at_most)
 
@@ -177,7 +178,9 @@ class LinerClient:
     async def _read_dictionary_at(self, path: str, paths: tuple[str, str], model: type[I]) -> Listing[I]:
         page = await self._decode_list(await self._transport.get(Query(path)), model)
         self._dictionary_paths[paths] = path
-        if page.next or (page.total or 0) > len(page.items):  # documented as a bare list, but this Liner sends pages
+        # Documented as a bare list. But this Liner may send pages, and then a round number of rows may be one.
+        cut = len(page.items) >= ROUND_PAGE and len(page.items) % ROUND_PAGE == 0
+        if page.next or cut or (page.total or 0) > len(page.items):
             return await self._read_list(Query(path), model)
         return Listing(page.items, complete=True, total=page.total, changed=False)
 
@@ -197,14 +200,16 @@ class LinerClient:
             return page
 
     async def _read_list(self, query: Query, model: type[I], at_most: int | None = None) -> Listing[I]:
-        """All pages of a list. When rows are missing at the end, the list changed meanwhile and is read once more."""
+        """All pages of a list. When rows are missing at the end, they may have moved between pages while the list was
+        read, so it is read once more.
+        """
         paginator = await self._read_pages(query, model, at_most)
         listing = paginator.listing()
         if not paginator.started:
             raise DeadlineExceeded(
                 "The time of this call was up before Liner answered. Ask again, or for less at once."
             )
-        if listing.complete or paginator.page_limit_reached or paginator.next_offsets():
+        if listing.complete or not (listing.finished and paginator.several_pages):
             return listing
         return merge_two_reads(paginator, await self._read_pages(query, model, at_most))
 
@@ -222,7 +227,7 @@ class LinerClient:
 
         with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE):
             while offsets := paginator.next_offsets():
-                if at_most is not None and (paginator.total or 0) > at_most:
+                if at_most is not None and max(paginator.total or 0, paginator.rows) > at_most:
                     break
                 pending = iter(offsets)
                 try:

@@ -246,7 +246,7 @@ def decode_list_steps(data: object, model: type[M]) -> Generator[None, None, Lis
     rows = page["list"] if isinstance(page.get("list"), list) else _invalid_response("a list was expected")
     items = yield from _decode_rows(cast("list[object]", rows), model)
     if rows is data:
-        return ListPage(items, next=None, total=len(items))
+        return ListPage(items, next=None, total=None)
     return ListPage(items, next=_whole_number(page.get("next")), total=_whole_number(page.get("total")))
 
 

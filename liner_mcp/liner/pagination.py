@@ -1,9 +1,10 @@
 """Pagination: the walk over the pages of one list, without I/O. Which offsets to request, when to stop, and whether the
 list was read whole.
 
-Liner's last page is undocumented (`next` may be null, absent, zero, repeated or past the end), its lists have no stated
-order, and they may grow or shrink while they are read. So the walk relies only on the pages that it got: it removes
-duplicates by id and compares every `total`.
+Liner's last page is undocumented (`next` may be null, absent, zero, repeated or past the end), `total` may be absent or
+wrong, a page may hold fewer rows than requested, and a list may grow or shrink while it is read. So the walk goes on
+where the rows of a page end, not where `next` points, until the end is seen; it removes duplicates by id and compares
+every `total`.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ MAX_PAGES = 1_000  # 100,000 rows: far more than a closed slice holds, and soon 
 class Listing(Generic[I]):
     """The result of a walk.
 
-    `complete`: every row that Liner counted was read. It is False when the count changed meanwhile, because a row that
-    leaves the list moves another past the walk unread. `total`: Liner's last count, None if it sent none. `changed`:
-    the count changed, or rows repeated, while the list was read. `finished` is False when the walk ended before the
-    last page: the missing rows are then unread, not withheld by Liner.
+    `complete`: every row that Liner counted was read, or the end was seen where there is no count or the count is too
+    small. It is False when the count changed meanwhile, because a row that leaves the list moves another past the walk
+    unread. `total`: Liner's last count, None if it sent none. `changed`: the count changed, or rows repeated, while the
+    list was read. `finished` is False when the walk ended before the last page: the missing rows are then unread, not
+    withheld by Liner.
     """
 
     items: tuple[I, ...]
@@ -41,10 +43,10 @@ class Listing(Generic[I]):
 class Paginator(Generic[I]):
     """Request the pages at `next_offsets`, pass each to `add_page` until there are no offsets, then take the `listing`.
 
-    The first page shows the stride, and the later pages can then be requested at once. When one of them is shorter than
-    the total implies (the server lowers the limit, or filters after slicing), the walk continues one page at a time,
-    from the first page that is missing. When pages continue although the total is reached, the walk follows them until
-    one holds no new row.
+    The length of the first page is the stride, and the later pages can then be requested at once. When one of them is
+    shorter than the total implies (the server lowers the limit, or filters after slicing), the walk continues one page
+    at a time, from the first row that is missing. The end of the list is an empty page, a page without a new row, or a
+    page that agrees with the count; without a usable count, a short page whose `next` names no further row.
     """
 
     def __init__(self, limit: int = PAGE_LIMIT, max_pages: int = MAX_PAGES) -> None:
@@ -57,7 +59,7 @@ class Paginator(Generic[I]):
         self._sequential_offset: int | None = 0  # the next offset, when pages are requested in turn
         self._exhausted = False
         self._seen_ids: set[int] = set()
-        self._no_new_rows = False  # the last page held nothing new
+        self._repeated_offsets: set[int] = set()  # of pages that held nothing new
 
     def next_offsets(self) -> list[int]:
         """The offsets that may be requested now, in any order and at once; empty when the walk is over."""
@@ -70,11 +72,11 @@ class Paginator(Generic[I]):
             return []
         # Never built as a whole list, because a total may be any number.
         missing = (offset for offset in range(self._stride, self._total, self._stride) if offset not in self._pages)
-        # After the last page that Liner counts, its `next` may still say that the list continues.
+        # After the last page that Liner counts, the list may still continue.
         return list(islice(missing, room)) or self._offset_past_total()
 
     def _offset_past_total(self) -> list[int]:
-        following = None if self._no_new_rows else self._next_offset(0)
+        following = self._next_offset()
         return [] if following is None else [following]
 
     def still_needs(self, offset: int) -> bool:
@@ -86,47 +88,64 @@ class Paginator(Generic[I]):
         first = not self._pages
         self._pages[offset] = page
         ids = {item.id for item in page.items}
-        self._no_new_rows = ids <= self._seen_ids
+        if ids <= self._seen_ids:
+            self._repeated_offsets.add(offset)
         self._seen_ids |= ids
         if page.total is not None:
             self._total_changed = self._total_changed or (self._total is not None and page.total != self._total)
             self._total = page.total
         if first:
-            self._plan_after_first_page(offset)
+            self._sequential_offset = self._next_offset()
+            if self._sequential_offset is not None and self._total is not None:
+                self._sequential_offset, self._stride = None, len(page.items)
         elif self._sequential_offset is not None:
-            self._sequential_offset = self._next_offset(self._sequential_offset)
+            self._sequential_offset = self._next_offset()
         elif self._is_short(offset, page):
             # Not from this page: pages arrive in any order, and an earlier one may not have been requested yet.
-            self._sequential_offset = self._next_offset(0)
-
-    def _plan_after_first_page(self, offset: int) -> None:
-        following = self._next_offset(offset)
-        if following is None or self._total is None:
-            self._sequential_offset = following
-            return
-        self._sequential_offset, self._stride = None, following - offset
+            self._sequential_offset = self._next_offset()
 
     def _is_short(self, offset: int, page: ListPage[I]) -> bool:
         assert self._stride is not None  # noqa: S101 - pages after the first are requested by stride or in turn
         return self._total is not None and len(page.items) < min(self._stride, self._total - offset)
 
-    def _next_offset(self, offset: int) -> int | None:
-        """The offset after the page at `offset`, skipping pages already read; None at the end."""
-        while (page := self._pages.get(offset)) is not None:
-            end = offset + len(page.items)
-            # The count may be too small: a page whose `next` is exactly its end is not taken for the last.
-            reached = self._total is not None and end >= self._total and page.next != end
-            if not page.items or reached or page.next is None or page.next <= offset:
-                self._exhausted = True
-                return None
-            offset = page.next
-        self._exhausted = False
-        return offset
+    def _next_offset(self) -> int | None:
+        """The offset of the first row that no page covers; None at the end of the list."""
+        end = last = longest = 0
+        for offset, page in sorted(self._pages.items()):
+            if offset > end:
+                break
+            longest = max(longest, len(self._pages[last].items) if offset else 0)
+            last, end = offset, max(end, offset + len(page.items))
+        self._exhausted = not self._continues(last, end, longest)
+        return None if self._exhausted else end
+
+    def _continues(self, offset: int, end: int, longest: int) -> bool:
+        """Whether the list may have rows from `end` on, where the page at `offset` ends. `longest`: the most rows on an
+        earlier page.
+        """
+        page = self._pages[offset]
+        if offset in self._repeated_offsets:
+            return False
+        full = len(page.items) >= (min(longest, self.limit) or self.limit)
+        if self._total is None or self._total < end:
+            return full or (page.next or 0) > offset
+        # A count of exactly one full page may be that of the page.
+        return self._total > end or page.next == end or end == self.limit
 
     @property
     def total(self) -> int | None:
         """Liner's last count."""
         return self._total
+
+    @property
+    def rows(self) -> int:
+        """The number of rows read so far, each id once."""
+        return len(self._seen_ids)
+
+    @property
+    def several_pages(self) -> bool:
+        """Whether the rows came with several pages, so that one could move from one to another unread."""
+        return len(self._pages) - len(self._repeated_offsets) > 1
 
     @property
     def started(self) -> bool:
@@ -154,12 +173,11 @@ class Paginator(Generic[I]):
         ended = not self.page_limit_reached and not self.next_offsets()
         # A repeated row stands in the place of another: unless the count fits exactly, one is missing.
         repeated = rows > len(found)
-        if self._total is None:
-            complete = ended and not repeated
+        if self._total is None or len(found) > self._total:
+            # Without a count, or with one that is too small, only the end of the list shows that nothing is missing.
+            complete = ended and not repeated and not self._total_changed
         else:
-            complete = (
-                len(found) >= self._total and not self._total_changed and not (repeated and len(found) > self._total)
-            )
+            complete = len(found) == self._total and not self._total_changed
         return Listing(tuple(found.values()), complete, self._total, self._total_changed or repeated, ended)
 
 

@@ -34,7 +34,7 @@ class LinerReads(Protocol):
     def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
         """All calls of a closed window, in no order.
 
-        When Liner counts more than `at_most`, the read ends with the first page, and the listing is incomplete.
+        When Liner counts or lists more than `at_most`, the read ends there, and the listing is incomplete.
         """
         ...
 

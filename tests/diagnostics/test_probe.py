@@ -149,6 +149,8 @@ VARIANTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"window_ends": "start_outside"}, "window_end", "as assumed", "inside"),
     ({"window_ends": "end_outside"}, "window_start", "as assumed", "inside"),
     ({"window_ends": "end_outside"}, "window_end", "as assumed", "outside"),
+    ({"window_shift": timedelta(hours=-3)}, "window_start", "differs: calls are looked for", "3 h too early"),
+    ({"window_shift": timedelta(hours=2)}, "window_start", "differs: calls are looked for", "2 h too late"),
     ({"amd": "honoured"}, "is_amd", "as assumed", "honoured"),
     ({"amd": "ignored"}, "is_amd", "as assumed", "ignored"),
     ({"call_ids": "required", "amd": "ignored"}, "is_amd", "inconclusive: it lists all records of one call", "-"),

@@ -43,6 +43,8 @@ class ApiVariant:
     over_limit: Literal["clamped", "refused", "honoured"] = "clamped"
     """What becomes of a page larger than a hundred."""
     window_ends: Literal["inside", "start_outside", "end_outside"] = "inside"
+    window_shift: timedelta = timedelta(0)
+    """How much later than they are the times of a window are read, as in another zone."""
     amd: Literal["honoured", "ignored"] = "honoured"
     call_ids: Literal["optional", "required"] = "optional"
     """Whether records are listed without naming a call."""
@@ -80,7 +82,9 @@ class ApiVariant:
         return replace(request, params=tuple((name, self._moment(name, value)) for name, value in request.params))
 
     def _moment(self, name: str, value: str) -> str:
-        """A bound of the window, moved so that a call exactly at it is outside."""
+        """A bound of the window, moved so that a call exactly at it is outside, or as in another zone."""
+        if name.startswith("createdAt") and self.window_shift:
+            return (datetime.fromisoformat(value) + self.window_shift).isoformat()
         if name == "createdAt[0]" and self.window_ends == "start_outside":
             return (datetime.fromisoformat(value) + _MICROSECOND).isoformat()
         if name == "createdAt[1]" and self.window_ends == "end_outside":

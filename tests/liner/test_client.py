@@ -457,7 +457,7 @@ async def test_statuses_in_pages_are_read_to_the_last(router: respx.MockRouter) 
 # Lists that move -------------------------------------------------------------------------------------------------
 
 
-async def test_a_list_with_rows_missing_is_read_once_more_and_then_given_as_incomplete(
+async def test_a_list_with_rows_missing_is_asked_for_the_rest_and_then_given_as_incomplete(
     router: respx.MockRouter,
 ) -> None:
     route = router.get(f"{ORIGIN}/v2/order/").mock(page(range(1, 6), 9, None))
@@ -468,11 +468,42 @@ async def test_a_list_with_rows_missing_is_read_once_more_and_then_given_as_inco
 
 
 async def test_a_list_that_settles_is_complete_at_the_second_reading(router: respx.MockRouter) -> None:
-    router.get(f"{ORIGIN}/v2/order/").mock(side_effect=[page(range(1, 6), 9, None), page(range(2, 11), 9, None)])
+    moved = [page(range(1, 101), 150, 100), page(range(71, 121), 150, None)]  # rows moved between its two pages
+    settled = [page(range(1, 101), 150, 100), page(range(101, 151), 150, None)]
+    router.get(f"{ORIGIN}/v2/order/").mock(side_effect=[*moved, *settled])
     async with client_at() as client:
         listing = await client.orders()
-    assert ([order.id for order in listing.items], listing.complete) == (list(range(2, 11)), True)
+    assert ([order.id for order in listing.items], listing.complete) == (list(range(1, 151)), True)
     assert listing.changed
+
+
+@pytest.mark.parametrize("size", [99, 100, 150])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda client: client.orders(),
+        lambda client: client.users(),
+        lambda client: client.agent_groups(),
+        lambda client: client.call_records(1),
+        lambda client: client.call_statuses(),
+        lambda client: client.lead_statuses(),
+    ],
+    ids=["orders", "users", "agent_groups", "call_records", "call_statuses", "lead_statuses"],
+)
+async def test_a_bare_array_as_long_as_a_page_is_not_taken_for_the_whole_list(
+    router: respx.MockRouter, read: Callable[[LinerClient], Awaitable[Any]], size: int
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        offset = int(request.url.params.get("offset", "0"))
+        rows = [{"id": one, "agentIds": []} for one in range(1, size + 1)][offset : offset + 100]
+        return httpx.Response(200, json={"success": True, "message": "", "data": rows})
+
+    route = router.get(url__startswith=ORIGIN).mock(side_effect=answer)
+    async with client_at() as client:
+        found = await read(client)
+    assert [row.id for row in getattr(found, "items", found)] == list(range(1, size + 1))
+    assert getattr(found, "complete", True)
+    assert (route.call_count == 1) is (size == 99)
 
 
 async def test_a_failing_page_fails_the_list(router: respx.MockRouter) -> None:

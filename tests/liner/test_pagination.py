@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import pytest
@@ -203,12 +203,15 @@ def test_a_short_page_makes_the_others_of_its_batch_unwanted() -> None:
     assert [paginator.still_needs(offset) for offset in (150, 200, 300)] == [True, False, False]
 
 
-def test_a_page_that_arrives_after_the_end_was_found_does_not_restart_the_paginator() -> None:
+def test_a_short_page_that_says_it_is_the_last_is_not_believed_where_the_total_says_more() -> None:
     paginator: Paginator[Order] = Paginator()
     rows = [Order(id=one) for one in from_one(300)]
     paginator.add_page(0, ListPage(tuple(rows[:100]), 100, 400))
     paginator.add_page(100, ListPage(tuple(rows[100:150]), None, 400))  # short, and says that it is the last
+    assert paginator.next_offsets() == [150]
     paginator.add_page(200, ListPage(tuple(rows[200:250]), 250, 400))  # was under way meanwhile, short too
+    assert paginator.next_offsets() == [150]
+    paginator.add_page(150, ListPage((), None, 400))
     assert paginator.next_offsets() == []
     assert not paginator.listing().complete
 
@@ -351,39 +354,164 @@ def test_a_list_that_never_ends_is_cut_at_the_cap_and_not_called_complete(total:
     assert not paginator.listing().complete
 
 
-def test_a_server_that_ignores_the_offset_is_cut_at_the_cap() -> None:
-    def ask(offset: int, limit: int) -> ListPage[Order]:
-        return ListPage(tuple(Order(id=one) for one in from_one(limit)), offset + limit, None)
+@pytest.mark.parametrize("following", [True, False], ids=["next", "no_next"])
+def test_a_server_that_ignores_the_offset_is_left_at_the_first_repeated_page(following: bool) -> None:
+    asked: list[int] = []
 
-    paginator = paginate(ask, max_pages=7)
-    listing = paginator.listing()
+    def ask(offset: int, limit: int) -> ListPage[Order]:
+        asked.append(offset)
+        return ListPage(tuple(Order(id=one) for one in from_one(limit)), offset + limit if following else None, None)
+
+    listing = paginate(ask).listing()
+    assert asked == [0, 100]
     assert ids_of(listing) == from_one(100)
-    assert (paginator.page_limit_reached, listing.complete, listing.changed) == (True, False, True)
+    assert (listing.complete, listing.changed) == (False, True)
+
+
+def test_a_list_exactly_as_long_as_the_cap_is_complete_only_if_it_is_counted() -> None:
+    for counts in (True, False):
+        server = FakeList(from_one(700), counts=counts)
+        listing = paginate(server.page, max_pages=7).listing()
+        assert ids_of(listing) == server.ids
+        assert listing.complete is counts, "without a count, only one more page would show the end"
 
 
 @pytest.mark.parametrize("counts", [True, False], ids=["counted", "uncounted"])
-def test_a_list_exactly_as_long_as_the_cap_is_complete(counts: bool) -> None:
-    server = FakeList(from_one(700), counts=counts)
-    listing = paginate(server.page, max_pages=7).listing()
+@pytest.mark.parametrize("most", [20, PAGE_LIMIT])
+@pytest.mark.parametrize("following", [50, 1, 7, 10**9], ids=["back", "page_number", "wrong", "far"])
+def test_a_next_that_is_wrong_is_not_followed(following: int, most: int, counts: bool) -> None:
+    server = FakeList(from_one(250), counts=counts, most=lambda _: most)
+
+    def ask(offset: int, limit: int) -> ListPage[Order]:
+        page = server.page(offset, limit)
+        return replace(page, next=following)
+
+    listing = paginate(ask).listing()
     assert ids_of(listing) == server.ids
     assert listing.complete
 
 
-def test_a_next_that_goes_back_ends_the_paginator() -> None:
+@pytest.mark.parametrize("last_page", LAST_PAGES)
+@pytest.mark.parametrize("most", [1, 20, 99, PAGE_LIMIT])
+@pytest.mark.parametrize("ahead", [None, 0, PAGE_LIMIT], ids=["no_next", "zero", "by_the_limit"])
+def test_fewer_rows_than_asked_for_are_followed_by_the_rest(ahead: int | None, most: int, last_page: LastPage) -> None:
+    """The page is clamped, and `next` is absent or goes by the limit that was asked for."""
+    server = FakeList(from_one(250), last_page, most=lambda _: most)
+
     def ask(offset: int, limit: int) -> ListPage[Order]:
-        rows = tuple(Order(id=one + 1) for one in range(offset, offset + limit))
-        return ListPage(rows, 100 if offset == 0 else 50, None)
-
-    assert ids_of(paginate(ask).listing()) == from_one(200)
-
-
-def test_a_bare_list_is_one_complete_page() -> None:
-    def ask(_offset: int, _limit: int) -> ListPage[Order]:
-        return decode_list([{"id": 5}, {"id": 3}], Order)
+        return replace(server.page(offset, limit), next=ahead and offset + ahead)
 
     listing = paginate(ask).listing()
-    assert ids_of(listing) == [5, 3]
-    assert (listing.complete, listing.total, listing.changed) == (True, 2, False)
+    assert ids_of(listing) == server.ids
+    assert (listing.complete, listing.changed) == (True, False)
+
+
+@pytest.mark.parametrize("size", [1, 2, 99])
+def test_a_bare_list_shorter_than_the_limit_is_one_complete_page(size: int) -> None:
+    server = FakeList(from_one(size))
+    listing = paginate(bare(server)).listing()
+    assert server.asked == [0]
+    assert ids_of(listing) == server.ids
+    assert (listing.complete, listing.total, listing.changed) == (True, None, False)
+
+
+@pytest.mark.parametrize("size", [100, 101, 200, 1_500])
+def test_a_bare_list_as_long_as_the_limit_is_read_on(size: int) -> None:
+    server = FakeList(from_one(size))
+    listing = paginate(bare(server)).listing()
+    assert server.asked == list(range(0, size + 1, 100))
+    assert ids_of(listing) == server.ids
+    assert listing.complete
+
+
+@pytest.mark.parametrize("size", [100, 150])
+def test_a_bare_list_that_comes_whole_each_time_is_read_twice_and_not_called_complete(size: int) -> None:
+    """The limit and the offset are ignored: nothing shows that no other row exists."""
+    asked: list[int] = []
+
+    def ask(offset: int, _limit: int) -> ListPage[Order]:
+        asked.append(offset)
+        return decode_list([{"id": one} for one in from_one(size)], Order)
+
+    listing = paginate(ask).listing()
+    assert asked == [0, size]
+    assert ids_of(listing) == from_one(size)
+    assert not listing.complete
+
+
+def test_a_total_that_counts_the_rows_of_a_full_page_is_not_believed() -> None:
+    server = FakeList(from_one(250))
+
+    def ask(offset: int, limit: int) -> ListPage[Order]:
+        page = server.page(offset, limit)
+        return replace(page, next=None, total=len(page.items))
+
+    listing = paginate(ask).listing()
+    assert ids_of(listing) == server.ids
+    assert not listing.complete, "its totals disagree"
+
+
+Next = Literal["right", "none", "zero", "same", "limit", "far"]
+
+
+@given(
+    size=st.integers(0, 450),
+    caps=st.lists(st.integers(1, 130), min_size=1, max_size=4),
+    following=st.lists(st.sampled_from(get_args(Next)), min_size=1, max_size=4),
+    total=st.sampled_from(["none", "right", "more", "less"]) | st.integers(0, 500),
+    repeats=st.sets(st.integers(1, 6), max_size=2),
+    at_once=st.booleans(),
+    shuffle=st.randoms(),
+)
+def test_whatever_total_next_and_length_say_complete_means_that_everything_was_read(
+    size: int,
+    caps: list[int],
+    following: list[Next],
+    total: str | int,
+    repeats: set[int],
+    at_once: bool,
+    shuffle: random.Random,
+) -> None:
+    """A page may be clamped, `next` and `total` may be wrong, and a page may be that of another offset."""
+    asked = 0
+
+    def ask(offset: int, limit: int) -> ListPage[Order]:
+        nonlocal asked
+        first = max(0, offset - 50) if asked in repeats else offset
+        most = caps[asked % len(caps)]
+        rows = from_one(size)[first : first + min(most, limit)]
+        end = offset + len(rows)
+        way = following[asked % len(following)]
+        counted = {"none": None, "right": size, "more": size + 13, "less": max(0, size - 13)}.get(str(total), total)
+        asked += 1
+        ahead = {"right": end if end < size else None, "none": None, "zero": 0, "same": offset}
+        return ListPage(
+            tuple(Order(id=one) for one in rows),
+            ahead.get(way, offset + limit if way == "limit" else 10**9),
+            counted if isinstance(counted, int) else None,
+        )
+
+    paginator = paginate(ask, shuffle, at_once=at_once)
+    listing = paginator.listing()
+    assert len(set(ids_of(listing))) == len(ids_of(listing))
+    assert asked <= 2 * size + 10
+    cannot_be_noticed = listing.total == len(listing.items) or (
+        # A short page without a count and a `next` is the end, and so is one after a count that was too small.
+        (listing.total is None or listing.total < len(listing.items))
+        and {"none", "zero", "same", "right"} & set(following)
+        and min(caps) < PAGE_LIMIT
+    )
+    if listing.complete and not cannot_be_noticed:
+        assert ids_of(listing) == from_one(size)
+
+
+def bare(server: FakeList) -> Ask:
+    """The same rows as an array without `next` and `total`."""
+
+    def ask(offset: int, limit: int) -> ListPage[Order]:
+        return replace(server.page(offset, limit), next=None, total=None)
+
+    return ask
 
 
 def test_a_pagination_that_read_nothing_is_not_an_empty_list() -> None:

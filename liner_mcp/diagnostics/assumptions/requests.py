@@ -17,7 +17,7 @@ from liner_mcp.liner.models import UtcDatetime
 
 RECENT = timedelta(days=30)
 SETTLED = timedelta(minutes=10)  # newer calls would change the lists between two requests
-SECOND = timedelta(seconds=1)
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 YEAR_DAYS = 366
 ORDERS_NAMED = 50  # so many ids surely fit a request line
 CALLS_TRIED = 2  # the records of one call may not be listed yet
@@ -165,10 +165,10 @@ def _calls_over_limit(answers: Answers) -> list[Query]:
     return _again(answers, CALLS, limit=PAGE_LIMIT + 1)  # tests the limit, and the order of the same rows
 
 
-def _at_boundary(answers: Answers, before: timedelta) -> list[Query]:
+def _at_boundary(answers: Answers, before: timedelta, length: timedelta) -> list[Query]:
     _, moment, order_id = boundary_call(answers)
     order_ids = _order_ids(answers) if order_id is None else (order_id,)
-    return [CallFilter(moment - before, moment - before + SECOND, order_ids).query().page(0, PAGE_LIMIT)]
+    return [CallFilter(moment - before, moment - before + length, order_ids).query().page(0, PAGE_LIMIT)]
 
 
 def _records(answers: Answers) -> list[Query]:
@@ -214,8 +214,9 @@ STATUSES_PLURAL = Request(lambda _: [Query(endpoints.CALL_STATUSES[1])])
 CALLS = Request(lambda answers: _calls(answers, RECENT, PAGE_LIMIT))
 CALLS_OVER_LIMIT = Request(_calls_over_limit)
 LAST_PAGE = Request(lambda answers: _again(answers, *last_row(answers)))
-WINDOW_START = Request(lambda answers: _at_boundary(answers, timedelta(0)))
-WINDOW_END = Request(lambda answers: _at_boundary(answers, SECOND))
+# An hour long, so that the calls that come instead show by how many hours Liner reads the times of windows wrongly.
+WINDOW_START = Request(lambda answers: _at_boundary(answers, timedelta(0), HOUR))
+WINDOW_END = Request(lambda answers: _at_boundary(answers, SECOND, SECOND))
 UNKNOWN_CALL = Request(lambda _: [Query(endpoints.call_detail(UNKNOWN_ID))])
 CALLS_WITHOUT_IDS = Request(lambda answers: [CallFilter(answers.until - RECENT, answers.until).query().page(0, 1)])
 RECORDS = Request(_records)

@@ -255,6 +255,12 @@ def _at_boundary(answers: Answers, request: Request, otherwise: Finding) -> Find
 
 
 def _window_start(answers: Answers) -> Finding:
+    moment = sent.boundary_call(answers)[1]
+    times = [time for row in answers.page(sent.WINDOW_START).rows if (time := sent.moment_of(row)) is not None]
+    hours = {(time - moment) // sent.HOUR for time in times if (time - moment) % sent.HOUR} or {0}
+    if 0 not in hours:
+        found = f"{abs(min(hours))} h too {'late' if min(hours) > 0 else 'early'}" if len(hours) == 1 else "ignored"
+        return found, "calls are looked for in a wider window, and answers may be incomplete"
     outside = ("outside", "calls of the second in which a window begins are missed")
     return _at_boundary(answers, sent.WINDOW_START, outside)
 
