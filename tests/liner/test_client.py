@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -481,12 +482,12 @@ async def test_a_list_that_settles_is_complete_at_the_second_reading(router: res
 @pytest.mark.parametrize(
     "read",
     [
-        lambda client: client.orders(),
-        lambda client: client.users(),
-        lambda client: client.agent_groups(),
-        lambda client: client.call_records(1),
-        lambda client: client.call_statuses(),
-        lambda client: client.lead_statuses(),
+        methodcaller("orders"),
+        methodcaller("users"),
+        methodcaller("agent_groups"),
+        methodcaller("call_records", 1),
+        methodcaller("call_statuses"),
+        methodcaller("lead_statuses"),
     ],
     ids=["orders", "users", "agent_groups", "call_records", "call_statuses", "lead_statuses"],
 )
@@ -495,7 +496,7 @@ async def test_a_bare_array_as_long_as_a_page_is_not_taken_for_the_whole_list(
 ) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         offset = int(request.url.params.get("offset", "0"))
-        rows = [{"id": one, "agentIds": []} for one in range(1, size + 1)][offset : offset + 100]
+        rows: list[dict[str, Any]] = [{"id": one, "agentIds": []} for one in range(1, size + 1)][offset : offset + 100]
         return httpx.Response(200, json={"success": True, "message": "", "data": rows})
 
     route = router.get(url__startswith=ORIGIN).mock(side_effect=answer)
