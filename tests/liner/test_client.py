@@ -496,7 +496,8 @@ async def test_a_bare_array_as_long_as_a_page_is_not_taken_for_the_whole_list(
 ) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         offset = int(request.url.params.get("offset", "0"))
-        rows: list[dict[str, Any]] = [{"id": one, "agentIds": []} for one in range(1, size + 1)][offset : offset + 100]
+        shown = range(1, size + 1)[offset : offset + 100]
+        rows: list[dict[str, Any]] = [{"id": one, "agentIds": []} for one in shown]
         return httpx.Response(200, json={"success": True, "message": "", "data": rows})
 
     route = router.get(url__startswith=ORIGIN).mock(side_effect=answer)
