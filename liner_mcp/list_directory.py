@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.answer.table import Answer, Members, Row, page, render_within_budget, table
+from liner_mcp.answer.table import Answer, Evidence, Members, Row, page, render_within_budget, table
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.input_limits import MAX_TEXT
@@ -58,9 +58,9 @@ async def list_directory(
         return {
             "asked": {"kind": kind, **({"query": quote_input(query, MAX_NAME_CHARACTERS)} if query else {})},
             "page": page(
-                returned=count,
-                complete=whole and not more,
-                total=len(found) if whole else None,
+                count,
+                Evidence(left=more, missing=not whole, undecided=0, unknown=False),
+                total=len(found),
                 next_cursor=_encode_cursor(kind, query, left[count - 1]) if more else None,
             ),
             "notes": notes,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from liner_mcp.answer.table import Answer, Cell, Members, page, render_within_budget
+from liner_mcp.answer.table import Answer, Cell, Evidence, Members, page, render_within_budget
 from liner_mcp.calls import counting
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import Undecided, matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_members, unlisted_notes
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
@@ -36,7 +36,7 @@ async def call_stats(
     resolved = await resolve(context, query)
     qualified = await _qualified_codes(context)
 
-    async def fold(calls: Sequence[Call]) -> tuple[counting.Tallies, list[CallKey]]:
+    async def fold(calls: Sequence[Call]) -> tuple[counting.Tallies, list[Undecided]]:
         matching, undecided = await matching_calls(context, resolved.filters, calls)
         return counting.tally(matching, groupings, context.zone, qualified or frozenset()), undecided
 
@@ -69,7 +69,7 @@ def _render(
     context: AppContext,
     resolved: ResolvedQuery,
     group_by: Sequence[str],
-    read: ParallelRead[tuple[counting.Tallies, list[CallKey]]],
+    read: ParallelRead[tuple[counting.Tallies, list[Undecided]]],
     names: DirectoryNames,
     budget: int,
     *,
@@ -77,16 +77,28 @@ def _render(
 ) -> Answer:
     zone, filters = context.zone, resolved.filters
     groups = counting.merge_tallies(tallies for tallies, _ in read.folded)
-    undecided = [key for _, keys in read.folded for key in keys]
+    # A call without a time may be listed for several slices.
+    undecided = list({one.key: one for _, some in read.folded for one in some}.values())
     retry = retry_ids(undecided, budget)
     columns = (*(counting.KEY_COLUMNS[name] for name in group_by), *counting.METRICS)
     rows = counting.to_rows(groups, group_by, qualified_known=qualified_known)
     totals = counting.totals(groups.values(), qualified_known=qualified_known)
-    read_whole = read.stopped is None and read.complete and not (resolved.gaps or undecided)
+    unknown = counting.unknown_notes(groups)
+
+    def evidence(count: int) -> Evidence:
+        return Evidence(
+            left=read.stopped is not None or count < len(rows),
+            missing=not read.complete or bool(resolved.gaps),
+            undecided=len(undecided),
+            unknown=bool(unknown),
+        )
+
+    read_whole = evidence(len(rows)).shows_all
+    if not groups and not read_whole:
+        totals = dict.fromkeys(totals)  # a zero would say that there are no calls
     covered = {**resolved.window.to_dict(zone), "since": zone.isoformat(read.reached)}
     counted_by_liner = not (read_whole or filters.client_side or read.filter_ignored)
-    unclear = [undecided_note(filters, len(undecided), len(retry))] if undecided else []
-    notes = _notes(context, resolved, read, unclear)
+    notes = _notes(context, resolved, read, [undecided_note(filters, undecided, len(retry)), *unknown])
     notes += _unlisted(names, filters, groups, group_by)
     if not groups and read_whole:
         narrowed = "No call of this window passes the filters; try an earlier since, or fewer filters."
@@ -94,19 +106,20 @@ def _render(
     if not qualified_known:
         notes.append("Which statuses qualify a lead could not be read from Liner, so qualified is unknown.")
 
+    agents_known = not any("user_id" in group.unknown_keys for group in groups.values())
+
     def render(count: int) -> Members:
         left = [groups[row[: len(group_by)]] for row in rows[count:]]
         others = {"groups": len(left), **counting.totals(left, qualified_known=qualified_known)}
         unfit = f"{len(left)} smaller groups did not fit; totals.other_groups sums them."
         return {
-            **call_members(context, names, filters, resolved.window, columns, rows[:count]),
+            **call_members(context, names, filters, resolved.window, columns, rows[:count], agents_known=agents_known),
             "page": page(
-                returned=count,
-                complete=read_whole and not left,
+                count,
+                evidence(count),
                 covered=None if read.stopped is None else covered,
                 local_filters=filters.client_side or None,
                 liner_total=read.liner_total if counted_by_liner else None,
-                undecided=len(undecided) or None,
                 changed=read.changed or None,
             ),
             "totals": {**totals, **({"other_groups": others} if left else {})},

@@ -88,7 +88,7 @@ async def resolve_page_start(
                 "to go on, or the arguments without it to begin anew."
             )
     filters = await with_all_orders(context, start.filters)
-    gaps = find_gaps(context, start.query, all_orders=filters.all_orders)
+    gaps = find_gaps(context, start.query, filters)
     return replace(start, filters=filters, gaps=gaps, include=include or start.include)
 
 

@@ -60,7 +60,7 @@ async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
         filters,
         parsed.window,
         (*_window_notes(context, parsed), *notes),
-        find_gaps(context, query, all_orders=filters.all_orders),
+        find_gaps(context, query, filters),
     )
 
 
@@ -72,14 +72,16 @@ async def with_all_orders(context: AppContext, filters: Filters) -> Filters:
     return replace(filters, orders=tuple(entry.id for entry in orders), all_orders=True)
 
 
-def find_gaps(context: AppContext, query: CallQuery, *, all_orders: bool) -> tuple[str, ...]:
-    """What may be missing because a dictionary did not come whole: orders where `all_orders` are meant, and others that
-    a name fits.
+def find_gaps(context: AppContext, query: CallQuery, filters: Filters) -> tuple[str, ...]:
+    """What may be missing because a dictionary is empty or did not come whole: orders where all of them are meant, and
+    others that a name fits.
 
     Called after the dictionaries were read.
     """
     gaps: list[str] = []
-    if all_orders and not context.directory.is_complete("orders"):
+    if filters.all_orders and not filters.orders:
+        gaps.append("Liner lists no orders, so there was nowhere to look; orders or leads can be named by id.")
+    elif filters.all_orders and not context.directory.is_complete("orders"):
         gaps.append("Liner counts more orders than it lists; calls of the others are missing here.")
     partial = [
         kind.replace("_", " ")

@@ -40,8 +40,8 @@ def call_key(call: Call) -> CallKey:
 
 @dataclass(frozen=True, slots=True)
 class TimeSlice:
-    """One closed span that was read: its calls, newest first, each once. Not `complete` where Liner counts more calls
-    than it lists; `outside_window` when it sent calls of other times, which are left out.
+    """One closed span that was read: its calls, newest first, each once, those without a time last. Not `complete`
+    where Liner counts more calls than it lists; `outside_window` when it sent calls of other times, which are left out.
     """
 
     window: TimeWindow
@@ -171,14 +171,14 @@ def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int |
     """The lists of several chunks of ids as one: half-open, each call once, newest first."""
     calls = {call.id: call for listing in listings for call in listing.items}
     timed = [call for call in calls.values() if call.created_at is not None]
-    inside = [call for call in timed if call.created_at is not None and window.contains(call.created_at)]
+    # Whether a call without a time is inside is decided, or not, with the filters.
+    inside = [call for call in calls.values() if call.created_at is None or window.contains(call.created_at)]
     totals = [listing.total for listing in listings]
     # Requests cover a little more than the window: whole seconds, both ends included.
     requested = TimeWindow(window.since.replace(microsecond=0), ceil_to_second(window.until) + MIN_SLICE)
     return SliceRead(
         tuple(sorted(inside, key=call_key, reverse=True)),
-        # A call without a time belongs to no window, so it counts as not listed.
-        complete=len(timed) == len(calls) and all(listing.complete for listing in listings),
+        complete=all(listing.complete for listing in listings),
         over_limit=at_most is not None and any((total or 0) > at_most for total in totals),
         changed=any(listing.changed for listing in listings),
         liner_total=None if None in totals else sum(total or 0 for total in totals),

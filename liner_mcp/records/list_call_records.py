@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.answer.table import Answer, Cell, Members, page, render_within_budget, table
+from liner_mcp.answer.table import Answer, Cell, Evidence, Members, page, render_within_budget, table
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.event_loop import in_time
@@ -64,10 +64,10 @@ async def list_call_records(
             "asked": {"call_id": call_id},
             "call": facts,
             "page": page(
-                returned=count,
-                complete=listing.complete and not unread and not more,
+                count,
+                Evidence(left=more, missing=not listing.complete, undecided=0, unknown=bool(unread)),
                 next_cursor=_encode_cursor(call_id, shown[count - 1].record) if more else None,
-                total=len(listing.items) if listing.complete else None,
+                total=len(listing.items),
                 liner_total=None if listing.complete else listing.total,
                 changed=listing.changed or None,
             ),
@@ -142,7 +142,7 @@ def _notes(
             f"Liner counts {counted} records of this call; {read} could be read. The others may belong on any "
             "page: ask again without cursor."
         )
-    if not listing.items:
+    if listing.complete and not listing.items:
         notes.append(_empty_reason(context, call_id, call))
     return notes
 
