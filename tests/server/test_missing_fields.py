@@ -18,7 +18,7 @@ from tests.support.context import ORDERS, AlteredLiner, rows_of, with_total
 pytestmark = pytest.mark.anyio
 
 CALLS = r"^/v2/call/\?"
-FIELDS = (
+FIELDS: tuple[str, ...] = (
     "userId", "orderId", "leadId", "statusCode", "direction", "finishInitiator", "talkTimeDurationSeconds",
     "waitTimeDurationSeconds", "hasRecords",
 )  # fmt: skip
