@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.answer.table import Answer, Members, Row, page, render_within_budget, table, to_compact_json
+from liner_mcp.answer.table import Answer, Evidence, Members, Row, page, render_within_budget, table, to_compact_json
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.input_limits import MAX_TEXT
@@ -65,9 +65,9 @@ async def list_directory(
         return {
             "asked": {"kind": kind, **({"query": quote_input(query, MAX_NAME_CHARACTERS)} if query else {})},
             "page": page(
-                returned=count,
-                complete=whole and not more,
-                total=len(found) if whole else None,
+                count,
+                Evidence(left=more, missing=not whole, undecided=0, unknown=False),
+                total=len(found),
                 changed=changed or None,
                 next_cursor=_encode_cursor(kind, query, _Place(name_key(left[count - 1]), version)) if more else None,
             ),

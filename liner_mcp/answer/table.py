@@ -107,7 +107,6 @@ class PageMembers(TypedDict, total=False):
     scanned: int | None
     local_filters: Sequence[str] | None
     examined: int | None
-    undecided: int | None
     changed: Literal[True] | None
     population: int | None
     seed: str | None
@@ -133,10 +132,48 @@ def to_compact_json(structure: Mapping[str, Any]) -> str:
     return _ENCODER.encode(structure)
 
 
-def page(*, returned: int, complete: bool, **members: Unpack[PageMembers]) -> Page:
-    """The member `page`, for every answer; members that are None are left out."""
-    present = {name: value for name, value in members.items() if value is not None}
-    return cast("Page", {"returned": returned, "complete": complete, **present})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What an answer lacks, from which follows what it may claim. Every tool states all four.
+
+    `left`: the arguments mean more than this page shows: another page, other ids, a part of the window. `missing`: a
+    list has fewer entries than Liner counts, or could not be read. `undecided`: how many entries could be neither shown
+    nor excluded. `unknown`: a sum or a summary could not be given, because Liner did not send what it needs.
+    """
+
+    left: bool
+    missing: bool
+    undecided: int
+    unknown: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left, and nothing that would change the answer is unknown."""
+        return self.shows_all and not self.unknown
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether what is not shown does not exist: only then may an answer say "none" or 0."""
+        return self.counts_all and not self.left
+
+    @property
+    def counts_all(self) -> bool:
+        """Whether entries can be counted, also those of other pages."""
+        return not (self.missing or self.undecided)
+
+
+COUNTS = ("total", "population")  # members that say how many there are
+
+
+def page(returned: int, evidence: Evidence, **members: Unpack[PageMembers]) -> Page:
+    """The member `page`, for every answer; members that are None are left out, and counts that are not proven."""
+    present = {
+        name: value
+        for name, value in members.items()
+        if value is not None and (evidence.counts_all or name not in COUNTS)
+    }
+    found = {"returned": returned, "complete": evidence.complete, **present}
+    return cast("Page", {**found, "undecided": evidence.undecided} if evidence.undecided else found)
 
 
 def table(columns: Sequence[str], rows: Sequence[Row], optional_columns: frozenset[str] = frozenset()) -> Members:

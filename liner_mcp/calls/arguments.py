@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from liner_mcp.argument_types import WORD, Flag, Ids, IdsOrNames, Seconds, TimeExpression
 
 if TYPE_CHECKING:
-    from liner_mcp.liner.models import Call, CallRecord
+    from liner_mcp.liner.models import CallRecord
     from liner_mcp.names.directory import Kind
 
 
@@ -37,16 +37,19 @@ class Recordings:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """How one filter works. It has `matches` or `decides`; both get the resolved value of its argument.
+    """How one filter works. It has `field` and `matches`, or `decides`; both functions get the resolved value of its
+    argument.
 
-    `selects`: what passes, for the table in the docs. `matches`: whether a call passes. `decides`: whether a call
-    passes by its recordings, None where they do not decide it; this costs one request per recorded call. `parameter`:
-    the field of `liner.endpoints.CallFilter` by which Liner applies the filter itself. `names`: the dictionaries in
-    which `calls/query.py` looks up names.
+    `selects`: what passes, for the table in the docs. `field`: the field of a call that the filter needs; a call of
+    which Liner does not send it cannot be decided. `matches`: whether a known value of that field passes. `decides`:
+    whether a call passes by its recordings, None where they do not decide it; this costs one request per recorded call.
+    `parameter`: the field of `liner.endpoints.CallFilter` by which Liner applies the filter itself. `names`: the
+    dictionaries in which `calls/query.py` looks up names.
     """
 
     selects: str
-    matches: "Callable[[Call, Any], bool] | None" = None
+    field: str = ""
+    matches: Callable[[Any, Any], bool] | None = None
     decides: Callable[[Recordings, Any], bool | None] | None = None
     parameter: str | None = None
     names: "tuple[Kind, ...]" = ()
@@ -62,27 +65,30 @@ class PlainFilters:
 
     direction: Annotated[
         Annotated[Literal["incoming", "outgoing"], WORD] | None,
-        Filter("calls in this direction", matches=lambda call, wanted: call.direction == wanted),
+        Filter("calls in this direction", field="direction", matches=lambda direction, wanted: direction == wanted),
     ] = None
     min_talk_seconds: Annotated[
         Seconds,
         Filter(
             "calls with at least this much talk",
-            matches=lambda call, least: (call.talk_time_duration_seconds or 0) >= least,
+            field="talk_time_duration_seconds",
+            matches=lambda talk, least: talk >= least,
         ),
     ] = None
     max_talk_seconds: Annotated[
         Seconds,
         Filter(
-            "calls with at most this much talk; a call without a talk time never passes",
-            matches=lambda call, most: (talk := call.talk_time_duration_seconds) is not None and talk <= most,
+            "calls with at most this much talk",
+            field="talk_time_duration_seconds",
+            matches=lambda talk, most: talk <= most,
         ),
     ] = None
     recorded: Annotated[
         Flag,
         Filter(
             "calls with, or without, a recording",
-            matches=lambda call, wanted: bool(call.has_records) is wanted,
+            field="has_records",
+            matches=lambda recorded, wanted: recorded is wanted,
         ),
     ] = None
     transferred: Annotated[
@@ -94,7 +100,7 @@ class PlainFilters:
     ] = None
     hung_up_by: Annotated[
         Annotated[Literal["client", "operator", "system"], WORD] | None,
-        Filter("calls that this side ended", matches=lambda call, wanted: call.finish_initiator == wanted),
+        Filter("calls that this side ended", field="finish_initiator", matches=lambda side, wanted: side == wanted),
     ] = None
 
 
@@ -108,20 +114,22 @@ class CallQuery(PlainFilters):
         IdsOrNames,
         Filter(
             "calls of these orders",
-            matches=lambda call, ids: call.order_id in ids,
+            field="order_id",
+            matches=lambda order, ids: order in ids,
             parameter="order_ids",
             names=("orders",),
         ),
     ] = ()
     leads: Annotated[
         Ids,
-        Filter("calls to these leads", matches=lambda call, ids: call.lead_id in ids, parameter="lead_ids"),
+        Filter("calls to these leads", "lead_id", lambda lead, ids: lead in ids, parameter="lead_ids"),
     ] = ()
     agents: Annotated[
         IdsOrNames,
         Filter(
             "calls of these agents; the name of an agent group stands for its agents",
-            matches=lambda call, ids: call.user_id in ids,
+            field="user_id",
+            matches=lambda agent, ids: agent in ids,
             parameter="user_ids",
             names=("agents", "agent_groups"),
         ),
@@ -130,7 +138,8 @@ class CallQuery(PlainFilters):
         IdsOrNames,
         Filter(
             "calls with one of these statuses",
-            matches=lambda call, codes: call.status_code in codes,
+            field="status_code",
+            matches=lambda code, codes: code in codes,
             parameter="status_ids",
             names=("call_statuses",),
         ),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from liner_mcp.answer.table import Answer, Cell, Members, page, render_within_budget
+from liner_mcp.answer.table import Answer, Cell, Evidence, Members, page, render_within_budget
 from liner_mcp.calls import counting
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import RecordsRead, matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import RecordsRead, Undecided, matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_members, read_names, unlisted_notes
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
@@ -22,7 +22,7 @@ from liner_mcp.names.directory import DirectoryNames, describe_doubts
 QUALIFIED = "qualified"  # a category of lead statuses; /devs/api/v2/lead-status/list/
 MAX_GROUPINGS = 2
 
-_Folded = tuple[counting.Tallies, list[Call], list[CallKey]]
+_Folded = tuple[counting.Tallies, list[Call], list[Undecided]]
 """Of a slice: its counts, passing calls that are counted at the end, and the undecided calls."""
 
 
@@ -57,12 +57,21 @@ async def call_stats(
     names = await read_names(context, resolved.filters)
     shared = records_read.owners.shared
     examined = [call for _, calls, _ in read.folded for call in calls]
-    undecided = [key for _, _, keys in read.folded for key in keys]
-    undecided += [call_key(call) for call in examined if call.id in shared]
+    # By key, because a call without a time may be listed for several slices.
+    undecided = {one.key: one for _, _, some in read.folded for one in some}
+    undecided |= {call_key(call): Undecided(call_key(call)) for call in examined if call.id in shared}
     tallies = [tallies for tallies, _, _ in read.folded] + [tally(call for call in examined if call.id not in shared)]
     groups = counting.merge_tallies(tallies)
     return _render(
-        context, resolved, groupings, read, groups, undecided, names, budget, qualified_known=qualified is not None
+        context,
+        resolved,
+        groupings,
+        read,
+        groups,
+        list(undecided.values()),
+        names,
+        budget,
+        qualified_known=qualified is not None,
     )
 
 
@@ -96,7 +105,7 @@ def _render(
     group_by: Sequence[str],
     read: ParallelRead[_Folded],
     groups: counting.Tallies,
-    undecided: Sequence[CallKey],
+    undecided: Sequence[Undecided],
     names: DirectoryNames,
     budget: int,
     *,
@@ -107,11 +116,22 @@ def _render(
     columns = (*(counting.KEY_COLUMNS[name] for name in group_by), *counting.METRICS)
     rows = counting.to_rows(groups, group_by, qualified_known=qualified_known)
     totals = counting.totals(groups.values(), qualified_known=qualified_known)
-    read_whole = read.stopped is None and read.complete and not (resolved.gaps or undecided)
+    unknown = counting.unknown_notes(groups)
+
+    def evidence(count: int) -> Evidence:
+        return Evidence(
+            left=read.stopped is not None or count < len(rows),
+            missing=not read.complete or bool(resolved.gaps),
+            undecided=len(undecided),
+            unknown=bool(unknown),
+        )
+
+    read_whole = evidence(len(rows)).shows_all
+    if not groups and not read_whole:
+        totals = dict.fromkeys(totals)  # a zero would say that there are no calls
     covered = {**resolved.window.to_dict(zone), "since": zone.isoformat(read.reached)}
     counted_by_liner = not (read_whole or filters.client_side or read.filter_ignored)
-    unclear = [undecided_note(filters, len(undecided), len(retry))] if undecided else []
-    notes = _notes(context, resolved, read, unclear)
+    notes = _notes(context, resolved, read, [undecided_note(filters, undecided, len(retry)), *unknown])
     notes += _unlisted(names, filters, groups, group_by)
     if not groups and read_whole:
         narrowed = "No call of this window passes the filters; try an earlier since, or fewer filters."
@@ -119,19 +139,20 @@ def _render(
     if not qualified_known:
         notes.append("Which statuses qualify a lead could not be read from Liner, so qualified is unknown.")
 
+    agents_known = not any("user_id" in group.unknown_keys for group in groups.values())
+
     def render(count: int) -> Members:
         left = [groups[row[: len(group_by)]] for row in rows[count:]]
         others = {"groups": len(left), **counting.totals(left, qualified_known=qualified_known)}
         unfit = f"{len(left)} smaller groups did not fit; totals.other_groups sums them."
         return {
-            **call_members(context, names, filters, resolved.window, columns, rows[:count]),
+            **call_members(context, names, filters, resolved.window, columns, rows[:count], agents_known=agents_known),
             "page": page(
-                returned=count,
-                complete=read_whole and not left,
+                count,
+                evidence(count),
                 covered=None if read.stopped is None else covered,
                 local_filters=filters.client_side or None,
                 liner_total=read.liner_total if counted_by_liner else None,
-                undecided=len(undecided) or None,
                 changed=read.changed or None,
             ),
             "totals": {**totals, **({"other_groups": others} if left else {})},

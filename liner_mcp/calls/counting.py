@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from liner_mcp.answer.table import Cell, Row
+from liner_mcp.calls.rows import sent_fields
 from liner_mcp.liner.models import Call
 from liner_mcp.timezone import Zone
 
@@ -27,13 +28,33 @@ METRICS = (
     "agent_hangups", "qualified",
 )  # fmt: skip
 ADDITIVE = ("calls", "answered", "recorded", "talk_total_seconds", "agent_hangups", "qualified")
+FIELDS_OF_METRIC: Mapping[str, frozenset[str]] = {
+    "answered": frozenset({"talk_time_duration_seconds"}),
+    "recorded": frozenset({"has_records"}),
+    "talk_total_seconds": frozenset({"talk_time_duration_seconds"}),
+    "talk_median_seconds": frozenset({"talk_time_duration_seconds"}),
+    "wait_median_seconds": frozenset({"talk_time_duration_seconds", "wait_time_duration_seconds"}),
+    "agent_hangups": frozenset({"finish_initiator", "user_id"}),
+    "qualified": frozenset({"status_code"}),
+}
+"""The fields without which a metric is unknown, and not 0."""
+FIELD_OF_KEY: Mapping[str, str] = {
+    "agent": "user_id",
+    "order": "order_id",
+    "status": "status_code",
+    "hung_up_by": "finish_initiator",
+}
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GroupKey = tuple[Cell, ...]
 
 
 @dataclass(slots=True)
 class Tally:
-    """The counts of one group. Durations are stored as how often each number of seconds occurred."""
+    """The counts of one group. Durations are stored as how often each number of seconds occurred.
+
+    `unknown`: fields that Liner did not send of some call, although a metric needs them. `unknown_keys`: the same of
+    fields that the calls are grouped by.
+    """
 
     calls: int = 0
     answered: int = 0
@@ -43,21 +64,40 @@ class Tally:
     qualified: int = 0
     talk: Counter[int] = field(default_factory=Counter[int])
     wait: Counter[int] = field(default_factory=Counter[int])
+    unknown: set[str] = field(default_factory=set[str])
+    unknown_keys: set[str] = field(default_factory=set[str])
 
     def count(self, call: Call, *, qualified: bool) -> None:
         """Add one call. Answered is a call with talk; medians are of answered calls."""
         self.calls += 1
-        self.recorded += bool(call.has_records)
-        # Without an agent, a bot or the dialler ended the call, also where Liner says "operator".
-        self.agent_hangups += call.finish_initiator == "operator" and call.user_id is not None
         self.qualified += qualified
-        seconds = call.talk_time_duration_seconds or 0
-        if seconds > 0:
+        if call.has_records is None:
+            self.unknown.add("has_records")
+        elif call.has_records:
+            self.recorded += 1
+        if call.status_code is None:
+            self.unknown.add("status_code")
+        self._count_hangup(call)
+        seconds = call.talk_time_duration_seconds
+        if seconds is None:
+            self.unknown.add("talk_time_duration_seconds")
+        elif seconds > 0:
             self.answered += 1
             self.talk_total += seconds
             self.talk[seconds] += 1
-            if call.wait_time_duration_seconds is not None:
+            if call.wait_time_duration_seconds is None:
+                self.unknown.add("wait_time_duration_seconds")
+            else:
                 self.wait[call.wait_time_duration_seconds] += 1
+
+    def _count_hangup(self, call: Call) -> None:
+        # Without an agent, a bot or the dialler ended the call, also where Liner says "operator".
+        agentless = call.user_id is None and call.is_known("user_id")
+        if agentless or call.finish_initiator not in (None, "operator"):
+            return
+        unknown = {name for name in FIELDS_OF_METRIC["agent_hangups"] if not call.is_known(name)}
+        self.unknown |= unknown
+        self.agent_hangups += call.finish_initiator == "operator" and not unknown
 
     def add(self, other: Tally) -> None:
         """Add the tally of other calls of the same group."""
@@ -69,10 +109,14 @@ class Tally:
         self.qualified += other.qualified
         self.talk.update(other.talk)
         self.wait.update(other.wait)
+        self.unknown |= other.unknown
+        self.unknown_keys |= other.unknown_keys
 
     def cells(self, *, has_agent: bool, qualified_known: bool) -> dict[str, Cell]:
-        """The metrics; null where they cannot be counted: without an agent, or without the dictionary of statuses."""
-        return {
+        """The metrics; null where they cannot be counted: without an agent, without the dictionary of statuses, or
+        without a field of some call.
+        """
+        cells: dict[str, Cell] = {
             "calls": self.calls,
             "answered": self.answered,
             "recorded": self.recorded,
@@ -82,6 +126,7 @@ class Tally:
             "agent_hangups": self.agent_hangups if has_agent else None,
             "qualified": self.qualified if qualified_known else None,
         }
+        return cells | {name: None for name, fields in FIELDS_OF_METRIC.items() if fields & self.unknown}
 
 
 Tallies = dict[GroupKey, Tally]
@@ -105,6 +150,7 @@ def median(counts: Counter[int]) -> int | None:
 
 def tally(calls: Iterable[Call], group_by: Sequence[str], zone: Zone, qualified_codes: frozenset[str]) -> Tallies:
     """Count calls by group. `qualified_codes` are the call statuses that make a lead qualified."""
+    key_fields = [FIELD_OF_KEY[grouping] for grouping in group_by if grouping in FIELD_OF_KEY]
     found: Tallies = {}
     for call in calls:
         key = tuple(_key_part(call, grouping, zone) for grouping in group_by)
@@ -112,6 +158,8 @@ def tally(calls: Iterable[Call], group_by: Sequence[str], zone: Zone, qualified_
         if group is None:
             group = found[key] = Tally()
         group.count(call, qualified=call.status_code in qualified_codes)
+        if None in key:
+            group.unknown_keys |= {name for name in key_fields if not call.is_known(name)}
     return found
 
 
@@ -166,3 +214,20 @@ def totals(groups: Iterable[Tally], *, qualified_known: bool) -> dict[str, Cell]
         whole.add(group)
     cells = whole.cells(has_agent=True, qualified_known=qualified_known)
     return {name: cells[name] for name in ADDITIVE}
+
+
+def unknown_notes(groups: Tallies) -> list[str]:
+    """What could not be counted or grouped because Liner did not send it."""
+    metrics = {name for group in groups.values() for name in group.unknown}
+    keys = {name for group in groups.values() for name in group.unknown_keys}
+    notes: list[str] = []
+    if metrics:
+        notes.append(
+            f"Liner sends no {sent_fields(sorted(metrics))} for some of these calls; counts that need it are null."
+        )
+    if keys:
+        notes.append(
+            f"Liner sends no {sent_fields(sorted(keys))} for some of these calls; they are in rows whose key is null, "
+            "and may belong to other rows."
+        )
+    return notes

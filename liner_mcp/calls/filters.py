@@ -22,6 +22,7 @@ from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import CODE_CHARACTERS, Call
 from liner_mcp.text.mask import quote_input
 
+WINDOW = "window"  # the filter that every question has, by the time of a call
 MAX_TARGET_CHARACTERS = 1_900  # characters of a request line; servers and proxies are known to refuse from 2,000 on
 
 _ManyIds = Annotated[tuple[Id, ...], Field(max_length=MAX_NAMES)]
@@ -49,8 +50,17 @@ class Filters(PlainFilters):
         return {name: value for name, value in values.items() if value not in (None, ())}
 
     def matching(self, calls: Iterable[Call]) -> list[Call]:
-        """Those of the calls that pass all filters on calls; `decide` applies the filters on recordings."""
+        """Those of the calls that no filter on calls excludes: they pass, or are among the `undecided`."""
         return _matching(self._given(), calls)
+
+    def undecided(self, calls: Iterable[Call]) -> dict[int, tuple[str, ...]]:
+        """By the ids of calls, the filters that cannot be decided because Liner did not send the field they need."""
+        fields = {WINDOW: "created_at", **{name: field for name in self._given() if (field := FILTERS[name].field)}}
+        found: dict[int, tuple[str, ...]] = {}
+        for call in calls:
+            if not all(map(call.is_known, fields.values())):
+                found[call.id] = tuple(name for name, field in fields.items() if not call.is_known(field))
+        return found
 
     @property
     def on_recordings(self) -> list[str]:
@@ -122,8 +132,16 @@ class Filters(PlainFilters):
 
 
 def _matching(given: dict[str, Any], calls: Iterable[Call]) -> list[Call]:
-    checks = [(matches, value) for name, value in given.items() if (matches := FILTERS[name].matches) is not None]
-    return [call for call in calls if all(matches(call, value) for matches, value in checks)]
+    checks = [
+        (FILTERS[name].field, matches, value)
+        for name, value in given.items()
+        if (matches := FILTERS[name].matches) is not None
+    ]
+    return [
+        call
+        for call in calls
+        if all(not call.is_known(field) or matches(getattr(call, field), value) for field, matches, value in checks)
+    ]
 
 
 def _echo(value: Any) -> Any:

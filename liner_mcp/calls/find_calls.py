@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from liner_mcp.answer.table import Answer, Members, Page, page, render_within_budget
+from liner_mcp.answer.table import Answer, Evidence, Members, Page, page, render_within_budget
 from liner_mcp.calls.arguments import CallQuery
-from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.filters import WINDOW, Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
-from liner_mcp.calls.record_filters import RecordsRead, decide, retry_ids, undecided_note
-from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_columns, call_members, call_row, read_names, unlisted_notes
+from liner_mcp.calls.record_filters import RecordsRead, Undecided, decide, retry_ids, undecided_note
+from liner_mcp.calls.rows import (
+    MISSING_CALLS_NOTE,
+    call_columns,
+    call_members,
+    call_row,
+    read_names,
+    unknown_cells_note,
+    unlisted_notes,
+)
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.calls.window_reader import (
     FILTER_IGNORED_NOTE,
@@ -44,7 +52,7 @@ class _CollectedCalls:
     more: bool = False  # calls beyond the limit are known already
     scanned: list[CallKey] = field(default_factory=list[CallKey])
     examined: int = 0
-    undecided: list[CallKey] = field(default_factory=list[CallKey])  # their recordings did not decide it
+    undecided: dict[int, Undecided] = field(default_factory=dict[int, Undecided])  # by the ids of calls
     records_read: RecordsRead = field(default_factory=RecordsRead)
     filter_ignored: bool = False
     window_note: str | None = None  # where Liner sent calls of other times, so that some may be missing
@@ -68,11 +76,13 @@ class _CollectedCalls:
         """Calls that passed by a record that was listed for a later call too are undecided."""
         shared = [call for call in self.calls if call.id in self.records_read.owners.shared]
         self.calls = [call for call in self.calls if call not in shared]
-        self.undecided += map(call_key, shared)
+        self.undecided |= {call.id: Undecided(call_key(call)) for call in shared}
 
-    def undecided_down_to(self, reached: CallKey) -> list[CallKey]:
-        """The undecided calls of such a page; the next page examines the others again."""
-        return [key for key in self.undecided if key >= reached]
+    def undecided_down_to(self, reached: CallKey) -> list[Undecided]:
+        """The undecided calls of such a page; the next page examines the others again. A call without a time is one of
+        every page that found it.
+        """
+        return [one for one in self.undecided.values() if one.key >= reached or WINDOW in one.without_value]
 
 
 async def find_calls(
@@ -104,8 +114,9 @@ async def find_calls(
     if source.exhausted and start.after is None and not (collected.scanned or collected.window_note):
         earlier = await _look_around(context, start, collected, limit)
     names = await read_names(context, start.filters, collected.calls)
-    found = collected.calls or start.returned or collected.stopped or collected.undecided
-    hint = await _empty_page_hint(context, start, collected, earlier) if source.exhausted and not found else None
+    hint = ""
+    if not start.returned and not collected.calls and _evidence(start, source, collected, 0).shows_all:
+        hint = await _empty_page_hint(context, start, collected, earlier)
     context.recent_calls.add(reversed([call.id for call in collected.calls]))
     columns = call_columns(start.include)
     rows = [call_row(context, call, start.include) for call in collected.calls]
@@ -113,10 +124,14 @@ async def find_calls(
     def render(count: int) -> Members:
         undecided = collected.undecided_down_to(collected.reached_with(count))
         retry = retry_ids(undecided, budget)
-        unclear = [undecided_note(start.filters, len(undecided), len(retry))] if undecided else []
-        notes = [*_notes(context, start, collected, names, unclear), *([hint] if hint else [])]
+        unclear = undecided_note(start.filters, undecided, len(retry))
+        shown = collected.calls[:count]
+        notes = [*_notes(context, start, collected, names, unclear), hint, unknown_cells_note(shown, columns)]
+        agents_known = all(call.is_known("user_id") for call in shown)
         return {
-            **call_members(context, names, start.filters, start.window, columns, rows[:count]),
+            **call_members(
+                context, names, start.filters, start.window, columns, rows[:count], agents_known=agents_known
+            ),
             "page": _page(context, start, source, collected, count),
             "notes": [*notes, *start.notes, *names.notes()],
             "retry": retry,
@@ -199,7 +214,7 @@ async def _add_passing(
         if decision.passes:
             collected.calls.append(decision.call)
         elif decision.passes is None:
-            collected.undecided.append(call_key(decision.call))
+            collected.undecided[decision.call.id] = decision.undecided
         collected.examined += decision.examined
         collected.reached = call_key(decision.call)
     else:
@@ -212,17 +227,24 @@ async def _add_passing(
 # The page -------------------------------------------------------------------------------------------------------------
 
 
+def _evidence(start: PageStart, source: WindowReader, collected: _CollectedCalls, count: int) -> Evidence:
+    reached = collected.reached_with(count)
+    return Evidence(
+        left=collected.more or not source.exhausted or reached > (start.window.since, 0),
+        missing=start.lossy or not collected.complete or bool(start.gaps),
+        undecided=len(collected.undecided_down_to(reached)),
+        unknown=False,
+    )
+
+
 def _page(context: AppContext, start: PageStart, source: WindowReader, collected: _CollectedCalls, count: int) -> Page:
     """What is true of a page with the first `count` of the collected calls."""
     filters, window = start.filters, start.window
     reached = collected.reached_with(count)
-    undecided = collected.undecided_down_to(reached)
-    left = collected.more or not source.exhausted or reached > (window.since, 0)
-    lossy = start.lossy or not collected.complete or bool(undecided or start.gaps)
-    complete = not left and not lossy
+    evidence = _evidence(start, source, collected, count)
     returned = start.returned + count
     cursor = covered = liner_total = None
-    if left:
+    if evidence.left:
         cursor = encode_page_cursor(
             FIND_CALLS,
             start,
@@ -230,26 +252,25 @@ def _page(context: AppContext, start: PageStart, source: WindowReader, collected
             returned=returned,
             seconds_per_call=source.seconds_per_call,
             pass_rate=collected.pass_rate if filters.client_side else None,
-            lossy=lossy,
+            lossy=not evidence.counts_all,
             widen=collected.window_note is not None,
         )
         # In whole seconds, because the second in which the page ends may hold more calls.
         since = min(ceil_to_second(replace(start, after=reached).remaining.until), window.until)
         covered = replace(window, since=since).to_dict(context.zone)
     unfiltered = not (filters.client_side or collected.filter_ignored or collected.window_note)
-    if start.after is None and unfiltered and not complete:
+    if start.after is None and unfiltered and not evidence.complete:
         liner_total = source.liner_total
     return page(
-        returned=count,
-        complete=complete,
+        count,
+        evidence,
         next_cursor=cursor,
         covered=covered,
-        total=returned if complete else None,
+        total=None if evidence.left else returned,
         liner_total=liner_total,
         scanned=sum(key >= reached for key in collected.scanned) if filters.client_side else None,
         local_filters=filters.client_side or None,
         examined=collected.examined if filters.on_recordings else None,
-        undecided=len(undecided) or None,
         changed=collected.changed or None,
     )
 
@@ -259,12 +280,12 @@ def _notes(
     start: PageStart,
     collected: _CollectedCalls,
     names: DirectoryNames,
-    undecided: Sequence[str],
+    undecided: str,
 ) -> list[str]:
     notes: list[str] = []
     if collected.stopped is not None:
         notes.append(f"Reading stopped early: {context.stop_reason(collected.stopped)} next_cursor goes on from there.")
-    notes += undecided
+    notes.append(undecided)
     if collected.window_note:
         notes.append(collected.window_note)
     elif not collected.complete:
@@ -298,8 +319,6 @@ async def _empty_page_hint(
             f"{len(collected.scanned)} calls of this window were read and none passed {relaxable}; relax one of these."
         )
     requests = filters.call_filters(TimeWindow(start.window.since - LOOK_BACK, start.window.since))
-    if not requests:
-        return "Liner lists no orders, so no call was read; send orders or leads by id."
     nothing = "Liner has no such call in this window"
     if nearest := max(filters.matching(earlier), key=call_key, default=None):
         return f"{nothing}; {_nearest(context, filters, nearest)}"

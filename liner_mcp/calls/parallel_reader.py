@@ -88,7 +88,7 @@ async def read_all(
     Raises: the error of the first read, when nothing was read at all.
     """
     if not filters.call_filters(window):
-        return ParallelRead((), window.since, None, complete=True, changed=False, liner_total=0)
+        return ParallelRead((), window.since, None, complete=True, changed=False, liner_total=None)
     slice_calls = RECORD_SLICE_CALLS if filters.on_recordings else PARALLEL_SLICE_CALLS
     # A window of one slice is read on from its first page; of a longer one, more than a few pages are only counted.
     first_limit = (

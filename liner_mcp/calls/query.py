@@ -96,6 +96,8 @@ async def with_all_orders(
     orders = await context.directory.read("orders", max_age)
     doubt = describe_doubts(orders)
     gaps = (f"{capitalize(doubt)}; calls of other orders may be missing here.",) if doubt else ()
+    if not orders.entries:
+        gaps = ("Liner lists no orders, so no call was read; send orders or leads by id.",)
     return replace(filters, orders=tuple(entry.id for entry in orders.entries), all_orders=True), gaps
 
 

@@ -1,8 +1,10 @@
-"""Filters on recordings: whether calls pass, at one records request per call that may have recordings.
+"""Which calls pass all filters: those on calls first, then those on recordings, at one records request per call that
+may have recordings.
 
-The answer has three values. A call cannot be decided when its records could not be read, when their list is incomplete
-and shows no positive evidence, when Liner says that there are recordings and lists none, or when a record seems to
-belong to another call: it is then in no row and no count, and its id is in `retry`.
+The answer has three values. A call cannot be decided when Liner did not send a field that a filter needs, when its
+records could not be read, when their list is incomplete and shows no positive evidence, when Liner says that there are
+recordings and lists none, or when a record seems to belong to another call: it is then in no row and no count, and its
+id is in `retry`.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
-from liner_mcp.calls.arguments import Recordings
-from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.arguments import FILTERS, Recordings
+from liner_mcp.calls.filters import WINDOW, Filters
+from liner_mcp.calls.rows import sent_fields
 from liner_mcp.calls.window_reader import CallKey, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerMcpError
@@ -24,16 +28,31 @@ from liner_mcp.liner.record_owners import RecordOwners, of_other_leads
 RETRY_SHARE = 4  # ids in `retry` take at most a quarter of an answer, so that rows keep most of it
 
 
+class Undecided(NamedTuple):
+    """A call that cannot be decided, and the filters for which Liner sent no value; none of them where the filters on
+    recordings are undecided.
+    """
+
+    key: CallKey
+    without_value: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether one call passes all filters; None where its recordings do not decide it. `examined`: they were read.
+    """Whether one call passes all filters; None where it cannot be decided. `examined`: its recordings were read.
     `late`: they were not read in time.
     """
 
     call: Call
     passes: bool | None
+    without_value: tuple[str, ...] = ()
     examined: bool = False
     late: bool = False
+
+    @property
+    def undecided(self) -> Undecided:
+        """The call as one that cannot be decided."""
+        return Undecided(call_key(self.call), self.without_value)
 
 
 @dataclass(slots=True)
@@ -47,22 +66,28 @@ class RecordsRead:
 async def decide(
     context: AppContext, filters: Filters, calls: Sequence[Call], seen: RecordsRead, enough: int | None = None
 ) -> list[Decision]:
-    """A decision about each of the calls, which pass the filters on calls, in their order.
+    """A decision about each of the calls, which no filter on calls excludes, in their order.
 
     The list ends early when `enough` calls pass, or before the first call whose records were not read when time was up.
     `seen` is the same object for the whole question.
 
     Raises: the errors that end `run_all`, such as SetupError; AccessRefused when Liner refuses all lists of records.
     """
+    without_value = filters.undecided(calls)
     if not filters.on_recordings:
-        return [Decision(call, True) for call in calls]
+        return [
+            Decision(call, None if call.id in without_value else True, without_value.get(call.id, ())) for call in calls
+        ]
     # Null leaves it open whether there are recordings; only the list shows it.
-    recorded = [call for call in calls if call.has_records is not False]
+    recorded = [call for call in calls if call.has_records is not False and call.id not in without_value]
     outcomes = await _examine(context, filters, recorded, seen, enough)
     outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
     without_recordings = filters.decide(Recordings((), complete=True))
     decisions: list[Decision] = []
     for call in calls:
+        if call.id in without_value:
+            decisions.append(Decision(call, None, without_value[call.id]))
+            continue
         outcome = outcome_by_call.get(call.id, Decision(call, without_recordings))
         if outcome is None:
             break
@@ -110,8 +135,8 @@ def _passes(filters: Filters, call: Call, listing: Listing[CallRecord]) -> bool 
 
 async def matching_calls(
     context: AppContext, filters: Filters, calls: Iterable[Call], seen: RecordsRead
-) -> tuple[list[Call], list[CallKey]]:
-    """The calls that pass all filters, and the keys of those that cannot be decided.
+) -> tuple[list[Call], list[Undecided]]:
+    """The calls that pass all filters, and those that cannot be decided.
 
     Raises: what `decide` raises; DeadlineExceeded when time was up before all records were read.
     """
@@ -120,17 +145,17 @@ async def matching_calls(
     if len(decisions) < len(matching) or any(decision.late for decision in decisions):
         raise DeadlineExceeded("Time was up before all records were read; ask for a shorter window.")
     passing = [decision.call for decision in decisions if decision.passes]
-    return passing, [call_key(decision.call) for decision in decisions if decision.passes is None]
+    return passing, [decision.undecided for decision in decisions if decision.passes is None]
 
 
 # In the answer --------------------------------------------------------------------------------------------------------
 
 
-def retry_ids(undecided: Iterable[CallKey], budget: int) -> list[int]:
+def retry_ids(undecided: Iterable[Undecided], budget: int) -> list[int]:
     """The ids of calls that could not be decided, newest first, as many as fit."""
     ids: list[int] = []
     room = budget // RETRY_SHARE
-    for _, call_id in sorted(undecided, reverse=True):
+    for _, call_id in sorted((one.key for one in undecided), reverse=True):
         room -= len(f"{call_id},")
         if room < 0:
             break
@@ -138,11 +163,20 @@ def retry_ids(undecided: Iterable[CallKey], budget: int) -> list[int]:
     return ids
 
 
-def undecided_note(filters: Filters, undecided: int, listed: int) -> str:
-    """What `page.undecided` and `retry` mean."""
-    names = " and ".join(filters.on_recordings)
-    which = "their ids" if listed == undecided else f"the newest {listed} ids"
+def undecided_note(filters: Filters, undecided: Sequence[Undecided], listed: int) -> str:
+    """What `page.undecided` and `retry` mean; empty when every call was decided."""
+    if not undecided:
+        return ""
+    without_value = dict.fromkeys(name for one in undecided for name in one.without_value)
+    names, reasons = [*without_value], list[str]()
+    if without_value:
+        fields = dict.fromkeys("created_at" if name == WINDOW else FILTERS[name].field for name in without_value)
+        reasons.append(f"Liner sends no {sent_fields(fields)} for them")
+    if not all(one.without_value for one in undecided):
+        names += [name for name in filters.on_recordings if name not in names]
+        reasons.append("their recordings could not be read, are not listed whole or may belong to other calls")
+    which = "their ids" if listed == len(undecided) else f"the newest {listed} ids"
     return (
-        f"{names} could not be decided for {undecided} of the calls: their recordings could not be read, are not "
-        f"listed whole or may belong to other calls. Such calls are in no row and no count; retry lists {which}."
+        f"{' and '.join(names)} could not be decided for {len(undecided)} of the calls: {', or '.join(reasons)}. "
+        f"Such calls are in no row and no count; retry lists {which}."
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+from pydantic.alias_generators import to_camel
 
 from liner_mcp.answer.table import Cell, Members, Row, table
 from liner_mcp.calls.filters import Filters
@@ -15,6 +17,19 @@ from liner_mcp.text.mask import quote_input
 from liner_mcp.text.phones.mask_phones import mask_phone
 
 CALL_COLUMNS = ("call_id", "date", "time", "talk_seconds", "agent_id", "order_id", "status", "recorded")
+FIELD_OF_COLUMN: Mapping[str, str] = {
+    "date": "created_at",
+    "talk_seconds": "talk_time_duration_seconds",
+    "agent_id": "user_id",
+    "order_id": "order_id",
+    "status": "status_code",
+    "recorded": "has_records",
+    "lead_id": "lead_id",
+    "direction": "direction",
+    "hung_up_by": "finish_initiator",
+    "wait_seconds": "wait_time_duration_seconds",
+    "phone": "client_phone",
+}
 MAX_PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; a longer text is not a phone
 MAX_UNLISTED_IDS = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
 MISSING_CALLS_NOTE = "Liner counts more calls in this window than it lists; some may be missing here."
@@ -56,13 +71,20 @@ def call_members(
     window: TimeWindow,
     columns: Sequence[str],
     rows: Sequence[Row],
+    *,
+    agents_known: bool,
 ) -> Members:
-    """The members that every answer about calls has, for the rows that are shown."""
+    """The members that every answer about calls has, for the rows that are shown. Unless `agents_known`, null in place
+    of an agent is not said to mean "no agent".
+    """
+    legend = _legend(names, filters, columns, rows)
+    if not agents_known:
+        legend["agents"].pop("null", None)
     return {
         "asked": filters.echo(),
         "window": window.to_dict(context.zone),
         "timezone": context.zone.name,
-        "names": _legend(names, filters, columns, rows),
+        "names": legend,
         **table(columns, rows),
     }
 
@@ -93,6 +115,25 @@ async def read_names(context: AppContext, filters: Filters, calls: Iterable[Call
         "agents": [one for one in filters.agents if one not in agents],
     }
     return await context.directory.names("agents", "orders", "statuses", requested=requested)
+
+
+def unknown_cells_note(calls: Iterable[Call], columns: Sequence[str]) -> str:
+    """Which cells of these calls are null because Liner did not send them; empty when it sent all."""
+    shown = [field for column, field in FIELD_OF_COLUMN.items() if column in columns]
+    unknown: dict[str, None] = {}
+    count = 0
+    for call in calls:
+        fields = [field for field in shown if not call.is_known(field)]
+        count += bool(fields)
+        unknown |= dict.fromkeys(fields)
+    if not unknown:
+        return ""
+    return f"Liner sends no {sent_fields(unknown)} for {count} of these calls; null there is unknown, not 0 or none."
+
+
+def sent_fields(fields: Iterable[str]) -> str:
+    """The names that Liner gives to fields."""
+    return " or no ".join(to_camel(field) for field in fields)
 
 
 def unlisted_notes(

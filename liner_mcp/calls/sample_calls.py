@@ -7,15 +7,23 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from liner_mcp.answer.table import Answer, Members, page, render_within_budget
+from liner_mcp.answer.table import Answer, Evidence, Members, page, render_within_budget
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import RecordsRead, matching_calls, retry_ids, undecided_note
-from liner_mcp.calls.rows import call_columns, call_members, call_row, read_names, unlisted_notes
+from liner_mcp.calls.record_filters import RecordsRead, Undecided, matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.rows import (
+    MISSING_CALLS_NOTE,
+    call_columns,
+    call_members,
+    call_row,
+    read_names,
+    unknown_cells_note,
+    unlisted_notes,
+)
 from liner_mcp.calls.sampling import StratifiedSample, new_seed
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument
 from liner_mcp.liner.models import Call
@@ -52,8 +60,16 @@ async def sample_calls(
     filters = resolved.filters
     stratified = StratifiedSample(used_seed, sample, max(MAX_EXAMINED, sample) if filters.on_recordings else sample)
 
+    seen = RecordsRead()
+    undecided: dict[int, Undecided] = {}
+    agents_known = True
+
     async def fold(calls: Sequence[Call]) -> None:
-        stratified.add(filters.matching(calls))
+        nonlocal agents_known
+        passing, unclear = await matching_calls(context, filters.on_calls(), calls, seen)
+        agents_known = agents_known and all(call.is_known("user_id") for call in passing)
+        stratified.add(passing)
+        undecided.update({one.key[1]: one for one in unclear})
 
     read = await read_all(context.liner, filters.on_calls(), resolved.window, fold, progress)
     if read.stopped is not None:
@@ -64,11 +80,10 @@ async def sample_calls(
             f"No sample was drawn, because the window could not be read whole: {context.stop_reason(read.stopped)} "
             f"{readable}; ask for a shorter window."
         )
-    drawn = await _draw(context, filters, stratified)
-    calls = sorted(drawn.calls, key=call_key, reverse=True)
-    names = await read_names(context, filters, calls)
-    context.recent_calls.add(reversed([call.id for call in calls]))
-    return _render(context, resolved, include, stratified, replace(drawn, calls=calls), read, names, budget)
+    drawn = await _draw(context, filters, stratified, list(undecided.values()), seen)
+    names = await read_names(context, filters, drawn.calls)
+    context.recent_calls.add([call.id for call in sorted(drawn.calls, key=call_key)])
+    return _render(context, resolved, include, stratified, drawn, read, names, budget, agents_known=agents_known)
 
 
 # The draw -------------------------------------------------------------------------------------------------------------
@@ -76,28 +91,28 @@ async def sample_calls(
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """The sample; the keys of calls that could not be decided on the way; and the number of calls that it was taken
-    from, None where some of them were not examined or not decided.
+    """The sample, in the order of the draw; the calls that could not be decided on the way; and the number of calls
+    that it was taken from, None where some of them were not examined or not decided.
     """
 
     calls: Sequence[Call]
-    undecided: Sequence[CallKey]
+    undecided: Sequence[Undecided]
     population: int | None
 
 
-async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSample) -> _Drawn:
+async def _draw(
+    context: AppContext, filters: Filters, stratified: StratifiedSample, undecided: list[Undecided], seen: RecordsRead
+) -> _Drawn:
     """The sample. With filters on recordings, calls are examined in the order of the draw until it is full: the same
     sample as if all had been examined, for fewer requests.
 
     Raises: what `matching_calls` raises.
     """
     if not filters.on_recordings:
-        return _Drawn(stratified.selected(), (), stratified.population)
+        return _Drawn(stratified.selected(), undecided, stratified.population)
     agents = [_AgentCalls(deque(calls)) for calls in stratified.calls_by_agent()]
     everything = sum(len(agent.unexamined) for agent in agents) == stratified.population
     drawn: list[Call] = []
-    undecided: list[CallKey] = []
-    seen = RecordsRead()
     while missing := stratified.size - len(drawn):
         turn = await _next_round(context, filters, agents, missing, undecided, seen)
         if not turn:
@@ -105,7 +120,7 @@ async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSam
         drawn += turn
         shared = [call for call in drawn if call.id in seen.owners.shared]  # a later call has the same record
         drawn = [call for call in drawn if call not in shared]
-        undecided += map(call_key, shared)
+        undecided += [Undecided(call_key(call)) for call in shared]
     everything = everything and not undecided and not any(agent.unexamined for agent in agents)
     passing = len(drawn) + sum(len(agent.passing) for agent in agents)
     return _Drawn(drawn, undecided, passing if everything else None)
@@ -124,7 +139,7 @@ async def _next_round(
     filters: Filters,
     agents: Sequence[_AgentCalls],
     size: int,
-    undecided: list[CallKey],
+    undecided: list[Undecided],
     seen: RecordsRead,
 ) -> list[Call]:
     """The next passing call of each agent, of at most `size` agents."""
@@ -159,13 +174,25 @@ def _render(
     read: ParallelRead[None],
     names: DirectoryNames,
     budget: int,
+    *,
+    agents_known: bool,
 ) -> Answer:
     filters, calls, undecided = resolved.filters, drawn.calls, drawn.undecided
     columns = call_columns(include)
-    rows = [call_row(context, call, include) for call in calls]
     retry = retry_ids(undecided, budget)
     # Calls that were not examined could still fill the sample.
     cut_off = len(calls) < stratified.size and drawn.population is None and not undecided
+
+    def evidence(count: int) -> Evidence:
+        return Evidence(
+            left=count < len(calls) or cut_off,
+            missing=not read.complete or bool(resolved.gaps),
+            undecided=len(undecided),
+            unknown=not agents_known,
+        )
+
+    # What is not shown or not known of some calls may be of one agent more than of the others.
+    even = evidence(len(calls)).complete
     seed = quote_input(stratified.seed, len(stratified.seed), show_phones=context.show_phones)
 
     def notes(count: int) -> list[str]:
@@ -174,39 +201,40 @@ def _render(
             notes.append("The seed is shown with parts hidden; the seed as you sent it draws the same calls again.")
         if count < len(calls):
             left = len(calls) - count
-            notes.append(f"{left} drawn calls, the oldest, did not fit; a smaller sample or fewer columns stays even.")
-        if undecided:
-            notes.append(undecided_note(filters, len(undecided), len(retry)))
+            notes.append(f"{left} drawn calls did not fit; the others are the draw of sample={count}.")
+        notes.append(undecided_note(filters, undecided, len(retry)))
+        if not agents_known:
+            notes.append("Liner sends no userId for some calls of this window, so the draw may not be even per agent.")
         if cut_off:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
-        if read.window_note:
-            notes.append(read.window_note)
-        elif not read.complete:
-            notes.append("Liner counts more calls in this window than it lists; some could not be drawn.")
+        notes.append(read.window_note or ("" if read.complete else MISSING_CALLS_NOTE))
         notes += resolved.gaps
         if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
             notes.append(FILTER_IGNORED_NOTE)
         if not calls:
             notes += unlisted_notes(names, filters)
-        if drawn.population == 0:
+        if not calls and evidence(0).shows_all:
             notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
+        notes.append(unknown_cells_note(calls[:count], columns))
         return [*notes, *resolved.notes, *names.notes()]
 
     def render(count: int) -> Members:
+        # In the order of the draw, a part is the sample of that size; it is shown newest first.
+        shown = sorted(calls[:count], key=call_key, reverse=True)
+        rows = [call_row(context, call, include) for call in shown]
         return {
-            **call_members(context, names, filters, resolved.window, columns, rows[:count]),
+            **call_members(context, names, filters, resolved.window, columns, rows, agents_known=agents_known),
             "asked": {**filters.echo(), "sample": stratified.size},
             "page": page(
-                returned=count,
-                complete=count == len(calls) and read.complete and not (resolved.gaps or undecided or cut_off),
+                count,
+                evidence(count),
                 population=drawn.population,
-                undecided=len(undecided) or None,
                 seed=seed,
-                sampling=SAMPLING_METHOD,
+                sampling=SAMPLING_METHOD if even else None,
                 local_filters=filters.client_side or None,
             ),
             "retry": retry,
             "notes": notes(count),
         }
 
-    return render_within_budget(render, range(1, len(rows) + 1), budget)
+    return render_within_budget(render, range(1, len(calls) + 1), budget)

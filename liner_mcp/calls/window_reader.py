@@ -41,8 +41,9 @@ def call_key(call: Call) -> CallKey:
 
 @dataclass(frozen=True, slots=True)
 class TimeSlice:
-    """One closed span that was read: its calls, newest first, each once. Not `complete` where Liner counts more calls
-    than it lists. `window_note`: what to say where it sent calls of other times, so that some may be missing.
+    """One closed span that was read: its calls, newest first, each once, those without a time last. Not `complete`
+    where Liner counts more calls than it lists. `window_note`: what to say where it sent calls of other times, so that
+    some may be missing.
     """
 
     window: TimeWindow
@@ -269,15 +270,16 @@ def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int |
     """The lists of several chunks of ids as one: half-open, each call once, newest first."""
     calls = {call.id: call for listing in listings for call in listing.items}
     moments = [call.created_at for call in calls.values() if call.created_at is not None]
+    # Whether a call without a time is inside is decided, or not, with the filters.
+    inside = [call for call in calls.values() if call.created_at is None or window.contains(call.created_at)]
     # Requests cover a little more than the window: whole seconds, both ends included.
     requested = TimeWindow(window.since.replace(microsecond=0), ceil_to_second(window.until) + MIN_SLICE)
     totals = [listing.total for listing in listings]
     # A call that several lists hold is counted several times, and calls before `since` in its second are counted too.
     inexact = len(calls) < sum(len(listing.items) for listing in listings) or window.since.microsecond
     return SliceRead(
-        tuple(sorted(_calls_in(window, list(calls.values())), key=call_key, reverse=True)),
-        # A call without a time belongs to no window, so it counts as not listed.
-        complete=len(moments) == len(calls) and all(listing.complete for listing in listings),
+        tuple(sorted(inside, key=call_key, reverse=True)),
+        complete=all(listing.complete for listing in listings),
         over_limit=any(_is_over(listing, at_most) for listing in listings),
         changed=any(listing.changed for listing in listings),
         liner_total=None if None in totals or inexact else sum(total or 0 for total in totals),

@@ -91,6 +91,10 @@ class Identified(LinerModel):
     id: int
 
 
+# No agent, nobody hung up, no phone. The documentation gives null no meaning in the other fields of a call.
+NULL_IS_KNOWN = frozenset({"user_id", "finish_initiator", "client_phone"})
+
+
 class Call(Identified):
     """One phone attempt. Durations in seconds. /devs/api/v2/call/detail/"""
 
@@ -105,6 +109,10 @@ class Call(Identified):
     client_phone: Text | None = None
     has_records: Flag = None
     created_at: UtcDatetime = None
+
+    def is_known(self, field: str) -> bool:
+        """Whether Liner sent a value of the field. Null is a value where it has a meaning."""
+        return getattr(self, field) is not None or (field in NULL_IS_KNOWN and self.was_sent(field))
 
 
 class CallRecord(Identified):

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from liner_mcp.answer.table import Answer, Members, Page, Row, page, render_within_budget, table
+from liner_mcp.answer.table import Answer, Evidence, Members, Page, Row, page, render_within_budget, table
 from liner_mcp.context import AppContext
 from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerMcpError, LinerRejected, NotFound
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
@@ -226,8 +226,8 @@ def _page(ids: Sequence[int], given: CallResults, count: int, *, partial: bool) 
     call_id, outcome = given[0]
     records = 0 if isinstance(outcome, LinerMcpError) else len(outcome.records)
     return page(
-        returned=count,
-        complete=whole and not (left or partial or _failed_ids(given)),
+        count,
+        Evidence(left=bool(left or partial), missing=not whole, undecided=0, unknown=bool(_failed_ids(given))),
         next_call_ids=left or None,
         partial_call={"call_id": call_id, "shown": count, "records": records} if partial else None,
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
-from liner_mcp.answer.table import Answer, Cell, Members, page, render_within_budget, table
+from liner_mcp.answer.table import Answer, Cell, Evidence, Members, page, render_within_budget, table
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.event_loop import in_time
@@ -74,10 +74,10 @@ async def list_call_records(
             "asked": {"call_id": call_id},
             "call": facts,
             "page": page(
-                returned=count,
-                complete=whole and not failed and done == len(left),
+                count,
+                Evidence(left=done < len(left), missing=not whole, undecided=0, unknown=bool(failed)),
                 next_cursor=_encode_cursor(call_id, last) if done < len(left) else None,
-                total=len(listing.items) if whole else None,
+                total=len(listing.items),
                 liner_total=None if listing.complete else listing.total,
                 changed=listing.changed or None,
             ),

@@ -18,6 +18,7 @@ from liner_mcp.answer.table import (
     Answer,
     AnswerSchema,
     Cell,
+    Evidence,
     FullRecord,
     Members,
     Page,
@@ -28,6 +29,11 @@ from liner_mcp.answer.table import (
     table,
 )
 from tests.support.context import rows_of
+
+
+def evidence(*, left: bool) -> Evidence:
+    return Evidence(left=left, missing=False, undecided=0, unknown=False)
+
 
 ORDER = ("asked", "call", "page", "notes", "retry", "timezone", "names", "every_row", "columns", "rows")
 COLUMNS = ("call_id", "record_id", "record_date", "agent_id", "summary_state", "summary_length", "summary")
@@ -78,7 +84,7 @@ class PagedBlocks:
         more = count < len(flat(self.blocks))
         return {
             "asked": {"calls": len(self.blocks)},
-            "page": page(returned=count, complete=not more, next_cursor=f"{count:06d}" if more else None),
+            "page": page(count, evidence(left=more), next_cursor=f"{count:06d}" if more else None),
             "names": {"agents": {str(row[3]): "Анна" for row in rows if isinstance(row[3], int)}},
             "timezone": "Europe/Moscow" if rows else "",
             "notes": self.notes,
@@ -138,7 +144,7 @@ def test_a_table_without_summaries_never_advises_a_smaller_summary_chars() -> No
     def render(count: int) -> Members:
         return {
             "asked": {},
-            "page": page(returned=count, complete=False),
+            "page": page(count, evidence(left=True)),
             **table(("id", "name"), [(1, "я" * 2_000)] * count),
         }
 
@@ -252,11 +258,31 @@ def test_an_answer_without_rows_has_only_what_it_needs() -> None:
 
 
 def test_a_page_leaves_out_what_has_nothing_to_say_and_not_what_is_zero() -> None:
-    assert page(returned=0, complete=False, total=None, scanned=0, changed=None) == {
+    assert page(0, evidence(left=True), total=None, scanned=0, changed=None) == {
         "returned": 0,
         "complete": False,
         "scanned": 0,
     }
+
+
+@given(st.booleans(), st.booleans(), st.integers(0, 3), st.booleans())
+def test_what_a_page_claims_follows_from_what_is_lacking(
+    left: bool, missing: bool, undecided: int, unknown: bool
+) -> None:
+    lacking = Evidence(left=left, missing=missing, undecided=undecided, unknown=unknown)
+    found = page(1, lacking, total=5, population=5, liner_total=9)
+    assert found["complete"] is not (left or missing or undecided or unknown)
+    counted = not (missing or undecided)
+    assert ("total" in found, "population" in found, "liner_total" in found) == (counted, counted, True)
+    assert found.get("undecided", 0) == undecided
+    assert lacking.shows_all is (counted and not left)
+
+
+def test_no_kind_of_evidence_can_be_forgotten() -> None:
+    for name in ("left", "missing", "undecided", "unknown"):
+        given = {one: 0 for one in ("left", "missing", "undecided", "unknown") if one != name}
+        with pytest.raises(TypeError, match=name):
+            Evidence(**given)  # pyright: ignore[reportArgumentType, reportCallIssue] - that is what is tested
 
 
 @given(SINGLE_ROWS | MANY_ROWS, BUDGETS)
@@ -313,4 +339,4 @@ def test_a_page_of_many_rows_uses_its_budget(budget: int) -> None:
 
 def test_every_member_of_an_answer_has_its_place_in_the_order_and_of_a_page_its_argument() -> None:
     assert {*AnswerSchema.__annotations__, *FullRecord.__annotations__} == set(MEMBER_ORDER)
-    assert PageMembers.__annotations__.keys() | {"returned", "complete"} == Page.__annotations__.keys()
+    assert PageMembers.__annotations__.keys() | {"returned", "complete", "undecided"} == Page.__annotations__.keys()

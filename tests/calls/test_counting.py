@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic.alias_generators import to_camel
 
 from liner_mcp.calls import counting
 from liner_mcp.calls.columns import GROUPINGS
@@ -116,9 +117,8 @@ def test_an_answered_call_counts_in_full() -> None:
     assert list(row.values()) == [101, 1, 1, 1, 60, 60, 5, 1, 1]
 
 
-@pytest.mark.parametrize("talk", [0, None])
-def test_an_unanswered_call_has_no_medians_however_long_it_rang(talk: int | None) -> None:
-    (row,) = told([call(talk_time_duration_seconds=talk, wait_time_duration_seconds=40, has_records=False)])
+def test_an_unanswered_call_has_no_medians_however_long_it_rang() -> None:
+    (row,) = told([call(talk_time_duration_seconds=0, wait_time_duration_seconds=40, has_records=False)])
     assert list(row.values()) == [101, 1, 0, 0, 0, None, None, 0, 0]
 
 
@@ -128,9 +128,45 @@ def test_an_unanswered_call_does_not_move_the_medians_of_answered_ones() -> None
     assert (row["talk_median_seconds"], row["wait_median_seconds"]) == (60, 5)
 
 
-def test_a_wait_that_liner_does_not_tell_is_no_wait_of_zero() -> None:
-    (row,) = told([call(1), call(2, wait_time_duration_seconds=None)])
-    assert (row["answered"], row["wait_median_seconds"]) == (2, 5)
+UNKNOWN_WITHOUT = {
+    "talk_time_duration_seconds": {"answered", "talk_total_seconds", "talk_median_seconds", "wait_median_seconds"},
+    "wait_time_duration_seconds": {"wait_median_seconds"},
+    "has_records": {"recorded"},
+    "status_code": {"qualified"},
+    "finish_initiator": {"agent_hangups"},
+}
+
+
+@pytest.mark.parametrize("field", UNKNOWN_WITHOUT)
+@pytest.mark.parametrize("others", [0, 3])
+def test_what_a_field_that_was_not_sent_would_change_is_unknown_and_not_zero(field: str, others: int) -> None:
+    bare = Call(id=9, **{name: value for name, value in CALL.items() if name != field})
+    groups = tallied([bare, *[call(n) for n in range(others)]])
+    (row,) = told([bare, *[call(n) for n in range(others)]])
+    assert {name for name, cell in row.items() if cell is None} == UNKNOWN_WITHOUT[field]
+    totals = counting.totals(groups.values(), qualified_known=True)
+    assert {name for name, cell in totals.items() if cell is None} == UNKNOWN_WITHOUT[field] & set(counting.ADDITIVE)
+    assert to_camel(field) in " ".join(counting.unknown_notes(groups))
+
+
+def test_a_wait_that_liner_does_not_send_does_not_matter_for_an_unanswered_call() -> None:
+    (row,) = told([call(1), call(2, talk_time_duration_seconds=0, wait_time_duration_seconds=None)])
+    assert row["wait_median_seconds"] == 5
+
+
+def test_a_missing_agent_is_not_no_agent() -> None:
+    bare = Call(id=9, **{name: value for name, value in CALL.items() if name != "user_id"})
+    assert tallied([bare])[None,].unknown_keys == {"user_id"}
+    assert tallied([call(user_id=None)])[None,].unknown_keys == set()
+    hung_up = bare.model_copy(update={"finish_initiator": "operator"})
+    (row,) = told([hung_up], "day")
+    assert row["agent_hangups"] is None
+
+
+def test_where_nothing_but_ids_and_times_is_sent_only_calls_are_counted() -> None:
+    bare = [Call(id=n, created_at=MOMENT) for n in range(4)]
+    (row,) = told(bare)
+    assert {name: cell for name, cell in row.items() if cell is not None} == {"calls": 4}
 
 
 @pytest.mark.parametrize("who", ["client", "system", None, "somebody_new"])
@@ -223,7 +259,10 @@ def test_adding_up_leaves_the_parts_as_they_were() -> None:
 def test_totals_are_the_sums_of_the_rows(calls: list[Call], group_by: list[str]) -> None:
     totals = counting.totals(tallied(calls, *group_by).values(), qualified_known=True)
     rows = told(calls, *group_by)
-    assert totals == {name: sum(row[name] or 0 for row in rows) for name in totals}
+    has_agent = [row for row in rows if "agent_id" not in row or row["agent_id"] is not None]
+    for name, total in totals.items():
+        cells = [row[name] for row in (has_agent if name == "agent_hangups" else rows)]
+        assert total == (None if None in cells else sum(cells))
     assert [*totals] == [name for name in counting.METRICS if "median" not in name]
 
 

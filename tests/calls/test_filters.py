@@ -72,19 +72,41 @@ def test_a_call_that_does_not_fit_is_left_out(asked: dict[str, Any]) -> None:
     ("asked", "passes"),
     [
         ({"agents": (101,)}, False),
-        ({"min_talk_seconds": 0}, True),
-        ({"min_talk_seconds": 1}, False),
-        ({"max_talk_seconds": 10}, False),
-        ({"direction": "outgoing"}, False),
         ({"hung_up_by": "client"}, False),
-        ({"orders": (201,)}, False),
-        ({"statuses": ("qualified",)}, False),
-        ({"recorded": True}, False),
+        ({"min_talk_seconds": 0}, None),
+        ({"min_talk_seconds": 1}, None),
+        ({"max_talk_seconds": 10}, None),
+        ({"direction": "outgoing"}, None),
+        ({"orders": (201,)}, None),
+        ({"leads": (5,)}, None),
+        ({"statuses": ("qualified",)}, None),
+        ({"recorded": True}, None),
+        ({"recorded": False}, None),
+        ({"agents": (101,), "recorded": True}, False),
     ],
 )
-def test_what_is_null_fits_no_value(asked: dict[str, Any], passes: bool) -> None:
+def test_null_is_known_where_it_has_a_meaning_and_else_leaves_a_filter_undecided(
+    asked: dict[str, Any], passes: bool | None
+) -> None:
     blank = {name: None for name in CALL if name not in ("id", "created_at")}
-    assert bool(Filters(**asked).matching([call(**blank)])) is passes
+    assert verdict(Filters(**asked), call(**blank)) is passes
+
+
+@pytest.mark.parametrize("asked", [*PASSING[1:2], *PASSING[3:-1], *FAILING], ids=str)
+def test_a_field_that_was_not_sent_leaves_its_filter_undecided(asked: dict[str, Any]) -> None:
+    assert verdict(Filters(**asked), Call(id=1, created_at=CALL["created_at"])) is None
+
+
+def test_a_call_without_a_time_is_undecided_by_its_window() -> None:
+    filters = Filters(recorded=True)
+    assert filters.undecided([call(created_at=None)]) == {1: ("window",)}
+    assert filters.undecided([call(created_at=None, has_records=None)]) == {1: ("window", "recorded")}
+
+
+def verdict(filters: Filters, one: Call) -> bool | None:
+    if not filters.matching([one]):
+        return False
+    return None if filters.undecided([one]) else True
 
 
 def test_no_talk_is_a_talk_of_at_most_ten_seconds() -> None:

@@ -73,8 +73,11 @@ class Case:
             "recorded": lambda: (call.has_records is True) == wanted["recorded"],
             "hung_up_by": lambda: call.finish_initiator == wanted["hung_up_by"],
         }
-        if not all(check() for name, check in plain.items() if name in wanted):
+        unknown = "recorded" in wanted and call.has_records is UNKNOWN
+        if not all(check() for name, check in plain.items() if name in wanted and not (unknown and name == "recorded")):
             return False
+        if unknown:
+            return None
         if "transferred" not in wanted:
             return True
         transferred = self.transferred(call)
@@ -192,7 +195,7 @@ async def compare(case: Case) -> None:
     assert page_of(pages[-1])["complete"] is (not undecided)
     assert page_of(pages[-1]).get("total") == (None if undecided else len(expected))
 
-    assert stats.structure["totals"]["calls"] == len(expected)
+    assert stats.structure["totals"]["calls"] == (None if undecided and not expected else len(expected))
     assert stats.structure.get("retry", []) == undecided
 
     recorded = case if "recorded" in case.filters else replace(case, filters={**case.filters, "recorded": True})
@@ -205,7 +208,9 @@ async def compare(case: Case) -> None:
         assert set(page_of(answer).get("local_filters", [])) == local
         if left_out is not None:
             assert page_of(answer).get("undecided", 0) == len(left_out)
-            assert page_of(answer)["complete"] is (not left_out)
+            # A count of recorded calls is unknown where Liner does not say which of them are.
+            uncounted = answer is stats and any(case.dataset.calls[one].has_records is UNKNOWN for one in expected)
+            assert page_of(answer)["complete"] is (not left_out and not uncounted)
 
 
 @settings(max_examples=60)
