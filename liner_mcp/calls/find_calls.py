@@ -182,7 +182,11 @@ async def _look_around(context: AppContext, start: PageStart, collected: _Collec
     except LinerMcpError:
         return []
     if inside is None:
-        return [call for call in around.calls if call_key(call) < (start.window.since, 0)] if around.complete else []
+        return (
+            [call for call in around.calls if call.created_at and call.created_at < start.window.since]
+            if around.complete
+            else []
+        )
     collected.window_note, collected.complete = inside.window_note, inside.complete
     await _add_calls(context, start, collected, inside.calls, limit)
     return []
@@ -320,7 +324,7 @@ async def _empty_page_hint(
         )
     requests = filters.call_filters(TimeWindow(start.window.since - LOOK_BACK, start.window.since))
     nothing = "Liner has no such call in this window"
-    if nearest := max(filters.matching(earlier), key=call_key, default=None):
+    if nearest := _newest_passing(filters, earlier):
         return f"{nothing}; {_nearest(context, filters, nearest)}"
     try:
         listing = await context.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
@@ -333,7 +337,7 @@ async def _empty_page_hint(
     if not before and listing.complete:
         advice = "fewer filters may find some" if filters.echo() else "try another window"
         return f"{nothing}, nor in the {days} days before it; {advice}."
-    nearest = max(filters.matching(before), key=call_key, default=None)
+    nearest = _newest_passing(filters, before)
     if listing.complete and nearest is not None:
         return f"{nothing}; {_nearest(context, filters, nearest)}"
     counted = max(listing.total or 0, len(before))
@@ -347,6 +351,12 @@ async def _empty_page_hint(
 def _is_before(window: TimeWindow, call: Call) -> bool:
     # The request includes its last second, and calls in it may have come since.
     return call.created_at is not None and window.since - LOOK_BACK <= call.created_at < window.since
+
+
+def _newest_passing(filters: Filters, calls: Sequence[Call]) -> Call | None:
+    undecided = filters.undecided(calls)
+    passing = [call for call in filters.matching(calls) if call.id not in undecided]
+    return max(passing, key=call_key, default=None)
 
 
 def _nearest(context: AppContext, filters: Filters, call: Call) -> str:
