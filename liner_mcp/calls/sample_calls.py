@@ -14,7 +14,6 @@ from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.calls.record_filters import RecordsRead, Undecided, matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.rows import (
-    MISSING_CALLS_NOTE,
     call_columns,
     call_members,
     call_row,
@@ -31,6 +30,7 @@ from liner_mcp.names.directory import DirectoryNames
 from liner_mcp.text.mask import quote_input
 
 MAX_EXAMINED = 2_000  # calls of each agent that filters on recordings may examine: more than a deadline allows
+NOT_DRAWN_NOTE = "Liner counts more calls in this window than it lists; some could not be drawn."
 SAMPLING_METHOD = "even per agent, not proportional"
 
 
@@ -207,7 +207,7 @@ def _render(
             notes.append("Liner sends no userId for some calls of this window, so the draw may not be even per agent.")
         if cut_off:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
-        notes.append(read.window_note or ("" if read.complete else MISSING_CALLS_NOTE))
+        notes.append(read.window_note or ("" if read.complete else NOT_DRAWN_NOTE))
         notes += resolved.gaps
         if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
             notes.append(FILTER_IGNORED_NOTE)

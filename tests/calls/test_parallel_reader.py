@@ -197,7 +197,7 @@ async def test_a_second_that_holds_more_is_read_all_the_same(monkeypatch: pytest
 async def test_without_orders_there_is_nothing_to_ask(dataset: Dataset) -> None:
     demo, fold = FakeLiner(dataset), RecordingFold()
     found = await read(demo, fold=fold, orders=())
-    assert (found.folded, found.reached, found.stopped, found.liner_total) == ((), MONTH.since, None, 0)
+    assert (found.folded, found.reached, found.stopped, found.liner_total) == ((), MONTH.since, None, None)
     assert (demo.requests, fold.slices) == ([], [])
 
 

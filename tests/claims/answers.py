@@ -10,7 +10,8 @@ from typing import Any
 
 # How an answer says that something is missing or unknown.
 _SAYS = re.compile(
-    r"missing|left out|leaves out|could not|cannot|counts (more|fewer)|unknown|undecided|ignor|outside|another zone"
+    r"missing|sends? no|left out|leaves out|could not|cannot|counts (more|fewer)|unknown|undecided|ignor|outside"
+    r"|another zone"
     r"|not (be )?(read|known|sure|sent|decided|listed)|do(es)? not|did not|shift|stopped|lists (no|none)|fewer"
     r"|may (be|have)",
     re.IGNORECASE,
