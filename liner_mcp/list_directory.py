@@ -66,7 +66,9 @@ async def list_directory(
             "asked": {"kind": kind, **({"query": quote_input(query, MAX_NAME_CHARACTERS)} if query else {})},
             "page": page(
                 count,
-                Evidence(left=more, missing=not whole, undecided=0, unknown=False),
+                Evidence(
+                    left=more, missing=not whole, undecided=0, unknown=groups is not None and groups.doubt is not None
+                ),
                 total=len(found),
                 changed=changed or None,
                 next_cursor=_encode_cursor(kind, query, _Place(name_key(left[count - 1]), version)) if more else None,

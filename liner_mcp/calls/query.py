@@ -164,7 +164,10 @@ async def _look_up(
         return await resolve_in(dictionaries, False), dictionaries
     except UnknownName:
         dictionaries = await _read(context, kinds, LOOKUP_TTL_SECONDS)
-    return await resolve_in(dictionaries, True), dictionaries
+    try:
+        return await resolve_in(dictionaries, True), dictionaries
+    except UnknownName as unknown:
+        raise InvalidArgument(str(unknown)) from None
 
 
 async def _read(context: AppContext, kinds: Sequence[Kind], max_age: float | None = None) -> list[Dictionary]:

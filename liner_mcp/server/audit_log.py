@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from liner_mcp.argument_types import parse_id, split
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, NotFound, RequestError, SetupError
+from liner_mcp.input_limits import MAX_NAMES
 from liner_mcp.json_logging import AUDIT_LOGGER
 from liner_mcp.liner.request_metrics import RequestCounts, RequestObserver, count_requests
 from liner_mcp.server.arguments import without_empty
@@ -195,7 +196,7 @@ def logged_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
             logged[name] = _loggable_id(sent[name])
     for name in _SEVERAL:
         if name in sent and (given := split(_parse_json_list(sent[name]), names=name != "call_ids")):
-            loggable = (_loggable_id(one) for one in given)
+            loggable = (_loggable_id(one) for one in given[:MAX_NAMES])  # a tool accepts no more
             logged[name] = list(islice((one for one in loggable if one is not None), MAX_IDS))
             logged[f"{name}_count"] = len(given)
     return logged

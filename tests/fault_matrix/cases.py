@@ -26,7 +26,6 @@ _HARMLESS = {
     "a slow body",
     "a total too small",
     "no total",
-    "an ignored filter",
     "an ignored limit",
 }
 _LONGER_THAN_DEADLINE = {"429, wait some seconds", "429, wait until a date", "503, wait some seconds"}
