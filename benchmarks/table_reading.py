@@ -28,7 +28,8 @@ class Tables:
         return json.loads(await self.reader.ask(tool, **arguments))
 
     async def rows(self, tool: str, **arguments: Any) -> list[Row]:
-        """The rows of every page.
+        """The rows of every page. An answer names the calls that could not be decided, and a careful model names them
+        too, beside the rows.
 
         Raises: Incomplete, because a careful model does not use a part as the whole.
         """
@@ -44,7 +45,7 @@ class Tables:
                 asked = {"cursor": page["next_cursor"], **kept}
             elif "next_call_ids" in page:
                 asked = {**arguments, "call_ids": page["next_call_ids"]}
-            elif not page["complete"]:
+            elif not (page["complete"] or "undecided" in page):
                 raise Incomplete
             else:
                 return found
