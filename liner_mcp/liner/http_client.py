@@ -51,7 +51,7 @@ def create_client(
             # Liner identifies a client by its token, so no cookie is stored.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(REQUEST_TIMEOUT_SECONDS, connect=CONNECT_SECONDS, pool=None),
-            # The transport limits the requests. A second limit here could block, if the pool counts a cancelled request.
+            # The transport limits the requests. A limit of the pool could block, if it counts a cancelled request.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=concurrency),
             follow_redirects=False,
             event_hooks={"response": [_take_location]},
