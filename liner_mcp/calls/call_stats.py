@@ -13,7 +13,7 @@ from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.calls.record_filters import RecordsRead, Undecided, matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_members, read_names, unlisted_notes
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, call_key
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
@@ -55,13 +55,10 @@ async def call_stats(
     if read.stopped is not None and read.reached == resolved.window.until:
         raise read.stopped  # an answer with zeros would read as if there were no calls
     names = await read_names(context, resolved.filters)
-    shared = records_read.owners.shared
-    examined = [call for _, calls, _ in read.folded for call in calls]
+    counted, shared = records_read.part_shared(call for _, calls, _ in read.folded for call in calls)
     # By key, because a call without a time may be listed for several slices.
-    undecided = {one.key: one for _, _, some in read.folded for one in some}
-    undecided |= {call_key(call): Undecided(call_key(call)) for call in examined if call.id in shared}
-    tallies = [tallies for tallies, _, _ in read.folded] + [tally(call for call in examined if call.id not in shared)]
-    groups = counting.merge_tallies(tallies)
+    undecided = {one.key: one for one in (*(one for _, _, some in read.folded for one in some), *shared)}
+    groups = counting.merge_tallies([*(tallies for tallies, _, _ in read.folded), tally(counted)])
     return _render(
         context,
         resolved,

@@ -73,10 +73,9 @@ class _CollectedCalls:
         return call_key(self.calls[count - 1]) if count < len(self.calls) else self.reached
 
     def drop_shared(self) -> None:
-        """Calls that passed by a record that was listed for a later call too are undecided."""
-        shared = [call for call in self.calls if call.id in self.records_read.owners.shared]
-        self.calls = [call for call in self.calls if call not in shared]
-        self.undecided |= {call.id: Undecided(call_key(call)) for call in shared}
+        """Move the calls of `RecordsRead.part_shared` to the undecided ones."""
+        self.calls, shared = self.records_read.part_shared(self.calls)
+        self.undecided |= {one.key[1]: one for one in shared}
 
     def undecided_down_to(self, reached: CallKey) -> list[Undecided]:
         """The undecided calls of such a page; the next page examines the others again. A call without a time is one of
@@ -182,11 +181,8 @@ async def _look_around(context: AppContext, start: PageStart, collected: _Collec
     except LinerMcpError:
         return []
     if inside is None:
-        return (
-            [call for call in around.calls if call.created_at and call.created_at < start.window.since]
-            if around.complete
-            else []
-        )
+        before = [call for call in around.calls if _is_before(start.window, call)]
+        return before if around.complete else []
     collected.window_note, collected.complete = inside.window_note, inside.complete
     await _add_calls(context, start, collected, inside.calls, limit)
     return []

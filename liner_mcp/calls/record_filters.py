@@ -62,6 +62,19 @@ class RecordsRead:
     owners: RecordOwners = field(default_factory=RecordOwners)
     calls: set[int] = field(default_factory=set[int])
 
+    def part_shared(self, passing: Iterable[Call]) -> tuple[list[Call], list[Undecided]]:
+        """The calls that pass, without those that passed by a record that was listed for a later call too: these are
+        undecided.
+        """
+        kept: list[Call] = []
+        undecided: list[Undecided] = []
+        for call in passing:
+            if call.id in self.owners.shared:
+                undecided.append(Undecided(call_key(call)))
+            else:
+                kept.append(call)
+        return kept, undecided
+
 
 async def decide(
     context: AppContext, filters: Filters, calls: Sequence[Call], seen: RecordsRead, enough: int | None = None

@@ -105,7 +105,7 @@ def _legend(
     }
 
 
-async def read_names(context: AppContext, filters: Filters, calls: Iterable[Call] = ()) -> DirectoryNames:
+async def read_names(context: AppContext, filters: Filters, calls: Sequence[Call] = ()) -> DirectoryNames:
     """The names for an answer about calls. A requested id that neither a dictionary nor one of the `calls` has is
     looked up again, before `unlisted_notes` says that it is in none.
     """

@@ -117,10 +117,8 @@ async def _draw(
         turn = await _next_round(context, filters, agents, missing, undecided, seen)
         if not turn:
             break
-        drawn += turn
-        shared = [call for call in drawn if call.id in seen.owners.shared]  # a later call has the same record
-        drawn = [call for call in drawn if call not in shared]
-        undecided += [Undecided(call_key(call)) for call in shared]
+        drawn, shared = seen.part_shared([*drawn, *turn])
+        undecided += shared
     everything = everything and not undecided and not any(agent.unexamined for agent in agents)
     passing = len(drawn) + sum(len(agent.passing) for agent in agents)
     return _Drawn(drawn, undecided, passing if everything else None)

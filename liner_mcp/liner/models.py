@@ -91,7 +91,8 @@ class Identified(LinerModel):
     id: int
 
 
-# No agent, nobody hung up, no phone. The documentation gives null no meaning in the other fields of a call.
+# Null means no agent, no side that hung up, no phone. In the other fields of a call the documentation gives it no
+# meaning.
 NULL_IS_KNOWN = frozenset({"user_id", "finish_initiator", "client_phone"})
 
 

@@ -171,9 +171,12 @@ class RestrictedClient:
         if call_id not in self._visible_calls:
             await self.call(call_id)
         listing = await self._liner.call_records(call_id)
+        self._record_visible(listing)
+        return listing
+
+    def _record_visible(self, listing: Listing[CallRecord]) -> None:
         for record in listing.items:
             self._visible_records[record.id] = True
-        return listing
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
         """One record of a visible call. Raises NotFound for all other ids."""
@@ -205,8 +208,7 @@ class RestrictedClient:
         for call_id in [*call_ids, *[record_id] * (SEARCHED_CALLS - len(call_ids))]:
             records = await _none_if_refused(partial(self._liner.call_records, call_id))
             if records is not None and call_id in call_ids:
-                for one in records.items:
-                    self._visible_records[one.id] = True
+                self._record_visible(records)
             if record is not None and record_id in self._visible_records:
                 return
 

@@ -31,8 +31,8 @@ from liner_mcp.text.mask import shown_steps, truncate
 DIRECTORY_TTL_SECONDS = 300.0
 # For an answer about every order or every entry: at most a minute of a new order's calls is missing from it.
 WHOLE_TTL_SECONDS = 60.0
-# For an unknown name or id. A model tries several spellings within seconds, and they share one read; whoever has just
-# created an entry in Liner needs about as long to ask for it.
+# For an unknown name or id. A model tries several spellings within seconds, and they share one read. A person who has
+# just created an entry in Liner needs about as long to ask for it.
 LOOKUP_TTL_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 10.0  # an answer does not wait longer than this for names
 MAX_NAME_CHARACTERS = 80  # a longer name is a mistake, or an attack on the context of a model
@@ -159,6 +159,7 @@ class Directory:
         try:
             return cast("Dictionary", await self._reads.run(kind, partial(self._read, kind)))
         except LinerMcpError:
+            self._failed_at[kind] = self._timer()
             if cached is None:
                 raise
             return replace(cached, doubt="outdated")
@@ -173,7 +174,7 @@ class Directory:
         except LinerMcpError:
             return Dictionary(kind, (), "unread")
 
-    async def names(self, *kinds: str, requested: Mapping[str, Iterable[int]] | None = None) -> DirectoryNames:
+    async def names(self, *kinds: str, requested: Mapping[str, Sequence[int]] | None = None) -> DirectoryNames:
         """The names of `kinds` ("agents", "orders", "statuses"); raises nothing, see `DirectoryNames.missing`.
 
         A dictionary that lacks one of the `requested` ids of its kind is read again, see `LOOKUP_TTL_SECONDS`.
@@ -211,13 +212,9 @@ class Directory:
             with anyio.fail_after(READ_TIMEOUT_SECONDS):
                 dictionary = await self._readers[kind]()
         except TimeoutError:
-            self._failed_at[kind] = self._timer()
             raise DeadlineExceeded(
                 f"A dictionary could not be read from Liner within {READ_TIMEOUT_SECONDS:.0f} s."
             ) from None
-        except LinerMcpError:
-            self._failed_at[kind] = self._timer()
-            raise
         self._cache[kind] = dictionary, self._timer()
         return dictionary
 
@@ -297,12 +294,12 @@ class Directory:
         return truncate(await self._turns.text(shown_steps(" ".join((name or "").split()))), MAX_NAME_CHARACTERS)
 
 
-def _kinds_lacking(requested: Mapping[str, Iterable[int]], found: Mapping[str, Dictionary]) -> list[str]:
+def _kinds_lacking(requested: Mapping[str, Sequence[int]], found: Mapping[str, Dictionary]) -> list[str]:
     """The kinds of which a dictionary that came whole does not have all of the requested ids."""
     return [
         kind
         for kind, ids in requested.items()
-        if found[kind].doubt is None and not {entry.id for entry in found[kind].entries}.issuperset(ids)
+        if ids and found[kind].doubt is None and not {entry.id for entry in found[kind].entries}.issuperset(ids)
     ]
 
 

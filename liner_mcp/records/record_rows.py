@@ -111,7 +111,7 @@ async def with_details(context: AppContext, records: Sequence[CallRecord], call:
     """
     bare = [record for record in records if not record.was_sent("record_summary")]
     readers = [partial(context.liner.call_record, record.id) for record in bare]
-    outcomes = await run_all(readers, concurrency=context.liner.concurrency, allow_refusals=True)
+    outcomes = await run_all(readers, concurrency=context.liner.concurrency, allow_refusals=True) if readers else ()
     read = {record.id: _merged(record, outcome) for record, outcome in zip(bare, outcomes, strict=True)}
     result = [read.get(record.id, ReadRecord(record, None)) for record in records]
     reject_mixed_calls([one.record for one in result])  # where the list leaves the lead out, only the details have it

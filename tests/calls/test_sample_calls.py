@@ -150,11 +150,11 @@ async def test_an_agent_without_recorded_calls_is_not_drawn() -> None:
         dataset.add_call(created_at=NOW - timedelta(minutes=minutes + 1), agent=102)
     async with context_at(DemoLiner(dataset)) as context:
         both = await sample(context, 4, since="today")
-        nobody = await sample(context, 4, since="today", agents=(102,))
+        none = await sample(context, 4, since="today", agents=(102,))
     assert {row["agent_id"] for row in rows_of(both)} == {101}
-    assert (ids_of(nobody), page_of(nobody)["population"], page_of(nobody)["complete"]) == ([], 0, True)
-    assert_says(notes_of(nobody), "no_call_of_this_window_can_be", at_start=True)
-    assert nobody.structure["names"]["agents"] == {"102": "Анна Смирнова #102"}
+    assert (ids_of(none), page_of(none)["population"], page_of(none)["complete"]) == ([], 0, True)
+    assert_says(notes_of(none), "no_call_of_this_window_can_be", at_start=True)
+    assert none.structure["names"]["agents"] == {"102": "Анна Смирнова #102"}
 
 
 FILTERED: list[tuple[dict[str, Any], Callable[[Call], bool]]] = [

@@ -105,7 +105,7 @@ def _following(question: Question, arguments: dict[str, Any], page: Page) -> dic
 
 
 class Clock:
-    """The monotonic clock of the process, which can be put forward: nobody waits for a list to grow old."""
+    """The monotonic clock of the process, which can be put forward, so that no test waits until a list is old."""
 
     def __init__(self) -> None:
         self._real = time.monotonic

@@ -55,7 +55,7 @@ STATUSES: Mapping[str, str] = {
     "sales_queue_overflow": "sales_queue_overflow",
 }
 AMBIGUOUS = {"Анна Смирнова": (102, 103)}
-UNKNOWN = ("Nobody Nowhere", "Проект Марс")
+UNKNOWN = ("Nora Nowhere", "Проект Марс")
 
 
 @dataclass(frozen=True, slots=True)

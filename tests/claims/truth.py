@@ -56,7 +56,7 @@ class Truth:
 
     @property
     def unknown_counts(self) -> set[str]:
-        """The counts that nobody can tell under this bend."""
+        """The counts that are unknown under this bend."""
         return {count for field in self.bend.missing for count in NEEDED_BY.get(field, ())}
 
     @property

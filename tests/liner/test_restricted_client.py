@@ -34,7 +34,7 @@ ACCESS = {
     "agents": Access(agents=frozenset({AGENT})),
     "both": Access(frozenset({ORDER}), frozenset({AGENT})),
 }
-YESTERDAY = NOW - timedelta(days=1)  # settled, so that whoever may see it caches it
+YESTERDAY = NOW - timedelta(days=1)  # settled, so that a caller who may see it caches it
 SETTLED = CallFilter(YESTERDAY - timedelta(days=1), YESTERDAY + timedelta(days=1), order_ids=(ORDER, HIDDEN_ORDER))
 UNKNOWN = {"call": 7999999, "record": 9999999, "lead": 5999999}
 

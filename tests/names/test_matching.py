@@ -108,7 +108,7 @@ def test_of_many_the_near_ones_are_offered() -> None:
     assert "#102" in near
     assert "#103" in near
     assert "Order" not in near
-    assert near.endswith(recorded("if_not_list_directory_lists_all")), "the near ones may all be somebody else"
+    assert near.endswith(recorded("if_not_list_directory_lists_all")), "the near ones may all be other people"
     sentence = refusal("Борис", many)
     assert_says(sentence, "of_47_there_are_for_example")
     assert_says(sentence, "list_directory_lists_them_all")

@@ -395,7 +395,7 @@ async def test_a_record_read_by_its_id_agrees_with_the_list_it_stands_in(connect
         if one.order_id == ORDER and one.user_id in AGENTS and dataset.records_of(one.id)
     )
     record = dataset.records_of(call.id)[0]
-    dataset.records[record.id] = replace(record, user_id=104)  # somebody else's voice in a call of theirs
+    dataset.records[record.id] = replace(record, user_id=104)  # the voice of another agent in their call
     async with connect_as(caller, app=DemoLiner(dataset)) as session:
         alone = await session.answer("get_call_record", record_id=record.id)
         listed = await session.answer("list_call_records", call_id=call.id)
