@@ -33,7 +33,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Answers.
     "answer": {"errors", "answer"},
     "names": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names"},
+    "search": {"errors", "search"},
     "context": {"errors", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
+    "records": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names", "context", "records"},
     "calls": {
         "errors",
         "input_limits",
@@ -44,9 +46,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "answer",
         "names",
         "context",
+        "search",
+        "records",
         "calls",
     },
-    "records": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names", "context", "records"},
     "list_directory": {"errors", "input_limits", "text", "answer", "names", "context"},
     # The server and what starts it.
     "demo": {"demo"},
@@ -125,6 +128,8 @@ ONLY_IN: dict[str, set[str]] = {
     "starlette": {"http_server/"},
     "sse_starlette": {"http_server/server.py"},
     "phonenumbers": {"text/phones/"},
+    "snowballstemmer": {"search/words.py"},
+    "pymorphy3": {"search/word_forms.py"},
     "rich": {"cli/"},
     "argparse": {"cli/"},
 }

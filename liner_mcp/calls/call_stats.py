@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from liner_mcp.answer.table import Answer, Cell, Evidence, Members, page, render_within_budget
@@ -11,7 +12,15 @@ from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import RecordsRead, Undecided, matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import (
+    MatchingCalls,
+    Undecided,
+    matching_calls,
+    part_shared,
+    retry_ids,
+    undecided_note,
+)
+from liner_mcp.calls.recordings import Examined, RecordsRead
 from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_members, read_names, unlisted_notes
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
 from liner_mcp.context import AppContext
@@ -22,8 +31,8 @@ from liner_mcp.names.directory import DirectoryNames, describe_doubts
 QUALIFIED = "qualified"  # a category of lead statuses; /devs/api/v2/lead-status/list/
 MAX_GROUPINGS = 2
 
-_Folded = tuple[counting.Tallies, list[Call], list[Undecided]]
-"""Of a slice: its counts, passing calls that are counted at the end, and the undecided calls."""
+_Folded = tuple[counting.Tallies, MatchingCalls]
+"""Of a slice: its counts, and its calls that are counted at the end."""
 
 
 async def call_stats(
@@ -45,20 +54,21 @@ async def call_stats(
         return counting.tally(calls, groupings, context.zone, qualified or frozenset())
 
     async def fold(calls: Sequence[Call]) -> _Folded:
-        matching, undecided = await matching_calls(context, resolved.filters, calls, records_read)
+        found = await matching_calls(context, resolved.filters, calls, records_read)
         # A later slice may show that a call's record is listed for two calls. Each of these calls cost a request, so
         # they are few.
-        examined = {call.id: call for call in matching if call.id in records_read.calls}
-        return tally(call for call in matching if call.id not in examined), list(examined.values()), undecided
+        examined = [call for call in found.calls if call.id in records_read.calls]
+        tallies = tally(call for call in found.calls if call.id not in records_read.calls)
+        return tallies, replace(found, calls=examined, recordings={})
 
     read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
     if read.stopped is not None and read.reached == resolved.window.until:
         raise read.stopped  # an answer with zeros would read as if there were no calls
     names = await read_names(context, resolved.filters)
-    counted, shared = records_read.part_shared(call for _, calls, _ in read.folded for call in calls)
+    counted, shared = part_shared((call for _, found in read.folded for call in found.calls), records_read)
     # By key, because a call without a time may be listed for several slices.
-    undecided = {one.key: one for one in (*(one for _, _, some in read.folded for one in some), *shared)}
-    groups = counting.merge_tallies([*(tallies for tallies, _, _ in read.folded), tally(counted)])
+    undecided = {one.key: one for one in (*(one for _, found in read.folded for one in found.undecided), *shared)}
+    groups = counting.merge_tallies([*(tallies for tallies, _ in read.folded), tally(counted)])
     return _render(
         context,
         resolved,
@@ -68,6 +78,7 @@ async def call_stats(
         list(undecided.values()),
         names,
         budget,
+        records_read,
         qualified_known=qualified is not None,
     )
 
@@ -105,6 +116,7 @@ def _render(
     undecided: Sequence[Undecided],
     names: DirectoryNames,
     budget: int,
+    records_read: RecordsRead,
     *,
     qualified_known: bool,
 ) -> Answer:
@@ -114,6 +126,7 @@ def _render(
     rows = counting.to_rows(groups, group_by, qualified_known=qualified_known)
     totals = counting.totals(groups.values(), qualified_known=qualified_known)
     unknown = counting.unknown_notes(groups)
+    examined = Examined.sum(found.examined for _, found in read.folded)
 
     def evidence(count: int) -> Evidence:
         return Evidence(
@@ -129,7 +142,7 @@ def _render(
     covered = {**resolved.window.to_dict(zone), "since": zone.isoformat(read.reached)}
     counted_by_liner = not (read_whole or filters.client_side or read.filter_ignored)
     notes = _notes(context, resolved, read, [undecided_note(filters, undecided, len(retry)), *unknown])
-    notes += _unlisted(names, filters, groups, group_by)
+    notes += [*records_read.notes(), *_unlisted(names, filters, groups, group_by)]
     if not groups and read_whole:
         narrowed = "No call of this window passes the filters; try an earlier since, or fewer filters."
         notes.append(narrowed if filters.echo() else "Liner has no call in this window; try another.")
@@ -149,6 +162,8 @@ def _render(
                 evidence(count),
                 covered=None if read.stopped is None else covered,
                 local_filters=filters.client_side or None,
+                examined=examined.calls if filters.on_recordings else None,
+                searched=examined.searched() if filters.on_summaries else None,
                 liner_total=read.liner_total if counted_by_liner else None,
                 changed=read.changed or None,
             ),

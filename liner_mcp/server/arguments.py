@@ -15,14 +15,13 @@ from pydantic import AfterValidator, BeforeValidator, FailFast, Field, StringCon
 from pydantic_core import ErrorDetails, PydanticKnownError
 
 from liner_mcp.argument_types import WHOLE, WORD, Id, split
-from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable
-from liner_mcp.input_limits import MAX_ID, MAX_TEXT
+from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable, Sorting
+from liner_mcp.input_limits import MAX_ID, MAX_SUMMARY, MAX_TEXT
 from liner_mcp.server.lazy import answering
 
 MAX_CALL_IDS = 100
 MAX_SAMPLE = 100  # a person does not listen to more
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
-MAX_SUMMARY = 4_000  # characters of a summary in a table
 MAX_QUOTED_CHARACTERS = 40  # of an argument that an error quotes: enough to recognise it
 MOST_REFUSED = 3  # arguments that a refusal names: after more than that, a client starts again anyway
 _LONG_NUMBER = 64  # bits; a longer number takes time to write in decimal, and from 4,300 digits on Python refuses it
@@ -89,12 +88,14 @@ GroupBy = Annotated[
     BeforeValidator(_split_words),
     AfterValidator(_distinct),
 ]
+Sort = Annotated[Sorting, WORD] | None
 Sample = Annotated[int, Field(ge=1, le=MAX_SAMPLE), WHOLE] | None
 Start = Annotated[int, Field(ge=0, le=MAX_ID, description="summary.next_start"), WHOLE]
 CallsLimit = Annotated[int, Field(ge=1, le=200, description="default 50"), WHOLE]
 RecordsLimit = Annotated[int, Field(ge=1, le=100, description="default 25"), WHOLE]
 PreviewChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_CHARS.format(160)), WHOLE]
 SummaryChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_CHARS.format(600)), WHOLE]
+ShownChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description="600 if not sent"), WHOLE] | None
 
 
 # Refusals ------------------------------------------------------------------------------------------------------------

@@ -320,7 +320,8 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
         {"since": "today", "limit": 5},
         (
             'call_stats has no argument "limit". It takes since, until, orders, leads, agents, statuses, '
-            "direction, min_talk_seconds, max_talk_seconds, recorded, transferred, hung_up_by, group_by."
+            "direction, min_talk_seconds, max_talk_seconds, recorded, transferred, has_summary, mentions, hung_up_by, "
+            "group_by."
         ),
     ),
     ("find_calls", {"sample": 0}, f"{NOT_A_SAMPLE}0 is not."),
