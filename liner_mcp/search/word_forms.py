@@ -24,7 +24,8 @@ _LOCK = Lock()  # one thread loads the dictionary
 
 
 @cache
-def _load() -> Any:
+def load_analyzer() -> Any:
+    """The analyzer of Russian words; None where it is not installed."""
     try:
         return import_module("pymorphy3").MorphAnalyzer()
     except ImportError:
@@ -32,9 +33,8 @@ def _load() -> Any:
 
 
 def _analyzer() -> Any:
-    """The analyzer of Russian words, None where it is not installed."""
     with _LOCK:
-        return _load()
+        return load_analyzer()
 
 
 def knows_forms() -> bool:

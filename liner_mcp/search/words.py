@@ -22,6 +22,7 @@ CACHED_STEMS = 50_000  # different words; a year of summaries has fewer, and the
 _LATIN, _CYRILLIC = "aceopxykmthb", "асеорхукмтнв"  # what looks the same, in lower case
 _TO_CYRILLIC = str.maketrans(_LATIN, _CYRILLIC)
 _TO_LATIN = str.maketrans(_CYRILLIC, _LATIN)
+_UNCHANGED = frozenset({"хотя"})  # words that are no verb, although they end like one: `хотят` has the stem of `хотя`
 _STEMMERS: Any = import_module("snowballstemmer")  # it has no types
 _RUSSIAN, _ENGLISH = _STEMMERS.stemmer("russian"), _STEMMERS.stemmer("english")
 _LOCK = Lock()  # a stemmer holds the word it works on, and query words are stemmed in another thread
@@ -31,8 +32,7 @@ def fold(word: str) -> str:
     """A word without the differences of spelling that do not matter."""
     if word.isascii():
         return word.lower()
-    folded = unicodedata.normalize("NFKC", word).casefold()
-    folded = "".join(letter for letter in folded if unicodedata.category(letter) != "Mn").replace("ё", "е")
+    folded = "".join(map(_without_accents, unicodedata.normalize("NFKC", word).casefold()))
     latin = {letter for letter in folded if letter.isascii()}
     cyrillic = {letter for letter in folded if "а" <= letter <= "я"}
     if latin and cyrillic:
@@ -43,9 +43,19 @@ def fold(word: str) -> str:
     return folded
 
 
+def _without_accents(letter: str) -> str:
+    """ё becomes е, and a stress mark nothing; й is a letter of its own."""
+    base, *accents = unicodedata.normalize("NFD", letter)
+    if letter == "й" or not all(unicodedata.category(one) == "Mn" for one in accents):
+        return letter
+    return "" if unicodedata.category(base) == "Mn" else base
+
+
 @lru_cache(CACHED_STEMS)
 def _stem(word: str) -> str:
     folded = fold(word)
+    if folded in _UNCHANGED:
+        return folded
     with _LOCK:
         return str((_ENGLISH if folded.isascii() else _RUSSIAN).stemWord(folded))
 
