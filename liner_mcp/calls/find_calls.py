@@ -100,9 +100,7 @@ async def _read_rows(context: AppContext, start: PageStart, collected: Collected
     shown = await read_shown(context, calls, collected.recordings, collected.records_read, layout, room)
     if len(shown) < len(calls):
         if not room.full:
-            collected.stopped = DeadlineExceeded("Time was up before these recordings were read. Ask again.")
-        if not shown:
-            raise DeadlineExceeded("Time was up before these recordings were read. Ask again.")
+            collected.stopped = DeadlineExceeded("time was up before all recordings were read.")
         collected.calls, collected.more, collected.reached = calls[: len(shown)], True, call_key(shown[-1].call)
     blocks = [found_rows(context, one, layout) for one in shown]
     if shown and start.after_record and shown[0].call.id == start.last_id:

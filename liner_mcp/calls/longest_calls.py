@@ -67,9 +67,9 @@ async def longest_calls(
     seen = RecordsRead(progress_after(longest.added, progress))
     layout = RowFormat(include, summary_chars, mentions=filters.mentions is not None)
     await _examine(context, filters, longest, seen, limit)
-    shown = await read_shown(context, longest.calls[:limit], longest.recordings, seen, layout, PageRoom(layout, budget))
-    if len(shown) < len(longest.calls[:limit]) and not shown:
-        raise DeadlineExceeded("Time was up before the recordings of the longest call were read. Ask again.")
+    room = PageRoom(layout, budget)
+    shown = await read_shown(context, longest.calls[:limit], longest.recordings, seen, layout, room)
+    longest.late = longest.late or (len(shown) < len(longest.calls[:limit]) and not room.full)
     names = await read_names(context, filters, longest.calls[:limit])
     context.recent_calls.add(reversed([one.call.id for one in shown]))
     context.recent_records.add(one.record.id for found in shown for one in found.shown)
@@ -169,7 +169,7 @@ def _render(
         if read.stopped is not None:
             notes.append(f"{context.stop_reason(read.stopped)} These are the longest talks of page.covered only.")
         elif longest.late:
-            notes.append("Time was up before enough calls were examined; ask for a shorter window or fewer filters.")
+            notes.append("Time was up before enough recordings were read; ask for a shorter window or fewer filters.")
         elif cut_off:
             notes.append(f"Only the {longest.held} longest talks were examined; ask for a shorter window.")
         elif count < len(rows) or len(shown) < wanted:

@@ -117,7 +117,7 @@ async def read_shown(
     room: PageRoom,
 ) -> list[FoundCall]:
     """The calls with what their rows need, in their order. The list ends early when `room` is full, or before the first
-    call whose recordings were not read when time was up.
+    call whose recordings were not read when time was up; one call is always in it.
 
     Raises: the errors that end `run_all`.
     """
@@ -140,11 +140,14 @@ async def read_shown(
     outcomes = await run_all(jobs, concurrency=context.liner.concurrency, stop_when=is_full, allow_refusals=True)
     found: list[FoundCall] = []
     for call, outcome in zip(calls, outcomes, strict=True):
-        if outcome is None or isinstance(outcome, DeadlineExceeded):
+        # A late one goes to the next page, unless it is the first: then it would be late every time.
+        if found and (outcome is None or isinstance(outcome, DeadlineExceeded)):
             break
         # Whose record it is that was listed for two calls is not known.
-        failed = isinstance(outcome, LinerMcpError) or call.id in seen.owners.shared
-        found.append(FoundCall(call, failed=True) if failed or isinstance(outcome, LinerMcpError) else outcome)
+        if isinstance(outcome, FoundCall) and call.id not in seen.owners.shared:
+            found.append(outcome)
+        else:
+            found.append(FoundCall(call, failed=True))
     return found
 
 

@@ -118,7 +118,7 @@ async def _mention(context: AppContext, record: CallRecord, words: CompiledQuery
     match = await context.turns.run(match_steps(words, text))
     no = None if longer_than_shown(record) else False  # what is not shown was not searched
     shown = passage(text, match.hits) if match.wanted and match.hits else None
-    return Mention(match.wanted or no, match.unwanted or no, shown)
+    return Mention(match.wanted or no, match.unwanted or (no if words.unwanted else False), shown)
 
 
 @dataclass(slots=True)

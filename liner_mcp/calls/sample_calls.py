@@ -93,13 +93,14 @@ async def sample_calls(
     layout = RowFormat(include, summary_chars, mentions=filters.mentions is not None)
     draw = _Draw(RecordsRead(progress_after(stratified.population, progress)), list(undecided.values()))
     drawn = await _draw(context, filters, stratified, draw)
-    shown = await read_shown(context, drawn.calls, draw.recordings, draw.seen, layout, PageRoom(layout, budget))
-    if drawn.calls and not shown:
-        raise DeadlineExceeded("Time was up before the recordings of this sample were read. Ask again.")
+    room = PageRoom(layout, budget)
+    shown = await read_shown(context, drawn.calls, draw.recordings, draw.seen, layout, room)
     names = await read_names(context, filters, drawn.calls)
     context.recent_calls.add([call.id for call in sorted(drawn.calls, key=call_key)])
     context.recent_records.add(one.record.id for found in shown for one in found.shown)
-    return _render(context, resolved, layout, stratified, drawn, shown, read, names, budget, agents_known=agents_known)
+    return _render(
+        context, resolved, layout, stratified, drawn, shown, read, names, budget, room, agents_known=agents_known
+    )
 
 
 # The draw -------------------------------------------------------------------------------------------------------------
@@ -200,6 +201,7 @@ def _render(
     read: ParallelRead[None],
     names: DirectoryNames,
     budget: int,
+    room: PageRoom,
     *,
     agents_known: bool,
 ) -> Answer:
@@ -226,7 +228,8 @@ def _render(
             notes.append("The seed is shown with parts hidden; the seed as you sent it draws the same calls again.")
         if count < len(calls):
             left = len(calls) - count
-            notes.append(f"{left} drawn calls did not fit; the others are the draw of sample={count}.")
+            why = "were not read in time" if count == len(found) and not room.full else "did not fit"
+            notes.append(f"{left} drawn calls {why}; the others are the draw of sample={count}.")
         notes += [undecided_note(filters, undecided, len(retry)), *recording_notes(found[:count], layout)]
         if not agents_known:
             notes.append("Liner sends no userId for some calls of this window, so the draw may not be even per agent.")
