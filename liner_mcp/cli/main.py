@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from liner_mcp import __version__
-from liner_mcp.errors import SetupError
+from liner_mcp.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -68,7 +68,7 @@ def _run(arguments: Sequence[str] | None) -> int:
                 return serve(options)
     except SetupError as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
