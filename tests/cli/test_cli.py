@@ -29,7 +29,8 @@ LIST_TOOLS = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "par
 def run(*arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "liner_mcp", *arguments],
-        env={**os.environ, "PYTHONUTF8": "1", **settings},
+        # A wide terminal, so that each entry is one line.
+        env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "9999", **settings},
         input=stdin,
         capture_output=True,
         text=True,
