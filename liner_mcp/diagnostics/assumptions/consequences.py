@@ -24,7 +24,7 @@ CONSEQUENCES: dict[str, str] = {
     "long_window": "questions about periods that are longer than Liner accepts",
     "calls_need_ids": "nothing, but questions about all orders send ids that are not necessary",
     "unknown_id": "the state `not_found`: unknown ids are reported as failed, or as a wrong address",
-    "refusals": "Liner's own reason in errors",
+    "refusals": "the reason of Liner in errors",
     "record_fields": "nothing, but each recording costs one more request",
     "record_detail": "all summaries, if the list of records lacks them too",
     "records_need_call": NOTHING,
