@@ -28,6 +28,7 @@ from liner_mcp.errors import (
     WrongAddress,
 )
 from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.decoding import ListPage
 from liner_mcp.liner.endpoints import HEALTH, CallFilter, Query
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.transport import MAX_REDIRECTS
@@ -43,7 +44,8 @@ T = TypeVar("T")
 STEP_SECONDS = 20.0  # a person is waiting at a terminal
 RECENT = timedelta(days=30)  # a call centre in use has calls in a month
 MAX_NAME_CHARACTERS = 40  # of a service: enough to recognise it
-HOUR = timedelta(hours=1)
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+TRIES = 5  # calls of different times of the day: no calls may have been made some hours after one of them
 REPORT = "Please send us the report of liner-mcp check --probe --out report.json."
 MAX_ORDERS = 50  # so many ids surely fit a request line
 
@@ -130,7 +132,7 @@ async def _liner(settings: Settings, liner: LinerClient, on_step: Callable[[str]
     yield calls
     if isinstance(call, Call):
         on_step("Window")
-        window, differs = await _step("Window", lambda: _window(liner, call))
+        window, differs = await _step("Window", lambda: _window(liner, call, order_ids))
         if differs:
             yield replace(window, is_note=window.ok)
         on_step("Records")
@@ -192,8 +194,7 @@ async def _orders(liner: LinerClient) -> tuple[str, tuple[int, ...]]:
 
 
 async def _a_call(liner: LinerClient, order_ids: tuple[int, ...]) -> tuple[str, Call | None]:
-    now = datetime.now(UTC)
-    page = await liner.calls_page(CallFilter(now - RECENT, now, order_ids=order_ids[:MAX_ORDERS]))
+    page = await _recent(liner, order_ids)
     if not page.items:
         orders = counted(min(len(order_ids), MAX_ORDERS), "order")
         return f"no call within {RECENT.days} days in the first {orders}", None
@@ -203,22 +204,39 @@ async def _a_call(liner: LinerClient, order_ids: tuple[int, ...]) -> tuple[str, 
     return f"{counted(count, 'call')} within {RECENT.days} days; call {call.id} can be read", call
 
 
-async def _window(liner: LinerClient, call: Call) -> tuple[str, bool]:
-    """Whether Liner reads the times of a window in another zone, by the hour that begins with a known call."""
-    if call.created_at is None or call.order_id is None:
+async def _recent(liner: LinerClient, order_ids: tuple[int, ...]) -> ListPage[Call]:
+    now = datetime.now(UTC)
+    return await liner.calls_page(CallFilter(now - RECENT, now, order_ids=order_ids[:MAX_ORDERS]))
+
+
+async def _window(liner: LinerClient, call: Call, order_ids: tuple[int, ...]) -> tuple[str, bool]:
+    """Whether Liner lists a known call in the hour that begins with it. If not, it may read times in another zone."""
+    listed = await _hours_off(liner, call, order_ids)
+    if listed is None or 0 in listed:
         return "", False
-    begin = call.created_at.replace(microsecond=0)
-    page = await liner.calls_page(CallFilter(begin, begin + HOUR, order_ids=(call.order_id,)))
-    times = [one.created_at for one in page.items if one.created_at is not None]
-    if any(begin <= time <= begin + HOUR for time in times) or (page.total or 0) > len(page.items):
-        return "", False
-    hours = {(time - begin) // HOUR for time in times}
-    what = (
-        f"Liner reads the times of a window {counted(abs(hour), 'hour')} too {'late' if hour > 0 else 'early'}"
-        if len(hours) == 1 and (hour := hours.pop())
-        else f"Liner does not list call {call.id} in the hour that begins with it"
+    what = f"Liner does not list call {call.id} in the hour that begins with it"
+    others = sorted(
+        (await _recent(liner, order_ids)).items, key=lambda one: one.created_at or datetime.max.replace(tzinfo=UTC)
     )
+    for other in others[:: -(-len(others) // TRIES) or 1]:
+        hours = await _hours_off(liner, other, order_ids)
+        if hours and len(hours) == 1 and (off := hours.pop()):
+            what = f"Liner reads the times of a window {counted(abs(off), 'hour')} too {'late' if off > 0 else 'early'}"
+            break
     return f"{what}, so answers about calls take wider requests and may be incomplete. {REPORT}", True
+
+
+async def _hours_off(liner: LinerClient, call: Call, order_ids: tuple[int, ...]) -> set[int] | None:
+    """By how many hours the calls that come for the hour of a call are off; None if that is not known."""
+    if call.created_at is None:
+        return None
+    begin = call.created_at.replace(microsecond=0) - SECOND  # the first second may be outside
+    page = await liner.calls_page(CallFilter(begin, begin + HOUR, order_ids=order_ids[:MAX_ORDERS]))
+    if any(one.id == call.id for one in page.items):
+        return {0}
+    if (page.total or 0) > len(page.items):
+        return None
+    return {(one.created_at - begin) // HOUR for one in page.items if one.created_at is not None}
 
 
 async def _detail(liner: LinerClient, call_id: int) -> Call:

@@ -91,6 +91,7 @@ def decode(status: int, body: bytes, retry_after: float | None, *, target: str =
     if isinstance(envelope, str):
         # A JSON object that breaks off is probably Liner's answer, damaged on the way.
         hint = "" if envelope == NO_JSON and first_visible_byte(body) == b"{" else f"; {CHECK_HOST}"
+        hint += ", and which firewall or proxy answers there" if status >= 400 and envelope == WEB_PAGE else ""
         _invalid_response(f"it is {envelope} (HTTP {status}){hint}")
     if status < 300 and envelope.get("success") in (True, 1, "1", "true"):
         if "data" not in envelope:

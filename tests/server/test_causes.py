@@ -93,6 +93,8 @@ async def sentences(session: Session) -> list[str]:
         (MovedPermanently(404, b"\xef\xbb\xbf<html>"), "http_404_with_a_web_page"),
         (MovedPermanently(403, b'{"success":false,"message":""}'), "liner_does_not_accept_the_token"),
         (MovedPermanently(451, PAGE), "something_in_front_of_liner_a"),
+        (MovedPermanently(406, PAGE), "which_firewall_or_proxy_answers_there"),
+        (MovedPermanently(418, PAGE), "which_firewall_or_proxy_answers_there"),
         (MovedPermanently(413, PAGE), "the_request_is_too_long"),
         (MovedPermanently(414, PAGE), "the_request_is_too_long"),
         (MovedPermanently(414, b""), "the_request_is_too_long"),
