@@ -182,6 +182,7 @@ async def test_no_log_at_any_level_shows_the_token(caplog: pytest.LogCaptureFixt
     assert not [record for record in caplog.records if TOKEN in repr(vars(record))]
 
 
+@pytest.mark.virtual_time
 @pytest.mark.parametrize(
     "answer",
     [
