@@ -921,7 +921,7 @@ async def test_a_redirect_to_a_login_page_of_the_host_names_the_setting(router: 
     async with client_at() as client:
         error = await error_of(client.call(7))
     assert isinstance(error, InvalidResponse)
-    assert "a web page" in str(error)
+    assert_says(str(error), "a_web_page")
     assert "LINER_API_HOST" in str(error)
 
 
