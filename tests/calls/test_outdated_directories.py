@@ -377,9 +377,9 @@ async def test_a_group_name_is_not_called_unknown_while_groups_cannot_be_read(li
 
 
 def first_of_many(data: Any) -> Any:
-    """The first entry, of five that Liner counts."""
+    """The first entry, of forty that Liner counts."""
     entries = cast("list[Any]", data if isinstance(data, list) else data["list"])
-    return {"list": entries[:1], "next": None, "total": 5}
+    return {"list": entries[:1], "next": None, "total": 40}
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ async def test_a_name_is_not_called_unknown_when_a_dictionary_came_in_part(
 @each_way_to_ask
 async def test_a_status_that_a_partial_dictionary_lacks_is_not_called_unknown(liner: FakeLiner, ask: Ask) -> None:
     def qualified_alone(data: Any) -> Any:
-        return {"list": [status for status in data if status["id"] == 51], "next": None, "total": 5}
+        return {"list": [status for status in data if status["id"] == 51], "next": None, "total": 40}
 
     async with context_at(AlteredLiner(liner, change_by_pattern={STATUSES: qualified_alone})) as context:
         with pytest.raises(InvalidArgument) as raised:
