@@ -15,6 +15,7 @@ import stamina
 from mcp import Client
 from mcp.types import CallToolResult
 
+from liner_mcp.names.directory import Directory
 from tests.claims.answers import Answers, Falsehood, Page
 from tests.claims.bends import Bend
 from tests.claims.bent_liner import BentLiner
@@ -105,7 +106,7 @@ def _following(question: Question, arguments: dict[str, Any], page: Page) -> dic
 
 
 class Clock:
-    """The monotonic clock of the process, which can be put forward, so that no test waits until a list is old."""
+    """The clock of the dictionaries, which can be put forward, so that no test waits until a list is old."""
 
     def __init__(self) -> None:
         self._real = time.monotonic
@@ -122,7 +123,8 @@ class Clock:
 def _clock() -> Generator[Clock]:
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
-        patch.setattr(time, "monotonic", clock)
+        # The default of the argument was read with the class, so a patch of `time` would not reach it.
+        patch.setitem(Directory.__init__.__kwdefaults__, "timer", clock)
         yield clock
 
 

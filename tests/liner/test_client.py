@@ -505,7 +505,9 @@ async def test_a_bare_array_as_long_as_a_page_is_not_taken_for_the_whole_list(
         found = await read(client)
     assert [row.id for row in getattr(found, "items", found)] == list(range(1, size + 1))
     assert getattr(found, "complete", True)
-    assert (route.call_count == 1) is (size == 99)
+    # A short array may be one of several short pages, but not of a dictionary that is documented as a bare list.
+    alone = size == 99 and route.calls[0].request.url.path in ("/v2/call-status/", "/v2/lead-status/")
+    assert (route.call_count == 1) is alone
 
 
 async def test_a_failing_page_fails_the_list(router: respx.MockRouter) -> None:
