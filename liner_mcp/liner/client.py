@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
@@ -46,8 +44,6 @@ from liner_mcp.text.clean import clean
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
-# Zones differ from UTC by an hour or more. A window that is read in one loses the calls of its first or last hour.
-LEAST_SHIFT = timedelta(hours=1)
 ROUND_PAGE = 50  # rows of a page in Liner's samples; the documented maximum is a multiple of it
 MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
 
@@ -63,8 +59,6 @@ class LinerClient:
         self._transport = transport
         self._long_texts = anyio.Lock()  # pages of long texts are decoded one at a time
         self._dictionary_paths: dict[tuple[str, str], str] = {}
-        self._windows_are_utc = False  # not known yet
-        self._window_check = anyio.Lock()
 
     def __repr__(self) -> str:
         return f"LinerClient({self.origin!r})"
@@ -109,33 +103,12 @@ class LinerClient:
         """One call. Raises NotFound for an unknown id."""
         return await self._read_detail(Query(endpoints.call_detail(call_id)), Call)
 
-    async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
+    def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
         """All calls of a closed window. Liner states no order.
 
-        When Liner counts or lists more than `at_most`, the read ends there, and the listing is incomplete. Until Liner
-        has listed a call that only a window read in UTC holds, one of the calls is requested by its own second.
+        When Liner counts or lists more than `at_most`, the read ends there, and the listing is incomplete.
         """
-        listing = await self._read_list(which.query(), Call, at_most)
-        if self._windows_are_utc or not listing.finished:
-            return listing
-        async with self._window_check:
-            return replace(listing, misplaced=not await self._are_windows_utc(which, listing.items))
-
-    async def _are_windows_utc(self, which: CallFilter, calls: Sequence[Call]) -> bool:
-        """Whether Liner reads the times of a window as they are meant; True as well where no call can show it."""
-        moments = {call.id: call.created_at for call in calls if call.created_at is not None}
-        strayed = any(not which.since <= moment <= which.until for moment in moments.values())
-        if self._windows_are_utc or not moments or strayed:  # strayed calls show it without a request
-            return True
-        if min(moments.values()) - which.since >= LEAST_SHIFT or which.until - max(moments.values()) >= LEAST_SHIFT:
-            first = min(moments, key=lambda call_id: (moments[call_id], call_id))
-            second = timedelta(seconds=1)
-            narrow = replace(which, since=moments[first] - second, until=moments[first] + second)
-            again = await self._read_list(narrow.query(), Call)
-            if all(call.id != first for call in again.items):
-                return False
-        self._windows_are_utc = True
-        return True
+        return self._read_list(which.query(), Call, at_most)
 
     async def calls_page(
         self, which: CallFilter, *, offset: int = 0, limit: int = endpoints.PAGE_LIMIT

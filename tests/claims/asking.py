@@ -17,6 +17,7 @@ from mcp.types import CallToolResult
 
 from liner_mcp.names.directory import Directory
 from tests.claims.answers import Answers, Falsehood, Page
+from tests.claims.assumed import assumed_under
 from tests.claims.bends import Bend
 from tests.claims.bent_liner import BentLiner
 from tests.claims.oracle import falsehoods
@@ -71,6 +72,9 @@ class Session:
             self._clock.advance(OLD_LIST_SECONDS)
             truth = Truth(bend, liner.after, liner.after)
         answers = await self._answers(question)
+        assumed = assumed_under(bend.name)
+        if assumed is not None:
+            truth = Truth(bend, assumed.as_listed(truth.before), assumed.as_listed(truth.after))
         return Verdict(question, answers, falsehoods(question, answers, truth))
 
     async def _answers(self, question: Question) -> Answers:
