@@ -124,7 +124,7 @@ class Clock:
 
 
 @contextmanager
-def _clock() -> Generator[Clock]:
+def directory_clock() -> Generator[Clock]:
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
         # The default of the argument was read with the class, so a patch of `time` would not reach it.
@@ -142,7 +142,7 @@ async def session(bend: Bend) -> AsyncGenerator[Session]:
         deadline_seconds=DEADLINE_SECONDS,
         max_answer_bytes=ANSWER_BYTES,
     )
-    with _clock() as clock, stamina.set_testing(True, attempts=4, cap=True):
+    with directory_clock() as clock, stamina.set_testing(True, attempts=4, cap=True):
         async with Client(server, raise_exceptions=True) as client:
             yield Session(client, liner, clock)
 
