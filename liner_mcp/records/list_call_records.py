@@ -184,7 +184,7 @@ def _empty_reason(context: AppContext, call_id: int, call: Call | None, listing:
 def _legend(names: DirectoryNames, call: Call | None, shown: Sequence[ShownRecord]) -> dict[str, dict[str, str]]:
     calls = [] if call is None else [call]
     return {
-        "agents": names.legend("agents", [*agent_ids(calls), *agent_ids(one.record for one in shown)]),
+        "agents": names.legend("agents", agent_ids([*calls, *(one.record for one in shown)])),
         "orders": names.legend("orders", [one.order_id for one in calls]),
         "statuses": names.legend("statuses", [one.status_code for one in calls]),
     }
