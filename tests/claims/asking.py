@@ -128,7 +128,7 @@ def directory_clock() -> Generator[Clock]:
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
         # The default of the argument was read with the class, so a patch of `time` would not reach it.
-        patch.setitem(Directory.__init__.__kwdefaults__, "timer", clock)
+        patch.setattr(Directory.__init__, "__kwdefaults__", {"timer": clock})
         yield clock
 
 
