@@ -184,7 +184,8 @@ def _render(
         if not rows:
             notes += unlisted_notes(names, filters)
         if not rows and evidence(0).shows_all:
-            notes.append("No call of this window passes the filters; try an earlier since, or fewer filters.")
+            relaxed = ", or fewer filters" if filters.can_be_relaxed else ""
+            notes.append(f"No call of this window passes; try an earlier since{relaxed}.")
         notes.append(unknown_cells_note([one.call for one in shown], layout.columns))
         return [*notes, *resolved.notes, *names.notes()]
 

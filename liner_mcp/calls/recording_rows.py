@@ -16,7 +16,7 @@ from liner_mcp.calls.recordings import (
 )
 from liner_mcp.calls.rows import call_columns, call_row
 from liner_mcp.context import AppContext
-from liner_mcp.errors import DeadlineExceeded, LinerMcpError
+from liner_mcp.errors import DeadlineExceeded, LinerMcpError, LinerRejected
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.record_owners import of_other_leads
@@ -128,6 +128,8 @@ async def read_shown(
         recordings = known.get(call.id) or (NO_RECORDINGS if call.has_records is False else None)
         if recordings is None:
             recordings = await read_recordings(context, call, seen, summaries=layout.summaries)
+        if call.has_records is None and not recordings.reads:
+            raise LinerRejected(f"Liner lists no recordings of call {call.id} and does not say whether there are any.")
         if not layout.summaries:
             return FoundCall(call, recordings)
         recordings = await add_summaries(context, call, seen, recordings)

@@ -89,7 +89,7 @@ async def read_recordings(context: AppContext, call: Call, seen: RecordsRead, *,
     seen.owners.add(call.id, listing.items)
     if seen.report is not None:
         await seen.report(len(seen.calls))
-    complete = listing.complete and not (call.has_records and not listing.items)
+    complete = listing.complete and bool(listing.items)  # Liner does not say that there are none, and may list them
     reads = tuple(ReadRecord(record, None) for record in sorted(listing.items, key=record_key))
     found = CallRecordings(reads, complete, with_summaries=False)
     return await add_summaries(context, call, seen, found) if summaries else found
