@@ -38,6 +38,7 @@ KEYS = [
     "event",
     "request_id",
     "caller",
+    "auth_error",
     "http_method",
     "path",
     "status",
