@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, get_args
 
 import httpx
@@ -23,16 +23,18 @@ LATER, EARLIER = int(time.time()) + 7_200, int(time.time()) - 7_200
 STRANGER = ec.generate_private_key(ec.SECP256R1())
 SMALL_KEY = rsa_key(bits=1024)
 
+Maker = Callable[[str], str]  # the token for the issuer at an origin
 
-def token(key: Any = None, algorithm: str = "ES256", kid: str | None = "k1", typ: str = "JWT", **more: Any) -> Any:
-    """Makes a token for the issuer at an origin; what is not named is right."""
+
+def token(key: Any = None, algorithm: str = "ES256", kid: str | None = "k1", typ: str = "JWT", **more: Any) -> Maker:
+    """Makes a token; what is not named is right."""
     return lambda issuer: signed(
         claims(**{"iss": issuer, "sub": SUBJECT, **more}), key, algorithm, kid=kid, header={"typ": typ}
     )
 
 
 # The reason, the token that gets it, the status, and whether the answer is the same as to a random token.
-REFUSED: list[tuple[Reason, Any, int, bool]] = [
+REFUSED: list[tuple[Reason, Maker, int, bool]] = [
     ("not_a_jwt", lambda _: "opaque-Petrov", 401, True),
     ("wrong_type", token(typ="logout+jwt"), 401, True),
     ("wrong_algorithm", token("s" * 32, "HS256"), 401, True),
