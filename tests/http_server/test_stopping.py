@@ -138,7 +138,7 @@ def test_the_second_signal_ends_it_with_the_call_unanswered(dataset: Dataset, op
 
 def test_a_call_that_never_ends_is_ended_by_its_deadline(dataset: Dataset) -> None:
     liner = BlockingLiner(dataset)
-    settings = {"LINER_API_TOKEN": "demo", "LINER_DEADLINE_SECONDS": "2"}
+    settings: dict[str, Any] = {"LINER_API_TOKEN": "demo", "LINER_DEADLINE_SECONDS": "2"}
     with serve_app(liner) as origin, started(LINER_API_HOST=origin, **settings) as (process, url):
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(httpx.post, url, **call("list_call_records", call_id=7003900), timeout=PATIENCE)
