@@ -137,7 +137,8 @@ async def ask_all() -> list[Answer]:
     liner = DemoLiner()
     found = await _ask(liner, FIND)
     calls = [row["call_id"] for row in found.rows()]
-    return [found, await _ask(liner, summaries_of(calls)), await _ask(liner, STATS)]
+    questions = [summaries_of(calls), STATS] if calls else [STATS]
+    return [found, *[await _ask(liner, question) for question in questions]]
 
 
 async def _ask(liner: DemoLiner, question: Question) -> Answer:
