@@ -19,6 +19,7 @@ from liner_mcp import __version__
 from liner_mcp.cli.host_config import HOSTS, host_file
 from liner_mcp.cli.main import _parser  # pyright: ignore[reportPrivateUsage] - to parse without running
 from liner_mcp.errors import SettingsError
+from liner_mcp.http_server.auth.bearer import Reason
 from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.liner.restricted_client import Access
 from liner_mcp.records.record_rows import SummaryState
@@ -234,6 +235,11 @@ def test_the_documented_log_lines_have_the_members_of_real_ones() -> None:
 
 def test_every_outcome_of_a_call_is_documented() -> None:
     assert [row[0] for row in table(OBSERVABILITY, "Log lines")] == list(get_args(Outcome))
+
+
+def test_every_reason_to_refuse_a_token_is_documented() -> None:
+    rows = table(OBSERVABILITY, "Why a token is refused")
+    assert [name for row in rows for name in names(row[0])] == list(get_args(Reason))
 
 
 def test_every_summary_state_is_documented() -> None:

@@ -310,7 +310,7 @@ def test_a_refusal_that_repeats_the_token_is_not_quoted(status: int) -> None:
     assert "abcdefgh" not in str(raised.value)
 
 
-@pytest.mark.parametrize("status", [429, 500, 503, 511])
+@pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_failure_with_a_web_page_may_be_of_a_gateway(status: int) -> None:
     assert_says(str(refusal(status, b"<html>")), "liner_or_a_gateway_in_front", at_start=True)
     assert str(refusal(status, b"{}")).startswith(("Liner failed", "Liner asks"))
