@@ -53,7 +53,7 @@ class ParallelRead(Generic[T]):
 
     `complete` is False where Liner counts more calls than it lists; `liner_total` is Liner's own count of the window;
     `filter_ignored` when Liner sent calls that it was asked to leave out; `window_note`: what to say where it sent
-    calls of other times, so that some may be missing.
+    calls of other times, so that some may be missing; `unreadable`: the rows of its lists that have no usable id.
     """
 
     folded: tuple[T, ...]
@@ -64,6 +64,7 @@ class ParallelRead(Generic[T]):
     liner_total: int | None
     filter_ignored: bool = False
     window_note: str | None = None
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class _SliceResult(Generic[T]):
     filter_ignored: bool
     after_end: int
     window_note: str | None
+    unreadable: int
 
 
 async def read_all(
@@ -99,7 +101,7 @@ async def read_all(
         first = await read_wider(liner, filters, window, first)
     elif first.complete and not first.calls:
         first = (await read_around(liner, filters, window))[1] or first
-    if first.complete or first.outside_window:
+    if first.complete or first.outside_window or (first.unreadable and not first.over_limit):
         return ParallelRead(
             (await fold(first.calls),),
             window.since,
@@ -109,6 +111,7 @@ async def read_all(
             liner_total=None if first.liner_total is None else first.liner_total - first.after_end,
             filter_ignored=filters.violated_by(*first.calls),
             window_note=first.window_note,
+            unreadable=first.unreadable,
         )
     windows = _split_window(window, first, slice_calls)
     reader = _SliceReader(
@@ -136,6 +139,7 @@ async def read_all(
         liner_total=(first.liner_total or 0) - parts[0].after_end if counted else None,
         filter_ignored=any(part.filter_ignored for part in parts),
         window_note=notes[0] if notes else None,
+        unreadable=sum(part.unreadable for part in parts),
     )
 
 
@@ -214,6 +218,7 @@ class _SliceReader(Generic[T]):
                 newer.filter_ignored or older.filter_ignored,
                 newer.after_end,
                 newer.window_note or older.window_note,
+                newer.unreadable + older.unreadable,
             )
         async with self._fold_lock:
             folded = await self._fold(found.calls)
@@ -225,4 +230,6 @@ class _SliceReader(Generic[T]):
             )
             await self._progress(self._calls_read, total)
         ignored = self._filters.violated_by(*found.calls)
-        return _SliceResult((folded,), found.complete, found.changed, ignored, found.after_end, found.window_note)
+        return _SliceResult(
+            (folded,), found.complete, found.changed, ignored, found.after_end, found.window_note, found.unreadable
+        )

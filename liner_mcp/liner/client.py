@@ -123,10 +123,12 @@ class LinerClient:
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
         """All records of one call, in Liner's order. An unknown call may give an empty list instead of an error.
 
-        Raises: InvalidResponse when Liner sends records of other calls too.
+        Raises: InvalidResponse when Liner sends records of other calls too, or none that can be read.
         """
         query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
         listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS)
+        if listing.unreadable and not listing.items:
+            raise InvalidResponse("Liner's answer could not be read: no row of a list of records has a usable id.")
         reject_mixed_calls(listing.items)
         return listing
 
@@ -179,10 +181,10 @@ class LinerClient:
         page = await self._decode_list(await self._transport.get(Query(path)), model)
         self._dictionary_paths[paths] = path
         # Documented as a bare list. But this Liner may send pages, and then a round number of rows may be one.
-        cut = len(page.items) >= ROUND_PAGE and len(page.items) % ROUND_PAGE == 0
-        if page.next or cut or (page.total or 0) > len(page.items):
+        cut = page.rows >= ROUND_PAGE and page.rows % ROUND_PAGE == 0
+        if page.next or cut or (page.total or 0) > page.rows:
             return await self._read_list(Query(path), model)
-        return Listing(page.items, complete=True, total=page.total, changed=False)
+        return Listing(page.items, not page.unreadable, page.total, changed=False, unreadable=page.unreadable)
 
     # One list, one request --------------------------------------------------------------------------------------
 
@@ -201,7 +203,7 @@ class LinerClient:
 
     async def _read_list(self, query: Query, model: type[I], at_most: int | None = None) -> Listing[I]:
         """All pages of a list. When rows are missing at the end, they may have moved between pages while the list was
-        read, so it is read once more.
+        read, so it is read once more; not where rows are missing because they cannot be read.
         """
         paginator = await self._read_pages(query, model, at_most)
         listing = paginator.listing()
@@ -209,7 +211,7 @@ class LinerClient:
             raise DeadlineExceeded(
                 "The time of this call was up before Liner answered. Ask again, or for less at once."
             )
-        if listing.complete or not (listing.finished and paginator.several_pages):
+        if listing.complete or listing.unreadable or not (listing.finished and paginator.several_pages):
             return listing
         return merge_two_reads(paginator, await self._read_pages(query, model, at_most))
 

@@ -26,6 +26,8 @@ MAX_PAGES = 1_000  # 100,000 rows: far more than a closed slice holds, and soon 
 class Listing(Generic[I]):
     """The result of a walk.
 
+    `unreadable`: the rows that were left out because they have no usable id; with such rows it is never `complete`.
+
     `complete`: every row that Liner counted was read, or the end was seen where there is no count or the count is too
     small. It is False when the count changed meanwhile, because a row that leaves the list moves another past the walk
     unread. `total`: Liner's last count, None if it sent none. `changed`: the count changed, or rows repeated, while the
@@ -38,6 +40,7 @@ class Listing(Generic[I]):
     total: int | None
     changed: bool
     finished: bool = field(default=True, compare=False)
+    unreadable: int = 0
 
 
 class Paginator(Generic[I]):
@@ -88,7 +91,8 @@ class Paginator(Generic[I]):
         first = not self._pages
         self._pages[offset] = page
         ids = {item.id for item in page.items}
-        if ids <= self._seen_ids:
+        # Without a count, a page without a readable row shows no progress, so the walk ends there too.
+        if ids <= self._seen_ids and (ids or not page.unreadable or page.total is None):
             self._repeated_offsets.add(offset)
         self._seen_ids |= ids
         if page.total is not None:
@@ -97,7 +101,7 @@ class Paginator(Generic[I]):
         if first:
             self._sequential_offset = self._next_offset()
             if self._sequential_offset is not None and self._total is not None:
-                self._sequential_offset, self._stride = None, len(page.items)
+                self._sequential_offset, self._stride = None, page.rows
         elif self._sequential_offset is not None:
             self._sequential_offset = self._next_offset()
         elif self._is_short(offset, page):
@@ -106,7 +110,7 @@ class Paginator(Generic[I]):
 
     def _is_short(self, offset: int, page: ListPage[I]) -> bool:
         assert self._stride is not None  # noqa: S101 - pages after the first are requested by stride or in turn
-        return self._total is not None and len(page.items) < min(self._stride, self._total - offset)
+        return self._total is not None and page.rows < min(self._stride, self._total - offset)
 
     def _next_offset(self) -> int | None:
         """The offset of the first row that no page covers; None at the end of the list."""
@@ -114,8 +118,8 @@ class Paginator(Generic[I]):
         for offset, page in sorted(self._pages.items()):
             if offset > end:
                 break
-            longest = max(longest, len(self._pages[last].items) if offset else 0)
-            last, end = offset, max(end, offset + len(page.items))
+            longest = max(longest, self._pages[last].rows if offset else 0)
+            last, end = offset, max(end, offset + page.rows)
         self._exhausted = not self._continues(last, end, longest)
         return None if self._exhausted else end
 
@@ -126,7 +130,7 @@ class Paginator(Generic[I]):
         page = self._pages[offset]
         if offset in self._repeated_offsets:
             return False
-        full = len(page.items) >= (min(longest, self.limit) or self.limit)
+        full = page.rows >= (min(longest, self.limit) or self.limit)
         if self._total is None or self._total < end:
             return full or (page.next or 0) > offset
         # A count of exactly one full page may be that of the page.
@@ -165,20 +169,29 @@ class Paginator(Generic[I]):
     def listing(self) -> Listing[I]:
         """The rows read so far, in the order of their offsets, each id once."""
         found: dict[int, I] = {}
-        rows = 0
+        rows = unreadable = 0
         for _, page in sorted(self._pages.items()):
             rows += len(page.items)
+            unreadable += page.unreadable
             for item in page.items:
                 found.setdefault(item.id, item)
         ended = not self.page_limit_reached and not self.next_offsets()
         # A repeated row stands in the place of another: unless the count fits exactly, one is missing.
         repeated = rows > len(found)
-        if self._total is None or len(found) > self._total:
+        accounted = len(found) + unreadable
+        if self._total is None or accounted > self._total:
             # Without a count, or with one that is too small, only the end of the list shows that nothing is missing.
             complete = ended and not repeated and not self._total_changed
         else:
-            complete = len(found) == self._total and not self._total_changed
-        return Listing(tuple(found.values()), complete, self._total, self._total_changed or repeated, ended)
+            complete = accounted == self._total and not self._total_changed
+        return Listing(
+            tuple(found.values()),
+            complete and not unreadable,
+            self._total,
+            self._total_changed or repeated,
+            ended,
+            unreadable,
+        )
 
 
 def merge_two_reads(first: Paginator[I], second: Paginator[I]) -> Listing[I]:
@@ -190,7 +203,8 @@ def merge_two_reads(first: Paginator[I], second: Paginator[I]) -> Listing[I]:
     # When the order of rows changes between pages, two walks together may hold every row although neither does alone.
     # But when Liner's count changed, or they hold more rows than it, some of the merged rows are gone from the list and
     # their number proves nothing.
-    steady = again.total == before.total and not (first.total_changed or second.total_changed)
+    unreadable = max(before.unreadable, again.unreadable)
+    steady = again.total == before.total and not (first.total_changed or second.total_changed or unreadable)
     complete = steady and len(merged) == again.total
     total = before.total if again.total is None else again.total
-    return Listing(tuple(merged.values()), complete, total, changed=True, finished=again.finished)
+    return Listing(tuple(merged.values()), complete, total, True, again.finished, unreadable)

@@ -40,12 +40,22 @@ MAX_NAME_CHARACTERS = 80  # a longer name is a mistake, or an attack on the cont
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 Kind = Literal["agents", "orders", "agent_groups", "call_statuses", "lead_statuses"]
-Doubt = Literal["partial", "cut", "outdated", "unread"]
+Doubt = Literal["partial", "unreadable", "unnamed", "cut", "outdated", "unread"]
 _DOUBTS: dict[Doubt, str] = {
     "partial": "Liner counts more {kinds} than it lists",
+    "unreadable": "some rows of Liner's list of {kinds} could not be read",
+    "unnamed": "the names of some {kinds} could not be read",
     "cut": "the list of {kinds} could not be read whole from Liner",
     "outdated": "the list of {kinds} could not be read again from Liner",
     "unread": "{kinds} could not be read from Liner",
+}
+# The fields of the name by which a person asks for an entry. The other names of an order are often not used.
+_NAME_FIELDS: Mapping[Kind, tuple[str, ...]] = {
+    "agents": ("name", "last_name"),
+    "orders": ("title",),
+    "agent_groups": ("names",),
+    "call_statuses": ("title", "code"),
+    "lead_statuses": ("title", "code"),
 }
 # The legend of an answer says `statuses`: calls have no other kind of status.
 _KIND_OF_LEGEND: dict[str, Kind] = {"agents": "agents", "orders": "orders", "statuses": "call_statuses"}
@@ -56,7 +66,8 @@ class DirectoryEntry:
     """One line of a dictionary. `name` is shown; equal names have their id appended. `aliases` are its other names.
 
     `code` is set where calls and leads refer to the entry by a code instead of the id. `members` are the agents of an
-    agent group. `details` are the cells that distinguish entries in a listing.
+    agent group. `details` are the cells that distinguish entries in a listing. `unknown`: the fields of its name, its
+    code or its details that Liner did not send, or whose values cannot be used.
     """
 
     id: int
@@ -65,6 +76,7 @@ class DirectoryEntry:
     code: str | None = None
     members: tuple[int, ...] = ()
     details: tuple[Cell, ...] = ()
+    unknown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +87,23 @@ class Dictionary:
     entries: tuple[DirectoryEntry, ...]
     doubt: Doubt | None = None
 
+    @property
+    def doubt_of_names(self) -> Doubt | None:
+        """Why an entry may have a name that none of the entries has."""
+        unnamed = any(entry.unknown.intersection(_NAME_FIELDS[self.kind]) for entry in self.entries)
+        return self.doubt or ("unnamed" if unnamed else None)
 
-def describe_doubts(*dictionaries: Dictionary) -> str:
-    """Why an entry may be in none of the dictionaries and still exist, as a clause; empty when there are no doubts."""
+
+def describe_doubts(*dictionaries: Dictionary, by_name: bool = False) -> str:
+    """Why an entry may be in none of the dictionaries and still exist, as a clause; empty when there are no doubts.
+
+    `by_name`: why a name may be the name of another entry.
+    """
     kinds: dict[Doubt, list[str]] = {}
     for one in dictionaries:
-        if one.doubt is not None:
-            kinds.setdefault(one.doubt, []).append(one.kind.replace("_", " "))
+        doubt = one.doubt_of_names if by_name else one.doubt
+        if doubt is not None:
+            kinds.setdefault(doubt, []).append(one.kind.replace("_", " "))
     return " and ".join(_DOUBTS[doubt].format(kinds=" and ".join(which)) for doubt, which in kinds.items())
 
 
@@ -190,7 +212,7 @@ class Directory:
             for kind, dictionary in found.items()
             if dictionary.doubt != "unread"
         }
-        doubtful = tuple(kind for kind in names if found[kind].doubt is not None)
+        doubtful = tuple(kind for kind in names if found[kind].doubt_of_names is not None)
         return DirectoryNames(names, tuple(kind for kind in kinds if kind not in names), doubtful)
 
     async def _read_all(self, kinds: Sequence[str], max_age: float | None = None) -> dict[str, Dictionary]:
@@ -229,6 +251,7 @@ class Directory:
                 # Russian documents write the last name first.
                 aliases=(await self._shown(f"{user.last_name or ''} {user.name or ''}"),),
                 details=(user.access_group, None if user.is_active is None else int(user.is_active)),
+                unknown=_unknown(user, "name", "last_name"),
             )
             for user in listing.items
         ]
@@ -242,6 +265,7 @@ class Directory:
                 await self._shown(order.title or order.service_title or order.code),
                 aliases=(await self._shown(order.service_title), await self._shown(order.code)),
                 details=(await self._shown(order.code) or None,),
+                unknown=_unknown(order, "title"),
             )
             for order in listing.items
         ]
@@ -256,6 +280,7 @@ class Directory:
                 aliases=(await self._shown(group.names.gb),),
                 members=group.agent_ids,
                 details=(await self._shown(group.names.gb) or None, len(group.agent_ids)),
+                unknown=_unknown(group, "names"),
             )
             for group in listing.items
         ]
@@ -270,6 +295,7 @@ class Directory:
                 (status.code or "",),
                 status.code,
                 details=(status.code, status.lead_status_code),
+                unknown=_unknown(status, "title", "code", "lead_status_code"),
             )
             for status in listing.items
         ]
@@ -284,6 +310,7 @@ class Directory:
                 (status.code or "",),
                 status.code,
                 details=(status.code, status.category),
+                unknown=_unknown(status, "title", "code", "category"),
             )
             for status in listing.items
         ]
@@ -303,9 +330,14 @@ def _kinds_lacking(requested: Mapping[str, Sequence[int]], found: Mapping[str, D
     ]
 
 
+def _unknown(entity: Identified, *fields: str) -> frozenset[str]:
+    return frozenset(name for name in fields if not entity.was_sent(name))
+
+
 def _dictionary(kind: Kind, entries: Sequence[DirectoryEntry], listing: Listing[I]) -> Dictionary:
     unlisted = listing.finished and (listing.total or 0) > len(listing.items)
-    doubt: Doubt | None = None if listing.complete else "partial" if unlisted else "cut"
+    unread: Doubt = "unreadable" if listing.unreadable else "partial" if unlisted else "cut"
+    doubt = None if listing.complete else unread
     return Dictionary(kind, tuple(sorted(entries, key=name_key)), doubt)
 
 

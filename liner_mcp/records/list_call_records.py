@@ -155,7 +155,9 @@ def _notes(
         )
     if call is None:
         notes.append("The call's own facts could not be read from Liner just now; its records are right.")
-    if not listing.complete and (listing.items or listing.total):
+    if listing.unreadable:
+        notes.append(f"{listing.unreadable} rows of the list of records have no usable id; these records are missing.")
+    elif not listing.complete and (listing.items or listing.total):
         counted, read = listing.total or "more", len(listing.items)
         # Lists have no order, so what is missing may be older than what this page or an earlier one shows.
         notes.append(

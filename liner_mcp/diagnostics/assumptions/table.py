@@ -19,15 +19,22 @@ from liner_mcp.diagnostics.assumptions.requests import Answers, Request, Undecid
 from liner_mcp.diagnostics.raw_client import ABSENT
 from liner_mcp.errors import InvalidResponse
 from liner_mcp.liner import decoding
-from liner_mcp.liner.decoding import integer_of
+from liner_mcp.liner.decoding import integer_of, unreadable_fields
 from liner_mcp.liner.endpoints import PAGE_LIMIT
-from liner_mcp.liner.models import Call, CallRecord, Identified, Order
+from liner_mcp.liner.models import Call, CallRecord, CallStatus, Identified, Order
 
 Finding = str | tuple[str, str]
 
 CLOCKS_AGREE_SECONDS = 60.0  # windows are minutes or hours long, and a recording takes longer to be listed
 ROWS_IN_ORDER = 3  # two rows are always in one order or the other
 
+_LISTS: dict[Request, type[Identified]] = {
+    sent.ORDERS: Order,
+    sent.CALLS: Call,
+    sent.RECORDS: CallRecord,
+    sent.STATUSES_SINGULAR: CallStatus,
+    sent.STATUSES_PLURAL: CallStatus,
+}
 _LIMIT_HEADER = re.compile(r"(x-)?rate-?limit(-(limit|remaining|reset|policy|used))?")
 
 
@@ -103,21 +110,28 @@ def _rate_headers(answers: Answers) -> Finding:
 
 
 def _values(answers: Answers) -> Finding:
-    models = {sent.ORDERS: Order, sent.CALLS: Call, sent.RECORDS: CallRecord}
-    as_text, seen = set[str](), False
-    for request, model in models.items():
-        page = answers.find_page(request)
-        if page is None or not page.rows:
+    as_text, odd, rows = set[str](), set[str](), 0
+    for request, model in _LISTS.items():
+        answer = answers.received.get(request)
+        if answer is None or not answer.succeeded:
             continue
-        seen = True
         try:
-            decoding.decode_list(answers.answer(request).data, model)
+            page = decoding.decode_list(answer.data, model)
         except InvalidResponse as error:
             return str(error).removeprefix("Liner's answer could not be read: "), "such lists cannot be read"
+        rows += page.rows
+        sent_rows = () if answer.page is None else answer.page.rows
+        odd |= {f"{name} of a {model.__name__}" for row in sent_rows for name in unreadable_fields(row, model)}
+        odd |= {"rows without an id"} if page.unreadable else set()
         numeric = {name for name in _fields(model) if name == "id" or name.endswith(("Id", "Seconds"))}
-        as_text |= {name for row in page.rows for name in numeric if isinstance(row.get(name), str)}
-    if not seen:
+        as_text |= {name for row in sent_rows for name in numeric if isinstance(row.get(name), str)}
+    if not rows:
         raise Undecided("no list with rows was seen")
+    if odd:
+        return (
+            f"cannot be read: {', '.join(sorted(odd))}",
+            "such values are unknown, and rows without an id are missing",
+        )
     return f"as text: {', '.join(sorted(as_text))}" if as_text else "numbers are numbers"
 
 
