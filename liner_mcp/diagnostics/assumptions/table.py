@@ -16,25 +16,17 @@ from typing import Literal, NamedTuple, cast
 
 from liner_mcp.diagnostics.assumptions import requests as sent
 from liner_mcp.diagnostics.assumptions.requests import Answers, Request, Undecided
+from liner_mcp.diagnostics.assumptions.values import fields_of, judge_values
 from liner_mcp.diagnostics.raw_client import ABSENT
-from liner_mcp.errors import InvalidResponse
-from liner_mcp.liner import decoding
-from liner_mcp.liner.decoding import integer_of, unreadable_fields
+from liner_mcp.liner.decoding import integer_of
 from liner_mcp.liner.endpoints import PAGE_LIMIT
-from liner_mcp.liner.models import Call, CallRecord, CallStatus, Identified, Order
+from liner_mcp.liner.models import Call, CallRecord, Identified
 
 Finding = str | tuple[str, str]
 
 CLOCKS_AGREE_SECONDS = 60.0  # windows are minutes or hours long, and a recording takes longer to be listed
 ROWS_IN_ORDER = 3  # two rows are always in one order or the other
 
-_LISTS: dict[Request, type[Identified]] = {
-    sent.ORDERS: Order,
-    sent.CALLS: Call,
-    sent.RECORDS: CallRecord,
-    sent.STATUSES_SINGULAR: CallStatus,
-    sent.STATUSES_PLURAL: CallStatus,
-}
 _LIMIT_HEADER = re.compile(r"(x-)?rate-?limit(-(limit|remaining|reset|policy|used))?")
 
 
@@ -109,32 +101,6 @@ def _rate_headers(answers: Answers) -> Finding:
     return ", ".join(shown[:4]), "these headers are not read: keep LINER_REQUESTS_PER_SECOND below the limit"
 
 
-def _values(answers: Answers) -> Finding:
-    as_text, odd, rows = set[str](), set[str](), 0
-    for request, model in _LISTS.items():
-        answer = answers.received.get(request)
-        if answer is None or not answer.succeeded:
-            continue
-        try:
-            page = decoding.decode_list(answer.data, model)
-        except InvalidResponse as error:
-            return str(error).removeprefix("Liner's answer could not be read: "), "such lists cannot be read"
-        rows += page.rows
-        sent_rows = () if answer.page is None else answer.page.rows
-        odd |= {f"{name} of a {model.__name__}" for row in sent_rows for name in unreadable_fields(row, model)}
-        odd |= {"rows without an id"} if page.unreadable else set()
-        numeric = {name for name in _fields(model) if name == "id" or name.endswith(("Id", "Seconds"))}
-        as_text |= {name for row in sent_rows for name in numeric if isinstance(row.get(name), str)}
-    if not rows:
-        raise Undecided("no list with rows was seen")
-    if odd:
-        return (
-            f"cannot be read: {', '.join(sorted(odd))}",
-            "such values are unknown, and rows without an id are missing",
-        )
-    return f"as text: {', '.join(sorted(as_text))}" if as_text else "numbers are numbers"
-
-
 def _dictionary_paths(answers: Answers) -> Finding:
     singular, plural = answers.any_answer(sent.STATUSES_SINGULAR), answers.received.get(sent.STATUSES_PLURAL)
     if singular is None:
@@ -169,7 +135,7 @@ def _call_fields(answers: Answers) -> Finding:
         raise Undecided("no call was seen")
     if missing := _missing_fields(Call, rows):
         return f"missing: {missing}", "they stay empty, and filters on them find nothing"
-    return f"all {len(_fields(Call))} that are read"
+    return f"all {len(fields_of(Call))} that are read"
 
 
 def _times(answers: Answers) -> Finding:
@@ -349,7 +315,7 @@ def _record_detail(answers: Answers) -> Finding:
 def _record_fields(rows: Iterable[dict[str, object]], without_summary: str) -> Finding:
     if missing := _missing_fields(CallRecord, rows):
         return f"missing: {missing}", without_summary if "recordSummary" in missing else "they stay empty"
-    return f"all {len(_fields(CallRecord))}"
+    return f"all {len(fields_of(CallRecord))}"
 
 
 def _is_amd(answers: Answers) -> Finding:
@@ -374,20 +340,15 @@ def _file_link(answers: Answers) -> Finding:
     return (f"{where}, {problem}", "recordings cannot be read") if problem else f"{where}, opens, MPEG audio"
 
 
-def _fields(model: type[Identified]) -> set[str]:
-    """The fields of a model with their names in JSON."""
-    return {field.alias or name for name, field in model.model_fields.items()}
-
-
 def _missing_fields(model: type[Identified], rows: Iterable[dict[str, object]]) -> str:
-    return ", ".join(sorted(_fields(model) - {name for row in rows for name in row}))
+    return ", ".join(sorted(fields_of(model) - {name for row in rows for name in row}))
 
 
 ASSUMPTIONS = (
     Assumption("trailing_slash", "a path with a slash at its end is answered", _trailing_slash),
     Assumption("clock", "Liner's clock agrees with ours within a minute", _clock),
     Assumption("rate_headers", "limits are announced by HTTP 429 and Retry-After only", _rate_headers),
-    Assumption("values", "numbers may come as text, and all values can be read", _values),
+    Assumption("values", "numbers may come as text, and all values can be read", judge_values),
     Assumption("dictionary_paths", "the singular exists", _dictionary_paths),
     Assumption("archived_orders", "archived orders are listed", _archived_orders),
     Assumption("call_fields", "listed calls have every field that is read", _call_fields),
