@@ -176,14 +176,16 @@ async def read_slice(liner: LinerReads, filters: Filters, window: TimeWindow, at
 
 
 def _is_over(listing: Listing[Call], at_most: int | None) -> bool:
-    """Whether a read ended because Liner counts or lists more than was wanted."""
-    counted = max(listing.total or 0, 0 if listing.finished else len(listing.items))
-    return at_most is not None and counted > at_most
+    """Whether a read ended because Liner counts or lists more than was wanted, or than could be read in time."""
+    if at_most is None:
+        return False
+    return (listing.total or 0) > at_most or (not listing.finished and bool(listing.items))
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRead:
-    """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted. `strayed`: the times of
+    """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted or than could be read in
+    time. `strayed`: the times of
     calls outside the requested window, which are left out. `after_end`: the calls in the second in which the window
     ends, which Liner counts and which are left out. `unreadable`: the rows that have no usable id.
     """
@@ -219,7 +221,7 @@ class SliceRead:
         that cannot be read, or Liner counted no more than one page holds, where no call can slip between pages.
         """
         fits_one_page = self.liner_total is not None and self.liner_total <= SLICE_CALLS
-        return self.complete or fits_one_page or (bool(self.unreadable) and not self.over_limit)
+        return self.complete or (not self.over_limit and (fits_one_page or bool(self.unreadable)))
 
 
 NOTHING_READ = SliceRead((), complete=False, over_limit=False, changed=False, liner_total=None)

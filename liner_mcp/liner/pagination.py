@@ -147,6 +147,11 @@ class Paginator(Generic[I]):
         return len(self._seen_ids)
 
     @property
+    def pages(self) -> int:
+        """The number of pages read so far."""
+        return len(self._pages)
+
+    @property
     def several_pages(self) -> bool:
         """Whether the rows came with several pages, so that one could move from one to another unread."""
         return len(self._pages) - len(self._repeated_offsets) > 1

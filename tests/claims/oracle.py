@@ -35,7 +35,21 @@ def falsehoods(question: Question, answers: Answers, truth: Truth) -> list[False
         found.append(Falsehood("endless", "the cursors do not end"))
     if answers.sentence is not None:
         found += _of_sentence(answers.sentence, truth)
+        if truth.bend.answerable and _has_answer(question, truth):
+            found.append(Falsehood("lost", f"an answer could be given: {answers.sentence}"))
     return list(dict.fromkeys(found))
+
+
+def _has_answer(question: Question, truth: Truth) -> bool:
+    """Whether the true data has an answer to the question."""
+    arguments, dataset = question.arguments, truth.before
+    if question.tool in ("find_calls", "call_stats"):
+        return not meaning_of(arguments, dataset).refusable
+    if question.tool == "list_call_records":
+        return arguments["call_id"] in dataset.calls
+    if question.tool == "get_call_summaries":
+        return any(call_id in dataset.calls for call_id in arguments["call_ids"])
+    return question.tool == "list_directory" or arguments.get("record_id") in dataset.records
 
 
 def _of_question(question: Question, answers: Answers, truth: Truth) -> Iterator[Falsehood]:
