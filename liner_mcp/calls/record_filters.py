@@ -139,8 +139,8 @@ async def _examine(
 
 
 def _passes(filters: Filters, call: Call, listing: Listing[CallRecord]) -> bool | None:
-    if call.has_records and not listing.items:
-        return None  # Liner says that there are recordings and does not list them yet
+    if (call.has_records or listing.unreadable) and not listing.items:
+        return None  # Liner says that there are recordings and does not list them yet, or not so that they can be read
     if not all(record.is_transfer for record in of_other_leads(listing.items, call.lead_id)):
         return None  # only the record of a transfer may have another lead than its call
     return filters.decide(Recordings(listing.items, listing.complete))

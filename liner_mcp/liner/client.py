@@ -124,12 +124,10 @@ class LinerClient:
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
         """All records of one call, in Liner's order. An unknown call may give an empty list instead of an error.
 
-        Raises: InvalidResponse when Liner sends records of other calls too, or none that can be read.
+        Raises: InvalidResponse when Liner sends records of other calls too.
         """
         query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
         listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS)
-        if listing.unreadable and not listing.items:
-            raise InvalidResponse("Liner's answer could not be read: no row of a list of records has a usable id.")
         reject_mixed_calls(listing.items)
         return listing
 

@@ -242,16 +242,20 @@ class Directory:
 
     async def _agents(self) -> Dictionary:
         listing = await self._liner.users()
+        unknown = _unknown(listing.items, "name", "last_name")
         entries = [
             DirectoryEntry(
                 user.id,
-                await self._shown(
+                # Part of a name may be the name of another agent.
+                ""
+                if unknown[user.id]
+                else await self._shown(
                     " ".join(part.strip() for part in (user.name, user.last_name) if part and part.strip())
                 ),
                 # Russian documents write the last name first.
                 aliases=(await self._shown(f"{user.last_name or ''} {user.name or ''}"),),
                 details=(user.access_group, None if user.is_active is None else int(user.is_active)),
-                unknown=_unknown(user, "name", "last_name"),
+                unknown=unknown[user.id],
             )
             for user in listing.items
         ]
@@ -259,13 +263,14 @@ class Directory:
 
     async def _orders(self) -> Dictionary:
         listing = await self._liner.orders()
+        unknown = _unknown(listing.items, "title")
         entries = [
             DirectoryEntry(
                 order.id,
-                await self._shown(order.title or order.service_title or order.code),
+                "" if unknown[order.id] else await self._shown(order.title or order.service_title or order.code),
                 aliases=(await self._shown(order.service_title), await self._shown(order.code)),
                 details=(await self._shown(order.code) or None,),
-                unknown=_unknown(order, "title"),
+                unknown=unknown[order.id],
             )
             for order in listing.items
         ]
@@ -273,6 +278,7 @@ class Directory:
 
     async def _agent_groups(self) -> Dictionary:
         listing = await self._liner.agent_groups()
+        unknown = _unknown(listing.items, "names")
         entries = [
             DirectoryEntry(
                 group.id,
@@ -280,7 +286,7 @@ class Directory:
                 aliases=(await self._shown(group.names.gb),),
                 members=group.agent_ids,
                 details=(await self._shown(group.names.gb) or None, len(group.agent_ids)),
-                unknown=_unknown(group, "names"),
+                unknown=unknown[group.id],
             )
             for group in listing.items
         ]
@@ -288,6 +294,7 @@ class Directory:
 
     async def _call_statuses(self) -> Dictionary:
         listing = await self._liner.call_statuses()
+        unknown = _unknown(listing.items, "title", "code", "lead_status_code")
         entries = [
             DirectoryEntry(
                 status.id,
@@ -295,7 +302,7 @@ class Directory:
                 (status.code or "",),
                 status.code,
                 details=(status.code, status.lead_status_code),
-                unknown=_unknown(status, "title", "code", "lead_status_code"),
+                unknown=unknown[status.id],
             )
             for status in listing.items
         ]
@@ -303,6 +310,7 @@ class Directory:
 
     async def _lead_statuses(self) -> Dictionary:
         listing = await self._liner.lead_statuses()
+        unknown = _unknown(listing.items, "title", "code", "category")
         entries = [
             DirectoryEntry(
                 status.id,
@@ -310,7 +318,7 @@ class Directory:
                 (status.code or "",),
                 status.code,
                 details=(status.code, status.category),
-                unknown=_unknown(status, "title", "code", "category"),
+                unknown=unknown[status.id],
             )
             for status in listing.items
         ]
@@ -330,8 +338,10 @@ def _kinds_lacking(requested: Mapping[str, Sequence[int]], found: Mapping[str, D
     ]
 
 
-def _unknown(entity: Identified, *fields: str) -> frozenset[str]:
-    return frozenset(name for name in fields if not entity.was_sent(name))
+def _unknown(entities: Sequence[Identified], *fields: str) -> dict[int, frozenset[str]]:
+    """By id, the fields that Liner sent of other entities and not of this one. What it sends of none does not exist."""
+    sent = [name for name in fields if any(one.was_sent(name) for one in entities)]
+    return {one.id: frozenset(name for name in sent if not one.was_sent(name)) for one in entities}
 
 
 def _dictionary(kind: Kind, entries: Sequence[DirectoryEntry], listing: Listing[I]) -> Dictionary:

@@ -145,8 +145,12 @@ def record_key(record: CallRecord) -> tuple[datetime, int]:
 
 
 def agent_ids(entities: Iterable[Call | CallRecord | None]) -> list[int | None]:
-    """The agents of calls or records. Where Liner did not send the field, the agent is unknown, not "no agent"."""
-    return [one.user_id for one in entities if one is not None and one.was_sent("user_id")]
+    """The agents of calls or records, for a legend. Where Liner did not send the field of one of them, null stands for
+    an unknown agent too, so the legend does not have it.
+    """
+    shown = [one for one in entities if one is not None]
+    unknown = not all(one.was_sent("user_id") for one in shown)
+    return [one.user_id for one in shown if not (unknown and one.user_id is None)]
 
 
 def record_row(context: AppContext, shown: ShownRecord, summary_chars: int) -> Row:

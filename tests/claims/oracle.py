@@ -25,6 +25,8 @@ _NEAREST = re.compile(r"nearest earlier \w+ is call (\d+)")
 _NOR_BEFORE = re.compile(r"nor in the (\d+) days before")
 _NO_SUCH_ID = re.compile(r"(?:has|knows) no (call record|record|call status|call|lead) #?(\d+)")
 _NO_SUCH_NAME = re.compile(r"nothing is called \W?([^\"»”]+)|this agent group has no agents")
+# How an error says that what was asked for is itself what could not be read.
+_NOTHING_READ = re.compile(r"none of the names that were read|no row of a list|refuses access")
 _NAMES_UNREAD = re.compile(r"could not be read|counts more|cannot be read|did not answer|lists none|may ")
 
 
@@ -35,7 +37,7 @@ def falsehoods(question: Question, answers: Answers, truth: Truth) -> list[False
         found.append(Falsehood("endless", "the cursors do not end"))
     if answers.sentence is not None:
         found += _of_sentence(answers.sentence, truth)
-        if truth.bend.answerable and _has_answer(question, truth):
+        if truth.bend.answerable and _has_answer(question, truth) and not _NOTHING_READ.search(answers.sentence):
             found.append(Falsehood("lost", f"an answer could be given: {answers.sentence}"))
     return list(dict.fromkeys(found))
 
