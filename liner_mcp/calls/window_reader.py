@@ -185,9 +185,9 @@ def _is_over(listing: Listing[Call], at_most: int | None) -> bool:
 @dataclass(frozen=True, slots=True)
 class SliceRead:
     """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted or than could be read in
-    time. `strayed`: the times of
-    calls outside the requested window, which are left out. `after_end`: the calls in the second in which the window
-    ends, which Liner counts and which are left out. `unreadable`: the rows that have no usable id.
+    time. `strayed`: the times of calls outside the requested window, which are left out. `after_end`: the calls in the
+    second in which the window ends, which Liner counts and which are left out. `unreadable` and `misplaced` are as in
+    `Listing`.
     """
 
     calls: tuple[Call, ...]
@@ -199,11 +199,12 @@ class SliceRead:
     strayed: tuple[datetime, ...] = ()
     window_note: str | None = None
     unreadable: int = 0
+    misplaced: bool = False
 
     @property
     def outside_window(self) -> bool:
         """Whether Liner sent calls of other times, or should have sent some."""
-        return bool(self.strayed or self.window_note)
+        return bool(self.strayed or self.window_note or self.misplaced)
 
     @property
     def moments(self) -> list[datetime]:
@@ -291,4 +292,5 @@ def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int |
         after_end=sum(window.until <= moment and requested.contains(moment) for moment in moments),
         strayed=tuple(moment for moment in moments if not requested.contains(moment)),
         unreadable=sum(listing.unreadable for listing in listings),
+        misplaced=any(listing.misplaced for listing in listings),
     )

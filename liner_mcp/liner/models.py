@@ -79,7 +79,7 @@ def _plausible(value: datetime | None) -> datetime | None:
 
 def _members(value: Any) -> Any:
     if value is None or value == "":
-        return ()
+        return None
     return value if (members := array_of(value)) is None else members
 
 
@@ -212,7 +212,7 @@ class AgentGroup(Identified):
     """A group of agents. /devs/api/v2/agent-group/list/"""
 
     names: Annotated[GroupNames, BeforeValidator(_blank_to_empty_dict)] = GroupNames()
-    agent_ids: Annotated[tuple[Id, ...], BeforeValidator(_members)] = ()
+    agent_ids: Annotated[tuple[Id, ...] | None, BeforeValidator(_members)] = None
 
 
 class Lead(Identified):

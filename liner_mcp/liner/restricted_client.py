@@ -147,6 +147,7 @@ class RestrictedClient:
             changed=any(listing.changed for listing in listings),
             finished=all(listing.finished for listing in listings),
             unreadable=sum(listing.unreadable for listing in listings),
+            misplaced=any(listing.misplaced for listing in listings),
         )
 
     async def _restrict(self, which: CallFilter) -> CallFilter | None:
@@ -246,7 +247,7 @@ class RestrictedClient:
             return listing
         groups = [
             group.model_copy(
-                update={"agent_ids": tuple(one for one in group.agent_ids if self._access.allows_agent(one))}
+                update={"agent_ids": tuple(one for one in group.agent_ids or () if self._access.allows_agent(one))}
             )
             for group in listing.items
         ]

@@ -66,15 +66,15 @@ class DirectoryEntry:
     """One line of a dictionary. `name` is shown; equal names have their id appended. `aliases` are its other names.
 
     `code` is set where calls and leads refer to the entry by a code instead of the id. `members` are the agents of an
-    agent group. `details` are the cells that distinguish entries in a listing. `unknown`: the fields of its name, its
-    code or its details that Liner did not send, or whose values cannot be used.
+    agent group, None where Liner does not send them. `details` are the cells that distinguish entries in a listing.
+    `unknown`: the fields of its name, its code or its details that Liner did not send, or whose values cannot be used.
     """
 
     id: int
     name: str
     aliases: tuple[str, ...] = ()
     code: str | None = None
-    members: tuple[int, ...] = ()
+    members: tuple[int, ...] | None = ()
     details: tuple[Cell, ...] = ()
     unknown: frozenset[str] = frozenset()
 
@@ -285,7 +285,10 @@ class Directory:
                 await self._shown(group.names.ru or group.names.gb),
                 aliases=(await self._shown(group.names.gb),),
                 members=group.agent_ids,
-                details=(await self._shown(group.names.gb) or None, len(group.agent_ids)),
+                details=(
+                    await self._shown(group.names.gb) or None,
+                    None if group.agent_ids is None else len(group.agent_ids),
+                ),
                 unknown=unknown[group.id],
             )
             for group in listing.items
