@@ -169,7 +169,8 @@ def _searchable_names(entry: DirectoryEntry) -> list[str]:
 
 
 def _row(entry: DirectoryEntry, groups: Dictionary | None) -> Row:
+    name = entry.name or (None if entry.unknown else "")
     if groups is None:
-        return (entry.id, entry.name, *entry.details)
+        return (entry.id, name, *entry.details)
     belongs = ", ".join(group.name for group in groups.entries if group.name and entry.id in (group.members or ()))
-    return (entry.id, entry.name, *entry.details, belongs or None)
+    return (entry.id, name, *entry.details, belongs or None)

@@ -93,8 +93,8 @@ class Paginator(Generic[I]):
         first = not self._pages
         self._pages[offset] = page
         ids = {item.id for item in page.items}
-        # Without a count, a page without a readable row shows no progress, so the walk ends there too.
-        if ids <= self._seen_ids and (ids or not page.unreadable or page.total is None):
+        # A page without a readable row shows no progress, so the walk ends there too, unless Liner counts more rows.
+        if ids <= self._seen_ids and (ids or not page.unreadable or (page.total or 0) <= offset):
             self._repeated_offsets.add(offset)
         self._seen_ids |= ids
         if page.total is not None:

@@ -26,7 +26,7 @@ _NOR_BEFORE = re.compile(r"nor in the (\d+) days before")
 _NO_SUCH_ID = re.compile(r"(?:has|knows) no (call record|record|call status|call|lead) #?(\d+)")
 _NO_SUCH_NAME = re.compile(r"nothing is called \W?([^\"»”]+)|this agent group has no agents")
 # How an error says that what was asked for is itself what could not be read.
-_NOTHING_READ = re.compile(r"none of the names that were read|no row of a list|refuses access")
+_NOTHING_READ = re.compile(r"none of the names that were read|no row of a list|refuses access|failed to answer")
 _NAMES_UNREAD = re.compile(r"could not be read|counts more|cannot be read|did not answer|lists none|may ")
 
 

@@ -629,3 +629,16 @@ def test_the_walk_goes_on_past_rows_that_cannot_be_read(counts: bool, bad: set[i
     whole_page = not counts and len(bad) == PAGE_LIMIT  # without a count, such a page shows no progress
     assert len(listing.items) == (100 if whole_page else 250 - len(bad))
     assert (listing.complete, listing.unreadable) == (False, len(bad))
+
+
+@pytest.mark.parametrize("total", [None, 0, 1])
+def test_a_walk_ends_where_no_row_can_be_read_and_liner_counts_no_more(total: int | None) -> None:
+    asked: list[int] = []
+
+    def ask(offset: int, limit: int) -> ListPage[Order]:
+        asked.append(offset + limit)
+        return decode_list({"list": [None], "next": None, "total": total}, Order)
+
+    listing = paginate(ask).listing()
+    assert len(asked) <= 2
+    assert (listing.items, listing.complete) == ((), False)
