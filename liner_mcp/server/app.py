@@ -37,6 +37,7 @@ from pydantic import AnyUrl, ValidationError
 
 from liner_mcp import __version__
 from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, SettingsError
+from liner_mcp.liner.deadline import call_deadline
 from liner_mcp.server import prompts, resources
 from liner_mcp.server.arguments import describe_errors, describe_unknown_arguments, quote_short, without_empty
 from liner_mcp.server.audit_log import (
@@ -141,7 +142,7 @@ class LinerServer(MCPServer[None]):
             return _error_result(describe_unknown_arguments(name, unknown, published))
         deadline = self.runtime.deadline_seconds()
         try:
-            with anyio.fail_after(deadline):
+            with call_deadline(deadline):
                 return await super().call_tool(name, without_empty(arguments), context)
         except TimeoutError as error:
             entry.record_error(error)
@@ -210,7 +211,7 @@ class LinerServer(MCPServer[None]):
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         deadline = self.runtime.deadline_seconds()
         try:
-            with anyio.fail_after(deadline):
+            with call_deadline(deadline):
                 return await super().read_resource(uri, context)
         except TimeoutError as error:
             entry.record_error(error)
