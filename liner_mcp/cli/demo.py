@@ -16,7 +16,7 @@ from mcp.types import CallToolResult, TextContent
 from rich.console import Console
 from rich.text import Text
 
-from liner_mcp.cli.host_config import shell_command
+from liner_mcp.cli.program import install_command, shell_command
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import DEMO_NOTICE, Settings
@@ -50,9 +50,9 @@ def demo() -> int:
     console.print(DEMO_NOTICE)
     console.print("A demo server with forty days of calls, this MCP server, and an MCP client that calls it.\n")
     anyio.run(_ask, console)
-    program = shell_command(sys.argv[0])
-    console.print(f"Add it to Claude Desktop: {program} install claude-desktop --demo", markup=False)
-    console.print(f"Then ask: {QUESTIONS[0][0]}\nFor your own Liner: {program} check", markup=False)
+    program = sys.argv[0]
+    console.print(f"Add it to Claude Desktop: {install_command(program)} install claude-desktop --demo", markup=False)
+    console.print(f"Then ask: {QUESTIONS[0][0]}\nFor your own Liner: {shell_command(program)} check", markup=False)
     return 0
 
 
