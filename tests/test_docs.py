@@ -249,9 +249,9 @@ def test_each_json_snippet_parses(snippet: str) -> None:
     json.loads(snippet)
 
 
-def host_snippet(host: str, kind: str = "host", page: str = HOSTS_PAGE) -> str:
+def host_snippet(host: str, kind: str = "host") -> str:
     """The block that the page marks as one host's; `remote` is the one for a server over HTTP."""
-    return page.split(f"<!-- {kind}: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
+    return HOSTS_PAGE.split(f"<!-- {kind}: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
 
 
 def assert_starts_us(command: list[str], variables: dict[str, str]) -> None:
@@ -265,13 +265,9 @@ def assert_starts_us(command: list[str], variables: dict[str, str]) -> None:
         assert {"LINER_API_TOKEN", "LINER_API_TOKEN_FILE"} & set(variables)
 
 
-@pytest.mark.parametrize(
-    ("host", "page"),
-    [*((host, HOSTS_PAGE) for host in ("claude-desktop", "vscode", "cursor", "other")), ("claude-desktop", README)],
-    ids=["claude-desktop", "vscode", "cursor", "other", "README"],
-)
-def test_each_hosts_snippet_has_its_key_our_program_and_real_settings(host: str, page: str) -> None:
-    snippet: dict[str, Any] = json.loads(host_snippet(host, page=page))
+@pytest.mark.parametrize("host", ["claude-desktop", "vscode", "cursor", "other"])
+def test_each_hosts_snippet_has_its_key_our_program_and_real_settings(host: str) -> None:
+    snippet: dict[str, Any] = json.loads(host_snippet(host))
     (entry,) = snippet[HOSTS[host].key if host in HOSTS else "mcpServers"].values()
     assert_starts_us([entry["command"], *entry["args"]], entry.get("env", {}))
     assert entry.get("type") == ("stdio" if host == "vscode" else None)
@@ -329,7 +325,21 @@ def test_the_remote_line_for_claude_code_parses() -> None:
 
 def test_the_install_line_of_every_host_is_documented() -> None:
     lines = [line for block in blocks("sh", HOSTS_PAGE) for line in block.splitlines()]
-    assert {f".venv/bin/liner-mcp install {host}" for host in HOSTS} <= set(lines)
+    assert {f"liner-mcp install {host}" for host in HOSTS} <= set(lines)
+
+
+def test_powershell_sets_the_same_settings_and_runs_the_same_command_as_a_posix_shell() -> None:
+    text = section(HOSTS_PAGE, "Check the settings")
+    (posix,), (powershell,) = blocks("sh", text), blocks("powershell", text)
+    export, command = posix.splitlines()
+    assert re.findall(r"^\$env:(\w+) = \"", powershell, re.MULTILINE) == re.findall(r"(\w+)=", export)
+    assert powershell.splitlines()[-1] == command
+
+
+def test_the_page_of_hosts_names_the_log_of_every_host() -> None:
+    logs = [row[0] for row in table(HOSTS_PAGE, "The log of the server")]
+    assert {host.title for host in HOSTS.values()} < set(logs)
+    assert [host for host in logs if host not in headings(HOSTS_PAGE)] == []
 
 
 def test_the_place_of_each_hosts_file_is_documented() -> None:
@@ -527,7 +537,7 @@ def test_every_setting_file_and_module_that_a_page_names_exists() -> None:
 
 def test_every_documented_command_is_one_that_the_command_line_takes() -> None:
     text = "\n".join(blocks("sh")).replace("\\\n", " ")
-    commands = re.findall(r"^\.venv/bin/liner-mcp (.+)$", text, re.MULTILINE)
+    commands = re.findall(r"^(?:\.venv/bin/)?liner-mcp (.+)$", text, re.MULTILINE)
     assert {command.split()[0] for command in commands} == {"check", "install", "serve", "token"}
     for command in commands:
         _parser().parse_args(shlex.split(command))  # exits with 2 for what it does not take

@@ -21,8 +21,8 @@ def _cursor() -> str:
 
 
 def _vs_code() -> str:
-    entry = _compact({"name": DEMO_NAME, "type": "stdio", **_ENTRY})
-    return f"https://vscode.dev/redirect?url={quote(f'vscode:mcp/install?{quote(entry)}', safe='')}"
+    entry = quote(_compact({"name": DEMO_NAME, **_ENTRY}), safe=":,")
+    return f"https://vscode.dev/redirect?url={quote(f'vscode:mcp/install?{entry}', safe=':/,')}"
 
 
 def _compact(document: Json) -> str:

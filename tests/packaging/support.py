@@ -18,7 +18,7 @@ from mcp.types import CallToolResult
 ROOT = Path(__file__).parent.parent.parent
 # uv is in the extra `dev`; its folder comes first, because another uv may be older.
 UV = shutil.which("uv", path=sysconfig.get_path("scripts")) or shutil.which("uv")
-NETWORK_ERRORS = ("error sending request", "Failed to fetch", "dns error", "No solution found")
+NETWORK_ERRORS = ("error sending request", "Failed to fetch", "dns error", "name resolution")
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
