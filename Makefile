@@ -22,7 +22,7 @@ types: .venv/installed ## check the types
 bench: .venv/installed ## run the benchmarks
 	.venv/bin/pip install -q -e '.[dev,bench]' && .venv/bin/python -m benchmarks
 
-bundle: ## build dist/liner-mcp.mcpb, which Claude Desktop installs with a click
+bundle: .venv/installed ## build dist/liner-mcp.mcpb, which Claude Desktop installs with a click
 	bundle/build.sh
 
 .venv/installed: pyproject.toml
