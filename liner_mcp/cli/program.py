@@ -34,7 +34,7 @@ def install_command(program: str) -> str:
 def is_cached(environment: Path) -> bool:
     """Whether this Python environment was made by uvx or `pipx run`, which may delete it at any time.
 
-    Both keep their environments in a folder with a CACHEDIR.TAG (https://bford.info/cachedir) or below `.cache`. The
+    Both store their environments in a folder with a CACHEDIR.TAG (https://bford.info/cachedir) or below `.cache`. The
     environment's own tag does not count, because uv writes one into every environment.
     """
     return any(folder.name == ".cache" or (folder / "CACHEDIR.TAG").is_file() for folder in environment.parents)
