@@ -24,7 +24,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from liner_mcp.cli.host_config import shell_command
+from liner_mcp.cli.program import install_command
 from liner_mcp.demo import DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import DEMO_NOTICE, Settings
@@ -174,7 +174,7 @@ def show(answers: list[Answer], console: Console) -> None:
     console.print(Padding(Text(printable(text[columns:-1], console), style="dim"), (0, 0, 1, 3), expand=False))
     console.print("Ask such questions yourself. This adds the demo to Claude Desktop:")
     # One line, however long the path is, so that it can be copied.
-    console.print(f"{shell_command(sys.argv[0])} install claude-desktop --demo", soft_wrap=True)
+    console.print(f"{install_command(sys.argv[0])} install claude-desktop --demo", soft_wrap=True)
 
 
 def call_of(question: Question) -> str:
