@@ -47,9 +47,16 @@ class CollectedCalls:
     window_note: str | None = None  # where Liner sent calls of other times, so that some may be missing
     changed: bool = False
     complete: bool = True
+    unreadable: int = 0  # rows without a usable id, which are left out
     stopped: LinerMcpError | None = None
     shown: list[FoundCall] = field(default_factory=list[FoundCall])
     ends: list[int] = field(default_factory=list[int])  # the numbers of rows with which the calls end
+
+    @property
+    def began(self) -> bool:
+        """Whether the records of a call of this page were read, or could not be."""
+        undecided = self.undecided.values()
+        return bool(self.examined.calls) or any(WINDOW not in one.without_value for one in undecided)
 
     @property
     def pass_rate(self) -> float:

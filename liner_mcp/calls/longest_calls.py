@@ -24,7 +24,7 @@ from liner_mcp.calls.recording_rows import (
     recording_notes,
 )
 from liner_mcp.calls.recordings import CallRecordings, Examined, RecordsRead
-from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_members, read_names, unknown_cells_note, unlisted_notes
+from liner_mcp.calls.rows import call_members, missing_calls_note, read_names, unknown_cells_note, unlisted_notes
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, CallKey, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded
@@ -177,7 +177,7 @@ def _render(
         notes += [undecided_note(filters, undecided, len(retry)), *recording_notes(shown, layout)]
         if not longest.talks_known:
             notes.append("Liner sends no talkTimeDurationSeconds for some calls, so longer ones may be missing.")
-        notes.append(read.window_note or ("" if read.complete else MISSING_CALLS_NOTE))
+        notes.append(read.window_note or ("" if read.complete else missing_calls_note(read.unreadable)))
         notes += [*resolved.gaps, *seen.notes()]
         if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
             notes.append(FILTER_IGNORED_NOTE)

@@ -26,6 +26,7 @@ from liner_mcp.calls.recording_rows import (
 from liner_mcp.calls.recordings import CallRecordings, Examined, RecordsRead
 from liner_mcp.calls.rows import (
     call_members,
+    missing_calls_note,
     read_names,
     unknown_cells_note,
     unlisted_notes,
@@ -235,7 +236,8 @@ def _render(
             notes.append("Liner sends no userId for some calls of this window, so the draw may not be even per agent.")
         if cut_off:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
-        notes.append(read.window_note or ("" if read.complete else NOT_DRAWN_NOTE))
+        unlisted = missing_calls_note(read.unreadable) if read.unreadable else NOT_DRAWN_NOTE
+        notes.append(read.window_note or ("" if read.complete else unlisted))
         notes += [*resolved.gaps, *drawn.notes]
         if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
             notes.append(FILTER_IGNORED_NOTE)
