@@ -9,14 +9,17 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticKnownError
 
+# pydantic needs this one before Python 3.12.
+from typing_extensions import TypedDict
+
 from liner_mcp.argument_types import WHOLE, WORD, Id, split
 from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable
-from liner_mcp.input_limits import MAX_ID, MAX_TEXT
+from liner_mcp.input_limits import MAX_ID, MAX_QUOTES, MAX_TEXT
 from liner_mcp.server.lazy import answering
 
 MAX_CALL_IDS = 100
@@ -54,6 +57,14 @@ def _number_as_text(value: object) -> object:
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
+def _as_list(value: object) -> object:
+    return cast("object", value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _null_as_empty(value: object) -> object:
+    return "" if value is None else value
+
+
 def _distinct(found: tuple[_T, ...]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys(found))
 
@@ -89,6 +100,15 @@ GroupBy = Annotated[
     BeforeValidator(_split_words),
     AfterValidator(_distinct),
 ]
+
+
+# One that is too long has a row in the answer that says so, and the others are checked.
+class Quote(TypedDict):
+    record_id: Id
+    quote: Annotated[str, BeforeValidator(_null_as_empty)]
+
+
+Quotes = Annotated[list[Quote], Field(min_length=1, max_length=MAX_QUOTES), FailFast(), BeforeValidator(_as_list)]
 Sample = Annotated[int, Field(ge=1, le=MAX_SAMPLE), WHOLE] | None
 Start = Annotated[int, Field(ge=0, le=MAX_ID, description="summary.next_start"), WHOLE]
 CallsLimit = Annotated[int, Field(ge=1, le=200, description="default 50"), WHOLE]
@@ -108,6 +128,7 @@ _SENTENCES = {
     "id_or_name": "it takes ids (positive whole numbers) and names; {value} is neither.",
     "too_many_names": "it holds {names} names; send at most {max_names} at once. More ids are allowed.",
 }
+_WANTED = {"boolean": "true or false", "string": "text"}
 
 
 def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str:
@@ -127,10 +148,14 @@ def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str
 
 def _sentence(row: ErrorDetails, schema: Mapping[str, Any]) -> str:
     value, context = _quote(row["input"]), row.get("ctx", {})
+    if len(row["loc"]) > 1 and "properties" in schema.get("items", {}):
+        members = schema["items"]["properties"].items()
+        wanted = " and ".join(f"{name} ({_WANTED.get(each['type'], 'a whole number')})" for name, each in members)
+        return f"each entry must hold {wanted}; entry {int(row['loc'][1]) + 1} does not."
     if row["type"] in _SENTENCES:
         return _SENTENCES[row["type"]].format(value=value, **context)
     schema = schema.get("items", schema)
-    wanted = {"boolean": "true or false", "string": "text"}.get(schema["type"], "a whole number")
+    wanted = _WANTED.get(schema["type"], "a whole number")
     if "enum" in schema:
         wanted = f"one of {', '.join(schema['enum'])}"
     elif "minimum" in schema:
