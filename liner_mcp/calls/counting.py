@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from liner_mcp.answer.table import Cell, Row
+from liner_mcp.answer.table import Cell
 from liner_mcp.calls.rows import sent_fields
 from liner_mcp.liner.models import Call
 from liner_mcp.timezone import Zone
@@ -18,6 +18,7 @@ KEY_COLUMNS: Mapping[str, str] = {
     "agent": "agent_id",
     "order": "order_id",
     "status": "status",
+    "lead": "lead_id",
     "day": "day",
     "hour": "hour",
     "weekday": "weekday",
@@ -42,10 +43,14 @@ FIELD_OF_KEY: Mapping[str, str] = {
     "agent": "user_id",
     "order": "order_id",
     "status": "status_code",
+    "lead": "lead_id",
     "hung_up_by": "finish_initiator",
 }
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GroupKey = tuple[Cell, ...]
+Counts = Mapping[str, int | None]
+"""How many recordings of one call each column counts; None where it is unknown."""
+NO_COUNTS: Mapping[int, Counts] = {}
 
 
 @dataclass(slots=True)
@@ -53,7 +58,8 @@ class Tally:
     """The counts of one group. Durations are stored as how often each number of seconds occurred.
 
     `unknown`: fields that Liner did not send of some call, although a metric needs them. `unknown_keys`: the same of
-    fields that the calls are grouped by.
+    fields that the calls are grouped by. `recordings`: the columns that count recordings; `uncounted`: those of them
+    that are unknown for some call.
     """
 
     calls: int = 0
@@ -66,11 +72,18 @@ class Tally:
     wait: Counter[int] = field(default_factory=Counter[int])
     unknown: set[str] = field(default_factory=set[str])
     unknown_keys: set[str] = field(default_factory=set[str])
+    recordings: Counter[str] = field(default_factory=Counter[str])
+    uncounted: set[str] = field(default_factory=set[str])
 
-    def count(self, call: Call, *, qualified: bool) -> None:
+    def count(self, call: Call, recordings: Counts, *, qualified: bool) -> None:
         """Add one call. Answered is a call with talk; medians are of answered calls."""
         self.calls += 1
         self.qualified += qualified
+        for column, number in recordings.items():
+            if number is None:
+                self.uncounted.add(column)
+            else:
+                self.recordings[column] += number
         if call.has_records is None:
             self.unknown.add("has_records")
         elif call.has_records:
@@ -101,20 +114,26 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the tally of other calls of the same group."""
+        self.add_sums(other)
+        self.talk.update(other.talk)
+        self.wait.update(other.wait)
+
+    def add_sums(self, other: Tally) -> None:
+        """The same without the durations that medians need."""
         self.calls += other.calls
         self.answered += other.answered
         self.recorded += other.recorded
         self.talk_total += other.talk_total
         self.agent_hangups += other.agent_hangups
         self.qualified += other.qualified
-        self.talk.update(other.talk)
-        self.wait.update(other.wait)
         self.unknown |= other.unknown
         self.unknown_keys |= other.unknown_keys
+        self.recordings.update(other.recordings)
+        self.uncounted |= other.uncounted
 
-    def cells(self, *, has_agent: bool, qualified_known: bool) -> dict[str, Cell]:
-        """The metrics; null where they cannot be counted: without an agent, without the dictionary of statuses, or
-        without a field of some call.
+    def cells(self, recordings: Iterable[str] = (), *, has_agent: bool, qualified_known: bool) -> dict[str, Cell]:
+        """The metrics and the columns that count recordings; null where they cannot be counted: without an agent,
+        without the dictionary of statuses, without a field of some call, or without the recordings of some call.
         """
         cells: dict[str, Cell] = {
             "calls": self.calls,
@@ -126,14 +145,15 @@ class Tally:
             "agent_hangups": self.agent_hangups if has_agent else None,
             "qualified": self.qualified if qualified_known else None,
         }
-        return cells | {name: None for name, fields in FIELDS_OF_METRIC.items() if fields & self.unknown}
+        cells |= {name: None for name, fields in FIELDS_OF_METRIC.items() if fields & self.unknown}
+        return cells | {name: None if name in self.uncounted else self.recordings[name] for name in recordings}
 
 
 Tallies = dict[GroupKey, Tally]
 
 
-def median(counts: Counter[int]) -> int | None:
-    """The median of numbers given by how often each occurs, a half rounded up; None for none."""
+def median(counts: Counter[int]) -> int | float | None:
+    """The median of numbers given by how often each occurs: a whole number, or one that ends in .5; None for none."""
     total = sum(counts.values())
     if not total:
         return None
@@ -145,11 +165,23 @@ def median(counts: Counter[int]) -> int | None:
         middle += [number for place in (low, high) if before <= place < passed]
         if len(middle) == 2:
             break
-    return (sum(middle) + 1) // 2
+    whole, half = divmod(sum(middle), 2)
+    return whole + 0.5 if half else whole
 
 
-def tally(calls: Iterable[Call], group_by: Sequence[str], zone: Zone, qualified_codes: frozenset[str]) -> Tallies:
-    """Count calls by group. `qualified_codes` are the call statuses that make a lead qualified."""
+def tally(
+    calls: Iterable[Call],
+    group_by: Sequence[str],
+    zone: Zone,
+    qualified_codes: frozenset[str],
+    recordings: Mapping[int, Counts] = NO_COUNTS,
+    columns: Sequence[str] = (),
+) -> Tallies:
+    """Count calls by group. `qualified_codes` are the call statuses that make a lead qualified.
+
+    `recordings`: counts of recordings by the ids of calls, for these `columns`; a call without an entry has none.
+    """
+    nothing = dict.fromkeys(columns, 0)
     key_fields = [FIELD_OF_KEY[grouping] for grouping in group_by if grouping in FIELD_OF_KEY]
     found: Tallies = {}
     for call in calls:
@@ -157,7 +189,7 @@ def tally(calls: Iterable[Call], group_by: Sequence[str], zone: Zone, qualified_
         group = found.get(key)
         if group is None:
             group = found[key] = Tally()
-        group.count(call, qualified=call.status_code in qualified_codes)
+        group.count(call, recordings.get(call.id, nothing), qualified=call.status_code in qualified_codes)
         if None in key:
             group.unknown_keys |= {name for name in key_fields if not call.is_known(name)}
     return found
@@ -170,6 +202,8 @@ def _key_part(call: Call, grouping: str, zone: Zone) -> Cell:
         return call.order_id
     if grouping == "status":
         return call.status_code
+    if grouping == "lead":
+        return call.lead_id
     if grouping == "hung_up_by":
         return call.finish_initiator
     if call.created_at is None:
@@ -192,28 +226,13 @@ def merge_tallies(parts: Iterable[Tallies]) -> Tallies:
     return found
 
 
-def to_rows(groups: Tallies, group_by: Sequence[str], *, qualified_known: bool) -> list[Row]:
-    """One row per group, most calls first, then by key."""
-
-    def order(item: tuple[GroupKey, Tally]) -> tuple[int, list[tuple[bool, str]]]:
-        key, group = item
-        return (-group.calls, [(part is None, f"{part:>20}" if part is not None else "") for part in key])
-
-    agent = group_by.index("agent") if "agent" in group_by else None
-    found: list[Row] = []
-    for key, group in sorted(groups.items(), key=order):
-        has_agent = agent is None or key[agent] is not None
-        found.append((*key, *group.cells(has_agent=has_agent, qualified_known=qualified_known).values()))
-    return found
-
-
-def totals(groups: Iterable[Tally], *, qualified_known: bool) -> dict[str, Cell]:
+def totals(groups: Iterable[Tally], recordings: Sequence[str] = (), *, qualified_known: bool) -> dict[str, Cell]:
     """The additive metrics over several groups: medians do not add up."""
     whole = Tally()
     for group in groups:
-        whole.add(group)
-    cells = whole.cells(has_agent=True, qualified_known=qualified_known)
-    return {name: cells[name] for name in ADDITIVE}
+        whole.add_sums(group)
+    cells = whole.cells(recordings, has_agent=True, qualified_known=qualified_known)
+    return {name: cells[name] for name in (*ADDITIVE, *recordings)}
 
 
 def unknown_notes(groups: Tallies) -> list[str]:

@@ -82,14 +82,19 @@ async def read_all(
     window: TimeWindow,
     fold: Callable[[Sequence[Call]], Awaitable[T]],
     progress: Progress | None = None,
+    *,
+    reads_records: bool = False,
 ) -> ParallelRead[T]:
     """Fold every slice of the window. `fold` gets the calls of one slice, each call once, newest first, unfiltered.
+
+    `reads_records`: `fold` requests the records of calls, also without a filter on recordings.
 
     Raises: the error of the first read, when nothing was read at all.
     """
     if not filters.call_filters(window):
         return ParallelRead((), window.since, None, complete=True, changed=False, liner_total=None)
-    slice_calls = RECORD_SLICE_CALLS if filters.on_recordings else PARALLEL_SLICE_CALLS
+    reads_records = reads_records or bool(filters.on_recordings)
+    slice_calls = RECORD_SLICE_CALLS if reads_records else PARALLEL_SLICE_CALLS
     # A window of one slice is read on from its first page; of a longer one, more than a few pages are only counted.
     first_limit = (
         slice_calls if window.until - window.since <= MAX_SLICE else min(UNSLICED_PAGES * SLICE_CALLS, slice_calls)
@@ -111,9 +116,9 @@ async def read_all(
             window_note=first.window_note,
         )
     windows = _split_window(window, first, slice_calls)
-    reader = _SliceReader(
-        liner, filters, fold, progress, first.liner_total, _parallel_slices(liner, filters, windows, first.liner_total)
-    )
+    # With records to read, a slice is a hundred requests, however short its list.
+    slices = MIN_PARALLEL_SLICES if reads_records else _parallel_slices(liner, windows, first.liner_total)
+    reader = _SliceReader(liner, filters, fold, progress, first.liner_total, slices)
     outcomes = await run_all([partial(reader.read, one) for one in windows], concurrency=liner.concurrency)
     parts: list[_SliceResult[T]] = []
     stopped: LinerMcpError | None = None
@@ -155,16 +160,12 @@ def _split_window(window: TimeWindow, first: SliceRead, slice_calls: int) -> lis
     return found
 
 
-def _parallel_slices(
-    liner: LinerReads, filters: Filters, windows: Sequence[TimeWindow], liner_total: int | None
-) -> int:
+def _parallel_slices(liner: LinerReads, windows: Sequence[TimeWindow], liner_total: int | None) -> int:
     """How many slices to read at once: as few as keep Liner's slots busy.
 
     With more, all would be half read when time is up, and none whole. At least two, because the first page of a slice
     is requested alone.
     """
-    if filters.on_recordings:
-        return MIN_PARALLEL_SLICES  # a slice is a hundred requests, however short its list
     pages = max((liner_total or 0) / SLICE_CALLS / len(windows), 1)
     return max(MIN_PARALLEL_SLICES, math.ceil(2 * liner.concurrency / pages))
 

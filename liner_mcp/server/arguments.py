@@ -18,12 +18,13 @@ from pydantic_core import ErrorDetails, PydanticKnownError
 from typing_extensions import TypedDict
 
 from liner_mcp.argument_types import WHOLE, WORD, Id, split
-from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable
+from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable, StatsColumn
 from liner_mcp.input_limits import MAX_ID, MAX_QUOTES, MAX_TEXT
 from liner_mcp.server.lazy import answering
 
 MAX_CALL_IDS = 100
 MAX_SAMPLE = 100  # a person does not listen to more
+MAX_GROUPS = 100_000  # more than any account has leads in a year
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
 MAX_SUMMARY = 4_000  # characters of a summary in a table
 MAX_QUOTED_CHARACTERS = 40  # of an argument that an error quotes: enough to recognise it
@@ -95,11 +96,24 @@ Include = Annotated[
 ]
 GroupBy = Annotated[
     tuple[Annotated[Grouping, WORD], ...],
-    Field(min_length=1, max_length=2, description="one or two, default agent"),
+    Field(max_length=2, description="default agent"),
     FailFast(),
     BeforeValidator(_split_words),
     AfterValidator(_distinct),
 ]
+StatsInclude = Annotated[
+    tuple[Annotated[StatsColumn, WORD], ...], FailFast(), BeforeValidator(_split_words), AfterValidator(_distinct)
+]
+StatsSort = (
+    Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, to_lower=True, max_length=MAX_TEXT),
+        Field(description="a column, largest first; else most calls, times in order"),
+    ]
+    | None
+)
+Groups = Annotated[int, Field(ge=0, le=MAX_GROUPS, description="groups"), WHOLE] | None
+MinCalls = Annotated[int, Field(ge=0, le=MAX_ID, description="per group"), WHOLE] | None
 
 
 # One that is too long has a row in the answer that says so, and the others are checked.

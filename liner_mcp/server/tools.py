@@ -20,7 +20,9 @@ from liner_mcp.server.arguments import (
     Cursor,
     DirectoryKind,
     GroupBy,
+    Groups,
     Include,
+    MinCalls,
     PreviewChars,
     Query,
     Quotes,
@@ -28,6 +30,8 @@ from liner_mcp.server.arguments import (
     Sample,
     Seed,
     Start,
+    StatsInclude,
+    StatsSort,
     SummaryChars,
 )
 from liner_mcp.server.lazy import answering
@@ -90,16 +94,31 @@ class Tools:
         query: CallQuery,
         *,
         group_by: GroupBy = ("agent",),
+        include: StatsInclude = (),
+        sort: StatsSort = None,
+        limit: Groups = None,
+        min_calls: MinCalls = None,
     ) -> Answer:
-        """How many calls, how long, how they ended: counts and medians per agent, order, status, day, hour, weekday or
-        who hung up, over any number of calls, most calls first.
+        """Use to count, compare or rank calls by agent, order, status, lead, time or who hung up, over any period.
 
-        Filters as in find_calls; transferred costs one request per recorded call. answered: calls with talk; medians
-        are of answered calls. qualified is derived: the call's status sets a lead status of category qualified.
+        Filters as in find_calls. Columns: calls, answered (with talk), recorded, talk_total_seconds,
+        talk_median_seconds, wait_median_seconds (ringing or queue; medians are of answered calls), agent_hangups,
+        qualified (derived from status). include adds records, transfers, without_summary (numbers of recordings; one
+        request per recorded call) and share (0-1 of the calls that the filters leave; with two groups, of the first
+        group's). group_by=[] gives one total row. Ask page.next_window, if there, for the rest.
+        Example: group_by=[lead], min_calls=2: leads called again.
         """
         context, budget = self._context_and_budget(ctx)
         return await answering().call_stats(
-            context, query, group_by=group_by, budget=budget, progress=_progress(ctx, "calls counted")
+            context,
+            query,
+            group_by=group_by,
+            include=include,
+            sort=sort,
+            limit=limit,
+            min_calls=min_calls,
+            budget=budget,
+            progress=_progress(ctx, "calls counted"),
         )
 
     @tool("Recordings of one call")
