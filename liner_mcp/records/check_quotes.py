@@ -152,9 +152,8 @@ def _notes(context: AppContext, shown: Sequence[_Checked], read: _Outcomes) -> l
     if any(one.state == "not_asked" for one in shown):
         notes.append("Time was up before all quotes were checked; send them again from number page.next_quote on.")
     if refused := [position for position, one in enumerate(shown, 1) if one.state == "refused"]:
-        notes.append(
-            f"Quote number {listed(refused)} was not checked: a quote has words, and at most {MAX_QUOTE} characters."
-        )
+        unusable = f"Quotes without words or of more than {MAX_QUOTE} characters were not checked"
+        notes.append(f"{unusable}: number {listed(refused)}.")
     if unknown := list(dict.fromkeys(one.quote.record_id for one in shown if one.state == "not_found")):
         none = f" As none was found, {OTHER_ACCOUNT}." if len(unknown) == len(read) else ""
         notes.append(f"Liner has no call record {listed(unknown)}; a call's id is another number.{none}")

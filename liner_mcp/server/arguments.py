@@ -112,8 +112,8 @@ StatsSort = (
     ]
     | None
 )
-Groups = Annotated[int, Field(ge=0, le=MAX_GROUPS, description="groups"), WHOLE] | None
-MinCalls = Annotated[int, Field(ge=0, le=MAX_ID, description="per group"), WHOLE] | None
+Groups = Annotated[int, Field(ge=0, le=MAX_GROUPS), WHOLE] | None
+MinCalls = Annotated[int, Field(ge=0, le=MAX_ID), WHOLE] | None
 
 
 # One that is too long has a row in the answer that says so, and the others are checked.

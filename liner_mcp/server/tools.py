@@ -63,13 +63,14 @@ class Tools:
         cursor: Cursor = None,
     ) -> Answer:
         """Which calls to hear: calls of a period, newest first, by order (project), agent, lead, status, talk time,
-        recording or transfer. The ids go into get_call_summaries. For counts and comparisons, use call_stats.
+        recording or transfer. The ids go into get_call_summaries. To count or compare, use call_stats.
 
         since: today, yesterday, this_week, last_week, this_month, last_month or 2026-11 (alone: that whole period),
         -24h, -7d, 2026-11-20, ISO 8601; until includes all of a named day or period. Without since: 7 days (leads: from
-        a day before the lead was created). orders, agents (also agent groups) and statuses take ids or names.
-        transferred costs one request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls
-        evenly over the agents instead; the same seed draws the same calls.
+        a day before the lead was created). hours: 9-18 is 9:00 up to 18:00; 18-24, 22-6. orders, agents (also agent
+        groups) and statuses take ids or names. transferred: has a recording of the handover, whatever the status; one
+        request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the agents
+        instead; the same seed draws the same calls.
         """
         if seed is not None and sample is None:
             raise InvalidArgument("seed belongs to sample: send sample too, for example sample=20, or leave seed out.")
@@ -101,10 +102,9 @@ class Tools:
     ) -> Answer:
         """Use to count, compare or rank calls by agent, order, status, lead, time or who hung up, over any period.
 
-        Filters as in find_calls. Columns: calls, answered (with talk), recorded, talk_total_seconds,
-        talk_median_seconds, wait_median_seconds (ringing or queue; medians are of answered calls), agent_hangups,
-        qualified (derived from status). include adds records, transfers, without_summary (numbers of recordings; one
-        request per recorded call) and share (0-1 of the calls that the filters leave; with two groups, of the first
+        Filters as in find_calls. answered: calls with talk; medians are of answered calls; wait is ringing or queue;
+        qualified is derived from the status. include adds records, transfers, without_summary (numbers of recordings;
+        one request per recorded call) and share (0-1 of the calls that the filters leave; with two groups, of the first
         group's). group_by=[] gives one total row. Ask page.next_window, if there, for the rest.
         Example: group_by=[lead], min_calls=2: leads called again.
         """
@@ -146,8 +146,8 @@ class Tools:
     ) -> Answer:
         """What was said on up to 100 calls: one row per recording with Liner's AI summary, in the order of call_ids.
 
-        summary_state: ready, cut (raise summary_chars), none (not made yet, or never), no_recording, not_listed_yet,
-        not_found, failed (ids in retry), not_asked (time was up). Calls to ask next are in page.next_call_ids.
+        summary_state: ready, cut (get_call_record has all), none (not made yet, or never), no_recording,
+        not_listed_yet, not_found, failed (ids in retry), not_asked (time was up). Calls to ask next are in page.next_call_ids.
         """
         context, budget = self._context_and_budget(ctx)
         return await answering().get_call_summaries(
