@@ -51,12 +51,17 @@ async def list_directory(
         dictionary = await context.directory.read(kind, LOOKUP_TTL_SECONDS)
         found = _matching(dictionary, query)
     groups = await context.directory.read_if_possible("agent_groups") if kind == "agents" else None
+    # The groups of agents, or the number of agents in groups, whichever the rows show.
+    without_members = _lists_no_members(groups or dictionary)
     version = _version(found)
     changed = after is not None and after.version != version
     left = [entry for entry in found if after is None or name_key(entry) > after.key]
     whole = dictionary.doubt is None and not changed
     rows = [_row(entry, groups) for entry in left[:MAX_PAGE_ENTRIES]]
     notes = _notes(dictionary, groups, nothing_found=bool(query) and not found, changed=changed)
+    if without_members:
+        where = "groups may lack some" if groups else "agents is null there"
+        notes.append(f"Liner does not send the agents of some agent groups, so {where}.")
     if after is not None:
         version = after.version  # a change is said on all later pages
 
@@ -67,7 +72,10 @@ async def list_directory(
             "page": page(
                 count,
                 Evidence(
-                    left=more, missing=not whole, undecided=0, unknown=groups is not None and groups.doubt is not None
+                    left=more,
+                    missing=not whole,
+                    undecided=0,
+                    unknown=groups is not None and (without_members or groups.doubt is not None),
                 ),
                 total=len(found),
                 changed=changed or None,
@@ -87,6 +95,11 @@ def _matching(dictionary: Dictionary, query: str | None) -> list[DirectoryEntry]
         for entry in dictionary.entries
         if not wanted or wanted == str(entry.id) or any(contains(wanted, text) for text in _searchable_names(entry))
     ]
+
+
+def _lists_no_members(groups: Dictionary) -> bool:
+    """Whether the agents of some agent group are not known."""
+    return any(group.members is None for group in groups.entries)
 
 
 def _notes(dictionary: Dictionary, groups: Dictionary | None, *, nothing_found: bool, changed: bool) -> list[str]:
@@ -152,5 +165,5 @@ def _searchable_names(entry: DirectoryEntry) -> list[str]:
 def _row(entry: DirectoryEntry, groups: Dictionary | None) -> Row:
     if groups is None:
         return (entry.id, entry.name, *entry.details)
-    belongs = ", ".join(group.name for group in groups.entries if entry.id in group.members)
+    belongs = ", ".join(group.name for group in groups.entries if entry.id in (group.members or ()))
     return (entry.id, entry.name, *entry.details, belongs or None)
