@@ -81,8 +81,9 @@ async def call_stats(
     counted, shared = records_read.part_shared(call for _, calls, _ in read.folded for call in calls)
     # By key, because a call without a time may be listed for several slices.
     undecided = {one.key: one for one in (*(one for _, _, some in read.folded for one in some), *shared)}
-    groups = counting.merge_tallies(
-        [*(tallies for tallies, _, _ in read.folded), tally(counted, recordings.of_calls())]
+    # In a thread: there may be as many groups as leads.
+    groups = await to_thread.run_sync(
+        counting.merge_tallies, [*(tallies for tallies, _, _ in read.folded), tally(counted, recordings.of_calls())]
     )
     return await _render(
         context,
@@ -175,7 +176,6 @@ async def _render(
     totals = counting.totals(groups.values(), question.recordings, qualified_known=qualified_known)
     if not groups and not read_whole:
         totals = dict.fromkeys(totals)  # a zero would say that there are no calls
-    # In a thread: there may be as many groups as leads.
     arranged = await to_thread.run_sync(partial(arrange, groups, question, budget, qualified_known=qualified_known))
     covered = {**resolved.window.to_dict(zone), "since": zone.isoformat(read.reached)}
     counted_by_liner = not (read_whole or filters.client_side or read.filter_ignored)

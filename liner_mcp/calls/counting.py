@@ -5,9 +5,9 @@ Memory grows with the number of groups and of different durations in them, not w
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from liner_mcp.answer.table import Cell
 from liner_mcp.calls.rows import sent_fields
@@ -47,6 +47,7 @@ FIELD_OF_KEY: Mapping[str, str] = {
     "hung_up_by": "finish_initiator",
 }
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+K = TypeVar("K")
 GroupKey = tuple[Cell, ...]
 Counts = Mapping[str, int | None]
 """How many recordings of one call each column counts; None where it is unknown."""
@@ -68,12 +69,12 @@ class Tally:
     talk_total: int = 0
     agent_hangups: int = 0
     qualified: int = 0
-    talk: Counter[int] = field(default_factory=Counter[int])
-    wait: Counter[int] = field(default_factory=Counter[int])
-    unknown: set[str] = field(default_factory=set[str])
-    unknown_keys: set[str] = field(default_factory=set[str])
-    recordings: Counter[str] = field(default_factory=Counter[str])
-    uncounted: set[str] = field(default_factory=set[str])
+    talk: dict[int, int] = field(default_factory=dict[int, int])
+    wait: dict[int, int] = field(default_factory=dict[int, int])
+    unknown: frozenset[str] = frozenset()
+    unknown_keys: frozenset[str] = frozenset()
+    recordings: dict[str, int] = field(default_factory=dict[str, int])
+    uncounted: frozenset[str] = frozenset()
 
     def count(self, call: Call, recordings: Counts, *, qualified: bool) -> None:
         """Add one call. Answered is a call with talk; medians are of answered calls."""
@@ -81,27 +82,28 @@ class Tally:
         self.qualified += qualified
         for column, number in recordings.items():
             if number is None:
-                self.uncounted.add(column)
+                self.uncounted |= {column}
             else:
-                self.recordings[column] += number
+                self.recordings[column] = self.recordings.get(column, 0) + number
         if call.has_records is None:
-            self.unknown.add("has_records")
+            self.unknown |= {"has_records"}
         elif call.has_records:
             self.recorded += 1
         if call.status_code is None:
-            self.unknown.add("status_code")
+            self.unknown |= {"status_code"}
         self._count_hangup(call)
         seconds = call.talk_time_duration_seconds
         if seconds is None:
-            self.unknown.add("talk_time_duration_seconds")
+            self.unknown |= {"talk_time_duration_seconds"}
         elif seconds > 0:
             self.answered += 1
             self.talk_total += seconds
-            self.talk[seconds] += 1
+            self.talk[seconds] = self.talk.get(seconds, 0) + 1
             if call.wait_time_duration_seconds is None:
-                self.unknown.add("wait_time_duration_seconds")
+                self.unknown |= {"wait_time_duration_seconds"}
             else:
-                self.wait[call.wait_time_duration_seconds] += 1
+                waited = call.wait_time_duration_seconds
+                self.wait[waited] = self.wait.get(waited, 0) + 1
 
     def _count_hangup(self, call: Call) -> None:
         # Without an agent, a bot or the dialler ended the call, also where Liner says "operator".
@@ -115,8 +117,8 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Add the tally of other calls of the same group."""
         self.add_sums(other)
-        self.talk.update(other.talk)
-        self.wait.update(other.wait)
+        _add_counts(self.talk, other.talk)
+        _add_counts(self.wait, other.wait)
 
     def add_sums(self, other: Tally) -> None:
         """The same without the durations that medians need."""
@@ -128,7 +130,7 @@ class Tally:
         self.qualified += other.qualified
         self.unknown |= other.unknown
         self.unknown_keys |= other.unknown_keys
-        self.recordings.update(other.recordings)
+        _add_counts(self.recordings, other.recordings)
         self.uncounted |= other.uncounted
 
     def cells(self, recordings: Iterable[str] = (), *, has_agent: bool, qualified_known: bool) -> dict[str, Cell]:
@@ -146,13 +148,18 @@ class Tally:
             "qualified": self.qualified if qualified_known else None,
         }
         cells |= {name: None for name, fields in FIELDS_OF_METRIC.items() if fields & self.unknown}
-        return cells | {name: None if name in self.uncounted else self.recordings[name] for name in recordings}
+        return cells | {name: None if name in self.uncounted else self.recordings.get(name, 0) for name in recordings}
 
 
 Tallies = dict[GroupKey, Tally]
 
 
-def median(counts: Counter[int]) -> int | float | None:
+def _add_counts(counts: dict[K, int], others: Mapping[K, int]) -> None:
+    for key, number in others.items():
+        counts[key] = counts.get(key, 0) + number
+
+
+def median(counts: Mapping[int, int]) -> int | float | None:
     """The median of numbers given by how often each occurs: a whole number, or one that ends in .5; None for none."""
     total = sum(counts.values())
     if not total:

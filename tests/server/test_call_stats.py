@@ -324,7 +324,7 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
             "sort, limit, min_calls."
         ),
     ),
-    ("call_stats", {"limit": -1}, "limit: it must be a whole number from 0 to 100000; -1 is not."),
+    ("call_stats", {"limit": -1}, "limit: it must be a whole number of 0 or more; -1 is not."),
     (
         "call_stats",
         {"include": ["wait"]},
