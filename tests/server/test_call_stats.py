@@ -339,11 +339,6 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
             "transfers, without_summary, share."
         ),
     ),
-    (
-        "call_stats",
-        {"sort": "day", "group_by": []},
-        "sort: day is not a column here; it can be one of calls, answered,",
-    ),
     *(
         (
             tool,
