@@ -9,6 +9,8 @@ COPY liner_mcp ./liner_mcp
 RUN python -m venv --without-pip /opt/liner-mcp && pip --python /opt/liner-mcp install --no-cache-dir .
 
 FROM python:3.13-slim
+# The registry of MCP servers compares it with the name in server.json.
+LABEL io.modelcontextprotocol.server.name="io.github.liner-mcp/liner-mcp"
 COPY --from=build /opt/liner-mcp /opt/liner-mcp
 ENV PATH=/opt/liner-mcp/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 # A number, so that an orchestrator can see that it is not root. This user owns nothing and needs no write access.

@@ -22,9 +22,12 @@ types: .venv/installed ## check the types
 bench: .venv/installed ## run the benchmarks
 	.venv/bin/pip install -q -e '.[dev,bench]' && .venv/bin/python -m benchmarks
 
+bundle: .venv/installed ## build dist/liner-mcp.mcpb, which Claude Desktop installs with a click
+	bundle/build.sh
+
 .venv/installed: pyproject.toml
 	python3 -m venv .venv
 	.venv/bin/pip install -q -e '.[dev]'
 	touch .venv/installed
 
-.PHONY: help demo test quick lint types bench
+.PHONY: help demo test quick lint types bench bundle

@@ -40,8 +40,8 @@ def ours(*options: str, workers: int = 1, **settings: str) -> Generator[Running]
     free = {"LINER_MCP_REQUESTS_PER_MINUTE": "0", "LINER_REQUESTS_PER_SECOND": "0"}
     with _started(command, {**free, **settings}, subprocess.PIPE, None) as process:
         assert process.stderr
-        # The demo adds a notice behind the address.
-        words = process.stderr.readline().split()
+        # Warnings about the settings may come before the address.
+        words = (word for line in process.stderr for word in line.split())
         yield Running(next(word for word in words if word.startswith("http://")), process.pid)
 
 

@@ -40,10 +40,13 @@ CALL: dict[str, Any] = {
 def _served(workers: int) -> Generator[str]:
     command = [sys.executable, "-m", "liner_mcp", "serve", "--demo", "--http", "127.0.0.1:0", "--workers", str(workers)]
     free = {"LINER_MCP_REQUESTS_PER_MINUTE": "0", "LINER_REQUESTS_PER_SECOND": "0"}
-    with subprocess.Popen(command, env={**os.environ, **free}, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env={**os.environ, **free, "LINER_MCP_LOG": "off"}, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr
         try:
-            yield process.stderr.readline().split()[-1]
+            words = (word for line in process.stderr for word in line.split())
+            yield next(word for word in words if word.startswith("http://"))
         finally:
             process.terminate()
 

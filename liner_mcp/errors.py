@@ -94,7 +94,14 @@ class InvalidResponse(LinerError):
 
 
 class AudioUnavailable(LinerError):
-    """A recording's file is gone, forbidden or not ready, or its host failed. The message does not show the link."""
+    """A recording's file is gone, forbidden or not ready, or its host failed. The message does not show the link.
+
+    `transient` says whether a retry may help.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.transient = transient
 
 
 class AudioRefused(LinerError):

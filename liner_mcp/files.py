@@ -24,29 +24,55 @@ def reason(error: Exception, path: Path | None = None) -> str:
     return f"{why} at {text}" if full and text.isprintable() and len(text) <= MAX_PATH_CHARACTERS else why
 
 
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it. If the superuser makes one, it belongs to the owner of the folder above."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        if _is_superuser():
+            _give(one, one.parent.stat())
+
+
 def write_atomically(path: Path, content: bytes, *, before: bytes | None, backup: Path | None = None) -> None:
     """Replace the content `before` of a file in one step. `before` is None if there is no file yet.
 
-    A new file has the mode 0600, because it may hold a secret. An existing file keeps its mode and its owner. The old
-    content is written to `backup`, which must not exist yet.
+    A new file has the mode 0600, because it may hold a secret; if the superuser makes it, it belongs to the owner of
+    its folder. An existing file keeps its mode and its owner. The old content is written to `backup`, which must not
+    exist yet and gets the mode 0600 and the same owner.
     Raises: OSError, and SetupError when the file no longer holds `before`; the file is unchanged then.
     """
     target = path.resolve()  # a symbolic link is kept
+    old = None if before is None else target.stat()
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # made with 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            if before is not None and os.name == "posix":
-                old, new = target.stat(), os.fstat(file.fileno())
+            if old is not None and os.name == "posix":
+                new = os.fstat(file.fileno())
                 if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-                    os.fchown(file.fileno(), old.st_uid, old.st_gid)
+                    _give(file.fileno(), old)
                 os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+            elif _is_superuser():
+                _give(file.fileno(), target.parent.stat())
         if (target.read_bytes() if target.exists() else None) != before:
             raise SetupError(f"{path} was changed by another program meanwhile. Run this again.")
         if backup is not None:
             write_atomically(backup, before or b"", before=None)
+            if old is not None and _is_superuser():
+                _give(backup, old)
         Path(name).replace(target)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _is_superuser() -> bool:
+    return os.name == "posix" and os.geteuid() == 0
+
+
+def _give(file: int | Path, owner: os.stat_result) -> None:
+    if isinstance(file, int):
+        os.fchown(file, owner.st_uid, owner.st_gid)
+    else:
+        os.chown(file, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Literal
 
-REQUEST_LOGGER, AUDIT_LOGGER = "liner_mcp.requests", "liner_mcp.audit"
+REQUEST_LOGGER, AUDIT_LOGGER, LIFECYCLE_LOGGER = "liner_mcp.requests", "liner_mcp.audit", "liner_mcp.lifecycle"
 
 LogMode = Literal["off", "json", "debug"]
 
@@ -43,7 +44,13 @@ def configure_logging(log: LogMode, first: str = "") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for name in (REQUEST_LOGGER, AUDIT_LOGGER):
+    for name in (REQUEST_LOGGER, AUDIT_LOGGER, LIFECYCLE_LOGGER):
         logging.getLogger(name).setLevel(logging.DEBUG if log == "debug" else logging.INFO)
     if first:
         logging.getLogger("liner_mcp").warning("%s", first)
+
+
+def log_lifecycle(event: str, **fields: str | float | None) -> None:
+    """Log that the server starts or stops, with the process that says it."""
+    line = {"event": event, **fields, "pid": os.getpid()}
+    logging.getLogger(LIFECYCLE_LOGGER).info(event, extra={"line": line})

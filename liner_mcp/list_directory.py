@@ -56,9 +56,11 @@ async def list_directory(
     version = _version(found)
     changed = after is not None and after.version != version
     left = [entry for entry in found if after is None or name_key(entry) > after.key]
-    whole = dictionary.doubt is None and not changed
+    # An entry whose name could not be read is listed, and may be what the query means.
+    doubt = describe_doubts(dictionary, by_name=bool(query))
+    whole = not doubt and not changed
     rows = [_row(entry, groups) for entry in left[:MAX_PAGE_ENTRIES]]
-    notes = _notes(dictionary, groups, nothing_found=bool(query) and not found, changed=changed)
+    notes = _notes(dictionary, groups, doubt, nothing_found=bool(query) and not found, changed=changed)
     if without_members:
         where = "groups may lack some" if groups else "agents is null there"
         notes.append(f"Liner does not send the agents of some agent groups, so {where}.")
@@ -75,7 +77,7 @@ async def list_directory(
                     left=more,
                     missing=not whole,
                     undecided=0,
-                    unknown=groups is not None and (without_members or groups.doubt is not None),
+                    unknown=groups is not None and (without_members or groups.doubt_of_names is not None),
                 ),
                 total=len(found),
                 changed=changed or None,
@@ -102,18 +104,22 @@ def _lists_no_members(groups: Dictionary) -> bool:
     return any(group.members is None for group in groups.entries)
 
 
-def _notes(dictionary: Dictionary, groups: Dictionary | None, *, nothing_found: bool, changed: bool) -> list[str]:
+def _notes(
+    dictionary: Dictionary, groups: Dictionary | None, doubt: str, *, nothing_found: bool, changed: bool
+) -> list[str]:
     notes: list[str] = []
-    if dictionary.doubt:
-        notes.append(f"{capitalize(describe_doubts(dictionary))}; some may be missing here.")
+    if doubt:
+        notes.append(f"{capitalize(doubt)}; some may be missing here.")
+    elif unnamed := describe_doubts(dictionary, by_name=True):
+        notes.append(f"{capitalize(unnamed)}; their ids are right.")
     if changed:
         notes.append("The list changed after the first page; some entries may be missing from these pages.")
     if nothing_found:
-        which = "entries that were read" if dictionary.doubt else "entries"
+        which = "entries that were read" if doubt else "entries"
         notes.append(f"None of the {len(dictionary.entries)} {which} has this in its name.")
-    if groups is not None and groups.doubt:
+    if groups is not None and groups.doubt_of_names:
         lack = "groups is empty" if groups.doubt == "unread" else "groups may lack some"
-        notes.append(f"{capitalize(describe_doubts(groups))}, so {lack}.")
+        notes.append(f"{capitalize(describe_doubts(groups, by_name=True))}, so {lack}.")
     return notes
 
 
@@ -163,7 +169,8 @@ def _searchable_names(entry: DirectoryEntry) -> list[str]:
 
 
 def _row(entry: DirectoryEntry, groups: Dictionary | None) -> Row:
+    name = entry.name or (None if entry.unknown else "")
     if groups is None:
-        return (entry.id, entry.name, *entry.details)
-    belongs = ", ".join(group.name for group in groups.entries if entry.id in (group.members or ()))
-    return (entry.id, entry.name, *entry.details, belongs or None)
+        return (entry.id, name, *entry.details)
+    belongs = ", ".join(group.name for group in groups.entries if group.name and entry.id in (group.members or ()))
+    return (entry.id, name, *entry.details, belongs or None)

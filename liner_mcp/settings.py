@@ -1,6 +1,7 @@
 """The LINER_ environment variables, read once, validated and frozen. docs/settings.md lists them.
 
-An empty value counts as unset, because desktop hosts send an empty string for a field that the user left blank.
+An empty value counts as unset, because desktop hosts send an empty string for a field that the user left blank, or the
+name of that field, as in `${user_config.host}`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,12 @@ DEMO_TOKEN = "demo"  # noqa: S105 - the only token of the demo Liner; it is no s
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # scope-token, RFC 6749 section 3.3
 # Zones of the system's own: those of right/ count leap seconds, and localtime is another one on each machine.
 _SYSTEM_ZONE = re.compile(r"(right|posix)/|(posixrules|localtime|Factory)\Z", re.IGNORECASE)
+_BLANK_FIELD = re.compile(r"\$\{user_config\.\w+\}")
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+
+
+def _is_blank(value: str) -> bool:
+    return not value.strip() or _BLANK_FIELD.fullmatch(value.strip()) is not None
 
 
 def _split(value: object) -> object:
@@ -155,7 +161,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _blank_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in values.items() if not (isinstance(value, str) and not value.strip())}
+        return {name: value for name, value in values.items() if not (isinstance(value, str) and _is_blank(value))}
 
     @field_validator("*", mode="before")
     @classmethod
@@ -176,7 +182,7 @@ class Settings(BaseSettings):
     def of_demo_option(cls, **overrides: Any) -> Settings:
         """`read_settings` for `--demo`. Host and token are not read, so unusable ones do not matter."""
         settings = read_settings(mcp_demo=True, **dict.fromkeys(ACCOUNT), **overrides)
-        found = {name.upper() for name, value in os.environ.items() if value.strip()}
+        found = {name.upper() for name, value in os.environ.items() if not _is_blank(value)}
         not_used = (name for field in ACCOUNT if (name := f"{PREFIX}{field.upper()}") in found)
         settings._not_used = tuple(not_used)  # noqa: SLF001 - an instance of this class
         return settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -14,16 +15,19 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 
 from liner_mcp import __version__
 from liner_mcp.cli.host_config import HOSTS, host_file
 from liner_mcp.cli.main import _parser  # pyright: ignore[reportPrivateUsage] - to parse without running
 from liner_mcp.errors import SettingsError
+from liner_mcp.http_server.auth.bearer import Reason
 from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.liner.restricted_client import Access
 from liner_mcp.records.check_quotes import QuoteState
 from liner_mcp.records.record_rows import SummaryState
 from liner_mcp.server.access_rules import AccessRule, parse_rules
+from liner_mcp.server.app import ICON, WEBSITE
 from liner_mcp.server.audit_log import AuditEntry, Outcome
 from liner_mcp.settings import Settings
 from tests.conftest import OpenSession
@@ -242,6 +246,11 @@ def test_every_outcome_of_a_call_is_documented() -> None:
     assert [row[0] for row in table(OBSERVABILITY, "Log lines")] == list(get_args(Outcome))
 
 
+def test_every_reason_to_refuse_a_token_is_documented() -> None:
+    rows = table(OBSERVABILITY, "Why a token is refused")
+    assert [name for row in rows for name in names(row[0])] == list(get_args(Reason))
+
+
 def test_every_summary_state_is_documented() -> None:
     states = {row[0] for row in table(TOOLS_PAGE, "The state of a summary")}
     assert states == set(get_args(SummaryState))
@@ -256,9 +265,9 @@ def test_each_json_snippet_parses(snippet: str) -> None:
     json.loads(snippet)
 
 
-def host_snippet(host: str, kind: str = "host", page: str = HOSTS_PAGE) -> str:
+def host_snippet(host: str, kind: str = "host") -> str:
     """The block that the page marks as one host's; `remote` is the one for a server over HTTP."""
-    return page.split(f"<!-- {kind}: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
+    return HOSTS_PAGE.split(f"<!-- {kind}: {host} -->\n", 1)[1].split("\n", 1)[1].split("```", 1)[0]
 
 
 def assert_starts_us(command: list[str], variables: dict[str, str]) -> None:
@@ -272,13 +281,9 @@ def assert_starts_us(command: list[str], variables: dict[str, str]) -> None:
         assert {"LINER_API_TOKEN", "LINER_API_TOKEN_FILE"} & set(variables)
 
 
-@pytest.mark.parametrize(
-    ("host", "page"),
-    [*((host, HOSTS_PAGE) for host in ("claude-desktop", "vscode", "cursor", "other")), ("claude-desktop", README)],
-    ids=["claude-desktop", "vscode", "cursor", "other", "README"],
-)
-def test_each_hosts_snippet_has_its_key_our_program_and_real_settings(host: str, page: str) -> None:
-    snippet: dict[str, Any] = json.loads(host_snippet(host, page=page))
+@pytest.mark.parametrize("host", ["claude-desktop", "vscode", "cursor", "other"])
+def test_each_hosts_snippet_has_its_key_our_program_and_real_settings(host: str) -> None:
+    snippet: dict[str, Any] = json.loads(host_snippet(host))
     (entry,) = snippet[HOSTS[host].key if host in HOSTS else "mcpServers"].values()
     assert_starts_us([entry["command"], *entry["args"]], entry.get("env", {}))
     assert entry.get("type") == ("stdio" if host == "vscode" else None)
@@ -336,7 +341,21 @@ def test_the_remote_line_for_claude_code_parses() -> None:
 
 def test_the_install_line_of_every_host_is_documented() -> None:
     lines = [line for block in blocks("sh", HOSTS_PAGE) for line in block.splitlines()]
-    assert {f".venv/bin/liner-mcp install {host}" for host in HOSTS} <= set(lines)
+    assert {f"liner-mcp install {host}" for host in HOSTS} <= set(lines)
+
+
+def test_powershell_sets_the_same_settings_and_runs_the_same_command_as_a_posix_shell() -> None:
+    text = section(HOSTS_PAGE, "Check the settings")
+    (posix,), (powershell,) = blocks("sh", text), blocks("powershell", text)
+    export, command = posix.splitlines()
+    assert re.findall(r"^\$env:(\w+) = \"", powershell, re.MULTILINE) == re.findall(r"(\w+)=", export)
+    assert powershell.splitlines()[-1] == command
+
+
+def test_the_page_of_hosts_names_the_log_of_every_host() -> None:
+    logs = [row[0] for row in table(HOSTS_PAGE, "The log of the server")]
+    assert {host.title for host in HOSTS.values()} < set(logs)
+    assert [host for host in logs if host not in headings(HOSTS_PAGE)] == []
 
 
 def test_the_place_of_each_hosts_file_is_documented() -> None:
@@ -374,7 +393,12 @@ def test_make_lists_its_targets() -> None:
 
 
 def test_every_place_tells_the_same_version() -> None:
-    assert __version__ == PYPROJECT["project"]["version"] == SERVER["version"] == SERVER["packages"][0]["version"]
+    pypi, mcpb, oci = SERVER["packages"]
+    manifest = json.loads(snapshots.MANIFEST.read_text(encoding="utf-8"))
+    told = {PYPROJECT["project"]["version"], manifest["version"], *(one["version"] for one in (SERVER, pypi, mcpb))}
+    assert told == {__version__}
+    assert f"/v{__version__}/" in mcpb["identifier"]
+    assert oci["identifier"].endswith(f":{__version__}")
     assert headings(PAGES["CHANGELOG.md"])[1] == f"Unreleased (will be {__version__})"
 
 
@@ -389,6 +413,53 @@ def test_the_registry_file_names_every_setting_and_marks_the_token_secret() -> N
     for name in STDIO_SETTINGS:
         told = variables[f"LINER_{name.upper()}"].get("default")
         assert told is None or told == str(Settings.model_fields[name].default).lower()
+
+
+def test_the_registry_file_offers_the_package_the_bundle_and_the_image() -> None:
+    pypi, mcpb, oci = SERVER["packages"]
+    assert [one["registryType"] for one in (pypi, mcpb, oci)] == ["pypi", "mcpb", "oci"]
+    assert pypi["identifier"] == PYPROJECT["project"]["name"]
+    assert mcpb["identifier"].startswith(f"{SERVER['repository']['url']}/releases/download/")
+    variables = {variable["name"]: variable for variable in oci["environmentVariables"]}
+    assert set(variables) <= {f"LINER_{name.upper()}" for name in STDIO_SETTINGS}
+    assert [name for name, variable in variables.items() if variable.get("isSecret")] == ["LINER_API_TOKEN"]
+    # The image serves HTTP unless it gets an argument.
+    assert [argument["value"] for argument in oci["packageArguments"]] == ["serve"]
+    label = f'LABEL io.modelcontextprotocol.server.name="{SERVER["name"]}"'
+    assert label in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_icon_and_the_web_site_are_the_same_everywhere_and_small() -> None:
+    png, svg = SERVER["icons"]
+    for icon, kind in ((png, "png"), (svg, "svg")):
+        file = ROOT / "liner_mcp" / "server" / f"icon.{kind}"
+        assert icon["src"].endswith(f"/main/{file.relative_to(ROOT).as_posix()}")
+        assert file.stat().st_size < 10_000
+    assert (ICON.src, ICON.mime_type, ICON.sizes) == (png["src"], png["mimeType"], png["sizes"])
+    assert SERVER["websiteUrl"] == WEBSITE
+
+
+def test_a_release_writes_the_checksum_of_the_bundle_into_the_registry_file(tmp_path: Path) -> None:
+    bundle, registry_file = tmp_path / "liner-mcp.mcpb", tmp_path / "server.json"
+    bundle.write_bytes(b"a bundle")
+    registry_file.write_text(json.dumps(SERVER), encoding="utf-8")
+    assert not SERVER["packages"][1]["fileSha256"].strip("0")  # until a release
+    script = ROOT / "bundle" / "write_checksum.py"
+    subprocess.run([sys.executable, script, bundle, registry_file], timeout=60, check=True)
+    written = json.loads(registry_file.read_text(encoding="utf-8"))
+    assert written["packages"][1].pop("fileSha256") == hashlib.sha256(b"a bundle").hexdigest()
+    assert written["packages"][1] == {k: v for k, v in SERVER["packages"][1].items() if k != "fileSha256"}
+
+
+def test_the_release_tests_builds_and_writes_the_checksum_before_it_publishes() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
+    build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
+    lines = [line for step in build["steps"] for line in step.get("run", "").splitlines()]
+    wanted = ["bash .ci/run", "make bundle", "python bundle/write_checksum.py dist/liner-mcp.mcpb server.json"]
+    assert [line for line in lines if line in wanted] == wanted
+    assert publish["needs"] == "build"
+    image = SERVER["packages"][2]["identifier"].rpartition(":")[0]
+    assert image in str(publish["steps"])
 
 
 def test_the_registry_file_offers_a_teams_own_server_with_a_token_that_stays_secret() -> None:
@@ -455,8 +526,9 @@ def test_every_address_of_this_repository_is_the_one_of_the_registry_file() -> N
     texts = [*PAGES.values(), *(path.read_text("utf-8") for path in (ROOT / ".github").rglob("*.*"))]
     urls += [url for text in texts for url in re.findall(r"https://github\.com/[^\s)>]+", text)]
     assert urls
+    publisher = "https://github.com/modelcontextprotocol/registry/"  # the program that a release publishes with
     for url in urls:
-        assert url.startswith(REPOSITORY), url
+        assert url.startswith((REPOSITORY, publisher)), url
         if url.startswith(BLOB):
             assert (ROOT / url.removeprefix(BLOB).partition("#")[0]).is_file(), url
 
@@ -481,7 +553,7 @@ def test_every_setting_file_and_module_that_a_page_names_exists() -> None:
 
 def test_every_documented_command_is_one_that_the_command_line_takes() -> None:
     text = "\n".join(blocks("sh")).replace("\\\n", " ")
-    commands = re.findall(r"^\.venv/bin/liner-mcp (.+)$", text, re.MULTILINE)
+    commands = re.findall(r"^(?:\.venv/bin/)?liner-mcp (.+)$", text, re.MULTILINE)
     assert {command.split()[0] for command in commands} == {"check", "install", "serve", "token"}
     for command in commands:
         _parser().parse_args(shlex.split(command))  # exits with 2 for what it does not take
@@ -507,7 +579,7 @@ FOREIGN = ["pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "/wo" + "
 def test_the_tree_of_the_architecture_page_is_the_package() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     tree = page.split("```text")[1].split("```")[0]
-    outside = {"liner_mcp/", "tests/", "benchmarks/", "fakes/", "fault_matrix/"}
+    outside = {"liner_mcp/", "tests/", "benchmarks/", "bundle/", "fakes/", "fault_matrix/"}
     named = set(re.findall(r"[\w]+\.py|[\w]+/", tree)) - outside
     modules = [path.relative_to(ROOT / "liner_mcp") for path in (ROOT / "liner_mcp").rglob("*.py")]
     assert named <= {path.name for path in modules} | {f"{folder.name}/" for path in modules for folder in path.parents}
@@ -518,5 +590,5 @@ def test_the_tree_of_the_architecture_page_is_the_package() -> None:
 def test_no_file_names_a_package_host_or_a_path_of_a_machine() -> None:
     for path in tracked_files():
         if path.is_file():
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8", errors="replace")  # the icon is no text
             assert not [word for word in FOREIGN if word in text], path.name

@@ -78,7 +78,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     }
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\t \n"], ids=repr)
+@pytest.mark.parametrize("blank", ["", " ", "\t \n", "${user_config.api_host}", " ${user_config.demo} "], ids=repr)
 def test_a_blank_value_counts_as_unset(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, blank)

@@ -19,7 +19,7 @@ from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.calls.record_filters import RecordsRead, Undecided, matching_calls, retry_ids, undecided_note
 from liner_mcp.calls.recording_counts import RecordingCounts
-from liner_mcp.calls.rows import MISSING_CALLS_NOTE, call_members, read_names, unlisted_notes
+from liner_mcp.calls.rows import call_members, missing_calls_note, read_names, unlisted_notes
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
@@ -129,7 +129,12 @@ async def _qualified_codes(context: AppContext) -> frozenset[str] | None:
         call_statuses = await context.directory.read("call_statuses")
     except LinerMcpError:
         return None
-    if describe_doubts(lead_statuses, call_statuses):
+    unread = any(
+        entry.unknown & {"code", "category", "lead_status_code"}
+        for dictionary in (lead_statuses, call_statuses)
+        for entry in dictionary.entries
+    )
+    if unread or describe_doubts(lead_statuses, call_statuses):
         return None
     qualified_statuses = {
         entry.code for entry in lead_statuses.entries if entry.details[-1] == QUALIFIED and entry.code
@@ -236,7 +241,7 @@ def _notes(context: AppContext, read: ParallelRead[Any], gaps: Sequence[str], un
     if read.window_note:
         notes.append(read.window_note)
     elif not read.complete:
-        notes.append(MISSING_CALLS_NOTE)
+        notes.append(missing_calls_note(read.unreadable))
     notes += gaps
     if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
         notes.append(FILTER_IGNORED_NOTE)

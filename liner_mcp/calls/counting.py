@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from liner_mcp.answer.table import Cell
-from liner_mcp.calls.rows import sent_fields
+from liner_mcp.calls.rows import MAX_NAMED_CALLS, counted_calls, sent_fields
 from liner_mcp.liner.models import Call
 from liner_mcp.timezone import Zone
 
@@ -58,9 +58,9 @@ NO_COUNTS: Mapping[int, Counts] = {}
 class Tally:
     """The counts of one group. Durations are stored as how often each number of seconds occurred.
 
-    `unknown`: fields that Liner did not send of some call, although a metric needs them. `unknown_keys`: the same of
-    fields that the calls are grouped by. `recordings`: the columns that count recordings; `uncounted`: those of them
-    that are unknown for some call.
+    `unknown`: fields that Liner did not send of some call, although a metric needs them; `unknown_calls` counts these
+    calls, and `unknown_ids` are the largest of their ids. `unknown_keys`: the same of fields that the calls are grouped
+    by. `recordings`: the columns that count recordings; `uncounted`: those of them that are unknown for some call.
     """
 
     calls: int = 0
@@ -72,6 +72,8 @@ class Tally:
     talk: dict[int, int] = field(default_factory=dict[int, int])
     wait: dict[int, int] = field(default_factory=dict[int, int])
     unknown: frozenset[str] = frozenset()
+    unknown_calls: int = 0
+    unknown_ids: tuple[int, ...] = ()
     unknown_keys: frozenset[str] = frozenset()
     recordings: dict[str, int] = field(default_factory=dict[str, int])
     uncounted: frozenset[str] = frozenset()
@@ -85,34 +87,42 @@ class Tally:
                 self.uncounted |= {column}
             else:
                 self.recordings[column] = self.recordings.get(column, 0) + number
+        unknown = self._count_hangup(call)
         if call.has_records is None:
-            self.unknown |= {"has_records"}
+            unknown.add("has_records")
         elif call.has_records:
             self.recorded += 1
         if call.status_code is None:
-            self.unknown |= {"status_code"}
-        self._count_hangup(call)
+            unknown.add("status_code")
         seconds = call.talk_time_duration_seconds
         if seconds is None:
-            self.unknown |= {"talk_time_duration_seconds"}
+            unknown.add("talk_time_duration_seconds")
         elif seconds > 0:
             self.answered += 1
             self.talk_total += seconds
             self.talk[seconds] = self.talk.get(seconds, 0) + 1
             if call.wait_time_duration_seconds is None:
-                self.unknown |= {"wait_time_duration_seconds"}
+                unknown.add("wait_time_duration_seconds")
             else:
                 waited = call.wait_time_duration_seconds
                 self.wait[waited] = self.wait.get(waited, 0) + 1
+        if unknown:
+            self._add_unknown(unknown, 1, [call.id])
 
-    def _count_hangup(self, call: Call) -> None:
+    def _add_unknown(self, fields: Iterable[str], calls: int, ids: Iterable[int]) -> None:
+        self.unknown |= frozenset(fields)
+        self.unknown_calls += calls
+        self.unknown_ids = tuple(sorted({*self.unknown_ids, *ids}, reverse=True)[:MAX_NAMED_CALLS])
+
+    def _count_hangup(self, call: Call) -> set[str]:
+        """Count the call if its agent hung up; the fields that are needed to know it and were not sent."""
         # Without an agent, a bot or the dialler ended the call, also where Liner says "operator".
         agentless = call.user_id is None and call.is_known("user_id")
         if agentless or call.finish_initiator not in (None, "operator"):
-            return
+            return set()
         unknown = {name for name in FIELDS_OF_METRIC["agent_hangups"] if not call.is_known(name)}
-        self.unknown |= unknown
         self.agent_hangups += call.finish_initiator == "operator" and not unknown
+        return unknown
 
     def add(self, other: Tally) -> None:
         """Add the tally of other calls of the same group."""
@@ -128,7 +138,8 @@ class Tally:
         self.talk_total += other.talk_total
         self.agent_hangups += other.agent_hangups
         self.qualified += other.qualified
-        self.unknown |= other.unknown
+        if other.unknown:
+            self._add_unknown(other.unknown, other.unknown_calls, other.unknown_ids)
         self.unknown_keys |= other.unknown_keys
         _add_counts(self.recordings, other.recordings)
         self.uncounted |= other.uncounted
@@ -244,13 +255,15 @@ def totals(groups: Iterable[Tally], recordings: Sequence[str] = (), *, qualified
 
 def unknown_notes(groups: Tallies) -> list[str]:
     """What could not be counted or grouped because Liner did not send it."""
-    metrics = {name for group in groups.values() for name in group.unknown}
+    whole = Tally()
+    for group in groups.values():
+        whole.add_sums(group)
+    metrics = whole.unknown
     keys = {name for group in groups.values() for name in group.unknown_keys}
     notes: list[str] = []
     if metrics:
-        notes.append(
-            f"Liner sends no {sent_fields(sorted(metrics))} for some of these calls; counts that need it are null."
-        )
+        which = counted_calls(whole.unknown_calls, whole.unknown_ids)
+        notes.append(f"Liner sends no {sent_fields(sorted(metrics))} for {which}; counts that need it are null.")
     if keys:
         notes.append(
             f"Liner sends no {sent_fields(sorted(keys))} for some of these calls; they are in rows whose key is null, "

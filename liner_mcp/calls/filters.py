@@ -6,7 +6,7 @@ calls that come as well, because a filter that Liner ignores silently would make
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,12 +19,11 @@ from liner_mcp.calls.arguments import FILTERS, PlainFilters, Recordings
 from liner_mcp.calls.hours import HourSpan
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.input_limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, first_echoed
-from liner_mcp.liner.endpoints import CallFilter
+from liner_mcp.liner.endpoints import MAX_IDS, MAX_TARGET_CHARACTERS, CallFilter
 from liner_mcp.liner.models import CODE_CHARACTERS, Call
 from liner_mcp.text.mask import quote_input
 
 WINDOW = "window"  # the filter that every question has, by the time of a call
-MAX_TARGET_CHARACTERS = 1_900  # characters of a request line; servers and proxies are known to refuse from 2,000 on
 
 _ManyIds = Annotated[tuple[Id, ...], Field(max_length=MAX_NAMES)]
 _Codes = Annotated[tuple[Annotated[str, StringConstraints(max_length=MAX_TEXT)], ...], Field(max_length=MAX_NAMES)]
@@ -132,10 +131,7 @@ class Filters(PlainFilters):
         """
         since, until = window.since.replace(microsecond=0), ceil_to_second(window.until)
         parameter, ids = ("lead_ids", self.leads) if self.leads else ("order_ids", self.orders)
-        narrowing = self._narrowing()
-        # Each id once: Liner would count the calls of an id in two chunks twice.
-        chunks = _chunks(tuple(dict.fromkeys(ids)), MAX_TARGET_CHARACTERS - _target_length(narrowing))
-        return [CallFilter(since, until, **{parameter: chunk}, **narrowing) for chunk in chunks]
+        return CallFilter(since, until, **{parameter: ids}, **self._narrowing()).split() if ids else []
 
 
 def _matching(given: dict[str, Any], calls: Iterable[Call]) -> list[Call]:
@@ -164,29 +160,16 @@ def _echo(value: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _fitting(wanted: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, tuple[int, ...]]:
-    """Those of the parameters, in this order, that leave half of the request line to orders or leads."""
+    """Those of the parameters, in this order, that one request can hold and that leave half of its line to orders or
+    leads.
+    """
     fitting: dict[str, tuple[int, ...]] = {}
     for parameter, ids in wanted:
-        if ids and _target_length({**fitting, parameter: ids}) <= MAX_TARGET_CHARACTERS // 2:
+        if 0 < len(ids) <= MAX_IDS and _target_length({**fitting, parameter: ids}) <= MAX_TARGET_CHARACTERS // 2:
             fitting[parameter] = ids
     return fitting
 
 
 def _target_length(narrowing: dict[str, tuple[int, ...]]) -> int:
     moment = datetime(2000, 1, 1, tzinfo=UTC)  # all moments are equally long
-    return len(CallFilter(moment, moment, **narrowing).query().page(100_000, 100).target)
-
-
-def _chunks(ids: tuple[int, ...], room: int) -> Iterator[tuple[int, ...]]:
-    """Ids in runs whose parameters fit `room` characters."""
-    chunk: list[int] = []
-    used = 0
-    for one in ids:
-        cost = len(f"&orderIds%5B%5D={one}")
-        if chunk and used + cost > room:
-            yield tuple(chunk)
-            chunk, used = [], 0
-        chunk.append(one)
-        used += cost
-    if chunk:
-        yield tuple(chunk)
+    return CallFilter(moment, moment, **narrowing).target_length

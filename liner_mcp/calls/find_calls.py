@@ -13,10 +13,10 @@ from liner_mcp.calls.filters import WINDOW, Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
 from liner_mcp.calls.record_filters import RecordsRead, Undecided, decide, retry_ids, undecided_note
 from liner_mcp.calls.rows import (
-    MISSING_CALLS_NOTE,
     call_columns,
     call_members,
     call_row,
+    missing_calls_note,
     read_names,
     unknown_cells_note,
     unlisted_notes,
@@ -58,7 +58,13 @@ class _CollectedCalls:
     window_note: str | None = None  # where Liner sent calls of other times, so that some may be missing
     changed: bool = False
     complete: bool = True
+    unreadable: int = 0  # rows without a usable id, which are left out
     stopped: LinerMcpError | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether the records of a call of this page were read, or could not be."""
+        return bool(self.examined) or any(WINDOW not in one.without_value for one in self.undecided.values())
 
     @property
     def pass_rate(self) -> float:
@@ -166,6 +172,7 @@ async def _collect(
         # Where a later page is the first to see it, calls of the pages before may be missing too.
         collected.complete &= part.complete and (start.after is None or start.widen or not part.window_note)
         collected.window_note = collected.window_note or part.window_note
+        collected.unreadable += part.unreadable
         if not await _add_calls(context, start, collected, part.calls, limit):
             return
         if not collected.more:
@@ -184,6 +191,7 @@ async def _look_around(context: AppContext, start: PageStart, collected: _Collec
         before = [call for call in around.calls if _is_before(start.window, call)]
         return before if around.complete else []
     collected.window_note, collected.complete = inside.window_note, inside.complete
+    collected.unreadable = inside.unreadable
     await _add_calls(context, start, collected, inside.calls, limit)
     return []
 
@@ -195,7 +203,14 @@ async def _add_calls(
     fresh = [call for call in calls if start.after is None or call_key(call) < start.after]
     collected.scanned += [call_key(call) for call in fresh]
     collected.filter_ignored |= start.filters.violated_by(*fresh)
-    return await _add_passing(context, start.filters, collected, start.filters.matching(fresh), limit)
+    passing = start.filters.matching(fresh)
+    # Calls without a time first: they have no place in the order, so a full page could end before all of them, and the
+    # next page, which begins where this one ends, might not have them.
+    timeless = [call for call in passing if call.created_at is None]
+    without_value = start.filters.undecided(timeless)
+    collected.undecided |= {call.id: Undecided(call_key(call), without_value[call.id]) for call in timeless}
+    timed = [call for call in passing if call.created_at is not None]
+    return await _add_passing(context, start.filters, collected, timed, limit)
 
 
 async def _add_passing(
@@ -206,7 +221,7 @@ async def _add_passing(
     decisions = await decide(context, filters, calls, collected.records_read, limit - len(collected.calls) + 1)
     for decision in decisions:
         # A late one goes to the next page, unless it is the first of this page: then it would be late every time.
-        if decision.late and (collected.examined or collected.undecided):
+        if decision.late and collected.began:
             break
         if decision.passes and len(collected.calls) == limit:
             collected.more = True
@@ -289,7 +304,7 @@ def _notes(
     if collected.window_note:
         notes.append(collected.window_note)
     elif not collected.complete:
-        notes.append(MISSING_CALLS_NOTE)
+        notes.append(missing_calls_note(collected.unreadable))
     notes += start.gaps
     if start.lossy:
         notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")

@@ -28,6 +28,7 @@ from liner_mcp.calls.window_reader import (
     read_wider,
 )
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
+from liner_mcp.liner.deadline import time_left
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.reads import LinerReads
@@ -40,6 +41,11 @@ PARALLEL_SLICE_CALLS = 4_000
 MAX_CALLS_IN_MEMORY = 10_000  # calls of one slice that are held in memory; a denser one is halved
 # Where every recorded call costs a request, a slice as large as that would outlast the time of a tool call.
 RECORD_SLICE_CALLS = SLICE_CALLS
+# Of the time left, what one slice may take at the pace of the first read: a slow Liner gets small slices, so that some
+# are whole when time is up. With filters on recordings a slice is one request per call.
+SLICE_TIME, RECORD_SLICE_TIME = 1 / 16, 1 / 4
+MIN_SLICE_CALLS = 75  # mostly one page of Liner, as calls are not spread evenly
+MIN_RECORD_SLICE_CALLS = 4  # one request in each slot
 UNCOUNTED_SLICE = timedelta(days=1)  # where Liner's count does not size the slices, so that several are read at once
 MIN_PARALLEL_SLICES = 2  # slices under way
 
@@ -53,7 +59,7 @@ class ParallelRead(Generic[T]):
 
     `complete` is False where Liner counts more calls than it lists; `liner_total` is Liner's own count of the window;
     `filter_ignored` when Liner sent calls that it was asked to leave out; `window_note`: what to say where it sent
-    calls of other times, so that some may be missing.
+    calls of other times, so that some may be missing; `unreadable`: the rows of its lists that have no usable id.
     """
 
     folded: tuple[T, ...]
@@ -64,6 +70,7 @@ class ParallelRead(Generic[T]):
     liner_total: int | None
     filter_ignored: bool = False
     window_note: str | None = None
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ class _SliceResult(Generic[T]):
     filter_ignored: bool
     after_end: int
     window_note: str | None
+    unreadable: int
 
 
 async def read_all(
@@ -99,12 +107,14 @@ async def read_all(
     first_limit = (
         slice_calls if window.until - window.since <= MAX_SLICE else min(UNSLICED_PAGES * SLICE_CALLS, slice_calls)
     )
+    begun = anyio.current_time()
     first = await read_slice(liner, filters, window, first_limit)
+    seconds_per_page = (anyio.current_time() - begun) / max(len(first.calls) / SLICE_CALLS, 1)
     if first.outside_window:
         first = await read_wider(liner, filters, window, first)
     elif first.complete and not first.calls:
         first = (await read_around(liner, filters, window))[1] or first
-    if first.complete or first.outside_window:
+    if first.complete or first.outside_window or (first.unreadable and not first.over_limit):
         return ParallelRead(
             (await fold(first.calls),),
             window.since,
@@ -114,11 +124,17 @@ async def read_all(
             liner_total=None if first.liner_total is None else first.liner_total - first.after_end,
             filter_ignored=filters.violated_by(*first.calls),
             window_note=first.window_note,
+            unreadable=first.unreadable,
         )
-    windows = _split_window(window, first, slice_calls)
+    paced_calls = _paced_slice_calls(slice_calls, liner, seconds_per_page, reads_records=reads_records)
+    windows = _split_window(window, first, paced_calls)
     # With records to read, a slice is a hundred requests, however short its list.
-    slices = MIN_PARALLEL_SLICES if reads_records else _parallel_slices(liner, windows, first.liner_total)
-    reader = _SliceReader(liner, filters, fold, progress, first.liner_total, slices)
+    at_once = (
+        MIN_PARALLEL_SLICES
+        if reads_records
+        else _parallel_slices(liner, windows, first.liner_total, slow=paced_calls < slice_calls)
+    )
+    reader = _SliceReader(liner, filters, fold, progress, first.liner_total, at_once)
     outcomes = await run_all([partial(reader.read, one) for one in windows], concurrency=liner.concurrency)
     parts: list[_SliceResult[T]] = []
     stopped: LinerMcpError | None = None
@@ -141,7 +157,20 @@ async def read_all(
         liner_total=(first.liner_total or 0) - parts[0].after_end if counted else None,
         filter_ignored=any(part.filter_ignored for part in parts),
         window_note=notes[0] if notes else None,
+        unreadable=sum(part.unreadable for part in parts),
     )
+
+
+def _paced_slice_calls(most: int, liner: LinerReads, seconds_per_page: float, *, reads_records: bool) -> int:
+    """How many calls a slice may have, so that several are whole when time is up."""
+    if not seconds_per_page:
+        return most
+    requests = liner.concurrency * time_left() / seconds_per_page
+    if not math.isfinite(requests):
+        return most
+    if reads_records:
+        return min(most, max(math.ceil(requests * RECORD_SLICE_TIME), MIN_RECORD_SLICE_CALLS))
+    return min(most, max(math.ceil(requests * SLICE_TIME * SLICE_CALLS), MIN_SLICE_CALLS))
 
 
 def _split_window(window: TimeWindow, first: SliceRead, slice_calls: int) -> list[TimeWindow]:
@@ -160,14 +189,15 @@ def _split_window(window: TimeWindow, first: SliceRead, slice_calls: int) -> lis
     return found
 
 
-def _parallel_slices(liner: LinerReads, windows: Sequence[TimeWindow], liner_total: int | None) -> int:
+def _parallel_slices(liner: LinerReads, windows: Sequence[TimeWindow], liner_total: int | None, *, slow: bool) -> int:
     """How many slices to read at once: as few as keep Liner's slots busy.
 
     With more, all would be half read when time is up, and none whole. At least two, because the first page of a slice
-    is requested alone.
+    is requested alone. Twice the slots, because a slot must not idle while a page is decoded, which does not matter
+    where Liner is `slow`.
     """
     pages = max((liner_total or 0) / SLICE_CALLS / len(windows), 1)
-    return max(MIN_PARALLEL_SLICES, math.ceil(2 * liner.concurrency / pages))
+    return max(MIN_PARALLEL_SLICES, math.ceil((1 if slow else 2) * liner.concurrency / pages))
 
 
 class _SliceReader(Generic[T]):
@@ -215,6 +245,7 @@ class _SliceReader(Generic[T]):
                 newer.filter_ignored or older.filter_ignored,
                 newer.after_end,
                 newer.window_note or older.window_note,
+                newer.unreadable + older.unreadable,
             )
         async with self._fold_lock:
             folded = await self._fold(found.calls)
@@ -226,4 +257,6 @@ class _SliceReader(Generic[T]):
             )
             await self._progress(self._calls_read, total)
         ignored = self._filters.violated_by(*found.calls)
-        return _SliceResult((folded,), found.complete, found.changed, ignored, found.after_end, found.window_note)
+        return _SliceResult(
+            (folded,), found.complete, found.changed, ignored, found.after_end, found.window_note, found.unreadable
+        )

@@ -80,7 +80,7 @@ async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     values["statuses"], values["status_ids"] = statuses.codes, statuses.ids
     values["orders"], orders = await _resolve_orders(context, query.orders)
     filters, gaps = await with_all_orders(context, Filters(**values), WHOLE_TTL_SECONDS)
-    doubts = describe_doubts(*orders, *agents, *call_statuses)
+    doubts = describe_doubts(*orders, *agents, *call_statuses, by_name=True)
     if doubts:
         gaps = (*gaps, f"{capitalize(doubts)}; a name may fit others too, whose calls are missing here.")
     uses_zone = parsed.uses_zone or query.hours is not None
@@ -260,7 +260,11 @@ def _unknown_notes(codes: Sequence[str], dictionaries: Sequence[Dictionary]) -> 
         return []
     quoted = ", ".join(quote_input(code, CODE_CHARACTERS) for code in codes[:MAX_NAMED_CODES])
     more = f" and {len(codes) - MAX_NAMED_CODES} more" if len(codes) > MAX_NAMED_CODES else ""
-    part = "The part of Liner's dictionary that was read" if describe_doubts(*dictionaries) else "Liner's dictionary"
+    part = (
+        "The part of Liner's dictionary that was read"
+        if describe_doubts(*dictionaries, by_name=True)
+        else "Liner's dictionary"
+    )
     return [f"{part} has no status {quoted}{more}; calls were compared by code."]
 
 
@@ -288,7 +292,7 @@ def _resolve_status(
 def _candidates(dictionaries: Sequence[Dictionary]) -> Candidates:
     return Candidates(
         (_to_candidate(one.kind, entry) for one in dictionaries for entry in one.entries),
-        doubt=describe_doubts(*dictionaries),
+        doubt=describe_doubts(*dictionaries, by_name=True),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import islice
 
 from pydantic.alias_generators import to_camel
 
@@ -33,6 +34,7 @@ FIELD_OF_COLUMN: Mapping[str, str] = {
 MAX_PHONE_CHARACTERS = 40  # of a phone with its extension and its brackets; a longer text is not a phone
 MAX_UNLISTED_IDS = 3  # ids shown of each kind that is not listed: enough to see which argument was meant
 MISSING_CALLS_NOTE = "Liner counts more calls in this window than it lists; some may be missing here."
+MAX_NAMED_CALLS = 3  # ids that a note names
 
 
 def call_columns(include: Sequence[str]) -> tuple[str, ...]:
@@ -117,23 +119,41 @@ async def read_names(context: AppContext, filters: Filters, calls: Sequence[Call
     return await context.directory.names("agents", "orders", "statuses", requested=requested)
 
 
+def missing_calls_note(unreadable: int) -> str:
+    """Why calls may be missing from a list that is not complete."""
+    if not unreadable:
+        return MISSING_CALLS_NOTE
+    rows = f"{unreadable} rows" if unreadable > 1 else "1 row"
+    return (
+        f"{rows} of Liner's list of calls could not be read, as no usable id was in them; such calls are missing here."
+    )
+
+
 def unknown_cells_note(calls: Iterable[Call], columns: Sequence[str]) -> str:
     """Which cells of these calls are null because Liner did not send them; empty when it sent all."""
     shown = [field for column, field in FIELD_OF_COLUMN.items() if column in columns]
     unknown: dict[str, None] = {}
-    count = 0
+    ids: list[int] = []
     for call in calls:
         fields = [field for field in shown if not call.is_known(field)]
-        count += bool(fields)
+        ids += [call.id] if fields else []
         unknown |= dict.fromkeys(fields)
     if not unknown:
         return ""
-    return f"Liner sends no {sent_fields(unknown)} for {count} of these calls; null there is unknown, not 0 or none."
+    fields = sent_fields(unknown)
+    return f"Liner sends no {fields} for {counted_calls(len(ids), ids)}; null there is unknown, not 0 or none."
+
+
+def counted_calls(count: int, ids: Iterable[int]) -> str:
+    """How many of the calls of an answer, for a note, and the first of their ids."""
+    named = [str(one) for one in islice(ids, MAX_NAMED_CALLS)]
+    more = ", …" if count > len(named) else ""
+    return f"{count} of these calls ({', '.join(named)}{more})"
 
 
 def sent_fields(fields: Iterable[str]) -> str:
-    """The names that Liner gives to fields."""
-    return " or no ".join(to_camel(field) for field in fields)
+    """The names that Liner gives to fields that it does not send, or whose values cannot be used."""
+    return f"{' or no '.join(map(to_camel, fields))} that can be read"
 
 
 def unlisted_notes(

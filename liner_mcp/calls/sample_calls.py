@@ -17,6 +17,7 @@ from liner_mcp.calls.rows import (
     call_columns,
     call_members,
     call_row,
+    missing_calls_note,
     read_names,
     unknown_cells_note,
     unlisted_notes,
@@ -205,7 +206,8 @@ def _render(
             notes.append("Liner sends no userId for some calls of this window, so the draw may not be even per agent.")
         if cut_off:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
-        notes.append(read.window_note or ("" if read.complete else NOT_DRAWN_NOTE))
+        unlisted = missing_calls_note(read.unreadable) if read.unreadable else NOT_DRAWN_NOTE
+        notes.append(read.window_note or ("" if read.complete else unlisted))
         notes += resolved.gaps
         if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
             notes.append(FILTER_IGNORED_NOTE)

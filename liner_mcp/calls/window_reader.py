@@ -43,7 +43,7 @@ def call_key(call: Call) -> CallKey:
 class TimeSlice:
     """One closed span that was read: its calls, newest first, each once, those without a time last. Not `complete`
     where Liner counts more calls than it lists. `window_note`: what to say where it sent calls of other times, so that
-    some may be missing.
+    some may be missing. `unreadable`: the rows that were left out because they have no usable id.
     """
 
     window: TimeWindow
@@ -51,6 +51,7 @@ class TimeSlice:
     complete: bool
     changed: bool
     window_note: str | None = None
+    unreadable: int = 0
 
 
 class WindowReader:
@@ -100,7 +101,7 @@ class WindowReader:
                 self._first_total = read.liner_total
             if read.outside_window or self._lacks_last(self._remaining, read):
                 return await self._read_unsliced(read)
-            if read.complete or read.fits_one_page:
+            if read.is_settled:
                 return self._finish_slice(self._remaining, read)
             self._update_seconds_per_call(self._remaining, read.counted or MAX_SLICE_CALLS)
         halvings = 0
@@ -111,7 +112,7 @@ class WindowReader:
             read = await read_slice(self._liner, self._filters, window, None if shortest else MAX_SLICE_CALLS)
             if read.outside_window or self._lacks_last(window, read):
                 return await self._read_unsliced(replace(read, complete=False))
-            if read.complete or read.fits_one_page or shortest or (not read.over_limit and halvings == MAX_HALVINGS):
+            if read.is_settled or shortest or (not read.over_limit and halvings == MAX_HALVINGS):
                 return self._finish_slice(window, read)
             halvings += not read.over_limit
             overfull = max(2.0, read.counted / wanted_calls) if read.over_limit else 2.0
@@ -144,7 +145,7 @@ class WindowReader:
             self.seconds_per_call, self._empty_slices = None, 0  # so many empty slices: count the rest as a whole again
         elif self.seconds_per_call is not None:
             self._update_seconds_per_call(window, len(read.calls))
-        return TimeSlice(window, read.calls, read.complete, read.changed, read.window_note)
+        return TimeSlice(window, read.calls, read.complete, read.changed, read.window_note, read.unreadable)
 
     def _update_seconds_per_call(self, window: TimeWindow, calls: int) -> None:
         """Change the seconds per call at most fourfold: a quiet night must not make one slice of a busy day."""
@@ -175,16 +176,18 @@ async def read_slice(liner: LinerReads, filters: Filters, window: TimeWindow, at
 
 
 def _is_over(listing: Listing[Call], at_most: int | None) -> bool:
-    """Whether a read ended because Liner counts or lists more than was wanted."""
-    counted = max(listing.total or 0, 0 if listing.finished else len(listing.items))
-    return at_most is not None and counted > at_most
+    """Whether a read ended because Liner counts or lists more than was wanted, or than could be read in time."""
+    if at_most is None:
+        return False
+    return (listing.total or 0) > at_most or (not listing.finished and bool(listing.items))
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRead:
-    """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted. `strayed`: the times of
-    calls outside the requested window, which are left out. `after_end`: the calls in the second in which the window
-    ends, which Liner counts and which are left out. `misplaced` as in `Listing`.
+    """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted or than could be read in
+    time. `strayed`: the times of calls outside the requested window, which are left out. `after_end`: the calls in the
+    second in which the window ends, which Liner counts and which are left out. `unreadable` and `misplaced` are as in
+    `Listing`.
     """
 
     calls: tuple[Call, ...]
@@ -195,6 +198,7 @@ class SliceRead:
     after_end: int = 0
     strayed: tuple[datetime, ...] = ()
     window_note: str | None = None
+    unreadable: int = 0
     misplaced: bool = False
 
     @property
@@ -213,11 +217,12 @@ class SliceRead:
         return max(self.liner_total or 0, len(self.calls))
 
     @property
-    def fits_one_page(self) -> bool:
-        """Whether Liner counted no more than one page holds: no call can slip between pages then, so a call that is
-        missing would be missing from any part of the span too.
+    def is_settled(self) -> bool:
+        """Whether reading parts of the span instead would give no more calls: nothing is missing, or nothing but rows
+        that cannot be read, or Liner counted no more than one page holds, where no call can slip between pages.
         """
-        return self.liner_total is not None and self.liner_total <= SLICE_CALLS
+        fits_one_page = self.liner_total is not None and self.liner_total <= SLICE_CALLS
+        return self.complete or (not self.over_limit and (fits_one_page or bool(self.unreadable)))
 
 
 NOTHING_READ = SliceRead((), complete=False, over_limit=False, changed=False, liner_total=None)
@@ -286,5 +291,6 @@ def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int |
         liner_total=None if None in totals or inexact else sum(total or 0 for total in totals),
         after_end=sum(window.until <= moment and requested.contains(moment) for moment in moments),
         strayed=tuple(moment for moment in moments if not requested.contains(moment)),
+        unreadable=sum(listing.unreadable for listing in listings),
         misplaced=any(listing.misplaced for listing in listings),
     )

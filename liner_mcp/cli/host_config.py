@@ -10,10 +10,8 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import shutil
+import shlex
 import stat
-import sys
-import sysconfig
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +20,10 @@ from typing import Any, cast, get_args
 
 from pydantic import SecretStr
 
+from liner_mcp.cli.jsonc import has_comments, without_comments, without_trailing_commas
+from liner_mcp.cli.program import launch_command
 from liner_mcp.errors import SetupError
-from liner_mcp.files import reason, write_atomically
+from liner_mcp.files import make_folders, reason, write_atomically
 from liner_mcp.settings import ACCOUNT, PREFIX, Settings
 
 Json = dict[str, Any]
@@ -64,6 +64,10 @@ _TOKENS = {"LINER_API_TOKEN", "LINER_API_TOKEN_FILE"}
 _ARGUMENTS = ("-m", "liner_mcp", "serve", "--demo")  # all that install writes
 _ACCOUNT = {f"{PREFIX}{field.upper()}" for field in ACCOUNT}
 _DEMO = "LINER_MCP_DEMO"  # never written: the arguments of an entry decide about the demo
+# What a connection needs beside our settings, because a host passes on nothing of a user's shell.
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+_NETWORK = (*_CERTIFICATES, *_PROXIES, *map(str.lower, _PROXIES))
 
 
 # The file ------------------------------------------------------------------------------------------------------------
@@ -112,19 +116,6 @@ def _store_folder(local: Path) -> Path | None:
 # The entry -----------------------------------------------------------------------------------------------------------
 
 
-def launch_command(program: str) -> list[str]:
-    """The command that starts this installation without PATH, as hosts do. `program` is `sys.argv[0]`."""
-    own = str(Path(program).absolute()) if Path(program).stem == "liner-mcp" else None
-    # `which` adds the .exe on Windows, which is missing in argv[0].
-    script = (own and shutil.which(own)) or shutil.which("liner-mcp", path=sysconfig.get_path("scripts"))
-    return [script] if script else [sys.executable, "-m", "liner_mcp"]
-
-
-def shell_command(program: str) -> str:
-    """`launch_command` as a user types it."""
-    return " ".join(f'"{word}"' if " " in word else word for word in launch_command(program))
-
-
 def build_entry(program: str, environment: Mapping[str, str], *, demo: bool, host: Host) -> tuple[str, Json]:
     """The name and the content of our entry. The environment must be valid for `read_settings`."""
     command, *before = launch_command(program)
@@ -136,12 +127,32 @@ def build_entry(program: str, environment: Mapping[str, str], *, demo: bool, hos
 
 
 def entry_environment(environment: Mapping[str, str], *, demo: bool) -> dict[str, str]:
-    """Our settings in the environment by their full names. The demo needs no host and no token."""
+    """Our settings by their full names, and the variables of the network. The demo needs no account and no network."""
     given = {name.upper(): value.strip() for name, value in environment.items()}  # in any case, as Settings reads them
     left_out = {_DEMO, *_ACCOUNT} if demo else {_DEMO}
     found = {name: given[name] for name in _SETTINGS if given.get(name) and name not in left_out}
+    if not demo:
+        found |= {name: value for name in _NETWORK if (value := environment.get(name, "").strip())}
     # The host starts the server in another folder, perhaps without HOME.
-    return {name: str(Path(one).expanduser().absolute()) if name in _PATHS else one for name, one in found.items()}
+    paths = {*_PATHS, *_CERTIFICATES}
+    return {name: str(Path(one).expanduser().absolute()) if name in paths else one for name, one in found.items()}
+
+
+def plain_secrets(path: Path, made: Json) -> list[str]:
+    """A sentence for each secret that an entry holds as plain text, and one if others may read the file."""
+    found: dict[str, str] = made.get("env", {})
+    sentences: list[str] = []
+    if "LINER_API_TOKEN" in found:
+        sentences.append("The token will be in that file as plain text; LINER_API_TOKEN_FILE keeps it out.")
+    if any(_has_credentials(found.get(name, "")) for name in _NETWORK):
+        sentences.append("The password of the proxy will be in that file as plain text.")
+    if sentences and os.name == "posix" and path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        sentences.append(f"Other users of this machine may read it: chmod 600 {shlex.quote(str(path))}")
+    return sentences
+
+
+def _has_credentials(proxy: str) -> bool:
+    return "@" in proxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +183,8 @@ def plan_change(
         difflib.unified_diff(_masked_lines(servers, ours, {}), _masked_lines(new, ours, servers), lineterm="", n=99)
     )[3:]
     diff.append(f"Everything else in the file is kept (other servers: {len(set(servers) - ours)}).")
+    if has_comments((before or b"").decode("utf-8-sig")):
+        diff.append("Comments in the file are not kept. The backup beside it has them.")
     content = json.dumps({**old, host.key: new}, ensure_ascii=False, indent=2) + "\n"
     # JavaScript programs may write half of an emoji (a lone surrogate). UTF-8 cannot encode it, but a JSON escape can.
     return Change(path, before, content.encode("utf-8", "backslashreplace"), diff)
@@ -184,12 +197,10 @@ def holds(path: Path, content: bytes | None, host: Host, name: str) -> bool:
 
 def _document(path: Path, content: bytes | None) -> Json:
     try:
-        text = (content or b"").decode("utf-8-sig")
+        text = without_trailing_commas(without_comments((content or b"").decode("utf-8-sig")))
         found: object = json.loads(text, object_pairs_hook=_unique) if text.strip() else {}
     except (ValueError, RecursionError) as error:
-        raise SetupError(
-            f"{path} is not plain JSON in UTF-8 ({error}); comments and trailing commas cannot be kept. {_UNTOUCHED}"
-        ) from None
+        raise SetupError(f"{path} is not JSON in UTF-8 ({error}). {_UNTOUCHED}") from None
     if not isinstance(found, dict):
         raise SetupError(f"{path} does not hold a JSON object. {_UNTOUCHED}")
     return cast("Json", found)
@@ -241,6 +252,8 @@ def _masked(ours: Any, earlier: Json) -> Any:
 def _masked_variable(name: str, value: Any, earlier: Json) -> Any:
     if name in _SETTINGS and name not in _SECRET:
         return value
+    if name in _NETWORK and isinstance(value, str) and not _has_credentials(value):
+        return value
     return f"{MASK} (changed)" if earlier.get(name, value) != value else MASK
 
 
@@ -268,7 +281,7 @@ def write(planned: Change, now: datetime) -> Path | None:
         target = planned.path.resolve()  # the backup is put beside the file and not beside a link to it
         if planned.before is not None and not target.stat().st_mode & stat.S_IWUSR:
             raise SetupError(f"{planned.path} is read-only. Make it writable, then run this again.")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
         backup = target.with_name(f"{target.name}.backup-{now:%Y%m%d-%H%M%S-%f}") if planned.before else None
         write_atomically(target, planned.after, before=planned.before, backup=backup)
     except OSError as error:

@@ -16,15 +16,24 @@ from liner_mcp.cli.host_config import (
     build_entry,
     holds,
     host_file,
+    plain_secrets,
     plan_change,
     read,
-    shell_command,
     write,
 )
+from liner_mcp.cli.links import LINKS
+from liner_mcp.cli.program import INSTALL, is_cached, shell_command
 from liner_mcp.errors import SetupError
 
 
 def install(options: argparse.Namespace) -> int:
+    if options.link:
+        return _print_links(options.host)
+    if options.host is None:
+        print(f"Name the assistant: {', '.join(HOSTS)}. --link prints one-click links instead.", file=sys.stderr)
+        return 2
+    if is_cached(Path(sys.prefix)):
+        raise SetupError(_cached_program(options))
     settings = chosen_settings(options)
     settings.host_and_token()
     if settings.demo_notice:
@@ -41,9 +50,9 @@ def install(options: argparse.Namespace) -> int:
     if planned is None:
         print(f"Nothing to change: {path} already holds {name}.")
         return 0
-    print(f"What will change for {host.title} in {path}:", *planned.diff, sep="\n")
-    if "LINER_API_TOKEN" in made.get("env", {}):
-        print("The token will be in that file as plain text; LINER_API_TOKEN_FILE keeps it out.")
+    print(f"What will change{'' if options.file else f' for {host.title}'} in {path}:", *planned.diff, sep="\n")
+    for sentence in plain_secrets(path, made):
+        print(sentence)
     if options.dry_run:
         print("A dry run: nothing was written.")
         return 0
@@ -51,9 +60,28 @@ def install(options: argparse.Namespace) -> int:
         print("Nothing was written.")
         return 1
     backup = write(planned, datetime.now().astimezone())
-    print(f"Written.{f' The old content is in {backup}.' if backup else ''} {host.next_step}")
+    # The file may be another assistant's.
+    next_step = "Restart the assistant that reads this file." if options.file else host.next_step
+    print(f"Written.{f' The old content is in {backup}.' if backup else ''} {next_step}")
     print(f"To check the server: {shell_command(sys.argv[0])} check{' --demo' if demo else ''}")
     return 0
+
+
+def _print_links(host: str | None) -> int:
+    if host is not None and host not in LINKS:
+        raise SetupError(f"There is no link for {HOSTS[host].title}, only for {' and '.join(LINKS)}.")
+    for name, link in LINKS.items():
+        if host in (None, name):
+            print(f"{HOSTS[name].title}: {link}")
+    return 0
+
+
+def _cached_program(options: argparse.Namespace) -> str:
+    demo = " --demo" if options.demo else ""
+    return (
+        "Nothing was written: this program runs from a cache, which may be deleted, and the assistant would then find "
+        f"no server. Install it first:\n{INSTALL}; liner-mcp install {options.host}{demo}"
+    )
 
 
 def _removes_demo(options: argparse.Namespace, path: Path) -> bool:

@@ -53,7 +53,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             case "demo":
                 from liner_mcp.cli.demo import demo
 
-                return demo()
+                return demo(options)
             case "install":
                 from liner_mcp.cli.chosen_settings import warn_of_misspelt_variables
                 from liner_mcp.cli.install import install
@@ -101,9 +101,11 @@ def _parser() -> argparse.ArgumentParser:
         help="test what Liner's documentation leaves open, with at most 20 read requests, and print a report",
     )
     check.add_argument("--out", type=Path, metavar="FILE", help="with --probe: also write the report as JSON, redacted")
-    commands.add_parser("demo", help="ask three questions of invented data and show the answers; no account needed")
+    demo = commands.add_parser("demo", help="show three questions, tool calls and answers; no account needed")
+    demo.add_argument("--json", action="store_true", help="print the answers as a model reads them, one JSON per line")
     install = commands.add_parser("install", help="show the change and add this server to an assistant's configuration")
-    install.add_argument("host", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")
+    install.add_argument("host", nargs="?", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")
+    install.add_argument("--link", action="store_true", help="print one-click links of the demo for Cursor and VS Code")
     install.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     install.add_argument("--yes", action="store_true", help="write without asking")
     install.add_argument("--file", type=Path, metavar="PATH", help="the configuration file, if it is not the usual one")

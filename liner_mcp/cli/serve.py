@@ -64,8 +64,8 @@ def _serve_http(options: argparse.Namespace) -> int:
     settings = chosen_settings(options)
 
     def announce(url: str) -> None:
-        notice = f" ({settings.demo_notice})" if settings.demo_notice else ""
-        print(f"liner-mcp serves MCP at {url}{notice}", file=sys.stderr, flush=True)
+        if settings.mcp_log == "off":  # otherwise the log has it
+            print(f"liner-mcp serves MCP at {url}", file=sys.stderr, flush=True)
 
     workers = 1 if options.workers is None else options.workers
     return serve_http(settings, options.http, workers=workers, on_ready=announce)

@@ -25,7 +25,7 @@ from liner_mcp.diagnostics.raw_client import NO_MESSAGE, RawClient, RawResponse,
 from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerMcpError, RequestError, SettingsError, Unreachable
 from liner_mcp.liner.endpoints import Query
 from liner_mcp.liner.refusals import CHECK_HOST, NO_JSON, WEB_PAGE, access_refused, nothing_at
-from liner_mcp.recordings.download import looks_like_mpeg
+from liner_mcp.recordings.mpeg import may_be_mpeg_audio
 from liner_mcp.server.clients import open_connections
 from liner_mcp.settings import Settings
 from liner_mcp.urls import DEFAULT_PORTS, ascii_host, parse_url
@@ -176,7 +176,7 @@ class Probe:
         try:
             with anyio.fail_after(FILE_SECONDS):
                 first = await self._audio.first_bytes(link, FILE_BYTES, self.budget.take)
-            problem = "" if looks_like_mpeg(first) else "opens, not MPEG audio"
+            problem = "" if may_be_mpeg_audio(first) else "opens, not MPEG audio"
         except (AudioRefused, AudioUnavailable) as error:
             problem = f"does not open: {str(error).rstrip('.')}"
         except TimeoutError:

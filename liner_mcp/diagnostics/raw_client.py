@@ -19,6 +19,7 @@ from liner_mcp.errors import RequestError, Unreachable
 from liner_mcp.liner.decoding import first_visible_byte, integer_of
 from liner_mcp.liner.endpoints import Query
 from liner_mcp.liner.http_client import redirect_location
+from liner_mcp.liner.models import array_of
 from liner_mcp.liner.redirects import same_origin_target
 from liner_mcp.liner.retry import parse_http_date
 from liner_mcp.liner.transport import MAX_REDIRECTS, REQUEST_TIMEOUT_SECONDS, Transport
@@ -136,15 +137,13 @@ class RawResponse:
     def page(self) -> RawPage | None:
         """The list in a successful answer, a page or a bare array, else None."""
         data = self.data
-        if isinstance(data, list):
-            rows = _objects(cast("list[object]", data))
-            return RawPage(rows, ABSENT, len(rows), bare=True)
+        if (members := array_of(data)) is not None:
+            return RawPage(_objects(members), ABSENT, len(members), bare=True)
         page = cast("dict[str, object]", data) if isinstance(data, dict) else {}
-        rows = page.get("list")
-        if not isinstance(rows, list):
+        rows = array_of(page.get("list"))
+        if rows is None:
             return None
-        total = integer_of(page.get("total"))
-        return RawPage(_objects(cast("list[object]", rows)), page.get("next", ABSENT), total, bare=False)
+        return RawPage(_objects(rows), page.get("next", ABSENT), integer_of(page.get("total")), bare=False)
 
 
 class RawClient:

@@ -1,13 +1,18 @@
-"""`serve --http`: listens, then serves with one process or with several."""
+"""`serve --http`: listens, logs what is not set, then serves with one process or with several."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 
-from liner_mcp.errors import UsageError
+from liner_mcp import __version__
+from liner_mcp.errors import SettingsError, UsageError
 from liner_mcp.http_server.listen import endpoint_url, open_listener
-from liner_mcp.settings import Settings
+from liner_mcp.json_logging import configure_logging, log_lifecycle
+from liner_mcp.settings import Settings, misspelt_variables
+
+logger = logging.getLogger(__name__)
 
 MAX_WORKERS = 64  # more than any machine's processors, so a larger number is a typing error
 
@@ -23,13 +28,40 @@ def serve_http(settings: Settings, address: str, *, workers: int, on_ready: Call
         raise UsageError("--workers needs a Unix system. Leave it out to serve with one process.")
     with open_listener(address, settings) as listener:
         url = endpoint_url(listener, settings)
+        configure_logging(settings.mcp_log or "json")
+        for problem in problems(settings):
+            logger.warning("%s", problem)
+
+        def ready() -> None:
+            log_lifecycle("start", url=url, version=__version__, workers=workers)
+            on_ready(url)
+
         if workers > 1:
             # The parent of the workers does not import the server, which is large.
             from liner_mcp.http_server.workers import supervise
 
-            return supervise(settings, listener, count=workers, on_ready=lambda: on_ready(url))
+            return supervise(settings, listener, count=workers, on_ready=ready)
 
         from liner_mcp.http_server.server import run
 
-        run(settings, listener, on_ready=lambda: on_ready(url))
+        run(settings, listener, on_ready=ready)
         return 0
+
+
+def problems(settings: Settings) -> list[str]:
+    """What an operator should know before the first call: the demo, misspelt and missing settings; a sentence each."""
+    found = [*filter(None, [settings.demo_notice]), *misspelt_variables()]
+    if settings.demo:
+        return found
+    try:
+        settings.host_and_token()
+    except SettingsError as error:
+        found.append(str(error))
+    if settings.mcp_tokens_file is None and settings.mcp_oauth_issuer is None:
+        found.append(
+            "There is no authentication, so every program on this machine can read calls. Set LINER_MCP_TOKENS_FILE or "
+            "LINER_MCP_OAUTH_ISSUER to change that."
+        )
+    if settings.timezone is None:
+        found.append("LINER_TIMEZONE is not set, so days and times are those of this machine's zone.")
+    return list(dict.fromkeys(found))

@@ -22,7 +22,7 @@ from liner_mcp.http_server.app import WebApp, create_web_app
 from liner_mcp.http_server.connection import Connections
 from liner_mcp.http_server.limits import LIMITS
 from liner_mcp.http_server.listen import BACKLOG
-from liner_mcp.json_logging import configure_logging
+from liner_mcp.json_logging import log_lifecycle
 from liner_mcp.settings import Settings
 from liner_mcp.telemetry import start_telemetry
 
@@ -30,8 +30,7 @@ from liner_mcp.telemetry import start_telemetry
 def run(
     settings: Settings, listener: socket.socket, *, on_ready: Callable[[], None], parent_pid: int | None = None
 ) -> None:
-    """Serve in this process. `parent_pid` is the parent of a worker; the parent logs the notice at the start."""
-    configure_logging(settings.mcp_log or "json", settings.startup_notice if parent_pid is None else "")
+    """Serve in this process, whose logging is configured. `parent_pid` is the parent of a worker."""
     # Otherwise the first signal ends every stream. Without sessions each stream ends by itself, with its answer.
     AppStatus.disable_automatic_graceful_drain()
     # A caller's mistake is answered, and needs no log line.
@@ -59,6 +58,8 @@ def run(
     finally:
         if telemetry is not None:
             telemetry.close()
+    if parent_pid is None:
+        log_lifecycle("stopped")
 
 
 class Server(uvicorn.Server):
@@ -83,6 +84,11 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             listener.listen(BACKLOG)  # uvicorn has set it to `backlog`
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._parent_pid is None:  # not in the handler of the signal, which may interrupt another line
+            log_lifecycle("stopping", at_most_seconds=self.config.timeout_graceful_shutdown)
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         if self._parent_pid is not None and os.getppid() != self._parent_pid:

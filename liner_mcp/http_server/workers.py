@@ -21,7 +21,7 @@ from typing import Any
 
 from liner_mcp.errors import SetupError
 from liner_mcp.http_server.limits import LIMITS
-from liner_mcp.json_logging import configure_logging
+from liner_mcp.json_logging import configure_logging, log_lifecycle
 from liner_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -31,14 +31,18 @@ _RESTART_SECONDS = 1.0  # between two replacements, so that a worker that fails 
 
 
 class Worker:
-    """A process that serves. `ready` is set when it answers requests."""
+    """A process that serves. `ready` is set when it answers requests.
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    All workers meet the same problems when they start: only one that is not `quiet` logs its warnings, and only the
+    first that can acquire `may_report` logs why it cannot start.
+    """
+
+    def __init__(self, settings: Settings, listener: socket.socket, may_report: Any, *, quiet: bool) -> None:
         # A new interpreter: a fork would share the parent's open files.
         context = multiprocessing.get_context("spawn")
         self.ready = context.Event()
         self.process: SpawnProcess = context.Process(
-            target=_run, args=(settings, listener, self.ready, os.getpid()), daemon=True
+            target=_run, args=(settings, listener, self.ready, os.getpid(), may_report, quiet), daemon=True
         )
         # Ctrl-C is sent to the whole process group, and only the parent acts on it. The worker inherits this block.
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
@@ -48,13 +52,22 @@ class Worker:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
 
 
-def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int) -> None:
+def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int, may_report: Any, quiet: bool) -> None:
     from liner_mcp.http_server.server import run  # not in the parent: see serve.py
 
+    configure_logging(settings.mcp_log or "json")
+    if quiet:
+        logging.disable(logging.WARNING)
+
+    def on_ready() -> None:
+        logging.disable(logging.NOTSET)
+        ready.set()
+
     try:
-        run(settings, listener, on_ready=ready.set, parent_pid=parent)
+        run(settings, listener, on_ready=on_ready, parent_pid=parent)
     except SetupError as error:
-        logger.error("%s", error)  # noqa: TRY400 - the sentence is enough, without a traceback
+        if may_report.acquire(block=False):
+            logger.error("%s", error)  # noqa: TRY400 - the sentence is enough, without a traceback
         sys.exit(1)
 
 
@@ -63,7 +76,6 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
 
     If a worker ends before it was ready, all are stopped.
     """
-    configure_logging(settings.mcp_log or "json", settings.startup_notice)
     received: list[signal.Signals] = []
 
     def on_signal(sig: int, _: FrameType | None) -> None:
@@ -71,7 +83,8 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
 
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, on_signal)
-    workers = [Worker(settings, listener) for _ in range(count)]
+    may_report = multiprocessing.get_context("spawn").Semaphore(1)
+    workers = [Worker(settings, listener, may_report, quiet=number > 0) for number in range(count)]
     announced = failed = False
     try:
         while not received and not failed:
@@ -88,7 +101,9 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
                     break
                 logger.warning("A worker ended unexpectedly (exit code %s) and is replaced.", worker.process.exitcode)
                 time.sleep(_RESTART_SECONDS)
-                workers[number] = Worker(settings, listener)
+                workers[number] = Worker(settings, listener, may_report, quiet=True)
+        if received:
+            log_lifecycle("stopping", at_most_seconds=LIMITS.stop_seconds(settings.deadline_seconds))
         listener.close()  # otherwise the system accepts connections that no worker will serve
         # A worker ends by itself within stop_seconds. The rest is a margin.
         _stop(workers, received, LIMITS.stop_seconds(settings.deadline_seconds) + LIMITS.closing_seconds)
@@ -99,6 +114,8 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
     if len(received) > 1:  # end by that signal, as a single process does
         signal.signal(received[1], signal.SIG_DFL)
         signal.raise_signal(received[1])
+    if not failed:
+        log_lifecycle("stopped")
     return 1 if failed else 0
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, TypeVar, cast
@@ -20,7 +21,7 @@ from liner_mcp.errors import (
     WrongAddress,
 )
 from liner_mcp.liner import decoding, endpoints
-from liner_mcp.liner.deadline import scope_before_deadline
+from liner_mcp.liner.deadline import scope_before_deadline, time_left
 from liner_mcp.liner.decoding import ListPage
 from liner_mcp.liner.endpoints import CallFilter, Query
 from liner_mcp.liner.models import (
@@ -108,7 +109,7 @@ class LinerClient:
 
         When Liner counts or lists more than `at_most`, the read ends there, and the listing is incomplete.
         """
-        return self._read_list(which.query(), Call, at_most)
+        return self._read_list(which.query(), Call, at_most, paced=at_most is not None)
 
     async def calls_page(
         self, which: CallFilter, *, offset: int = 0, limit: int = endpoints.PAGE_LIMIT
@@ -179,10 +180,10 @@ class LinerClient:
         page = await self._decode_list(await self._transport.get(Query(path)), model)
         self._dictionary_paths[paths] = path
         # Documented as a bare list. But this Liner may send pages, and then a round number of rows may be one.
-        cut = len(page.items) >= ROUND_PAGE and len(page.items) % ROUND_PAGE == 0
-        if page.next or cut or (page.total or 0) > len(page.items):
+        cut = page.rows >= ROUND_PAGE and page.rows % ROUND_PAGE == 0
+        if page.next or cut or (page.total or 0) > page.rows:
             return await self._read_list(Query(path), model)
-        return Listing(page.items, complete=True, total=page.total, changed=False)
+        return Listing(page.items, not page.unreadable, page.total, changed=False, unreadable=page.unreadable)
 
     # One list, one request --------------------------------------------------------------------------------------
 
@@ -199,23 +200,29 @@ class LinerClient:
             page: ListPage[I] = end.value
             return page
 
-    async def _read_list(self, query: Query, model: type[I], at_most: int | None = None) -> Listing[I]:
+    async def _read_list(
+        self, query: Query, model: type[I], at_most: int | None = None, *, paced: bool = False
+    ) -> Listing[I]:
         """All pages of a list. When rows are missing at the end, they may have moved between pages while the list was
-        read, so it is read once more.
+        read, so it is read once more; not where rows are missing because they cannot be read.
         """
-        paginator = await self._read_pages(query, model, at_most)
+        paginator = await self._read_pages(query, model, at_most, paced=paced)
         listing = paginator.listing()
         if not paginator.started:
             raise DeadlineExceeded(
                 "The time of this call was up before Liner answered. Ask again, or for less at once."
             )
-        if listing.complete or not (listing.finished and paginator.several_pages):
+        if listing.complete or listing.unreadable or not (listing.finished and paginator.several_pages):
             return listing
-        return merge_two_reads(paginator, await self._read_pages(query, model, at_most))
+        return merge_two_reads(paginator, await self._read_pages(query, model, at_most, paced=paced))
 
-    async def _read_pages(self, query: Query, model: type[I], at_most: int | None = None) -> Paginator[I]:
-        """One walk over the pages; it ends shortly before the caller's deadline, with the pages read so far."""
+    async def _read_pages(self, query: Query, model: type[I], at_most: int | None, *, paced: bool) -> Paginator[I]:
+        """One walk over the pages; it ends shortly before the caller's deadline, with the pages read so far.
+
+        `paced`: it ends too where the rest would take longer than the time left, as the caller can read a shorter list.
+        """
         paginator: Paginator[I] = Paginator()
+        begun = anyio.current_time()
 
         async def read(offsets: Iterator[int]) -> None:
             for offset in offsets:
@@ -229,6 +236,13 @@ class LinerClient:
             while offsets := paginator.next_offsets():
                 if at_most is not None and max(paginator.total or 0, paginator.rows) > at_most:
                     break
+                if paced and paginator.started:
+                    # Pages that are not counted are read one by one; a long list probably goes on.
+                    one_by_one = max(paginator.pages / 2, 1)
+                    rounds = math.ceil(len(offsets) / self.concurrency) if len(offsets) > 1 else one_by_one
+                    spent = anyio.current_time() - begun
+                    if spent / paginator.pages * rounds > time_left():
+                        break
                 pending = iter(offsets)
                 try:
                     async with anyio.create_task_group() as group:

@@ -28,6 +28,7 @@ from liner_mcp.errors import (
     WrongAddress,
 )
 from liner_mcp.liner.endpoints import PATHS_NAMING_AN_ID
+from liner_mcp.liner.models import array_of
 from liner_mcp.liner.refusals import (
     CHECK_HOST,
     NO_JSON,
@@ -59,11 +60,19 @@ _NO_LETTERS = re.compile(r"[\W\d_]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[M]):
-    """One page of a list. `next` and `total` are None if Liner sent no usable value."""
+    """One page of a list. `next` and `total` are None if Liner sent no usable value. `unreadable`: the rows that were
+    left out, because they are not objects or have no usable id.
+    """
 
     items: tuple[M, ...]
     next: int | None
     total: int | None
+    unreadable: int = 0
+
+    @property
+    def rows(self) -> int:
+        """The rows that Liner sent: the next page begins after them."""
+        return len(self.items) + self.unreadable
 
 
 def decode(status: int, body: bytes, retry_after: float | None, *, target: str = "", token: str = "") -> object:
@@ -183,11 +192,15 @@ def contains_token(text: str, token: str) -> bool:
 
 
 def decode_one(data: object, model: type[M]) -> M:
-    """One object. Raises: InvalidResponse when a required field is missing or a value cannot be used."""
+    """One object. A field whose value cannot be used is left out, as if it had not been sent.
+
+    Raises: InvalidResponse when the data is no object, or has no usable id.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        _invalid_field(error, model)
+        found = _without_fields(data, model, _fields_of(error))
+        return _invalid_field(error, model) if found is None else found
 
 
 @cache
@@ -209,8 +222,34 @@ def _decode_rows(rows: list[object], model: type[M]) -> Generator[None, None, tu
 def _validate_rows(rows: list[object], model: type[M]) -> tuple[M, ...]:
     try:
         return _rows_adapter(model).validate_python(rows)
+    except ValidationError:
+        found = [_without_fields(row, model, unreadable_fields(row, model)) for row in rows]
+        return tuple(row for row in found if row is not None)
+
+
+def unreadable_fields(row: object, model: type[BaseModel]) -> frozenset[str]:
+    """The fields of a row whose values cannot be used, in Liner's spelling; `data` if the row is no object."""
+    try:
+        model.model_validate(row)
     except ValidationError as error:
-        _invalid_field(error, model)
+        return _fields_of(error)
+    return frozenset()
+
+
+def _without_fields(row: object, model: type[M], unreadable: frozenset[str]) -> M | None:
+    """The row without these fields; None where nothing can be read without them."""
+    if not isinstance(row, dict):
+        return None
+    fields = cast("dict[str, object]", row)
+    try:
+        return model.model_validate({name: value for name, value in fields.items() if name not in unreadable})
+    except ValidationError:  # the id is one of them
+        return None
+
+
+def _fields_of(error: ValidationError) -> frozenset[str]:
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    return frozenset(str(detail["loc"][0]) if detail["loc"] else "data" for detail in details)
 
 
 def _batches(rows: list[object]) -> Generator[list[object]]:
@@ -249,19 +288,25 @@ def _invalid_field(error: ValidationError, model: type[BaseModel]) -> NoReturn:
 def decode_list(data: object, model: type[M]) -> ListPage[M]:
     """A page of a list: `{list, next, total}`, or the bare array that dictionaries send.
 
-    Raises: InvalidResponse.
+    Rows without a usable id are left out and counted. Raises: InvalidResponse when there is no list.
     """
     return completed(decode_list_steps(data, model))
 
 
 def decode_list_steps(data: object, model: type[M]) -> Generator[None, None, ListPage[M]]:
     """`decode_list` in steps of bounded work. A page without long texts takes one step."""
-    page = cast("dict[str, object]", data) if isinstance(data, dict) else {"list": data}
-    rows = page["list"] if isinstance(page.get("list"), list) else _invalid_response("a list was expected")
-    items = yield from _decode_rows(cast("list[object]", rows), model)
-    if rows is data:
-        return ListPage(items, next=None, total=None)
-    return ListPage(items, next=_whole_number(page.get("next")), total=_whole_number(page.get("total")))
+    bare = array_of(data)
+    fields = cast("dict[str, object]", data) if isinstance(data, dict) else {}
+    page: dict[str, object] = fields if bare is None else {"list": data}
+    total = _whole_number(page.get("total"))
+    # An empty list, where PHP writes lists as objects.
+    empty = total == 0 and page.get("list") == cast("object", {})
+    rows = [] if empty else array_of(page.get("list"))
+    if rows is None:
+        _invalid_response("a list was expected")
+    items = yield from _decode_rows(rows, model)
+    following = None if bare is not None else _whole_number(page.get("next"))
+    return ListPage(items, following, total, unreadable=len(rows) - len(items))
 
 
 def _whole_number(value: object) -> int | None:

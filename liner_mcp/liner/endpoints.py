@@ -5,13 +5,16 @@ Source: docs.linerapp.io, the method pages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from pydantic.alias_generators import to_camel
 
 PAGE_LIMIT = 100  # Liner's documented maximum of `limit`
+MAX_TARGET_CHARACTERS = 1_900  # characters of a request line; servers and proxies are known to refuse from 2,000 on
+MAX_IDS = 50  # ids of one parameter: Liner documents no limit, and may have one
 
 OTHER_ACCOUNT = "LINER_API_HOST or the token may belong to another account"  # in notes on ids that are not found
 
@@ -85,3 +88,37 @@ class CallFilter:
             ids: tuple[int, ...] = getattr(self, name)
             params += [(f"{to_camel(name)}[]", str(item)) for item in ids]
         return Query(CALLS, tuple(params))
+
+    @property
+    def target_length(self) -> int:
+        """The characters of the longest request for a page."""
+        return len(self.query().page(100_000, PAGE_LIMIT).target)
+
+    def split(self) -> list[CallFilter]:
+        """Filters whose lists together are the list of this one, each short enough for a request."""
+        bare = replace(self, order_ids=(), lead_ids=(), user_ids=())
+        by_agents = bare.with_chunks("user_ids", self.user_ids, (MAX_TARGET_CHARACTERS - bare.target_length) // 2)
+        name, ids = ("lead_ids", self.lead_ids) if self.lead_ids else ("order_ids", self.order_ids)
+        return [
+            part
+            for which in by_agents
+            for part in which.with_chunks(name, ids, MAX_TARGET_CHARACTERS - which.target_length)
+        ]
+
+    def with_chunks(self, name: str, ids: tuple[int, ...], room: int) -> list[CallFilter]:
+        """This filter once for each run of ids whose parameters fit `room` characters; without ids, itself."""
+        return [replace(self, **{name: chunk}) for chunk in _chunks(name, ids, room)] or [self]
+
+
+def _chunks(name: str, ids: tuple[int, ...], room: int) -> Iterator[tuple[int, ...]]:
+    chunk: list[int] = []
+    used = 0
+    for one in dict.fromkeys(ids):  # each id once: Liner would count the calls of an id in two chunks twice
+        cost = len(f"&{to_camel(name)}%5B%5D={one}")
+        if chunk and (used + cost > room or len(chunk) == MAX_IDS):
+            yield tuple(chunk)
+            chunk, used = [], 0
+        chunk.append(one)
+        used += cost
+    if chunk:
+        yield tuple(chunk)

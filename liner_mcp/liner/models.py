@@ -1,7 +1,8 @@
 """Models of the objects that Liner sends. Input is read tolerantly, and texts are cleaned.
 
 Unknown fields are ignored. Numbers may come as strings and booleans as 0/1. Every field except `id` may be null or
-absent. `was_sent` separates *absent* from *null*: the two published versions of the call-record list differ in that.
+absent; `decoding` treats a field whose value cannot be used as absent. `was_sent` separates *absent* from *null*: the
+two published versions of the call-record list differ in that.
 
 Source: docs.linerapp.io, /devs/api/v2/...
 """
@@ -10,14 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from liner_mcp.text.clean import clean_beginning
 
 CODE_CHARACTERS = 64
+LARGEST_ID = 2**53 - 1  # the largest whole number that every JSON parser keeps exact
+LONGEST_SECONDS = 86_400  # of a call or a record: none lasts a day, so a larger number has another meaning
+FIRST_YEAR, LAST_YEAR = 2000, 2100  # of a call or a record: another year is a placeholder or a mistake
 
 
 def _clean_text(value: Any) -> Any:
@@ -38,9 +42,15 @@ def _blank_to_none(value: Any) -> Any:
     return None if isinstance(value, str) and (value == "" or value.startswith("0000-00-00")) else value
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):  # pydantic reads true as 1
+        raise ValueError("not a number")  # noqa: TRY004 - pydantic handles ValueError
+    return _blank_to_none(value)
+
+
 def _round_float(value: Any) -> Any:
     # A duration may have a fraction, although the documentation shows whole seconds.
-    return round(value) if isinstance(value, float) else _blank_to_none(value)
+    return round(value) if isinstance(value, float) else _number(value)
 
 
 def _blank_to_empty_dict(value: Any) -> Any:
@@ -61,12 +71,38 @@ def _to_utc(value: datetime) -> datetime:
         raise ValueError("the calendar ends before this moment") from None
 
 
+def _plausible(value: datetime | None) -> datetime | None:
+    if value is not None and not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError("no call is of this year")
+    return value
+
+
+def _members(value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    return value if (members := array_of(value)) is None else members
+
+
+def array_of(value: object) -> list[object] | None:
+    """The members of a list, None for other values. PHP writes a list with gaps in its keys as an object whose keys
+    are numbers: `{"0": …, "2": …}`.
+    """
+    if isinstance(value, list):
+        return cast("list[object]", value)
+    if not isinstance(value, dict) or not value:
+        return None
+    members = cast("dict[str, object]", value)
+    return list(members.values()) if all(key.isascii() and key.isdigit() for key in members) else None
+
+
 Text = Annotated[str, BeforeValidator(_clean_text)]
 Code = Annotated[str, BeforeValidator(_clean_code)]
-WholeNumber = Annotated[int | None, BeforeValidator(_round_float)]
+Id = Annotated[int, Field(ge=0, le=LARGEST_ID), BeforeValidator(_number)]
+Seconds = Annotated[Annotated[int, Field(ge=0, le=LONGEST_SECONDS)] | None, BeforeValidator(_round_float)]
 Flag = Annotated[bool | None, BeforeValidator(_blank_to_none)]
-Reference = Annotated[int | None, BeforeValidator(_blank_to_none), AfterValidator(_zero_to_none)]
+Reference = Annotated[Id | None, BeforeValidator(_blank_to_none), AfterValidator(_zero_to_none)]
 UtcDatetime = Annotated[Annotated[datetime, AfterValidator(_to_utc)] | None, BeforeValidator(_blank_to_none)]
+Moment = Annotated[UtcDatetime, AfterValidator(_plausible)]
 
 
 class LinerModel(BaseModel):
@@ -88,7 +124,7 @@ class LinerModel(BaseModel):
 class Identified(LinerModel):
     """An entity with an id."""
 
-    id: int
+    id: Id
 
 
 # Null means no agent, no side that hung up, no phone. In the other fields of a call the documentation gives it no
@@ -105,11 +141,11 @@ class Call(Identified):
     status_code: Code | None = None
     direction: Code | None = None
     finish_initiator: Code | None = None
-    talk_time_duration_seconds: WholeNumber = None
-    wait_time_duration_seconds: WholeNumber = None
+    talk_time_duration_seconds: Seconds = None
+    wait_time_duration_seconds: Seconds = None
     client_phone: Text | None = None
     has_records: Flag = None
-    created_at: UtcDatetime = None
+    created_at: Moment = None
 
     def is_known(self, field: str) -> bool:
         """Whether Liner sent a value of the field. Null is a value where it has a meaning."""
@@ -126,10 +162,10 @@ class CallRecord(Identified):
     user_id: Reference = None
     lead_id: Reference = None
     is_transfer: Flag = None
-    duration_seconds: WholeNumber = None
+    duration_seconds: Seconds = None
     file_url: Text | None = None
     record_summary: Text | None = None
-    created_at: UtcDatetime = None
+    created_at: Moment = None
 
 
 class Order(Identified):
@@ -176,7 +212,7 @@ class AgentGroup(Identified):
     """A group of agents. /devs/api/v2/agent-group/list/"""
 
     names: Annotated[GroupNames, BeforeValidator(_blank_to_empty_dict)] = GroupNames()
-    agent_ids: Annotated[tuple[int, ...] | None, BeforeValidator(lambda ids: None if ids == "" else ids)] = None
+    agent_ids: Annotated[tuple[Id, ...] | None, BeforeValidator(_members)] = None
 
 
 class Lead(Identified):

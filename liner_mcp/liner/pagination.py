@@ -26,6 +26,8 @@ MAX_PAGES = 1_000  # 100,000 rows: far more than a closed slice holds, and soon 
 class Listing(Generic[I]):
     """The result of a walk.
 
+    `unreadable`: the rows that were left out because they have no usable id; with such rows it is never `complete`.
+
     `complete`: every row that Liner counted was read, or the end was seen where there is no count or the count is too
     small. It is False when the count changed meanwhile, because a row that leaves the list moves another past the walk
     unread. `total`: Liner's last count, None if it sent none. `changed`: the count changed, or rows repeated, while the
@@ -38,6 +40,7 @@ class Listing(Generic[I]):
     total: int | None
     changed: bool
     finished: bool = field(default=True, compare=False)
+    unreadable: int = 0
     misplaced: bool = False
 
 
@@ -90,7 +93,8 @@ class Paginator(Generic[I]):
         first = not self._pages
         self._pages[offset] = page
         ids = {item.id for item in page.items}
-        if ids <= self._seen_ids:
+        # A page without a readable row shows no progress, so the walk ends there too, unless Liner counts more rows.
+        if ids <= self._seen_ids and (ids or not page.unreadable or (page.total or 0) <= offset):
             self._repeated_offsets.add(offset)
         self._seen_ids |= ids
         if page.total is not None:
@@ -99,7 +103,7 @@ class Paginator(Generic[I]):
         if first:
             self._sequential_offset = self._next_offset()
             if self._sequential_offset is not None and self._total is not None:
-                self._sequential_offset, self._stride = None, len(page.items)
+                self._sequential_offset, self._stride = None, page.rows
         elif self._sequential_offset is not None:
             self._sequential_offset = self._next_offset()
         elif self._is_short(offset, page):
@@ -108,7 +112,7 @@ class Paginator(Generic[I]):
 
     def _is_short(self, offset: int, page: ListPage[I]) -> bool:
         assert self._stride is not None  # noqa: S101 - pages after the first are requested by stride or in turn
-        return self._total is not None and len(page.items) < min(self._stride, self._total - offset)
+        return self._total is not None and page.rows < min(self._stride, self._total - offset)
 
     def _next_offset(self) -> int | None:
         """The offset of the first row that no page covers; None at the end of the list."""
@@ -116,7 +120,7 @@ class Paginator(Generic[I]):
         for offset, page in sorted(self._pages.items()):
             if offset > end:
                 break
-            last, end = offset, max(end, offset + len(page.items))
+            last, end = offset, max(end, offset + page.rows)
         self._exhausted = not self._continues(last, end)
         return None if self._exhausted else end
 
@@ -141,6 +145,11 @@ class Paginator(Generic[I]):
         return len(self._seen_ids)
 
     @property
+    def pages(self) -> int:
+        """The number of pages read so far."""
+        return len(self._pages)
+
+    @property
     def several_pages(self) -> bool:
         """Whether the rows came with several pages, so that one could move from one to another unread."""
         return len(self._pages) - len(self._repeated_offsets) > 1
@@ -163,27 +172,37 @@ class Paginator(Generic[I]):
     def listing(self) -> Listing[I]:
         """The rows read so far, in the order of their offsets, each id once."""
         found: dict[int, I] = {}
-        rows = 0
+        rows = unreadable = 0
         for offset, page in sorted(self._pages.items()):
-            rows += 0 if self._ignores_offset(offset) else len(page.items)
+            if not self._ignores_offset(offset):
+                rows += len(page.items)
+                unreadable += page.unreadable
             for item in page.items:
                 found.setdefault(item.id, item)
         ended = not self.page_limit_reached and not self.next_offsets()
         # A repeated row stands in the place of another: unless the count fits exactly, one is missing.
         repeated = rows > len(found)
-        if self._total is None or len(found) > self._total:
+        accounted = len(found) + unreadable
+        if self._total is None or accounted > self._total:
             # Without a count, or with one that is too small, only the end of the list shows that nothing is missing.
             complete = ended and not repeated and not self._total_changed
         else:
-            complete = len(found) == self._total and not self._total_changed
-        return Listing(tuple(found.values()), complete, self._total, self._total_changed or repeated, ended)
+            complete = accounted == self._total and not self._total_changed
+        return Listing(
+            tuple(found.values()),
+            complete and not unreadable,
+            self._total,
+            self._total_changed or repeated,
+            ended,
+            unreadable,
+        )
 
     def _ignores_offset(self, offset: int) -> bool:
         """Whether the page shows that Liner does not paginate this list: it repeats the first one, which has no count
         and fewer rows than requested.
         """
         first, page = self._pages[0], self._pages[offset]
-        unpaginated = offset > 0 and first.total is None and len(first.items) < self.limit
+        unpaginated = offset > 0 and first.total is None and first.rows < self.limit
         return unpaginated and [item.id for item in page.items] == [item.id for item in first.items]
 
 
@@ -196,7 +215,8 @@ def merge_two_reads(first: Paginator[I], second: Paginator[I]) -> Listing[I]:
     # When the order of rows changes between pages, two walks together may hold every row although neither does alone.
     # But when Liner's count changed, or they hold more rows than it, some of the merged rows are gone from the list and
     # their number proves nothing.
-    steady = again.total == before.total and not (first.total_changed or second.total_changed)
+    unreadable = max(before.unreadable, again.unreadable)
+    steady = again.total == before.total and not (first.total_changed or second.total_changed or unreadable)
     complete = steady and len(merged) == again.total
     total = before.total if again.total is None else again.total
-    return Listing(tuple(merged.values()), complete, total, changed=True, finished=again.finished)
+    return Listing(tuple(merged.values()), complete, total, True, again.finished, unreadable)

@@ -124,15 +124,31 @@ class RestrictedClient:
             return Listing((), complete=True, total=0, changed=False)
         if allowed.lead_ids and self._access.orders is not None:
             at_most = None  # a lead has few calls, and Liner's count of them would include those of other orders
-        listing = await self._liner.calls(allowed, at_most=at_most)
+        listing = await self._list_calls(allowed, at_most)
         visible = self._visible(listing.items)
         if len(visible) == len(listing.items):
             return listing
         if not listing.finished and at_most is not None:
             # Liner lists more than was requested. Its count includes hidden calls, so the whole list is read instead.
-            listing = await self._liner.calls(allowed)
+            listing = await self._list_calls(allowed, None)
             visible = self._visible(listing.items)
         return replace(listing, items=visible, total=len(visible) if listing.complete else None)
+
+    async def _list_calls(self, which: CallFilter, at_most: int | None) -> Listing[Call]:
+        """The calls of a filter, which the ids of agents may have made too long for one request."""
+        listings = [await self._liner.calls(part, at_most=at_most) for part in which.split()]
+        if len(listings) == 1:
+            return listings[0]
+        totals = [listing.total for listing in listings]
+        return Listing(
+            tuple({call.id: call for listing in listings for call in listing.items}.values()),
+            complete=all(listing.complete for listing in listings),
+            total=None if None in totals else sum(total or 0 for total in totals),
+            changed=any(listing.changed for listing in listings),
+            finished=all(listing.finished for listing in listings),
+            unreadable=sum(listing.unreadable for listing in listings),
+            misplaced=any(listing.misplaced for listing in listings),
+        )
 
     async def _restrict(self, which: CallFilter) -> CallFilter | None:
         """The same filter without what is hidden, or None when nothing is left of it."""
@@ -201,6 +217,8 @@ class RestrictedClient:
             lead_ids=(lead_id,),
             user_ids=tuple(sorted(self._access.agents or ())),
         )
+        if len(around.split()) > 1:
+            around = replace(around, user_ids=())  # a lead has few calls, which are checked here
         listing = await _none_if_refused(partial(self._liner.calls, around, at_most=PAGE_LIMIT))
         recorded = [call for call in self._visible(listing.items if listing else ()) if call.has_records is not False]
         recorded.sort(key=lambda call: abs((call.created_at or around.since) - moment))

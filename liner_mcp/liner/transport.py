@@ -1,4 +1,4 @@
-"""The transport: the only module that sends requests to Liner, waits and retries.
+"""The transport: the only module that sends requests to Liner and waits for its turn.
 
 `get` is retry -> single-flight -> throttle and circuit breaker -> send, each in a module of its own. It sends nothing
 but GET, and the token to one host only. Time is the caller's: an `anyio` deadline (`move_on_after`, `fail_after`)
@@ -7,16 +7,13 @@ around a call limits every wait and retry in it.
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 import anyio
 import httpx
-import stamina
 from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 
@@ -36,13 +33,12 @@ from liner_mcp.liner.http_client import (
 )
 from liner_mcp.liner.redirects import leads_away, same_origin_target
 from liner_mcp.liner.request_metrics import Attempt, RequestObserver, observe_attempt
-from liner_mcp.liner.retry import RetryPolicy, parse_http_date, parse_retry_after
+from liner_mcp.liner.retry import FULL_JITTER, RetryPolicy, requested_wait
 from liner_mcp.liner.single_flight import SingleFlight
 from liner_mcp.liner.throttle import Throttle
 
 BURST_SECONDS = 2.0  # requests saved up while idle: 40 at the default rate of 20 per second
 MAX_BODY_BYTES = 32_000_000  # a page of 100 records with the longest summaries seen is a third of this
-FULL_JITTER = partial(random.uniform, 0.0)  # spreads retries over the whole wait
 HEALTH_CHECK_SECONDS = 5.0  # a Liner that is up answers it at once, and the caller whose request failed waits for it
 MAX_REDIRECTS = 3  # with and without a trailing slash, and one to spare
 
@@ -129,28 +125,21 @@ class Transport:
 
         Raises: the errors of `decoding.decode`; CircuitOpen, Unreachable, SettingsError, ConnectionClosed.
         """
-        number = 0
-
-        def retry_delay(error: Exception) -> float | bool:
-            wait = self._retry_policy.delay(error, number, time_left())
-            return False if wait is None else wait
-
         pool, target = self._open_pool(), query.target
+
+        async def attempt_get(number: int) -> object:
+            attempt = Attempt(self._origin, query.path, number)
+            with observe_attempt(self._observer, attempt):
+                while True:
+                    await self._wait_for_pause()
+                    attempt.deduplicated = target in pool.single_flight
+                    try:
+                        return await pool.single_flight.run(target, partial(self._fetch, pool, target, attempt))
+                    except _Paused:
+                        attempt.deduplicated = False
+
         with pool.single_flight.caller_scope():
-            async for retry in stamina.retry_context(
-                on=retry_delay, attempts=self._retry_policy.attempts, timeout=None
-            ):
-                number = retry.num
-                attempt = Attempt(self._origin, query.path, number)
-                with retry, observe_attempt(self._observer, attempt):
-                    while True:
-                        await self._wait_for_pause()
-                        attempt.deduplicated = target in pool.single_flight
-                        try:
-                            return await pool.single_flight.run(target, partial(self._fetch, pool, target, attempt))
-                        except _Paused:
-                            attempt.deduplicated = False
-        raise AssertionError("stamina gives a result or raises")
+            return await self._retry_policy.run(attempt_get)
 
     async def get_once(self, target: str) -> tuple[httpx.Response, bytes]:
         """One answer and its body as it came, redirects and failures included: no retry, no redirect, no decoding.
@@ -170,7 +159,7 @@ class Transport:
                     async with self._slot(pool, target):
                         answer = await self._send(pool.http, target, attempt)
                         head = answer[0]
-                        if failure := decoding.status_error(head.status_code, _requested_wait(head.headers)):
+                        if failure := decoding.status_error(head.status_code, requested_wait(head.headers)):
                             raise failure
         assert answer is not None  # noqa: S101 - the loop ends with an answer
         return answer
@@ -252,7 +241,7 @@ class Transport:
             with anyio.fail_after(REQUEST_TIMEOUT_SECONDS):
                 for _ in range(1 + MAX_REDIRECTS):
                     response, body = await self._send(http, target, attempt)
-                    wait = _requested_wait(response.headers)
+                    wait = requested_wait(response.headers)
                     location = redirect_location(response)
                     if location is None:
                         return decoding.decode(response.status_code, body, wait, target=first, token=token)
@@ -299,9 +288,3 @@ class Transport:
             slots = anyio.CapacityLimiter(self._throttle.max_concurrent)
             self._pool = _ConnectionPool(http, slots, limiter, SingleFlight())
         return self._pool
-
-
-def _requested_wait(headers: httpx.Headers) -> float | None:
-    """Seconds that an answer asks to wait. A date is read by the clock that wrote it, which may differ from ours."""
-    asked = headers.get("retry-after")
-    return parse_retry_after(asked, parse_http_date(headers.get("date")) or datetime.now(UTC))

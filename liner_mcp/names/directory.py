@@ -40,12 +40,22 @@ MAX_NAME_CHARACTERS = 80  # a longer name is a mistake, or an attack on the cont
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 Kind = Literal["agents", "orders", "agent_groups", "call_statuses", "lead_statuses"]
-Doubt = Literal["partial", "cut", "outdated", "unread"]
+Doubt = Literal["partial", "unreadable", "unnamed", "cut", "outdated", "unread"]
 _DOUBTS: dict[Doubt, str] = {
     "partial": "Liner counts more {kinds} than it lists",
+    "unreadable": "some rows of Liner's list of {kinds} could not be read",
+    "unnamed": "the names of some {kinds} could not be read",
     "cut": "the list of {kinds} could not be read whole from Liner",
     "outdated": "the list of {kinds} could not be read again from Liner",
     "unread": "{kinds} could not be read from Liner",
+}
+# The fields of the name by which a person asks for an entry. The other names of an order are often not used.
+_NAME_FIELDS: Mapping[Kind, tuple[str, ...]] = {
+    "agents": ("name", "last_name"),
+    "orders": ("title",),
+    "agent_groups": ("names",),
+    "call_statuses": ("title", "code"),
+    "lead_statuses": ("title", "code"),
 }
 # The legend of an answer says `statuses`: calls have no other kind of status.
 _KIND_OF_LEGEND: dict[str, Kind] = {"agents": "agents", "orders": "orders", "statuses": "call_statuses"}
@@ -57,6 +67,7 @@ class DirectoryEntry:
 
     `code` is set where calls and leads refer to the entry by a code instead of the id. `members` are the agents of an
     agent group, None where Liner does not send them. `details` are the cells that distinguish entries in a listing.
+    `unknown`: the fields of its name, its code or its details that Liner did not send, or whose values cannot be used.
     """
 
     id: int
@@ -65,6 +76,7 @@ class DirectoryEntry:
     code: str | None = None
     members: tuple[int, ...] | None = ()
     details: tuple[Cell, ...] = ()
+    unknown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +87,23 @@ class Dictionary:
     entries: tuple[DirectoryEntry, ...]
     doubt: Doubt | None = None
 
+    @property
+    def doubt_of_names(self) -> Doubt | None:
+        """Why an entry may have a name that none of the entries has."""
+        unnamed = any(entry.unknown.intersection(_NAME_FIELDS[self.kind]) for entry in self.entries)
+        return self.doubt or ("unnamed" if unnamed else None)
 
-def describe_doubts(*dictionaries: Dictionary) -> str:
-    """Why an entry may be in none of the dictionaries and still exist, as a clause; empty when there are no doubts."""
+
+def describe_doubts(*dictionaries: Dictionary, by_name: bool = False) -> str:
+    """Why an entry may be in none of the dictionaries and still exist, as a clause; empty when there are no doubts.
+
+    `by_name`: why a name may be the name of another entry.
+    """
     kinds: dict[Doubt, list[str]] = {}
     for one in dictionaries:
-        if one.doubt is not None:
-            kinds.setdefault(one.doubt, []).append(one.kind.replace("_", " "))
+        doubt = one.doubt_of_names if by_name else one.doubt
+        if doubt is not None:
+            kinds.setdefault(doubt, []).append(one.kind.replace("_", " "))
     return " and ".join(_DOUBTS[doubt].format(kinds=" and ".join(which)) for doubt, which in kinds.items())
 
 
@@ -190,7 +212,7 @@ class Directory:
             for kind, dictionary in found.items()
             if dictionary.doubt != "unread"
         }
-        doubtful = tuple(kind for kind in names if found[kind].doubt is not None)
+        doubtful = tuple(kind for kind in names if found[kind].doubt_of_names is not None)
         return DirectoryNames(names, tuple(kind for kind in kinds if kind not in names), doubtful)
 
     async def _read_all(self, kinds: Sequence[str], max_age: float | None = None) -> dict[str, Dictionary]:
@@ -220,15 +242,20 @@ class Directory:
 
     async def _agents(self) -> Dictionary:
         listing = await self._liner.users()
+        unknown = _unknown(listing.items, "name", "last_name")
         entries = [
             DirectoryEntry(
                 user.id,
-                await self._shown(
+                # Part of a name may be the name of another agent.
+                ""
+                if unknown[user.id]
+                else await self._shown(
                     " ".join(part.strip() for part in (user.name, user.last_name) if part and part.strip())
                 ),
                 # Russian documents write the last name first.
                 aliases=(await self._shown(f"{user.last_name or ''} {user.name or ''}"),),
                 details=(user.access_group, None if user.is_active is None else int(user.is_active)),
+                unknown=unknown[user.id],
             )
             for user in listing.items
         ]
@@ -236,12 +263,14 @@ class Directory:
 
     async def _orders(self) -> Dictionary:
         listing = await self._liner.orders()
+        unknown = _unknown(listing.items, "title")
         entries = [
             DirectoryEntry(
                 order.id,
-                await self._shown(order.title or order.service_title or order.code),
+                "" if unknown[order.id] else await self._shown(order.title or order.service_title or order.code),
                 aliases=(await self._shown(order.service_title), await self._shown(order.code)),
                 details=(await self._shown(order.code) or None,),
+                unknown=unknown[order.id],
             )
             for order in listing.items
         ]
@@ -249,6 +278,7 @@ class Directory:
 
     async def _agent_groups(self) -> Dictionary:
         listing = await self._liner.agent_groups()
+        unknown = _unknown(listing.items, "names")
         entries = [
             DirectoryEntry(
                 group.id,
@@ -259,6 +289,7 @@ class Directory:
                     await self._shown(group.names.gb) or None,
                     None if group.agent_ids is None else len(group.agent_ids),
                 ),
+                unknown=unknown[group.id],
             )
             for group in listing.items
         ]
@@ -266,6 +297,7 @@ class Directory:
 
     async def _call_statuses(self) -> Dictionary:
         listing = await self._liner.call_statuses()
+        unknown = _unknown(listing.items, "title", "code", "lead_status_code")
         entries = [
             DirectoryEntry(
                 status.id,
@@ -273,6 +305,7 @@ class Directory:
                 (status.code or "",),
                 status.code,
                 details=(status.code, status.lead_status_code),
+                unknown=unknown[status.id],
             )
             for status in listing.items
         ]
@@ -280,6 +313,7 @@ class Directory:
 
     async def _lead_statuses(self) -> Dictionary:
         listing = await self._liner.lead_statuses()
+        unknown = _unknown(listing.items, "title", "code", "category")
         entries = [
             DirectoryEntry(
                 status.id,
@@ -287,6 +321,7 @@ class Directory:
                 (status.code or "",),
                 status.code,
                 details=(status.code, status.category),
+                unknown=unknown[status.id],
             )
             for status in listing.items
         ]
@@ -306,9 +341,16 @@ def _kinds_lacking(requested: Mapping[str, Sequence[int]], found: Mapping[str, D
     ]
 
 
+def _unknown(entities: Sequence[Identified], *fields: str) -> dict[int, frozenset[str]]:
+    """By id, the fields that Liner sent of other entities and not of this one. What it sends of none does not exist."""
+    sent = [name for name in fields if any(one.was_sent(name) for one in entities)]
+    return {one.id: frozenset(name for name in sent if not one.was_sent(name)) for one in entities}
+
+
 def _dictionary(kind: Kind, entries: Sequence[DirectoryEntry], listing: Listing[I]) -> Dictionary:
     unlisted = listing.finished and (listing.total or 0) > len(listing.items)
-    doubt: Doubt | None = None if listing.complete else "partial" if unlisted else "cut"
+    unread: Doubt = "unreadable" if listing.unreadable else "partial" if unlisted else "cut"
+    doubt = None if listing.complete else unread
     return Dictionary(kind, tuple(sorted(entries, key=name_key)), doubt)
 
 

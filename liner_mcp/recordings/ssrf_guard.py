@@ -7,7 +7,9 @@ server's own network.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from liner_mcp.urls import DEFAULT_PORTS, ascii_host, bracketed, parse_url, port_of
 
@@ -28,6 +30,7 @@ _NOT_PUBLIC = (
     ipaddress.ip_network("2002::/16"),  # 6to4, RFC 3056, which contains IPv4
     ipaddress.ip_network("3fff::/20"),  # documentation, RFC 9637
 )
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # The characters of a host after IDNA. There is no percent sign, so an IPv6 address cannot have a zone.
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._:")
 
@@ -54,17 +57,27 @@ def parse_file_link(url: str, *, loopback: bool) -> FileLink | None:
     """The parts of a link that may be requested, or None.
 
     Only https without a user name is allowed. `loopback` also allows plain http; `may_connect` checks the addresses.
+    Characters of the path and the query that should be percent-encoded, such as a space, are encoded.
     """
     text = url.strip()
     parts = parse_url(text)
-    if parts is None or parts.username is not None or any(sign <= " " or sign == "\\" for sign in text):
+    if parts is None or parts.username is not None or any(sign < " " or sign in "\\\x7f" for sign in text):
         return None
     host, port = ascii_host(parts), port_of(parts)
     if not host or not _HOST_CHARACTERS.issuperset(host) or port is None:
         return None
     if parts.scheme != "https" and not (loopback and parts.scheme == "http"):
         return None
-    return FileLink(parts.scheme, host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    try:
+        target = _encoded(parts.path or "/") + (f"?{_encoded(parts.query)}" if parts.query else "")
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
+    return FileLink(parts.scheme, host, port, target)
+
+
+def _encoded(text: str) -> str:
+    """A path or a query with percent-encoding where RFC 3986 requires it. What is encoded already stays as it is."""
+    return quote(_LONE_PERCENT.sub("%25", text), safe="%/?:@!$&'()*+,;=[]")
 
 
 def may_connect(address: str, link: FileLink, *, loopback: bool) -> bool:

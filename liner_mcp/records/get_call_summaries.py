@@ -9,7 +9,14 @@ from itertools import accumulate
 
 from liner_mcp.answer.table import Answer, Evidence, Members, Page, Row, page, render_within_budget, table
 from liner_mcp.context import AppContext
-from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerMcpError, LinerRejected, NotFound
+from liner_mcp.errors import (
+    AccessRefused,
+    DeadlineExceeded,
+    InvalidResponse,
+    LinerMcpError,
+    LinerRejected,
+    NotFound,
+)
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.pagination import Listing
@@ -154,6 +161,8 @@ def _record_reader(context: AppContext, call_id: int) -> Callable[[], Awaitable[
             # Masked here and not for the whole page, so that a deadline leaves the calls that are done.
             shown = [await shown_record(context, record) for record in records]
             return CallRecords(tuple(shown), complete=listing.complete)
+        if listing is not None and listing.unreadable:
+            raise InvalidResponse("Liner's answer could not be read: no row of a list of records has a usable id.")
         try:
             call = await context.liner.call(call_id)
         except NotFound:

@@ -155,7 +155,10 @@ def _notes(
         )
     if call is None:
         notes.append("The call's own facts could not be read from Liner just now; its records are right.")
-    if not listing.complete and (listing.items or listing.total):
+    if listing.unreadable:
+        rows = "1 row" if listing.unreadable == 1 else f"{listing.unreadable} rows"
+        notes.append(f"{rows} of the list of records could not be read for lack of a usable id; some are missing here.")
+    elif not listing.complete and (listing.items or listing.total):
         counted, read = listing.total or "more", len(listing.items)
         # Lists have no order, so what is missing may be older than what this page or an earlier one shows.
         notes.append(

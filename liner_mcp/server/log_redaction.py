@@ -11,10 +11,11 @@ import re
 from mcp_types.methods import SPEC_CLIENT_METHODS, SPEC_CLIENT_NOTIFICATION_METHODS
 
 from liner_mcp.server.schemas import declared_names
+from liner_mcp.server.skills import SKILLS, uri_of
 from liner_mcp.server.tools import Tools
 from liner_mcp.text.clean import clean
 
-METHODS = SPEC_CLIENT_METHODS | SPEC_CLIENT_NOTIFICATION_METHODS
+METHODS = SPEC_CLIENT_METHODS | SPEC_CLIENT_NOTIFICATION_METHODS | {"skills/list", "skills/get"}
 TOOLS = frozenset(declared_names(Tools))
 PROMPTS = frozenset({"review_call", "review_agent", "daily_digest", "audit_transfers", "calibrate_reviewers"})
 OTHER = "other"
@@ -27,6 +28,7 @@ _RESOURCES = {
     "call_record": re.compile(r"liner://call-records/([^/]*)"),
     "summary": re.compile(r"liner://call-records/([^/]*)/summary"),
     "audio": re.compile(r"liner://call-records/([^/]*)/audio"),
+    **{name: re.compile(re.escape(uri_of(name))) for name in SKILLS},
 }
 RESOURCES = frozenset(_RESOURCES)
 

@@ -57,7 +57,7 @@ def review_call(
     language: Language = "",
 ) -> str:
     """Review one call against a rubric, with evidence from its recordings' summaries."""
-    return _render(
+    return render(
         f"Review call {_quoted('call_id', call_id)} of our call centre.",
         [
             "list_call_records with this call_id and summary_chars=1000: the call's facts, recordings and summaries.",
@@ -74,7 +74,7 @@ def review_agent(agent: Agent, period: Period = "this_week", rubric: Rubric = ""
     """Review one agent over a period: numbers beside the team, then a fair sample of calls."""
     who = _quoted("agent", agent)
     when, window = _period(period, "this_week")
-    return _render(
+    return render(
         f"Review the work of agent {who} in the period {when}.",
         [
             f"call_stats with {window}: the agent's calls, medians, hang-ups and qualified, beside the team.",
@@ -93,7 +93,7 @@ def daily_digest(period: Period = "yesterday", order: OrderName = "", language: 
     """A digest of a day for a supervisor: numbers, transfers, and the calls worth hearing."""
     when, window = _period(period, "yesterday")
     of = _of_order(order)
-    return _render(
+    return render(
         f"Write the digest of {when} for the supervisor.",
         [
             f"call_stats with {window}{of}, group_by=[order], then group_by=[agent].",
@@ -114,7 +114,7 @@ def audit_transfers(
     """Audit a period's transfers, the billable calls: was each client ready, and does the status fit?"""
     when, window = _period(period, "yesterday")
     of = _of_order(order)
-    return _render(
+    return render(
         f"Audit the transfers of {when}.",
         [
             f"find_calls with {window}{of}, transferred=true, include=[hung_up_by]; follow next_cursor to the end.",
@@ -141,7 +141,7 @@ def calibrate_reviewers(
     quoted_seed = _quoted("seed", seed, "1", MAX_SEED)
     when, window = _period(period, "last_week")
     of = _of_order(order)
-    return _render(
+    return render(
         f"Prepare a calibration session on calls of {when}.",
         [
             f"find_calls with {window}{of}, recorded=true, sample=10, seed={quoted_seed}: the same ten for everyone.",
@@ -170,7 +170,7 @@ def register(server: MCPServer[Any]) -> None:
         server.add_prompt(Prompt.from_function(function, title=title))
 
 
-def _render(task: str, steps: list[str], rubric: str | None, language: str) -> str:
+def render(task: str, steps: list[str], rubric: str | None, language: str) -> str:
     """The text of a prompt. `rubric` is None for a task without criteria."""
     steps = [*steps, CHECK]
     parts = [task, "Work in this order to read little:", *(f"{n}. {step}" for n, step in enumerate(steps, 1))]

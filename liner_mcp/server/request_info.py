@@ -29,6 +29,7 @@ class RequestInfo:
 
     request_id: str
     caller: str | None = None
+    auth_error: str | None = None
     protocol: str | None = None
     method: str | None = None
     name: str | None = None

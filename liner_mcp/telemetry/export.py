@@ -48,9 +48,15 @@ _SDK_ATTRIBUTES = {
 }
 _OUR_SCOPE = "liner_mcp"
 
-# stdout belongs to the protocol.
-_SPAN_EXPORTERS = {"console": lambda: ConsoleSpanExporter(out=sys.stderr), "otlp": OTLPSpanExporter}
-_METRIC_EXPORTERS = {"console": lambda: ConsoleMetricExporter(out=sys.stderr), "otlp": OTLPMetricExporter}
+# On stderr, because stdout belongs to the protocol, and in one line each, as everything else there.
+_SPAN_EXPORTERS = {
+    "console": lambda: ConsoleSpanExporter(out=sys.stderr, formatter=lambda span: span.to_json(None) + "\n"),
+    "otlp": OTLPSpanExporter,
+}
+_METRIC_EXPORTERS = {
+    "console": lambda: ConsoleMetricExporter(out=sys.stderr, formatter=lambda data: data.to_json(None) + "\n"),
+    "otlp": OTLPMetricExporter,
+}
 
 
 class Telemetry(Instruments):

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liner_mcp.calls.filters import MAX_TARGET_CHARACTERS, Filters
+from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.time_window import TimeWindow
+from liner_mcp.liner.endpoints import MAX_IDS, MAX_TARGET_CHARACTERS
 from liner_mcp.liner.models import Call
 
 WINDOW = TimeWindow(datetime(2026, 11, 19, 21, tzinfo=UTC), datetime(2026, 11, 20, 15, tzinfo=UTC))
@@ -169,7 +170,8 @@ def test_few_ids_are_one_request() -> None:
 
 def test_three_hundred_orders_are_a_handful_of_requests() -> None:
     requests = Filters(tuple(range(1_001, 1_301))).call_filters(WINDOW)
-    assert 2 <= len(requests) <= 5
+    assert len(requests) == 6
+    assert {len(which.order_ids) for which in requests} == {MAX_IDS}
 
 
 def test_fractions_of_a_second_at_the_edges_are_asked_for_with_their_whole_seconds() -> None:

@@ -37,7 +37,8 @@ class Bend:
 
     `missing`: the fields that Liner leaves out or makes unreadable, in Liner's spelling; a record's begin with
     `record.`. `unlisted`: the directory that Liner lists as empty. `change`: what happens to the data, and `moment`
-    when. `miscounts`: Liner's `total` is not the truth.
+    when. `miscounts`: Liner's `total` is not the truth. `answerable`: an error in the place of an answer is a fault,
+    because the rest can be read.
     """
 
     name: str
@@ -47,9 +48,10 @@ class Bend:
     change: Callable[[Dataset], None] | None = None
     moment: Moment = "start"
     miscounts: bool = False
+    answerable: bool = False
 
 
-HEALTHY = Bend("healthy")
+HEALTHY = Bend("healthy", answerable=True)
 
 # Rows -----------------------------------------------------------------------------------------------------------------
 
@@ -99,6 +101,48 @@ def _without_record_field(name: str) -> Bend:
 def _some_rows_odd(path: str, name: str, value: object) -> Middleware:
     """Every tenth row has a value that cannot be read."""
     return _with_rows(path, lambda rows: [row if row["id"] % 10 else {**row, name: value} for row in rows])
+
+
+def _odd_call(what: str, name: str, value: object) -> Bend:
+    return Bend(f"some calls with {what}", _some_rows_odd(CALLS, name, value), frozenset({name}), answerable=True)
+
+
+def _odd_record(what: str, name: str, value: object) -> Bend:
+    missing = frozenset({f"record.{name}"})
+    return Bend(f"some records with {what}", _some_rows_odd(RECORDS, name, value), missing, answerable=True)
+
+
+def _odd_entry(what: str, path: str, name: str, value: object, missing: frozenset[str] = frozenset()) -> Bend:
+    change = _with_rows(path, lambda rows: [row if row["id"] % 3 else {**row, name: value} for row in rows])
+    return Bend(f"some {what}", change, missing, answerable=True)
+
+
+def _odd_detail(path: str, name: str, value: object) -> Middleware:
+    """The details of every other entity have a value that cannot be read."""
+
+    def respond(request: Request, inner: Respond, _: Dataset) -> Response:
+        response = inner(request)
+        data: dict[str, Any] | None = json_data(response) if request.path.startswith(path) else None
+        return response if not data or data["id"] % 2 else success({**data, name: value})
+
+    return respond
+
+
+def _as_text(value: Any) -> Any:
+    """Numbers and flags as the first version of the API has them."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, dict):
+        return {name: _as_text(one) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    return str(value) if isinstance(value, int | float) else value
+
+
+def numbers_as_text(request: Request, inner: Respond, _: Dataset) -> Response:
+    response = inner(request)
+    data: Any = json_data(response)
+    return success(_as_text(data)) if response.status == 200 and data is not None else response
 
 
 def _nowhere(lists: str, details: str, name: str) -> Middleware:
@@ -251,6 +295,12 @@ def _refused_at(path: str, status: int, message: str) -> Middleware:
     return respond
 
 
+def some_records_failing(request: Request, inner: Respond, _: Dataset) -> Response:
+    """The records of every fifth call cannot be listed."""
+    failing = request.path == RECORDS and request.number("callId", 1) % 5 == 0
+    return Response(500, b"{}") if failing else inner(request)
+
+
 def some_records_forbidden(request: Request, inner: Respond, _: Dataset) -> Response:
     """The token may not see the records of every fifth call."""
     hidden = request.path == RECORDS and request.number("callId", 1) % 5 == 0
@@ -297,35 +347,70 @@ _ALL = (
     Bend("recordSummary nowhere", _nowhere(RECORDS, RECORD_DETAIL, "recordSummary"), _SUMMARY),
     Bend("hasRecords nowhere", _nowhere(CALLS, CALL_DETAIL, "hasRecords"), frozenset({"hasRecords"})),
     Bend("userId nowhere in calls", _nowhere(CALLS, CALL_DETAIL, "userId"), frozenset({"userId"})),
+    _odd_call("an unreadable createdAt", "createdAt", "20.11.2026 12:00:00"),
+    _odd_call("createdAt as an object", "createdAt", {"date": "2026-11-20 12:00:00.000000", "timezone": "UTC"}),
+    _odd_call("createdAt of 1970", "createdAt", 5),
+    _odd_call("hasRecords 2", "hasRecords", 2),
+    _odd_call("a broken waitTime", "waitTimeDurationSeconds", "4.5"),
+    _odd_call("an absurd talkTime", "talkTimeDurationSeconds", 10**12),
+    _odd_call("a negative talkTime", "talkTimeDurationSeconds", -1),
+    _odd_call("userId as an object", "userId", {"id": 101}),
+    _odd_call("orderId as text", "orderId", "order"),
+    _odd_call("leadId as text", "leadId", "lead"),
+    _odd_call("statusCode as a list", "statusCode", ["qualified"]),
+    _odd_call("direction as a list", "direction", []),
+    _odd_call("finishInitiator true", "finishInitiator", True),
+    Bend("some calls without a usable id", _some_rows_odd(CALLS, "id", None), answerable=True),
+    _odd_record("isTransfer 2", "isTransfer", 2),
+    _odd_record("an unreadable createdAt", "createdAt", "20.11.2026 12:00:00"),
+    _odd_record("recordSummary as a list", "recordSummary", ["secret"]),
+    _odd_record("an absurd duration", "durationSeconds", 10**12),
+    _odd_record("userId as an object", "userId", {"id": 101}),
+    _odd_record("leadId as text", "leadId", "lead"),
+    Bend("some records without a usable id", _some_rows_odd(RECORDS, "id", "x"), answerable=True),
+    Bend("null rows in record lists", _with_rows(RECORDS, null_rows), answerable=True),
     Bend(
-        "some calls with an unreadable createdAt",
-        _some_rows_odd(CALLS, "createdAt", "20.11.2026 12:00:00"),
-        frozenset({"createdAt"}),
-    ),
-    Bend("some calls with hasRecords 2", _some_rows_odd(CALLS, "hasRecords", 2), frozenset({"hasRecords"})),
-    Bend(
-        "some calls with a broken waitTime",
-        _some_rows_odd(CALLS, "waitTimeDurationSeconds", "4.5"),
+        "odd details of calls",
+        _odd_detail(CALL_DETAIL, "waitTimeDurationSeconds", "4.5"),
         frozenset({"waitTimeDurationSeconds"}),
+        answerable=True,
     ),
+    Bend(
+        "odd details of records",
+        _odd_detail(RECORD_DETAIL, "isTransfer", 2),
+        frozenset({"record.isTransfer"}),
+        answerable=True,
+    ),
+    _odd_entry("agents with an odd name", USERS, "name", ["Anna"]),
+    _odd_entry("orders with an odd title", ORDERS, "title", {"ru": "secret"}),
+    _odd_entry("lead statuses with an odd category", LEAD_STATUSES, "category", 5.5, frozenset({"qualified"})),
+    _odd_entry(
+        "call statuses with an odd leadStatusCode", CALL_STATUSES, "leadStatusCode", {}, frozenset({"qualified"})
+    ),
+    Bend("null rows in order lists", _with_rows(ORDERS, null_rows), answerable=True),
+    Bend("null rows in user lists", _with_rows(USERS, null_rows), answerable=True),
+    Bend("null rows in call statuses", _with_rows(CALL_STATUSES, null_rows), answerable=True),
+    Bend("null rows in agent groups", _with_rows(GROUPS, null_rows), answerable=True),
+    Bend("numbers as text", numbers_as_text, answerable=True),
+    Bend("records of some calls failing", some_records_failing, answerable=True),
     Bend("empty record lists", empty_record_lists, miscounts=True),
     Bend("record lists shorter than their total", short_lists(RECORDS)),
     Bend("call lists shorter than their total", short_lists(CALLS)),
     Bend("order list shorter than its total", short_lists(ORDERS)),
     Bend("user list shorter than its total", short_lists(USERS)),
     Bend("agent groups shorter than their total", short_lists(GROUPS)),
-    Bend("null rows in call lists", _with_rows(CALLS, null_rows)),
+    Bend("null rows in call lists", _with_rows(CALLS, null_rows), answerable=True),
     Bend("repeated rows", _with_rows(CALLS, repeated_rows)),
     Bend("records of five fields", records_of_five_fields),
     Bend("repeated records", _with_rows(RECORDS, repeated_rows)),
     Bend("bare arrays", bare_arrays, miscounts=True),
-    Bend("no total", _counting(lambda _, __: None), miscounts=True),
-    Bend("total too small", _counting(lambda total, _: total * 2 // 5), miscounts=True),
+    Bend("no total", _counting(lambda _, __: None), miscounts=True, answerable=True),
+    Bend("total too small", _counting(lambda total, _: total * 2 // 5), miscounts=True, answerable=True),
     Bend("total too large", _counting(lambda total, _: total * 3 // 2 + 1), miscounts=True),
     Bend("total of the page", _counting(lambda _, rows: len(rows)), miscounts=True),
-    Bend("pages of 20", _clamped(20, next_is_true=True)),
-    Bend("pages of 50", _clamped(50, next_is_true=True)),
-    Bend("pages of 20, next beyond them", _clamped(20, next_is_true=False)),
+    Bend("pages of 20", _clamped(20, next_is_true=True), answerable=True),
+    Bend("pages of 50", _clamped(50, next_is_true=True), answerable=True),
+    Bend("pages of 20, next beyond them", _clamped(20, next_is_true=False), answerable=True),
     Bend("window read three hours later", _window_shifted(3), miscounts=True),
     Bend("window read five hours earlier", _window_shifted(-5), miscounts=True),
     Bend("window ignored", _ignored("createdAt"), miscounts=True),
@@ -339,19 +424,19 @@ _ALL = (
     Bend("agent groups unknown", _refused_at(GROUPS, 404, "Route not found.")),
     Bend("users forbidden", _refused_at(USERS, 403, "Forbidden.")),
     Bend("call statuses forbidden", _refused_at(CALL_STATUSES, 403, "Forbidden.")),
-    Bend("records of some calls forbidden", some_records_forbidden),
+    Bend("records of some calls forbidden", some_records_forbidden, answerable=True),
     Bend("no orders listed", no_orders, unlisted="orders"),
     Bend("agent groups without agentIds", _without(GROUPS, "agentIds")),
     Bend("lead statuses without category", _without(LEAD_STATUSES, "category"), frozenset({"qualified"})),
     Bend("call statuses without leadStatusCode", _without(CALL_STATUSES, "leadStatusCode"), frozenset({"qualified"})),
     Bend("web page everywhere", web_page_everywhere),
     Bend("web page for details", web_page_for_details),
-    Bend("objects for lists", objects_for_lists),
+    Bend("objects for lists", objects_for_lists, answerable=True),
     Bend("new order after the order list was read", change=changes.add_order, moment="after the first question"),
     Bend("late call between our pages", change=changes.add_late_calls, moment="after our first page"),
     Bend("late call between Liner's pages", change=changes.add_late_calls, moment="after Liner's first page"),
     Bend("incoming calls before their leads", change=changes.add_calls_before_leads),
-    Bend("transfer records of another lead", change=changes.move_transfer_records),
+    Bend("transfer records of another lead", change=changes.move_transfer_records, answerable=True),
 )
 _SINGLE = {one.name: one for one in (HEALTHY, *_ALL)}
 _COMBINED = (
@@ -381,6 +466,7 @@ def combined(first: Bend, second: Bend) -> Bend:
         changing.change,
         changing.moment,
         first.miscounts or second.miscounts,
+        first.answerable and second.answerable,
     )
 
 

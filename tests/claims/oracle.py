@@ -25,6 +25,8 @@ _NEAREST = re.compile(r"nearest earlier \w+ is call (\d+)")
 _NOR_BEFORE = re.compile(r"nor in the (\d+) days before")
 _NO_SUCH_ID = re.compile(r"(?:has|knows) no (call record|record|call status|call|lead) #?(\d+)")
 _NO_SUCH_NAME = re.compile(r"nothing is called \W?([^\"»”]+)|this agent group has no agents")
+# How an error says that what was asked for is itself what could not be read.
+_NOTHING_READ = re.compile(r"none of the names that were read|no row of a list|refuses access|failed to answer")
 _NAMES_UNREAD = re.compile(r"could not be read|counts more|cannot be read|did not answer|lists none|may ")
 
 
@@ -35,7 +37,21 @@ def falsehoods(question: Question, answers: Answers, truth: Truth) -> list[False
         found.append(Falsehood("endless", "the cursors do not end"))
     if answers.sentence is not None:
         found += _of_sentence(answers.sentence, truth)
+        if truth.bend.answerable and _has_answer(question, truth) and not _NOTHING_READ.search(answers.sentence):
+            found.append(Falsehood("lost", f"an answer could be given: {answers.sentence}"))
     return list(dict.fromkeys(found))
+
+
+def _has_answer(question: Question, truth: Truth) -> bool:
+    """Whether the true data has an answer to the question."""
+    arguments, dataset = question.arguments, truth.before
+    if question.tool in ("find_calls", "call_stats"):
+        return not meaning_of(arguments, dataset).refusable
+    if question.tool == "list_call_records":
+        return arguments["call_id"] in dataset.calls
+    if question.tool == "get_call_summaries":
+        return any(call_id in dataset.calls for call_id in arguments["call_ids"])
+    return question.tool == "list_directory" or arguments.get("record_id") in dataset.records
 
 
 def _of_question(question: Question, answers: Answers, truth: Truth) -> Iterator[Falsehood]:

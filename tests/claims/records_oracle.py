@@ -231,7 +231,7 @@ def _entry(
     for column, value in entry.items():
         if column in ("also", "groups") or column not in row:
             continue
-        found = row[column].removesuffix(f" #{one}") if column == "name" else row[column]
+        found = (row[column] or "").removesuffix(f" #{one}") or None if column == "name" else row[column]
         if found is not None and found != value:
             yield Falsehood(f"wrong {column}", f"entry {one}: {column} is {value}, not {found}")
     if "groups" in row:

@@ -310,26 +310,6 @@ def test_serve_on_a_terminal_says_that_it_is_the_demo() -> None:
     assert lines[1] == recorded("demo_all_data_is_invented_no_liner_account_is")
 
 
-def test_demo_shows_three_questions_with_their_answers_and_sizes() -> None:
-    done = run("demo")
-    assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"^\d\. ", done.stdout, re.MULTILINE)) == 3
-    assert_says(done.stdout, "demo_all_data_is_invented_no_liner_account_is", at_start=True)
-    assert done.stdout.count('{"demo":"invented data","asked":') == 3
-    sizes = re.findall(
-        r"answer ([\d,]+) bytes, about ([\d,]+) tokens.*?answers ([\d,]+) bytes, about ([\d,]+) ", done.stdout
-    )
-    assert len(sizes) == 3
-    for answer_bytes, answer_tokens, raw_bytes, raw_tokens in (
-        tuple(int(n.replace(",", "")) for n in s) for s in sizes
-    ):
-        assert answer_bytes < raw_bytes
-        assert answer_tokens < raw_tokens
-    assert "liner-mcp install claude-desktop --demo" in done.stdout
-    assert "\\u04" not in done.stdout
-    assert done.stderr == ""
-
-
 def test_without_settings_every_call_says_what_to_set() -> None:
     call: dict[str, Any] = {"name": "list_call_records", "arguments": {"call_id": 7000123}, "_meta": META}
     request = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call}) + "\n"

@@ -23,11 +23,11 @@ from liner_mcp.cli.host_config import (
     build_entry,
     entry_environment,
     host_file,
-    launch_command,
     plan_change,
     read,
     write,
 )
+from liner_mcp.cli.program import is_cached, launch_command
 from liner_mcp.errors import SetupError
 from tests.support.sentences import assert_says, error_says, recorded
 
@@ -166,8 +166,53 @@ def test_a_demo_takes_neither_host_nor_token() -> None:
     assert entry_environment(environment, demo=True) == {"LINER_TIMEZONE": "Europe/Moscow"}
 
 
+PROXIES = {
+    "HTTPS_PROXY": "http://proxy:1",
+    "https_proxy": "http://p:2",
+    "HTTP_PROXY": "h",
+    "ALL_PROXY": "a",
+    "no_proxy": "n",
+}
+
+
+def test_the_variables_of_the_network_are_taken_in_both_spellings_and_the_demo_needs_none() -> None:
+    environment = {
+        **PROXIES,
+        "SSL_CERT_FILE": "/etc/ca.pem",
+        "SSL_CERT_DIR": " ",
+        "ftp_proxy": "f",
+        "LINER_AUDIO": "off",
+    }
+    taken = {**PROXIES, "SSL_CERT_FILE": "/etc/ca.pem", "LINER_AUDIO": "off"}
+    assert entry_environment(environment, demo=False) == taken
+    assert entry_environment(environment, demo=True) == {"LINER_AUDIO": "off"}
+
+
+@pytest.mark.parametrize(
+    ("place", "cached"),
+    [
+        (".cache/uv/archive-v0/ZqMm7Oqca7LZl3Nm", True),
+        (".cache/pipx/0123456789abcde", True),
+        (".local/share/pipx/.cache/0123456789abcde", True),
+        ("AppData/Local/uv/cache/archive-v0/ZqMm7Oqca7LZl3Nm", True),
+        (".local/share/uv/tools/liner-mcp", False),
+        (".local/share/pipx/venvs/liner-mcp", False),
+        ("liner-mcp/.venv", False),
+    ],
+)
+def test_an_environment_in_a_cache_is_recognised(place: str, cached: bool, tmp_path: Path) -> None:
+    environment = tmp_path / place
+    environment.mkdir(parents=True)
+    (environment / "CACHEDIR.TAG").touch()  # as uv writes it into every environment
+    if "uv/cache" in place:
+        (tmp_path / "AppData" / "Local" / "uv" / "cache" / "CACHEDIR.TAG").touch()
+    assert is_cached(environment) is cached
+
+
 @pytest.mark.parametrize("written", ["token", "./token", "~/token"])
-@pytest.mark.parametrize("name", ["LINER_API_TOKEN_FILE", "LINER_MCP_ACCESS_FILE", "LINER_MCP_TOKENS_FILE"])
+@pytest.mark.parametrize(
+    "name", ["LINER_API_TOKEN_FILE", "LINER_MCP_ACCESS_FILE", "LINER_MCP_TOKENS_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR"]
+)
 def test_a_file_is_named_in_full(name: str, written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -245,12 +290,41 @@ def test_the_same_entry_again_changes_nothing() -> None:
     assert plan_change(Path("/its/mcp.json"), content, HOSTS["cursor"], "liner", ENTRY) is None
 
 
+COMMENTED = b"""{
+  // Servers that I use: "quoted", {in brackets},
+  "inputs": [{"id": "x", "url": "https://x.example.com//path",},], /* one,
+  two */ "text": "no /* comment */, no // comment,]",
+  "servers": {
+    "other": {"command": "o", "args": [1, true, null,]}, // the other
+  },
+}
+"""
+
+
+def test_comments_and_trailing_commas_are_read_and_the_loss_of_comments_is_announced(tmp_path: Path) -> None:
+    change = planned(COMMENTED, host="vscode")
+    new = json.loads(change.after)
+    assert new.pop("servers") == {"other": {"command": "o", "args": [1, True, None]}, "liner": ENTRY}
+    assert new == {
+        "inputs": [{"id": "x", "url": "https://x.example.com//path"}],
+        "text": "no /* comment */, no // comment,]",
+    }
+    assert_says(change.diff[-1], "comments_in_the_file_are_not", at_start=True)
+    assert_says(planned(b'{"servers": {},}', host="vscode").diff[-1], "everything_else_in_the_file_is_2", at_start=True)
+    path = tmp_path / "mcp.json"
+    path.write_bytes(COMMENTED)
+    backup = put(path)
+    assert backup is not None
+    assert backup.read_bytes() == COMMENTED
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b'{\n  "mcpServers": {,}\n}', "not_plain_json_in_utf_8"),
-        (b'{\n  // mine\n  "mcpServers": {}\n}', "line_2_comments_and_trailing_commas"),
-        (b'{\n  "mcpServers": {},\n}', "line_2_or_3"),  # Python 3.13 points at the comma itself
+        (b'{\n  // mine\n  "mcpServers": {,}\n}', "line_3"),
+        (b'{\n  /* mine\n  "mcpServers": {}\n}', "line_2"),
+        (b'{"mcpServers": {},,}', "not_plain_json_in_utf_8_2"),
         (b'{"a": 1}\n{"b": 2}', "line_2"),
         (b'{\n"a": "\xff"}', "not_plain_json_in_utf_8_2"),
         ('{"a": 1}'.encode("utf-16"), "not_plain_json_in_utf_8_2"),
@@ -299,6 +373,16 @@ def test_what_stood_in_our_entry_is_hidden_unless_it_is_a_setting() -> None:
     assert "0ld-secret" not in "\n".join(diff)
     assert [line for line in diff if '"LINER_TIMEZONE": "Asia/Dubai"' in line]
     assert '-    "command": "npx",' in diff
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_the_address_of_a_proxy_is_shown_and_its_password_never(name: str) -> None:
+    old = {"mcpServers": {"liner": {**ENTRY, "env": {name: "http://anna:0ld-secret@proxy:3128"}}}}
+    secret = planned(encoded(old), {**ENTRY, "env": {name: f"http://anna:{TOKEN}@proxy:3128"}}).diff
+    assert f'+      "{name}": "••• (changed)"' in secret
+    assert not [word for word in ("0ld-secret", TOKEN) if word in "\n".join(secret)]
+    plain = planned(encoded(old), {**ENTRY, "env": {name: "http://proxy:3128"}}).diff
+    assert f'+      "{name}": "http://proxy:3128"' in plain
 
 
 def test_a_new_token_in_place_of_another_is_seen_as_a_change() -> None:
@@ -359,8 +443,17 @@ def test_the_owner_of_the_file_stays_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     path.write_bytes(encoded(OTHERS))
     os.chown(path, 1234, 1234)
-    put(path)
-    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
+    backup = put(path)
+    assert backup is not None
+    assert {(file.stat().st_uid, file.stat().st_gid) for file in (path, backup)} == {(1234, 1234)}
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root may give a file to another user")
+def test_what_root_makes_in_a_users_folder_belongs_to_that_user(tmp_path: Path) -> None:
+    os.chown(tmp_path, 1234, 1234)
+    put(tmp_path / "a" / "b" / "mcp.json")
+    made = (tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "mcp.json")
+    assert {(one.stat().st_uid, one.stat().st_gid) for one in made} == {(1234, 1234)}
 
 
 def test_the_old_content_is_put_beside_each_time(tmp_path: Path) -> None:
@@ -492,7 +585,10 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> Non
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR")}
+    unset = {"XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in unset and not name.lower().endswith("_proxy")
+    }
     folders = {"HOME": home, "USERPROFILE": home, "APPDATA": home / "AppData", "LOCALAPPDATA": home / "Local"}
     return {**kept, "PYTHONUTF8": "1", **{name: str(folder) for name, folder in folders.items()}, **settings}
 
@@ -545,8 +641,43 @@ def test_the_token_is_written_but_never_shown_and_the_next_step_is_told(tmp_path
     assert json.loads(file.read_bytes())["mcpServers"]["liner"]["env"]["LINER_API_TOKEN"] == TOKEN
     assert '+      "LINER_API_TOKEN": "•••"' in done.stdout
     assert_says(done.stdout, "liner_api_token_file_keeps_it")
-    assert "Restart Cursor." in done.stdout
     assert done.stdout.rstrip().endswith("check")
+
+
+def test_only_the_usual_file_of_a_host_is_followed_by_that_hosts_next_step(tmp_path: Path) -> None:
+    usual = install(tmp_path, "cursor", "--yes", "--demo").stdout
+    assert "for Cursor in" in usual
+    assert "Restart Cursor." in usual
+    other = install(tmp_path, "cursor", "--yes", "--demo", "--file", str(tmp_path / "settings.json")).stdout
+    assert "Cursor" not in other
+    assert_says(other, "restart_the_assistant_that_reads")
+
+
+def test_the_password_of_a_proxy_is_written_and_never_shown(tmp_path: Path) -> None:
+    proxy = f"http://anna:{TOKEN}@proxy.example.com:3128"
+    done = install(tmp_path, "cursor", "--yes", HTTPS_PROXY=proxy, SSL_CERT_FILE=str(tmp_path / "ca.pem"), **REAL)
+    assert done.returncode == 0, done.stderr
+    made = json.loads((tmp_path / ".cursor" / "mcp.json").read_bytes())["mcpServers"]["liner"]["env"]
+    assert made == {**REAL, "HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+    assert_says(done.stdout, "the_password_of_the_proxy_will")
+
+
+@POSIX
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o640, True), (0o600, False)])
+def test_a_file_that_others_may_read_is_named_when_it_gets_a_token(mode: int, warned: bool, tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    file.write_bytes(b"{}")
+    file.chmod(mode)
+    assert (
+        f"chmod 600 {file}" in install(tmp_path, "cursor", "--dry-run", "--file", str(file), **REAL).stdout
+    ) is warned
+    assert "chmod" not in install(tmp_path, "cursor", "--dry-run", "--demo", "--file", str(file)).stdout
+
+
+def test_without_a_host_it_names_them_all(tmp_path: Path) -> None:
+    done = install(tmp_path, "--demo")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(host in done.stderr for host in HOSTS)
 
 
 def test_a_second_run_has_nothing_to_change(tmp_path: Path) -> None:
@@ -684,12 +815,12 @@ def test_on_a_terminal_a_person_decides_about_the_demo(
 
 def test_a_broken_file_is_named_and_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "mcp.json"
-    file.write_bytes(b'{\n  // mine\n  "mcpServers": {}\n}\n')
+    file.write_bytes(b'{\n  "mcpServers": {,}\n}\n')
     done = install(tmp_path, "cursor", "--demo", "--yes", "--file", str(file))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "line 2" in done.stderr
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b'{\n  // mine\n  "mcpServers": {}\n}\n']
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b'{\n  "mcpServers": {,}\n}\n']
 
 
 def test_an_unknown_host_is_refused_with_the_known_ones(tmp_path: Path) -> None:

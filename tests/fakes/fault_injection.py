@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 from liner_mcp.demo.app import Response, Send
 from tests.fakes.exchange import Request, Respond, page_of, refusal, success, with_any_order
 from tests.fakes.faults import (
+    AsObjects,
     Body,
     Bomb,
     Charset,
+    Clamped,
     Fault,
     FaultKind,
     Grows,
@@ -30,6 +32,8 @@ from tests.fakes.faults import (
     Ignores,
     Latency,
     NotANumber,
+    NullRows,
+    OddCells,
     Redirect,
     Refused,
     Repeats,
@@ -133,6 +137,7 @@ class ListFaults:
     hidden: int = 0
     repeats: bool = False
     total: float | None = 1.0
+    rows: tuple[FaultKind, ...] = ()
     ignored: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
@@ -147,6 +152,8 @@ class ListFaults:
             return replace(self, repeats=True)
         if isinstance(what, Total):
             return replace(self, total=what.times)
+        if isinstance(what, Clamped | NullRows | OddCells | AsObjects):
+            return replace(self, rows=(*self.rows, what))
         if isinstance(what, Ignores):
             return replace(self, ignored=self.ignored | set(what.names))
         return self
@@ -157,10 +164,13 @@ class ListFaults:
             return inner(request)
         asked = self._without_ignored(request, order_ids)
         offset = asked.offset + self.hidden
-        response = inner(asked.setting(offset=offset))
+        most = min((what.rows for what in self.rows if isinstance(what, Clamped)), default=asked.limit)
+        response = inner(asked.setting(offset=offset, limit=min(most, asked.limit)))
         page = page_of(response)
         if page is None:
             return response
+        if page["next"] is not None and most < asked.limit:
+            page["next"] = asked.offset + asked.limit
         if self.repeats and asked.offset and page["list"]:
             before = page_of(inner(asked.setting(offset=offset - 1, limit=1)))
             assert before is not None
@@ -171,6 +181,8 @@ class ListFaults:
             del page["total"]
         else:
             page["total"] = round(max(0, page["total"] - self.hidden) * self.total)
+        for what in self.rows:
+            page["list"] = _odd_rows(page["list"], what)
         return success(page)
 
     def _without_ignored(self, request: Request, order_ids: Collection[int]) -> Request:
@@ -178,6 +190,27 @@ class ListFaults:
         named = ("orderIds", "leadIds")
         # That one of them is there is still demanded, so what is ignored is replaced by all there is.
         return with_any_order(asked, order_ids) if request.has(*named) and not asked.has(*named) else asked
+
+
+ODD_CELLS: dict[str, Any] = {
+    "talkTimeDurationSeconds": "4.5",
+    "hasRecords": 2,
+    "isTransfer": {},
+    "durationSeconds": 10**12,
+    "isActive": "perhaps",
+}
+
+
+def _odd_rows(rows: list[Any], what: FaultKind) -> Any:
+    if isinstance(what, NullRows) and rows:
+        return [None, *rows[1:]]
+    if isinstance(what, AsObjects) and rows:
+        return {str(2 * number): row for number, row in enumerate(rows)}
+    if isinstance(what, OddCells):
+        return [
+            row if row["id"] % 7 else {name: ODD_CELLS.get(name, value) for name, value in row.items()} for row in rows
+        ]
+    return rows
 
 
 def _faulty(response: Response, what: FaultKind, target: str, now: datetime) -> Response:  # noqa: C901 - one branch per kind

@@ -177,6 +177,28 @@ class Ignores:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Clamped:
+    """A page has at most so many rows, and `next` is where the requested page would have ended."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class NullRows:
+    """The first row of every page is null."""
+
+
+@dataclass(frozen=True, slots=True)
+class OddCells:
+    """Every seventh row has values of another kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsObjects:
+    """Lists are objects whose keys are numbers, with gaps."""
+
+
 ResponseFault = (
     Latency
     | Status
@@ -192,7 +214,7 @@ ResponseFault = (
     | Redirect
     | Reset
 )
-ListFault = Grows | Shrinks | Repeats | Total | Ignores
+ListFault = Grows | Shrinks | Repeats | Total | Ignores | Clamped | NullRows | OddCells | AsObjects
 FaultKind = ResponseFault | ListFault
 
 
@@ -264,6 +286,10 @@ FAULTS: dict[str, FaultKind] = {
     "a total too big": Total(1.5),
     "a total too small": Total(0.4),
     "no total": Total(None),
+    "pages of 20, next beyond them": Clamped(20),
+    "null rows": NullRows(),
+    "odd cells": OddCells(),
+    "lists as objects": AsObjects(),
     "an ignored filter": Ignores(("createdAt", "orderIds", "leadIds", "userIds", "statusIds")),
     "an ignored callId": Ignores(("callId",)),
     "an ignored limit": Ignores(("limit",)),

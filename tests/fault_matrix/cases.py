@@ -28,6 +28,8 @@ _HARMLESS = {
     "a total too small",
     "no total",
     "an ignored limit",
+    "pages of 20, next beyond them",
+    "lists as objects",
 }
 _LONGER_THAN_DEADLINE = {"429, wait some seconds", "429, wait until a date", "503, wait some seconds"}
 _INTERMITTENT = {

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liner_mcp.http_server.auth.authentication import Authentication, authenticator_from
-from liner_mcp.http_server.auth.bearer import INVALID, Authenticator, ProtectedResource, Rejection
+from liner_mcp.http_server.auth.bearer import Authenticator, ProtectedResource, Rejection, invalid
 from liner_mcp.server.caller import SCOPE_KEY, Caller
 from liner_mcp.settings import Settings
 from tests.support.sentences import assert_says, recorded
@@ -28,7 +28,7 @@ class FixedToken:
     resource: ProtectedResource | None = None
 
     async def identify(self, token: str) -> Caller | Rejection:
-        return Caller("anna") if token == "good" else INVALID
+        return Caller("anna") if token == "good" else invalid("unknown_token")
 
 
 class FixedTokenWithIssuer(FixedToken):

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from liner_mcp.http_server.auth import jwt
 from liner_mcp.http_server.auth.bearer import (
-    INVALID,
     MALFORMED,
     MAX_AUTHORIZATION,
     NO_TOKEN,
@@ -18,6 +17,7 @@ from liner_mcp.http_server.auth.bearer import (
     Rejection,
     bearer_token,
     challenge,
+    invalid,
     metadata_url,
 )
 
@@ -73,7 +73,9 @@ def test_a_challenge_says_what_is_wrong_what_is_needed_and_where_to_get_it() -> 
     )
 
 
-@pytest.mark.parametrize("refusal", [NO_TOKEN, MALFORMED, INVALID, jwt.EXPIRED], ids=lambda r: r.sentence)
+@pytest.mark.parametrize(
+    "refusal", [NO_TOKEN, MALFORMED, invalid("unknown_token"), jwt.EXPIRED], ids=lambda r: r.sentence
+)
 def test_every_challenge_keeps_to_the_grammar_and_every_answer_is_one_sentence(refusal: Rejection) -> None:
     assert CHALLENGE.fullmatch(challenge(refusal))
     assert refusal.sentence.endswith(".")

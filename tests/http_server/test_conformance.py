@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.server.skills import SKILLS
 from tests.http_server.conformance_server import serve_fixture
 from tests.http_server.support import LEGACY, MODERN
 from tests.http_server.test_stopping import started
@@ -202,6 +203,13 @@ def test_the_inspector_finds_no_fault_in_the_tools(url: str, tmp_path: Path, era
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # neither errors nor warnings
     assert len(json.loads(done.stdout)["tools"]) == 6
+
+
+def test_the_inspector_verifies_every_skill(url: str, tmp_path: Path) -> None:
+    done = inspected(url, "modern", tmp_path, "skills/list", "--verify", "--require-digests")
+    assert done.returncode == 0, done.stdout + done.stderr
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {report["name"]: report["outcome"] for report in reports} == dict.fromkeys(SKILLS, "verified")
 
 
 @ERAS

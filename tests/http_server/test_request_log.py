@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from liner_mcp import __version__
 from liner_mcp.demo import Dataset, DemoLiner
 from tests.fakes.blocking_liner import BlockingLiner
 from tests.http_server.support import (
@@ -29,15 +30,16 @@ from tests.http_server.support import (
     serve,
     until,
 )
-from tests.http_server.test_stopping import COMMAND, ended, started
+from tests.http_server.test_stopping import COMMAND, announced_url, ended, started
 from tests.support.log_capture import LogCapture, capture_logs, strings_in
-from tests.support.sentences import assert_says, recorded
+from tests.support.sentences import recorded
 
 KEYS = [
     "time",
     "event",
     "request_id",
     "caller",
+    "auth_error",
     "http_method",
     "path",
     "status",
@@ -270,8 +272,9 @@ def test_served_over_http_every_line_on_stderr_is_json_unless_it_is_switched_off
         code, out, errors = ended(process)
     assert (code, out) == (0, "")
     told = [json.loads(line) for line in errors.splitlines()]
-    assert [line["event"] for line in told] == ["audit", "request"]
+    assert [line["event"] for line in told] == ["audit", "request", "stopping", "stopped"]
     assert told[0]["request_id"] == told[1]["request_id"]
+    assert told[2]["pid"] == told[3]["pid"] == process.pid
 
 
 @pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
@@ -301,14 +304,78 @@ def test_the_log_over_http_begins_with_what_is_said_about_the_demo_once(
     with process:
         try:
             assert process.stderr
-            first, announced = process.stderr.readline(), process.stderr.readline()
+            before: list[str] = []
+            announced_url(process, before)
             process.terminate()
-            assert process.stderr.read() == ""
+            after = [json.loads(line)["event"] for line in process.stderr]
         finally:
             process.kill()
-    assert json.loads(first)["text"] == notice
-    assert_says(announced, "liner_mcp_serves_mcp_at_http", at_start=True)
-    assert announced.endswith(f" ({notice})\n")
+    told = [json.loads(line)["text"] for line in before]
+    assert told[0] == notice
+    assert told.count(notice) == 1
+    assert after == ["stopping", "stopped"]
+
+
+NO_AUTHENTICATION, NO_ZONE = "There is no authentication", "LINER_TIMEZONE is not set"
+NOT_SET_UP = "Not set up yet: set LINER_API_HOST"
+MISSPELT = "LINER_TIMEZON "
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
+@pytest.mark.parametrize("log", ["", "off"], ids=["JSON", "plain"])
+@pytest.mark.parametrize(
+    ("settings", "problems"),
+    [
+        ({}, [NOT_SET_UP, NO_AUTHENTICATION, NO_ZONE]),
+        ({"LINER_API_HOST": "liner.example", "LINER_API_TOKEN": "t", "LINER_TIMEZONE": "UTC"}, [NO_AUTHENTICATION]),
+        (
+            {"LINER_MCP_TOKENS_FILE": "empty", "LINER_TIMEZONE": "UTC"},
+            [NOT_SET_UP, "LINER_MCP_TOKENS_FILE holds no token"],
+        ),
+        ({"LINER_TIMEZON": "UTC"}, [MISSPELT, NOT_SET_UP, NO_AUTHENTICATION, NO_ZONE]),
+    ],
+    ids=["nothing is set", "no authentication", "no token", "a misspelt name"],
+)
+def test_what_is_not_set_is_one_line_each_before_the_address_and_not_one_per_worker(
+    options: tuple[str, ...], log: str, settings: dict[str, str], problems: list[str], tmp_path: Path
+) -> None:
+    tokens = tmp_path / "empty"
+    tokens.touch(0o600)
+    settings = {name: str(tokens) if value == "empty" else value for name, value in settings.items()}
+    before: list[str] = []
+    with started(*options, before=before, LINER_MCP_LOG=log, **settings) as (process, _):
+        process.terminate()
+        ended(process)
+    told = [json.loads(line)["text"] if log == "" else line for line in before]
+    assert [line.startswith(problem) for line, problem in zip(told, problems, strict=True)] == [True] * len(problems)
+
+
+def test_the_first_line_is_json_with_the_address_and_the_version() -> None:
+    command = [*COMMAND, "127.0.0.1:0", "--demo", "--workers", "2"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "LINER_MCP_LOG": ""}
+    ) as process:
+        assert process.stderr
+        notice, start = (json.loads(process.stderr.readline()) for _ in range(2))
+        process.kill()
+    assert list(notice) == ["time", "event", "level", "logger", "text"]
+    assert list(start) == ["time", "event", "url", "version", "workers", "pid"]
+    assert (start["event"], start["version"], start["workers"], start["pid"]) == ("start", __version__, 2, process.pid)
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "3")], ids=["one process", "three workers"])
+def test_a_file_that_cannot_be_used_is_reported_once(options: tuple[str, ...], tmp_path: Path) -> None:
+    settings = {"LINER_MCP_TOKENS_FILE": str(tmp_path / "none"), "LINER_MCP_LOG": ""}
+    done = subprocess.run(
+        [*COMMAND, "127.0.0.1:0", *options],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("LINER_MCP_TOKENS_FILE cannot be") == 1
 
 
 def test_the_log_can_be_switched_off() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -25,8 +26,13 @@ COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--http"]
 
 
 @contextmanager
-def started(*options: str, address: str = "127.0.0.1:0", **settings: str) -> Generator[tuple[Any, str]]:
-    """The process and the URL it told. It writes no lines of requests, unless the settings say so."""
+def started(
+    *options: str, address: str = "127.0.0.1:0", before: list[str] | None = None, **settings: str
+) -> Generator[tuple[Any, str]]:
+    """The process and the URL it told. It writes no lines of requests, unless the settings say so.
+
+    `before` collects the lines before the URL.
+    """
     process = subprocess.Popen(
         [*COMMAND, address, *options],
         env={**os.environ, "LINER_MCP_LOG": "off", **settings},
@@ -37,14 +43,21 @@ def started(*options: str, address: str = "127.0.0.1:0", **settings: str) -> Gen
     )
     with process:
         try:
-            assert process.stderr
-            line = process.stderr.readline()
-            if line.startswith("{"):  # the log begins before it
-                line = process.stderr.readline()
-            assert line.startswith(recorded("liner_mcp_serves_mcp_at_http")), line
-            yield process, line.split()[4]
+            yield process, announced_url(process, before)
         finally:
             process.kill()
+
+
+def announced_url(process: Any, before: list[str] | None = None) -> str:
+    """The URL in the line that says that the process serves. `before` collects the lines before it."""
+    for line in process.stderr:
+        if line.startswith(recorded("liner_mcp_serves_mcp_at_http")):  # without a log
+            return line.split()[4]
+        if line.startswith("{") and (logged := json.loads(line))["event"] == "start":
+            return logged["url"]
+        if before is not None:
+            before.append(line)
+    raise AssertionError("it does not serve")
 
 
 @contextmanager
@@ -125,7 +138,7 @@ def test_the_second_signal_ends_it_with_the_call_unanswered(dataset: Dataset, op
 
 def test_a_call_that_never_ends_is_ended_by_its_deadline(dataset: Dataset) -> None:
     liner = BlockingLiner(dataset)
-    settings = {"LINER_API_TOKEN": "demo", "LINER_DEADLINE_SECONDS": "2"}
+    settings: dict[str, Any] = {"LINER_API_TOKEN": "demo", "LINER_DEADLINE_SECONDS": "2"}
     with serve_app(liner) as origin, started(LINER_API_HOST=origin, **settings) as (process, url):
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(httpx.post, url, **call("list_call_records", call_id=7003900), timeout=PATIENCE)

@@ -20,12 +20,14 @@ from hypothesis import strategies as st
 
 from liner_mcp.cli.tokens import add_token_line, create_token
 from liner_mcp.errors import SettingsError, SetupError
-from liner_mcp.http_server.auth.bearer import INVALID, Rejection
+from liner_mcp.http_server.auth.bearer import Rejection, invalid
 from liner_mcp.http_server.auth.token_file import InvalidFile, TokenEntry, TokenFile, parse_entries, token_owner
 from liner_mcp.server.caller import Caller
 from tests.support.sentences import assert_says, error_says, recorded
 
 posix = pytest.mark.skipif(os.name != "posix", reason="rights of this kind exist on POSIX systems only")
+
+INVALID = invalid("unknown_token")
 
 
 def line_of(name: str, token: str) -> str:

@@ -610,3 +610,35 @@ def test_rows_that_repeat_leave_room_for_missing_ones_unless_the_count_fits(tota
         paginator.add_page(offsets[0], ListPage(rows, next=None, total=total))
     listing = paginator.listing()
     assert (len(listing.items), listing.complete, listing.changed) == (100, False, True)
+
+
+# Rows that cannot be read ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("counts", [True, False], ids=["counted", "uncounted"])
+@pytest.mark.parametrize("bad", [{0}, {99}, {100, 101}, {249}, set(range(100, 200))], ids=str)
+def test_the_walk_goes_on_past_rows_that_cannot_be_read(counts: bool, bad: set[int]) -> None:
+    rows = [None if index in bad else {"id": index + 1} for index in range(250)]
+
+    def ask(offset: int, limit: int) -> ListPage[Order]:
+        end = offset + limit
+        data = {"list": rows[offset:end], "next": end if end < len(rows) else None}
+        return decode_list({**data, "total": len(rows)} if counts else data, Order)
+
+    listing = paginate(ask).listing()
+    whole_page = not counts and len(bad) == PAGE_LIMIT  # without a count, such a page shows no progress
+    assert len(listing.items) == (100 if whole_page else 250 - len(bad))
+    assert (listing.complete, listing.unreadable) == (False, len(bad))
+
+
+@pytest.mark.parametrize("total", [None, 0, 1])
+def test_a_walk_ends_where_no_row_can_be_read_and_liner_counts_no_more(total: int | None) -> None:
+    asked: list[int] = []
+
+    def ask(offset: int, limit: int) -> ListPage[Order]:
+        asked.append(offset + limit)
+        return decode_list({"list": [None], "next": None, "total": total}, Order)
+
+    listing = paginate(ask).listing()
+    assert len(asked) <= 2
+    assert (listing.items, listing.complete) == ((), False)

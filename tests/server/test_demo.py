@@ -124,8 +124,13 @@ async def test_the_mark_is_within_the_budget_and_pushes_no_note_out(liner: DemoL
 async def test_every_resource_of_text_says_that_its_data_is_invented(liner: DemoLiner, mode: Any) -> None:
     async with connected(liner, mode) as client:
         listed = [resource.uri for resource in (await client.list_resources()).resources]
+        skills = [uri for uri in listed if uri.startswith("skill://")]
         templates = (await client.list_resource_templates()).resource_templates
-        assert len(listed) + len(templates) == len(RESOURCES) + 1  # the other is audio
+        assert len(listed) + len(templates) == len(RESOURCES) + len(skills) + 1  # the other is audio
+        for uri in skills:  # after the frontmatter
+            (content,) = (await client.read_resource(uri)).contents
+            assert isinstance(content, TextResourceContents)
+            assert content.text.split("---\n", 2)[2].strip().startswith("DEMO: invented data.")
         for uri in RESOURCES:
             (content,) = (await client.read_resource(uri)).contents
             assert isinstance(content, TextResourceContents)

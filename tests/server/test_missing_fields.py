@@ -177,7 +177,9 @@ async def test_cells_that_were_not_sent_are_null_and_said(connect: OpenSession, 
                                 "talk_seconds", "wait_seconds", "recorded"), strict=True))  # fmt: skip
     assert {row[columns[field]] for row in rows_of(answer)} == {None}
     assert answer["page"] == {"returned": 6, "complete": True, "total": 6}
-    assert answer["notes"] == [f"Liner sends no {field} for 6 of these calls; null there is unknown, not 0 or none."]
+    first = ", ".join(str(call.id) for call in newest(dataset)[:3])
+    which = f"Liner sends no {field} that can be read for 6 of these calls ({first}, …)"
+    assert answer["notes"] == [f"{which}; null there is unknown, not 0 or none."]
     assert "null" not in answer.get("names", {}).get("agents", {})
 
 

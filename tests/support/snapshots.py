@@ -1,4 +1,4 @@
-"""What we show the world, written down: the whole surface, and one full answer per tool.
+"""What we show the world, written down: the whole surface, one full answer per tool, and the lists of the bundle.
 
 Refresh after a change that is meant, then read the difference as a user would:
 
@@ -25,6 +25,7 @@ from tests.support.account import ACCOUNT
 FOLDER = Path(__file__).parent.parent / "snapshots"
 SURFACE = FOLDER / "surface.json"
 ANSWERS = FOLDER / "answers.json"
+MANIFEST = FOLDER.parent.parent / "bundle" / "manifest.json"
 
 # One call per tool that shows most of what an answer can hold. The second is the README's example.
 TOOL_CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -70,9 +71,27 @@ async def answers(dataset: Dataset) -> list[dict[str, Any]]:
         return found
 
 
+def manifest_lists(shown: dict[str, Any]) -> dict[str, Any]:
+    """The tools and prompts of a surface, as the manifest of the bundle lists them."""
+    prompts = [
+        {
+            "name": prompt["name"],
+            "description": prompt["description"],
+            "arguments": [argument["name"] for argument in prompt.get("arguments", ())],
+            "text": prompt["description"],  # required, and used by no host: the server writes the prompt
+        }
+        for prompt in shown["prompts"]
+    ]
+    tools = [{"name": tool["name"], "description": tool["title"]} for tool in shown["tools"]]
+    return {"tools": tools, "prompts": prompts}
+
+
 async def _refresh() -> None:
     FOLDER.mkdir(exist_ok=True)
-    SURFACE.write_text(pretty(await surface()), encoding="utf-8")
+    shown = await surface()
+    SURFACE.write_text(pretty(shown), encoding="utf-8")
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8")) | manifest_lists(shown)
+    MANIFEST.write_text(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     ANSWERS.write_text(pretty(await answers(Dataset.generate(now=NOW))), encoding="utf-8")
 
 

@@ -16,12 +16,11 @@ from typing import Literal, NamedTuple, cast
 
 from liner_mcp.diagnostics.assumptions import requests as sent
 from liner_mcp.diagnostics.assumptions.requests import Answers, Request, Undecided
+from liner_mcp.diagnostics.assumptions.values import fields_of, judge_values
 from liner_mcp.diagnostics.raw_client import ABSENT
-from liner_mcp.errors import InvalidResponse
-from liner_mcp.liner import decoding
 from liner_mcp.liner.decoding import integer_of
 from liner_mcp.liner.endpoints import PAGE_LIMIT
-from liner_mcp.liner.models import Call, CallRecord, Identified, Order
+from liner_mcp.liner.models import Call, CallRecord, Identified
 
 Finding = str | tuple[str, str]
 
@@ -102,25 +101,6 @@ def _rate_headers(answers: Answers) -> Finding:
     return ", ".join(shown[:4]), "these headers are not read: keep LINER_REQUESTS_PER_SECOND below the limit"
 
 
-def _values(answers: Answers) -> Finding:
-    models = {sent.ORDERS: Order, sent.CALLS: Call, sent.RECORDS: CallRecord}
-    as_text, seen = set[str](), False
-    for request, model in models.items():
-        page = answers.find_page(request)
-        if page is None or not page.rows:
-            continue
-        seen = True
-        try:
-            decoding.decode_list(answers.answer(request).data, model)
-        except InvalidResponse as error:
-            return str(error).removeprefix("Liner's answer could not be read: "), "such lists cannot be read"
-        numeric = {name for name in _fields(model) if name == "id" or name.endswith(("Id", "Seconds"))}
-        as_text |= {name for row in page.rows for name in numeric if isinstance(row.get(name), str)}
-    if not seen:
-        raise Undecided("no list with rows was seen")
-    return f"as text: {', '.join(sorted(as_text))}" if as_text else "numbers are numbers"
-
-
 def _dictionary_paths(answers: Answers) -> Finding:
     singular, plural = answers.any_answer(sent.STATUSES_SINGULAR), answers.received.get(sent.STATUSES_PLURAL)
     if singular is None:
@@ -155,7 +135,7 @@ def _call_fields(answers: Answers) -> Finding:
         raise Undecided("no call was seen")
     if missing := _missing_fields(Call, rows):
         return f"missing: {missing}", "they stay empty, and filters on them find nothing"
-    return f"all {len(_fields(Call))} that are read"
+    return f"all {len(fields_of(Call))} that are read"
 
 
 def _times(answers: Answers) -> Finding:
@@ -335,7 +315,7 @@ def _record_detail(answers: Answers) -> Finding:
 def _record_fields(rows: Iterable[dict[str, object]], without_summary: str) -> Finding:
     if missing := _missing_fields(CallRecord, rows):
         return f"missing: {missing}", without_summary if "recordSummary" in missing else "they stay empty"
-    return f"all {len(_fields(CallRecord))}"
+    return f"all {len(fields_of(CallRecord))}"
 
 
 def _is_amd(answers: Answers) -> Finding:
@@ -360,20 +340,15 @@ def _file_link(answers: Answers) -> Finding:
     return (f"{where}, {problem}", "recordings cannot be read") if problem else f"{where}, opens, MPEG audio"
 
 
-def _fields(model: type[Identified]) -> set[str]:
-    """The fields of a model with their names in JSON."""
-    return {field.alias or name for name, field in model.model_fields.items()}
-
-
 def _missing_fields(model: type[Identified], rows: Iterable[dict[str, object]]) -> str:
-    return ", ".join(sorted(_fields(model) - {name for row in rows for name in row}))
+    return ", ".join(sorted(fields_of(model) - {name for row in rows for name in row}))
 
 
 ASSUMPTIONS = (
     Assumption("trailing_slash", "a path with a slash at its end is answered", _trailing_slash),
     Assumption("clock", "Liner's clock agrees with ours within a minute", _clock),
     Assumption("rate_headers", "limits are announced by HTTP 429 and Retry-After only", _rate_headers),
-    Assumption("values", "numbers may come as text, and all values can be read", _values),
+    Assumption("values", "numbers may come as text, and all values can be read", judge_values),
     Assumption("dictionary_paths", "the singular exists", _dictionary_paths),
     Assumption("archived_orders", "archived orders are listed", _archived_orders),
     Assumption("call_fields", "listed calls have every field that is read", _call_fields),

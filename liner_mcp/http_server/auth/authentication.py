@@ -70,10 +70,12 @@ class Authentication:
             await self._metadata(path, scope)(scope, receive, send)
             return
         who = await self._identify(scope)
+        info = scope.get(REQUEST_INFO_KEY)
         if isinstance(who, Rejection):
+            if isinstance(info, RequestInfo):
+                info.auth_error = who.reason
             await self._rejection(who, scope)(scope, receive, send)
             return
-        info = scope.get(REQUEST_INFO_KEY)
         if isinstance(info, RequestInfo):
             info.caller = who.name
         headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _CREDENTIALS]

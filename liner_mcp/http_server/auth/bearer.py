@@ -8,8 +8,8 @@ every proxy on the way logs the URL.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from liner_mcp.server.caller import Caller
@@ -20,23 +20,56 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token, RFC 6750 section 2.1
 
 
+Reason = Literal[
+    "no_token",
+    "malformed_header",
+    "unknown_token",
+    "not_a_jwt",
+    "wrong_type",
+    "wrong_algorithm",
+    "issuer_unreachable",
+    "unknown_key",
+    "wrong_key_type",
+    "ambiguous_key",
+    "weak_key",
+    "wrong_signature",
+    "expired",
+    "not_yet_valid",
+    "wrong_issuer",
+    "wrong_audience",
+    "missing_exp",
+    "missing_iss",
+    "missing_aud",
+    "malformed_claims",
+    "no_subject",
+    "missing_scope",
+]
+"""Why a request was refused, for the log only. It holds nothing of the token. docs/observability.md explains each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """Why a request is refused. `sentence` is ASCII without quotes, because the challenge repeats it in a header.
 
     `error` is RFC 6750's code: None if no credentials were sent, or if there is no code. `retry_after` is in seconds.
+    `reason` is for the operator: a client that guesses tokens must not learn how far a guess came.
     """
 
     status: int
     error: str | None
     sentence: str
     retry_after: int | None = None
+    reason: Reason | None = field(default=None, compare=False)
 
 
 _ADVICE = "Send an access token in one Authorization header: Bearer, a space, the token."
-NO_TOKEN = Rejection(401, None, _ADVICE)
-MALFORMED = Rejection(401, "invalid_token", _ADVICE)
-INVALID = Rejection(401, "invalid_token", "The access token is not valid here.")
+NO_TOKEN = Rejection(401, None, _ADVICE, reason="no_token")
+MALFORMED = Rejection(401, "invalid_token", _ADVICE, reason="malformed_header")
+
+
+def invalid(reason: Reason) -> Rejection:
+    """The refusal of a token that is not valid; the reason is for the log."""
+    return Rejection(401, "invalid_token", "The access token is not valid here.", reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

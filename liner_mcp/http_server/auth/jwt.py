@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from liner_mcp.errors import Unreachable
-from liner_mcp.http_server.auth.bearer import INVALID, ProtectedResource, Rejection
+from liner_mcp.http_server.auth.bearer import ProtectedResource, Reason, Rejection, invalid
 from liner_mcp.http_server.auth.jwks import Jwk, JwksClient
 from liner_mcp.server.caller import Caller
 
@@ -35,7 +35,18 @@ _HASH_PREFIX = (
 )
 _CLIENT_PREFIX = "client:"
 
-EXPIRED = Rejection(401, "invalid_token", "The access token has expired.")
+EXPIRED = Rejection(401, "invalid_token", "The access token has expired.", reason="expired")
+
+# What PyJWT raises, by name, because it is imported late; its texts may hold claims. Anything else: malformed claims.
+_REASONS: dict[str, Reason] = {
+    "ImmatureSignatureError": "not_yet_valid",
+    "InvalidAlgorithmError": "wrong_algorithm",
+    "InvalidAudienceError": "wrong_audience",
+    "InvalidIssuerError": "wrong_issuer",
+    "InvalidKeyError": "weak_key",
+    "InvalidSignatureError": "wrong_signature",
+}
+_MISSING: dict[str, Reason] = {"exp": "missing_exp", "iss": "missing_iss", "aud": "missing_aud"}
 
 
 class JwtAuthenticator:
@@ -47,8 +58,8 @@ class JwtAuthenticator:
 
     async def identify(self, token: str) -> Caller | Rejection:
         signed = parse_header(token)
-        if signed is None:
-            return INVALID
+        if isinstance(signed, Rejection):
+            return signed
         algorithm, kid = signed
         try:
             known = await self._issuer.keys(kid)
@@ -58,25 +69,29 @@ class JwtAuthenticator:
                 None,
                 "The issuer of access tokens cannot be reached, so no token can be checked now. Try again later.",
                 retry_after=self._issuer.retry_after,
+                reason="issuer_unreachable",
             )
         keys = [key for key in known if key_fits(key, algorithm)]
-        # A token without a key's id is accepted only if exactly one key fits.
-        return verify(token, algorithm, keys[0], self.resource) if len(keys) == 1 else INVALID
+        if len(keys) == 1:
+            return verify(token, algorithm, keys[0], self.resource)
+        if keys:  # a token without a key's id is accepted only if exactly one key fits
+            return invalid("ambiguous_key")
+        return invalid("wrong_key_type" if known else "unknown_key")
 
 
-def parse_header(token: str) -> tuple[str, str | None] | None:
-    """The algorithm and the key's id that a token names, both unverified; None for a token that is never accepted."""
+def parse_header(token: str) -> tuple[str, str | None] | Rejection:
+    """The algorithm and the key's id that a token names, both unverified."""
     import jwt
 
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, ValueError, RecursionError):
-        return None
+        return invalid("not_a_jwt")
     algorithm, kind = header.get("alg"), header.get("typ", "JWT")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
-        return None
+        return invalid("wrong_algorithm")
     if not isinstance(kind, str) or kind.lower() not in TYPES:
-        return None
+        return invalid("wrong_type")
     return algorithm, header.get("kid")
 
 
@@ -102,15 +117,18 @@ def verify(token: str, algorithm: str, key: Jwk, resource: ProtectedResource) ->
         )
     except jwt.ExpiredSignatureError:
         return EXPIRED
-    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-        return INVALID
+    except jwt.MissingRequiredClaimError as error:
+        return invalid(_MISSING.get(error.claim, "malformed_claims"))
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        return invalid(_REASONS.get(type(error).__name__, "malformed_claims"))
     name = caller_name(claims)
     if name is None:
-        return INVALID
+        return invalid("no_subject")
     missing = [scope for scope in resource.scopes if scope not in token_scopes(claims)]
     if missing:
         noun = "scope" if len(missing) == 1 else "scopes"
-        return Rejection(403, "insufficient_scope", f"The access token lacks the {noun} {' '.join(missing)}.")
+        sentence = f"The access token lacks the {noun} {' '.join(missing)}."
+        return Rejection(403, "insufficient_scope", sentence, reason="missing_scope")
     return Caller(name)
 
 

@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from liner_mcp.http_server.auth.bearer import INVALID, Rejection
+from liner_mcp.http_server.auth.bearer import Rejection, invalid
 from liner_mcp.reloading_file import InvalidFile, ReloadingFile
 from liner_mcp.server.caller import Caller
 
@@ -45,7 +45,7 @@ class TokenFile:
 
     async def identify(self, token: str) -> Caller | Rejection:
         name = token_owner(token, self._file.content())
-        return INVALID if name is None else Caller(name)
+        return invalid("unknown_token") if name is None else Caller(name)
 
 
 def _check_permissions(mode: int) -> None:

@@ -69,6 +69,7 @@ class RequestLog:
                     "event": "request",
                     "request_id": info.request_id,
                     "caller": info.caller,
+                    "auth_error": info.auth_error,
                     "http_method": scope["method"] if scope["method"] in _HTTP_METHODS else OTHER,
                     "path": path,
                     "status": status,  # null: the client disconnected before the answer

@@ -1,0 +1,1 @@
+"""Tests of what users install: the bundle, the wheel, and the links."""
