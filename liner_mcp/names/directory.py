@@ -56,8 +56,8 @@ _KIND_OF_LEGEND: dict[str, Kind] = {"agents": "agents", "orders": "orders", "sta
 class DirectoryEntry:
     """One line of a dictionary. `name` is shown; names that are compared as equal have their id appended.
 
-    `aliases` are its other names. `code` is set where calls and leads refer to the entry by a code instead of the id. `members` are the agents of an
-    agent group. `details` are the cells that distinguish entries in a listing.
+    `aliases` are its other names. `code` is set where calls and leads refer to the entry by a code instead of the id.
+    `members` are the agents of an agent group. `details` are the cells that distinguish entries in a listing.
     """
 
     id: int

@@ -25,11 +25,11 @@ MOST_COMPARED = 50  # names that a misspelt one is compared with in full, which 
 
 _APOSTROPHES = "'’‘‛ʼʻʽˈʹ`´′‵"
 _QUOTATION_MARKS = '"“”„‟«»‹›″〝〞〟'
-_DASHES = "-‐‑‒–—―−⁃˗﹘"
+DASHES = "-‐‑‒–—―−⁃˗﹘"
 _EQUAL = str.maketrans(
     {
         **dict.fromkeys(_APOSTROPHES),  # left out by some people
-        **dict.fromkeys(f"{_QUOTATION_MARKS}{_DASHES}()_", " "),  # hosts that split at spaces get _ for a space
+        **dict.fromkeys(f"{_QUOTATION_MARKS}{DASHES}()_", " "),  # hosts that split at spaces get _ for a space
         "ё": "е",
         "ë": "e",
         "ı": "i",

@@ -222,7 +222,7 @@ _OVERLOOKED: list[Callable[[str], str]] = [
     lambda text: text.replace("-", "—"),
     lambda text: text.replace("ё", "е").replace("Ё", "Е"),
     lambda text: text.replace(" ", "\u00a0  "),
-    lambda text: "\u200b".join(text),
+    "\u200b".join,
     lambda text: text.translate(_WIDE),
 ]
 
