@@ -174,18 +174,22 @@ class LinerServer(MCPServer[None]):
 
         Raises: MCPError (invalid parameters) with a sentence for an unknown prompt or an unusable argument.
         """
+        arguments = without_empty(arguments or {})
         listed = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in listed:
             raise _invalid_params(f"Unknown prompt: {quote_short(name)}. There are {', '.join(listed)}.")
         known = {argument.name: argument.required for argument in listed[name].arguments or ()}
-        for given in arguments or {}:
+        for given in arguments:
             if given not in known:
                 raise _invalid_params(f"{name} has no argument {quote_short(given)}. It takes {', '.join(known)}.")
         for argument, required in known.items():
-            if required and not str((arguments or {}).get(argument, "")).strip():
+            if required and argument not in arguments:
                 raise _invalid_params(f"{argument} is missing: {name} cannot be written without it.")
         try:
-            written = await super().get_prompt(name, arguments, context)
+            checked = prompts.check(arguments, *self.runtime.zone_and_now())
+            written = await super().get_prompt(name, checked, context)
+        except InvalidArgument as error:
+            raise _invalid_params(_error_sentence(error)) from None
         except ValueError as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, LinerMcpError):

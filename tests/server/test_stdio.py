@@ -26,10 +26,6 @@ LEGACY: dict[str, Any] = {
     "capabilities": {},
     "clientInfo": {"name": "test", "version": "1"},
 }
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "test", "version": "1"},
-}
 OPENINGS = {"modern": ("tools/list", MODERN), "legacy": ("initialize", LEGACY)}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
