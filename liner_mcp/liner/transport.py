@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from time import monotonic
 
 import anyio
 import httpx
@@ -182,7 +181,7 @@ class Transport:
         Raises: RateLimited, CircuitOpen, when waiting is of no use.
         """
         while True:
-            now = monotonic()
+            now = anyio.current_time()
             if self._circuit_breaker is not None:
                 self._circuit_breaker.check(now)
             self._throttle.check(now, time_left())
@@ -193,9 +192,9 @@ class Transport:
 
     async def _fetch(self, pool: _ConnectionPool, target: str, attempt: Attempt) -> object:
         """One attempt, for all callers that wait for this target. `attempt` is that of the first caller."""
-        begun = monotonic()
+        begun = anyio.current_time()
         async with self._slot(pool, target):
-            attempt.queued_seconds = monotonic() - begun
+            attempt.queued_seconds = anyio.current_time() - begun
             return await self._follow_redirects(pool.http, target, attempt)
 
     @asynccontextmanager
@@ -208,7 +207,7 @@ class Transport:
             if pool.rate_limiter is not None:
                 await pool.rate_limiter.acquire()
             # Checked last, because other answers came in while this request waited for its slot.
-            sent_at = monotonic()
+            sent_at = anyio.current_time()
             if self._throttle.seconds_until_send(sent_at):
                 raise _Paused
             if self._circuit_breaker is not None:
@@ -222,7 +221,7 @@ class Transport:
             self._record(pool, target, None, sent_at)
 
     def _record(self, pool: _ConnectionPool, target: str, failure: LinerMcpError | None, sent_at: float) -> None:
-        now = monotonic()
+        now = anyio.current_time()
         self._throttle.record(now, failure, sent_at=sent_at)
         pool.slots.total_tokens = self._throttle.max_concurrent
         if self._circuit_breaker is not None:
@@ -230,11 +229,11 @@ class Transport:
 
     async def _check_health(self, pool: _ConnectionPool) -> None:
         """Request Liner's health check, when the circuit breaker needs it to know whether Liner is down."""
-        if self._circuit_breaker is None or not self._circuit_breaker.acquire_health_check(monotonic()):
+        if self._circuit_breaker is None or not self._circuit_breaker.acquire_health_check(anyio.current_time()):
             return
         if pool.rate_limiter is not None:
             await pool.rate_limiter.acquire()
-        sent_at = monotonic()
+        sent_at = anyio.current_time()
         failure: LinerMcpError | None = timed_out(f"within {HEALTH_CHECK_SECONDS:.0f} s", self._proxy)
         with anyio.move_on_after(HEALTH_CHECK_SECONDS):
             try:
@@ -242,13 +241,13 @@ class Transport:
                 failure = None
             except LinerMcpError as error:
                 failure = error
-        now = monotonic()
+        now = anyio.current_time()
         self._throttle.record(now, failure, sent_at=sent_at)
         self._circuit_breaker.record_health_check(now, failure)
 
     async def _follow_redirects(self, http: httpx.AsyncClient, target: str, attempt: Attempt) -> object:
         """The `data` of the answer at a target, redirects followed."""
-        first, token, begun = target, self._token.get_secret_value(), monotonic()
+        first, token, begun = target, self._token.get_secret_value(), anyio.current_time()
         try:
             with anyio.fail_after(REQUEST_TIMEOUT_SECONDS):
                 for _ in range(1 + MAX_REDIRECTS):
@@ -264,7 +263,7 @@ class Transport:
         except TimeoutError:
             raise timed_out(f"within {REQUEST_TIMEOUT_SECONDS:.0f} s", self._proxy) from None
         finally:
-            attempt.seconds = monotonic() - begun
+            attempt.seconds = anyio.current_time() - begun
             if self._observer is not None:
                 self._observer.on_request_end(attempt)
         raise WrongAddress("LINER_API_HOST redirects in a circle. Check it, and which proxy or gateway answers there.")

@@ -472,7 +472,7 @@ async def test_time_is_spent_on_whole_slices_where_every_recorded_call_costs_a_r
 async def test_a_deadline_before_all_records_of_a_small_window_are_read_is_told(dataset: Dataset) -> None:
     async with context_at(BlockingLiner(dataset, lambda target: "callId=" in target)) as context:
         await context.directory.names("agents", "orders", "statuses")
-        with pytest.raises(DeadlineExceeded, match=r"for less at once|ask for a shorter window"), anyio.fail_after(1.0):
+        with pytest.raises(DeadlineExceeded), anyio.fail_after(1.0):
             await asked(context, since="today", transferred=True)
 
 

@@ -209,7 +209,7 @@ async def test_no_sample_is_drawn_when_time_is_up_among_the_records(dataset: Dat
     blocking = BlockingLiner(dataset, lambda target: "callId=" in target)
     async with context_at(blocking) as context:
         await context.directory.names("agents", "orders", "statuses")
-        with pytest.raises(DeadlineExceeded, match="ask for a shorter window"), anyio.fail_after(1.2):
+        with pytest.raises(DeadlineExceeded), anyio.fail_after(1.2):
             await sample(context, 5, since="-1d", transferred=True)
 
 
@@ -224,7 +224,7 @@ async def test_the_population_of_a_sample_is_told_when_every_call_was_examined()
         none = await sample(context, 5, since="-2h", transferred=True, min_talk_seconds=5_000)
     assert [page_of(answer).get("population") for answer in (one, all_of_them, none)] == [2, 2, 0]
     assert [page_of(answer)["complete"] for answer in (one, all_of_them, none)] == [True, True, True]
-    assert "No call of this window can be drawn" in notes_of(none)
+    assert_says(notes_of(none), "no_call_of_this_window_can_be")
 
 
 async def test_a_sample_that_examined_only_a_part_does_not_claim_that_no_more_pass(

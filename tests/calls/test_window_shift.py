@@ -32,7 +32,7 @@ from tests.conftest import NOW
 from tests.fakes import FakeLiner
 from tests.support.account import ACCOUNT
 from tests.support.context import AlteredLiner, rows_of, with_total
-from tests.support.sentences import recorded
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -82,7 +82,7 @@ async def test_a_shift_that_empties_the_window_is_noticed(ask: Ask) -> None:
     async with context_at(FakeLiner(dataset, window_shift=3 * HOUR)) as context:
         answer = await ask(context, **MORNING)
     assert rows_of(answer) == rows_of(expected) != []
-    assert "a wider request was made for them" in notes_of(answer)
+    assert_says(notes_of(answer), "a_wider_request_was_made")
 
 
 @each_way_to_ask

@@ -19,6 +19,7 @@ from tests.fault_matrix.client import ToolRequest, client_for, send
 from tests.fault_matrix.oracle import check_sentence
 from tests.fault_matrix.scenario import scenario_dataset
 from tests.support.asgi_server import serve_app
+from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +56,7 @@ def closed_port() -> int:
 
 @every_request
 async def test_a_refused_connection_is_one_sentence(tool_request: ToolRequest) -> None:
-    assert "cannot be reached" in await sentence_from(f"http://127.0.0.1:{closed_port()}", tool_request)
+    assert_says(await sentence_from(f"http://127.0.0.1:{closed_port()}", tool_request), "cannot_be_reached")
 
 
 @every_request
@@ -91,9 +92,8 @@ async def test_a_connection_that_breaks_in_the_middle_is_one_sentence(tool_reque
 @every_request
 async def test_tls_where_none_is_spoken_is_one_sentence(tool_request: ToolRequest) -> None:
     with serve_app(DemoLiner()) as origin:
-        assert "does not speak TLS on that port" in await sentence_from(
-            origin.replace("http://", "https://"), tool_request
-        )
+        sentence = await sentence_from(origin.replace("http://", "https://"), tool_request)
+        assert_says(sentence, "the_host_in_liner_api_host_speaks")
 
 
 @every_request
@@ -101,7 +101,7 @@ async def test_a_certificate_that_no_one_vouches_for_is_one_sentence(
     tool_request: ToolRequest, self_signed: ssl.SSLContext
 ) -> None:
     async with tls_port(self_signed) as origin:
-        assert "no trusted TLS certificate" in await sentence_from(origin, tool_request)
+        assert_says(await sentence_from(origin, tool_request), "no_trusted_tls_certificate")
 
 
 @pytest.fixture(scope="module")

@@ -294,7 +294,7 @@ def test_a_refusal_with_words_is_quoted_whatever_they_name(status: int, message:
     ],
 )
 def test_a_web_page_is_one_behind_a_byte_order_mark_and_white_space_too(status: int, page: bytes) -> None:
-    assert "a web page" in str(refusal(status, page))
+    assert_says(str(refusal(status, page)), "a_web_page")
 
 
 @pytest.mark.parametrize("nothing", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xef\xbb\xbf \r\n"])

@@ -186,7 +186,7 @@ async def test_a_read_that_its_only_caller_leaves_is_made_once_more_for_the_next
 async def test_a_shared_read_ends_at_its_own_deadline(demo: DemoLiner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(directory_module, "READ_TIMEOUT_SECONDS", 0.05)
     async with context_for(AlteredLiner(demo, blocked=STATUSES)) as context:
-        with pytest.raises(DeadlineExceeded, match="A dictionary could not be read from Liner"):
+        with pytest.raises(DeadlineExceeded):
             await context.directory.read("call_statuses")
         assert (await context.directory.names("statuses")).missing == ("statuses",)
 

@@ -14,6 +14,7 @@ from tests.calls.support import empty_dataset
 from tests.conftest import NOW, OpenSession, Session
 from tests.fakes import FakeLiner
 from tests.support.context import ORDERS, AlteredLiner, rows_of, with_total
+from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
 
@@ -235,7 +236,7 @@ async def test_without_listed_orders_nothing_is_said_to_be_none(connect: OpenSes
         assert (answer["rows"], answer["page"]["complete"]) == ([], False)
         assert not {"total", "population", "liner_total", "sampling"} & answer["page"].keys()
         assert set(answer.get("totals", {}).values()) <= {None}
-        assert "Liner lists no orders" in answer["notes"][0]
+        assert_says(answer["notes"][0], "liner_lists_no_orders_so_there", at_start=True)
         assert_no_contradiction(answer)
 
 

@@ -223,6 +223,7 @@ async def test_a_wrong_token_is_told_with_the_variable_to_check(connect: OpenSes
             assert "LINER_API_TOKEN" in sentence
 
 
+@pytest.mark.virtual_time
 @pytest.mark.usefixtures("network_without_dns")
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_host_that_does_not_resolve_is_told_with_the_variable_to_check(mode: Any) -> None:
