@@ -55,7 +55,7 @@ from liner_mcp.server.protocol_errors import MAX_URI, log_crash, protocol_errors
 from liner_mcp.server.request_info import record_request_info
 from liner_mcp.server.runtime import Runtime
 from liner_mcp.server.schemas import tools_of
-from liner_mcp.server.stdio import Incoming, answer_other_lines
+from liner_mcp.server.stdio import Messages
 from liner_mcp.server.tools import Tools
 from liner_mcp.settings import Settings
 from liner_mcp.text.clean import clean
@@ -116,11 +116,9 @@ class LinerServer(MCPServer[None]):
 
     async def run_stdio_async(self) -> None:
         """Serve over stdin and stdout until stdin ends. A line that is not a message gets an error."""
-        send, messages = anyio.create_memory_object_stream[Incoming](0)
-        async with stdio_server() as (incoming, outgoing), anyio.create_task_group() as tasks:
-            tasks.start_soon(answer_other_lines, incoming, outgoing, send)
-            server = self._lowlevel_server
-            await server.run(messages, outgoing, server.create_initialization_options())
+        server = self._lowlevel_server
+        async with stdio_server() as (incoming, outgoing):
+            await server.run(Messages(incoming, outgoing), outgoing, server.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None

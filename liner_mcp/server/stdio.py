@@ -6,10 +6,10 @@ it gets a JSON-RPC error, with the id where that can be read. The session goes o
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any, cast
 
 import anyio
-from anyio.streams.memory import MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCNotification, RequestId
 from mcp_types import jsonrpc_message_adapter
@@ -25,16 +25,44 @@ _NOT_JSON = "The line is not JSON. Send one JSON-RPC request in each line, in UT
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-async def answer_other_lines(incoming: Any, outgoing: Any, messages: MemoryObjectSendStream[Incoming]) -> None:
-    """Pass on the messages of the SDK's stream `incoming`, and answer every other line in `outgoing`."""
-    async with messages:
-        async for item in incoming:
-            message = _without_mark(item)
+class Messages:
+    """The messages of the SDK's stream `incoming`. Every other line is answered in `outgoing`.
+
+    It reads only when the server does: a task in between would see the end of stdin before the server has the message
+    before it, and the server would end without an answer.
+    """
+
+    def __init__(self, incoming: Any, outgoing: Any) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    async def receive(self) -> Incoming:
+        while True:
+            message = _without_mark(await self._incoming.receive())
             error = _refusal(message)
-            try:
-                await (messages.send(message) if error is None else outgoing.send(SessionMessage(error)))
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-                return  # the session has ended
+            if error is None:
+                return message
+            await self._outgoing.send(SessionMessage(error))
+
+    def __aiter__(self) -> Messages:
+        return self
+
+    async def __anext__(self) -> Incoming:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        await self._incoming.aclose()
+
+    async def __aenter__(self) -> Messages:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
 
 
 def _without_mark(item: Incoming) -> Incoming:
