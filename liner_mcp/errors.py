@@ -8,6 +8,7 @@ to users unchanged, so they must not hold a token, the URL of a file, a stack tr
     │   ├── InvalidArgument       an argument, a cursor, a name
     │   └── NotFound              Liner knows no such id
     ├── SetupError              the operator can fix it
+    │   ├── UsageError            an argument of the command line
     │   ├── SettingsError         a missing or unusable setting
     │   ├── WrongAddress          what answers at LINER_API_HOST is not Liner's API
     │   └── AccessRefused         Liner refuses the token, or a gateway in front of it refuses this machine
@@ -46,6 +47,10 @@ class NotFound(RequestError):
 
 class SetupError(LinerMcpError):
     """The operator can fix it. A retry does not help."""
+
+
+class UsageError(SetupError):
+    """An argument of the command line cannot be used. The message names it, and the process ends with 2."""
 
 
 class SettingsError(SetupError):

@@ -9,12 +9,19 @@ from pathlib import Path
 
 from liner_mcp.errors import SetupError
 
+MAX_PATH_CHARACTERS = 200  # of a path in an error: longer than usual ones, and still a readable sentence
 
-def reason(error: Exception) -> str:
-    """Why a path cannot be used, as a part of a sentence. Other errors than OSError mean that it is no path."""
-    if isinstance(error, OSError):
-        return error.strerror or "the system refuses"
-    return "it is not a path"
+
+def reason(error: Exception, path: Path | None = None) -> str:
+    """Why a path cannot be used, as a part of a sentence. Other errors than OSError mean that it is no path.
+
+    `path` is named too, but only a full one: another text may be a secret in the place of its file.
+    """
+    if not isinstance(error, OSError):
+        return "it is not a path"
+    why, text = error.strerror or "the system refuses", "" if path is None else str(path)
+    full = path is not None and (path.is_absolute() or text.startswith("~"))
+    return f"{why} at {text}" if full and text.isprintable() and len(text) <= MAX_PATH_CHARACTERS else why
 
 
 def write_atomically(path: Path, content: bytes, *, before: bytes | None, backup: Path | None = None) -> None:

@@ -56,12 +56,17 @@ async def list_directory(
         dictionary = await context.directory.read(kind, LOOKUP_TTL_SECONDS)
         groups = await _groups(context, LOOKUP_TTL_SECONDS) if kind == "agents" else None
         found = _matching(dictionary, query, groups)
+    # The groups of agents, or the number of agents in groups, whichever the rows show.
+    without_members = _lists_no_members(groups or dictionary)
     version = _version(found)
     changed = after is not None and after.version != version
     left = [entry for entry in found if after is None or name_key(entry) > after.key]
     whole = dictionary.doubt is None and not changed
     rows = [_row(entry, groups) for entry in left[:MAX_PAGE_ENTRIES]]
     notes = _notes(dictionary, groups, nothing_found=bool(query) and not found, changed=changed)
+    if without_members:
+        where = "groups may lack some" if groups else "agents is null there"
+        notes.append(f"Liner does not send the agents of some agent groups, so {where}.")
     if after is not None:
         version = after.version  # a change is said on all later pages
 
@@ -72,7 +77,10 @@ async def list_directory(
             "page": page(
                 count,
                 Evidence(
-                    left=more, missing=not whole, undecided=0, unknown=groups is not None and groups.doubt is not None
+                    left=more,
+                    missing=not whole,
+                    undecided=0,
+                    unknown=groups is not None and (without_members or groups.doubt is not None),
                 ),
                 total=len(found),
                 changed=changed or None,
@@ -92,7 +100,7 @@ async def _groups(context: AppContext, max_age: float | None = None) -> Dictiona
 def _matching(dictionary: Dictionary, query: str | None, groups: Dictionary | None) -> list[DirectoryEntry]:
     wanted = normalize_name(query or "")
     fitting_groups = [group for group in groups.entries if _fits(wanted, group)] if groups is not None else []
-    members = {agent for group in fitting_groups for agent in group.members}
+    members = {agent for group in fitting_groups for agent in group.members or ()}
     return [
         entry
         for entry in dictionary.entries
@@ -104,6 +112,11 @@ def _fits(wanted: str, entry: DirectoryEntry) -> bool:
     """Whether the entry has this in its name, with or without the id after it."""
     part = wanted.removesuffix(f"#{entry.id}").strip()
     return any(contains(part, normalize_name(text)) for text in (entry.name, *entry.aliases) if text)
+
+
+def _lists_no_members(groups: Dictionary) -> bool:
+    """Whether the agents of some agent group are not known."""
+    return any(group.members is None for group in groups.entries)
 
 
 def _notes(dictionary: Dictionary, groups: Dictionary | None, *, nothing_found: bool, changed: bool) -> list[str]:
@@ -165,5 +178,5 @@ def _encode_cursor(kind: Kind, query: str | None, place: _Place) -> str:
 def _row(entry: DirectoryEntry, groups: Dictionary | None) -> Row:
     if groups is None:
         return (entry.id, entry.name, *entry.details)
-    belongs = ", ".join(group.name for group in groups.entries if entry.id in group.members)
+    belongs = ", ".join(group.name for group in groups.entries if entry.id in (group.members or ()))
     return (entry.id, entry.name, *entry.details, belongs or None)

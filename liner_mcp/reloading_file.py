@@ -52,7 +52,7 @@ class ReloadingFile(Generic[T]):
             self._path = path.expanduser()
             self._content = self._load()
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: an unknown ~user
-            raise SettingsError(f"{variable} cannot be used: {_trouble(error)}.") from None
+            raise SettingsError(f"{variable} cannot be used: {_trouble(error, path)}.") from None
 
     def content(self) -> T:
         """The current content, or the last valid one. To check for a change costs microseconds."""
@@ -63,7 +63,7 @@ class ReloadingFile(Generic[T]):
                     self._last_error = None
                     logger.warning("%s can be used again and is in force.", self._variable)
         except (OSError, ValueError) as error:
-            trouble = _trouble(error)
+            trouble = _trouble(error, self._path)
             if trouble != self._last_error:
                 self._last_error = trouble
                 logger.warning("%s cannot be used: %s. Its last valid content stays in force.", self._variable, trouble)
@@ -92,5 +92,5 @@ def _stamp(status: os.stat_result) -> FileStamp:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev
 
 
-def _trouble(error: Exception) -> str:
-    return str(error) if isinstance(error, InvalidFile) else f"it cannot be read ({reason(error)})"
+def _trouble(error: Exception, path: Path) -> str:
+    return str(error) if isinstance(error, InvalidFile) else f"it cannot be read ({reason(error, path)})"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -20,12 +20,14 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.files import reason
+from liner_mcp.setting_values import checked_host, checked_text, checked_token, misspelt
 from liner_mcp.urls import allowed_host, allowed_origin, https_address, parse_liner_origin
 
 PREFIX = "LINER_"
@@ -37,6 +39,8 @@ DEMO_HOST = "http://127.0.0.1"
 DEMO_TOKEN = "demo"  # noqa: S105 - the only token of the demo Liner; it is no secret
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # scope-token, RFC 6749 section 3.3
+# Zones of the system's own: those of right/ count leap seconds, and localtime is another one on each machine.
+_SYSTEM_ZONE = re.compile(r"(right|posix)/|(posixrules|localtime|Factory)\Z", re.IGNORECASE)
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -49,25 +53,30 @@ def _each(check: Callable[[str], str]) -> Callable[[tuple[str, ...] | None], tup
 
 
 def _zone(value: str) -> str:
+    if _is_zone(value):
+        return value
+    written, zones = value.replace(" ", "_").lower(), available_timezones()
+    found = next((name for name in zones if name.lower() == written and not _SYSTEM_ZONE.match(name)), "")
+    hint = f"; it is written {found}" if found else ", such as Europe/Moscow"
+    raise ValueError(f"it is not an IANA time zone{hint}")
+
+
+def _is_zone(value: str) -> bool:
+    if _SYSTEM_ZONE.match(value):
+        return False
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("it is not an IANA time zone, such as Europe/Moscow") from None
-    return value
+        return False
+    return True
 
 
-def _token(value: str) -> str:
-    token = value.strip()
-    # The HTTP library would refuse other characters in a header, with the token in its error.
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ValueError(
-            "the token holds characters that no Liner token has (a space, a line break, a letter with an accent)"
-        )
-    return token
+def _host(value: str) -> str:
+    return parse_liner_origin(checked_host(value))
 
 
 def _secret_token(value: SecretStr) -> SecretStr:
-    return SecretStr(_token(value.get_secret_value()))
+    return SecretStr(checked_token(value.get_secret_value()))
 
 
 def _network(proxy: str) -> str:
@@ -114,7 +123,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    api_host: Annotated[str, AfterValidator(parse_liner_origin)] | None = None
+    api_host: Annotated[str, AfterValidator(_host)] | None = None
     api_token: Annotated[SecretStr, AfterValidator(_secret_token)] | None = None
     api_token_file: Path | None = None
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
@@ -147,6 +156,11 @@ class Settings(BaseSettings):
     @classmethod
     def _blank_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in values.items() if not (isinstance(value, str) and not value.strip())}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _trimmed(cls, value: object) -> object:
+        return checked_text(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _no_contradictions(self) -> Settings:
@@ -185,6 +199,11 @@ class Settings(BaseSettings):
             return ""
         return self._half_account() or f"LINER_MCP_DEMO is set but ignored, because {_listed(self._account())} set."
 
+    @property
+    def startup_notice(self) -> str:
+        """What an operator must know when the server starts: about the demo, and about misspelt variables."""
+        return " ".join(filter(None, [self.demo_notice, *misspelt_variables()]))
+
     def _account(self) -> list[str]:
         """The variables of a real account that are set."""
         return [f"{PREFIX}{field.upper()}" for field in ACCOUNT if getattr(self, field) is not None]
@@ -219,7 +238,7 @@ class Settings(BaseSettings):
         if missing:
             raise SettingsError(
                 f"Not set up yet: set {' and '.join(missing)} in the environment of this server and restart it, "
-                "or start it with --demo to try it without an account."
+                + " ".join(["or start it with --demo to try it without an account.", *misspelt_variables()])
             )
         assert self.api_host is not None  # noqa: S101 - checked above; for the type checker
         return self.api_host, self.api_token or self._token_from_file()
@@ -232,12 +251,13 @@ class Settings(BaseSettings):
             raise SettingsError("LINER_API_TOKEN_FILE cannot be read: it is not UTF-8 text.") from None
         except (OSError, ValueError, RuntimeError) as error:  # also for an unknown ~user
             raise SettingsError(
-                f"LINER_API_TOKEN_FILE cannot be read: {reason(error)}. Check the path and its rights."
+                f"LINER_API_TOKEN_FILE cannot be read: {reason(error, self.api_token_file)}. "
+                "Check the path and its rights."
             ) from None
         if not text:
             raise SettingsError("LINER_API_TOKEN_FILE is empty. Put the integration token made in Liner into it.")
         try:
-            return SecretStr(_token(text))
+            return SecretStr(checked_token(text))
         except ValueError as error:
             raise SettingsError(f"LINER_API_TOKEN_FILE: {error}.") from None
 
@@ -258,6 +278,14 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise SettingsError(" ".join(_sentence(row) for row in error.errors(include_url=False))) from None
+
+
+def misspelt_variables() -> list[str]:
+    """A sentence for each variable of the environment that is probably a misspelt setting.
+
+    It is a warning and no error, because other programs may have variables that begin with LINER_ too.
+    """
+    return misspelt(os.environ, {f"{PREFIX}{field.upper()}" for field in Settings.model_fields})
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -24,7 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "json_logging": set(),
     "text": {"text"},
     "files": {"errors"},
-    "settings": {"errors", "files", "urls"},
+    "setting_values": set(),
+    "settings": {"errors", "files", "setting_values", "urls"},
     "reloading_file": {"errors", "files"},
     # Liner's API, and the files that its records link to.
     "liner": {"errors", "text", "urls", "liner"},

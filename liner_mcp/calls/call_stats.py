@@ -132,7 +132,9 @@ def _render(
     notes += _unlisted(names, filters, groups, group_by)
     if not groups and read_whole:
         narrowed = "No call of this window passes the filters; try an earlier since, or fewer filters."
-        notes.append(narrowed if filters.echo() else "Liner has no call in this window; try another.")
+        whose = " of these leads" if filters.leads else ""
+        unnarrowed = f"Liner has no call{whose} in this window; try another."
+        notes.append(narrowed if filters.can_be_relaxed else unnarrowed)
     if not qualified_known:
         notes.append("Which statuses qualify a lead could not be read from Liner, so qualified is unknown.")
 

@@ -111,6 +111,11 @@ class Filters(PlainFilters):
         named = {"agents": tuple(NO_AGENT if one is None else one for one in self.agents)}
         return {name: _echo(named.get(name, value)) for name, value in self._given().items()}
 
+    @property
+    def can_be_relaxed(self) -> bool:
+        """Whether fewer filters would still be about the same question: leads alone are the question itself."""
+        return any(name != "leads" for name in self._given())
+
     def to_state(self) -> dict[str, Any]:
         """The same for a cursor. Every order is stored as its flag alone."""
         state = {name: value for name, value in asdict(self).items() if value is not None and value != ()}

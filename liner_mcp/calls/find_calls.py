@@ -329,9 +329,9 @@ async def _empty_page_hint(
     before = [] if listing is None else [call for call in listing.items if _is_before(start.window, call)]
     # A list with calls of other times was not for the days before.
     if listing is None or len(before) < len(listing.items):
-        return f"{nothing}; try an earlier since{', or fewer filters' if filters.echo() else ''}."
+        return f"{nothing}; try an earlier since{', or fewer filters' if filters.can_be_relaxed else ''}."
     if not before and listing.complete:
-        advice = "fewer filters may find some" if filters.echo() else "try another window"
+        advice = "fewer filters may find some" if filters.can_be_relaxed else "try another window"
         return f"{nothing}, nor in the {days} days before it; {advice}."
     nearest = _newest_passing(filters, before)
     if listing.complete and nearest is not None:

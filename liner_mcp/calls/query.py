@@ -289,7 +289,7 @@ def _resolve_status(
     if _CODE.fullmatch(asked) and not within and not closest(wanted, known, 1, cutoff=0.75):
         return None
     found = resolve_name("statuses", asked, candidates)
-    return next(entry for entry in entries if entry.id == found.ids[0])
+    return next(entry for entry in entries if found.ids and entry.id == found.ids[0])
 
 
 def _candidates(dictionaries: Sequence[Dictionary]) -> Candidates:

@@ -2,9 +2,9 @@
 may have recordings.
 
 The answer has three values. A call cannot be decided when Liner did not send a field that a filter needs, when its
-records could not be read, when their list is incomplete and shows no positive evidence, when Liner says that there are
-recordings and lists none, or when a record seems to belong to another call: it is then in no row and no count, and its
-id is in `retry`.
+records could not be read, when their list is incomplete and shows no positive evidence, when Liner lists none and does
+not say that there are none, or when a record seems to belong to another call: it is then in no row and no count, and
+its id is in `retry`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ async def decide(
         return [
             Decision(call, None if call.id in without_value else True, without_value.get(call.id, ())) for call in calls
         ]
-    # Null leaves it open whether there are recordings; only the list shows it.
+    # Null leaves it open whether there are recordings; a listed one decides it.
     recorded = [call for call in calls if call.has_records is not False and call.id not in without_value]
     outcomes = await _examine(context, filters, recorded, seen, enough)
     outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
@@ -139,8 +139,8 @@ async def _examine(
 
 
 def _passes(filters: Filters, call: Call, listing: Listing[CallRecord]) -> bool | None:
-    if call.has_records and not listing.items:
-        return None  # Liner says that there are recordings and does not list them yet
+    if not listing.items:
+        return None  # Liner does not say that there are no recordings, and may list them later
     if not all(record.is_transfer for record in of_other_leads(listing.items, call.lead_id)):
         return None  # only the record of a transfer may have another lead than its call
     return filters.decide(Recordings(listing.items, listing.complete))

@@ -212,7 +212,9 @@ def _render(
         if not calls:
             notes += unlisted_notes(names, filters)
         if not calls and evidence(0).shows_all:
-            notes.append("No call of this window can be drawn; try an earlier since, or fewer filters.")
+            # A sample is of recorded calls anyway.
+            relaxed = ", or fewer filters" if replace(filters, recorded=None).can_be_relaxed else ""
+            notes.append(f"No call of this window can be drawn; try an earlier since{relaxed}.")
         notes.append(unknown_cells_note(calls[:count], columns))
         return [*notes, *resolved.notes, *names.notes()]
 

@@ -73,7 +73,8 @@ def parse_window(
 ) -> ParsedWindow:
     """The window that two texts mean, frozen at `now`; `default_since` replaces the usual default.
 
-    Raises: InvalidArgument when a text means nothing, the window ends before it begins, or begins in the future.
+    Raises: InvalidArgument when a text means nothing, or the window is empty, ends before it begins, or begins in the
+    future.
     """
     now = now.replace(microsecond=0)
     last = None if until is None else _parse_time("until", until, zone, now)
@@ -91,7 +92,12 @@ def parse_window(
     window = TimeWindow(first.start, min(end, now))
     if first.start >= now:
         raise InvalidArgument(f"since: the window begins in the future; it is {zone.isoformat(now)} now.")
-    if window.since >= window.until:
+    if window.since == window.until:
+        raise InvalidArgument(
+            f"until: the window is empty, because it begins and ends at {zone.isoformat(window.until)}. "
+            "Send a later until, or an earlier since."
+        )
+    if window.since > window.until:
         raise InvalidArgument(
             f"until: the window ends ({zone.isoformat(window.until)}) "
             f"before it begins ({zone.isoformat(window.since)})."

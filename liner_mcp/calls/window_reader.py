@@ -184,7 +184,7 @@ def _is_over(listing: Listing[Call], at_most: int | None) -> bool:
 class SliceRead:
     """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted. `strayed`: the times of
     calls outside the requested window, which are left out. `after_end`: the calls in the second in which the window
-    ends, which Liner counts and which are left out.
+    ends, which Liner counts and which are left out. `misplaced` as in `Listing`.
     """
 
     calls: tuple[Call, ...]
@@ -195,11 +195,12 @@ class SliceRead:
     after_end: int = 0
     strayed: tuple[datetime, ...] = ()
     window_note: str | None = None
+    misplaced: bool = False
 
     @property
     def outside_window(self) -> bool:
         """Whether Liner sent calls of other times, or should have sent some."""
-        return bool(self.strayed or self.window_note)
+        return bool(self.strayed or self.window_note or self.misplaced)
 
     @property
     def moments(self) -> list[datetime]:
@@ -285,4 +286,5 @@ def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int |
         liner_total=None if None in totals or inexact else sum(total or 0 for total in totals),
         after_end=sum(window.until <= moment and requested.contains(moment) for moment in moments),
         strayed=tuple(moment for moment in moments if not requested.contains(moment)),
+        misplaced=any(listing.misplaced for listing in listings),
     )

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
+from pathlib import Path
+from typing import Any
 
 import anyio
 
-from liner_mcp.cli.chosen_settings import chosen_settings, chosen_settings_or_error
+from liner_mcp.cli.chosen_settings import chosen_settings, chosen_settings_or_error, warn_of_misspelt_variables
+from liner_mcp.cli.terminal import Progress, print_wrapped
 from liner_mcp.diagnostics.check import run_checks
-from liner_mcp.diagnostics.probe import Probe
-from liner_mcp.errors import SettingsError
+from liner_mcp.diagnostics.probe import MAX_REQUESTS, Probe
+from liner_mcp.errors import SettingsError, SetupError, UsageError
+from liner_mcp.files import reason, write_atomically
 from liner_mcp.settings import Settings
 
 
 def check(options: argparse.Namespace) -> int:
+    if options.out is not None and not options.probe:
+        raise UsageError("--out is for --probe: it writes the report of the probe.")
     if options.probe:
-        return _probe(chosen_settings(options))
+        return _probe(chosen_settings(options), options.out)
     return anyio.run(_check, chosen_settings_or_error(options))
 
 
-def _probe(settings: Settings) -> int:
-    probe = Probe(settings)
+def _probe(settings: Settings, out: Path | None) -> int:
+    warn_of_misspelt_variables()
+    before = _read_before(out) if out is not None else None
+    progress = Progress()
+    probe = Probe(settings, on_request=lambda number: progress.show(f"Request {number} of at most {MAX_REQUESTS} …"))
     # Ctrl-C ends the probe but not the process: the report of what is known by then is printed.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupted = False
@@ -30,17 +40,46 @@ def _probe(settings: Settings) -> int:
     except KeyboardInterrupt:
         interrupted = True
     report = probe.report(interrupted=interrupted)
-    print(*report.lines, sep="\n")
+    progress.clear()
+    for line in report.lines:
+        print_wrapped(line, indent=4)
+    if out is not None:
+        _write(out, before, report.document)
     return 130 if interrupted else report.exit_code
 
 
+def _read_before(out: Path) -> bytes | None:
+    """What the file of the report holds now. Read before the first request, so that a wrong path costs none."""
+    try:
+        if not out.absolute().parent.is_dir():
+            raise SetupError(f"{out} cannot be written: there is no such folder.")
+        return out.read_bytes() if out.exists() else None
+    except OSError as error:
+        raise SetupError(f"{out} cannot be written: {reason(error)}.") from None
+
+
+def _write(out: Path, before: bytes | None, document: dict[str, Any]) -> None:
+    content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    try:
+        write_atomically(out, content.encode(), before=before)
+    except OSError as error:
+        raise SetupError(f"{out} cannot be written: {reason(error)}.") from None
+    print_wrapped(
+        f"{out} is written. It holds no names, ids, phones, texts, addresses or token. docs/first-hour.md says where "
+        "to send it.",
+        indent=0,
+    )
+
+
 async def _check(settings: Settings | SettingsError) -> int:
-    works = True
-    async for finding in run_checks(settings):
-        works = works and finding.ok
-        print(f"{'ok  ' if finding.ok else 'FIX '} {finding.step:<9} {finding.text}", flush=True)
+    works, progress = True, Progress()
+    async for result in run_checks(settings, lambda step: progress.show(f"Checking: {step} …")):
+        works = works and result.ok
+        label = "NOTE" if result.is_note else "ok" if result.ok else "FIX"
+        progress.clear()
+        print_wrapped(f"{label:<4} {result.step:<9} {result.text}", indent=15)
     if isinstance(settings, Settings) and settings.demo and works:
-        print("The demo works. Your Liner was not checked: run liner-mcp check without the demo for that.")
+        print_wrapped("The demo works. Your Liner was not checked: run liner-mcp check without the demo for that.", 0)
         return 0
     print("Everything works." if works else "Fix what is marked FIX, then run liner-mcp check again.")
     return 0 if works else 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from liner_mcp.errors import SettingsError
-from liner_mcp.settings import Settings, read_settings
+from liner_mcp.settings import Settings, misspelt_variables, read_settings
 
 
 def chosen_settings(options: argparse.Namespace) -> Settings:
@@ -19,3 +20,9 @@ def chosen_settings_or_error(options: argparse.Namespace) -> Settings | Settings
         return chosen_settings(options)
     except SettingsError as error:
         return error
+
+
+def warn_of_misspelt_variables() -> None:
+    """For a command that a person runs. A warning and no refusal: the variable may belong to another program."""
+    for sentence in misspelt_variables():
+        print(f"Warning: {sentence}", file=sys.stderr)

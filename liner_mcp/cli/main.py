@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from liner_mcp import __version__
-from liner_mcp.errors import SetupError
+from liner_mcp.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -55,8 +55,10 @@ def _run(arguments: Sequence[str] | None) -> int:
 
                 return demo()
             case "install":
+                from liner_mcp.cli.chosen_settings import warn_of_misspelt_variables
                 from liner_mcp.cli.install import install
 
+                warn_of_misspelt_variables()
                 return install(options)
             case "token":
                 from liner_mcp.cli.tokens import token
@@ -68,7 +70,7 @@ def _run(arguments: Sequence[str] | None) -> int:
                 return serve(options)
     except SetupError as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="test what Liner's documentation leaves open, with at most 20 read requests, and print a report",
     )
+    check.add_argument("--out", type=Path, metavar="FILE", help="with --probe: also write the report as JSON, redacted")
     commands.add_parser("demo", help="ask three questions of invented data and show the answers; no account needed")
     install = commands.add_parser("install", help="show the change and add this server to an assistant's configuration")
     install.add_argument("host", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")

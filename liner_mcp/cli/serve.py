@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from liner_mcp.cli.chosen_settings import chosen_settings, chosen_settings_or_error
+from liner_mcp.cli.chosen_settings import chosen_settings, chosen_settings_or_error, warn_of_misspelt_variables
 from liner_mcp.json_logging import configure_logging
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
@@ -37,8 +37,10 @@ def serve(options: argparse.Namespace) -> int:
             sep="\n",
             file=sys.stderr,
         )
-    if readable and settings.mcp_log is not None:
-        configure_logging(settings.mcp_log, demo_notice)
+    if readable and settings.mcp_log not in (None, "off"):
+        configure_logging(settings.mcp_log, settings.startup_notice)
+    else:
+        warn_of_misspelt_variables()
     # Without a handler, the first process of a container ignores SIGTERM. A call under way has nothing to save.
     signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     telemetry = _start_telemetry()

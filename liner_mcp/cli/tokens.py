@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from liner_mcp.errors import SetupError
+from liner_mcp.errors import SetupError, UsageError
 from liner_mcp.files import reason, write_atomically
 from liner_mcp.http_server.auth.token_file import MAX_TOKENS_PER_NAME, NAME, VARIABLE, parse_entries
 from liner_mcp.reloading_file import InvalidFile
@@ -19,6 +19,8 @@ PREFIX = "lmcp_"  # scanners for leaked secrets can recognise it
 
 
 def token(options: argparse.Namespace) -> int:
+    if options.rotate and not options.add:
+        raise UsageError("--rotate is for --add: it allows a second token of a name in the file.")
     new, line = create_token(options.name)
     held = 0
     if options.add:
@@ -41,9 +43,9 @@ def token(options: argparse.Namespace) -> int:
 
 
 def create_token(name: str) -> tuple[str, str]:
-    """A new token and its line for the file. Raises: SetupError for an invalid name."""
+    """A new token and its line for the file. Raises: UsageError for an invalid name."""
     if not NAME.fullmatch(name):
-        raise SetupError("A name has 1 to 64 letters (A to Z), digits, dots, hyphens and underscores, such as anna.")
+        raise UsageError("A name has 1 to 64 letters (A to Z), digits, dots, hyphens and underscores, such as anna.")
     token = PREFIX + secrets.token_urlsafe(32)
     return token, f"{name}:{hashlib.sha256(token.encode()).hexdigest()}"
 
@@ -71,5 +73,5 @@ def add_token_line(path: Path, line: str, *, rotate: bool) -> int:
     except InvalidFile as error:
         raise SetupError(f"{VARIABLE} cannot be added to: {error}. Fix it first; nothing was written.") from None
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: an unknown ~user
-        raise SetupError(f"{VARIABLE} cannot be written: {reason(error)}. Nothing was written.") from None
+        raise SetupError(f"{VARIABLE} cannot be written: {reason(error, path)}. Nothing was written.") from None
     return held + 1

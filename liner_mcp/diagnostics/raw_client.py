@@ -23,6 +23,7 @@ from liner_mcp.liner.redirects import same_origin_target
 from liner_mcp.liner.retry import parse_http_date
 from liner_mcp.liner.transport import MAX_REDIRECTS, REQUEST_TIMEOUT_SECONDS, Transport
 
+NO_MESSAGE = "no message"
 ABSENT = object()  # the `next` of a list without that field
 
 
@@ -113,7 +114,7 @@ class RawResponse:
         """The length of Liner's message. Its content may name a person even if it is masked."""
         message = self.envelope.get("message")
         if not isinstance(message, str) or not message.strip():
-            return "no message"
+            return NO_MESSAGE
         script = "Cyrillic" if re.search("[\u0400-\u04ff]", message) else "Latin"
         return f"a message of {len(message.strip())} characters in {script} letters"
 

@@ -10,7 +10,7 @@ import os
 import re
 import socket
 
-from liner_mcp.errors import SettingsError, SetupError
+from liner_mcp.errors import SettingsError, SetupError, UsageError
 from liner_mcp.files import reason
 from liner_mcp.http_server import MCP_PATH
 from liner_mcp.settings import Settings
@@ -25,11 +25,11 @@ def parse_address(text: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`. An IPv6 address has brackets; port 0 takes a free port.
 
     A bare port or `:8080` is refused: for some programs it means all networks, for others only this machine.
-    Raises: SetupError.
+    Raises: UsageError.
     """
     found = _ADDRESS.fullmatch(text.strip())
     if found is None or int(found["port"]) > 65_535:
-        raise SetupError(
+        raise UsageError(
             "--http needs a host and a port, such as 127.0.0.1:8080 for this machine alone or [::1]:8080; "
             f"it is {text[:60]!r}."
         )

@@ -30,8 +30,8 @@ from liner_mcp.telemetry import start_telemetry
 def run(
     settings: Settings, listener: socket.socket, *, on_ready: Callable[[], None], parent_pid: int | None = None
 ) -> None:
-    """Serve in this process. `parent_pid` is the parent of a worker; the parent logs the notice about the demo."""
-    configure_logging(settings.mcp_log or "json", settings.demo_notice if parent_pid is None else "")
+    """Serve in this process. `parent_pid` is the parent of a worker; the parent logs the notice at the start."""
+    configure_logging(settings.mcp_log or "json", settings.startup_notice if parent_pid is None else "")
     # Otherwise the first signal ends every stream. Without sessions each stream ends by itself, with its answer.
     AppStatus.disable_automatic_graceful_drain()
     # A caller's mistake is answered, and needs no log line.

@@ -63,7 +63,7 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
 
     If a worker ends before it was ready, all are stopped.
     """
-    configure_logging(settings.mcp_log or "json", settings.demo_notice)
+    configure_logging(settings.mcp_log or "json", settings.startup_notice)
     received: list[signal.Signals] = []
 
     def on_signal(sig: int, _: FrameType | None) -> None:

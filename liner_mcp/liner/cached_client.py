@@ -17,16 +17,20 @@ from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import AgentGroup, Call, CallRecord, CallStatus, Lead, LeadStatus, Order, User
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.reads import LinerReads, Read
+from liner_mcp.liner.window_check import WindowCheck
 
 D = TypeVar("D", Call, CallRecord, Lead, Listing[CallRecord])
 
 
 class CachedClient:
-    """The reads of `liner`; details come from `cache` where it has them. Lists and dictionaries are not cached here."""
+    """The reads of `liner`; details come from `cache` where it has them. Lists and dictionaries are not cached here.
+    Lists of calls pass `WindowCheck`.
+    """
 
     def __init__(self, liner: LinerReads, cache: DetailCache | None = None) -> None:
         self._liner = liner
         self._cache = cache or DetailCache()
+        self._windows = WindowCheck(liner)
 
     @property
     def concurrency(self) -> int:
@@ -39,7 +43,7 @@ class CachedClient:
 
     def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
         """As in `LinerReads`."""
-        return self._liner.calls(which, at_most=at_most)
+        return self._windows.calls(which, at_most=at_most)
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
         """As in `LinerReads`."""

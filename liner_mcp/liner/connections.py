@@ -119,16 +119,37 @@ def _tls_error(error: OSError, proxy: EnvironmentProxy | None) -> Unreachable:
             who = f"The host in LINER_API_HOST, reached through the proxy in {proxy.variable},"
     check = f"Check the scheme and the port in {settings}"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Unreachable(
-            f"{who} has no trusted TLS certificate. Check the host, and SSL_CERT_FILE when a company proxy stands "
-            "in between.",
-            transient=False,
-        )
+        return Unreachable(f"{who} has {_certificate_fault(error)}", transient=False)
     if isinstance(error, (ssl.SSLEOFError, ConnectionResetError)):  # also during a restart, so a retry may help
         return Unreachable(f"{who} closed the connection during the TLS handshake. Ask again. {check} if this repeats.")
     if getattr(error, "reason", None) in _NO_TLS:
         return Unreachable(f"{who} does not speak TLS on that port. {check}.", transient=False)
     return Unreachable(f"{who} could not agree on TLS with this machine. {check}.", transient=False)
+
+
+def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
+    """What is wrong with a certificate, and what to check. The numbers are OpenSSL's X509_V_ERR_ codes."""
+    match getattr(error, "verify_code", None):
+        case 9:
+            return "a TLS certificate that is not valid yet. Check this machine's clock."
+        case 10:
+            return "a TLS certificate that has expired. Check this machine's clock, then the certificate of that host."
+        case 62 | 64:
+            return (
+                "a TLS certificate for another host name. Check the spelling of the host, and whether a firewall or a "
+                "proxy answers in its place."
+            )
+        case _:
+            given = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+            remedy = (
+                f"Only the authorities in {given[0]} are trusted: add the missing one there."
+                if given
+                else "Name the authority's PEM file in SSL_CERT_FILE, or check the host."
+            )
+            return (
+                "no trusted TLS certificate: it is self-signed, or this machine does not know its authority, such as "
+                f"that of a company proxy. {remedy}"
+            )
 
 
 def broken_connection(proxy: EnvironmentProxy | None, *, answered: bool) -> Unreachable:

@@ -28,7 +28,16 @@ from liner_mcp.errors import (
     WrongAddress,
 )
 from liner_mcp.liner.endpoints import PATHS_NAMING_AN_ID
-from liner_mcp.liner.refusals import CHECK_HOST, NO_JSON, WEB_PAGE, access_refused, nothing_at
+from liner_mcp.liner.refusals import (
+    CHECK_HOST,
+    NO_JSON,
+    TOO_LONG,
+    WEB_PAGE,
+    access_refused,
+    login_needed,
+    nothing_at,
+    request_too_long,
+)
 from liner_mcp.text.clean import MOST_CHARACTERS, clean_beginning
 from liner_mcp.text.masking_steps import completed
 
@@ -65,6 +74,8 @@ def decode(status: int, body: bytes, retry_after: float | None, *, target: str =
 
     Raises: AccessRefused, NotFound, WrongAddress, RateLimited, LinerUnavailable, LinerRejected, InvalidResponse.
     """
+    if status == 511:
+        raise login_needed()
     if (failed := status_error(status, retry_after, page=status >= 400 and _is_page(body))) is not None:
         raise failed
     envelope = _envelope(body)
@@ -75,9 +86,12 @@ def decode(status: int, body: bytes, retry_after: float | None, *, target: str =
         if instead is None and target.startswith(PATHS_NAMING_AN_ID):
             raise NotFound(NOT_FOUND_MESSAGE)
         raise nothing_at(target.partition("?")[0], status, instead, _said(envelope, token) or "")
+    if instead is not None and status in TOO_LONG:
+        raise request_too_long(status)
     if isinstance(envelope, str):
         # A JSON object that breaks off is probably Liner's answer, damaged on the way.
         hint = "" if envelope == NO_JSON and first_visible_byte(body) == b"{" else f"; {CHECK_HOST}"
+        hint += ", and which firewall or proxy answers there" if status >= 400 and envelope == WEB_PAGE else ""
         _invalid_response(f"it is {envelope} (HTTP {status}){hint}")
     if status < 300 and envelope.get("success") in (True, 1, "1", "true"):
         if "data" not in envelope:

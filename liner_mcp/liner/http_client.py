@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -22,6 +23,7 @@ from liner_mcp.liner.decompression import ACCEPT_ENCODING
 
 REQUEST_TIMEOUT_SECONDS = 15.0  # one request, body included; Liner's own samples use 15
 CONNECT_SECONDS = 5.0  # a host that does not answer the handshake in this time is down
+MAX_PATH_CHARACTERS = 200  # of a path in an error
 
 _REDIRECT_LOCATION = "liner_mcp.redirect_location"
 
@@ -86,8 +88,10 @@ def read_certificates() -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context()
     except OSError:
+        path = os.environ.get("SSL_CERT_FILE", "")
+        shown = f" ({path})" if path.isprintable() and len(path) <= MAX_PATH_CHARACTERS else ""
         raise SettingsError(
-            "The certificates in SSL_CERT_FILE cannot be read. Check that it names a PEM file, or unset it."
+            f"The certificates in SSL_CERT_FILE{shown} cannot be read. Check that it names a PEM file, or unset it."
         ) from None
 
 

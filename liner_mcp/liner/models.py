@@ -176,7 +176,7 @@ class AgentGroup(Identified):
     """A group of agents. /devs/api/v2/agent-group/list/"""
 
     names: Annotated[GroupNames, BeforeValidator(_blank_to_empty_dict)] = GroupNames()
-    agent_ids: Annotated[tuple[int, ...], BeforeValidator(lambda ids: () if ids is None or ids == "" else ids)] = ()
+    agent_ids: Annotated[tuple[int, ...] | None, BeforeValidator(lambda ids: None if ids == "" else ids)] = None
 
 
 class Lead(Identified):

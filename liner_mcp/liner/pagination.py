@@ -30,7 +30,7 @@ class Listing(Generic[I]):
     small. It is False when the count changed meanwhile, because a row that leaves the list moves another past the walk
     unread. `total`: Liner's last count, None if it sent none. `changed`: the count changed, or rows repeated, while the
     list was read. `finished` is False when the walk ended before the last page: the missing rows are then unread, not
-    withheld by Liner.
+    withheld by Liner. `misplaced`: Liner did not list one of the rows again for the second in which it was created.
     """
 
     items: tuple[I, ...]
@@ -38,6 +38,7 @@ class Listing(Generic[I]):
     total: int | None
     changed: bool
     finished: bool = field(default=True, compare=False)
+    misplaced: bool = False
 
 
 class Paginator(Generic[I]):
@@ -46,7 +47,8 @@ class Paginator(Generic[I]):
     The length of the first page is the stride, and the later pages can then be requested at once. When one of them is
     shorter than the total implies (the server lowers the limit, or filters after slicing), the walk continues one page
     at a time, from the first row that is missing. The end of the list is an empty page, a page without a new row, or a
-    page that agrees with the count; without a usable count, a short page whose `next` names no further row.
+    page that agrees with the count. Without a usable count a short page proves nothing: Liner may send fewer rows per
+    page than the limit.
     """
 
     def __init__(self, limit: int = PAGE_LIMIT, max_pages: int = MAX_PAGES) -> None:
@@ -110,25 +112,21 @@ class Paginator(Generic[I]):
 
     def _next_offset(self) -> int | None:
         """The offset of the first row that no page covers; None at the end of the list."""
-        end = last = longest = 0
+        end = last = 0
         for offset, page in sorted(self._pages.items()):
             if offset > end:
                 break
-            longest = max(longest, len(self._pages[last].items) if offset else 0)
             last, end = offset, max(end, offset + len(page.items))
-        self._exhausted = not self._continues(last, end, longest)
+        self._exhausted = not self._continues(last, end)
         return None if self._exhausted else end
 
-    def _continues(self, offset: int, end: int, longest: int) -> bool:
-        """Whether the list may have rows from `end` on, where the page at `offset` ends. `longest`: the most rows on an
-        earlier page.
-        """
+    def _continues(self, offset: int, end: int) -> bool:
+        """Whether the list may have rows from `end` on, where the page at `offset` ends."""
         page = self._pages[offset]
         if offset in self._repeated_offsets:
             return False
-        full = len(page.items) >= (min(longest, self.limit) or self.limit)
         if self._total is None or self._total < end:
-            return full or (page.next or 0) > offset
+            return True
         # A count of exactly one full page may be that of the page.
         return self._total > end or page.next == end or end == self.limit
 
@@ -166,8 +164,8 @@ class Paginator(Generic[I]):
         """The rows read so far, in the order of their offsets, each id once."""
         found: dict[int, I] = {}
         rows = 0
-        for _, page in sorted(self._pages.items()):
-            rows += len(page.items)
+        for offset, page in sorted(self._pages.items()):
+            rows += 0 if self._ignores_offset(offset) else len(page.items)
             for item in page.items:
                 found.setdefault(item.id, item)
         ended = not self.page_limit_reached and not self.next_offsets()
@@ -179,6 +177,14 @@ class Paginator(Generic[I]):
         else:
             complete = len(found) == self._total and not self._total_changed
         return Listing(tuple(found.values()), complete, self._total, self._total_changed or repeated, ended)
+
+    def _ignores_offset(self, offset: int) -> bool:
+        """Whether the page shows that Liner does not paginate this list: it repeats the first one, which has no count
+        and fewer rows than requested.
+        """
+        first, page = self._pages[0], self._pages[offset]
+        unpaginated = offset > 0 and first.total is None and len(first.items) < self.limit
+        return unpaginated and [item.id for item in page.items] == [item.id for item in first.items]
 
 
 def merge_two_reads(first: Paginator[I], second: Paginator[I]) -> Listing[I]:

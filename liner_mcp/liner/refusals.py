@@ -6,10 +6,11 @@ from something else: a firewall, a proxy, a gateway, or another program at that 
 
 from __future__ import annotations
 
-from liner_mcp.errors import AccessRefused, WrongAddress
+from liner_mcp.errors import AccessRefused, LinerRejected, WrongAddress
 
 # How errors name a body that is not Liner's JSON.
 WEB_PAGE, NO_JSON = "a web page instead of JSON", "text that is not valid JSON"
+TOO_LONG = (413, 414, 431, 494)  # 494 is nginx's own, for long headers
 CHECK_HOST = "check that LINER_API_HOST is the API's host"
 
 
@@ -53,3 +54,19 @@ def nothing_at(path: str, status: int, instead: str | None, said: str) -> WrongA
         )
     quote = f": {said}" if said else ""
     return WrongAddress(f"Liner's API has nothing at {path} (HTTP {status}){quote}. Please {CHECK_HOST}.")
+
+
+def request_too_long(status: int) -> LinerRejected:
+    """A status of `TOO_LONG` with another body than Liner's JSON: the address is right, and the request is too long."""
+    return LinerRejected(
+        f"The request is too long for Liner, or for a gateway in front of it (HTTP {status}). Ask for fewer orders, "
+        "leads or agents at once."
+    )
+
+
+def login_needed() -> AccessRefused:
+    """HTTP 511, which only a network sends that wants a login first (RFC 6585, section 6)."""
+    return AccessRefused(
+        "The network of this machine wants a login before it lets requests through (HTTP 511). Log in to it with a "
+        "web browser on this machine."
+    )

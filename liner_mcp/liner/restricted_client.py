@@ -229,7 +229,7 @@ class RestrictedClient:
             return listing
         groups = [
             group.model_copy(
-                update={"agent_ids": tuple(one for one in group.agent_ids if self._access.allows_agent(one))}
+                update={"agent_ids": tuple(one for one in group.agent_ids or () if self._access.allows_agent(one))}
             )
             for group in listing.items
         ]

@@ -57,14 +57,15 @@ class DirectoryEntry:
     """One line of a dictionary. `name` is shown; names that are compared as equal have their id appended.
 
     `aliases` are its other names. `code` is set where calls and leads refer to the entry by a code instead of the id.
-    `members` are the agents of an agent group. `details` are the cells that distinguish entries in a listing.
+    `members` are the agents of an agent group, None where Liner does not send them. `details` are the cells that
+    distinguish entries in a listing.
     """
 
     id: int
     name: str
     aliases: tuple[str, ...] = ()
     code: str | None = None
-    members: tuple[int, ...] = ()
+    members: tuple[int, ...] | None = ()
     details: tuple[Cell, ...] = ()
 
 
@@ -256,7 +257,10 @@ class Directory:
                 await self._shown(group.names.ru or group.names.gb),
                 aliases=(await self._shown(group.names.gb),),
                 members=group.agent_ids,
-                details=(await self._shown(group.names.gb) or None, len(group.agent_ids)),
+                details=(
+                    await self._shown(group.names.gb) or None,
+                    None if group.agent_ids is None else len(group.agent_ids),
+                ),
             )
             for group in listing.items
         ]

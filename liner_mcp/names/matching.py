@@ -48,15 +48,19 @@ class UnknownName(InvalidArgument):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something with a name. A group of agents has several `ids`. `aliases` are its other names."""
+    """Something with a name. A group of agents has several `ids`, or None where its agents are not known. `aliases`
+    are its other names.
+    """
 
-    ids: tuple[int, ...]
+    ids: tuple[int, ...] | None
     name: str
     aliases: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """The name with its id, or with the number of agents."""
+        if self.ids is None:
+            return f"{self.name} (unknown agents)"
         suffix = f"#{self.ids[0]}" if len(self.ids) == 1 else f"{len(self.ids)} agents"
         return self.name if self.name.endswith(suffix) else f"{self.name} ({suffix})"
 
@@ -99,11 +103,18 @@ class Candidates:
 def resolve_ids(argument: str, requested: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
     """The ids of the requested names, each once, in their order. A number is an id, and a text may be several names.
 
-    Raises: InvalidArgument with the argument and the candidates, for a name that fits none or several.
+    Raises: InvalidArgument with the argument and the candidates, for a name that fits none or several, or a group whose
+    agents are not known.
     """
     found: dict[int, None] = {}
     for item in split_names(requested, candidates):
         ids = (item,) if isinstance(item, int) else resolve_name(argument, item, candidates).ids
+        if ids is None:
+            quoted = quote_input(str(item), MAX_QUOTED)
+            raise UnknownName(
+                f'{argument}: "{quoted}" is an agent group, and Liner does not send its agents. Send the agents by '
+                "name or id."
+            )
         found.update(dict.fromkeys(ids))
     return tuple(found)
 

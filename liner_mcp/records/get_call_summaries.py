@@ -170,8 +170,8 @@ def _without_records(call: Call, listing: Listing[CallRecord] | None) -> CallRec
     """
     if call.has_records or (listing is not None and not listing.complete):
         return CallRecords((), "not_listed_yet", call, complete=False)
-    if listing is None and call.has_records is None:
-        raise LinerRejected(f"Liner knows call {call.id}, but no list of its records.")
+    if call.has_records is None:
+        raise LinerRejected(f"Liner lists no recordings of call {call.id} and does not say whether there are any.")
     return CallRecords((), "no_recording", call)
 
 

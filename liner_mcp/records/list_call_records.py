@@ -99,7 +99,7 @@ async def list_call_records(
 
 def _is_unlisted(call: Call | None, listing: Listing[CallRecord]) -> bool:
     """Whether the call may have recordings of which Liner lists none."""
-    return not listing.items and call is not None and bool(call.has_records)
+    return not listing.items and call is not None and call.has_records is not False
 
 
 async def _read(context: AppContext, call_id: int) -> tuple[Call | None, Listing[CallRecord], DirectoryNames]:
@@ -176,13 +176,15 @@ def _empty_reason(context: AppContext, call_id: int, call: Call | None, listing:
         return f"{note} Ask again in a few minutes."
     if not listing.complete:
         return f"Liner has no list of the records of call {call_id}, so whether it has a recording is unknown."
+    if call is not None and call.has_records is None:
+        return f"Liner lists no recordings of call {call_id} and does not say whether there are any; ask again later."
     return f"Call {call_id} has no recording, so there is nothing Liner could summarise."
 
 
 def _legend(names: DirectoryNames, call: Call | None, shown: Sequence[ShownRecord]) -> dict[str, dict[str, str]]:
     calls = [] if call is None else [call]
     return {
-        "agents": names.legend("agents", [*agent_ids(calls), *agent_ids(one.record for one in shown)]),
+        "agents": names.legend("agents", agent_ids([*calls, *(one.record for one in shown)])),
         "orders": names.legend("orders", [one.order_id for one in calls]),
         "statuses": names.legend("statuses", [one.status_code for one in calls]),
     }

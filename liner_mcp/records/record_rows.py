@@ -145,8 +145,12 @@ def record_key(record: CallRecord) -> tuple[datetime, int]:
 
 
 def agent_ids(entities: Iterable[Call | CallRecord | None]) -> list[int | None]:
-    """The agents of calls or records. Where Liner did not send the field, the agent is unknown, not "no agent"."""
-    return [one.user_id for one in entities if one is not None and one.was_sent("user_id")]
+    """The agents of calls or records. Null is among them only if it means "no agent" for all: where Liner did not send
+    the field, the agent is unknown.
+    """
+    known = [one for one in entities if one is not None]
+    ids = [one.user_id for one in known if one.was_sent("user_id")]
+    return ids if len(ids) == len(known) else [one for one in ids if one is not None]
 
 
 def record_row(context: AppContext, shown: ShownRecord, summary_chars: int) -> Row:

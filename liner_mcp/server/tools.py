@@ -126,8 +126,9 @@ class Tools:
     ) -> Answer:
         """What was said on up to 100 calls: one row per recording with Liner's AI summary, in the order of call_ids.
 
-        summary_state: ready, cut (raise summary_chars), none (not made yet, or never), no_recording, not_listed_yet,
-        not_found, failed (ids in retry), not_asked (time was up). Calls to ask next are in page.next_call_ids.
+        summary_state: ready, cut (raise summary_chars; above 4000: get_call_record), none (not made yet, or never),
+        no_recording, not_listed_yet, not_found, failed (ids in retry), not_asked (time was up). Calls to ask next are
+        in page.next_call_ids.
         """
         context, budget = self._context_and_budget(ctx)
         return await answering().get_call_summaries(

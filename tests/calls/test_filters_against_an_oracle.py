@@ -87,7 +87,7 @@ class Case:
         records = self.dataset.records_of(call.id)
         if call.has_records is False:
             return False
-        if call.id in self.refused or (call.has_records and not records):
+        if call.id in self.refused or not records:
             return None
         if any(record.is_transfer for record in records):
             return True

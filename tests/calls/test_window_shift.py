@@ -93,15 +93,38 @@ async def test_an_empty_window_costs_one_request_more_and_stays_complete(ask: As
     demo = FakeLiner(dataset)
     async with context_at(demo) as context:
         answer = await ask(context, since=quiet, until="2026-11-20T03:00")
-    assert (rows_of(answer), page_of(answer)["complete"]) == ([], True)
-    assert demo.count(CALL_LIST) == 2
+        assert (rows_of(answer), page_of(answer)["complete"]) == ([], True)
+        asked = demo.count(CALL_LIST)
+        assert asked == 3  # the third checks once that windows are read in UTC
+        await ask(context, since=quiet, until="2026-11-20T03:00")
+    assert demo.count(CALL_LIST) == asked + 2
 
 
 async def test_every_page_of_a_shifted_window_holds_its_own_calls(dataset: Dataset) -> None:
     async with context_at(FakeLiner(dataset, window_shift=-3 * HOUR)) as context:
         answers = await find_all_pages(context, since="2026-11-18", until="2026-11-18", limit=20)
     assert ids_of(answers) == expected_ids(dataset, DAY_START - DAY, DAY_START)
-    assert page_of(answers[-1])["complete"] is False, "the first page could not show the shift: no call came at night"
+    assert page_of(answers[-1])["complete"] is True
+    assert all("a wider request was made for them" in notes_of(answer) for answer in answers)
+
+
+@each_way_to_ask
+async def test_a_window_that_ends_now_and_is_read_later_is_not_called_complete(dataset: Dataset, ask: Ask) -> None:
+    """Its first hours are missing, and no call of another time comes: a call that came is requested again."""
+    async with context_at(FakeLiner(dataset, window_shift=3 * HOUR)) as context:
+        answer = await ask(context, since="-24h")
+    assert page_of(answer)["complete"] is False
+    assert "some may be missing here" in notes_of(answer)
+
+
+async def test_calls_of_the_first_and_of_the_last_hour_show_without_a_request_how_windows_are_read() -> None:
+    dataset = empty_dataset()
+    for hours in (0.5, 12, 23.5):
+        dataset.add_call(created_at=NOW - hours * HOUR)
+    demo = FakeLiner(dataset)
+    async with context_at(demo) as context:
+        answer = await find(context, since="-24h")
+    assert (page_of(answer)["complete"], demo.count(CALL_LIST)) == (True, 1)
 
 
 @each_way_to_ask
@@ -178,7 +201,7 @@ async def test_the_nearest_earlier_call_of_a_busy_day_is_found_in_one_request() 
         answer = await find(context, since="-2h")
     nearest = expected_ids(dataset, NOW - 9 * DAY)[0]
     assert f"the nearest earlier one is call {nearest} of" in notes_of(answer)
-    assert demo.count(CALL_LIST) == 2
+    assert demo.count(CALL_LIST) == 3  # the third checks once that windows are read in UTC
 
 
 async def test_a_call_of_another_time_is_never_the_nearest_earlier_one() -> None:

@@ -15,7 +15,9 @@ import stamina
 from mcp import Client
 from mcp.types import CallToolResult
 
+from liner_mcp.names.directory import Directory
 from tests.claims.answers import Answers, Falsehood, Page
+from tests.claims.assumed import assumed_under
 from tests.claims.bends import Bend
 from tests.claims.bent_liner import BentLiner
 from tests.claims.oracle import falsehoods
@@ -70,6 +72,9 @@ class Session:
             self._clock.advance(OLD_LIST_SECONDS)
             truth = Truth(bend, liner.after, liner.after)
         answers = await self._answers(question)
+        assumed = assumed_under(bend.name)
+        if assumed is not None:
+            truth = Truth(bend, assumed.as_listed(truth.before), assumed.as_listed(truth.after))
         return Verdict(question, answers, falsehoods(question, answers, truth))
 
     async def _answers(self, question: Question) -> Answers:
@@ -105,7 +110,7 @@ def _following(question: Question, arguments: dict[str, Any], page: Page) -> dic
 
 
 class Clock:
-    """The monotonic clock of the process, which can be put forward, so that no test waits until a list is old."""
+    """The clock of the dictionaries, which can be put forward, so that no test waits until a list is old."""
 
     def __init__(self) -> None:
         self._real = time.monotonic
@@ -119,10 +124,11 @@ class Clock:
 
 
 @contextmanager
-def _clock() -> Generator[Clock]:
+def directory_clock() -> Generator[Clock]:
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
-        patch.setattr(time, "monotonic", clock)
+        # The default of the argument was read with the class, so a patch of `time` would not reach it.
+        patch.setattr(Directory.__init__, "__kwdefaults__", {"timer": clock})
         yield clock
 
 
@@ -136,7 +142,7 @@ async def session(bend: Bend) -> AsyncGenerator[Session]:
         deadline_seconds=DEADLINE_SECONDS,
         max_answer_bytes=ANSWER_BYTES,
     )
-    with _clock() as clock, stamina.set_testing(True, attempts=4, cap=True):
+    with directory_clock() as clock, stamina.set_testing(True, attempts=4, cap=True):
         async with Client(server, raise_exceptions=True) as client:
             yield Session(client, liner, clock)
 

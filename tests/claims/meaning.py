@@ -105,7 +105,7 @@ class Meaning:
 
 
 def _transferred(call: Call, dataset: Dataset) -> bool:
-    return any(record.is_transfer for record in dataset.records_of(call.id))
+    return call.has_records and any(record.is_transfer for record in dataset.records_of(call.id))
 
 
 def meaning_of(arguments: Mapping[str, Any], dataset: Dataset) -> Meaning:

@@ -56,8 +56,8 @@ def _records_of_call(call_id: int, answers: Answers, truth: Truth) -> Iterator[F
 
 
 def _row(row: Mapping[str, Any], call_id: int, page: Page, seen: set[int], truth: Truth) -> Iterator[Falsehood]:
-    record = truth.before.records.get(row["record_id"])
-    if record is None or record.call_id != call_id:
+    record = next((one for one in truth.before.records_of(call_id) if one.id == row["record_id"]), None)
+    if record is None:
         yield Falsehood("record of another call", f"record {row['record_id']} is not of call {call_id}")
         return
     if record.id in seen:

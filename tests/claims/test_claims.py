@@ -1,7 +1,7 @@
 """No answer claims what is false, whatever Liner leaves out, miscounts or ignores.
 
-The questions are few and fixed; `python -m tests.claims` asks many more. A bend under which claims are known to be
-false is an expected failure with its reason: the correction that makes it pass has to remove the mark.
+The questions are few and fixed; `python -m tests.claims` asks many more. What no answer of Liner can show is an
+assumption, see `assumed`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.claims.answers import Answers, Page
 from tests.claims.asking import session
+from tests.claims.assumed import ASSUMED
 from tests.claims.bends import BENDS, HEALTHY
 from tests.claims.changes import claims_dataset
-from tests.claims.known import KNOWN
 from tests.claims.oracle import falsehoods
 from tests.claims.questions import Question, Questions
 from tests.claims.truth import Truth
@@ -96,13 +97,7 @@ def asked_under(name: str) -> list[Question]:
     return [*ALWAYS, *(TELLING[one] for one in telling)]
 
 
-def _bend(name: str) -> Any:
-    known = KNOWN.get(name)
-    marks = [pytest.mark.xfail(raises=AssertionError, strict=True, reason=known)] if known else []
-    return pytest.param(name, marks=marks, id=name)
-
-
-@pytest.mark.parametrize("name", [_bend(name) for name in BENDS if name != HEALTHY.name])
+@pytest.mark.parametrize("name", [name for name in BENDS if name != HEALTHY.name])
 async def test_no_answer_claims_what_is_false(name: str) -> None:
     found: list[str] = []
     async with session(BENDS[name]) as asking:
@@ -120,8 +115,11 @@ async def test_a_healthy_liner_is_answered_rightly() -> None:
             assert verdict.name in ("right", "refused"), (question, verdict.falsehoods, verdict.answers.brief())
 
 
-def test_every_known_falsehood_is_of_a_bend() -> None:
-    assert set(KNOWN) <= set(BENDS)
+@pytest.mark.parametrize("names", list(ASSUMED), ids=lambda names: " + ".join(sorted(names)))
+def test_what_no_answer_of_liner_shows_is_a_named_assumption(names: frozenset[str]) -> None:
+    assert names <= set(BENDS)
+    document = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text(encoding="utf-8")
+    assert f"| `{ASSUMED[names].assumption}` |" in document
 
 
 # The oracle -----------------------------------------------------------------------------------------------------------

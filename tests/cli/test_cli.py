@@ -29,7 +29,8 @@ LIST_TOOLS = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "par
 def run(*arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "liner_mcp", *arguments],
-        env={**os.environ, "PYTHONUTF8": "1", **settings},
+        # A wide terminal, so that each entry is one line.
+        env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "9999", **settings},
         input=stdin,
         capture_output=True,
         text=True,
@@ -205,7 +206,7 @@ def test_check_of_a_liner_that_lists_calls_and_denies_them_does_not_blame_the_id
         ({"HTTPS_PROXY": "http://name:s3cr3t@[::1"}, "the_proxy_in_https_proxy_cannot"),
         ({"ALL_PROXY": "gopher://s3cr3t.example"}, "the_proxy_in_all_proxy_cannot"),
         ({"HTTPS_PROXY": "http://name:s3cr3t@127.0.0.1:1"}, "the_proxy_in_https_proxy_cannot_be"),
-        ({"SSL_CERT_FILE": "/no/such/s3cr3t.pem"}, "ssl_cert_file"),
+        ({"SSL_CERT_FILE": "/no/such.pem"}, "ssl_cert_file_no_such_pem"),
     ],
 )
 def test_check_names_the_variable_of_the_proxy_or_the_certificates(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from liner_mcp.demo import Dataset
 from tests.fakes import FAULTS, Every, FakeLiner, Fault
 from tests.fakes.faults import Grows, Latency, ListFault, Shrinks, Slow
+from tests.fault_matrix.deviations import DEVIATIONS, DeviatingLiner, Deviation
 
 Outcome = Literal["right", "a sentence", "right or told"]
 """What all answers under a fault are. `right or told`: each is right, or partial and says so, or a sentence."""
@@ -52,7 +53,7 @@ OPTIONS: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`slack`: how many rows a list itself gains or loses while it is read."""
+    """`slack`: how many rows a list itself gains or loses while it is read. `deviation` takes the place of faults."""
 
     name: str
     outcome: Outcome
@@ -60,8 +61,11 @@ class Case:
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     deadline: float = DEADLINE_SECONDS
     slack: int = 0
+    deviation: Deviation | None = None
 
     def liner(self, dataset: Dataset) -> FakeLiner:
+        if self.deviation is not None:
+            return DeviatingLiner(dataset, self.deviation)
         options: dict[str, Any] = dict(self.options)
         return FakeLiner(dataset, faults=self.faults, **options)
 
@@ -98,4 +102,14 @@ UNDOCUMENTED_VARIANTS = [
         OPTIONS["records without summaries in lists"],
     ),
 ]
-CASES = [HEALTHY, *PERMANENT, *INTERMITTENT, *UNDOCUMENTED_VARIANTS]
+DEVIATING = {
+    kind: [Case(one.name, "right" if one.right else "right or told", deviation=one) for one in deviations]
+    for kind, deviations in DEVIATIONS.items()
+}
+CASES = [
+    HEALTHY,
+    *PERMANENT,
+    *INTERMITTENT,
+    *UNDOCUMENTED_VARIANTS,
+    *(one for some in DEVIATING.values() for one in some),
+]

@@ -10,10 +10,12 @@ import stamina
 
 from liner_mcp.demo import DemoLiner
 from liner_mcp.liner import throttle
+from tests.claims.asking import OLD_LIST_SECONDS, directory_clock
 from tests.fakes import FAULTS, FakeLiner, Fault, First
 from tests.fakes.faults import ListFault
 from tests.fault_matrix.cases import CASES, HEALTHY, Case
-from tests.fault_matrix.client import client_for, in_process, send
+from tests.fault_matrix.client import ToolRequest, client_for, in_process, send
+from tests.fault_matrix.deviations import DeviatingLiner
 from tests.fault_matrix.oracle import Verdict, WrongAnswer, check_outcome
 from tests.fault_matrix.scenario import AMBIGUOUS_NAME, Request, Scenario, make_scenario
 from tests.support.virtual_time import VirtualTimeLoop, run_threads_inline
@@ -28,7 +30,14 @@ BOTH_ERAS = [
     "no answer at all",
     "rows that repeat",
     "500, sometimes",
+    "calls without hasRecords",
+    "records without isTransfer",
+    "window read three hours later",
+    "bare arrays in pages of 20",
+    "empty record lists",
+    "a stale list of orders",
 ]
+WARM_UP = ToolRequest("call_stats", {"since": "-24h"})
 JSON_ONLY = {"truncated JSON", "JSON with NaN", "the wrong charset"}
 
 
@@ -54,8 +63,13 @@ def without_retry_delay(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
 
 async def run_case(case: Case, request: Request, liner: DemoLiner, mode: str = "auto") -> Verdict:
     transport = in_process(liner)
-    async with client_for(liner, mode=mode, transport=transport, deadline_seconds=case.deadline) as client:
-        outcome = await send(client, request.request)
+    with directory_clock() as clock:
+        async with client_for(liner, mode=mode, transport=transport, deadline_seconds=case.deadline) as client:
+            if isinstance(liner, DeviatingLiner) and case.deviation is not None and case.deviation.stale:
+                await send(client, WARM_UP)
+                liner.advance()
+                clock.advance(OLD_LIST_SECONDS)
+            outcome = await send(client, request.request)
     return check_outcome(outcome, request.check_for(case.slack))
 
 

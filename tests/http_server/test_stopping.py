@@ -179,17 +179,19 @@ def test_workers_end_when_their_parent_is_killed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "told", "code"),
     [
-        ([":8080"], "such_as_127_0_0_1"),
-        (["0.0.0.0:0", "--demo"], "set_liner_mcp_tokens_file"),
-        (["[::]:0", "--demo"], "liner_mcp_allowed_hosts"),
-        (["127.0.0.1:0", "--demo", "--workers", "0"], "workers"),
+        ([":8080"], "such_as_127_0_0_1", 2),
+        (["0.0.0.0:0", "--demo"], "set_liner_mcp_tokens_file", 1),
+        (["[::]:0", "--demo"], "liner_mcp_allowed_hosts", 1),
+        (["127.0.0.1:0", "--demo", "--workers", "0"], "workers", 2),
     ],
 )
-def test_what_cannot_be_served_is_told_in_one_line_and_ends_with_1(arguments: list[str], told: str) -> None:
+def test_what_cannot_be_served_is_told_in_one_line_and_ends_with_1_or_for_wrong_usage_with_2(
+    arguments: list[str], told: str, code: int
+) -> None:
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
+    assert done.returncode == code
     assert_says(done.stderr, told)
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""

@@ -195,7 +195,7 @@ def test_a_file_that_goes_away_keeps_the_last_good_tokens_and_says_so_once(file:
         assert who(tokens, "lmcp_anna") == Caller("anna")
         assert who(tokens, "lmcp_carla") == INVALID
     (once,) = said()
-    assert once == (recorded("liner_mcp_tokens_file_cannot_be_used"))
+    assert once == (recorded("liner_mcp_tokens_file_cannot_be_used", path=file))
     file.mkdir()
     assert who(tokens, "lmcp_anna") == Caller("anna")
     assert_says(said()[0], "it_is_not_a_file")
@@ -257,7 +257,7 @@ def test_a_file_that_cannot_be_used_at_start_is_a_sentence(file: Path, content: 
         file.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
         TokenFile(file)
-    assert str(caught.value) == recorded("liner_mcp_tokens_file_cannot_be_used_2", reason=reason)
+    assert str(caught.value) == recorded("liner_mcp_tokens_file_cannot_be_used_2", reason=reason.format(path=file))
 
 
 @pytest.mark.parametrize("path", ["~no-such-user-here/tokens", "nul\x00l", "."])
@@ -400,8 +400,12 @@ def test_without_add_the_command_shows_the_line_and_touches_nothing(tmp_path: Pa
     assert not file.exists()
 
 
-@pytest.mark.parametrize("arguments", [("an na",), ("anna", "--add")])
-def test_the_command_refuses_in_one_line_and_makes_nothing(arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("an na",), 2), (("anna", "--add"), 1), (("anna", "--rotate"), 2), (("--add",), 2)]
+)
+def test_the_command_refuses_and_makes_nothing(arguments: tuple[str, ...], code: int) -> None:
     done = run(*arguments)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (code, "")
+    if arguments == ("--add",):
+        return  # the parser of the command line adds its usage
     assert len(done.stderr.splitlines()) == 1

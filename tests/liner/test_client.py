@@ -495,18 +495,23 @@ async def test_a_list_that_settles_is_complete_at_the_second_reading(router: res
 async def test_a_bare_array_as_long_as_a_page_is_not_taken_for_the_whole_list(
     router: respx.MockRouter, read: Callable[[LinerClient], Awaitable[Any]], size: int
 ) -> None:
+    paths: list[str] = []
+
     def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.path)
         offset = int(request.url.params.get("offset", "0"))
         shown = range(1, size + 1)[offset : offset + 100]
         rows: list[dict[str, Any]] = [{"id": one, "agentIds": []} for one in shown]
         return httpx.Response(200, json={"success": True, "message": "", "data": rows})
 
-    route = router.get(url__startswith=ORIGIN).mock(side_effect=answer)
+    router.get(url__startswith=ORIGIN).mock(side_effect=answer)
     async with client_at() as client:
         found = await read(client)
     assert [row.id for row in getattr(found, "items", found)] == list(range(1, size + 1))
     assert getattr(found, "complete", True)
-    assert (route.call_count == 1) is (size == 99)
+    # A short array may be one of several short pages, but not of a dictionary that is documented as a bare list.
+    alone = size == 99 and paths[0] in ("/v2/call-status/", "/v2/lead-status/")
+    assert (len(paths) == 1) is alone
 
 
 async def test_a_failing_page_fails_the_list(router: respx.MockRouter) -> None:

@@ -184,7 +184,7 @@ async def test_certificates_that_cannot_be_read_are_named_by_their_variable_alon
     assert isinstance(error, SettingsError)
     assert "SSL_CERT_FILE" in str(error)
     assert "PROXY" not in str(error)
-    assert "/no/such" not in str(error)
+    assert "/no/such/certificates.pem" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import pytest
 from hypothesis import given
@@ -407,10 +407,10 @@ def test_fewer_rows_than_asked_for_are_followed_by_the_rest(ahead: int | None, m
 
 
 @pytest.mark.parametrize("size", [1, 2, 99])
-def test_a_bare_list_shorter_than_the_limit_is_one_complete_page(size: int) -> None:
+def test_a_bare_list_shorter_than_the_limit_is_read_until_a_page_is_empty(size: int) -> None:
     server = FakeList(from_one(size))
     listing = paginate(bare(server)).listing()
-    assert server.asked == [0]
+    assert server.asked == [0, size]
     assert ids_of(listing) == server.ids
     assert (listing.complete, listing.total, listing.changed) == (True, None, False)
 
@@ -419,9 +419,24 @@ def test_a_bare_list_shorter_than_the_limit_is_one_complete_page(size: int) -> N
 def test_a_bare_list_as_long_as_the_limit_is_read_on(size: int) -> None:
     server = FakeList(from_one(size))
     listing = paginate(bare(server)).listing()
-    assert server.asked == list(range(0, size + 1, 100))
+    assert server.asked == sorted({*range(0, size + 1, 100), size})
     assert ids_of(listing) == server.ids
     assert listing.complete
+
+
+def test_a_bare_list_in_pages_shorter_than_the_limit_is_read_whole() -> None:
+    server = FakeList(from_one(50))
+    listing = paginate(lambda offset, limit: bare(server)(offset, min(limit, 20))).listing()
+    assert server.asked == [0, 20, 40, 50]
+    assert ids_of(listing) == server.ids
+    assert (listing.complete, listing.changed) == (True, False)
+
+
+def test_a_short_bare_list_that_comes_whole_each_time_is_complete() -> None:
+    """The offset is ignored, and fewer rows than the limit came: Liner does not paginate this list."""
+    rows: list[dict[str, Any]] = [{"id": one} for one in from_one(18)]
+    listing = paginate(lambda _offset, _limit: decode_list(rows, Order)).listing()
+    assert (len(listing.items), listing.complete, listing.changed) == (18, True, False)
 
 
 @pytest.mark.parametrize("size", [100, 150])

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from mcp import MCPError
 
+from liner_mcp.demo import Dataset
 from tests.conftest import OpenSession, Session
+from tests.fakes import FakeLiner
 from tests.fault_matrix.oracle import check_sentence
 from tests.support.sentences import assert_says
 
@@ -90,6 +92,14 @@ async def sentences(session: Session) -> list[str]:
         (MovedPermanently(302, b"", location="https://login.example.com:port/"), "something_that_is_no_web_address"),
         (MovedPermanently(404, b"\xef\xbb\xbf<html>"), "http_404_with_a_web_page"),
         (MovedPermanently(403, b'{"success":false,"message":""}'), "liner_does_not_accept_the_token"),
+        (MovedPermanently(451, PAGE), "something_in_front_of_liner_a"),
+        (MovedPermanently(406, PAGE), "which_firewall_or_proxy_answers_there"),
+        (MovedPermanently(418, PAGE), "which_firewall_or_proxy_answers_there"),
+        (MovedPermanently(413, PAGE), "the_request_is_too_long"),
+        (MovedPermanently(414, PAGE), "the_request_is_too_long"),
+        (MovedPermanently(414, b""), "the_request_is_too_long"),
+        (MovedPermanently(431, b"Request Header Fields Too Large"), "the_request_is_too_long"),
+        (MovedPermanently(511, PAGE), "the_network_wants_a_login"),
     ],
     ids=lambda value: f"{value.status} {value.body[:20]}" if isinstance(value, MovedPermanently) else "",
 )
@@ -125,3 +135,33 @@ async def test_where_every_id_is_unknown_the_answer_says_that_it_may_be_the_addr
         ]
     for sentence in told:
         assert_says(sentence, "liner_api_host_or_the_token")
+
+
+@pytest.mark.parametrize("tool", ["find_calls", "call_stats"])
+@pytest.mark.parametrize("moment", ["2026-11-20T10:00:00Z", "2026-11-19T00:00:00+03:00"])
+async def test_a_window_that_begins_where_it_ends_is_called_empty(
+    connect: OpenSession, dataset: Dataset, tool: str, moment: str
+) -> None:
+    async with connect(FakeLiner(dataset)) as session:
+        sentence = await session.refusal(tool, since=moment, until=moment)
+    check_sentence(sentence)
+    assert_says(sentence, "the_window_is_empty", at_start=True)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("find_calls", {}, "no_such_call_try_another_window"),
+        ("call_stats", {}, "liner_has_no_call_of_these_leads"),
+        ("find_calls", {"sample": 3}, "no_call_of_this_window_can"),
+    ],
+)
+async def test_where_the_lead_is_the_only_filter_no_filter_is_to_be_relaxed(
+    connect: OpenSession, dataset: Dataset, tool: str, arguments: dict[str, Any], said: str
+) -> None:
+    lead = min(dataset.leads)
+    async with connect(FakeLiner(dataset)) as session:
+        answer = await session.answer(tool, leads=[lead], since="2025-01-01", until="2025-01-02", **arguments)
+    assert answer["rows"] == []
+    assert_says(answer["notes"], said, at_end=tool != "find_calls")
+    assert "fewer filters" not in " ".join(answer["notes"])

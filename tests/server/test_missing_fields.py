@@ -278,6 +278,55 @@ async def test_a_list_of_records_that_is_shorter_than_its_count_is_not_said_to_b
     assert "has no recording" not in " ".join(answer["notes"])
 
 
+async def test_an_empty_list_of_records_without_has_records_is_not_said_to_be_none(connect: OpenSession) -> None:
+    dataset = account()
+    recorded, silent = (call.id for call in newest(dataset)[:2])
+    app = AlteredLiner(
+        DemoLiner(dataset),
+        change_by_pattern={
+            CALLS: without("hasRecords"),
+            "/v2/call/detail": lambda data: {name: data[name] for name in data if name != "hasRecords"},
+        },
+    )
+    async with connect(app) as session:
+        records = await session.answer("list_call_records", call_id=silent)
+        summaries = await session.answer("get_call_summaries", call_ids=[recorded, silent])
+        found = await session.answer("find_calls", transferred=False, **WINDOW)
+    assert (records["rows"], records["page"]) == ([], {"returned": 0, "complete": False})
+    assert "does not say whether there are any" in records["notes"][0]
+    assert [row["summary_state"] for row in rows_of(summaries)] == ["ready", "failed"]
+    assert (summaries["retry"], summaries["page"]["complete"]) == ([silent], False)
+    assert (found["rows"], found["page"]["undecided"]) == ([], 3)
+
+
+@pytest.mark.parametrize("sent", [{}, {"agentIds": None}])
+async def test_agent_groups_without_agents_are_not_said_to_be_empty(connect: OpenSession, sent: dict[str, Any]) -> None:
+    def changed(data: Any) -> Any:
+        groups = [{**{name: row[name] for name in row if name != "agentIds"}, **sent} for row in data["list"]]
+        return {**data, "list": groups}
+
+    async with connect(AlteredLiner(DemoLiner(account()), change_by_pattern={"/v2/agent-group": changed})) as session:
+        refused = await session.refusal("find_calls", agents=["Первая линия"])
+        agents = await session.answer("list_directory", kind="agents", query="Anna Petrova")
+        groups = await session.answer("list_directory", kind="agent_groups")
+    assert "does not send its agents" in refused
+    assert (rows_of(agents)[0]["groups"], agents["page"]["complete"]) == (None, False)
+    assert {row["agents"] for row in rows_of(groups)} == {None}
+    assert "agents is null there" in groups["notes"][0]
+
+
+async def test_no_agent_is_not_said_where_some_agents_are_unknown(connect: OpenSession) -> None:
+    dataset = account()
+    recorded, silent = (call.id for call in newest(dataset)[:2])
+    of_nobody = dataset.add_call(created_at=NOW - timedelta(minutes=30), agent=None)
+    app = AlteredLiner(DemoLiner(dataset), change_by_pattern={"callId=": without("userId")})
+    async with connect(app) as session:
+        mixed = await session.answer("get_call_summaries", call_ids=[recorded, of_nobody.id])
+        known = await session.answer("get_call_summaries", call_ids=[silent, of_nobody.id])
+    assert "null" not in mixed.get("names", {}).get("agents", {})
+    assert known["names"]["agents"]["null"] == "no agent"
+
+
 # A healthy Liner ------------------------------------------------------------------------------------------------------
 
 
