@@ -62,7 +62,7 @@ class Tools:
 
         since: today, yesterday, this_week, last_week, this_month, last_month or 2026-11 (alone: that whole period),
         -24h, -7d, 2026-11-20, ISO 8601; until includes all of a named day or period. Without since: 7 days (leads: from
-        a day before the lead was created). orders, agents (also agent groups) and statuses take ids or names.
+        a day before the lead was created). orders, agents (also groups, "no agent") and statuses take ids or names.
         transferred costs one request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls
         evenly over the agents instead; the same seed draws the same calls.
         """

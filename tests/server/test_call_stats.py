@@ -323,7 +323,7 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
             "direction, min_talk_seconds, max_talk_seconds, recorded, transferred, hung_up_by, group_by."
         ),
     ),
-    ("find_calls", {"sample": 0}, f"{NOT_A_SAMPLE}0 is not."),
+    ("find_calls", {"sample": -1}, f"{NOT_A_SAMPLE}-1 is not."),
     ("find_calls", {"sample": 101}, f"{NOT_A_SAMPLE}101 is not."),
     ("find_calls", {"sample": -1}, f"{NOT_A_SAMPLE}-1 is not."),
     ("find_calls", {"sample": True}, f"{NOT_A_SAMPLE}true is not."),
