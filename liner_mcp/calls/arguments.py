@@ -135,7 +135,7 @@ class CallQuery(PlainFilters):
     agents: Annotated[
         IdsOrNames,
         Filter(
-            "calls of these agents; the name of an agent group stands for its agents",
+            'calls of these agents; the name of an agent group stands for its agents, "no agent" for calls without one',
             field="user_id",
             matches=lambda agent, ids: agent in ids,
             parameter="user_ids",

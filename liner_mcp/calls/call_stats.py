@@ -256,5 +256,5 @@ def _unlisted(names: DirectoryNames, filters: Filters, groups: counting.Tallies,
             return {key[group_by.index(name)] for key in groups}
         return set(requested) if groups else set()  # groups of another kind do not say whose calls they hold
 
-    orders, agents = with_calls("order", filters.orders), with_calls("agent", filters.agents)
+    orders, agents = with_calls("order", filters.orders), with_calls("agent", filters.agent_ids)
     return unlisted_notes(names, filters, orders=orders, agents=agents)

@@ -26,6 +26,7 @@ from liner_mcp.liner.models import CODE_CHARACTERS, Lead
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.names.directory import (
     LOOKUP_TTL_SECONDS,
+    NO_AGENT,
     WHOLE_TTL_SECONDS,
     Dictionary,
     DirectoryEntry,
@@ -41,6 +42,7 @@ from liner_mcp.names.matching import (
     normalize_name,
     resolve_ids,
     resolve_name,
+    split_names,
 )
 from liner_mcp.text.mask import quote_input
 
@@ -197,18 +199,25 @@ async def _resolve_orders(
 
 async def _resolve_agents(
     context: AppContext, asked: Sequence[int | str]
-) -> tuple[tuple[int, ...], Sequence[Dictionary]]:
-    """The same of agents; the name of an agent group stands for its agents."""
-    if all(isinstance(one, int) for one in asked):
-        return tuple(dict.fromkeys(one for one in asked if isinstance(one, int))), ()
+) -> tuple[tuple[int | None, ...], Sequence[Dictionary]]:
+    """The same of agents; the name of an agent group stands for its agents, and None for no agent."""
+    if all(isinstance(one, int) or _is_no_agent(one) for one in asked):
+        return tuple(dict.fromkeys(one if isinstance(one, int) else None for one in asked)), ()
 
-    async def resolve_in(dictionaries: Sequence[Dictionary], _: bool) -> tuple[int, ...]:
-        found = resolve_ids("agents", asked, _candidates(dictionaries))
-        if not found:
+    async def resolve_in(dictionaries: Sequence[Dictionary], _: bool) -> tuple[int | None, ...]:
+        candidates = _candidates(dictionaries)
+        names = split_names(asked, candidates)
+        agents = [one for one in names if not _is_no_agent(one)]
+        found = resolve_ids("agents", agents, candidates)
+        if not found and agents:
             raise UnknownName("agents: this agent group has no agents, so no call can be theirs.")
-        return found
+        return found if len(agents) == len(names) else (None, *found)
 
     return await _look_up(context, FILTERS["agents"].names, resolve_in)
+
+
+def _is_no_agent(asked: int | str) -> bool:
+    return isinstance(asked, str) and normalize_name(asked) == NO_AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +243,7 @@ async def _resolve_statuses(context: AppContext, asked: Sequence[int | str]) -> 
         codes: dict[str, None] = {}
         ids: dict[int, None] = {}
         unknown: list[str] = []
-        for one in asked:
+        for one in split_names(asked, candidates):
             await checkpoint()  # each is compared with the whole dictionary
             entry = _resolve_status(one, entries, candidates)
             if entry is None and not fresh:
@@ -282,8 +291,9 @@ def _resolve_status(
             raise UnknownName(f"statuses: Liner has no call status {asked}. list_directory(call_statuses) lists them.")
         return by_id[asked]
     known = [text for entry in entries for text in (normalize_name(entry.code or ""), normalize_name(entry.name))]
-    within = any(asked in text for text in known)
-    if _CODE.fullmatch(asked) and not within and not closest(asked, known, 1, cutoff=0.75):
+    wanted = normalize_name(asked)
+    within = any(wanted in text for text in known)
+    if _CODE.fullmatch(asked) and not within and not closest(wanted, known, 1, cutoff=0.75):
         return None
     found = resolve_name("statuses", asked, candidates)
     return next(entry for entry in entries if found.ids and entry.id == found.ids[0])

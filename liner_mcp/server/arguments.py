@@ -29,6 +29,8 @@ MAX_SEED = 40  # characters: a word or a date that a team agrees on
 MAX_SUMMARY = 4_000  # characters of a summary in a table
 MAX_QUOTED_CHARACTERS = 40  # of an argument that an error quotes: enough to recognise it
 MOST_REFUSED = 3  # arguments that a refusal names: after more than that, a client starts again anyway
+_ZERO_IS_NOT_SENT = frozenset({"limit", "sample", "min_calls"})
+_EMPTY_IS_A_VALUE = frozenset({"group_by", "call_ids", "quotes"})  # an empty list is a wish, or is refused
 _LONG_NUMBER = 64  # bits; a longer number takes time to write in decimal, and from 4,300 digits on Python refuses it
 _T = TypeVar("_T")
 
@@ -37,12 +39,19 @@ _T = TypeVar("_T")
 
 
 def without_empty(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments without those sent as null or as empty text: some models fill in every argument."""
-    return {
-        name: value
-        for name, value in arguments.items()
-        if value is not None and not (isinstance(value, str) and not value.strip())
-    }
+    """The arguments without those that say nothing, because some models and proxies fill in every argument: null, empty
+    text and "null"; an empty list, and 0, where they cannot be meant.
+    """
+    return {name: value for name, value in arguments.items() if not _is_empty(name, value)}
+
+
+def _is_empty(name: str, value: object) -> bool:
+    text = value.strip().lower() if isinstance(value, str) else value
+    if text in (None, "", "null"):
+        return True
+    if text in ([], "[]"):
+        return name not in _EMPTY_IS_A_VALUE
+    return name in _ZERO_IS_NOT_SENT and text in (0, "0") and not isinstance(value, bool)
 
 
 def _split_words(value: object) -> list[object]:
@@ -80,12 +89,15 @@ _SUMMARY_CHARS = "Characters of each summary, default {}; 0: only whether there 
 
 CallId = Id | None
 CallIds = Annotated[list[Id], Field(min_length=1, max_length=MAX_CALL_IDS), FailFast(), BeforeValidator(split)]
-Query = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT)] | None
+Query = (
+    Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT), BeforeValidator(_number_as_text)]
+    | None
+)
 Seed = (
     Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_SEED), BeforeValidator(_number_as_text)]
     | None
 )
-Cursor = Annotated[str, Field(description="page.next_cursor")] | None
+Cursor = Annotated[str, StringConstraints(strip_whitespace=True), Field(description="page.next_cursor")] | None
 DirectoryKind = Annotated[Literal["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"], WORD] | None
 Include = Annotated[
     tuple[Annotated[Includable, WORD], ...],
@@ -140,6 +152,8 @@ _SENTENCES = {
     "too_long": "it holds {actual_length} entries; send at most {max_length} at once.",
     "string_too_long": "{value} is too long; send at most {max_length} characters.",
     "id_or_name": "it takes ids (positive whole numbers) and names; {value} is neither.",
+    "null_in_list": "it takes ids and names; null is neither. Leave it out.",
+    "null_in_list of agents": 'it takes ids and names; null is neither. Send "no agent" for calls without an agent.',
     "too_many_names": "it holds {names} names; send at most {max_names} at once. More ids are allowed.",
 }
 _WANTED = {"boolean": "true or false", "string": "text"}
@@ -153,21 +167,24 @@ def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str
     # Only the first error of each argument: a list whose only item is refused also counts as too short.
     first = {str(row["loc"][0]): row for row in reversed(error.errors(include_url=False))}
     sentences = [
-        f"{argument}: {_sentence(first[argument], published[argument])}" for argument in published if argument in first
+        f"{argument}: {_sentence(argument, first[argument], published[argument])}"
+        for argument in published
+        if argument in first
     ]
     if len(sentences) > MOST_REFUSED:
         sentences[MOST_REFUSED:] = [f"{len(sentences) - MOST_REFUSED} more arguments cannot be used either."]
     return " ".join(sentences)
 
 
-def _sentence(row: ErrorDetails, schema: Mapping[str, Any]) -> str:
+def _sentence(argument: str, row: ErrorDetails, schema: Mapping[str, Any]) -> str:
     value, context = _quote(row["input"]), row.get("ctx", {})
     if len(row["loc"]) > 1 and "properties" in schema.get("items", {}):
         members = schema["items"]["properties"].items()
         wanted = " and ".join(f"{name} ({_WANTED.get(each['type'], 'a whole number')})" for name, each in members)
         return f"each entry must hold {wanted}; entry {int(row['loc'][1]) + 1} does not."
-    if row["type"] in _SENTENCES:
-        return _SENTENCES[row["type"]].format(value=value, **context)
+    sentence = _SENTENCES.get(f"{row['type']} of {argument}") or _SENTENCES.get(row["type"])
+    if sentence is not None:
+        return sentence.format(value=value, **context)
     schema = schema.get("items", schema)
     wanted = _WANTED.get(schema["type"], "a whole number")
     if "enum" in schema:

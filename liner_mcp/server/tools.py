@@ -67,10 +67,10 @@ class Tools:
 
         since: today, yesterday, this_week, last_week, this_month, last_month or 2026-11 (alone: that whole period),
         -24h, -7d, 2026-11-20, ISO 8601; until includes all of a named day or period. Without since: 7 days (leads: from
-        a day before the lead was created). hours: 9-18 is 9:00 up to 18:00; 18-24, 22-6. orders, agents (also agent
-        groups) and statuses take ids or names. transferred: has a recording of the handover, whatever the status; one
-        request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the agents
-        instead; the same seed draws the same calls.
+        a day before the lead was created). hours: 9-18 is 9:00 up to 18:00; 18-24, 22-6. orders, agents (also groups,
+        "no agent") and statuses take ids or names. transferred: has a recording of the handover, whatever the status;
+        one request per recorded call. A cursor alone continues. sample=20 draws 20 recorded calls evenly over the
+        agents instead; the same seed draws the same calls.
         """
         if seed is not None and sample is None:
             raise InvalidArgument("seed belongs to sample: send sample too, for example sample=20, or leave seed out.")

@@ -69,7 +69,7 @@ class Case:
             "hours": lambda: hour in HOURS[wanted["hours"]],
             "orders": lambda: call.order_id in wanted["orders"],
             "leads": lambda: call.lead_id in wanted["leads"],
-            "agents": lambda: call.user_id in wanted["agents"],
+            "agents": lambda: (call.user_id or "no agent") in wanted["agents"],
             "statuses": lambda: STATUS_IDS.get(call.status_code) in wanted["statuses"],
             "direction": lambda: call.direction == wanted["direction"],
             "min_talk_seconds": lambda: talk >= wanted["min_talk_seconds"],
@@ -111,9 +111,10 @@ class Case:
 
     @property
     def local_filters(self) -> set[str]:
-        """What Liner has no parameter for; of orders and leads it takes one."""
+        """What Liner has no parameter for; of orders and leads it takes one. It cannot be asked for no agent."""
         listed_by = "leads" if "leads" in self.filters else "orders"
-        return set(self.filters) - {listed_by, "agents", "statuses"}
+        agents = set[str]() if "no agent" in self.filters.get("agents", ()) else {"agents"}
+        return set(self.filters) - {listed_by, "statuses"} - agents
 
 
 def draw_case(seed: int) -> Case:
@@ -148,7 +149,7 @@ def draw_case(seed: int) -> Case:
         "hours": rng.choice(list(HOURS)),
         "orders": tuple(rng.sample(ORDERS, 2)),
         "leads": tuple(rng.sample(LEADS, 2)),
-        "agents": tuple(rng.sample(AGENTS, 2)),
+        "agents": tuple(rng.sample([*AGENTS, "no agent"], rng.choice([1, 2]))),
         "statuses": tuple(rng.sample(list(STATUS_IDS.values()), 2)),
         "direction": rng.choice(["incoming", "outgoing"]),
         "min_talk_seconds": rng.choice([0, 5]),
