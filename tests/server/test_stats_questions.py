@@ -418,7 +418,7 @@ async def test_each_call_has_the_hour_of_its_own_clock(connect: OpenSession) -> 
             "find_calls", since="2026-10-24", until="2026-10-25", hours="1-2", orders=[dataset.orders[0].id]
         )
     assert [(row["date"], row["time"]) for row in rows_of(answer)] == [
-        ("2026-10-25", "01:30"),
-        ("2026-10-25", "01:30"),
+        ("2026-10-25", "01:30+00:00"),
+        ("2026-10-25", "01:30+01:00"),
         ("2026-10-24", "01:30"),
     ]
