@@ -47,7 +47,19 @@ MAY_IMPORT: dict[str, set[str]] = {
         "context",
         "calls",
     },
-    "records": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names", "context", "records"},
+    "evidence": set(),
+    "records": {
+        "errors",
+        "input_limits",
+        "event_loop",
+        "text",
+        "liner",
+        "answer",
+        "names",
+        "context",
+        "evidence",
+        "records",
+    },
     "list_directory": {"errors", "input_limits", "text", "answer", "names", "context"},
     # The server and what starts it.
     "demo": {"demo"},
@@ -128,6 +140,7 @@ ONLY_IN: dict[str, set[str]] = {
     "starlette": {"http_server/"},
     "sse_starlette": {"http_server/server.py"},
     "phonenumbers": {"text/phones/"},
+    "rapidfuzz": {"evidence/"},
     "rich": {"cli/"},
     "argparse": {"cli/"},
 }

@@ -110,6 +110,14 @@ class CallQuery(PlainFilters):
 
     since: TimeExpression = None
     until: TimeExpression = None
+    hours: Annotated[
+        TimeExpression,
+        Filter(
+            "calls in these hours of the day, such as `9-18` or `22-6`",
+            field="created_at",
+            matches=lambda moment, span: span.contains(moment),
+        ),
+    ] = None
     orders: Annotated[
         IdsOrNames,
         Filter(

@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints
 
 from liner_mcp.argument_types import Id
 from liner_mcp.calls.arguments import FILTERS, PlainFilters, Recordings
+from liner_mcp.calls.hours import HourSpan
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.input_limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, first_echoed
 from liner_mcp.liner.endpoints import MAX_IDS, MAX_TARGET_CHARACTERS, CallFilter
@@ -37,6 +38,7 @@ class Filters(PlainFilters):
     status codes; `status_ids` are their ids, where the dictionary knows all of them. None among `agents` is no agent.
     """
 
+    hours: HourSpan | None = None
     orders: _ManyIds = ()
     leads: _ManyIds = ()
     agents: Annotated[tuple[Id | None, ...], Field(max_length=MAX_MEMBERS)] = ()
@@ -154,6 +156,8 @@ def _matching(given: dict[str, Any], calls: Iterable[Call]) -> list[Call]:
 
 
 def _echo(value: Any) -> Any:
+    if isinstance(value, HourSpan):
+        return str(value)
     if not isinstance(value, tuple):
         return quote_input(value, CODE_CHARACTERS) if isinstance(value, str) else value
     asked = cast("Sequence[int | str]", value)

@@ -17,6 +17,7 @@ from anyio.lowlevel import checkpoint
 
 from liner_mcp.calls.arguments import FILTERS, CallQuery
 from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.hours import parse_hours
 from liner_mcp.calls.time_window import FIRST_YEAR, ParsedWindow, TimeWindow, parse_window
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, NotFound
@@ -75,6 +76,7 @@ async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
         raise InvalidArgument(f"max_talk_seconds: {high} is less than min_talk_seconds, {low}; no call can be both.")
     parsed = await _resolve_window(context, query)
     values: dict[str, Any] = {name: getattr(query, name) for name in FILTERS}
+    values["hours"] = None if query.hours is None else parse_hours(query.hours, context.zone)
     values["agents"], agents = await _resolve_agents(context, query.agents)
     statuses, call_statuses = await _resolve_statuses(context, query.statuses)
     values["statuses"], values["status_ids"] = statuses.codes, statuses.ids
@@ -83,7 +85,8 @@ async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     doubts = describe_doubts(*orders, *agents, *call_statuses, by_name=True)
     if doubts:
         gaps = (*gaps, f"{capitalize(doubts)}; a name may fit others too, whose calls are missing here.")
-    notes = (*_window_notes(context, parsed), *_unknown_notes(statuses.unknown, call_statuses))
+    uses_zone = parsed.uses_zone or query.hours is not None
+    notes = (*_window_notes(context, parsed, uses_zone=uses_zone), *_unknown_notes(statuses.unknown, call_statuses))
     return ResolvedQuery(filters, parsed.window, notes, gaps)
 
 
@@ -139,11 +142,11 @@ async def _before_creation(context: AppContext, leads: Sequence[int]) -> datetim
     return max(min(moments), first_moment + LEAD_MARGIN) - LEAD_MARGIN
 
 
-def _window_notes(context: AppContext, parsed: ParsedWindow) -> list[str]:
+def _window_notes(context: AppContext, parsed: ParsedWindow, *, uses_zone: bool) -> list[str]:
     notes: list[str] = []
     if parsed.defaulted:
         notes.append("No since was given, so these are the 7 days up to the end of window.")
-    if parsed.uses_zone and not context.zone.configured:
+    if uses_zone and not context.zone.configured:
         notes.append(
             f"Days and times were read as {context.zone.name}, this machine's zone; LINER_TIMEZONE sets another."
         )

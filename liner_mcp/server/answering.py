@@ -16,6 +16,7 @@ from liner_mcp.liner.restricted_client import RestrictedClient
 from liner_mcp.list_directory import list_directory
 from liner_mcp.names.directory import Directory
 from liner_mcp.names.matching import contains, describe_empty_name, normalize_name
+from liner_mcp.records.check_quotes import check_quotes
 from liner_mcp.records.get_call_record import get_call_record, read_audio, read_summary
 from liner_mcp.records.get_call_summaries import get_call_summaries
 from liner_mcp.records.list_call_records import list_call_records
