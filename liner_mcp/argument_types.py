@@ -29,7 +29,8 @@ MAX_SECONDS = 10_000_000  # a third of a year of talk
 def split(value: object, *, names: bool = False) -> list[object]:
     """A list from a list, from one thing, or from a text with commas or semicolons, in brackets or without.
 
-    A name may hold a comma: where `names` are taken, only a text of ids is split. The parts of a list stay whole.
+    A name may hold a comma: where `names` are taken, only a text of ids is split here, others in `names/matching.py`.
+    The parts of a list stay whole.
     """
     if not isinstance(value, str):
         return list(cast("Iterable[object]", value)) if isinstance(value, (list, tuple)) else [value]
@@ -67,6 +68,8 @@ def _number_as_word(value: object) -> object:
 
 def _id_or_name(value: object) -> int | str:
     """An id or a name; all-digit text is an id."""
+    if value is None or (isinstance(value, str) and value.strip().lower() == "null"):
+        raise PydanticCustomError("null_in_list", "null is neither an id nor a name")
     if isinstance(value, str) and (text := value.strip()) and not text.isdigit():
         if len(text) > MAX_TEXT:
             raise PydanticKnownError("string_too_long", {"max_length": MAX_TEXT})

@@ -21,7 +21,7 @@ from liner_mcp.names.directory import (
     describe_doubts,
     name_key,
 )
-from liner_mcp.names.matching import capitalize, contains, normalize_name
+from liner_mcp.names.matching import capitalize, contains, describe_empty_name, normalize_name
 from liner_mcp.text.mask import quote_input
 
 LIST_DIRECTORY = "list_directory"
@@ -39,18 +39,23 @@ MAX_PAGE_ENTRIES = 200  # hundreds of agents are browsed by query, not by page
 async def list_directory(
     context: AppContext, *, kind: Kind | None, query: str | None, cursor: str | None, budget: int
 ) -> Answer:
-    """The entries of a dictionary whose name contains `query` or whose id it is, by name, within `budget` bytes.
+    """The entries of a dictionary whose name contains `query` or whose id it is, by name, within `budget` bytes. Where
+    agents are filtered by the name of their group, the same query lists them.
 
-    Raises: InvalidArgument for an unusable cursor; what the Liner client raises when the dictionary cannot be read.
+    Raises: InvalidArgument for an unusable query or cursor; what the Liner client raises when the dictionary cannot be
+    read.
     """
     kind, query, after = _parse_cursor(kind, query, cursor)
+    if query and not normalize_name(query):
+        raise InvalidArgument(describe_empty_name("query", query))
     # A later page goes on in the list of the first, where it is still cached.
     dictionary = await context.directory.read(kind, WHOLE_TTL_SECONDS if after is None else None)
-    found = _matching(dictionary, query)
+    groups = await _groups(context) if kind == "agents" else None
+    found = _matching(dictionary, query, groups)
     if query and not found:
         dictionary = await context.directory.read(kind, LOOKUP_TTL_SECONDS)
-        found = _matching(dictionary, query)
-    groups = await context.directory.read_if_possible("agent_groups") if kind == "agents" else None
+        groups = await _groups(context, LOOKUP_TTL_SECONDS) if kind == "agents" else None
+        found = _matching(dictionary, query, groups)
     # The groups of agents, or the number of agents in groups, whichever the rows show.
     without_members = _lists_no_members(groups or dictionary)
     version = _version(found)
@@ -90,13 +95,25 @@ async def list_directory(
     return render_within_budget(render, range(1, len(rows) + 1), budget)
 
 
-def _matching(dictionary: Dictionary, query: str | None) -> list[DirectoryEntry]:
+async def _groups(context: AppContext, max_age: float | None = None) -> Dictionary:
+    return await context.directory.read_if_possible("agent_groups", max_age)
+
+
+def _matching(dictionary: Dictionary, query: str | None, groups: Dictionary | None) -> list[DirectoryEntry]:
     wanted = normalize_name(query or "")
+    fitting_groups = [group for group in groups.entries if _fits(wanted, group)] if groups is not None else []
+    members = {agent for group in fitting_groups for agent in group.members or ()}
     return [
         entry
         for entry in dictionary.entries
-        if not wanted or wanted == str(entry.id) or any(contains(wanted, text) for text in _searchable_names(entry))
+        if wanted in ("", str(entry.id), f"#{entry.id}") or entry.id in members or _fits(wanted, entry)
     ]
+
+
+def _fits(wanted: str, entry: DirectoryEntry) -> bool:
+    """Whether the entry has this in its name, with or without the id after it."""
+    part = wanted.removesuffix(f"#{entry.id}").strip()
+    return any(contains(part, normalize_name(text)) for text in (entry.name, *entry.aliases) if text)
 
 
 def _lists_no_members(groups: Dictionary) -> bool:
@@ -162,10 +179,6 @@ def _parse_cursor(kind: Kind | None, query: str | None, cursor: str | None) -> t
 def _encode_cursor(kind: Kind, query: str | None, place: _Place) -> str:
     state = {"kind": kind, "query": query, "after": place.key, "version": place.version}
     return encode_cursor(LIST_DIRECTORY, state)
-
-
-def _searchable_names(entry: DirectoryEntry) -> list[str]:
-    return [normalize_name(text) for text in (entry.name, *entry.aliases) if text]
 
 
 def _row(entry: DirectoryEntry, groups: Dictionary | None) -> Row:

@@ -29,15 +29,19 @@ class Zone:
             return cls("UTC", False, ZoneInfo("UTC"))
 
     def date_and_time(self, moment: datetime | None) -> tuple[str | None, str | None]:
-        """`2026-11-20` and `10:02` in this zone; None and None without a moment."""
+        """`2026-11-20` and `10:02` in this zone; None and None without a moment.
+
+        In an hour that is repeated because clocks go back, the time has its offset: `01:30+02:00`.
+        """
         if moment is None:
             return None, None
         try:
             local = moment.astimezone(self.info)
         except OverflowError:  # a placeholder date at the end of the calendar, in the year 1 or 9999
             local = moment
-        text = local.isoformat()  # strftime writes years before 1000 without their zeros
-        return text[:10], text[11:16]
+        text = local.isoformat(timespec="minutes")  # strftime writes years before 1000 without their zeros
+        repeated = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+        return text[:10], text[11:] if repeated else text[11:16]
 
     def isoformat(self, moment: datetime) -> str:
         """`2026-11-20T10:02+03:00` in this zone, with seconds only if they are not zero."""

@@ -36,7 +36,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "names": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names"},
     "search": {"errors", "search"},
     "context": {"errors", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
-    "records": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names", "context", "records"},
+    "evidence": set(),
+    "records": {
+        "errors",
+        "input_limits",
+        "event_loop",
+        "text",
+        "liner",
+        "answer",
+        "names",
+        "context",
+        "evidence",
+        "records",
+    },
     "calls": {
         "errors",
         "input_limits",
@@ -133,6 +145,7 @@ ONLY_IN: dict[str, set[str]] = {
     "phonenumbers": {"text/phones/"},
     "snowballstemmer": {"search/words.py"},
     "pymorphy3": {"search/word_forms.py"},
+    "rapidfuzz": {"evidence/"},
     "rich": {"cli/"},
     "argparse": {"cli/"},
 }

@@ -68,7 +68,7 @@ def test_every_branch_gathers_several(kind: type[LinerMcpError]) -> None:
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_an_error_shows_its_sentence_and_says_in_its_docstring_whose_it_is(kind: type[LinerMcpError]) -> None:
     assert str(kind("What was wrong, and what to do.")) == "What was wrong, and what to do."
-    assert (kind.__doc__ or "").endswith(".")
+    assert (kind.__doc__ or "").rstrip().endswith(".")
 
 
 def test_what_an_error_carries_is_unknown_until_said() -> None:

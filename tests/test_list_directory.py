@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ from tests.support.context import (
     small_dataset,
     with_total,
 )
-from tests.support.sentences import recorded
+from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -299,3 +300,58 @@ async def test_a_dictionary_that_cannot_be_read_is_an_error_when_it_is_what_was_
 async def test_an_id_finds_its_entry_and_none_that_only_holds_its_digits(liner: DemoLiner) -> None:
     assert [row[0] for row in (await listing(liner, "agents", "104")).structure["rows"]] == [104]
     assert (await listing(liner, "agents", "11")).structure["rows"] == []
+
+
+# The same matching as in filters --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "ids"),
+    [
+        ("agents", "first LINE", {101, 102, 104, 105, 107}),
+        ("agents", "вечерняя", {103, 108, 111, 113}),
+        ("agents", "Anna Petrova (#101)", {101}),
+        ("agents", "#101", {101}),
+        ("orders", "«Sunrise’ Park»", {201}),
+        ("orders", "marina–heights", {204}),
+        ("call_statuses", "hung up", {54}),
+    ],
+)
+async def test_a_query_finds_what_a_filter_finds(liner: DemoLiner, kind: Kind, query: str, ids: set[int]) -> None:
+    assert {row["id"] for row in rows_of(await listing(liner, kind, query))} == ids
+
+
+@pytest.mark.parametrize("kind", ["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"])
+@pytest.mark.parametrize("query", ["(", '"', " — ", "’"])
+async def test_a_query_of_signs_is_refused_because_it_would_fit_every_name(
+    liner: DemoLiner, kind: Kind, query: str
+) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await listing(liner, kind, query)
+    assert_says(str(raised.value), "query_has_no_letter_or_digit")
+
+
+async def test_names_that_differ_in_what_is_not_compared_carry_their_ids(liner: DemoLiner) -> None:
+    names = ["Петрова Алёна", "ПЕТРОВА АЛЕНА", unicodedata.normalize("NFD", "Петрова Алёна"), "О’Коннор", "О'Коннор"]
+
+    def renamed(data: Any) -> Any:
+        users = [
+            {**data["list"][0], "id": 500 + number, "name": name, "lastName": None} for number, name in enumerate(names)
+        ]
+        return {"list": users, "next": None, "total": len(users)}
+
+    rows = rows_of(await listing(AlteredLiner(liner, change_by_pattern={USERS: renamed}), "agents"))
+    assert {row["id"]: row["name"] for row in rows} == {
+        500 + number: f"{name} #{500 + number}" for number, name in enumerate(names)
+    }
+
+
+async def test_a_new_group_is_found_by_its_name_among_agents() -> None:
+    data = small_dataset()
+    liner, timer = FakeLiner(data), Timer()
+    async with context_at(liner, timer=timer) as context:
+        await listed(context, "agents", "вечерняя")
+        group = replace(data.agent_groups[0], id=39, name_ru="Ночная смена", agent_ids=(101,))
+        liner.dataset.agent_groups = (*data.agent_groups, group)
+        timer.seconds = 11
+        assert [row["id"] for row in rows_of(await listed(context, "agents", "ночная"))] == [101]

@@ -61,7 +61,7 @@ def test_clocks_go_forward_and_back_with_daylight_saving_time() -> None:
         return [berlin.date_and_time(start + timedelta(hours=hour))[1] for hour in range(3)]
 
     assert times(datetime(2026, 3, 29, 0, 30, tzinfo=UTC)) == ["01:30", "03:30", "04:30"]
-    assert times(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == ["02:30", "02:30", "03:30"]
+    assert times(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == ["02:30+02:00", "02:30+01:00", "03:30"]
 
 
 def test_no_moment_has_no_date_and_no_time() -> None:

@@ -158,6 +158,14 @@ class CallQuery(PlainFilters):
 
     since: TimeExpression = None
     until: TimeExpression = None
+    hours: Annotated[
+        TimeExpression,
+        Filter(
+            "calls in these hours of the day, such as `9-18` or `22-6`",
+            field="created_at",
+            matches=lambda moment, span: span.contains(moment),
+        ),
+    ] = None
     orders: Annotated[
         IdsOrNames,
         Filter(
@@ -175,7 +183,7 @@ class CallQuery(PlainFilters):
     agents: Annotated[
         IdsOrNames,
         Filter(
-            "calls of these agents; the name of an agent group stands for its agents",
+            'calls of these agents; the name of an agent group stands for its agents, "no agent" for calls without one',
             field="user_id",
             matches=lambda agent, ids: agent in ids,
             parameter="user_ids",

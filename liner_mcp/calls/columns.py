@@ -13,6 +13,14 @@ INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
 
 Sorting = Literal["newest", "longest_talk"]
 
-Grouping = Literal["agent", "order", "status", "day", "hour", "weekday", "hung_up_by"]
+Grouping = Literal["agent", "order", "status", "lead", "day", "hour", "weekday", "hung_up_by"]
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 """By what calls can be counted."""
+
+RecordingCount = Literal["records", "transfers", "without_summary"]
+RECORDING_COUNTS: tuple[RecordingCount, ...] = get_args(RecordingCount)
+"""Counts of recordings, which cost one request per recorded call."""
+
+StatsColumn = Literal[RecordingCount, "share"]
+STATS_COLUMNS: tuple[StatsColumn, ...] = (*RECORDING_COUNTS, "share")
+"""The columns that counts can show beside the usual ones."""

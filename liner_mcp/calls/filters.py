@@ -16,10 +16,12 @@ from pydantic import Field, StringConstraints
 
 from liner_mcp.argument_types import Id
 from liner_mcp.calls.arguments import FILTERS, PlainFilters, Recordings
+from liner_mcp.calls.hours import HourSpan
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.input_limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, first_echoed
 from liner_mcp.liner.endpoints import MAX_IDS, MAX_TARGET_CHARACTERS, CallFilter
 from liner_mcp.liner.models import CODE_CHARACTERS, Call
+from liner_mcp.names.directory import NO_AGENT
 from liner_mcp.text.mask import quote_input
 
 WINDOW = "window"  # the filter that every question has, by the time of a call
@@ -33,12 +35,13 @@ class Filters(PlainFilters):
     """The filters of `CallQuery` with ids and codes in the place of names. None and an empty tuple do not narrow.
 
     `orders` is every order that Liner lists when neither orders nor leads were named (`all_orders`). `statuses` are
-    status codes; `status_ids` are their ids, where the dictionary knows all of them.
+    status codes; `status_ids` are their ids, where the dictionary knows all of them. None among `agents` is no agent.
     """
 
+    hours: HourSpan | None = None
     orders: _ManyIds = ()
     leads: _ManyIds = ()
-    agents: Annotated[tuple[Id, ...], Field(max_length=MAX_MEMBERS)] = ()
+    agents: Annotated[tuple[Id | None, ...], Field(max_length=MAX_MEMBERS)] = ()
     statuses: _Codes = ()
     status_ids: _ManyIds = ()
     all_orders: bool = False
@@ -60,6 +63,11 @@ class Filters(PlainFilters):
             if not all(map(call.is_known, fields.values())):
                 found[call.id] = tuple(name for name, field in fields.items() if not call.is_known(field))
         return found
+
+    @property
+    def agent_ids(self) -> tuple[int, ...]:
+        """The agents without "no agent"."""
+        return tuple(one for one in self.agents if one is not None)
 
     @property
     def on_recordings(self) -> list[str]:
@@ -98,14 +106,16 @@ class Filters(PlainFilters):
 
     def _narrowing(self) -> dict[str, tuple[int, ...]]:
         """Liner's parameters beside orders or leads. They share the request line with those: ids that would fill it
-        are checked here alone.
+        are checked here alone. Calls without an agent cannot be requested, and an agent's ids would exclude them.
         """
-        ids: dict[str, tuple[int, ...]] = {"agents": self.agents, "statuses": self.status_ids}
+        agents = () if None in self.agents else self.agent_ids
+        ids: dict[str, tuple[int, ...]] = {"agents": agents, "statuses": self.status_ids}
         return _fitting(tuple((FILTERS[name].parameter or "", some) for name, some in ids.items()))
 
     def echo(self) -> dict[str, Any]:
         """The filters that narrow, for the answer: ids and codes instead of names; a long list as its beginning."""
-        return {name: _echo(value) for name, value in self._given().items()}
+        named = {"agents": tuple(NO_AGENT if one is None else one for one in self.agents)}
+        return {name: _echo(named.get(name, value)) for name, value in self._given().items()}
 
     @property
     def can_be_relaxed(self) -> bool:
@@ -151,6 +161,8 @@ def _matching(given: dict[str, Any], calls: Iterable[Call]) -> list[Call]:
 
 
 def _echo(value: Any) -> Any:
+    if isinstance(value, HourSpan):
+        return str(value)
     if not isinstance(value, tuple):
         return quote_input(value, MAX_TEXT) if isinstance(value, str) else value
     asked = cast("Sequence[int | str]", value)

@@ -17,6 +17,7 @@ from anyio.lowlevel import checkpoint
 
 from liner_mcp.calls.arguments import FILTERS, CallQuery
 from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.hours import parse_hours
 from liner_mcp.calls.time_window import FIRST_YEAR, ParsedWindow, TimeWindow, parse_window
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, NotFound
@@ -25,6 +26,7 @@ from liner_mcp.liner.models import CODE_CHARACTERS, Lead
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.names.directory import (
     LOOKUP_TTL_SECONDS,
+    NO_AGENT,
     WHOLE_TTL_SECONDS,
     Dictionary,
     DirectoryEntry,
@@ -40,6 +42,7 @@ from liner_mcp.names.matching import (
     normalize_name,
     resolve_ids,
     resolve_name,
+    split_names,
 )
 from liner_mcp.search.query import parse_query
 from liner_mcp.text.mask import quote_input
@@ -76,6 +79,7 @@ async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
         parse_query(query.mentions)
     parsed = await _resolve_window(context, query)
     values: dict[str, Any] = {name: getattr(query, name) for name in FILTERS}
+    values["hours"] = None if query.hours is None else parse_hours(query.hours, context.zone)
     values["agents"], agents = await _resolve_agents(context, query.agents)
     statuses, call_statuses = await _resolve_statuses(context, query.statuses)
     values["statuses"], values["status_ids"] = statuses.codes, statuses.ids
@@ -84,7 +88,8 @@ async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     doubts = describe_doubts(*orders, *agents, *call_statuses, by_name=True)
     if doubts:
         gaps = (*gaps, f"{capitalize(doubts)}; a name may fit others too, whose calls are missing here.")
-    notes = (*_window_notes(context, parsed), *_unknown_notes(statuses.unknown, call_statuses))
+    uses_zone = parsed.uses_zone or query.hours is not None
+    notes = (*_window_notes(context, parsed, uses_zone=uses_zone), *_unknown_notes(statuses.unknown, call_statuses))
     return ResolvedQuery(filters, parsed.window, notes, gaps)
 
 
@@ -140,11 +145,11 @@ async def _before_creation(context: AppContext, leads: Sequence[int]) -> datetim
     return max(min(moments), first_moment + LEAD_MARGIN) - LEAD_MARGIN
 
 
-def _window_notes(context: AppContext, parsed: ParsedWindow) -> list[str]:
+def _window_notes(context: AppContext, parsed: ParsedWindow, *, uses_zone: bool) -> list[str]:
     notes: list[str] = []
     if parsed.defaulted:
         notes.append("No since was given, so these are the 7 days up to the end of window.")
-    if parsed.uses_zone and not context.zone.configured:
+    if uses_zone and not context.zone.configured:
         notes.append(
             f"Days and times were read as {context.zone.name}, this machine's zone; LINER_TIMEZONE sets another."
         )
@@ -197,18 +202,25 @@ async def _resolve_orders(
 
 async def _resolve_agents(
     context: AppContext, asked: Sequence[int | str]
-) -> tuple[tuple[int, ...], Sequence[Dictionary]]:
-    """The same of agents; the name of an agent group stands for its agents."""
-    if all(isinstance(one, int) for one in asked):
-        return tuple(dict.fromkeys(one for one in asked if isinstance(one, int))), ()
+) -> tuple[tuple[int | None, ...], Sequence[Dictionary]]:
+    """The same of agents; the name of an agent group stands for its agents, and None for no agent."""
+    if all(isinstance(one, int) or _is_no_agent(one) for one in asked):
+        return tuple(dict.fromkeys(one if isinstance(one, int) else None for one in asked)), ()
 
-    async def resolve_in(dictionaries: Sequence[Dictionary], _: bool) -> tuple[int, ...]:
-        found = resolve_ids("agents", asked, _candidates(dictionaries))
-        if not found:
+    async def resolve_in(dictionaries: Sequence[Dictionary], _: bool) -> tuple[int | None, ...]:
+        candidates = _candidates(dictionaries)
+        names = split_names(asked, candidates)
+        agents = [one for one in names if not _is_no_agent(one)]
+        found = resolve_ids("agents", agents, candidates)
+        if not found and agents:
             raise UnknownName("agents: this agent group has no agents, so no call can be theirs.")
-        return found
+        return found if len(agents) == len(names) else (None, *found)
 
     return await _look_up(context, FILTERS["agents"].names, resolve_in)
+
+
+def _is_no_agent(asked: int | str) -> bool:
+    return isinstance(asked, str) and normalize_name(asked) == NO_AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +246,7 @@ async def _resolve_statuses(context: AppContext, asked: Sequence[int | str]) -> 
         codes: dict[str, None] = {}
         ids: dict[int, None] = {}
         unknown: list[str] = []
-        for one in asked:
+        for one in split_names(asked, candidates):
             await checkpoint()  # each is compared with the whole dictionary
             entry = _resolve_status(one, entries, candidates)
             if entry is None and not fresh:
@@ -282,8 +294,9 @@ def _resolve_status(
             raise UnknownName(f"statuses: Liner has no call status {asked}. list_directory(call_statuses) lists them.")
         return by_id[asked]
     known = [text for entry in entries for text in (normalize_name(entry.code or ""), normalize_name(entry.name))]
-    within = any(asked in text for text in known)
-    if _CODE.fullmatch(asked) and not within and not closest(asked, known, 1, cutoff=0.75):
+    wanted = normalize_name(asked)
+    within = any(wanted in text for text in known)
+    if _CODE.fullmatch(asked) and not within and not closest(wanted, known, 1, cutoff=0.75):
         return None
     found = resolve_name("statuses", asked, candidates)
     return next(entry for entry in entries if found.ids and entry.id == found.ids[0])

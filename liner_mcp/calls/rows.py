@@ -105,7 +105,7 @@ def _legend(
 
     orders = () if filters.all_orders else first_echoed(filters.orders)
     return {
-        "agents": names.legend("agents", [*cells("agent_id"), *first_echoed(filters.agents)]),
+        "agents": names.legend("agents", [*cells("agent_id"), *first_echoed(filters.agent_ids)]),
         "orders": names.legend("orders", [*cells("order_id"), *orders]),
         "statuses": names.legend("statuses", [*cells("status"), *first_echoed(filters.statuses)]),
     }
@@ -118,7 +118,7 @@ async def read_names(context: AppContext, filters: Filters, calls: Sequence[Call
     orders, agents = {call.order_id for call in calls}, {call.user_id for call in calls}
     requested = {
         "orders": [one for one in filters.orders if one not in orders and not filters.all_orders],
-        "agents": [one for one in filters.agents if one not in agents],
+        "agents": [one for one in filters.agent_ids if one not in agents],
     }
     return await context.directory.names("agents", "orders", "statuses", requested=requested)
 
@@ -168,7 +168,7 @@ def unlisted_notes(
     An agent's id among orders finds nothing, which looks like an order without calls. An archived order may be missing
     from the dictionary too, so this is advice and not a refusal, and there is none where calls were found.
     """
-    asked = (("order", () if filters.all_orders else filters.orders, orders), ("agent", filters.agents, agents))
+    asked = (("order", () if filters.all_orders else filters.orders, orders), ("agent", filters.agent_ids, agents))
     missing: list[str] = []
     for word, ids, found in asked:
         unlisted = [str(one) for one in names.unlisted(f"{word}s", ids) if one not in found]

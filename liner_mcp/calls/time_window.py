@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from liner_mcp.errors import InvalidArgument
+from liner_mcp.names.matching import DASHES
 from liner_mcp.text.mask import quote_input
 from liner_mcp.timezone import Zone
 
@@ -22,8 +23,9 @@ TIME_FORMATS = (
     "-24h, -7d, or ISO 8601 with an offset (2026-11-20T10:00:00+03:00)"
 )
 FIRST_YEAR, LAST_YEAR = 2000, 2100  # no call is older, and no question reaches further
-_RELATIVE = re.compile(r"-(\d{1,5})([mhdw])")
+_RELATIVE = re.compile(r"-(\d{1,5})([mhHdDwW])")  # M may mean months
 _RELATIVE_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PLAIN_DASHES = str.maketrans(dict.fromkeys(DASHES, "-"))  # models write dates with hyphens that do not break
 _MISSING_PLUS = re.compile(r"(.*\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) (\d{2}:?\d{2})")
 
 
@@ -105,18 +107,18 @@ def parse_window(
 
 
 def _parse_time(argument: str, text: str, zone: Zone, now: datetime) -> _ParsedTime:
-    word = text.strip()
+    word = text.strip().translate(_PLAIN_DASHES)
     if len(word) > LONGEST:
         raise _not_a_time(argument, word)
     ago = _RELATIVE.fullmatch(word)
-    if word == "now":
+    if word.lower() == "now":
         return _ParsedTime(now, now, uses_zone=False)
     if ago:
-        moment = now - timedelta(**{_RELATIVE_UNITS[ago[2]]: int(ago[1])})
+        moment = now - timedelta(**{_RELATIVE_UNITS[ago[2].lower()]: int(ago[1])})
         if moment.year < FIRST_YEAR:
             raise InvalidArgument(f"{argument}: {word} reaches back before the year {FIRST_YEAR}.")
         return _ParsedTime(moment, moment, uses_zone=False)
-    days = _parse_named_period(word.lower().replace(" ", "_").replace("-", "_"), now.astimezone(zone.info).date())
+    days = _parse_named_period("_".join(word.lower().split()).replace("-", "_"), now.astimezone(zone.info).date())
     days = days or _parse_month_or_day(word)
     if days is not None:
         start, end = (zone.midnight(day) for day in days)

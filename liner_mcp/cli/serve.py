@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ def serve(options: argparse.Namespace) -> int:
         configure_logging(settings.mcp_log, settings.startup_notice)
     else:
         warn_of_misspelt_variables()
+    # Without a handler, the first process of a container ignores SIGTERM. A call under way has nothing to save.
+    signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     telemetry = _start_telemetry()
     try:
         anyio.run(create_server(settings, observer=telemetry).run_stdio_async)

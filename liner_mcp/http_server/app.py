@@ -5,20 +5,23 @@ Nothing is stored between two requests except rates, so any process can answer a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.streamable_http import check_accept_headers
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from liner_mcp.errors import SettingsError
-from liner_mcp.http_server import MCP_PATH
+from liner_mcp.http_server import MCP_PATH, MCP_PATHS
 from liner_mcp.http_server.auth.authentication import Authentication, authenticator_from
 from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import LIMITS, Limits
@@ -115,22 +118,29 @@ class McpEndpoint:
     """POST /mcp in both eras of the protocol. Any other request gets an error that says what to send instead."""
 
     def __init__(self, server: LinerServer, limits: Limits) -> None:
-        self.lifespan: ASGIApp = server.streamable_http_app(
-            streamable_http_path=MCP_PATH,
-            stateless_http=True,  # any process can answer any request, and a client may skip the handshake
-            max_request_body_size=limits.body_bytes,
-            # AllowedHosts checks Host and Origin, for all paths.
-            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-        )
-        self._manager = server.session_manager
+        self._streaming = _session_manager(server, limits, json_response=False)
+        self._plain = _session_manager(server, limits, json_response=True)
+        self.lifespan: ASGIApp = Starlette(lifespan=self._run)
+
+    @asynccontextmanager
+    async def _run(self, _: Starlette) -> AsyncGenerator[None]:
+        async with self._streaming.run(), self._plain.run():
+            yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = self._rejection(scope) or self._manager.handle_request
-        await answer(scope, receive, send)
+        if rejection := self._rejection(scope):
+            await rejection(scope, receive, send)
+        elif all(check_accept_headers(Request(scope))):
+            await self._streaming.handle_request(scope, receive, send)
+        else:
+            # Not every client reads streams. Without Accept the SDK would refuse the request.
+            headers = [(name, value) for name, value in scope["headers"] if name != b"accept"]
+            scope = {**scope, "headers": [*headers, (b"accept", b"application/json")]}
+            await self._plain.handle_request(scope, receive, send)
 
     @staticmethod
     def _rejection(scope: Scope) -> ASGIApp | None:
-        if scope["path"] != MCP_PATH:
+        if scope["path"] not in MCP_PATHS:
             return error_response(404, f"There is nothing here. MCP is at {scope.get('root_path', '')}{MCP_PATH}.")
         if scope["method"] != "POST":
             # In the older protocol GET opens a stream without an end and DELETE ends a session. Neither exists here.
@@ -140,6 +150,18 @@ class McpEndpoint:
         headers = Headers(scope=scope)
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return error_response(415, "Send the request as Content-Type: application/json.")
-        if headers.get("accept") != _ACCEPT and not all(check_accept_headers(Request(scope))):
+        if "accept" in headers and not check_accept_headers(Request(scope))[0]:
             return error_response(406, f"Send Accept: {_ACCEPT}. An answer may be either.")
         return None
+
+
+def _session_manager(server: LinerServer, limits: Limits, *, json_response: bool) -> StreamableHTTPSessionManager:
+    """The SDK's handler of requests. With `json_response` it never answers with a stream."""
+    server.streamable_http_app(
+        json_response=json_response,
+        stateless_http=True,  # any process can answer any request, and a client may skip the handshake
+        max_request_body_size=limits.body_bytes,
+        # AllowedHosts checks Host and Origin, for all paths.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    return server.session_manager

@@ -36,6 +36,7 @@ WHOLE_TTL_SECONDS = 60.0
 LOOKUP_TTL_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 10.0  # an answer does not wait longer than this for names
 MAX_NAME_CHARACTERS = 80  # a longer name is a mistake, or an attack on the context of a model
+NO_AGENT = "no agent"  # the agent of a call without one, in answers and in arguments
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
@@ -63,10 +64,11 @@ _KIND_OF_LEGEND: dict[str, Kind] = {"agents": "agents", "orders": "orders", "sta
 
 @dataclass(frozen=True, slots=True)
 class DirectoryEntry:
-    """One line of a dictionary. `name` is shown; equal names have their id appended. `aliases` are its other names.
+    """One line of a dictionary. `name` is shown; names that are compared as equal have their id appended.
 
-    `code` is set where calls and leads refer to the entry by a code instead of the id. `members` are the agents of an
-    agent group, None where Liner does not send them. `details` are the cells that distinguish entries in a listing.
+    `aliases` are its other names. `code` is set where calls and leads refer to the entry by a code instead of the id.
+    `members` are the agents of an agent group, None where Liner does not send them. `details` are the cells that
+    distinguish entries in a listing.
     `unknown`: the fields of its name, its code or its details that Liner did not send, or whose values cannot be used.
     """
 
@@ -129,7 +131,7 @@ class DirectoryNames:
         wanted = dict.fromkeys(ids)
         found = {str(one): known[one] for one in wanted if one is not None and known.get(one)}
         if kind == "agents" and None in wanted:
-            found["null"] = "no agent"
+            found["null"] = NO_AGENT
         return found
 
     def unlisted(self, kind: str, ids: Iterable[int]) -> list[int]:
@@ -355,9 +357,10 @@ def _dictionary(kind: Kind, entries: Sequence[DirectoryEntry], listing: Listing[
 
 
 def _disambiguate(entries: Sequence[DirectoryEntry]) -> list[DirectoryEntry]:
-    """The entries; equal names have their id appended."""
-    counts = Counter(entry.name for entry in entries)
+    """The entries; names that are compared as equal have their id appended."""
+    compared = [normalize_name(entry.name) for entry in entries]
+    counts = Counter(compared)
     return [
-        entry if counts[entry.name] == 1 or not entry.name else replace(entry, name=f"{entry.name} #{entry.id}")
-        for entry in entries
+        entry if counts[name] == 1 or not entry.name else replace(entry, name=f"{entry.name} #{entry.id}")
+        for entry, name in zip(entries, compared, strict=True)
     ]

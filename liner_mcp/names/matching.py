@@ -1,8 +1,8 @@
 """Resolves names to ids. Pure.
 
-An exact match wins, then the beginning of a name, then a part of it, then its words in any order. Case, ё and е, and
-spaces do not matter. A name that fits several candidates is refused with a list of them, because a guess could answer
-another question.
+An exact match wins, then the beginning of a name, then a part of it, then its words in any order. Differences that a
+person does not see or does not type do not matter, see `normalize_name`. A name that fits several candidates is refused
+with a list of them, because a guess could answer another question.
 """
 
 from __future__ import annotations
@@ -16,11 +16,30 @@ from heapq import nlargest
 
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.input_limits import MAX_TEXT
+from liner_mcp.text.clean import clean
 from liner_mcp.text.mask import quote_input
 
 MAX_CANDIDATES = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
 MAX_QUOTED = 40  # characters of a name in an error
 MOST_COMPARED = 50  # names that a misspelt one is compared with in full, which takes less than a millisecond
+
+_APOSTROPHES = "'’‘‛ʼʻʽˈʹ`´′‵"
+_QUOTATION_MARKS = '"“”„‟«»‹›″〝〞〟'
+DASHES = "-‐‑‒–—―−⁃˗﹘"
+_EQUAL = str.maketrans(
+    {
+        **dict.fromkeys(_APOSTROPHES),  # left out by some people
+        **dict.fromkeys(f"{_QUOTATION_MARKS}{DASHES}()_", " "),  # hosts that split at spaces get _ for a space
+        "ё": "е",
+        "ë": "e",
+        "ı": "i",
+        "\u0307": None,  # what remains of İ
+    }
+)
+_LATIN, _CYRILLIC = "abcehikmopstxyj", "авсенікморѕтхуј"  # letters that look alike in small or in capitals
+_TO_CYRILLIC, _TO_LATIN = str.maketrans(_LATIN, _CYRILLIC), str.maketrans(_CYRILLIC, _LATIN)
+_LATIN_LETTER, _CYRILLIC_LETTER = re.compile("[a-z]"), re.compile("[а-яіѕј]")
+_WORD = re.compile(r"[\w\u0300-\u036f]+")  # with marks that have no letter of their own with the letter before
 
 
 class UnknownName(InvalidArgument):
@@ -56,9 +75,17 @@ class Candidates:
         self.all = tuple(candidates)
         self.doubt = doubt
         self._texts = [(candidate, _texts(candidate)) for candidate in self.all]
+        self._labels = [(candidate, normalize_name(candidate.label)) for candidate in self.all]
+
+    def is_name(self, wanted: str) -> bool:
+        """Whether a candidate has this normalized name, whole."""
+        return any(wanted in texts for _, texts in self._texts)
 
     def fitting(self, wanted: str) -> list[Candidate]:
         """The candidates that the normalized name fits best, if any."""
+        labelled = [candidate for candidate, label in self._labels if label == wanted]
+        if labelled:
+            return labelled
         words = wanted.split()
         for fits in _MATCH_STEPS:
             found = [candidate for candidate, texts in self._texts if any(fits(wanted, words, text) for text in texts)]
@@ -74,13 +101,13 @@ class Candidates:
 
 
 def resolve_ids(argument: str, requested: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
-    """The ids of the requested names, each once, in their order. A number is an id.
+    """The ids of the requested names, each once, in their order. A number is an id, and a text may be several names.
 
     Raises: InvalidArgument with the argument and the candidates, for a name that fits none or several, or a group whose
     agents are not known.
     """
     found: dict[int, None] = {}
-    for item in requested:
+    for item in split_names(requested, candidates):
         ids = (item,) if isinstance(item, int) else resolve_name(argument, item, candidates).ids
         if ids is None:
             quoted = quote_input(str(item), MAX_QUOTED)
@@ -92,11 +119,28 @@ def resolve_ids(argument: str, requested: Sequence[int | str], candidates: Candi
     return tuple(found)
 
 
+def split_names(requested: Sequence[int | str], candidates: Candidates) -> Sequence[int | str]:
+    """The names in a single text such as "Anna Petrova, Boris Ivanov; 31". A name that has a comma itself stays whole,
+    and so does "Petrova, Anna".
+    """
+    if len(requested) != 1 or not isinstance(text := requested[0], str):
+        return requested
+    parts = [part.strip() for part in re.split("[,;]", text.strip(" []")) if normalize_name(part)]
+    if not parts or candidates.fitting(normalize_name(text)):
+        return requested
+    joined = " ".join(parts)
+    if candidates.is_name(normalize_name(joined)):
+        return [joined]
+    return [int(part) if part.isascii() and part.isdigit() else part for part in parts]
+
+
 def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:
     """The candidate that a name means. Raises: UnknownName if it fits none, InvalidArgument if it fits several."""
     if len(name) > MAX_TEXT:
         raise InvalidArgument(f'{argument}: nothing is called "{quote_input(name, MAX_QUOTED)}"; no name is as long.')
     wanted = normalize_name(name)
+    if not wanted:
+        raise InvalidArgument(describe_empty_name(argument, name))
     fitting = candidates.fitting(wanted)
     if len(fitting) == 1:
         return fitting[0]
@@ -116,6 +160,11 @@ def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:
     raise UnknownName(f'{argument}: nothing is called "{quoted}". {_suggestions(wanted, candidates)}')
 
 
+def describe_empty_name(argument: str, name: str) -> str:
+    """The refusal of a text of which nothing is compared; it would fit every name."""
+    return f'{argument}: "{quote_input(name, MAX_QUOTED)}" has no letter or digit. Send a name, a part of it, or an id.'
+
+
 def closest(wanted: str, texts: Iterable[str], most: int, cutoff: float) -> list[str]:
     """The texts that are most similar to `wanted`. Only those with the most pairs of letters in common are compared."""
     pairs = _pairs(wanted)
@@ -128,9 +177,29 @@ def _pairs(text: str) -> set[str]:
 
 
 def normalize_name(text: str) -> str:
-    """A name in the form in which it is compared, without case, ё, quotation marks and repeated spaces."""
-    composed = unicodedata.normalize("NFKC", text)  # й and ё may come as a letter and a combining mark
-    return " ".join(re.sub(r"[«»\"'“”„()]", " ", composed.casefold().replace("ё", "е")).split())
+    """A name in the form in which it is compared; empty if it has only quotation marks, dashes and the like.
+
+    Equal are: cases, composed and decomposed letters, widths of letters, ё and е, all apostrophes and none, all
+    quotation marks, dashes, round brackets, underscores and spaces, visible or not; and Latin and Cyrillic letters that
+    look alike, in a word that has both.
+    """
+    folded = unicodedata.normalize("NFC", clean(text)).translate(_EQUAL)  # NFKC would make a space and a mark of ´
+    if not folded.isascii():
+        folded = unicodedata.normalize("NFKC", folded).casefold()
+        # Both steps make characters that are folded here: ŉ becomes an apostrophe and n, and İ becomes i and a mark.
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).translate(_EQUAL))
+        if _LATIN_LETTER.search(folded) and _CYRILLIC_LETTER.search(folded):
+            folded = unicodedata.normalize("NFKC", _WORD.sub(_in_one_script, folded))
+    return " ".join(folded.casefold().split())
+
+
+def _in_one_script(found: re.Match[str]) -> str:
+    """A word of which all Latin letters, or else all Cyrillic ones, look like letters of the other script, in that."""
+    word = found[0]
+    if not (_LATIN_LETTER.search(word) and _CYRILLIC_LETTER.search(word)):
+        return word
+    cyrillic, latin = word.translate(_TO_CYRILLIC), word.translate(_TO_LATIN)
+    return cyrillic if not _LATIN_LETTER.search(cyrillic) else word if _CYRILLIC_LETTER.search(latin) else latin
 
 
 def contains(wanted: str, text: str) -> bool:

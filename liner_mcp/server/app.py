@@ -24,6 +24,7 @@ from mcp.server.mcpserver.exceptions import (
     UnexpectedResourceError,
     UnexpectedToolError,
 )
+from mcp.server.stdio import stdio_server
 from mcp.types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -56,6 +57,7 @@ from liner_mcp.server.protocol_errors import MAX_URI, log_crash, protocol_errors
 from liner_mcp.server.request_info import record_request_info
 from liner_mcp.server.runtime import Runtime
 from liner_mcp.server.schemas import tools_of
+from liner_mcp.server.stdio import Messages
 from liner_mcp.server.tools import Tools
 from liner_mcp.settings import Settings
 from liner_mcp.text.clean import clean
@@ -125,6 +127,12 @@ class LinerServer(MCPServer[None]):
         if completions:
             self.completion()(_without_error_text(Completions(runtime).complete))
 
+    async def run_stdio_async(self) -> None:
+        """Serve over stdin and stdout until stdin ends. A line that is not a message gets an error."""
+        server = self._lowlevel_server
+        async with stdio_server() as (incoming, outgoing):
+            await server.run(Messages(incoming, outgoing), outgoing, server.create_initialization_options())
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
@@ -177,18 +185,22 @@ class LinerServer(MCPServer[None]):
 
         Raises: MCPError (invalid parameters) with a sentence for an unknown prompt or an unusable argument.
         """
+        arguments = without_empty(arguments or {})
         listed = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in listed:
             raise _invalid_params(f"Unknown prompt: {quote_short(name)}. There are {', '.join(listed)}.")
         known = {argument.name: argument.required for argument in listed[name].arguments or ()}
-        for given in arguments or {}:
+        for given in arguments:
             if given not in known:
                 raise _invalid_params(f"{name} has no argument {quote_short(given)}. It takes {', '.join(known)}.")
         for argument, required in known.items():
-            if required and not str((arguments or {}).get(argument, "")).strip():
+            if required and argument not in arguments:
                 raise _invalid_params(f"{argument} is missing: {name} cannot be written without it.")
         try:
-            written = await super().get_prompt(name, arguments, context)
+            checked = prompts.check(arguments, *self.runtime.zone_and_now())
+            written = await super().get_prompt(name, checked, context)
+        except InvalidArgument as error:
+            raise _invalid_params(_error_sentence(error)) from None
         except ValueError as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, LinerMcpError):

@@ -9,21 +9,27 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticKnownError
 
+# pydantic needs this one before Python 3.12.
+from typing_extensions import TypedDict
+
 from liner_mcp.argument_types import WHOLE, WORD, Id, split
-from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable, Sorting
-from liner_mcp.input_limits import MAX_ID, MAX_SUMMARY, MAX_TEXT
+from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable, Sorting, StatsColumn
+from liner_mcp.input_limits import MAX_ID, MAX_QUOTES, MAX_SUMMARY, MAX_TEXT
 from liner_mcp.server.lazy import answering
 
 MAX_CALL_IDS = 100
 MAX_SAMPLE = 100  # a person does not listen to more
+MAX_GROUPS = 100_000  # more than any account has leads in a year
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
 MAX_QUOTED_CHARACTERS = 40  # of an argument that an error quotes: enough to recognise it
 MOST_REFUSED = 3  # arguments that a refusal names: after more than that, a client starts again anyway
+_ZERO_IS_NOT_SENT = frozenset({"limit", "sample", "min_calls"})
+_EMPTY_IS_A_VALUE = frozenset({"group_by", "call_ids", "quotes"})  # an empty list is a wish, or is refused
 _LONG_NUMBER = 64  # bits; a longer number takes time to write in decimal, and from 4,300 digits on Python refuses it
 _T = TypeVar("_T")
 
@@ -32,12 +38,19 @@ _T = TypeVar("_T")
 
 
 def without_empty(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments without those sent as null or as empty text: some models fill in every argument."""
-    return {
-        name: value
-        for name, value in arguments.items()
-        if value is not None and not (isinstance(value, str) and not value.strip())
-    }
+    """The arguments without those that say nothing, because some models and proxies fill in every argument: null, empty
+    text and "null"; an empty list, and 0, where they cannot be meant.
+    """
+    return {name: value for name, value in arguments.items() if not _is_empty(name, value)}
+
+
+def _is_empty(name: str, value: object) -> bool:
+    text = value.strip().lower() if isinstance(value, str) else value
+    if text in (None, "", "null"):
+        return True
+    if text in ([], "[]"):
+        return name not in _EMPTY_IS_A_VALUE
+    return name in _ZERO_IS_NOT_SENT and text in (0, "0") and not isinstance(value, bool)
 
 
 def _split_words(value: object) -> list[object]:
@@ -53,6 +66,14 @@ def _number_as_text(value: object) -> object:
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
+def _as_list(value: object) -> object:
+    return cast("object", value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _null_as_empty(value: object) -> object:
+    return "" if value is None else value
+
+
 def _distinct(found: tuple[_T, ...]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys(found))
 
@@ -63,16 +84,19 @@ def _in_order(found: tuple[Includable, ...]) -> tuple[Includable, ...]:
 
 # The types -----------------------------------------------------------------------------------------------------------
 
-_SUMMARY_CHARS = "Characters of each summary, default {}; 0: only whether there is one"
+_SUMMARY_CHARS = "default {}; 0: only its state"
 
 CallId = Id | None
 CallIds = Annotated[list[Id], Field(min_length=1, max_length=MAX_CALL_IDS), FailFast(), BeforeValidator(split)]
-Query = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT)] | None
+Query = (
+    Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT), BeforeValidator(_number_as_text)]
+    | None
+)
 Seed = (
     Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_SEED), BeforeValidator(_number_as_text)]
     | None
 )
-Cursor = Annotated[str, Field(description="page.next_cursor")] | None
+Cursor = Annotated[str, StringConstraints(strip_whitespace=True), Field(description="page.next_cursor")] | None
 DirectoryKind = Annotated[Literal["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"], WORD] | None
 Include = Annotated[
     tuple[Annotated[Includable, WORD], ...],
@@ -83,12 +107,34 @@ Include = Annotated[
 ]
 GroupBy = Annotated[
     tuple[Annotated[Grouping, WORD], ...],
-    Field(min_length=1, max_length=2, description="one or two, default agent"),
+    Field(max_length=2, description="default agent"),
     FailFast(),
     BeforeValidator(_split_words),
     AfterValidator(_distinct),
 ]
 Sort = Annotated[Sorting, WORD] | None
+StatsInclude = Annotated[
+    tuple[Annotated[StatsColumn, WORD], ...], FailFast(), BeforeValidator(_split_words), AfterValidator(_distinct)
+]
+StatsSort = (
+    Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, to_lower=True, max_length=MAX_TEXT),
+        Field(description="a column, largest first; else most calls, times in order"),
+    ]
+    | None
+)
+Groups = Annotated[int, Field(ge=0, le=MAX_GROUPS), WHOLE] | None
+MinCalls = Annotated[int, Field(ge=0, le=MAX_ID), WHOLE] | None
+
+
+# One that is too long has a row in the answer that says so, and the others are checked.
+class Quote(TypedDict):
+    record_id: Id
+    quote: Annotated[str, BeforeValidator(_null_as_empty)]
+
+
+Quotes = Annotated[list[Quote], Field(min_length=1, max_length=MAX_QUOTES), FailFast(), BeforeValidator(_as_list)]
 Sample = Annotated[int, Field(ge=1, le=MAX_SAMPLE), WHOLE] | None
 Start = Annotated[int, Field(ge=0, le=MAX_ID, description="summary.next_start"), WHOLE]
 CallsLimit = Annotated[int, Field(ge=1, le=200, description="default 50"), WHOLE]
@@ -107,8 +153,11 @@ _SENTENCES = {
     "too_long": "it holds {actual_length} entries; send at most {max_length} at once.",
     "string_too_long": "{value} is too long; send at most {max_length} characters.",
     "id_or_name": "it takes ids (positive whole numbers) and names; {value} is neither.",
+    "null_in_list": "it takes ids and names; null is neither. Leave it out.",
+    "null_in_list of agents": 'it takes ids and names; null is neither. Send "no agent" for calls without an agent.',
     "too_many_names": "it holds {names} names; send at most {max_names} at once. More ids are allowed.",
 }
+_WANTED = {"boolean": "true or false", "string": "text"}
 
 
 def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str:
@@ -119,19 +168,26 @@ def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str
     # Only the first error of each argument: a list whose only item is refused also counts as too short.
     first = {str(row["loc"][0]): row for row in reversed(error.errors(include_url=False))}
     sentences = [
-        f"{argument}: {_sentence(first[argument], published[argument])}" for argument in published if argument in first
+        f"{argument}: {_sentence(argument, first[argument], published[argument])}"
+        for argument in published
+        if argument in first
     ]
     if len(sentences) > MOST_REFUSED:
         sentences[MOST_REFUSED:] = [f"{len(sentences) - MOST_REFUSED} more arguments cannot be used either."]
     return " ".join(sentences)
 
 
-def _sentence(row: ErrorDetails, schema: Mapping[str, Any]) -> str:
+def _sentence(argument: str, row: ErrorDetails, schema: Mapping[str, Any]) -> str:
     value, context = _quote(row["input"]), row.get("ctx", {})
-    if row["type"] in _SENTENCES:
-        return _SENTENCES[row["type"]].format(value=value, **context)
+    if len(row["loc"]) > 1 and "properties" in schema.get("items", {}):
+        members = schema["items"]["properties"].items()
+        wanted = " and ".join(f"{name} ({_WANTED.get(each['type'], 'a whole number')})" for name, each in members)
+        return f"each entry must hold {wanted}; entry {int(row['loc'][1]) + 1} does not."
+    sentence = _SENTENCES.get(f"{row['type']} of {argument}") or _SENTENCES.get(row["type"])
+    if sentence is not None:
+        return sentence.format(value=value, **context)
     schema = schema.get("items", schema)
-    wanted = {"boolean": "true or false", "string": "text"}.get(schema["type"], "a whole number")
+    wanted = _WANTED.get(schema["type"], "a whole number")
     if "enum" in schema:
         wanted = f"one of {', '.join(schema['enum'])}"
     elif "minimum" in schema:

@@ -23,6 +23,8 @@ from liner_mcp.server.log_redaction import METHODS, known_method
 
 logger = logging.getLogger(__name__)
 
+NO_BATCHES = "Send one JSON-RPC request at a time: batches are not supported."
+ONE_REQUEST = 'Send one JSON-RPC request: an object with "jsonrpc": "2.0", "id", "method" and, if any, "params".'
 MAX_URI = 200  # characters of a resource's URI: four times our longest, and an error repeats the URI
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from liner_mcp.liner.request_metrics import RequestObserver
     from liner_mcp.reloading_file import ReloadingFile
     from liner_mcp.server.access_rules import AccessRule, AccessRules
+    from liner_mcp.timezone import Zone
 
 ANSWER_BYTES = 24_000  # fits the text limits of every host that does not cut at 10 KB, with room for two answers
 SMALL_ANSWER_BYTES = 9_500  # for hosts that cut a tool's text near 10 KB
@@ -132,6 +133,12 @@ class Runtime:
             show_audio_links=settings.audio == "url",
             now=self._now or answers.utc_now,
         )
+
+    def zone_and_now(self) -> tuple[Zone, datetime]:
+        """The zone of day words, and the time; the zone of the machine while the settings cannot be read."""
+        configured = self._settings.timezone if isinstance(self._settings, Settings) else None
+        answers = answering()
+        return answers.Zone.resolve(configured), (self._now or answers.utc_now)()
 
     def deadline_seconds(self) -> float | None:
         """The time limit of one tool call; None while the settings cannot be read."""

@@ -28,8 +28,10 @@ from liner_mcp.names.directory import Directory
 from tests.calls.support import context_at, find_all_pages, ids_of, newest_first, page_of
 from tests.conftest import NOW
 from tests.support.context import MAX_BUDGET, AlteredLiner, rows_of
+from tests.support.expected_stats import MOSCOW
 
 ORDERS, AGENTS, LEADS = (201, 202, 203), (101, 102, 103), (1, 2, 3)
+HOURS = {"9-18": range(9, 18), "18-24": range(18, 24), "21-4": (21, 22, 23, 0, 1, 2, 3)}
 STATUS_IDS = {"no_answer": 53, "qualified": 51, "transferred_to_sales": 57}
 SINCE = (NOW - timedelta(days=1)).isoformat()
 UNKNOWN = cast("Any", None)  # what Liner sends as null; the demo's own types have none
@@ -84,10 +86,12 @@ class Case:
         """Whether the filters mean this call; None where Liner does not say enough."""
         wanted = self.filters
         talk = call.talk_time_duration_seconds
+        hour = call.created_at.astimezone(MOSCOW).hour
         plain = {
+            "hours": lambda: hour in HOURS[wanted["hours"]],
             "orders": lambda: call.order_id in wanted["orders"],
             "leads": lambda: call.lead_id in wanted["leads"],
-            "agents": lambda: call.user_id in wanted["agents"],
+            "agents": lambda: (call.user_id or "no agent") in wanted["agents"],
             "statuses": lambda: STATUS_IDS.get(call.status_code) in wanted["statuses"],
             "direction": lambda: call.direction == wanted["direction"],
             "min_talk_seconds": lambda: talk >= wanted["min_talk_seconds"],
@@ -159,9 +163,10 @@ class Case:
 
     @property
     def local_filters(self) -> set[str]:
-        """What Liner has no parameter for; of orders and leads it takes one."""
+        """What Liner has no parameter for; of orders and leads it takes one. It cannot be asked for no agent."""
         listed_by = "leads" if "leads" in self.filters else "orders"
-        return set(self.filters) - {listed_by, "agents", "statuses"}
+        agents = set[str]() if "no agent" in self.filters.get("agents", ()) else {"agents"}
+        return set(self.filters) - {listed_by, "statuses"} - agents
 
 
 def some(found: list[bool], *, whole: bool) -> Verdict:
@@ -199,9 +204,10 @@ def draw_case(seed: int) -> Case:
             summary = rng.choice(list(SUMMARIES))
             records[record_id] = Record(record_id, call_id, call.user_id, call.lead_id, transfer, 10, summary, at)
     possible: dict[str, Any] = {
+        "hours": rng.choice(list(HOURS)),
         "orders": tuple(rng.sample(ORDERS, 2)),
         "leads": tuple(rng.sample(LEADS, 2)),
-        "agents": tuple(rng.sample(AGENTS, 2)),
+        "agents": tuple(rng.sample([*AGENTS, "no agent"], rng.choice([1, 2]))),
         "statuses": tuple(rng.sample(list(STATUS_IDS.values()), 2)),
         "direction": rng.choice(["incoming", "outgoing"]),
         "min_talk_seconds": rng.choice([0, 5]),

@@ -158,7 +158,12 @@ async def test_a_code_that_the_dictionary_does_not_know_is_compared_by_code_and_
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("hung_up", "client_hung_up"), ("transferred_to", "transferred_to_sales"), ("to_sales", "transferred_to_sales")],
+    [
+        ("hung_up", "client_hung_up"),
+        ("no-answer", "no_answer"),
+        ("transferred_to", "transferred_to_sales"),
+        ("to_sales", "transferred_to_sales"),
+    ],
 )
 async def test_a_part_of_a_known_code_means_that_code_and_not_an_unknown_one(
     liner: DemoLiner, text: str, code: str
@@ -168,7 +173,7 @@ async def test_a_part_of_a_known_code_means_that_code_and_not_an_unknown_one(
 
 
 async def test_a_slip_in_a_code_is_refused_with_the_near_ones(liner: DemoLiner) -> None:
-    assert "Недозвон (#53)" in await refusal(liner, statuses=("no-answer",))
+    assert "Недозвон (#53)" in await refusal(liner, statuses=("no-anser",))
 
 
 async def test_a_status_without_a_code_is_refused_instead_of_being_ignored(liner: DemoLiner) -> None:

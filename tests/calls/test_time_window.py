@@ -51,6 +51,9 @@ def refusal(since: str | None, until: str | None = None, now: datetime = NOW) ->
         ("2025-12", "2025-11-30T21:00", "2025-12-31T21:00"),
         (" Last Week ", "2026-11-08T21:00", "2026-11-15T21:00"),
         ("this-month", "2026-10-31T21:00", NOW_TEXT),
+        ("TODAY", "2026-11-19T21:00", NOW_TEXT),
+        ("Today ", "2026-11-19T21:00", NOW_TEXT),
+        ("last\u00a0week", "2026-11-08T21:00", "2026-11-15T21:00"),
     ],
 )
 def test_a_named_period_alone_means_that_whole_period_as_far_as_it_has_happened(
@@ -66,6 +69,9 @@ def test_a_named_period_alone_means_that_whole_period_as_far_as_it_has_happened(
     [
         ("-24h", "2026-11-19T15:00", False),
         ("-7d", "2026-11-13T15:00", False),
+        (" -24H ", "2026-11-19T15:00", False),
+        ("−7D", "2026-11-13T15:00", False),
+        ("2026‑11‑18", "2026-11-17T21:00", True),
         ("-90m", "2026-11-20T13:30", False),
         ("-2w", "2026-11-06T15:00", False),
         ("-3650d", "2016-11-22T15:00", False),
@@ -91,6 +97,7 @@ def test_a_moment_a_day_or_a_distance_runs_to_now(since: str, start: str, by_zon
         ("yesterday", "yesterday", "2026-11-18T21:00", "2026-11-19T21:00"),
         ("yesterday", "today", "2026-11-18T21:00", NOW_TEXT),
         ("yesterday", "now", "2026-11-18T21:00", NOW_TEXT),
+        ("Yesterday", "Now ", "2026-11-18T21:00", NOW_TEXT),
         ("last_month", "2026-11-02", "2026-09-30T21:00", "2026-11-02T21:00"),
         ("2026-09", "2026-10", "2026-08-31T21:00", "2026-10-31T21:00"),
         ("today", "2026-11-20T12:00", "2026-11-19T21:00", "2026-11-20T09:00"),

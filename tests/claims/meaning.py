@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from liner_mcp.demo import Call, Dataset
@@ -19,7 +19,8 @@ ZONE = ZoneInfo("Europe/Moscow")
 DAY = timedelta(days=1)
 DEFAULT_SPAN = timedelta(days=7)
 
-AGENTS: Mapping[str, tuple[int, ...]] = {
+AGENTS: Mapping[str, tuple[int | None, ...]] = {
+    "no agent": (None,),
     "Anna Petrova": (101,),
     "игорь соколов": (104,),
     "Кузнецова": (105,),
@@ -64,6 +65,7 @@ MENTIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "сад -лифта": (("сад(?:а|у|ом|е|ы|ов|ам|ами|ах)?",), "лифт(?:а|у|ом|е|ы|ов|ам|ами|ах)?"),
     "-лифтом": ((), "лифт(?:а|у|ом|е|ы|ов|ам|ами|ах)?"),
 }
+_Id = TypeVar("_Id", bound=int | None)
 AMBIGUOUS = {"Анна Смирнова": (102, 103)}
 UNKNOWN = ("Nora Nowhere", "Проект Марс")
 
@@ -79,7 +81,7 @@ class Meaning:
     until: datetime
     orders: frozenset[int] | None = None
     leads: frozenset[int] | None = None
-    agents: frozenset[int] | None = None
+    agents: frozenset[int | None] | None = None
     codes: frozenset[str] | None = None
     direction: str | None = None
     min_talk: int | None = None
@@ -169,9 +171,9 @@ def meaning_of(arguments: Mapping[str, Any], dataset: Dataset) -> Meaning:
     )
 
 
-def _ids(asked: Sequence[int | str], names: Mapping[str, tuple[int, ...]]) -> tuple[frozenset[int] | None, bool]:
+def _ids(asked: Sequence[int | str], names: Mapping[str, tuple[_Id, ...]]) -> tuple[frozenset[_Id] | None, bool]:
     """The ids, and whether each name is one of ours and unambiguous."""
-    found: set[int] = set()
+    found: set[Any] = set()
     known = True
     for one in asked:
         if isinstance(one, int):

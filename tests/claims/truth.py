@@ -188,5 +188,8 @@ def _agent_entry(agent: Any, dataset: Dataset) -> dict[str, Any]:
         "role": agent.access_group,
         "active": int(agent.is_active),
         "groups": member_of,
-        "also": (f"{agent.last_name} {agent.name}",),
+        "also": (
+            f"{agent.last_name} {agent.name}",
+            *(name for one in dataset.agent_groups if agent.id in one.agent_ids for name in (one.name_ru, one.name_gb)),
+        ),
     }

@@ -39,7 +39,7 @@ def test_another_verb_than_post_is_refused_at_once_with_the_right_one(web: httpx
     assert verb == "HEAD" or "POST" in told(response, 405)
 
 
-@pytest.mark.parametrize("path", ["/", "/mcp/", "/mcp/x", "/sse", "/.env", "/%6dcp%2f", "/health/x"])
+@pytest.mark.parametrize("path", ["/", "/mcp//", "/mcp/x", "/mcp/mcp", "/sse", "/.env", "/%6dcp%2fx", "/health/x"])
 def test_an_unknown_path_is_told_where_mcp_is(web: httpx.Client, path: str) -> None:
     assert "/mcp" in told(web.post(path, **question("tools/list")), 404)
 
@@ -134,7 +134,14 @@ def test_another_content_type_is_refused(web: httpx.Client, era: str, kind: str)
 
 
 @ERAS
-@pytest.mark.parametrize("accept", ["text/html", "application/json", "text/event-stream", "image/*"])
+@pytest.mark.parametrize("path", ["/mcp/", "/%6dcp%2f"])
+def test_a_slash_at_the_end_of_the_path_changes_nothing(web: httpx.Client, era: str, path: str) -> None:
+    assert len(result(web.post(path, **question("tools/list", era)))["tools"]) == 6
+    assert "POST" in told(web.get(path, headers={**ACCEPT, "mcp-protocol-version": era}), 405)
+
+
+@ERAS
+@pytest.mark.parametrize("accept", ["text/html", "text/event-stream", "image/*", ""])
 def test_a_client_that_takes_only_something_else_is_told_what_to_take(web: httpx.Client, era: str, accept: str) -> None:
     asked = question("tools/list", era)
     asked["headers"]["accept"] = accept
@@ -142,10 +149,28 @@ def test_a_client_that_takes_only_something_else_is_told_what_to_take(web: httpx
 
 
 @ERAS
-def test_a_client_that_takes_anything_is_answered(web: httpx.Client, era: str) -> None:
+@pytest.mark.parametrize("accept", ["*/*", "application/json;q=0.9, text/*", "APPLICATION/JSON, text/event-stream"])
+def test_a_client_that_takes_anything_is_answered(web: httpx.Client, era: str, accept: str) -> None:
     asked = question("tools/list", era)
-    asked["headers"]["accept"] = "*/*"
+    asked["headers"]["accept"] = accept
     assert len(result(web.post("/mcp", **asked))["tools"]) == 6
+
+
+@ERAS
+@pytest.mark.parametrize("accept", [None, "application/json", "application/*", "application/json; charset=utf-8"])
+def test_a_client_that_takes_no_stream_gets_json(web: httpx.Client, era: str, accept: str | None) -> None:
+    # A request for progress makes the server answer other clients with a stream.
+    asked = call("call_stats", era, since="-3d")
+    asked["json"]["params"].setdefault("_meta", {})["progressToken"] = 1
+    del asked["headers"]["accept"]
+    request = web.build_request("POST", "/mcp", **asked)
+    del request.headers["accept"]
+    if accept is not None:
+        request.headers["accept"] = accept
+    response = web.send(request)
+    assert response.headers["content-type"] == "application/json"
+    assert not result(response)["isError"]
+    assert response.json()["id"] == 1
 
 
 def test_an_older_client_that_skips_the_handshake_or_mixes_the_eras_is_served(web: httpx.Client) -> None:

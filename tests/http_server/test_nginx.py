@@ -144,7 +144,7 @@ def test_the_call_that_a_killed_replica_was_at_is_answered_by_the_other(dataset:
     with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
         where = stack.enter_context(serve_app(held))
         stack.callback(held.release)
-        settings = {"LINER_API_HOST": where, "LINER_API_TOKEN": "demo"}
+        settings: dict[str, Any] = {"LINER_API_HOST": where, "LINER_API_TOKEN": "demo"}
         processes, urls = zip(*(stack.enter_context(started(**settings)) for _ in range(2)), strict=True)
         origin = stack.enter_context(run_nginx(tmp_path, [url.removesuffix("/mcp") for url in urls]))
         answer = pool.submit(httpx.post, f"{origin}/mcp", **asked, timeout=PATIENCE)

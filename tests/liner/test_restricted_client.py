@@ -169,7 +169,7 @@ async def test_no_read_gives_anything_that_is_hidden(scene: Scene, access: Acces
         elif isinstance(one, User):
             assert access.allows_agent(one.id)
         elif isinstance(one, AgentGroup):
-            assert all(map(access.allows_agent, one.agent_ids))
+            assert all(map(access.allows_agent, one.agent_ids or ()))
 
 
 # Which requests hidden ids cause ------------------------------------------------------------------------------------

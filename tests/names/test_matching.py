@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.names.matching import (
@@ -29,7 +32,7 @@ PEOPLE = (
 )
 
 
-def resolved(name: str) -> tuple[int, ...]:
+def resolved(name: str) -> tuple[int, ...] | None:
     return resolve_name("agents", name, Candidates(PEOPLE)).ids
 
 
@@ -166,3 +169,113 @@ def test_a_name_that_fits_several_in_a_part_fits_at_least_those() -> None:
 
 def test_a_name_that_fits_one_in_a_part_is_taken() -> None:
     assert resolve_name("agents", "oanna", Candidates(PEOPLE, doubt="unread")).ids == (105,)
+
+
+# What counts as equal -------------------------------------------------------------------------------------------------
+
+EQUAL: tuple[tuple[str, ...], ...] = (
+    tuple("О" + apostrophe + "Коннор" for apostrophe in ("'", "’", "‘", "ʼ", "`", "´", "′", "＇", "")),
+    ('ЖК "Берег"', "ЖК «Берег»", "ЖК “Берег”", "ЖК „Берег“", "ЖК ″Берег″", "ЖК (Берег)", "ЖК Берег"),
+    ("Парк-2", "Парк‑2", "Парк – 2", "Парк—2", "Парк−2", "Парк 2", "Парк_2", "Парк\u00a0 2", "  Парк\t2\n"),
+    ("Андрей", unicodedata.normalize("NFD", "Андрей"), "Анд\u200bрей", "\ufeffАндрей", "Анд\u00adрей"),
+    ("Алёна", "Алена", unicodedata.normalize("NFD", "АЛЁНА"), "Aлена"),
+    ("Groß", "GROSS", "gross", "Ｇｒｏß", "GROẞ"),
+    ("İpek", "ipek", "Ipek", "ıpek"),
+    ("Cириус", "Сириус", "СИРИУС"),
+    ("Rivеrside", "Riverside"),  # the е in the first is Cyrillic
+)
+
+
+@pytest.mark.parametrize("spellings", EQUAL, ids=lambda found: found[0])
+def test_spellings_that_look_equal_are_compared_as_equal(spellings: tuple[str, ...]) -> None:
+    assert {normalize_name(one) for one in spellings} == {normalize_name(spellings[0])}
+    for one in spellings:
+        assert resolve_name("orders", one, Candidates([Candidate((7,), spellings[0]), *PEOPLE])).ids == (7,)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Андрей", "Андреи"), ("Max", "Мах"), ("Парк 1", "Парк 2"), ("Müller", "Muller"), ("Анна", "Анны")],
+)
+def test_spellings_that_look_different_are_not_equal(one: str, other: str) -> None:
+    assert normalize_name(one) != normalize_name(other)
+
+
+_NAMES = st.text(st.sampled_from("abAB йЙёЁеоОßİı'’´«»-—_()\u0306\u0308\u200b\u00a0") | st.characters(), max_size=12)
+
+
+@given(_NAMES)
+def test_a_compared_form_is_compared_as_itself(name: str) -> None:
+    compared = normalize_name(name)
+    assert normalize_name(compared) == compared
+    assert compared == compared.strip()
+
+
+_WIDE = {code: code + 0xFEE0 for code in range(0x41, 0x7B) if chr(code).isalpha()}
+_OVERLOOKED: list[Callable[[str], str]] = [
+    str.upper,
+    str.lower,
+    str.swapcase,
+    lambda text: unicodedata.normalize("NFC", text),
+    lambda text: unicodedata.normalize("NFD", text),
+    lambda text: text.replace("'", "’"),
+    lambda text: text.replace("-", "—"),
+    lambda text: text.replace("ё", "е").replace("Ё", "Е"),
+    lambda text: text.replace(" ", "\u00a0  "),
+    "\u200b".join,
+    lambda text: text.translate(_WIDE),
+]
+
+
+@given(st.text("abcXYZабвгёйщЯЖЭ ßİ'-(", max_size=12), st.lists(st.sampled_from(_OVERLOOKED), max_size=4))
+def test_no_change_that_a_person_overlooks_changes_what_a_name_means(
+    name: str, changes: list[Callable[[str], str]]
+) -> None:
+    changed = name
+    for change in changes:
+        changed = change(changed)
+    assert normalize_name(changed) == normalize_name(name)
+
+
+@given(st.sampled_from(PEOPLE), _NAMES)
+def test_a_listing_finds_what_a_filter_finds(candidate: Candidate, name: str) -> None:
+    wanted = normalize_name(name)
+    if wanted and Candidates([candidate]).fitting(wanted):
+        texts = [normalize_name(text) for text in (candidate.name, candidate.label, *candidate.aliases)]
+        assert any(contains(wanted, text) for text in texts)
+
+
+@pytest.mark.parametrize("name", ["(", '"', "—", "'", "« »", "_", "\u200b"])
+def test_a_text_without_letters_and_digits_is_no_name(name: str) -> None:
+    assert_says(refusal(name), "agents_has_no_letter_or_digit")
+
+
+def test_a_candidate_is_found_by_the_label_that_a_refusal_shows() -> None:
+    assert resolved("Joanna Lee (#105)") == (105,)
+    assert resolved("Вечерняя смена (2 agents)") == (106, 104)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("Anna Petrova, Joanna Lee", (101, 105)),
+        ("Anna Petrova; 31,joanna", (101, 31, 105)),
+        ("[Anna Petrova, «Joanna Lee»]", (101, 105)),
+        ("Petrova, Anna", (101,)),
+        ("Joanna Lee,", (105,)),
+    ],
+)
+def test_one_text_may_hold_several_names(text: str, ids: tuple[int, ...]) -> None:
+    assert resolve_ids("agents", [text], Candidates(PEOPLE)) == ids
+
+
+def test_a_name_with_a_comma_stays_whole() -> None:
+    orders = Candidates([Candidate((1,), "Park, Lane"), Candidate((2,), "Park"), Candidate((3,), "Lane")])
+    assert resolve_ids("orders", ["park, lane"], orders) == (1,)
+    assert resolve_ids("orders", ["Park; Lane"], orders) == (2, 3)
+    assert resolve_ids("orders", ["Park, Lane", "Park"], orders) == (1, 2)
+
+
+def test_of_several_names_in_one_text_the_unknown_one_is_named() -> None:
+    with pytest.raises(InvalidArgument, match='nothing is called "Борис"'):
+        resolve_ids("agents", ["Anna Petrova, Борис"], Candidates(PEOPLE))

@@ -40,6 +40,8 @@ ARGUMENTS = {
 }
 JUDGING = [name for name, arguments in ARGUMENTS.items() if "rubric" in arguments]
 NAMING = [(name, one) for name, arguments in ARGUMENTS.items() for one in arguments if one != "rubric"]
+CHECKED = ("call_id", "period")  # only some texts are taken, of these
+CHECKED_ONES = [("call_id", "7003900"), ("call_id", "70039001"), ("call_id", "101"), ("period", "2026-11-20")]
 LINE = "-----"
 
 
@@ -135,7 +137,7 @@ async def test_every_prompt_is_short_and_asks_for_evidence(client: Client) -> No
 async def test_tools_stand_in_the_cheapest_order(client: Client, name: str, tools: list[str]) -> None:
     published = {tool.name for tool in (await client.list_tools()).tools}
     named = re.findall(r"\w+", " ".join(steps_of(await written(client, name))))
-    assert [word for word in named if word in published] == tools
+    assert [word for word in named if word in published] == [*tools, "check_quotes"]
 
 
 FILLED: list[tuple[str, dict[str, str]]] = [
@@ -303,9 +305,16 @@ async def test_a_long_rubric_is_taken_and_a_longer_one_refused(client: Client) -
 async def test_an_argument_stays_one_quoted_text_on_its_line(client: Client, attack: str) -> None:
     for name, argument in NAMING:
         sent = attack[: most_of(argument)]
+        if argument in CHECKED:
+            sentence = await refusal(client, name, {**REQUIRED[name], argument: sent})
+            assert sentence.startswith(f"{argument}: ")
+            assert len(sentence.splitlines()) == 1
+            continue
         plain = await written(client, name, **{argument: "QQQ"})
         text = await written(client, name, **{argument: sent})
         shown = " ".join(re.sub("[\u202e\u200b\u2066]", "", sent).split()).replace("\\", "/").replace('"', "'")
+        if argument in ("agent", "order", "language"):
+            shown = shown.replace("_", " ")
         assert text == plain.replace('"QQQ"', f'"{shown}"')
         assert json.loads(f'"{shown}"') == shown
         assert len(text.splitlines()) == len(plain.splitlines())
@@ -314,6 +323,10 @@ async def test_an_argument_stays_one_quoted_text_on_its_line(client: Client, att
 async def test_an_argument_of_ten_thousand_characters_is_refused_in_one_sentence(client: Client) -> None:
     for name, argument in NAMING:
         sentence = await refusal(client, name, {**REQUIRED[name], argument: "x" * 10_000})
+        if argument in CHECKED:
+            assert sentence.startswith(f"{argument}: ")
+            assert len(sentence) < 400
+            continue
         assert sentence == recorded("it_has_10000_characters_are_the", argument=argument, value=most_of(argument))
         await written(client, name, **{argument: "x" * most_of(argument)})
 
@@ -348,6 +361,41 @@ UNUSABLE: list[tuple[str, dict[str, str] | None, str]] = [
 async def test_what_cannot_be_written_is_an_invalid_parameter_and_one_sentence(client: Client) -> None:
     for name, arguments, sentence in UNUSABLE:
         assert await refusal(client, name, arguments) == sentence
+
+
+@pytest.mark.parametrize("call_id", ["abc", "0", "-5", "1.5", "7000123 7000124", "9" * 20, "true"])
+async def test_a_call_is_named_by_its_id(client: Client, call_id: str) -> None:
+    assert_says(await refusal(client, "review_call", {"call_id": call_id}), "call_id_it_must_be_a_whole_number")
+
+
+@pytest.mark.parametrize("period", ["nonsense", "Petrova", "tomorrow", "2026-12-01", "1999", "next_week"])
+async def test_a_period_is_one_that_the_tools_take(client: Client, period: str) -> None:
+    for name, argument in NAMING:
+        if argument == "period":
+            sentence = await refusal(client, name, {**REQUIRED[name], "period": period})
+            assert_says(sentence, "period_where_a_host_splits", at_start=True, at_end=True)
+            assert len(sentence) < 400
+
+
+async def test_an_underscore_is_a_space_where_a_host_splits_arguments_at_spaces(client: Client) -> None:
+    spaced = {"agent": "Anna Petrova", "language": "Brazilian Portuguese", "period": "last_week"}
+    split = {name: text.replace(" ", "_") for name, text in spaced.items()}
+    assert await written(client, "review_agent", **split) == await written(client, "review_agent", **spaced)
+    for order in ("Sunrise_Park", "sunrise park"):
+        assert f'orders=["{order.replace("_", " ")}"]' in await written(client, "daily_digest", order=order)
+
+
+async def test_what_says_nothing_counts_as_not_sent(client: Client) -> None:
+    plain = await written(client, "audit_transfers")
+    for nothing in ("", "null", " NULL "):
+        empty = dict.fromkeys(ARGUMENTS["audit_transfers"], nothing)
+        assert await written(client, "audit_transfers", **empty) == plain
+        assert_says(await refusal(client, "review_call", {"call_id": nothing}), "call_id_is_missing_prompt")
+
+
+@pytest.mark.parametrize("name", ["(", "—", "_"])
+async def test_a_name_of_signs_is_refused_as_by_the_tools(client: Client, name: str) -> None:
+    assert_says(await refusal(client, "review_agent", {"agent": name}), "agent_has_no_letter_or_digit")
 
 
 async def test_an_unknown_name_is_shown_back_short(client: Client) -> None:
@@ -464,6 +512,9 @@ async def test_what_could_be_read_is_completed_without_a_total(dataset: Dataset,
 @pytest.mark.parametrize(("name", "argument"), [*NAMING, *((name, "rubric") for name in JUDGING)])
 async def test_a_phone_in_any_argument_is_masked(client: Client, name: str, argument: str) -> None:
     for phone in ("+7 916 123-45-67", "79161234567"):
+        if argument in CHECKED:
+            assert "916" not in await refusal(client, name, {**REQUIRED[name], argument: f"x {phone} y"})
+            continue
         text = await written(client, name, **{argument: f"x {phone} y"})
         assert "916" not in text
         assert "x +7 *** ***-**-67 y" in text
@@ -472,4 +523,5 @@ async def test_a_phone_in_any_argument_is_masked(client: Client, name: str, argu
 @pytest.mark.parametrize("one", ["7003900", "70039001", "101", "2026-11-20", "20261120"])
 async def test_an_id_or_a_date_in_an_argument_stays(client: Client, one: str) -> None:
     for name, argument in NAMING:
-        assert f'"{one}"' in await written(client, name, **{argument: one})
+        if (argument, one) in CHECKED_ONES or argument not in CHECKED:
+            assert f'"{one}"' in await written(client, name, **{argument: one})

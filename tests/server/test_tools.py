@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -151,7 +152,7 @@ async def test_a_list_of_ids_that_is_none_is_refused_in_one_sentence(
             {"call_id": 7000123, "limt": 5},
             (recorded("list_call_records_has_no_argument")),
         ),
-        ({"call_id": 7000123, "limit": 0}, recorded("limit_it_must_be_a_whole_number_from")),
+        ({"call_id": 7000123, "limit": -1}, recorded("limit_it_must_be_a_whole_number_from")),
         ({"call_id": 7000123, "limit": 1000}, recorded("limit_it_must_be_a_whole_number_from_1")),
         ({"call_id": 7000123, "limit": True}, recorded("limit_it_must_be_a_whole_number_from_1_to")),
         (
@@ -178,7 +179,8 @@ async def test_every_tool_refuses_arguments_that_it_does_not_publish(connect: Op
     async with connect() as session:
         for tool in (await session.client.list_tools()).tools:
             known = list(tool.input_schema["properties"])
-            needed = {"call_ids": [7003900], "record_id": 9002362}
+            quotes = [{"record_id": 9002362, "quote": "a"}]
+            needed = {"call_ids": [7003900], "record_id": 9002362, "quotes": quotes}
             arguments = {name: needed[name] for name in tool.input_schema.get("required", ())}
             sentence = await session.refusal(tool.name, **arguments, surprise=value)
             assert sentence == recorded(
@@ -272,7 +274,7 @@ async def test_a_bug_of_ours_is_told_by_its_place_only(
     assert "916" not in sentence + caplog.text
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
+@pytest.mark.parametrize("nothing", [None, "", " ", "null", " NULL ", [], "[]"])
 async def test_an_optional_argument_that_is_sent_as_nothing_means_its_default(
     connect: OpenSession, nothing: Any
 ) -> None:
@@ -284,9 +286,119 @@ async def test_an_optional_argument_that_is_sent_as_nothing_means_its_default(
             (
                 "find_calls",
                 {"since": "today"},
-                ("until", "orders", "leads", "direction", "recorded", "sample", "limit"),
+                ("until", "orders", "leads", "direction", "recorded", "sample", "seed", "limit", "include", "cursor"),
             ),
-            ("call_stats", {"since": "today"}, ("group_by", "agents", "statuses", "hung_up_by", "transferred")),
+            ("call_stats", {"since": "today"}, ("agents", "statuses", "hung_up_by", "transferred")),
+            ("list_directory", {"kind": "agents"}, ("query", "cursor")),
         ):
             plain = await session.answer(tool, **needed)
             assert await session.answer(tool, **needed, **dict.fromkeys(optional, nothing)) == plain
+        if nothing not in ([], "[]"):  # an empty list of groups is a wish
+            plain = await session.answer("call_stats", since="today")
+            assert await session.answer("call_stats", since="today", group_by=nothing) == plain
+
+
+@pytest.mark.parametrize("nothing", [None, "", "null"])
+@pytest.mark.parametrize(
+    ("tool", "argument", "words"),
+    [
+        ("get_call_summaries", "call_ids", "it_is_missing"),
+        ("get_call_record", "record_id", "it_is_missing"),
+        ("list_directory", "kind", "kind_is_missing_it_is_one"),
+    ],
+)
+async def test_an_argument_that_is_needed_is_missing_when_it_is_sent_as_nothing(
+    connect: OpenSession, tool: str, argument: str, words: str, nothing: Any
+) -> None:
+    async with connect() as session:
+        sentence = await session.refusal(tool, **{argument: nothing})
+        assert sentence == await session.refusal(tool)
+    assert_says(sentence, words)
+
+
+@pytest.mark.parametrize("zero", [0, "0", 0.0])
+async def test_0_rows_and_a_sample_of_0_mean_that_none_was_sent(connect: OpenSession, zero: Any) -> None:
+    async with connect() as session:
+        plain = await session.answer("find_calls", since="today")
+        assert await session.answer("find_calls", since="today", limit=zero, sample=zero) == plain
+        plain = await session.answer("list_call_records", call_id=7003900)
+        assert await session.answer("list_call_records", call_id=7003900, limit=zero) == plain
+        assert_says(await session.refusal("find_calls", limit=False), "false_is_not", at_end=True)
+
+
+async def test_0_seconds_of_talk_are_a_wish(connect: OpenSession) -> None:
+    async with connect() as session:
+        answer = await session.answer("find_calls", since="today", max_talk_seconds=0)
+    assert answer["asked"] == {"max_talk_seconds": 0}
+    assert answer["every_row"]["talk_seconds"] == 0
+
+
+@pytest.mark.parametrize("nothing", [[None], ["null"], ["Anna Petrova", "NULL"], "[null]"])
+async def test_null_in_a_list_is_refused_with_what_to_send_instead(connect: OpenSession, nothing: Any) -> None:
+    async with connect() as session:
+        assert await session.refusal("find_calls", agents=nothing) == recorded("agents_null_is_neither_send_no_agent")
+        assert await session.refusal("call_stats", orders=nothing) == recorded("orders_null_is_neither_leave_it_out")
+        assert await session.refusal("call_stats", statuses=nothing) == recorded("statuses_null_is_neither")
+        assert (await session.refusal("find_calls", leads=nothing)).startswith("leads: ")
+        assert (await session.refusal("find_calls", include=nothing)).startswith("include: ")
+
+
+@pytest.mark.parametrize(
+    ("filters", "asked"),
+    [
+        ({"agents": "101;104"}, {"agents": [101, 104]}),
+        ({"orders": "[201, 202]"}, {"orders": [201, 202]}),
+        ({"orders": 201}, {"orders": [201]}),
+        ({"leads": "1,2,3"}, {"leads": [1, 2, 3]}),
+        ({"agents": "Anna Petrova, игорь соколов"}, {"agents": [101, 104]}),
+        ({"agents": '["Anna Petrova", "104"]'}, {"agents": [101, 104]}),
+        ({"agents": "['Anna Petrova', 'no agent']"}, {"agents": ["no agent", 101]}),
+        ({"statuses": "Недозвон; call_back"}, {"statuses": ["no_answer", "call_back"]}),
+        ({"orders": "sunrise park; 202"}, {"orders": [201, 202]}),
+        ({"agents": "No_Agent "}, {"agents": ["no agent"]}),
+        ({"direction": " Incoming "}, {"direction": "incoming"}),
+        ({"recorded": " TRUE "}, {"recorded": True}),
+    ],
+    ids=str,
+)
+async def test_every_spelling_of_a_filter_means_the_same(
+    connect: OpenSession, filters: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    async with connect() as session:
+        assert (await session.answer("call_stats", since="-24H ", until="Now", **filters))["asked"] == asked
+
+
+@pytest.mark.parametrize("number", [True, False, 2**53, str(2**53), 2**63, 1.5, -1, 0])
+async def test_an_id_among_names_that_is_none_is_refused(connect: OpenSession, number: Any) -> None:
+    async with connect() as session:
+        for argument in ("orders", "agents", "statuses"):
+            assert (await session.refusal("find_calls", **{argument: [number]})).startswith(f"{argument}: ")
+
+
+async def test_a_listing_is_searched_by_a_number(connect: OpenSession) -> None:
+    async with connect() as session:
+        answers = [await session.answer("list_directory", kind="orders", query=query) for query in (201, "201", 201.0)]
+    assert [answer["rows"] for answer in answers] == [answers[0]["rows"]] * 3
+    assert answers[0]["rows"][0][0] == 201
+
+
+async def test_calls_without_an_agent_can_be_requested_alone_and_beside_names(
+    connect: OpenSession, dataset: Dataset
+) -> None:
+    async with connect() as session:
+        counted = {
+            agents: await session.answer("call_stats", since="-3d", group_by="order", agents=agents)
+            for agents in ("no agent", "Anna Petrova", "Anna Petrova, no agent")
+        }
+        found = await session.answer("find_calls", since="-3d", agents=["no agent"], limit=3)
+        further = await session.answer("find_calls", cursor=found["page"]["next_cursor"])
+        sample = await session.answer("find_calls", since="-3d", agents="no agent", recorded=False, sample=5)
+    recent = [call for call in dataset.calls.values() if call.created_at >= NOW - timedelta(days=3)]
+    nobody, anna = (sum(call.user_id == one for call in recent) for one in (None, 101))
+    assert [answer["totals"]["calls"] for answer in counted.values()] == [nobody, anna, nobody + anna]
+    for answer in (found, further, sample):
+        assert answer["asked"]["agents"] == ["no agent"]
+        assert answer["every_row"]["agent_id"] is None
+        assert answer["names"]["agents"] == {"null": "no agent"}
+        assert "agents" in answer["page"]["local_filters"]
+    assert not {row[0] for row in found["rows"]} & {row[0] for row in further["rows"]}

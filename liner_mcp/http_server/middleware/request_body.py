@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import Limits
+from liner_mcp.server.protocol_errors import NO_BATCHES, ONE_REQUEST
 
 
 class BufferedBody:
@@ -68,7 +69,7 @@ def _refusal(body: bytes) -> str | None:
     For text that is not JSON, the SDK's error gives only the position.
     """
     if body.lstrip()[:1] == b"[":
-        return "Send one JSON-RPC request at a time: batches are not supported."
+        return NO_BATCHES
     try:
         decoded = from_json(body)
     except ValueError:
@@ -76,5 +77,5 @@ def _refusal(body: bytes) -> str | None:
     try:
         jsonrpc_message_adapter.validate_python(decoded, by_name=False)
     except ValidationError:
-        return 'Send one JSON-RPC request: an object with "jsonrpc": "2.0", "id", "method" and, if any, "params".'
+        return ONE_REQUEST
     return None

@@ -16,7 +16,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from liner_mcp.http_server import MCP_PATH
+from liner_mcp.http_server import MCP_PATH, MCP_PATHS
 from liner_mcp.http_server.auth.bearer import WELL_KNOWN
 from liner_mcp.http_server.middleware.health import HEALTH, READY
 from liner_mcp.json_logging import REQUEST_LOGGER
@@ -88,7 +88,7 @@ class RequestLog:
 def _logged_path(path: str) -> str:
     if path == WELL_KNOWN or path.startswith(f"{WELL_KNOWN}/"):
         return WELL_KNOWN
-    return path if path in (MCP_PATH, HEALTH, READY) else OTHER
+    return MCP_PATH if path in MCP_PATHS else path if path in (HEALTH, READY) else OTHER
 
 
 def _request_id(headers: Headers) -> str:

@@ -1,0 +1,116 @@
+"""Answers every line that comes in on stdio, whatever it holds.
+
+The SDK drops a line that is not a JSON-RPC message, and a client that sent it as a request would wait without end. Here
+it gets a JSON-RPC error, with the id where that can be read. The session goes on.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, cast
+
+import anyio
+from mcp.shared.message import SessionMessage
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCNotification, RequestId
+from mcp_types import jsonrpc_message_adapter
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from liner_mcp.server.protocol_errors import NO_BATCHES, ONE_REQUEST
+
+Incoming = SessionMessage | Exception
+"""A message, or why a line is none."""
+
+_NOT_JSON = "The line is not JSON. Send one JSON-RPC request in each line, in UTF-8."
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+class Messages:
+    """The messages of the SDK's stream `incoming`. Every other line is answered in `outgoing`.
+
+    It reads only when the server does: a task in between would see the end of stdin before the server has the message
+    before it, and the server would end without an answer.
+    """
+
+    def __init__(self, incoming: Any, outgoing: Any) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    async def receive(self) -> Incoming:
+        while True:
+            message = _without_mark(await self._incoming.receive())
+            error = _refusal(message)
+            if error is None:
+                return message
+            await self._outgoing.send(SessionMessage(error))
+
+    def __aiter__(self) -> Messages:
+        return self
+
+    async def __anext__(self) -> Incoming:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        await self._incoming.aclose()
+
+    async def __aenter__(self) -> Messages:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _without_mark(item: Incoming) -> Incoming:
+    """The message of a line that only a byte order mark makes unreadable: some shells write one at the start."""
+    line = _line(item)
+    if line is None or not line.startswith(_BYTE_ORDER_MARK):
+        return item
+    try:
+        return SessionMessage(jsonrpc_message_adapter.validate_json(line.lstrip(_BYTE_ORDER_MARK), by_name=False))
+    except ValidationError as error:
+        return error
+
+
+def _refusal(item: Incoming) -> JSONRPCError | None:
+    """The answer to what is not a message; None for a message."""
+    if isinstance(item, SessionMessage):
+        message = item.message
+        # The SDK takes a request for a notification if its id is null, a fraction or true.
+        if isinstance(message, JSONRPCNotification) and not message.method.startswith("notifications/"):
+            return _error(INVALID_REQUEST, ONE_REQUEST)
+        return None
+    if not isinstance(item, ValidationError) or _line(item) is not None:
+        return _error(PARSE_ERROR, _NOT_JSON, _read_id(item))
+    batch = any(isinstance(row["input"], list) and len(row["loc"]) == 1 for row in item.errors(include_url=False))
+    return _error(INVALID_REQUEST, NO_BATCHES if batch else ONE_REQUEST, _read_id(item))
+
+
+def _error(code: int, message: str, request_id: RequestId | None = None) -> JSONRPCError:
+    return JSONRPCError(jsonrpc="2.0", id=request_id, error=ErrorData(code=code, message=message))
+
+
+def _line(item: Incoming) -> str | None:
+    """The line, if it is not JSON."""
+    if not isinstance(item, ValidationError):
+        return None
+    first = item.errors(include_url=False)[0]
+    return first["input"] if first["type"] == "json_invalid" else None
+
+
+def _read_id(error: Exception) -> RequestId | None:
+    """The id of a request that is cut off or lacks something."""
+    if not isinstance(error, ValidationError):
+        return None
+    line = _line(error)
+    try:
+        wholes = [row["input"] for row in error.errors(include_url=False) if row["type"] == "missing"]
+        request: object = wholes[0] if line is None else from_json(line.rstrip(), allow_partial=True)
+    except (ValueError, IndexError):
+        return None
+    found = cast("dict[str, Any]", request).get("id") if isinstance(request, dict) else None
+    return found if isinstance(found, (int, str)) and not isinstance(found, bool) else None

@@ -1,0 +1,114 @@
+"""Lines on stdin that are no messages, and a signal to stop, to a real process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.sentences import assert_says
+
+COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--demo"]
+MODERN: dict[str, Any] = {
+    "_meta": {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+}
+LEGACY: dict[str, Any] = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "test", "version": "1"},
+}
+OPENINGS = {"modern": ("tools/list", MODERN), "legacy": ("initialize", LEGACY)}
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Lines, the code of the error, and the id that it repeats.
+REFUSED: list[tuple[bytes, int, int | str | None]] = [
+    (b"garbage", -32700, None),
+    (b"", -32700, None),
+    (b" \t", -32700, None),
+    (b"\x00\x00", -32700, None),
+    (b"\xff\xfe{", -32700, None),
+    (BYTE_ORDER_MARK, -32700, None),
+    (BYTE_ORDER_MARK + b"[1]", -32600, None),
+    (b"x" * 5_000_000, -32700, None),
+    (b"[" * 300_000, -32700, None),
+    (b'{"jsonrpc":"2.0","id":7,"method":"tools/li', -32700, 7),
+    (b'{"jsonrpc":"2.0","id":"cut","method":"ping"} {', -32700, "cut"),
+    (b"7", -32600, None),
+    (b"null", -32600, None),
+    (b'"text"', -32600, None),
+    (b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', -32600, None),
+    (b"{}", -32600, None),
+    (b'{"id":4,"method":"ping"}', -32600, 4),
+    (b'{"jsonrpc":"1.0","id":"s","method":"ping"}', -32600, "s"),
+    (b'{"jsonrpc":"2.0","id":5}', -32600, 5),
+    (b'{"jsonrpc":"2.0","id":6,"method":"ping","params":[1]}', -32600, 6),
+    (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600, None),
+    (b'{"jsonrpc":"2.0","id":true,"method":"ping"}', -32600, None),
+    (b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}', -32600, None),
+]
+
+
+@contextmanager
+def served() -> Generator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def answer(process: subprocess.Popen[bytes], line: bytes, end: bytes = b"\n") -> dict[str, Any]:
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(line + end)
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
+
+
+def request(method: str, params: dict[str, Any], request_id: int | str = 1) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}).encode()
+
+
+@pytest.mark.parametrize("era", OPENINGS)
+def test_every_line_gets_an_answer_or_an_error_and_the_session_goes_on(era: str) -> None:
+    method, params = OPENINGS[era]
+    with served() as process:
+        assert answer(process, b"garbage")["error"]["code"] == -32700
+        assert "result" in answer(process, BYTE_ORDER_MARK + request(method, params))
+        for line, code, request_id in REFUSED:
+            refused = answer(process, line)
+            assert (refused["error"]["code"], refused["id"]) == (code, request_id), line[:80]
+            assert len(json.dumps(refused)) < 250, "what was sent is not sent back"
+        assert answer(process, request("tools/list", MODERN if era == "modern" else {}, "CR"), b"\r\n")["id"] == "CR"
+        assert "result" in answer(process, request("tools/list", MODERN if era == "modern" else {}))
+        assert process.stdin
+        assert process.stderr
+        process.stdin.close()
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
+
+
+def test_the_errors_say_what_to_send() -> None:
+    with served() as process:
+        assert_says(answer(process, b"garbage")["error"]["message"], "the_line_is_not_json")
+        assert_says(answer(process, b"{}")["error"]["message"], "send_one_json_rpc_request", at_start=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+def test_sigterm_ends_the_process_by_a_handler_because_the_first_process_of_a_container_ignores_it_otherwise() -> None:
+    with served() as process:
+        answer(process, request("tools/list", MODERN))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+        assert process.stderr
+        assert process.stderr.read() == b""
