@@ -155,7 +155,7 @@ class Tools:
         summary_chars: PreviewChars = 160,
     ) -> Answer:
         """What was said on one call: its recordings, each with Liner's AI summary, oldest first, and the call's own
-        facts (status, order, agent, talk and wait time, who hung up).
+        facts.
 
         For several calls, use get_call_summaries. Send call_id, or only the cursor for the next page.
         """
