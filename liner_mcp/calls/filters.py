@@ -38,13 +38,13 @@ class Filters(PlainFilters):
     status codes; `status_ids` are their ids, where the dictionary knows all of them. None among `agents` is no agent.
     """
 
-    hours: HourSpan | None = None
     orders: _ManyIds = ()
     leads: _ManyIds = ()
     agents: Annotated[tuple[Id | None, ...], Field(max_length=MAX_MEMBERS)] = ()
     statuses: _Codes = ()
     status_ids: _ManyIds = ()
     all_orders: bool = False
+    hours: HourSpan | None = None
 
     def _given(self) -> dict[str, Any]:
         """The filters that narrow, by name."""
