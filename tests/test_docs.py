@@ -138,7 +138,8 @@ async def test_every_column_is_documented_and_every_documented_column_occurs(con
     (arguments,) = [one["inputSchema"]["properties"] for one in SURFACE["tools"] if one["name"] == "find_calls"]
     (groups,) = [one["inputSchema"]["properties"] for one in SURFACE["tools"] if one["name"] == "call_stats"]
     async with connect() as session:
-        found = await session.answer("find_calls", include=arguments["include"]["items"]["enum"], limit=3)
+        everything = arguments["include"]["items"]["enum"]
+        found = await session.answer("find_calls", include=everything, limit=3, mentions="клиент", summary_chars=5)
         assert shown_columns(found) == set(documented["find_calls"])
         keys: set[str] = set()
         more = groups["include"]["items"]["enum"]

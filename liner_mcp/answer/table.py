@@ -27,7 +27,7 @@ MEMBER_ORDER = (
 )  # fmt: skip
 ALWAYS_SENT = frozenset({"asked", "columns", "rows"})  # of a table, even when they are empty
 
-NEVER_FACTORED = frozenset({"call_id", "record_id", "summary"})
+NEVER_FACTORED = frozenset({"call_id", "record_id", "summary", "passage"})
 """The ids and the text of a row stay in the row, even when all rows agree."""
 
 # One encoder for all answers: json.dumps with options makes a new one at each call.
@@ -51,6 +51,7 @@ class Page(TypedDict):
     scanned: NotRequired[int]
     local_filters: NotRequired[list[str]]
     examined: NotRequired[int]
+    searched: NotRequired[dict[str, int]]
     undecided: NotRequired[int]
     changed: NotRequired[bool]
     population: NotRequired[int]
@@ -111,6 +112,7 @@ class PageMembers(TypedDict, total=False):
     scanned: int | None
     local_filters: Sequence[str] | None
     examined: int | None
+    searched: dict[str, int] | None
     changed: Literal[True] | None
     population: int | None
     seed: str | None

@@ -17,8 +17,16 @@ from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.group_rows import GroupRows, Question, arrange
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import RecordsRead, Undecided, matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import (
+    MatchingCalls,
+    Undecided,
+    matching_calls,
+    part_shared,
+    retry_ids,
+    undecided_note,
+)
 from liner_mcp.calls.recording_counts import RecordingCounts
+from liner_mcp.calls.recordings import Examined, RecordsRead
 from liner_mcp.calls.rows import call_members, missing_calls_note, read_names, unlisted_notes
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
 from liner_mcp.context import AppContext
@@ -31,8 +39,8 @@ QUALIFIED = "qualified"  # a category of lead statuses; /devs/api/v2/lead-status
 MAX_GROUPINGS = 2
 MAX_QUOTED = 40  # characters of a column that an error quotes
 
-_Folded = tuple[counting.Tallies, list[Call], list[Undecided]]
-"""Of a slice: its counts, passing calls that are counted at the end, and the undecided calls."""
+_Folded = tuple[counting.Tallies, MatchingCalls]
+"""Of a slice: its counts, and its calls that are counted at the end."""
 
 
 async def call_stats(
@@ -65,12 +73,14 @@ async def call_stats(
         return counting.tally(calls, question.group_by, context.zone, codes, counts, question.recordings)
 
     async def fold(calls: Sequence[Call]) -> _Folded:
-        matching, undecided = await matching_calls(context, resolved.filters, calls, records_read)
-        counted = await recordings.read(context, matching)
+        found = await matching_calls(context, resolved.filters, calls, records_read)
+        counted = await recordings.read(context, found.calls)
         # A later slice may show that a call's record is listed for two calls. Each of these calls cost a request, so
         # they are few.
-        examined = {call.id: call for call in matching if call.id in records_read.calls or call.id in counted}
-        return tally(call for call in matching if call.id not in examined), list(examined.values()), undecided
+        examined = [call for call in found.calls if call.id in records_read.calls or call.id in counted]
+        ids = {call.id for call in examined}
+        tallies = tally(call for call in found.calls if call.id not in ids)
+        return tallies, replace(found, calls=examined, recordings={})
 
     read = await read_all(
         context.liner, resolved.filters, resolved.window, fold, progress, reads_records=bool(question.recordings)
@@ -78,12 +88,12 @@ async def call_stats(
     if read.stopped is not None and read.reached == resolved.window.until:
         raise read.stopped  # an answer with zeros would read as if there were no calls
     names = await read_names(context, resolved.filters)
-    counted, shared = records_read.part_shared(call for _, calls, _ in read.folded for call in calls)
+    counted, shared = part_shared((call for _, found in read.folded for call in found.calls), records_read)
     # By key, because a call without a time may be listed for several slices.
-    undecided = {one.key: one for one in (*(one for _, _, some in read.folded for one in some), *shared)}
+    undecided = {one.key: one for one in (*(one for _, found in read.folded for one in found.undecided), *shared)}
     # In a thread: there may be as many groups as leads.
     groups = await to_thread.run_sync(
-        counting.merge_tallies, [*(tallies for tallies, _, _ in read.folded), tally(counted, recordings.of_calls())]
+        counting.merge_tallies, [*(tallies for tallies, _ in read.folded), tally(counted, recordings.of_calls())]
     )
     return await _render(
         context,
@@ -95,6 +105,7 @@ async def call_stats(
         recordings,
         names,
         budget,
+        records_read,
         qualified_known=qualified is not None,
     )
 
@@ -158,6 +169,7 @@ async def _render(
     recordings: RecordingCounts,
     names: DirectoryNames,
     budget: int,
+    records_read: RecordsRead,
     *,
     qualified_known: bool,
 ) -> Answer:
@@ -166,6 +178,7 @@ async def _render(
     named = len({one.key[1] for one in undecided}.intersection(retry))
     unknown = [*counting.unknown_notes(groups), *filter(None, [recordings.note()])]
     window = {"since": zone.isoformat(resolved.window.since), "until": zone.isoformat(read.reached)}
+    examined = Examined.sum(found.examined for _, found in read.folded)
 
     def evidence(*, left: bool) -> Evidence:
         return Evidence(
@@ -185,7 +198,7 @@ async def _render(
     covered = {**resolved.window.to_dict(zone), "since": zone.isoformat(read.reached)}
     counted_by_liner = not (read_whole or filters.client_side or read.filter_ignored)
     notes = _notes(context, read, resolved.gaps, [undecided_note(filters, undecided, named), *unknown])
-    notes += _unlisted(names, filters, groups, question.group_by)
+    notes += [*records_read.notes(), *_unlisted(names, filters, groups, question.group_by)]
     if not totals["calls"] and read_whole:
         narrowed = "No call of this window passes the filters; try an earlier since, or fewer filters."
         whose = " of these leads" if filters.leads else ""
@@ -208,6 +221,8 @@ async def _render(
                 covered=None if read.stopped is None else covered,
                 next_window=None if read.stopped is None else window,
                 local_filters=filters.client_side or None,
+                examined=examined.calls if filters.on_recordings else None,
+                searched=examined.searched() if filters.on_summaries else None,
                 liner_total=read.liner_total if counted_by_liner else None,
                 changed=read.changed or None,
             ),

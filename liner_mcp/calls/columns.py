@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Includable = Literal["lead_id", "direction", "hung_up_by", "wait_seconds", "phone"]
+Includable = Literal["lead_id", "direction", "hung_up_by", "wait_seconds", "phone", "records", "summary"]
 INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
-"""The columns that a found call can show beside the usual ones."""
+"""The columns that a found call can show beside the usual ones; `summary` gives each recording its own row."""
+
+Sorting = Literal["newest", "longest_talk"]
 
 Grouping = Literal["agent", "order", "status", "lead", "day", "hour", "weekday", "hung_up_by"]
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)

@@ -74,6 +74,11 @@ class Filters(PlainFilters):
         """The filters that need the recordings of a call."""
         return [name for name in self._given() if FILTERS[name].decides is not None]
 
+    @property
+    def on_summaries(self) -> bool:
+        """Whether a filter needs the summaries of the recordings."""
+        return any(FILTERS[name].of_summaries for name in self.on_recordings)
+
     def on_calls(self) -> Filters:
         """The same without the filters on recordings."""
         return replace(self, **dict.fromkeys(self.on_recordings))
@@ -159,7 +164,7 @@ def _echo(value: Any) -> Any:
     if isinstance(value, HourSpan):
         return str(value)
     if not isinstance(value, tuple):
-        return quote_input(value, CODE_CHARACTERS) if isinstance(value, str) else value
+        return quote_input(value, MAX_TEXT) if isinstance(value, str) else value
     asked = cast("Sequence[int | str]", value)
     # A code may come from a client.
     first = [quote_input(one, CODE_CHARACTERS) if isinstance(one, str) else one for one in first_echoed(asked)]

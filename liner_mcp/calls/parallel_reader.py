@@ -53,6 +53,11 @@ Progress = Callable[[int, int | None], Awaitable[None]]
 """Receives the number of calls that were read, and Liner's count of all, if there is one."""
 
 
+def progress_after(done: int, progress: Progress | None) -> Callable[[int], Awaitable[None]] | None:
+    """Reports further work after `done` as the same progress: the protocol requires it to grow."""
+    return None if progress is None else lambda more: progress(done + more, None)
+
+
 @dataclass(frozen=True, slots=True)
 class ParallelRead(Generic[T]):
     """The folded slices, newest first, down to `reached`. `stopped` is the reason for ending before the window does.

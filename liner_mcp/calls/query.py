@@ -44,6 +44,7 @@ from liner_mcp.names.matching import (
     resolve_name,
     split_names,
 )
+from liner_mcp.search.query import parse_query
 from liner_mcp.text.mask import quote_input
 
 R = TypeVar("R")
@@ -68,12 +69,14 @@ class ResolvedQuery:
 async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     """Resolve names and times.
 
-    Raises: InvalidArgument for a name that fits none or several, an unknown lead, or an impossible window; the errors
-    of the Liner client when a dictionary is needed and cannot be read.
+    Raises: InvalidArgument for a name that fits none or several, an unknown lead, an impossible window, or words that
+    cannot be searched for; the errors of the Liner client when a dictionary is needed and cannot be read.
     """
     low, high = query.min_talk_seconds, query.max_talk_seconds
     if low is not None and high is not None and low > high:
         raise InvalidArgument(f"max_talk_seconds: {high} is less than min_talk_seconds, {low}; no call can be both.")
+    if query.mentions is not None:
+        parse_query(query.mentions)
     parsed = await _resolve_window(context, query)
     values: dict[str, Any] = {name: getattr(query, name) for name in FILTERS}
     values["hours"] = None if query.hours is None else parse_hours(query.hours, context.zone)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from liner_mcp.calls.call_stats import call_stats
 from liner_mcp.calls.find_calls import find_calls
+from liner_mcp.calls.longest_calls import longest_calls
 from liner_mcp.calls.sample_calls import sample_calls
 from liner_mcp.calls.time_window import parse_window
 from liner_mcp.context import AppContext, utc_now

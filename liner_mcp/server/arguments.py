@@ -18,15 +18,14 @@ from pydantic_core import ErrorDetails, PydanticKnownError
 from typing_extensions import TypedDict
 
 from liner_mcp.argument_types import WHOLE, WORD, Id, split
-from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable, StatsColumn
-from liner_mcp.input_limits import MAX_ID, MAX_QUOTES, MAX_TEXT
+from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable, Sorting, StatsColumn
+from liner_mcp.input_limits import MAX_ID, MAX_QUOTES, MAX_SUMMARY, MAX_TEXT
 from liner_mcp.server.lazy import answering
 
 MAX_CALL_IDS = 100
 MAX_SAMPLE = 100  # a person does not listen to more
 MAX_GROUPS = 100_000  # more than any account has leads in a year
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
-MAX_SUMMARY = 4_000  # characters of a summary in a table
 MAX_QUOTED_CHARACTERS = 40  # of an argument that an error quotes: enough to recognise it
 MOST_REFUSED = 3  # arguments that a refusal names: after more than that, a client starts again anyway
 _ZERO_IS_NOT_SENT = frozenset({"limit", "sample", "min_calls"})
@@ -85,7 +84,7 @@ def _in_order(found: tuple[Includable, ...]) -> tuple[Includable, ...]:
 
 # The types -----------------------------------------------------------------------------------------------------------
 
-_SUMMARY_CHARS = "Characters of each summary, default {}; 0: only whether there is one"
+_SUMMARY_CHARS = "default {}; 0: only its state"
 
 CallId = Id | None
 CallIds = Annotated[list[Id], Field(min_length=1, max_length=MAX_CALL_IDS), FailFast(), BeforeValidator(split)]
@@ -113,6 +112,7 @@ GroupBy = Annotated[
     BeforeValidator(_split_words),
     AfterValidator(_distinct),
 ]
+Sort = Annotated[Sorting, WORD] | None
 StatsInclude = Annotated[
     tuple[Annotated[StatsColumn, WORD], ...], FailFast(), BeforeValidator(_split_words), AfterValidator(_distinct)
 ]
@@ -141,6 +141,7 @@ CallsLimit = Annotated[int, Field(ge=1, le=200, description="default 50"), WHOLE
 RecordsLimit = Annotated[int, Field(ge=1, le=100, description="default 25"), WHOLE]
 PreviewChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_CHARS.format(160)), WHOLE]
 SummaryChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_CHARS.format(600)), WHOLE]
+ShownChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description="600 if not sent"), WHOLE] | None
 
 
 # Refusals ------------------------------------------------------------------------------------------------------------

@@ -269,7 +269,12 @@ def _check_counts(
 def _check_call(dataset: Dataset, row: Mapping[str, Any], table: ParsedTable) -> None:
     require(row["call_id"] in dataset.calls, f"there is no call {row['call_id']}")
     call = dataset.calls[row["call_id"]]
-    assert_equal(set(row), {"call_id", *_call_cells(call)}, f"the columns of call {call.id}")
+    assert_equal(set(row) - {"record_id", "passage"}, {"call_id", *_call_cells(call)}, f"the columns of call {call.id}")
+    if row.get("record_id") is not None:
+        summaries = {record.id: record.summary or "" for record in dataset.records_of(call.id)}
+        require(row["record_id"] in summaries, f"record {row['record_id']} is not of call {call.id}")
+        shown = row["passage"].removeprefix("…").removesuffix("…")
+        require(shown in summaries[row["record_id"]], f"the passage is not of record {row['record_id']}: {shown}")
     assert_cells(row, _call_cells(call), f"call {call.id}", unknown=table.says_unknown)
 
 

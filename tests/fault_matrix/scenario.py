@@ -108,6 +108,11 @@ async def make_scenario() -> Scenario:
     ]
     sample = ToolRequest("find_calls", {"since": "-3d", "sample": SAMPLE, "seed": SEED})
     drawn = await _sampled_ids(dataset, sample)
+    summarized = [
+        call
+        for call in ago(1)
+        if call.order_id in wanted and any(record.summary for record in dataset.records_of(call.id))
+    ]
     ids = [several[0], unanswered, busy.id, *several[1:], 7_999_999]
     quotes = [
         (plain.id, "Клиент ждёт подборку квартир", "exact"),
@@ -130,6 +135,8 @@ async def make_scenario() -> Scenario:
               lambda slack: oracle.calls_check(dataset, of_lead, limit=50, slack=slack), "of a lead"),
         _tool("find_calls", {"since": "-1d", "orders": sorted(wanted), "transferred": True},
               lambda slack: oracle.calls_check(dataset, transferred, limit=50, slack=slack), "transferred"),
+        _tool("find_calls", {"since": "-1d", "orders": sorted(wanted), "mentions": "перезвонят -взнос"},
+              lambda slack: oracle.calls_check(dataset, summarized, limit=50, slack=slack), "mentions"),
         Request("find_calls, sample", sample,
                  lambda slack: oracle.sample_check(dataset, recorded, drawn, slack=slack)),
         _tool("call_stats", {"since": "-3d"},

@@ -320,7 +320,8 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
         {"since": "today", "sample": 5},
         (
             'call_stats has no argument "sample". It takes since, until, hours, orders, leads, agents, statuses, '
-            "direction, min_talk_seconds, max_talk_seconds, recorded, transferred, hung_up_by, group_by, include, "
+            "direction, min_talk_seconds, max_talk_seconds, recorded, transferred, has_summary, mentions, hung_up_by, "
+            "group_by, include, "
             "sort, limit, min_calls."
         ),
     ),
