@@ -260,7 +260,10 @@ def _joined(words: list[str]) -> str:
 
 
 def sentence_around(text: str, start: int, end: int) -> str:
-    """The sentences that a match is in, at most `MAX_SENTENCE` characters; a `…` stands for what was cut off."""
+    """The sentences that a match is in, at most `MAX_SENTENCE` characters; a `…` stands for what was cut off.
+
+    No word and no number is cut: the rest of `12 500 000` is another number.
+    """
     room = MAX_SENTENCE - 2 - (end - start)
     if room <= 0:
         return _cut(text[start:end], MAX_SENTENCE)
@@ -272,8 +275,12 @@ def sentence_around(text: str, start: int, end: int) -> str:
         return text[begin:finish].strip()
     before = min(start - begin, max(room // 2, room - (finish - end)))
     after = min(finish - end, room - before)
-    cut_before, cut_after = begin < start - before, end + after < finish
-    return f"{'…' * cut_before}{text[start - before : end + after].strip()}{'…' * cut_after}"
+    first, last = start - before, end + after
+    while first < start and not is_border(text, first):
+        first += 1
+    while last > end and not is_border(text, last):
+        last -= 1
+    return f"{'…' * (begin < first)}{text[first:last].strip()}{'…' * (last < finish)}"
 
 
 def is_negated(text: str, start: int) -> bool:
@@ -284,4 +291,8 @@ def is_negated(text: str, start: int) -> bool:
 
 
 def _cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+    if len(text) <= characters:
+        return text
+    last = characters - 1
+    end = next((at for at in range(last, 0, -1) if is_border(text, at)), last)  # without a border: one endless word
+    return f"{text[:end].rstrip()}…"

@@ -176,6 +176,25 @@ def test_a_long_sentence_is_cut_around_the_match(before: int, after: int, words:
     assert sentence.strip("…") in text
 
 
+def test_a_long_sentence_is_cut_in_no_number() -> None:
+    for gap in range(40):
+        text = f"{'слово ' * 30}12 500 000 {'я' * gap} {'слово ' * 20}взнос {'слово ' * 21}{'я' * gap} 12 500 000 конец"
+        sentence = found("взнос", text).sentence
+        assert sentence is not None
+        shown = sentence.strip("…")
+        assert f" {shown} " in f" {text} "
+        assert re.findall(r"\d[\d ]*\d|\d", shown) == ["12 500 000"] * shown.count("12 500 000"), shown
+
+
+def test_a_long_match_is_cut_in_no_number() -> None:
+    for gap in range(12):
+        text = f"{'я' * gap}{'12 500 000 ' * 40}"
+        sentence = found(text.strip(), text).sentence
+        assert sentence is not None
+        assert len(sentence) <= MAX_SENTENCE
+        assert sentence.endswith("12 500 000…")
+
+
 # Properties -----------------------------------------------------------------------------------------------------------
 
 WORDS = st.text(alphabet="абвгдеёжзийклмнопрстуфхцчшщьыэюяabcdefgh", min_size=1, max_size=9)
