@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from liner_mcp.search.matching import Hit
+from liner_mcp.text.negations import NEGATION_REACH, NEGATIONS
 
 PASSAGE_CHARACTERS = 160  # as many as a preview of a summary has: a sentence, and some of its neighbours
 _CONTEXT_BEFORE = 3  # a third of the context stands before the hit: what follows says more
@@ -13,8 +14,9 @@ _CONTEXT_BEFORE = 3  # a third of the context stands before the hit: what follow
 _MASK = r"(?:\+\d{1,3} )?\*(?:[* \-]*\*)?(?:[ \-]?\d{1,4}|@\S*)?"
 # Without its beginning, `12 500 000` is another number.
 _WHOLE = re.compile(rf"{_MASK}|(?<!\d)\d{{1,3}}(?:\s\d{{3}})+(?!\d)")
-# Without the negation, the words behind it say the opposite: "не очень хочет", "does not want to".
-_NEGATED = re.compile(r"\b(?:не|нет|ни|без|not|no|never|without|cannot)(?=((?:\s+\w+){1,3}))", re.IGNORECASE)
+_NEGATED = re.compile(
+    rf"\b(?:{'|'.join(sorted(NEGATIONS))}|\w+n['’]t)(?=((?:\s+\w+){{1,{NEGATION_REACH}}}))", re.IGNORECASE
+)
 _NEGATED_REACH = 60  # characters before a passage in which such a negation is looked for
 
 
