@@ -17,6 +17,7 @@ _SEPARATOR = re.compile(r"(?<!\d)[,;]|[,;](?!\d)")  # `12,5` is one number
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b", re.IGNORECASE)
 _PART = re.compile(rf'(?P<minus>[{_MINUS}]*)"(?P<phrase>[^"]*)"|(?P<either>\|)|(?P<plain>[^\s"|]+)')
 _OPERATORS = {"NOT": "-a"}
+_EXCLAMATION = re.compile(r"!\w")  # `!a` means without a in other languages
 # In any case: as words to find they would exclude nearly every text, so they are hardly meant.
 _CONJUNCTIONS = {"or": "a | b", "или": "a | b", "and": "a b", "и": "a b"}
 _MISPLACED_EITHER = "mentions: | is misplaced; write it between two words, as in a | b; -a cannot be one of them."
@@ -82,6 +83,8 @@ class _Parts:
         word = part["plain"] or ""
         if instead := _OPERATORS.get(word) or _CONJUNCTIONS.get(word.casefold()):
             raise InvalidArgument(f"mentions has no {word}: write {instead} instead.")
+        if _EXCLAMATION.match(word):
+            raise InvalidArgument("mentions has no !: write -a instead.")
         quoted = part["phrase"] is not None
         phrase = tuple(WORD.findall(part["phrase"] if quoted else part["plain"]))
         minus = bool(part["minus"]) if quoted else part["plain"][0] in _MINUS

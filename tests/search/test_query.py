@@ -24,6 +24,7 @@ from tests.support.sentences import assert_says
         ("ипотека И кредит", "mentions_has_no_and_in_russian"),
         ("mortgage or loan", "mentions_has_no_or_in_lower_case"),
         ("NOT ипотека", "mentions_has_no_not"),
+        ("!ипотека", "mentions_has_no_exclamation_mark"),
         ("| a", "mentions_either_is_misplaced"),
         ("a |", "mentions_either_is_misplaced"),
         ("a || b", "mentions_either_is_misplaced"),
