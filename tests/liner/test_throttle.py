@@ -13,6 +13,7 @@ from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.request_metrics import count_requests
 from liner_mcp.liner.retry import MAX_BACKOFF_SECONDS
 from liner_mcp.liner.throttle import MAX_PAUSE_SECONDS, Throttle
+from tests.fakes.exchange import detail_of
 from tests.liner.test_client import an_hour, client_of
 from tests.support.sentences import error_says
 
@@ -114,7 +115,7 @@ class ScriptedLiner:
         """How many requests were under way when each arrived, itself included."""
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        del scope, receive
+        del receive
         self.in_flight += 1
         self.arrivals.append(self.in_flight)
         status = self.statuses.pop(0) if self.statuses else 200
@@ -123,7 +124,7 @@ class ScriptedLiner:
             for _ in range(10):
                 await anyio.lowlevel.checkpoint()  # long enough for others to arrive
             await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": b'{"success":true,"data":{"id":7}}'})
+            await send({"type": "http.response.body", "body": detail_of(scope["path"])})
         finally:
             self.in_flight -= 1
 
