@@ -172,3 +172,13 @@ async def test_new_connections_after_a_429_begin_with_one_request() -> None:
             await client.aclose()
             await run_all([lambda one=one: client.call(one) for one in range(2, 12)], concurrency=4)
     assert app.arrivals[:4] == [1, 1, 1, 2]
+
+
+@pytest.mark.virtual_time
+async def test_the_default_rate_lets_forty_requests_out_at_once_and_then_twenty_a_second() -> None:
+    app = ScriptedLiner()
+    async with client_of(app, requests_per_second=20.0) as client:
+        with anyio.fail_after(60):
+            await run_all([lambda one=one: client.call(one) for one in range(1, 941)], concurrency=4)
+        assert round(anyio.current_time()) == (940 - 40) / 20
+    assert len(app.arrivals) == 940
