@@ -91,3 +91,11 @@ def test_a_passage_of_many_words_that_stand_everywhere_is_cut_in_bounded_time() 
     hits = completed(match_steps(compile_query("ипотека взнос " * 25), text)).hits
     assert len(hits) <= 200
     assert "взнос" in passage(text, hits)
+
+
+def test_a_passage_among_endless_masks_and_numbers_is_short() -> None:
+    for endless in ("*" * 5_000, "* " * 5_000, "123 " * 5_000, "не " * 5_000, "д" * 5_000):
+        text = f"{endless} ипотека {endless}"
+        found = passage(text, completed(match_steps(compile_query("ипотека"), text)).hits)
+        assert "ипотека" in found
+        assert len(found) <= PASSAGE_CHARACTERS + 100
