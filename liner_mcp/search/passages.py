@@ -11,9 +11,10 @@ from liner_mcp.text.negations import NEGATION_REACH, NEGATIONS
 PASSAGE_CHARACTERS = 160  # as many as a preview of a summary has: a sentence, and some of its neighbours
 _CONTEXT_BEFORE = 3  # a third of the context stands before the hit: what follows says more
 # A mask of `text.mask`: `+7 *** ***-**-67`, `**** 1234`, `***@mail.ru`. It is shown whole.
-_MASK = r"(?:\+\d{1,3} )?\*(?:[* \-]{0,20}\*)?(?:[ \-]?\d{1,4}|@\S*)?"
+_MASK = r"(?:\+\d{1,3} )?\*(?:[* \-]{0,20}\*)?(?:[ \-]?\d{1,4}|@\S{0,80})?"
 # Without its beginning, `12 500 000` is another number.
 _WHOLE = re.compile(rf"{_MASK}|(?<!\d)\d{{1,3}}(?:\s\d{{3}}){{1,5}}(?!\d)")
+# Without the negation, the words behind it say the opposite.
 _NEGATED = re.compile(
     rf"\b(?:{'|'.join(sorted(NEGATIONS))}|\w+n['’]t)(?=((?:\s+\w+){{1,{NEGATION_REACH}}}))", re.IGNORECASE
 )
