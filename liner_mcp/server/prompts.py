@@ -12,9 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
+from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver.prompts.base import Prompt
+from mcp.types import INVALID_PARAMS
 from pydantic import Field
 
 from liner_mcp.argument_types import parse_id
@@ -177,11 +179,14 @@ def register(server: MCPServer[Any]) -> None:
 async def accept_nulls_and_numbers(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """A middleware for the SDK, which refuses every argument of a prompt that is not text, and does not say which.
 
-    Null counts as not sent, as in tools, and a number as its text.
+    Null counts as not sent, as in tools, and a number as its text. Raises: MCPError for another argument.
     """
     arguments = (ctx.params or {}).get("arguments")
     if ctx.method == "prompts/get" and isinstance(arguments, dict):
         sent = {name: _as_text(value) for name, value in cast("dict[str, Any]", arguments).items() if value is not None}
+        for name, value in sent.items():
+            if not isinstance(value, str):
+                raise MCPError(code=INVALID_PARAMS, message=f"{quote_short(name)}: it must be text.")
         ctx = replace(ctx, params={**(ctx.params or {}), "arguments": sent})
     return await call_next(ctx)
 

@@ -427,6 +427,13 @@ async def test_null_counts_as_not_sent_and_a_number_as_its_text(client: Client) 
     assert await written_by_raw_arguments(client, "review_call", {"call_id": 7003900, "rubric": None}) == review
 
 
+@pytest.mark.parametrize("value", [[], {}, True, 1.5, ["Anna Petrova"], 10**20])
+async def test_an_argument_that_is_not_text_is_named(client: Client, value: Any) -> None:
+    with pytest.raises(MCPError) as raised:
+        await written_by_raw_arguments(client, "review_agent", {"agent": value})
+    assert (raised.value.error.code, raised.value.error.message) == (INVALID_PARAMS, "agent: it must be text.")
+
+
 @pytest.mark.parametrize("name", ["(", "—", "_"])
 async def test_a_name_of_signs_is_refused_as_by_the_tools(client: Client, name: str) -> None:
     assert_says(await refusal(client, "review_agent", {"agent": name}), "agent_has_no_letter_or_digit")
