@@ -17,8 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import calls, cold_start, many_calls, memory, prices, race, sizes
+from benchmarks import calls, cold_start, many_calls, memory, prices, race, sizes, words
 from benchmarks.contestants import CONTESTANTS, Contestant
+from benchmarks.figures import Figure
 from benchmarks.questions import QUESTIONS
 from benchmarks.reading import WINDOW
 from liner_mcp.demo import Dataset
@@ -50,10 +51,15 @@ async def measured(old: Results, *, timing: bool) -> Results:
         "window": WINDOW,
         "latency_seconds": race.LATENCY,
         "contestants": [await contestant_results(contestant) for contestant in CONTESTANTS],
-        "figures": [asdict(figure) for figure in [*await sizes.figures(), *await many_calls.exact_figures()]],
+        "figures": [asdict(figure) for figure in await exact_figures()],
         "prices": {"rows": prices.ROWS, "list": [asdict(price) for price in await prices.prices()]},
     }
     return new | (timed or {"times": still_true(old, new), "timed_figures": old.get("timed_figures")})
+
+
+async def exact_figures() -> list[Figure]:
+    """The figures that are the same on every machine."""
+    return [*await sizes.figures(), *await many_calls.exact_figures(), *words.exact_figures()]
 
 
 def still_true(old: Results, new: Results) -> Results | None:
@@ -123,7 +129,13 @@ def _spread(seconds: Sequence[float]) -> list[float]:
 
 
 async def _timed_figures() -> list[Results]:
-    found = [*cold_start.figures(), *memory.figures(), *await many_calls.figures(), *await calls.figures()]
+    found = [
+        *words.figures(),
+        *cold_start.figures(),
+        *memory.figures(),
+        *await many_calls.figures(),
+        *await calls.figures(),
+    ]
     return [asdict(figure) for figure in found]
 
 

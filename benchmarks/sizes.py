@@ -71,7 +71,7 @@ async def definitions() -> list[Figure]:
     ours, bare = [await race.definitions(contestant, dataset) for contestant in (OURS, PASSING)]
     everything = "all that tools/list says, with output schemas and annotations, which hosts rarely show a model"
     return [
-        Figure("definitions of all tools", ours.tools, 1_500, "tokens", bare=bare.tools, exact=True),
+        Figure("definitions of all tools", ours.tools, 1_800, "tokens", bare=bare.tools, exact=True),
         Figure(everything, ours.listed, None, "tokens", bare=bare.listed, exact=True),
         Figure("instructions", ours.instructions, None, "tokens", bare=bare.instructions, exact=True),
     ]

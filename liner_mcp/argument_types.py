@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from liner_mcp.input_limits import MAX_ID, MAX_NAMES, MAX_TEXT, MAX_TEXTS
+from liner_mcp.input_limits import MAX_ID, MAX_NAMES, MAX_TEXT, MAX_TEXTS, MAX_WORDS
 
 MAX_SECONDS = 10_000_000  # a third of a year of talk
 
@@ -62,6 +62,10 @@ def _lowered(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _number_as_word(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ID else value
+
+
 def _id_or_name(value: object) -> int | str:
     """An id or a name; all-digit text is an id."""
     if value is None or (isinstance(value, str) and value.strip().lower() == "null"):
@@ -100,3 +104,7 @@ IdsOrNames = Annotated[
 TimeExpression = Annotated[str, StringConstraints(strip_whitespace=True)] | None
 Flag = Annotated[bool, WORD] | None
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS), WHOLE] | None
+Words = (
+    Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_WORDS), BeforeValidator(_number_as_word)]
+    | None
+)

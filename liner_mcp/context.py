@@ -51,4 +51,4 @@ class AppContext:
 
     async def masked(self, text: str) -> str:
         """The same for a text of any length, in steps that block neither other requests nor the caller's deadline."""
-        return await self.turns.text(shown_steps(text, show_phones=self.show_phones))
+        return await self.turns.run(shown_steps(text, show_phones=self.show_phones))

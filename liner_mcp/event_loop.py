@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint
 
 from liner_mcp.liner.deadline import scope_before_deadline
-from liner_mcp.text.masking_steps import Steps
 
 MOST_AT_ONCE = 1_000  # characters of digits between two checkpoints: about ten milliseconds
 # Reserved before a deadline to write the answer.
@@ -20,15 +19,15 @@ S = TypeVar("S")
 
 
 class Turns:
-    """Counts the work of all masking in one event loop, and lets other tasks run when it is long."""
+    """Counts the work of all masking and searching in one event loop, and lets other tasks run when it is long."""
 
     def __init__(self) -> None:
         self._done = 0
         # One long text at a time, so that the first one is finished before the deadline.
         self._long = anyio.Lock()
 
-    async def text(self, steps: Steps) -> str:
-        """Run the steps and give the text. Ordinary texts need no checkpoint."""
+    async def run(self, steps: Generator[int, None, T]) -> T:
+        """Run the steps and give what they return. Ordinary texts need no checkpoint."""
         try:
             while self._done < MOST_AT_ONCE:
                 self._done += next(steps)
@@ -39,8 +38,8 @@ class Turns:
                     while self._done < MOST_AT_ONCE:
                         self._done += next(steps)
         except StopIteration as end:
-            text: str = end.value
-            return text
+            result: T = end.value
+            return result
 
 
 async def in_time(items: Sequence[T], work: Callable[[T], Awaitable[S]]) -> list[S]:

@@ -34,7 +34,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Answers.
     "answer": {"errors", "answer"},
     "names": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names"},
+    "search": {"errors", "search"},
     "context": {"errors", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
+    "evidence": set(),
+    "records": {
+        "errors",
+        "input_limits",
+        "event_loop",
+        "text",
+        "liner",
+        "answer",
+        "names",
+        "context",
+        "evidence",
+        "records",
+    },
     "calls": {
         "errors",
         "input_limits",
@@ -45,9 +59,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "answer",
         "names",
         "context",
+        "search",
+        "records",
         "calls",
     },
-    "records": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names", "context", "records"},
     "list_directory": {"errors", "input_limits", "text", "answer", "names", "context"},
     # The server and what starts it.
     "demo": {"demo"},
@@ -128,6 +143,9 @@ ONLY_IN: dict[str, set[str]] = {
     "starlette": {"http_server/"},
     "sse_starlette": {"http_server/server.py"},
     "phonenumbers": {"text/phones/"},
+    "snowballstemmer": {"search/words.py"},
+    "pymorphy3": {"search/word_forms.py"},
+    "rapidfuzz": {"evidence/"},
     "rich": {"cli/"},
     "argparse": {"cli/"},
 }

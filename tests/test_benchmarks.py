@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks import gates, many_calls, prices, race, results, sizes, tables
+from benchmarks import gates, prices, race, results, tables
 from benchmarks.contestants import CONTESTANTS, OURS, PASSING, Contestant
 from benchmarks.questions import QUESTIONS, Question
 from benchmarks.questions.asking import THIS_MONTH
@@ -54,7 +54,7 @@ async def test_the_price_list_is_what_answers_cost() -> None:
 
 
 async def test_figures_that_are_the_same_everywhere_are_the_kept_ones() -> None:
-    figures = [*await sizes.figures(), *await many_calls.exact_figures()]
+    figures = await results.exact_figures()
     assert gates.passed({"contestants": [], "figures": [asdict(figure) for figure in figures]}, STORED) == [], REFRESH
 
 

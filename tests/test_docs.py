@@ -24,6 +24,7 @@ from liner_mcp.errors import SettingsError
 from liner_mcp.http_server.auth.bearer import Reason
 from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.liner.restricted_client import Access
+from liner_mcp.records.check_quotes import QuoteState
 from liner_mcp.records.record_rows import SummaryState
 from liner_mcp.server.access_rules import AccessRule, parse_rules
 from liner_mcp.server.app import ICON, WEBSITE
@@ -137,11 +138,13 @@ async def test_every_column_is_documented_and_every_documented_column_occurs(con
     (arguments,) = [one["inputSchema"]["properties"] for one in SURFACE["tools"] if one["name"] == "find_calls"]
     (groups,) = [one["inputSchema"]["properties"] for one in SURFACE["tools"] if one["name"] == "call_stats"]
     async with connect() as session:
-        found = await session.answer("find_calls", include=arguments["include"]["items"]["enum"], limit=3)
+        everything = arguments["include"]["items"]["enum"]
+        found = await session.answer("find_calls", include=everything, limit=3, mentions="клиент", summary_chars=5)
         assert shown_columns(found) == set(documented["find_calls"])
         keys: set[str] = set()
+        more = groups["include"]["items"]["enum"]
         for group in groups["group_by"]["items"]["enum"]:
-            keys |= shown_columns(await session.answer("call_stats", group_by=[group], since="yesterday"))
+            keys |= shown_columns(await session.answer("call_stats", group_by=[group], since="-2h", include=more))
         assert keys == set(documented["call_stats"])
         # Its summary is longer than 5 characters, so the column of an optional length is there too.
         listed = await session.answer("list_call_records", call_id=7003900, summary_chars=5)
@@ -149,6 +152,10 @@ async def test_every_column_is_documented_and_every_documented_column_occurs(con
         assert set(listed["call"]) <= set(re.findall(r"`(\w+)`", section(TOOLS_PAGE, "list_call_records")))
         summaries = await session.answer("get_call_summaries", call_ids=[7003900], summary_chars=5)
         assert shown_columns(summaries) == {"call_id", *documented["list_call_records"]}
+        checked = await session.answer("check_quotes", quotes=[{"record_id": 1, "quote": "a"}])
+        assert checked["columns"] == [
+            name for row in table(TOOLS_PAGE, "check_quotes", "Column") for name in names(row[0])
+        ]
         for kind, columns in table(TOOLS_PAGE, "list_directory", "Kind"):
             assert shown_columns(await session.answer("list_directory", kind=kind)) == set(names(columns))
 
@@ -248,6 +255,10 @@ def test_every_reason_to_refuse_a_token_is_documented() -> None:
 def test_every_summary_state_is_documented() -> None:
     states = {row[0] for row in table(TOOLS_PAGE, "The state of a summary")}
     assert states == set(get_args(SummaryState))
+
+
+def test_every_state_of_a_quote_is_documented() -> None:
+    assert {row[0] for row in table(TOOLS_PAGE, "check_quotes", "State")} == set(get_args(QuoteState))
 
 
 @pytest.mark.parametrize("snippet", blocks("json"), ids=lambda text: text[:20].strip())

@@ -29,10 +29,10 @@ async def test_each_tools_full_answer_is_the_one_that_was_reviewed(dataset: Data
     assert snapshots.pretty(await snapshots.answers(dataset)) == snapshots.ANSWERS.read_text(encoding="utf-8"), REFRESH
 
 
-async def test_definitions_of_all_tools_cost_at_most_1500_tokens() -> None:
+async def test_definitions_of_all_tools_cost_at_most_1800_tokens() -> None:
     tools = (await snapshots.surface())["tools"]
     shown = [{key: tool[key] for key in ("name", "title", "description", "inputSchema")} for tool in tools]
-    assert sum(count_tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in shown) <= 1_500
+    assert sum(count_tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in shown) <= 1_800
 
 
 async def test_rows_and_pages_stay_within_their_price() -> None:

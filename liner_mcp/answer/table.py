@@ -16,7 +16,7 @@ from typing import Any, Literal, NotRequired, Unpack, cast
 # pydantic reads the published schema from these classes and needs this one before Python 3.12.
 from typing_extensions import TypedDict
 
-Cell = int | str | None
+Cell = int | float | str | None
 Row = tuple[Cell, ...]
 Members = dict[str, Any]
 """Members of an answer by name, in any order; empty ones are left out."""
@@ -27,7 +27,7 @@ MEMBER_ORDER = (
 )  # fmt: skip
 ALWAYS_SENT = frozenset({"asked", "columns", "rows"})  # of a table, even when they are empty
 
-NEVER_FACTORED = frozenset({"call_id", "record_id", "summary"})
+NEVER_FACTORED = frozenset({"call_id", "record_id", "summary", "passage"})
 """The ids and the text of a row stay in the row, even when all rows agree."""
 
 # One encoder for all answers: json.dumps with options makes a new one at each call.
@@ -43,12 +43,15 @@ class Page(TypedDict):
     complete: bool
     next_cursor: NotRequired[str]
     next_call_ids: NotRequired[list[int]]
+    next_window: NotRequired[dict[str, str]]
+    next_quote: NotRequired[int]
     total: NotRequired[int]
     liner_total: NotRequired[int]
     covered: NotRequired[dict[str, str]]
     scanned: NotRequired[int]
     local_filters: NotRequired[list[str]]
     examined: NotRequired[int]
+    searched: NotRequired[dict[str, int]]
     undecided: NotRequired[int]
     changed: NotRequired[bool]
     population: NotRequired[int]
@@ -70,9 +73,9 @@ class AnswerSchema(TypedDict):
     sorted_by: NotRequired[str]
     timezone: NotRequired[str]
     names: NotRequired[dict[str, dict[str, str]]]
-    every_row: NotRequired[dict[str, int | str | None]]
+    every_row: NotRequired[dict[str, int | float | str | None]]
     columns: list[str]
-    rows: list[list[int | str | None]]
+    rows: list[list[int | float | str | None]]
 
 
 class Summary(TypedDict):
@@ -101,12 +104,15 @@ class PageMembers(TypedDict, total=False):
 
     next_cursor: str | None
     next_call_ids: Sequence[int] | None
+    next_window: dict[str, str] | None
+    next_quote: int | None
     total: int | None
     liner_total: int | None
     covered: dict[str, str] | None
     scanned: int | None
     local_filters: Sequence[str] | None
     examined: int | None
+    searched: dict[str, int] | None
     changed: Literal[True] | None
     population: int | None
     seed: str | None

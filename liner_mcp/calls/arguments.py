@@ -10,10 +10,10 @@ are evaluated here, without `from __future__`: a function inside a text annotati
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from liner_mcp.argument_types import WORD, Flag, Ids, IdsOrNames, Seconds, TimeExpression
+from liner_mcp.argument_types import WORD, Flag, Ids, IdsOrNames, Seconds, TimeExpression, Words
 
 if TYPE_CHECKING:
     from liner_mcp.liner.models import CallRecord
@@ -21,11 +21,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """Whether a summary has all words that are wanted, and some that are unwanted; None where it was not read whole.
+
+    `passage`: the part of the summary that shows them.
+    """
+
+    wanted: bool | None
+    unwanted: bool | None
+    passage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recordings:
-    """The recordings of one call, as far as Liner listed them. `complete`: there are no others."""
+    """The recordings of one call, as far as Liner listed them. `complete`: there are no others.
+
+    `mentions`: what each summary says of the words of the question, by the id of its record.
+    """
 
     records: "tuple[CallRecord, ...]"
     complete: bool
+    mentions: Mapping[int, Mention] = field(default_factory=dict[int, Mention])
 
     def some(self, test: "Callable[[CallRecord], bool | None]") -> bool | None:
         """Whether some recording passes the test; None where one that is unlisted or undecided may pass it."""
@@ -43,6 +59,7 @@ class Filter:
     `selects`: what passes, for the table in the docs. `field`: the field of a call that the filter needs; a call of
     which Liner does not send it cannot be decided. `matches`: whether a known value of that field passes. `decides`:
     whether a call passes by its recordings, None where they do not decide it; this costs one request per recorded call.
+    `of_summaries`: it needs their summaries too, which one version of Liner's lists leaves out.
     `parameter`: the field of `liner.endpoints.CallFilter` by which Liner applies the filter itself. `names`: the
     dictionaries in which `calls/query.py` looks up names.
     """
@@ -51,12 +68,31 @@ class Filter:
     field: str = ""
     matches: Callable[[Any, Any], bool] | None = None
     decides: Callable[[Recordings, Any], bool | None] | None = None
+    of_summaries: bool = False
     parameter: str | None = None
     names: "tuple[Kind, ...]" = ()
 
 
 def _is(found: bool | None, wanted: bool) -> bool | None:
     return None if found is None else found is wanted
+
+
+def lacks_summary(record: "CallRecord") -> bool | None:
+    """Whether Liner has no summary of a record; None where it did not send the field."""
+    return not (record.record_summary or "").strip() if record.was_sent("record_summary") else None
+
+
+def _has_summary(recordings: Recordings, wanted: bool) -> bool | None:
+    lacking = recordings.some(lacks_summary)
+    if wanted and not recordings.records and lacking is False:
+        return False  # a call without recordings has none with a summary
+    return _is(lacking, not wanted)
+
+
+def _mentions(recordings: Recordings, _: str) -> bool | None:
+    unwanted = recordings.some(lambda record: recordings.mentions[record.id].unwanted)
+    verdicts = {recordings.some(lambda record: recordings.mentions[record.id].wanted), _is(unwanted, False)}
+    return False if False in verdicts else None if None in verdicts else True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +134,18 @@ class PlainFilters:
             decides=lambda recordings, wanted: _is(recordings.some(lambda record: record.is_transfer), wanted),
         ),
     ] = None
+    has_summary: Annotated[
+        Flag,
+        Filter(
+            "calls whose recordings all have a summary, or of which some has none",
+            decides=_has_summary,
+            of_summaries=True,
+        ),
+    ] = None
+    mentions: Annotated[
+        Words,
+        Filter("calls with these words in a summary, in any form", decides=_mentions, of_summaries=True),
+    ] = None
     hung_up_by: Annotated[
         Annotated[Literal["client", "operator", "system"], WORD] | None,
         Filter("calls that this side ended", field="finish_initiator", matches=lambda side, wanted: side == wanted),
@@ -110,6 +158,14 @@ class CallQuery(PlainFilters):
 
     since: TimeExpression = None
     until: TimeExpression = None
+    hours: Annotated[
+        TimeExpression,
+        Filter(
+            "calls in these hours of the day, such as `9-18` or `22-6`",
+            field="created_at",
+            matches=lambda moment, span: span.contains(moment),
+        ),
+    ] = None
     orders: Annotated[
         IdsOrNames,
         Filter(

@@ -2,74 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
+
+from anyio import to_thread
 
 from liner_mcp.answer.table import Answer, Cell, Evidence, Members, page, render_within_budget
 from liner_mcp.calls import counting
 from liner_mcp.calls.arguments import CallQuery
+from liner_mcp.calls.columns import STATS_COLUMNS
 from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.group_rows import GroupRows, Question, arrange
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import RecordsRead, Undecided, matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import (
+    MatchingCalls,
+    Undecided,
+    matching_calls,
+    part_shared,
+    retry_ids,
+    undecided_note,
+)
+from liner_mcp.calls.recording_counts import RecordingCounts
+from liner_mcp.calls.recordings import Examined, RecordsRead
 from liner_mcp.calls.rows import call_members, missing_calls_note, read_names, unlisted_notes
 from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames, describe_doubts
+from liner_mcp.text.mask import quote_input
 
 QUALIFIED = "qualified"  # a category of lead statuses; /devs/api/v2/lead-status/list/
 MAX_GROUPINGS = 2
+MAX_QUOTED = 40  # characters of a column that an error quotes
 
-_Folded = tuple[counting.Tallies, list[Call], list[Undecided]]
-"""Of a slice: its counts, passing calls that are counted at the end, and the undecided calls."""
+_Folded = tuple[counting.Tallies, MatchingCalls]
+"""Of a slice: its counts, and its calls that are counted at the end."""
 
 
 async def call_stats(
-    context: AppContext, query: CallQuery, *, group_by: Sequence[str], budget: int, progress: Progress | None = None
+    context: AppContext,
+    query: CallQuery,
+    *,
+    group_by: Sequence[str],
+    include: Sequence[str] = (),
+    sort: str | None = None,
+    limit: int | None = None,
+    min_calls: int | None = None,
+    budget: int,
+    progress: Progress | None = None,
 ) -> Answer:
-    """Counts of the calls that a query matches, by one or two groupings, within `budget` bytes and the deadline.
+    """Counts of the calls that a query matches, by at most two groupings, within `budget` bytes and the deadline.
+
+    Without a grouping, one row counts everything. `limit` and `min_calls` choose groups; 0 chooses all.
 
     Raises: InvalidArgument for what cannot be understood; the error of the first read when nothing was read at all.
     """
-    groupings = tuple(dict.fromkeys(group_by))
-    if len(groupings) != len(group_by) or not 1 <= len(groupings) <= MAX_GROUPINGS:
-        raise InvalidArgument("group_by: give one or two different groupings, for example [agent] or [order, status].")
+    question = _question(group_by, include, sort, limit, min_calls)
     resolved = await resolve(context, query)
     qualified = await _qualified_codes(context)
 
     records_read = RecordsRead()
+    recordings = RecordingCounts(question.recordings)
 
-    def tally(calls: Iterable[Call]) -> counting.Tallies:
-        return counting.tally(calls, groupings, context.zone, qualified or frozenset())
+    def tally(calls: Iterable[Call], counts: Mapping[int, counting.Counts] = counting.NO_COUNTS) -> counting.Tallies:
+        codes = qualified or frozenset[str]()
+        return counting.tally(calls, question.group_by, context.zone, codes, counts, question.recordings)
 
     async def fold(calls: Sequence[Call]) -> _Folded:
-        matching, undecided = await matching_calls(context, resolved.filters, calls, records_read)
+        found = await matching_calls(context, resolved.filters, calls, records_read)
+        counted = await recordings.read(context, found.calls)
         # A later slice may show that a call's record is listed for two calls. Each of these calls cost a request, so
         # they are few.
-        examined = {call.id: call for call in matching if call.id in records_read.calls}
-        return tally(call for call in matching if call.id not in examined), list(examined.values()), undecided
+        examined = [call for call in found.calls if call.id in records_read.calls or call.id in counted]
+        ids = {call.id for call in examined}
+        tallies = tally(call for call in found.calls if call.id not in ids)
+        return tallies, replace(found, calls=examined, recordings={})
 
-    read = await read_all(context.liner, resolved.filters, resolved.window, fold, progress)
+    read = await read_all(
+        context.liner, resolved.filters, resolved.window, fold, progress, reads_records=bool(question.recordings)
+    )
     if read.stopped is not None and read.reached == resolved.window.until:
         raise read.stopped  # an answer with zeros would read as if there were no calls
     names = await read_names(context, resolved.filters)
-    counted, shared = records_read.part_shared(call for _, calls, _ in read.folded for call in calls)
+    counted, shared = part_shared((call for _, found in read.folded for call in found.calls), records_read)
     # By key, because a call without a time may be listed for several slices.
-    undecided = {one.key: one for one in (*(one for _, _, some in read.folded for one in some), *shared)}
-    groups = counting.merge_tallies([*(tallies for tallies, _, _ in read.folded), tally(counted)])
-    return _render(
+    undecided = {one.key: one for one in (*(one for _, found in read.folded for one in found.undecided), *shared)}
+    # In a thread: there may be as many groups as leads.
+    groups = await to_thread.run_sync(
+        counting.merge_tallies, [*(tallies for tallies, _ in read.folded), tally(counted, recordings.of_calls())]
+    )
+    return await _render(
         context,
         resolved,
-        groupings,
+        question,
         read,
         groups,
         list(undecided.values()),
+        recordings,
         names,
         budget,
+        records_read,
         qualified_known=qualified is not None,
     )
+
+
+def _question(
+    group_by: Sequence[str], include: Sequence[str], sort: str | None, limit: int | None, min_calls: int | None
+) -> Question:
+    """How groups are shown. A column to sort by is shown too. Raises: InvalidArgument."""
+    groupings = tuple(dict.fromkeys(group_by))
+    if len(groupings) != len(group_by) or len(groupings) > MAX_GROUPINGS:
+        raise InvalidArgument("group_by: give at most two different groupings, for example [agent] or [order, status].")
+    wanted = {*include, *([sort] if sort is not None else [])}
+    question = Question(
+        groupings,
+        tuple(name for name in STATS_COLUMNS if name in wanted),
+        limit=limit or None,
+        min_calls=min_calls or None,
+    )
+    if sort is None or sort in question.columns:
+        return replace(question, sort=sort)
+    columns = ", ".join(dict.fromkeys((*question.columns, *STATS_COLUMNS)))
+    raise InvalidArgument(f"sort: {quote_input(sort, MAX_QUOTED)} is not a column here; it can be one of {columns}.")
 
 
 async def _qualified_codes(context: AppContext) -> frozenset[str] | None:
@@ -101,41 +159,47 @@ async def _qualified_codes(context: AppContext) -> frozenset[str] | None:
     )
 
 
-def _render(
+async def _render(
     context: AppContext,
     resolved: ResolvedQuery,
-    group_by: Sequence[str],
+    question: Question,
     read: ParallelRead[_Folded],
     groups: counting.Tallies,
     undecided: Sequence[Undecided],
+    recordings: RecordingCounts,
     names: DirectoryNames,
     budget: int,
+    records_read: RecordsRead,
     *,
     qualified_known: bool,
 ) -> Answer:
     zone, filters = context.zone, resolved.filters
-    retry = retry_ids(undecided, budget)
-    columns = (*(counting.KEY_COLUMNS[name] for name in group_by), *counting.METRICS)
-    rows = counting.to_rows(groups, group_by, qualified_known=qualified_known)
-    totals = counting.totals(groups.values(), qualified_known=qualified_known)
-    unknown = counting.unknown_notes(groups)
+    retry = retry_ids([*undecided, *recordings.unknown()], budget)
+    named = len({one.key[1] for one in undecided}.intersection(retry))
+    unknown = [*counting.unknown_notes(groups), *filter(None, [recordings.note()])]
+    window = {"since": zone.isoformat(resolved.window.since), "until": zone.isoformat(read.reached)}
+    examined = Examined.sum(found.examined for _, found in read.folded)
 
-    def evidence(count: int) -> Evidence:
+    def evidence(*, left: bool) -> Evidence:
         return Evidence(
-            left=read.stopped is not None or count < len(rows),
+            left=left or read.stopped is not None,
             missing=not read.complete or bool(resolved.gaps),
             undecided=len(undecided),
             unknown=bool(unknown),
         )
 
-    read_whole = evidence(len(rows)).shows_all
+    read_whole = evidence(left=False).shows_all
+    if not question.group_by and read_whole:
+        groups = groups or {(): counting.Tally()}  # the one row of everything
+    totals = counting.totals(groups.values(), question.recordings, qualified_known=qualified_known)
     if not groups and not read_whole:
         totals = dict.fromkeys(totals)  # a zero would say that there are no calls
+    arranged = await to_thread.run_sync(partial(arrange, groups, question, budget, qualified_known=qualified_known))
     covered = {**resolved.window.to_dict(zone), "since": zone.isoformat(read.reached)}
     counted_by_liner = not (read_whole or filters.client_side or read.filter_ignored)
-    notes = _notes(context, resolved, read, [undecided_note(filters, undecided, len(retry)), *unknown])
-    notes += _unlisted(names, filters, groups, group_by)
-    if not groups and read_whole:
+    notes = _notes(context, read, resolved.gaps, [undecided_note(filters, undecided, named), *unknown])
+    notes += [*records_read.notes(), *_unlisted(names, filters, groups, question.group_by)]
+    if not totals["calls"] and read_whole:
         narrowed = "No call of this window passes the filters; try an earlier since, or fewer filters."
         whose = " of these leads" if filters.leads else ""
         unnarrowed = f"Liner has no call{whose} in this window; try another."
@@ -146,45 +210,54 @@ def _render(
     agents_known = not any("user_id" in group.unknown_keys for group in groups.values())
 
     def render(count: int) -> Members:
-        left = [groups[row[: len(group_by)]] for row in rows[count:]]
-        others = {"groups": len(left), **counting.totals(left, qualified_known=qualified_known)}
-        unfit = f"{len(left)} smaller groups did not fit; totals.other_groups sums them."
+        left = len(arranged.rows) - count + arranged.unfit
+        rows = arranged.rows[:count]
+        unfit = f"{left} groups did not fit; totals.other_groups sums them."
         return {
-            **call_members(context, names, filters, resolved.window, columns, rows[:count], agents_known=agents_known),
+            **call_members(context, names, filters, resolved.window, question.columns, rows, agents_known=agents_known),
             "page": page(
                 count,
-                evidence(count),
+                evidence(left=left > 0),
                 covered=None if read.stopped is None else covered,
+                next_window=None if read.stopped is None else window,
                 local_filters=filters.client_side or None,
+                examined=examined.calls if filters.on_recordings else None,
+                searched=examined.searched() if filters.on_summaries else None,
                 liner_total=read.liner_total if counted_by_liner else None,
                 changed=read.changed or None,
             ),
-            "totals": {**totals, **({"other_groups": others} if left else {})},
-            "sorted_by": "calls",
+            "totals": {**totals, **_other_groups(arranged, count, question, qualified_known=qualified_known)},
+            "sorted_by": question.sorted_by,
             "retry": retry,
             "notes": [*notes, *([unfit] if left else []), *resolved.notes, *names.notes()],
         }
 
-    return render_within_budget(render, range(1, len(rows) + 1), budget)
+    return render_within_budget(render, range(1, len(arranged.rows) + 1), budget)
 
 
-def _notes(
-    context: AppContext, resolved: ResolvedQuery, read: ParallelRead[Any], undecided: Sequence[str]
-) -> list[str]:
+def _other_groups(arranged: GroupRows, count: int, question: Question, *, qualified_known: bool) -> Members:
+    """The sums of all groups behind the first `count` rows, if there are any."""
+    behind = arranged.groups[count:]
+    groups = len(behind) + arranged.other_groups
+    if not groups:
+        return {}
+    sums = counting.totals([*behind, arranged.others], question.recordings, qualified_known=qualified_known)
+    return {"other_groups": {"groups": groups, **sums}}
+
+
+def _notes(context: AppContext, read: ParallelRead[Any], gaps: Sequence[str], undecided: Sequence[str]) -> list[str]:
     notes: list[str] = []
     if read.stopped is not None:
-        # With since, because a default or relative since begins elsewhere when until changes.
-        since, until = context.zone.isoformat(resolved.window.since), context.zone.isoformat(read.reached)
         notes.append(
-            f"{context.stop_reason(read.stopped)} Only page.covered was counted; since={since}, "
-            f"until={until} gives the rest. Counts of both parts add up, medians do not."
+            f"{context.stop_reason(read.stopped)} Only page.covered was counted; ask for page.next_window too. Counts "
+            "of both parts add up, medians and shares do not."
         )
     notes += undecided
     if read.window_note:
         notes.append(read.window_note)
     elif not read.complete:
         notes.append(missing_calls_note(read.unreadable))
-    notes += resolved.gaps
+    notes += gaps
     if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
         notes.append(FILTER_IGNORED_NOTE)
     return notes

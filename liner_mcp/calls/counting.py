@@ -5,11 +5,11 @@ Memory grows with the number of groups and of different durations in them, not w
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from liner_mcp.answer.table import Cell, Row
+from liner_mcp.answer.table import Cell
 from liner_mcp.calls.rows import MAX_NAMED_CALLS, counted_calls, sent_fields
 from liner_mcp.liner.models import Call
 from liner_mcp.timezone import Zone
@@ -18,6 +18,7 @@ KEY_COLUMNS: Mapping[str, str] = {
     "agent": "agent_id",
     "order": "order_id",
     "status": "status",
+    "lead": "lead_id",
     "day": "day",
     "hour": "hour",
     "weekday": "weekday",
@@ -42,10 +43,15 @@ FIELD_OF_KEY: Mapping[str, str] = {
     "agent": "user_id",
     "order": "order_id",
     "status": "status_code",
+    "lead": "lead_id",
     "hung_up_by": "finish_initiator",
 }
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+K = TypeVar("K")
 GroupKey = tuple[Cell, ...]
+Counts = Mapping[str, int | None]
+"""How many recordings of one call each column counts; None where it is unknown."""
+NO_COUNTS: Mapping[int, Counts] = {}
 
 
 @dataclass(slots=True)
@@ -54,7 +60,7 @@ class Tally:
 
     `unknown`: fields that Liner did not send of some call, although a metric needs them; `unknown_calls` counts these
     calls, and `unknown_ids` are the largest of their ids. `unknown_keys`: the same of fields that the calls are grouped
-    by.
+    by. `recordings`: the columns that count recordings; `uncounted`: those of them that are unknown for some call.
     """
 
     calls: int = 0
@@ -63,17 +69,24 @@ class Tally:
     talk_total: int = 0
     agent_hangups: int = 0
     qualified: int = 0
-    talk: Counter[int] = field(default_factory=Counter[int])
-    wait: Counter[int] = field(default_factory=Counter[int])
-    unknown: set[str] = field(default_factory=set[str])
+    talk: dict[int, int] = field(default_factory=dict[int, int])
+    wait: dict[int, int] = field(default_factory=dict[int, int])
+    unknown: frozenset[str] = frozenset()
     unknown_calls: int = 0
-    unknown_ids: list[int] = field(default_factory=list[int])
-    unknown_keys: set[str] = field(default_factory=set[str])
+    unknown_ids: tuple[int, ...] = ()
+    unknown_keys: frozenset[str] = frozenset()
+    recordings: dict[str, int] = field(default_factory=dict[str, int])
+    uncounted: frozenset[str] = frozenset()
 
-    def count(self, call: Call, *, qualified: bool) -> None:
+    def count(self, call: Call, recordings: Counts, *, qualified: bool) -> None:
         """Add one call. Answered is a call with talk; medians are of answered calls."""
         self.calls += 1
         self.qualified += qualified
+        for column, number in recordings.items():
+            if number is None:
+                self.uncounted |= {column}
+            else:
+                self.recordings[column] = self.recordings.get(column, 0) + number
         unknown = self._count_hangup(call)
         if call.has_records is None:
             unknown.add("has_records")
@@ -87,18 +100,19 @@ class Tally:
         elif seconds > 0:
             self.answered += 1
             self.talk_total += seconds
-            self.talk[seconds] += 1
+            self.talk[seconds] = self.talk.get(seconds, 0) + 1
             if call.wait_time_duration_seconds is None:
                 unknown.add("wait_time_duration_seconds")
             else:
-                self.wait[call.wait_time_duration_seconds] += 1
+                waited = call.wait_time_duration_seconds
+                self.wait[waited] = self.wait.get(waited, 0) + 1
         if unknown:
             self._add_unknown(unknown, 1, [call.id])
 
-    def _add_unknown(self, fields: set[str], calls: int, ids: Sequence[int]) -> None:
-        self.unknown |= fields
+    def _add_unknown(self, fields: Iterable[str], calls: int, ids: Iterable[int]) -> None:
+        self.unknown |= frozenset(fields)
         self.unknown_calls += calls
-        self.unknown_ids = sorted({*self.unknown_ids, *ids}, reverse=True)[:MAX_NAMED_CALLS]
+        self.unknown_ids = tuple(sorted({*self.unknown_ids, *ids}, reverse=True)[:MAX_NAMED_CALLS])
 
     def _count_hangup(self, call: Call) -> set[str]:
         """Count the call if its agent hung up; the fields that are needed to know it and were not sent."""
@@ -112,20 +126,27 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the tally of other calls of the same group."""
+        self.add_sums(other)
+        _add_counts(self.talk, other.talk)
+        _add_counts(self.wait, other.wait)
+
+    def add_sums(self, other: Tally) -> None:
+        """The same without the durations that medians need."""
         self.calls += other.calls
         self.answered += other.answered
         self.recorded += other.recorded
         self.talk_total += other.talk_total
         self.agent_hangups += other.agent_hangups
         self.qualified += other.qualified
-        self.talk.update(other.talk)
-        self.wait.update(other.wait)
-        self._add_unknown(other.unknown, other.unknown_calls, other.unknown_ids)
+        if other.unknown:
+            self._add_unknown(other.unknown, other.unknown_calls, other.unknown_ids)
         self.unknown_keys |= other.unknown_keys
+        _add_counts(self.recordings, other.recordings)
+        self.uncounted |= other.uncounted
 
-    def cells(self, *, has_agent: bool, qualified_known: bool) -> dict[str, Cell]:
-        """The metrics; null where they cannot be counted: without an agent, without the dictionary of statuses, or
-        without a field of some call.
+    def cells(self, recordings: Iterable[str] = (), *, has_agent: bool, qualified_known: bool) -> dict[str, Cell]:
+        """The metrics and the columns that count recordings; null where they cannot be counted: without an agent,
+        without the dictionary of statuses, without a field of some call, or without the recordings of some call.
         """
         cells: dict[str, Cell] = {
             "calls": self.calls,
@@ -137,14 +158,20 @@ class Tally:
             "agent_hangups": self.agent_hangups if has_agent else None,
             "qualified": self.qualified if qualified_known else None,
         }
-        return cells | {name: None for name, fields in FIELDS_OF_METRIC.items() if fields & self.unknown}
+        cells |= {name: None for name, fields in FIELDS_OF_METRIC.items() if fields & self.unknown}
+        return cells | {name: None if name in self.uncounted else self.recordings.get(name, 0) for name in recordings}
 
 
 Tallies = dict[GroupKey, Tally]
 
 
-def median(counts: Counter[int]) -> int | None:
-    """The median of numbers given by how often each occurs, a half rounded up; None for none."""
+def _add_counts(counts: dict[K, int], others: Mapping[K, int]) -> None:
+    for key, number in others.items():
+        counts[key] = counts.get(key, 0) + number
+
+
+def median(counts: Mapping[int, int]) -> int | float | None:
+    """The median of numbers given by how often each occurs: a whole number, or one that ends in .5; None for none."""
     total = sum(counts.values())
     if not total:
         return None
@@ -156,11 +183,23 @@ def median(counts: Counter[int]) -> int | None:
         middle += [number for place in (low, high) if before <= place < passed]
         if len(middle) == 2:
             break
-    return (sum(middle) + 1) // 2
+    whole, half = divmod(sum(middle), 2)
+    return whole + 0.5 if half else whole
 
 
-def tally(calls: Iterable[Call], group_by: Sequence[str], zone: Zone, qualified_codes: frozenset[str]) -> Tallies:
-    """Count calls by group. `qualified_codes` are the call statuses that make a lead qualified."""
+def tally(
+    calls: Iterable[Call],
+    group_by: Sequence[str],
+    zone: Zone,
+    qualified_codes: frozenset[str],
+    recordings: Mapping[int, Counts] = NO_COUNTS,
+    columns: Sequence[str] = (),
+) -> Tallies:
+    """Count calls by group. `qualified_codes` are the call statuses that make a lead qualified.
+
+    `recordings`: counts of recordings by the ids of calls, for these `columns`; a call without an entry has none.
+    """
+    nothing = dict.fromkeys(columns, 0)
     key_fields = [FIELD_OF_KEY[grouping] for grouping in group_by if grouping in FIELD_OF_KEY]
     found: Tallies = {}
     for call in calls:
@@ -168,7 +207,7 @@ def tally(calls: Iterable[Call], group_by: Sequence[str], zone: Zone, qualified_
         group = found.get(key)
         if group is None:
             group = found[key] = Tally()
-        group.count(call, qualified=call.status_code in qualified_codes)
+        group.count(call, recordings.get(call.id, nothing), qualified=call.status_code in qualified_codes)
         if None in key:
             group.unknown_keys |= {name for name in key_fields if not call.is_known(name)}
     return found
@@ -181,6 +220,8 @@ def _key_part(call: Call, grouping: str, zone: Zone) -> Cell:
         return call.order_id
     if grouping == "status":
         return call.status_code
+    if grouping == "lead":
+        return call.lead_id
     if grouping == "hung_up_by":
         return call.finish_initiator
     if call.created_at is None:
@@ -203,35 +244,20 @@ def merge_tallies(parts: Iterable[Tallies]) -> Tallies:
     return found
 
 
-def to_rows(groups: Tallies, group_by: Sequence[str], *, qualified_known: bool) -> list[Row]:
-    """One row per group, most calls first, then by key."""
-
-    def order(item: tuple[GroupKey, Tally]) -> tuple[int, list[tuple[bool, str]]]:
-        key, group = item
-        return (-group.calls, [(part is None, f"{part:>20}" if part is not None else "") for part in key])
-
-    agent = group_by.index("agent") if "agent" in group_by else None
-    found: list[Row] = []
-    for key, group in sorted(groups.items(), key=order):
-        has_agent = agent is None or key[agent] is not None
-        found.append((*key, *group.cells(has_agent=has_agent, qualified_known=qualified_known).values()))
-    return found
-
-
-def totals(groups: Iterable[Tally], *, qualified_known: bool) -> dict[str, Cell]:
+def totals(groups: Iterable[Tally], recordings: Sequence[str] = (), *, qualified_known: bool) -> dict[str, Cell]:
     """The additive metrics over several groups: medians do not add up."""
     whole = Tally()
     for group in groups:
-        whole.add(group)
-    cells = whole.cells(has_agent=True, qualified_known=qualified_known)
-    return {name: cells[name] for name in ADDITIVE}
+        whole.add_sums(group)
+    cells = whole.cells(recordings, has_agent=True, qualified_known=qualified_known)
+    return {name: cells[name] for name in (*ADDITIVE, *recordings)}
 
 
 def unknown_notes(groups: Tallies) -> list[str]:
     """What could not be counted or grouped because Liner did not send it."""
     whole = Tally()
     for group in groups.values():
-        whole.add(group)
+        whole.add_sums(group)
     metrics = whole.unknown
     keys = {name for group in groups.values() for name in group.unknown_keys}
     notes: list[str] = []

@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints
 
 from liner_mcp.argument_types import Id
 from liner_mcp.calls.arguments import FILTERS, PlainFilters, Recordings
+from liner_mcp.calls.hours import HourSpan
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.input_limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, first_echoed
 from liner_mcp.liner.endpoints import MAX_IDS, MAX_TARGET_CHARACTERS, CallFilter
@@ -43,6 +44,7 @@ class Filters(PlainFilters):
     statuses: _Codes = ()
     status_ids: _ManyIds = ()
     all_orders: bool = False
+    hours: HourSpan | None = None
 
     def _given(self) -> dict[str, Any]:
         """The filters that narrow, by name."""
@@ -71,6 +73,11 @@ class Filters(PlainFilters):
     def on_recordings(self) -> list[str]:
         """The filters that need the recordings of a call."""
         return [name for name in self._given() if FILTERS[name].decides is not None]
+
+    @property
+    def on_summaries(self) -> bool:
+        """Whether a filter needs the summaries of the recordings."""
+        return any(FILTERS[name].of_summaries for name in self.on_recordings)
 
     def on_calls(self) -> Filters:
         """The same without the filters on recordings."""
@@ -154,8 +161,10 @@ def _matching(given: dict[str, Any], calls: Iterable[Call]) -> list[Call]:
 
 
 def _echo(value: Any) -> Any:
+    if isinstance(value, HourSpan):
+        return str(value)
     if not isinstance(value, tuple):
-        return quote_input(value, CODE_CHARACTERS) if isinstance(value, str) else value
+        return quote_input(value, MAX_TEXT) if isinstance(value, str) else value
     asked = cast("Sequence[int | str]", value)
     # A code may come from a client.
     first = [quote_input(one, CODE_CHARACTERS) if isinstance(one, str) else one for one in first_echoed(asked)]

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
+from itertools import accumulate
+from typing import cast
 
-from liner_mcp.answer.table import Answer, Evidence, Members, Page, page, render_within_budget
+from liner_mcp.answer.table import Answer, Evidence, Members, Page, Row, page, render_within_budget
 from liner_mcp.calls.arguments import CallQuery
-from liner_mcp.calls.filters import WINDOW, Filters
+from liner_mcp.calls.collected_calls import CollectedCalls, PageEnd
+from liner_mcp.calls.empty_page import empty_page_hint, is_before
+from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
-from liner_mcp.calls.record_filters import RecordsRead, Undecided, decide, retry_ids, undecided_note
+from liner_mcp.calls.parallel_reader import Progress, progress_after
+from liner_mcp.calls.record_filters import Undecided, decide, retry_ids, undecided_note
+from liner_mcp.calls.recording_rows import (
+    PageRoom,
+    failed_ids,
+    found_rows,
+    read_shown,
+    recording_notes,
+)
+from liner_mcp.calls.recordings import RecordsRead
 from liner_mcp.calls.rows import (
-    call_columns,
     call_members,
-    call_row,
     missing_calls_note,
     read_names,
     unknown_cells_note,
     unlisted_notes,
 )
-from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
+from liner_mcp.calls.time_window import ceil_to_second
 from liner_mcp.calls.window_reader import (
     FILTER_IGNORED_NOTE,
-    SLICE_CALLS,
-    CallKey,
     WindowReader,
     call_key,
     read_around,
@@ -34,60 +42,10 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
+from liner_mcp.records.record_rows import OPTIONAL_COLUMNS
 
 FIND_CALLS = "find_calls"
-INITIAL_PASS_RATE = 0.3  # of calls that pass client-side filters: a guess, until the first calls were read
 SLICE_MARGIN = 1.2  # a slice just short of a page costs another request; one a little too long mostly does not
-MIN_PASS_RATE = 0.01  # below this a slice would be sized by chance
-LOOK_BACK = timedelta(days=31)  # how far an empty answer looks for earlier calls, in one request
-
-
-@dataclass(slots=True)
-class _CollectedCalls:
-    """The calls of one page so far. `reached`: every call from this key upwards was looked at."""
-
-    reached: CallKey
-    known_pass_rate: float | None = None  # from earlier pages
-    calls: list[Call] = field(default_factory=list[Call])
-    more: bool = False  # calls beyond the limit are known already
-    scanned: list[CallKey] = field(default_factory=list[CallKey])
-    examined: int = 0
-    undecided: dict[int, Undecided] = field(default_factory=dict[int, Undecided])  # by the ids of calls
-    records_read: RecordsRead = field(default_factory=RecordsRead)
-    filter_ignored: bool = False
-    window_note: str | None = None  # where Liner sent calls of other times, so that some may be missing
-    changed: bool = False
-    complete: bool = True
-    unreadable: int = 0  # rows without a usable id, which are left out
-    stopped: LinerMcpError | None = None
-
-    @property
-    def began(self) -> bool:
-        """Whether the records of a call of this page were read, or could not be."""
-        return bool(self.examined) or any(WINDOW not in one.without_value for one in self.undecided.values())
-
-    @property
-    def pass_rate(self) -> float:
-        """The share of calls that pass the client-side filters, as far as it is known."""
-        scanned = len(self.scanned)
-        if scanned < SLICE_CALLS:
-            return self.known_pass_rate or INITIAL_PASS_RATE
-        return max(len(self.calls) / scanned, MIN_PASS_RATE)
-
-    def reached_with(self, count: int) -> CallKey:
-        """The key down to which a page of the first `count` calls is decided."""
-        return call_key(self.calls[count - 1]) if count < len(self.calls) else self.reached
-
-    def drop_shared(self) -> None:
-        """Move the calls of `RecordsRead.part_shared` to the undecided ones."""
-        self.calls, shared = self.records_read.part_shared(self.calls)
-        self.undecided |= {one.key[1]: one for one in shared}
-
-    def undecided_down_to(self, reached: CallKey) -> list[Undecided]:
-        """The undecided calls of such a page; the next page examines the others again. A call without a time is one of
-        every page that found it.
-        """
-        return [one for one in self.undecided.values() if one.key >= reached or WINDOW in one.without_value]
 
 
 async def find_calls(
@@ -98,48 +56,104 @@ async def find_calls(
     limit: int,
     cursor: str | None,
     budget: int,
+    summary_chars: int | None = None,
+    progress: Progress | None = None,
 ) -> Answer:
     """A page of the calls that pass, newest first, within `budget` bytes and the caller's deadline.
 
     Raises: InvalidArgument for arguments that cannot be used; the error of the first read when nothing was read at all.
     """
-    start = await resolve_page_start(context, FIND_CALLS, query, include, cursor)
+    start = await resolve_page_start(context, FIND_CALLS, query, include, cursor, summary_chars)
     source = WindowReader(
         context.liner,
         start.filters,
         start.remaining,
         seconds_per_call=start.seconds_per_call,
         widen=start.widen,
-        last_id=start.after[1] if start.after else 0,
+        last_id=start.last_id,
     )
-    collected = _CollectedCalls(reached=start.after or (start.window.until, 0), known_pass_rate=start.pass_rate)
+    collected = CollectedCalls(
+        reached=start.after or (start.window.until, 0),
+        room=PageRoom(start.layout, budget),
+        records_read=RecordsRead(progress_after(0, progress)),
+        known_pass_rate=start.pass_rate,
+    )
     await _collect(context, start, source, collected, limit)
     collected.drop_shared()
     earlier: list[Call] = []
     if source.exhausted and start.after is None and not (collected.scanned or collected.window_note):
         earlier = await _look_around(context, start, collected, limit)
+    blocks = await _read_rows(context, start, collected, budget)
     names = await read_names(context, start.filters, collected.calls)
     hint = ""
-    if not start.returned and not collected.calls and _evidence(start, source, collected, 0).shows_all:
-        hint = await _empty_page_hint(context, start, collected, earlier)
+    nothing = not (start.returned or start.after_record or collected.calls)
+    if nothing and _evidence(start, source, collected, collected.page_end(0)).shows_all:
+        hint = await empty_page_hint(context, start.filters, start.window, len(collected.scanned), earlier)
     context.recent_calls.add(reversed([call.id for call in collected.calls]))
-    columns = call_columns(start.include)
-    rows = [call_row(context, call, start.include) for call in collected.calls]
+    return _render(context, start, source, collected, blocks, names, hint, budget)
+
+
+async def _read_rows(context: AppContext, start: PageStart, collected: CollectedCalls, budget: int) -> list[list[Row]]:
+    """The rows of each call. The calls that they leave no room or no time for go to the next page."""
+    calls, layout = collected.calls, start.layout
+    room = PageRoom(layout, budget)
+    shown = await read_shown(context, calls, collected.recordings, collected.records_read, layout, room)
+    if len(shown) < len(calls):
+        if not room.full:
+            collected.stopped = DeadlineExceeded("time was up before all recordings were read.")
+        collected.calls, collected.more, collected.reached = calls[: len(shown)], True, call_key(shown[-1].call)
+    blocks = [found_rows(context, one, layout) for one in shown]
+    if shown and start.after_record and shown[0].call.id == start.last_id:
+        given = [one.record.id for one in shown[0].shown]
+        if start.after_record in given:
+            blocks[0] = blocks[0][given.index(start.after_record) + 1 :]
+    collected.shown, collected.ends = shown, list(accumulate(map(len, blocks)))
+    context.recent_records.add(one.record.id for found in shown for one in found.shown)
+    return blocks
+
+
+def _render(
+    context: AppContext,
+    start: PageStart,
+    source: WindowReader,
+    collected: CollectedCalls,
+    blocks: Sequence[Sequence[Row]],
+    names: DirectoryNames,
+    hint: str,
+    budget: int,
+) -> Answer:
+    layout = start.layout
+    rows = [row for block in blocks for row in block]
 
     def render(count: int) -> Members:
-        undecided = collected.undecided_down_to(collected.reached_with(count))
+        end = collected.page_end(count)
+        if end.begun is not None:
+            end = replace(end, after_record=cast("int", rows[count - 1][layout.columns.index("record_id")]))
+        undecided = collected.undecided_down_to(end.reached)
         retry = retry_ids(undecided, budget)
         unclear = undecided_note(start.filters, undecided, len(retry))
-        shown = collected.calls[:count]
-        notes = [*_notes(context, start, collected, names, unclear), hint, unknown_cells_note(shown, columns)]
-        agents_known = all(call.is_known("user_id") for call in shown)
+        shown = collected.shown[: end.calls + (end.begun is not None)]
+        calls = [one.call for one in shown]
         return {
             **call_members(
-                context, names, start.filters, start.window, columns, rows[:count], agents_known=agents_known
+                context,
+                names,
+                start.filters,
+                start.window,
+                layout.columns,
+                rows[:count],
+                agents_known=all(call.is_known("user_id") for call in calls),
+                optional_columns=OPTIONAL_COLUMNS,
             ),
-            "page": _page(context, start, source, collected, count),
-            "notes": [*notes, *start.notes, *names.notes()],
-            "retry": retry,
+            "page": _page(context, start, source, collected, end, count),
+            "notes": [
+                *_notes(context, start, collected, names, [unclear, *recording_notes(shown, layout)]),
+                hint,
+                unknown_cells_note(calls, layout.columns),
+                *start.notes,
+                *names.notes(),
+            ],
+            "retry": [*retry, *failed_ids(shown, retry)],
         }
 
     return render_within_budget(render, range(1, len(rows) + 1), budget)
@@ -149,14 +163,14 @@ async def find_calls(
 
 
 async def _collect(
-    context: AppContext, start: PageStart, source: WindowReader, collected: _CollectedCalls, limit: int
+    context: AppContext, start: PageStart, source: WindowReader, collected: CollectedCalls, limit: int
 ) -> None:
     """Read slices until the page has `limit` calls, the window ends, or something stops the reading."""
     client_side = bool(start.filters.client_side)
     first = True
     if source.exhausted:
         collected.reached = (start.window.since, 0)  # Liner lists no orders, so there is nothing to request
-    while not source.exhausted and len(collected.calls) < limit and collected.stopped is None:
+    while not (source.exhausted or collected.more or collected.stopped) and len(collected.calls) < limit:
         missing = limit - len(collected.calls)
         try:
             part = await source.read_next(
@@ -179,7 +193,7 @@ async def _collect(
             collected.reached = (part.window.since, 0)
 
 
-async def _look_around(context: AppContext, start: PageStart, collected: _CollectedCalls, limit: int) -> list[Call]:
+async def _look_around(context: AppContext, start: PageStart, collected: CollectedCalls, limit: int) -> list[Call]:
     """After a window that came empty, look whether Liner reads its times as they are meant; if not, add its calls.
     Otherwise, the calls of the day before it, if these are all.
     """
@@ -188,7 +202,7 @@ async def _look_around(context: AppContext, start: PageStart, collected: _Collec
     except LinerMcpError:
         return []
     if inside is None:
-        before = [call for call in around.calls if _is_before(start.window, call)]
+        before = [call for call in around.calls if is_before(start.window, call)]
         return before if around.complete else []
     collected.window_note, collected.complete = inside.window_note, inside.complete
     collected.unreadable = inside.unreadable
@@ -197,7 +211,7 @@ async def _look_around(context: AppContext, start: PageStart, collected: _Collec
 
 
 async def _add_calls(
-    context: AppContext, start: PageStart, collected: _CollectedCalls, calls: Sequence[Call], limit: int
+    context: AppContext, start: PageStart, collected: CollectedCalls, calls: Sequence[Call], limit: int
 ) -> bool:
     """Add those of the calls that pass the filters. False when time was up on the way."""
     fresh = [call for call in calls if start.after is None or call_key(call) < start.after]
@@ -214,11 +228,12 @@ async def _add_calls(
 
 
 async def _add_passing(
-    context: AppContext, filters: Filters, collected: _CollectedCalls, calls: Sequence[Call], limit: int
+    context: AppContext, filters: Filters, collected: CollectedCalls, calls: Sequence[Call], limit: int
 ) -> bool:
     """Add those of the calls that pass the filters on recordings. False when time was up on the way."""
     # One beyond the page, so that `more` is known and not guessed.
-    decisions = await decide(context, filters, calls, collected.records_read, limit - len(collected.calls) + 1)
+    enough = limit - len(collected.calls) + 1
+    decisions = await decide(context, filters, calls, collected.records_read, enough, collected.room.add)
     for decision in decisions:
         # A late one goes to the next page, unless it is the first of this page: then it would be late every time.
         if decision.late and collected.began:
@@ -228,12 +243,16 @@ async def _add_passing(
             return True
         if decision.passes:
             collected.calls.append(decision.call)
+            if decision.recordings is not None:
+                collected.recordings[decision.call.id] = decision.recordings
         elif decision.passes is None:
             collected.undecided[decision.call.id] = decision.undecided
-        collected.examined += decision.examined
+        if decision.recordings is not None:
+            collected.examined.add(decision.recordings)
         collected.reached = call_key(decision.call)
     else:
-        if len(decisions) == len(calls):
+        collected.more = collected.room.full
+        if collected.more or len(decisions) == len(calls):
             return True
     collected.stopped = DeadlineExceeded("time was up before all records were read.")
     return False
@@ -242,28 +261,30 @@ async def _add_passing(
 # The page -------------------------------------------------------------------------------------------------------------
 
 
-def _evidence(start: PageStart, source: WindowReader, collected: _CollectedCalls, count: int) -> Evidence:
-    reached = collected.reached_with(count)
+def _evidence(start: PageStart, source: WindowReader, collected: CollectedCalls, end: PageEnd) -> Evidence:
+    shown = collected.shown[: end.calls + (end.begun is not None)]
     return Evidence(
-        left=collected.more or not source.exhausted or reached > (start.window.since, 0),
+        left=collected.more or not source.exhausted or end.reached > (start.window.since, 0),
         missing=start.lossy or not collected.complete or bool(start.gaps),
-        undecided=len(collected.undecided_down_to(reached)),
-        unknown=False,
+        undecided=len(collected.undecided_down_to(end.reached)),
+        unknown=start.layout.needs_recordings and any(one.unknown for one in shown),
     )
 
 
-def _page(context: AppContext, start: PageStart, source: WindowReader, collected: _CollectedCalls, count: int) -> Page:
-    """What is true of a page with the first `count` of the collected calls."""
-    filters, window = start.filters, start.window
-    reached = collected.reached_with(count)
-    evidence = _evidence(start, source, collected, count)
-    returned = start.returned + count
+def _page(
+    context: AppContext, start: PageStart, source: WindowReader, collected: CollectedCalls, end: PageEnd, rows: int
+) -> Page:
+    """What is true of a page with so many rows."""
+    filters, window, reached = start.filters, start.window, end.reached
+    evidence = _evidence(start, source, collected, end)
+    returned = start.returned + end.calls
     cursor = covered = liner_total = None
     if evidence.left:
         cursor = encode_page_cursor(
             FIND_CALLS,
             start,
             reached,
+            after_record=end.after_record,
             returned=returned,
             seconds_per_call=source.seconds_per_call,
             pass_rate=collected.pass_rate if filters.client_side else None,
@@ -277,7 +298,7 @@ def _page(context: AppContext, start: PageStart, source: WindowReader, collected
     if start.after is None and unfiltered and not evidence.complete:
         liner_total = source.liner_total
     return page(
-        count,
+        rows,
         evidence,
         next_cursor=cursor,
         covered=covered,
@@ -285,7 +306,8 @@ def _page(context: AppContext, start: PageStart, source: WindowReader, collected
         liner_total=liner_total,
         scanned=sum(key >= reached for key in collected.scanned) if filters.client_side else None,
         local_filters=filters.client_side or None,
-        examined=collected.examined if filters.on_recordings else None,
+        examined=collected.examined.calls if filters.on_recordings else None,
+        searched=collected.examined.searched() if filters.on_summaries else None,
         changed=collected.changed or None,
     )
 
@@ -293,14 +315,14 @@ def _page(context: AppContext, start: PageStart, source: WindowReader, collected
 def _notes(
     context: AppContext,
     start: PageStart,
-    collected: _CollectedCalls,
+    collected: CollectedCalls,
     names: DirectoryNames,
-    undecided: str,
+    unread: Sequence[str],
 ) -> list[str]:
     notes: list[str] = []
     if collected.stopped is not None:
         notes.append(f"Reading stopped early: {context.stop_reason(collected.stopped)} next_cursor goes on from there.")
-    notes.append(undecided)
+    notes += unread
     if collected.window_note:
         notes.append(collected.window_note)
     elif not collected.complete:
@@ -310,67 +332,8 @@ def _notes(
         notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
     if collected.filter_ignored and FILTER_IGNORED_NOTE not in notes:
         notes.append(FILTER_IGNORED_NOTE)
+    notes += collected.records_read.notes()
     if start.after is None:
         orders, agents = {call.order_id for call in collected.calls}, {call.user_id for call in collected.calls}
         notes += unlisted_notes(names, start.filters, orders=orders, agents=agents)
     return notes
-
-
-# Nothing found --------------------------------------------------------------------------------------------------------
-
-
-async def _empty_page_hint(
-    context: AppContext, start: PageStart, collected: _CollectedCalls, earlier: Sequence[Call]
-) -> str:
-    """What to try when nothing in the whole window passes: filters to relax, or the nearest earlier calls.
-
-    `earlier` are those of the day before; without one that passes, a month before it is looked at in one request.
-    """
-    filters, days = start.filters, LOOK_BACK.days
-    client_side = ", ".join(filters.client_side)
-    if collected.scanned:
-        relaxable = client_side or ", ".join(filters.echo())
-        return (
-            f"{len(collected.scanned)} calls of this window were read and none passed {relaxable}; relax one of these."
-        )
-    requests = filters.call_filters(TimeWindow(start.window.since - LOOK_BACK, start.window.since))
-    nothing = "Liner has no such call in this window"
-    if nearest := _newest_passing(filters, earlier):
-        return f"{nothing}; {_nearest(context, filters, nearest)}"
-    try:
-        listing = await context.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
-    except LinerMcpError:
-        listing = None
-    before = [] if listing is None else [call for call in listing.items if _is_before(start.window, call)]
-    # A list with calls of other times was not for the days before.
-    if listing is None or len(before) < len(listing.items):
-        return f"{nothing}; try an earlier since{', or fewer filters' if filters.can_be_relaxed else ''}."
-    if not before and listing.complete:
-        advice = "fewer filters may find some" if filters.can_be_relaxed else "try another window"
-        return f"{nothing}, nor in the {days} days before it; {advice}."
-    nearest = _newest_passing(filters, before)
-    if listing.complete and nearest is not None:
-        return f"{nothing}; {_nearest(context, filters, nearest)}"
-    counted = max(listing.total or 0, len(before))
-    found = f"{counted} in the {days} days before it"
-    if not client_side:
-        return f"{nothing}, but {found}."
-    checked = "none of them passed" if listing.complete else "not checked for"
-    return f"{nothing}; Liner has {found}, {checked} {client_side}."
-
-
-def _is_before(window: TimeWindow, call: Call) -> bool:
-    # The request includes its last second, and calls in it may have come since.
-    return call.created_at is not None and window.since - LOOK_BACK <= call.created_at < window.since
-
-
-def _newest_passing(filters: Filters, calls: Sequence[Call]) -> Call | None:
-    undecided = filters.undecided(calls)
-    passing = [call for call in filters.matching(calls) if call.id not in undecided]
-    return max(passing, key=call_key, default=None)
-
-
-def _nearest(context: AppContext, filters: Filters, call: Call) -> str:
-    one = "candidate" if filters.on_recordings else "one"
-    assert call.created_at is not None  # noqa: S101 - it was compared with the window
-    return f"the nearest earlier {one} is call {call.id} of {context.zone.isoformat(call.created_at)}."

@@ -22,14 +22,17 @@ from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.columns import INCLUDABLE
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.query import resolve, with_all_orders
+from liner_mcp.calls.recording_rows import RowFormat
 from liner_mcp.calls.time_window import LAST_YEAR, TimeWindow
 from liner_mcp.calls.window_reader import CallKey
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument
+from liner_mcp.input_limits import MAX_SUMMARY
 from liner_mcp.names.directory import LOOKUP_TTL_SECONDS
 from liner_mcp.text.mask import quote_input
 
 MAX_CHARACTERS = 1_500  # of a cursor: a model would repeat a longer one at a higher cost than the question
+SUMMARY_CHARS = 600  # of each summary, unless the question says otherwise
 MICROSECOND = timedelta(microseconds=1)
 CHANGED_NAMES_NOTE = (
     "Liner's list of orders, or what a name stands for, changed after an earlier page; calls may be missing from these "
@@ -44,15 +47,17 @@ class PageStart:
 
     `lossy`: an earlier page left out calls that it could not read or decide, so the pages together are not everything.
     `gaps` say what else is missing from all pages. `widen`: Liner was seen not to read windows as they are meant.
+    `after_record`: the last record given of the call that the page before began; `after` then includes this call.
     """
 
     query: CallQuery
-    include: tuple[str, ...]
+    layout: RowFormat
     filters: Filters
     window: TimeWindow
     notes: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     after: CallKey | None = None
+    after_record: int = 0
     returned: int = 0
     seconds_per_call: float | None = None
     pass_rate: float | None = None
@@ -67,25 +72,39 @@ class PageStart:
         moment, call_id = self.after
         return replace(self.window, until=moment + MICROSECOND if call_id else moment)
 
+    @property
+    def last_id(self) -> int:
+        """The call with which the page before ended, 0 on the first page."""
+        return 0 if self.after is None else self.after[1] - bool(self.after_record)
+
 
 async def resolve_page_start(
-    context: AppContext, tool: str, query: CallQuery, include: tuple[str, ...], cursor: str | None
+    context: AppContext,
+    tool: str,
+    query: CallQuery,
+    include: tuple[str, ...],
+    cursor: str | None,
+    summary_chars: int | None = None,
 ) -> PageStart:
-    """Where the page begins.
+    """Where the page begins. `include` and `summary_chars` are those of the cursor unless they are sent beside it.
 
     Raises: InvalidArgument for arguments that cannot be used, or a cursor that is damaged, of another tool, or of
     another question.
     """
     if cursor is None:
         resolved = await resolve(context, query)
-        return PageStart(query, include, resolved.filters, resolved.window, resolved.notes, resolved.gaps)
+        layout = _layout(query, include, SUMMARY_CHARS if summary_chars is None else summary_chars)
+        return PageStart(query, layout, resolved.filters, resolved.window, resolved.notes, resolved.gaps)
     state = decode_cursor(tool, cursor)
     try:
         start, digest = _parse_state(state)
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         raise InvalidArgument("cursor cannot be read. Ask again without it to start at the first page.") from None
+    chars = start.layout.summary_chars if summary_chars is None else summary_chars
     if digest is not None:
-        return await _resume_by_digest(context, start, digest, query, include, state.get("o"))
+        start = replace(start, layout=_layout(query, include or start.layout.include, chars))
+        return await _resume_by_digest(context, start, digest, query, state.get("o"))
+    start = replace(start, layout=_layout(start.query, include or start.layout.include, chars))
     for name, value in asdict(query).items():
         earlier = getattr(start.query, name)
         if value not in (None, ()) and value != earlier:
@@ -99,7 +118,11 @@ async def resolve_page_start(
         filters, gaps = await with_all_orders(context, start.filters, LOOKUP_TTL_SECONDS)
         if _digest(filters) != state.get("o"):
             gaps = (*gaps, CHANGED_NAMES_NOTE)
-    return replace(start, filters=filters, gaps=gaps, include=include or start.include)
+    return replace(start, filters=filters, gaps=gaps)
+
+
+def _layout(query: CallQuery, include: tuple[str, ...], summary_chars: int) -> RowFormat:
+    return RowFormat(include, summary_chars, mentions=query.mentions is not None)
 
 
 async def _resume_by_digest(
@@ -107,7 +130,6 @@ async def _resume_by_digest(
     start: PageStart,
     digest: str,
     query: CallQuery,
-    include: tuple[str, ...],
     filters_digest: object,
 ) -> PageStart:
     if _digest(query) != digest:
@@ -120,7 +142,6 @@ async def _resume_by_digest(
         query=query,
         filters=resolved.filters,
         gaps=resolved.gaps if _digest(resolved.filters) == filters_digest else (*resolved.gaps, CHANGED_NAMES_NOTE),
-        include=include or start.include,
     )
 
 
@@ -129,20 +150,25 @@ def encode_page_cursor(
     start: PageStart,
     after: CallKey,
     *,
+    after_record: int = 0,
     returned: int,
     seconds_per_call: float | None,
     pass_rate: float | None = None,
     lossy: bool = False,
     widen: bool = False,
 ) -> str:
-    """The cursor with which `start` goes on after this key."""
+    """The cursor with which `start` goes on after this key, and after this record of the call before it."""
     moment, call_id = after
     state: dict[str, Any] = {
         "w": [_to_epoch(start.window.since), _to_epoch(start.window.until)],
         "k": [_to_epoch(moment), call_id],
         "g": returned,
-        "i": list(start.include),
+        "i": list(start.layout.include),
     }
+    if start.layout.summaries:
+        state["c"] = start.layout.summary_chars
+    if after_record:
+        state["r"] = after_record
     if seconds_per_call is not None:
         state["p"] = round(seconds_per_call, 1)
     if pass_rate is not None:
@@ -166,10 +192,11 @@ def _parse_state(state: dict[str, Any]) -> tuple[PageStart, str | None]:
     seconds_per_call, pass_rate = state.get("p"), state.get("s")
     start = PageStart(
         _query_adapter().validate_python(state.get("q", {})),
-        tuple(state["i"]),
+        RowFormat(tuple(state["i"]), min(max(int(state.get("c", SUMMARY_CHARS)), 0), MAX_SUMMARY), mentions=False),
         _filters_adapter().validate_python(state.get("f", {})),
         TimeWindow(since, until),
         after=(_from_epoch(moment), int(call_id)),
+        after_record=int(state.get("r", 0)),
         returned=int(state["g"]),
         seconds_per_call=None if seconds_per_call is None else max(float(seconds_per_call), 0.01),
         pass_rate=None if pass_rate is None else min(max(float(pass_rate), 0.001), 1.0),
@@ -185,7 +212,8 @@ def _parse_state(state: dict[str, Any]) -> tuple[PageStart, str | None]:
         or not math.isfinite((start.seconds_per_call or 0) + (start.pass_rate or 0))
     ):
         raise ValueError("a cursor stands inside its window")
-    if not set(start.include) <= set(INCLUDABLE) or len(set(start.include)) < len(start.include):
+    include = start.layout.include
+    if not set(include) <= set(INCLUDABLE) or len(set(include)) < len(include):
         raise ValueError("a cursor includes columns that there are, each once")
     return start, digest
 

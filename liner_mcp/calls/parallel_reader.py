@@ -53,6 +53,11 @@ Progress = Callable[[int, int | None], Awaitable[None]]
 """Receives the number of calls that were read, and Liner's count of all, if there is one."""
 
 
+def progress_after(done: int, progress: Progress | None) -> Callable[[int], Awaitable[None]] | None:
+    """Reports further work after `done` as the same progress: the protocol requires it to grow."""
+    return None if progress is None else lambda more: progress(done + more, None)
+
+
 @dataclass(frozen=True, slots=True)
 class ParallelRead(Generic[T]):
     """The folded slices, newest first, down to `reached`. `stopped` is the reason for ending before the window does.
@@ -90,14 +95,19 @@ async def read_all(
     window: TimeWindow,
     fold: Callable[[Sequence[Call]], Awaitable[T]],
     progress: Progress | None = None,
+    *,
+    reads_records: bool = False,
 ) -> ParallelRead[T]:
     """Fold every slice of the window. `fold` gets the calls of one slice, each call once, newest first, unfiltered.
+
+    `reads_records`: `fold` requests the records of calls, also without a filter on recordings.
 
     Raises: the error of the first read, when nothing was read at all.
     """
     if not filters.call_filters(window):
         return ParallelRead((), window.since, None, complete=True, changed=False, liner_total=None)
-    slice_calls = RECORD_SLICE_CALLS if filters.on_recordings else PARALLEL_SLICE_CALLS
+    reads_records = reads_records or bool(filters.on_recordings)
+    slice_calls = RECORD_SLICE_CALLS if reads_records else PARALLEL_SLICE_CALLS
     # A window of one slice is read on from its first page; of a longer one, more than a few pages are only counted.
     first_limit = (
         slice_calls if window.until - window.since <= MAX_SLICE else min(UNSLICED_PAGES * SLICE_CALLS, slice_calls)
@@ -121,9 +131,14 @@ async def read_all(
             window_note=first.window_note,
             unreadable=first.unreadable,
         )
-    paced_calls = _paced_slice_calls(slice_calls, liner, filters, seconds_per_page)
+    paced_calls = _paced_slice_calls(slice_calls, liner, seconds_per_page, reads_records=reads_records)
     windows = _split_window(window, first, paced_calls)
-    at_once = _parallel_slices(liner, filters, windows, first.liner_total, slow=paced_calls < slice_calls)
+    # With records to read, a slice is a hundred requests, however short its list.
+    at_once = (
+        MIN_PARALLEL_SLICES
+        if reads_records
+        else _parallel_slices(liner, windows, first.liner_total, slow=paced_calls < slice_calls)
+    )
     reader = _SliceReader(liner, filters, fold, progress, first.liner_total, at_once)
     outcomes = await run_all([partial(reader.read, one) for one in windows], concurrency=liner.concurrency)
     parts: list[_SliceResult[T]] = []
@@ -151,14 +166,14 @@ async def read_all(
     )
 
 
-def _paced_slice_calls(most: int, liner: LinerReads, filters: Filters, seconds_per_page: float) -> int:
+def _paced_slice_calls(most: int, liner: LinerReads, seconds_per_page: float, *, reads_records: bool) -> int:
     """How many calls a slice may have, so that several are whole when time is up."""
     if not seconds_per_page:
         return most
     requests = liner.concurrency * time_left() / seconds_per_page
     if not math.isfinite(requests):
         return most
-    if filters.on_recordings:
+    if reads_records:
         return min(most, max(math.ceil(requests * RECORD_SLICE_TIME), MIN_RECORD_SLICE_CALLS))
     return min(most, max(math.ceil(requests * SLICE_TIME * SLICE_CALLS), MIN_SLICE_CALLS))
 
@@ -179,17 +194,13 @@ def _split_window(window: TimeWindow, first: SliceRead, slice_calls: int) -> lis
     return found
 
 
-def _parallel_slices(
-    liner: LinerReads, filters: Filters, windows: Sequence[TimeWindow], liner_total: int | None, *, slow: bool
-) -> int:
+def _parallel_slices(liner: LinerReads, windows: Sequence[TimeWindow], liner_total: int | None, *, slow: bool) -> int:
     """How many slices to read at once: as few as keep Liner's slots busy.
 
     With more, all would be half read when time is up, and none whole. At least two, because the first page of a slice
     is requested alone. Twice the slots, because a slot must not idle while a page is decoded, which does not matter
     where Liner is `slow`.
     """
-    if filters.on_recordings:
-        return MIN_PARALLEL_SLICES  # a slice is a hundred requests, however short its list
     pages = max((liner_total or 0) / SLICE_CALLS / len(windows), 1)
     return max(MIN_PARALLEL_SLICES, math.ceil((1 if slow else 2) * liner.concurrency / pages))
 

@@ -17,6 +17,7 @@ from anyio.lowlevel import checkpoint
 
 from liner_mcp.calls.arguments import FILTERS, CallQuery
 from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.hours import parse_hours
 from liner_mcp.calls.time_window import FIRST_YEAR, ParsedWindow, TimeWindow, parse_window
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, NotFound
@@ -43,6 +44,7 @@ from liner_mcp.names.matching import (
     resolve_name,
     split_names,
 )
+from liner_mcp.search.query import parse_query
 from liner_mcp.text.mask import quote_input
 
 R = TypeVar("R")
@@ -67,14 +69,17 @@ class ResolvedQuery:
 async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     """Resolve names and times.
 
-    Raises: InvalidArgument for a name that fits none or several, an unknown lead, or an impossible window; the errors
-    of the Liner client when a dictionary is needed and cannot be read.
+    Raises: InvalidArgument for a name that fits none or several, an unknown lead, an impossible window, or words that
+    cannot be searched for; the errors of the Liner client when a dictionary is needed and cannot be read.
     """
     low, high = query.min_talk_seconds, query.max_talk_seconds
     if low is not None and high is not None and low > high:
         raise InvalidArgument(f"max_talk_seconds: {high} is less than min_talk_seconds, {low}; no call can be both.")
+    if query.mentions is not None:
+        parse_query(query.mentions)
     parsed = await _resolve_window(context, query)
     values: dict[str, Any] = {name: getattr(query, name) for name in FILTERS}
+    values["hours"] = None if query.hours is None else parse_hours(query.hours, context.zone)
     values["agents"], agents = await _resolve_agents(context, query.agents)
     statuses, call_statuses = await _resolve_statuses(context, query.statuses)
     values["statuses"], values["status_ids"] = statuses.codes, statuses.ids
@@ -83,7 +88,8 @@ async def resolve(context: AppContext, query: CallQuery) -> ResolvedQuery:
     doubts = describe_doubts(*orders, *agents, *call_statuses, by_name=True)
     if doubts:
         gaps = (*gaps, f"{capitalize(doubts)}; a name may fit others too, whose calls are missing here.")
-    notes = (*_window_notes(context, parsed), *_unknown_notes(statuses.unknown, call_statuses))
+    uses_zone = parsed.uses_zone or query.hours is not None
+    notes = (*_window_notes(context, parsed, uses_zone=uses_zone), *_unknown_notes(statuses.unknown, call_statuses))
     return ResolvedQuery(filters, parsed.window, notes, gaps)
 
 
@@ -139,11 +145,11 @@ async def _before_creation(context: AppContext, leads: Sequence[int]) -> datetim
     return max(min(moments), first_moment + LEAD_MARGIN) - LEAD_MARGIN
 
 
-def _window_notes(context: AppContext, parsed: ParsedWindow) -> list[str]:
+def _window_notes(context: AppContext, parsed: ParsedWindow, *, uses_zone: bool) -> list[str]:
     notes: list[str] = []
     if parsed.defaulted:
         notes.append("No since was given, so these are the 7 days up to the end of window.")
-    if parsed.uses_zone and not context.zone.configured:
+    if uses_zone and not context.zone.configured:
         notes.append(
             f"Days and times were read as {context.zone.name}, this machine's zone; LINER_TIMEZONE sets another."
         )

@@ -9,23 +9,27 @@ its id is in `retry`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
-from liner_mcp.calls.arguments import FILTERS, Recordings
+from liner_mcp.calls.arguments import FILTERS
 from liner_mcp.calls.filters import WINDOW, Filters
+from liner_mcp.calls.recordings import NO_RECORDINGS, CallRecordings, Examined, RecordsRead, read_recordings
 from liner_mcp.calls.rows import sent_fields
 from liner_mcp.calls.window_reader import CallKey, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerMcpError
-from liner_mcp.liner.models import Call, CallRecord
-from liner_mcp.liner.pagination import Listing
+from liner_mcp.liner.models import Call
 from liner_mcp.liner.parallel import run_all
-from liner_mcp.liner.record_owners import RecordOwners, of_other_leads
+from liner_mcp.liner.record_owners import of_other_leads
 
 RETRY_SHARE = 4  # ids in `retry` take at most a quarter of an answer, so that rows keep most of it
+
+
+IsFull = Callable[[CallRecordings | None], bool]
+"""Gets the recordings of each call that passes, in order, and says whether these calls are enough."""
 
 
 class Undecided(NamedTuple):
@@ -39,14 +43,14 @@ class Undecided(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether one call passes all filters; None where it cannot be decided. `examined`: its recordings were read.
+    """Whether one call passes all filters; None where it cannot be decided. `recordings`: what was read to decide it.
     `late`: they were not read in time.
     """
 
     call: Call
     passes: bool | None
     without_value: tuple[str, ...] = ()
-    examined: bool = False
+    recordings: CallRecordings | None = None
     late: bool = False
 
     @property
@@ -55,34 +59,32 @@ class Decision:
         return Undecided(call_key(self.call), self.without_value)
 
 
-@dataclass(slots=True)
-class RecordsRead:
-    """What the lists of records of one question have shown so far. `calls`: the calls of which a list was read."""
-
-    owners: RecordOwners = field(default_factory=RecordOwners)
-    calls: set[int] = field(default_factory=set[int])
-
-    def part_shared(self, passing: Iterable[Call]) -> tuple[list[Call], list[Undecided]]:
-        """The calls that pass, without those that passed by a record that was listed for a later call too: these are
-        undecided.
-        """
-        kept: list[Call] = []
-        undecided: list[Undecided] = []
-        for call in passing:
-            if call.id in self.owners.shared:
-                undecided.append(Undecided(call_key(call)))
-            else:
-                kept.append(call)
-        return kept, undecided
+def part_shared(passing: Iterable[Call], seen: RecordsRead) -> tuple[list[Call], list[Undecided]]:
+    """The calls that pass, without those that passed by a record that was listed for a later call too: these are
+    undecided.
+    """
+    kept: list[Call] = []
+    undecided: list[Undecided] = []
+    for call in passing:
+        if call.id in seen.owners.shared:
+            undecided.append(Undecided(call_key(call)))
+        else:
+            kept.append(call)
+    return kept, undecided
 
 
 async def decide(
-    context: AppContext, filters: Filters, calls: Sequence[Call], seen: RecordsRead, enough: int | None = None
+    context: AppContext,
+    filters: Filters,
+    calls: Sequence[Call],
+    seen: RecordsRead,
+    enough: int | None = None,
+    is_full: IsFull | None = None,
 ) -> list[Decision]:
     """A decision about each of the calls, which no filter on calls excludes, in their order.
 
-    The list ends early when `enough` calls pass, or before the first call whose records were not read when time was up.
-    `seen` is the same object for the whole question.
+    The list ends early when `enough` calls pass, when the recordings of those that pass are `is_full`, or before the
+    first call whose records were not read when time was up. `seen` is the same object for the whole question.
 
     Raises: the errors that end `run_all`, such as SetupError; AccessRefused when Liner refuses all lists of records.
     """
@@ -93,9 +95,9 @@ async def decide(
         ]
     # Null leaves it open whether there are recordings; a listed one decides it.
     recorded = [call for call in calls if call.has_records is not False and call.id not in without_value]
-    outcomes = await _examine(context, filters, recorded, seen, enough)
+    outcomes = await _examine(context, filters, recorded, seen, enough, is_full)
     outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
-    without_recordings = filters.decide(Recordings((), complete=True))
+    without_recordings = filters.decide(NO_RECORDINGS.for_filters)
     decisions: list[Decision] = []
     for call in calls:
         if call.id in without_value:
@@ -113,20 +115,26 @@ async def decide(
 
 
 async def _examine(
-    context: AppContext, filters: Filters, calls: Sequence[Call], seen: RecordsRead, enough: int | None
+    context: AppContext,
+    filters: Filters,
+    calls: Sequence[Call],
+    seen: RecordsRead,
+    enough: int | None,
+    is_full: IsFull | None,
 ) -> Sequence[Decision | LinerMcpError | None]:
     """The outcome of reading the records of each call, until `enough` calls pass or time is up."""
     passing: list[int] = []
+    await seen.compile(filters.mentions)
 
     async def examine(call: Call) -> Decision:
-        listing = await context.liner.call_records(call.id)
-        seen.calls.add(call.id)
-        seen.owners.add(call.id, listing.items)
-        return Decision(call, _passes(filters, call, listing), examined=True)
+        found = await read_recordings(context, call, seen, summaries=filters.on_summaries)
+        return Decision(call, _passes(filters, call, found), recordings=found)
 
     def is_enough(outcome: Decision | LinerMcpError) -> bool:
         if isinstance(outcome, Decision) and outcome.passes:
             passing.append(outcome.call.id)
+            if is_full is not None and is_full(outcome.recordings):
+                return True
         return len(set(passing) - seen.owners.shared) == enough
 
     jobs = [partial(examine, call) for call in calls]
@@ -138,18 +146,31 @@ async def _examine(
         return [refusal] * len(calls)  # Liner accepts the token, so it refuses these calls
 
 
-def _passes(filters: Filters, call: Call, listing: Listing[CallRecord]) -> bool | None:
-    if not listing.items:
+def _passes(filters: Filters, call: Call, found: CallRecordings) -> bool | None:
+    if not found.reads:
         return None  # Liner does not say that there are no recordings, and may list them later
-    if not all(record.is_transfer for record in of_other_leads(listing.items, call.lead_id)):
+    if not all(record.is_transfer for record in of_other_leads(found.records, call.lead_id)):
         return None  # only the record of a transfer may have another lead than its call
-    return filters.decide(Recordings(listing.items, listing.complete))
+    return filters.decide(found.for_filters)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingCalls:
+    """The calls that pass all filters, those that cannot be decided, and what filters on recordings examined.
+
+    `recordings`: of the calls that pass, by their ids, where a filter needed them.
+    """
+
+    calls: list[Call]
+    undecided: list[Undecided]
+    examined: Examined = field(default_factory=Examined)
+    recordings: dict[int, CallRecordings] = field(default_factory=dict[int, CallRecordings])
 
 
 async def matching_calls(
     context: AppContext, filters: Filters, calls: Iterable[Call], seen: RecordsRead
-) -> tuple[list[Call], list[Undecided]]:
-    """The calls that pass all filters, and those that cannot be decided.
+) -> MatchingCalls:
+    """Decide about each of the calls.
 
     Raises: what `decide` raises; DeadlineExceeded when time was up before all records were read.
     """
@@ -157,8 +178,16 @@ async def matching_calls(
     decisions = await decide(context, filters, matching, seen)
     if len(decisions) < len(matching) or any(decision.late for decision in decisions):
         raise DeadlineExceeded("Time was up before all records were read; ask for a shorter window.")
-    passing = [decision.call for decision in decisions if decision.passes]
-    return passing, [decision.undecided for decision in decisions if decision.passes is None]
+    found = MatchingCalls(
+        [decision.call for decision in decisions if decision.passes],
+        [decision.undecided for decision in decisions if decision.passes is None],
+    )
+    for decision in decisions:
+        if decision.recordings is not None:
+            found.examined.add(decision.recordings)
+            if decision.passes:
+                found.recordings[decision.call.id] = decision.recordings
+    return found
 
 
 # In the answer --------------------------------------------------------------------------------------------------------

@@ -42,8 +42,10 @@ def call_columns(include: Sequence[str]) -> tuple[str, ...]:
     return (*CALL_COLUMNS, *include)
 
 
-def call_row(context: AppContext, call: Call, include: Sequence[str]) -> Row:
-    """One call in the order of `call_columns`; its phone masked unless the operator shows phones."""
+def call_row(context: AppContext, call: Call, include: Sequence[str], records: int | None = None) -> Row:
+    """One call in the order of `call_columns`; its phone masked unless the operator shows phones. `records`: the number
+    of its recordings, where that is included.
+    """
     date, time = context.zone.date_and_time(call.created_at)
     more: dict[str, Cell] = {
         "lead_id": call.lead_id,
@@ -51,6 +53,7 @@ def call_row(context: AppContext, call: Call, include: Sequence[str]) -> Row:
         "hung_up_by": call.finish_initiator,
         "wait_seconds": call.wait_time_duration_seconds,
         "phone": _phone(context, call.client_phone),
+        "records": records,
     }
     recorded = None if call.has_records is None else int(call.has_records)
     talk, status = call.talk_time_duration_seconds, call.status_code
@@ -75,6 +78,7 @@ def call_members(
     rows: Sequence[Row],
     *,
     agents_known: bool,
+    optional_columns: frozenset[str] = frozenset(),
 ) -> Members:
     """The members that every answer about calls has, for the rows that are shown. Unless `agents_known`, null in place
     of an agent is not said to mean "no agent".
@@ -87,7 +91,7 @@ def call_members(
         "window": window.to_dict(context.zone),
         "timezone": context.zone.name,
         "names": legend,
-        **table(columns, rows),
+        **table(columns, rows, optional_columns),
     }
 
 

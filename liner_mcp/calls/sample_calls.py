@@ -10,13 +10,22 @@ from dataclasses import dataclass, field, replace
 from liner_mcp.answer.table import Answer, Evidence, Members, page, render_within_budget
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
+from liner_mcp.calls.page_cursor import SUMMARY_CHARS
+from liner_mcp.calls.parallel_reader import ParallelRead, Progress, progress_after, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import RecordsRead, Undecided, matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import Undecided, matching_calls, part_shared, retry_ids, undecided_note
+from liner_mcp.calls.recording_rows import (
+    FoundCall,
+    PageRoom,
+    RowFormat,
+    failed_ids,
+    found_rows,
+    read_shown,
+    recording_notes,
+)
+from liner_mcp.calls.recordings import CallRecordings, Examined, RecordsRead
 from liner_mcp.calls.rows import (
-    call_columns,
     call_members,
-    call_row,
     missing_calls_note,
     read_names,
     unknown_cells_note,
@@ -28,6 +37,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
+from liner_mcp.records.record_rows import OPTIONAL_COLUMNS
 from liner_mcp.text.mask import quote_input
 
 MAX_EXAMINED = 2_000  # calls of each agent that filters on recordings may examine: more than a deadline allows
@@ -44,6 +54,7 @@ async def sample_calls(
     seed: str | None,
     cursor: str | None,
     budget: int,
+    summary_chars: int = SUMMARY_CHARS,
     progress: Progress | None = None,
 ) -> Answer:
     """`sample` calls of those that the query matches: recorded ones, unless `recorded` says otherwise.
@@ -61,16 +72,15 @@ async def sample_calls(
     filters = resolved.filters
     stratified = StratifiedSample(used_seed, sample, max(MAX_EXAMINED, sample) if filters.on_recordings else sample)
 
-    seen = RecordsRead()
     undecided: dict[int, Undecided] = {}
     agents_known = True
 
     async def fold(calls: Sequence[Call]) -> None:
         nonlocal agents_known
-        passing, unclear = await matching_calls(context, filters.on_calls(), calls, seen)
-        agents_known = agents_known and all(call.is_known("user_id") for call in passing)
-        stratified.add(passing)
-        undecided.update({one.key[1]: one for one in unclear})
+        found = await matching_calls(context, filters.on_calls(), calls, RecordsRead())
+        agents_known = agents_known and all(call.is_known("user_id") for call in found.calls)
+        stratified.add(found.calls)
+        undecided.update({one.key[1]: one for one in found.undecided})
 
     read = await read_all(context.liner, filters.on_calls(), resolved.window, fold, progress)
     if read.stopped is not None:
@@ -81,48 +91,67 @@ async def sample_calls(
             f"No sample was drawn, because the window could not be read whole: {context.stop_reason(read.stopped)} "
             f"{readable}; ask for a shorter window."
         )
-    drawn = await _draw(context, filters, stratified, list(undecided.values()), seen)
+    layout = RowFormat(include, summary_chars, mentions=filters.mentions is not None)
+    draw = _Draw(RecordsRead(progress_after(stratified.population, progress)), list(undecided.values()))
+    drawn = await _draw(context, filters, stratified, draw)
+    room = PageRoom(layout, budget)
+    shown = await read_shown(context, drawn.calls, draw.recordings, draw.seen, layout, room)
     names = await read_names(context, filters, drawn.calls)
     context.recent_calls.add([call.id for call in sorted(drawn.calls, key=call_key)])
-    return _render(context, resolved, include, stratified, drawn, read, names, budget, agents_known=agents_known)
+    context.recent_records.add(one.record.id for found in shown for one in found.shown)
+    return _render(
+        context, resolved, layout, stratified, drawn, shown, read, names, budget, room, agents_known=agents_known
+    )
 
 
 # The draw -------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class _Draw:
+    """What was examined while drawing. `recordings`: of the calls that pass, by their ids."""
+
+    seen: RecordsRead
+    undecided: list[Undecided]
+    examined: list[Examined] = field(default_factory=list[Examined])
+    recordings: dict[int, CallRecordings] = field(default_factory=dict[int, CallRecordings])
+
+
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """The sample, in the order of the draw; the calls that could not be decided on the way; and the number of calls
-    that it was taken from, None where some of them were not examined or not decided.
+    """The sample, in the order of the draw; the calls that could not be decided on the way, and what filters on
+    recordings examined; and the number of calls that it was taken from, None where some of them were not examined or
+    not decided.
     """
 
     calls: Sequence[Call]
     undecided: Sequence[Undecided]
+    examined: Examined
     population: int | None
+    notes: Sequence[str] = ()
 
 
-async def _draw(
-    context: AppContext, filters: Filters, stratified: StratifiedSample, undecided: list[Undecided], seen: RecordsRead
-) -> _Drawn:
+async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSample, draw: _Draw) -> _Drawn:
     """The sample. With filters on recordings, calls are examined in the order of the draw until it is full: the same
     sample as if all had been examined, for fewer requests.
 
     Raises: what `matching_calls` raises.
     """
     if not filters.on_recordings:
-        return _Drawn(stratified.selected(), undecided, stratified.population)
+        return _Drawn(stratified.selected(), draw.undecided, Examined(), stratified.population)
     agents = [_AgentCalls(deque(calls)) for calls in stratified.calls_by_agent()]
     everything = sum(len(agent.unexamined) for agent in agents) == stratified.population
     drawn: list[Call] = []
     while missing := stratified.size - len(drawn):
-        turn = await _next_round(context, filters, agents, missing, undecided, seen)
+        turn = await _next_round(context, filters, agents, missing, draw)
         if not turn:
             break
-        drawn, shared = seen.part_shared([*drawn, *turn])
-        undecided += shared
-    everything = everything and not undecided and not any(agent.unexamined for agent in agents)
+        drawn, shared = part_shared([*drawn, *turn], draw.seen)
+        draw.undecided += shared
+    everything = everything and not draw.undecided and not any(agent.unexamined for agent in agents)
     passing = len(drawn) + sum(len(agent.passing) for agent in agents)
-    return _Drawn(drawn, undecided, passing if everything else None)
+    examined = Examined.sum(draw.examined)
+    return _Drawn(drawn, draw.undecided, examined, passing if everything else None, draw.seen.notes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +167,7 @@ async def _next_round(
     filters: Filters,
     agents: Sequence[_AgentCalls],
     size: int,
-    undecided: list[Undecided],
-    seen: RecordsRead,
+    draw: _Draw,
 ) -> list[Call]:
     """The next passing call of each agent, of at most `size` agents."""
     while True:
@@ -152,11 +180,11 @@ async def _next_round(
         batches = [
             (agent, [agent.unexamined.popleft() for _ in range(min(depth, len(agent.unexamined)))]) for agent in pending
         ]
-        passing, unclear = await matching_calls(
-            context, filters, [call for _, batch in batches for call in batch], seen
-        )
-        undecided += unclear
-        ids = {call.id for call in passing}
+        found = await matching_calls(context, filters, [call for _, batch in batches for call in batch], draw.seen)
+        draw.undecided += found.undecided
+        draw.examined.append(found.examined)
+        draw.recordings |= found.recordings
+        ids = {call.id for call in found.calls}
         for agent, batch in batches:
             agent.passing.extend(call for call in batch if call.id in ids)
 
@@ -167,17 +195,18 @@ async def _next_round(
 def _render(
     context: AppContext,
     resolved: ResolvedQuery,
-    include: Sequence[str],
+    layout: RowFormat,
     stratified: StratifiedSample,
     drawn: _Drawn,
+    found: Sequence[FoundCall],
     read: ParallelRead[None],
     names: DirectoryNames,
     budget: int,
+    room: PageRoom,
     *,
     agents_known: bool,
 ) -> Answer:
     filters, calls, undecided = resolved.filters, drawn.calls, drawn.undecided
-    columns = call_columns(include)
     retry = retry_ids(undecided, budget)
     # Calls that were not examined could still fill the sample.
     cut_off = len(calls) < stratified.size and drawn.population is None and not undecided
@@ -187,11 +216,11 @@ def _render(
             left=count < len(calls) or cut_off,
             missing=not read.complete or bool(resolved.gaps),
             undecided=len(undecided),
-            unknown=not agents_known,
+            unknown=not agents_known or (layout.needs_recordings and any(one.unknown for one in found[:count])),
         )
 
     # What is not shown or not known of some calls may be of one agent more than of the others.
-    even = evidence(len(calls)).complete
+    even = agents_known and evidence(len(calls)).shows_all
     seed = quote_input(stratified.seed, len(stratified.seed), show_phones=context.show_phones)
 
     def notes(count: int) -> list[str]:
@@ -200,15 +229,16 @@ def _render(
             notes.append("The seed is shown with parts hidden; the seed as you sent it draws the same calls again.")
         if count < len(calls):
             left = len(calls) - count
-            notes.append(f"{left} drawn calls did not fit; the others are the draw of sample={count}.")
-        notes.append(undecided_note(filters, undecided, len(retry)))
+            why = "were not read in time" if count == len(found) and not room.full else "did not fit"
+            notes.append(f"{left} drawn calls {why}; the others are the draw of sample={count}.")
+        notes += [undecided_note(filters, undecided, len(retry)), *recording_notes(found[:count], layout)]
         if not agents_known:
             notes.append("Liner sends no userId for some calls of this window, so the draw may not be even per agent.")
         if cut_off:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
         unlisted = missing_calls_note(read.unreadable) if read.unreadable else NOT_DRAWN_NOTE
         notes.append(read.window_note or ("" if read.complete else unlisted))
-        notes += resolved.gaps
+        notes += [*resolved.gaps, *drawn.notes]
         if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
             notes.append(FILTER_IGNORED_NOTE)
         if not calls:
@@ -217,26 +247,37 @@ def _render(
             # A sample is of recorded calls anyway.
             relaxed = ", or fewer filters" if replace(filters, recorded=None).can_be_relaxed else ""
             notes.append(f"No call of this window can be drawn; try an earlier since{relaxed}.")
-        notes.append(unknown_cells_note(calls[:count], columns))
+        notes.append(unknown_cells_note(calls[:count], layout.columns))
         return [*notes, *resolved.notes, *names.notes()]
 
     def render(count: int) -> Members:
         # In the order of the draw, a part is the sample of that size; it is shown newest first.
-        shown = sorted(calls[:count], key=call_key, reverse=True)
-        rows = [call_row(context, call, include) for call in shown]
+        shown = sorted(found[:count], key=lambda one: call_key(one.call), reverse=True)
+        rows = [row for one in shown for row in found_rows(context, one, layout)]
         return {
-            **call_members(context, names, filters, resolved.window, columns, rows, agents_known=agents_known),
+            **call_members(
+                context,
+                names,
+                filters,
+                resolved.window,
+                layout.columns,
+                rows,
+                agents_known=agents_known,
+                optional_columns=OPTIONAL_COLUMNS,
+            ),
             "asked": {**filters.echo(), "sample": stratified.size},
             "page": page(
-                count,
+                len(rows),
                 evidence(count),
                 population=drawn.population,
                 seed=seed,
                 sampling=SAMPLING_METHOD if even else None,
                 local_filters=filters.client_side or None,
+                examined=drawn.examined.calls if filters.on_recordings else None,
+                searched=drawn.examined.searched() if filters.on_summaries else None,
             ),
-            "retry": retry,
+            "retry": [*retry, *failed_ids(shown, retry)],
             "notes": notes(count),
         }
 
-    return render_within_budget(render, range(1, len(calls) + 1), budget)
+    return render_within_budget(render, range(1, len(found) + 1), budget)

@@ -331,7 +331,7 @@ class Directory:
 
     async def _shown(self, name: str | None) -> str:
         """A name on one line, masked and truncated, like all text from Liner."""
-        return truncate(await self._turns.text(shown_steps(" ".join((name or "").split()))), MAX_NAME_CHARACTERS)
+        return truncate(await self._turns.run(shown_steps(" ".join((name or "").split()))), MAX_NAME_CHARACTERS)
 
 
 def _kinds_lacking(requested: Mapping[str, Sequence[int]], found: Mapping[str, Dictionary]) -> list[str]:

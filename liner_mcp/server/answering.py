@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from liner_mcp.calls.call_stats import call_stats
 from liner_mcp.calls.find_calls import find_calls
+from liner_mcp.calls.longest_calls import longest_calls
 from liner_mcp.calls.sample_calls import sample_calls
 from liner_mcp.calls.time_window import parse_window
 from liner_mcp.context import AppContext, utc_now
@@ -16,6 +17,7 @@ from liner_mcp.liner.restricted_client import RestrictedClient
 from liner_mcp.list_directory import list_directory
 from liner_mcp.names.directory import Directory
 from liner_mcp.names.matching import contains, describe_empty_name, normalize_name
+from liner_mcp.records.check_quotes import check_quotes
 from liner_mcp.records.get_call_record import get_call_record, read_audio, read_summary
 from liner_mcp.records.get_call_summaries import get_call_summaries
 from liner_mcp.records.list_call_records import list_call_records

@@ -9,20 +9,23 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticKnownError
 
+# pydantic needs this one before Python 3.12.
+from typing_extensions import TypedDict
+
 from liner_mcp.argument_types import WHOLE, WORD, Id, split
-from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable
-from liner_mcp.input_limits import MAX_ID, MAX_TEXT
+from liner_mcp.calls.columns import INCLUDABLE, Grouping, Includable, Sorting, StatsColumn
+from liner_mcp.input_limits import MAX_ID, MAX_QUOTES, MAX_SUMMARY, MAX_TEXT
 from liner_mcp.server.lazy import answering
 
 MAX_CALL_IDS = 100
 MAX_SAMPLE = 100  # a person does not listen to more
+MAX_GROUPS = 100_000  # more than any account has leads in a year
 MAX_SEED = 40  # characters: a word or a date that a team agrees on
-MAX_SUMMARY = 4_000  # characters of a summary in a table
 MAX_QUOTED_CHARACTERS = 40  # of an argument that an error quotes: enough to recognise it
 MOST_REFUSED = 3  # arguments that a refusal names: after more than that, a client starts again anyway
 _ZERO_IS_NOT_SENT = frozenset({"limit", "sample", "min_calls"})
@@ -63,6 +66,14 @@ def _number_as_text(value: object) -> object:
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
+def _as_list(value: object) -> object:
+    return cast("object", value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _null_as_empty(value: object) -> object:
+    return "" if value is None else value
+
+
 def _distinct(found: tuple[_T, ...]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys(found))
 
@@ -73,7 +84,7 @@ def _in_order(found: tuple[Includable, ...]) -> tuple[Includable, ...]:
 
 # The types -----------------------------------------------------------------------------------------------------------
 
-_SUMMARY_CHARS = "Characters of each summary, default {}; 0: only whether there is one"
+_SUMMARY_CHARS = "default {}; 0: only its state"
 
 CallId = Id | None
 CallIds = Annotated[list[Id], Field(min_length=1, max_length=MAX_CALL_IDS), FailFast(), BeforeValidator(split)]
@@ -96,17 +107,41 @@ Include = Annotated[
 ]
 GroupBy = Annotated[
     tuple[Annotated[Grouping, WORD], ...],
-    Field(min_length=1, max_length=2, description="one or two, default agent"),
+    Field(max_length=2, description="default agent"),
     FailFast(),
     BeforeValidator(_split_words),
     AfterValidator(_distinct),
 ]
+Sort = Annotated[Sorting, WORD] | None
+StatsInclude = Annotated[
+    tuple[Annotated[StatsColumn, WORD], ...], FailFast(), BeforeValidator(_split_words), AfterValidator(_distinct)
+]
+StatsSort = (
+    Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, to_lower=True, max_length=MAX_TEXT),
+        Field(description="a column, largest first; else most calls, times in order"),
+    ]
+    | None
+)
+Groups = Annotated[int, Field(ge=0, le=MAX_GROUPS), WHOLE] | None
+MinCalls = Annotated[int, Field(ge=0, le=MAX_ID), WHOLE] | None
+
+
+# One that is too long has a row in the answer that says so, and the others are checked.
+class Quote(TypedDict):
+    record_id: Id
+    quote: Annotated[str, BeforeValidator(_null_as_empty)]
+
+
+Quotes = Annotated[list[Quote], Field(min_length=1, max_length=MAX_QUOTES), FailFast(), BeforeValidator(_as_list)]
 Sample = Annotated[int, Field(ge=1, le=MAX_SAMPLE), WHOLE] | None
 Start = Annotated[int, Field(ge=0, le=MAX_ID, description="summary.next_start"), WHOLE]
 CallsLimit = Annotated[int, Field(ge=1, le=200, description="default 50"), WHOLE]
 RecordsLimit = Annotated[int, Field(ge=1, le=100, description="default 25"), WHOLE]
 PreviewChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_CHARS.format(160)), WHOLE]
 SummaryChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_CHARS.format(600)), WHOLE]
+ShownChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description="600 if not sent"), WHOLE] | None
 
 
 # Refusals ------------------------------------------------------------------------------------------------------------
@@ -122,6 +157,7 @@ _SENTENCES = {
     "null_in_list of agents": 'it takes ids and names; null is neither. Send "no agent" for calls without an agent.',
     "too_many_names": "it holds {names} names; send at most {max_names} at once. More ids are allowed.",
 }
+_WANTED = {"boolean": "true or false", "string": "text"}
 
 
 def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str:
@@ -143,11 +179,15 @@ def describe_errors(error: ValidationError, published: Mapping[str, Any]) -> str
 
 def _sentence(argument: str, row: ErrorDetails, schema: Mapping[str, Any]) -> str:
     value, context = _quote(row["input"]), row.get("ctx", {})
+    if len(row["loc"]) > 1 and "properties" in schema.get("items", {}):
+        members = schema["items"]["properties"].items()
+        wanted = " and ".join(f"{name} ({_WANTED.get(each['type'], 'a whole number')})" for name, each in members)
+        return f"each entry must hold {wanted}; entry {int(row['loc'][1]) + 1} does not."
     sentence = _SENTENCES.get(f"{row['type']} of {argument}") or _SENTENCES.get(row["type"])
     if sentence is not None:
         return sentence.format(value=value, **context)
     schema = schema.get("items", schema)
-    wanted = {"boolean": "true or false", "string": "text"}.get(schema["type"], "a whole number")
+    wanted = _WANTED.get(schema["type"], "a whole number")
     if "enum" in schema:
         wanted = f"one of {', '.join(schema['enum'])}"
     elif "minimum" in schema:

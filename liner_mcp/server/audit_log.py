@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from liner_mcp.argument_types import parse_id, split
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument, NotFound, RequestError, SetupError
-from liner_mcp.input_limits import MAX_NAMES
+from liner_mcp.input_limits import MAX_NAMES, MAX_QUOTES
 from liner_mcp.json_logging import AUDIT_LOGGER
 from liner_mcp.liner.request_metrics import RequestCounts, RequestObserver, count_requests
 from liner_mcp.server.arguments import without_empty
@@ -199,7 +199,18 @@ def logged_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
             loggable = (_loggable_id(one) for one in given[:MAX_NAMES])  # a tool accepts no more
             logged[name] = list(islice((one for one in loggable if one is not None), MAX_IDS))
             logged[f"{name}_count"] = len(given)
+    if quotes := _entries(sent.get("quotes")):
+        ids = (_loggable_id(one["record_id"]) for one in quotes[:MAX_QUOTES] if "record_id" in one)
+        logged["record_ids"] = [one for one in dict.fromkeys(ids) if one is not None][:MAX_IDS]
+        logged["quotes_count"] = len(quotes)
     return logged
+
+
+def _entries(value: object) -> list[dict[str, Any]]:
+    """The objects of a list of objects, or of one of them."""
+    parsed = _parse_json_list(value)
+    entries = cast("list[object]", parsed) if isinstance(parsed, list) else [parsed]
+    return [cast("dict[str, Any]", one) for one in entries if isinstance(one, dict)]
 
 
 def _parse_json_list(value: object) -> object:

@@ -60,7 +60,7 @@ def _publish(method: Callable[..., Any]) -> Tool:
     title, answer = method.__dict__[_DECLARED]
     made = Tool.from_function(method, title=title, description=_unwrap(method.__doc__ or ""), structured_output=False)
     made.fn_metadata.output_schema = _answer_schema(answer)
-    schema = {"type": "object", **compact(made.parameters, {})}
+    schema = {"type": "object", **compact(made.parameters, made.parameters.get("$defs", {}))}
     return made.model_copy(update={"parameters": schema, "annotations": READ_ONLY})
 
 

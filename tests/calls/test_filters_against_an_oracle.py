@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liner_mcp.calls import find_calls as find_calls_module
-from liner_mcp.calls import parallel_reader, window_reader
+from liner_mcp.calls import collected_calls, parallel_reader, window_reader
 from liner_mcp.calls.arguments import FILTERS, CallQuery
 from liner_mcp.calls.call_stats import call_stats
+from liner_mcp.calls.longest_calls import longest_calls
 from liner_mcp.calls.sample_calls import sample_calls
 from liner_mcp.context import AppContext
 from liner_mcp.demo import Call, Dataset, DemoLiner
@@ -27,12 +27,35 @@ from liner_mcp.liner.restricted_client import Access, RestrictedClient
 from liner_mcp.names.directory import Directory
 from tests.calls.support import context_at, find_all_pages, ids_of, newest_first, page_of
 from tests.conftest import NOW
-from tests.support.context import MAX_BUDGET, AlteredLiner
+from tests.support.context import MAX_BUDGET, AlteredLiner, rows_of
+from tests.support.expected_stats import MOSCOW
 
 ORDERS, AGENTS, LEADS = (201, 202, 203), (101, 102, 103), (1, 2, 3)
+HOURS = {"9-18": range(9, 18), "18-24": range(18, 24), "21-4": (21, 22, 23, 0, 1, 2, 3)}
 STATUS_IDS = {"no_answer": 53, "qualified": 51, "transferred_to_sales": 57}
 SINCE = (NOW - timedelta(days=1)).isoformat()
 UNKNOWN = cast("Any", None)  # what Liner sends as null; the demo's own types have none
+NO_SUMMARY = None
+
+# What summaries say, and what queries mean, by hand.
+SUMMARIES: dict[str | None, set[str]] = {
+    NO_SUMMARY: set(),
+    "Клиент берёт ипотеку, деньги есть.": {"ипотека", "деньги"},
+    "Ребёнок пойдёт в школу. Нужна ипотека и рассрочка.": {"ребёнок", "ипотека", "рассрочка", "ипотека и рассрочка"},
+    "The client asks about a viewing; дети взрослые.": {"viewing", "ребёнок"},
+    "Не дозвонились.": set(),
+}
+QUERIES: dict[str, tuple[Callable[[set[str]], bool], set[str]]] = {
+    "ипотекой": (lambda said: "ипотека" in said, set()),
+    "детей": (lambda said: "ребёнок" in said, set()),
+    "ИПОТЕКИ рассрочку": (lambda said: {"ипотека", "рассрочка"} <= said, set()),
+    "viewings | рассрочками": (lambda said: bool(said & {"viewing", "рассрочка"}), set()),
+    '"ипотекой и рассрочкой"': (lambda said: "ипотека и рассрочка" in said, set()),
+    '"рассрочка и ипотека"': (lambda _: False, set()),
+    "ипотека -рассрочка": (lambda said: "ипотека" in said, {"рассрочка"}),
+    "-ипотека": (lambda _: True, {"ипотека"}),
+    "рассрочка деньги": (lambda _: False, set()),
+}
 
 Verdict = bool | None
 
@@ -48,6 +71,7 @@ class Case:
     filters: dict[str, Any]
     limit: int
     budget: int
+    include: tuple[str, ...] = ()
 
     def liner(self) -> AlteredLiner[DemoLiner]:
         return AlteredLiner(
@@ -62,7 +86,9 @@ class Case:
         """Whether the filters mean this call; None where Liner does not say enough."""
         wanted = self.filters
         talk = call.talk_time_duration_seconds
+        hour = call.created_at.astimezone(MOSCOW).hour
         plain = {
+            "hours": lambda: hour in HOURS[wanted["hours"]],
             "orders": lambda: call.order_id in wanted["orders"],
             "leads": lambda: call.lead_id in wanted["leads"],
             "agents": lambda: (call.user_id or "no agent") in wanted["agents"],
@@ -78,22 +104,44 @@ class Case:
             return False
         if unknown:
             return None
-        if "transferred" not in wanted:
-            return True
-        transferred = self.transferred(call)
-        return None if transferred is None else transferred == wanted["transferred"]
+        verdicts = {self.by_recordings(call, name, value) for name, value in wanted.items()}
+        return False if False in verdicts else None if None in verdicts else True
 
-    def transferred(self, call: Call) -> Verdict:
+    def by_recordings(self, call: Call, name: str, value: Any) -> Verdict:
         records = self.dataset.records_of(call.id)
-        if call.has_records is False:
-            return False
-        if call.id in self.refused or not records:
-            return None
-        if any(record.is_transfer for record in records):
+        unread = call.has_records is not False and (call.id in self.refused or not records)
+        if name not in ("transferred", "has_summary", "mentions"):
             return True
-        if call.id in self.short or any(record.is_transfer is UNKNOWN for record in records):
+        if unread:
             return None
-        return False
+        whole = call.has_records is False or call.id not in self.short
+        if call.has_records is False:
+            records = []
+        if name == "transferred":
+            found = some([UNKNOWN if one.is_transfer is UNKNOWN else one.is_transfer for one in records], whole=whole)
+            return None if found is None else found == value
+        if name == "has_summary":
+            lacking = some([one.summary is NO_SUMMARY for one in records], whole=whole)
+            if value and not records and lacking is False:
+                return False
+            return None if lacking is None else lacking != value
+        wanted, unwanted = QUERIES[value]
+        said = [SUMMARIES[one.summary] for one in records if one.summary is not NO_SUMMARY]
+        verdicts = {some([wanted(one) for one in said], whole=whole)}
+        spoilt = some([bool(one & unwanted) for one in said], whole=whole)
+        verdicts.add(None if spoilt is None else not spoilt)
+        return False if False in verdicts else None if None in verdicts else True
+
+    def is_unreadable(self, call: Call) -> bool:
+        """Whether it is unknown whether a call has recordings."""
+        unsaid = call.has_records is UNKNOWN and not self.dataset.records_of(call.id)
+        return call.has_records is not False and (call.id in self.refused or unsaid)
+
+    def is_unknown(self, call: Call) -> bool:
+        """Whether rows with recordings cannot show all of them."""
+        return call.has_records is not False and (
+            call.id in self.refused or call.id in self.short or not self.dataset.records_of(call.id)
+        )
 
     def ids(self, verdict: Verdict) -> list[int]:
         """The calls of one verdict that the caller may see, newest first."""
@@ -105,12 +153,25 @@ class Case:
             and self.verdict(call) is verdict
         )
 
+    def record_ids(self, call_id: int) -> list[int | None]:
+        """The records that rows of a call show."""
+        call = self.dataset.calls[call_id]
+        records = self.dataset.records_of(call_id)
+        if call.has_records is False or call_id in self.refused or not records:
+            return [None]
+        return [record.id for record in sorted(records, key=lambda one: (one.created_at, one.id))]
+
     @property
     def local_filters(self) -> set[str]:
         """What Liner has no parameter for; of orders and leads it takes one. It cannot be asked for no agent."""
         listed_by = "leads" if "leads" in self.filters else "orders"
         agents = set[str]() if "no agent" in self.filters.get("agents", ()) else {"agents"}
         return set(self.filters) - {listed_by, "statuses"} - agents
+
+
+def some(found: list[bool], *, whole: bool) -> Verdict:
+    """Whether one of them is true; None where an unknown one may be."""
+    return True if True in found else False if whole and UNKNOWN not in found else None
 
 
 def draw_case(seed: int) -> Case:
@@ -140,8 +201,10 @@ def draw_case(seed: int) -> Case:
         )
         for record_id in range(10 * call_id, 10 * call_id + number):
             transfer = rng.choice([True, False, False, UNKNOWN])
-            records[record_id] = Record(record_id, call_id, call.user_id, call.lead_id, transfer, 10, None, at)
+            summary = rng.choice(list(SUMMARIES))
+            records[record_id] = Record(record_id, call_id, call.user_id, call.lead_id, transfer, 10, summary, at)
     possible: dict[str, Any] = {
+        "hours": rng.choice(list(HOURS)),
         "orders": tuple(rng.sample(ORDERS, 2)),
         "leads": tuple(rng.sample(LEADS, 2)),
         "agents": tuple(rng.sample([*AGENTS, "no agent"], rng.choice([1, 2]))),
@@ -153,8 +216,12 @@ def draw_case(seed: int) -> Case:
         "hung_up_by": rng.choice(["client", "operator"]),
     }
     filters = {name: possible[name] for name in rng.sample(sorted(possible), rng.choice([0, 1, 1, 2, 3]))}
-    if rng.random() < 0.7:
+    if rng.random() < 0.4:
         filters["transferred"] = rng.random() < 0.5
+    if rng.random() < 0.3:
+        filters["has_summary"] = rng.random() < 0.5
+    if rng.random() < 0.5:
+        filters["mentions"] = rng.choice(list(QUERIES))
     restricted = rng.random() < 0.5 and "leads" not in filters
     return Case(
         Dataset(NOW, History(calls=calls, records=records)),
@@ -167,6 +234,7 @@ def draw_case(seed: int) -> Case:
         filters,
         rng.choice([1, 3, 50]),
         rng.choice([1_200, MAX_BUDGET]),
+        rng.choice([(), (), ("records",), ("summary",), ("lead_id", "records", "summary")]),
     )
 
 
@@ -184,17 +252,38 @@ async def compare(case: Case) -> None:
     expected, undecided = case.ids(True), case.ids(None)
     asked: dict[str, Any] = {"since": SINCE, **case.filters}
     async with context_of(case) as context:
-        pages = await find_all_pages(context, limit=case.limit, budget=case.budget, **asked)
+        pages = await find_all_pages(context, limit=case.limit, budget=case.budget, include=case.include, **asked)
+        longest = await longest_calls(context, CallQuery(**asked), include=case.include, limit=200, budget=MAX_BUDGET)
         stats = await call_stats(context, CallQuery(**asked), group_by=["order"], budget=MAX_BUDGET)
         sample = await sample_calls(
             context, CallQuery(**asked), include=(), sample=100, seed="1", cursor=None, budget=MAX_BUDGET
         )
 
-    assert ids_of(pages) == expected
-    assert [one for page in pages for one in page.structure.get("retry", [])] == undecided
+    calls = case.dataset.calls
+    failed = [one for one in expected if case.include and case.is_unreadable(calls[one])]
+    assert list(dict.fromkeys(ids_of(pages))) == expected
+    assert sorted({one for page in pages for one in page.structure.get("retry", [])}) == sorted([*undecided, *failed])
     assert sum(page_of(page).get("undecided", 0) for page in pages) == len(undecided)
-    assert page_of(pages[-1])["complete"] is (not undecided)
+    unknown = {one for one in expected if case.include and case.is_unknown(calls[one])}
+    assert page_of(pages[-1])["complete"] is not bool(undecided or unknown & set(ids_of(pages[-1])))
     assert page_of(pages[-1]).get("total") == (None if undecided else len(expected))
+    rows = [row for page in pages for row in rows_of(page)]
+    if "summary" in case.include:
+        assert [(row["call_id"], row["record_id"]) for row in rows] == [
+            (one, record) for one in expected for record in case.record_ids(one)
+        ]
+    if "records" in case.include:
+        counts = {row["call_id"]: row["records"] for row in rows}
+        assert counts == {
+            one: None if one in unknown else sum(record is not None for record in case.record_ids(one))
+            for one in expected
+        }
+
+    by_talk = sorted(expected, key=lambda one: (calls[one].talk_time_duration_seconds, calls[one].created_at, one))
+    assert list(dict.fromkeys(ids_of(longest))) == by_talk[::-1]
+    assert page_of(longest)["complete"] is not bool(undecided or unknown)
+    assert page_of(longest).get("total") == (None if undecided else len(expected))
+    assert sorted(longest.structure.get("retry", [])) == sorted([*undecided, *failed])
 
     assert stats.structure["totals"]["calls"] == (None if undecided and not expected else len(expected))
     assert stats.structure.get("retry", []) == undecided
@@ -219,7 +308,7 @@ async def compare(case: Case) -> None:
 def test_rows_totals_and_undecided_calls_are_those_of_the_oracle(case: Case) -> None:
     with pytest.MonkeyPatch.context() as patch:
         # Slices of a few calls, so that a small dataset is read in many.
-        for module in (window_reader, parallel_reader, find_calls_module):
+        for module in (window_reader, parallel_reader, collected_calls):
             patch.setattr(module, "SLICE_CALLS", 6)
         patch.setattr(parallel_reader, "RECORD_SLICE_CALLS", 6)
         anyio.run(compare, case)

@@ -56,7 +56,7 @@ async def test_a_cursor_alone_gives_back_the_question_the_frozen_window_and_the_
     start = await page_start_of(liner, QUESTION, include=("phone",))
     cursor = encode_page_cursor(TOOL, start, (MOMENT, 7000123), returned=50, seconds_per_call=12.34)
     later = await page_start_of(liner, cursor=cursor, now=NOW + timedelta(days=30))
-    assert (later.query, later.filters, later.window, later.include) == (
+    assert (later.query, later.filters, later.window, later.layout.include) == (
         QUESTION,
         start.filters,
         start.window,
@@ -113,8 +113,8 @@ async def test_a_filter_that_disagrees_with_the_cursor_is_refused_and_named(
 
 async def test_other_columns_may_be_asked_for_on_a_later_page(liner: DemoLiner) -> None:
     cursor = await cursor_after(liner, QUESTION, include=("phone",))
-    assert (await page_start_of(liner, cursor=cursor)).include == ("phone",)
-    assert (await page_start_of(liner, cursor=cursor, include=("lead_id",))).include == ("lead_id",)
+    assert (await page_start_of(liner, cursor=cursor)).layout.include == ("phone",)
+    assert (await page_start_of(liner, cursor=cursor, include=("lead_id",))).layout.include == ("lead_id",)
 
 
 # Too long for a cursor ------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Names come from a short vocabulary instead of a matcher, so a question uses no o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -55,6 +56,15 @@ STATUSES: Mapping[str, str] = {
     "52": "disqualified",
     "sales_queue_overflow": "sales_queue_overflow",
 }
+# What is looked for: patterns of the forms that a summary has to hold, each of them, and of those it must not.
+MENTIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "этажами": (("этаж(?:а|у|ом|е|и|ей|ам|ами|ах)?",), ""),
+    "лифт | гаражи": (("лифт(?:а|у|ом|е|ы|ов|ам|ами|ах)?|гараж(?:а|у|ом|е|и|ей|ам|ами|ах)?",), ""),
+    "садом окна": (("сад(?:а|у|ом|е|ы|ов|ам|ами|ах)?", "окн(?:о|а|у|ом|е|ам|ами|ах)|окон"), ""),
+    '"идти о покупках"': (("идёт о покупке",), ""),
+    "сад -лифта": (("сад(?:а|у|ом|е|ы|ов|ам|ами|ах)?",), "лифт(?:а|у|ом|е|ы|ов|ам|ами|ах)?"),
+    "-лифтом": ((), "лифт(?:а|у|ом|е|ы|ов|ам|ами|ах)?"),
+}
 _Id = TypeVar("_Id", bound=int | None)
 AMBIGUOUS = {"Анна Смирнова": (102, 103)}
 UNKNOWN = ("Nora Nowhere", "Проект Марс")
@@ -78,6 +88,8 @@ class Meaning:
     max_talk: int | None = None
     recorded: bool | None = None
     transferred: bool | None = None
+    has_summary: bool | None = None
+    mentions: str | None = None
     hung_up_by: str | None = None
     refusable: bool = False
 
@@ -97,6 +109,8 @@ class Meaning:
                 self.recorded is None or call.has_records is self.recorded,
                 self.hung_up_by is None or call.finish_initiator == self.hung_up_by,
                 self.transferred is None or _transferred(call, dataset) is self.transferred,
+                self.has_summary is None or _has_summary(call, dataset, self.has_summary),
+                self.mentions is None or mentioned(self.mentions, call, dataset),
             )
         )
 
@@ -106,6 +120,28 @@ class Meaning:
 
 def _transferred(call: Call, dataset: Dataset) -> bool:
     return call.has_records and any(record.is_transfer for record in dataset.records_of(call.id))
+
+
+def _has_summary(call: Call, dataset: Dataset, wanted: bool) -> bool:
+    records = dataset.records_of(call.id)
+    return bool(records) and all(says(record.summary) for record in records) is wanted
+
+
+def says(summary: str | None) -> bool:
+    return bool(summary and summary.strip())
+
+
+def holds(pattern: str, summary: str | None) -> bool:
+    return bool(re.search(rf"\b(?:{pattern})\b", " ".join((summary or "").split()), re.IGNORECASE))
+
+
+def mentioned(query: str, call: Call, dataset: Dataset) -> bool:
+    """Whether one summary of a call has all that is wanted, and none has what is not."""
+    wanted, unwanted = MENTIONS[query]
+    summaries = [record.summary for record in dataset.records_of(call.id) if says(record.summary)]
+    if unwanted and any(holds(unwanted, one) for one in summaries):
+        return False
+    return any(all(holds(pattern, one) for pattern in wanted) for one in summaries)
 
 
 def meaning_of(arguments: Mapping[str, Any], dataset: Dataset) -> Meaning:
@@ -128,6 +164,8 @@ def meaning_of(arguments: Mapping[str, Any], dataset: Dataset) -> Meaning:
         max_talk=arguments.get("max_talk_seconds"),
         recorded=arguments.get("recorded", sampled_recorded),
         transferred=arguments.get("transferred"),
+        has_summary=arguments.get("has_summary"),
+        mentions=arguments.get("mentions"),
         hung_up_by=arguments.get("hung_up_by"),
         refusable=since >= until or not (known_orders and known_agents and known_codes),
     )

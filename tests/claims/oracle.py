@@ -6,14 +6,14 @@ It shares no code with the package. The bend decides what may be unknown; nothin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from tests.claims import records_oracle, stats_oracle
 from tests.claims.answers import Answers, Falsehood, Page
-from tests.claims.meaning import AGENTS, GROUPS, ORDERS, STATUSES, Meaning, meaning_of
+from tests.claims.meaning import AGENTS, GROUPS, MENTIONS, ORDERS, STATUSES, Meaning, holds, meaning_of
 from tests.claims.questions import Question
 from tests.claims.truth import Truth, call_cells, names
 
@@ -69,6 +69,9 @@ def _of_question(question: Question, answers: Answers, truth: Truth) -> Iterator
         elif "sample" in question.arguments:
             for page in answers.pages:
                 yield from _sample(question.arguments["sample"], page, meaning, truth)
+        elif question.arguments.get("sort") == "longest_talk":
+            for page in answers.pages:
+                yield from _longest(question.arguments.get("limit", 50), page, meaning, truth)
         else:
             yield from _calls(answers, meaning, truth)
     else:
@@ -82,30 +85,72 @@ def _of_question(question: Question, answers: Answers, truth: Truth) -> Iterator
 
 def _calls(answers: Answers, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]:
     must, may = truth.must(meaning), truth.may(meaning)
-    seen: set[int] = set()
+    shown = _Shown()
     said = False
     for page in answers.pages:
         for row in page.rows:
-            yield from _call_row(row, page, seen, may, truth)
-            seen.add(row["call_id"])
+            yield from _call_row(row, page, shown, may, meaning, truth)
         undecided = set(page.structure.get("retry", ()))
-        if undecided - truth.after.calls.keys() or undecided & seen:
+        invented = undecided - truth.after.calls.keys()
+        if invented or any(one in shown.calls and not shown.failed(one) for one in undecided):
             yield Falsehood("retry", f"retry holds {_some(undecided)}, of which some are no calls or were given")
         said = said or page.says_missing
-        yield from _extent(page, seen, (must, may), truth, said=said)
+        yield from _extent(page, set(shown.calls), (must, may), truth, said=said)
+        if page.complete and not said and shown.with_summaries:
+            yield from records_oracle.all_given(list(must), shown.calls, truth)
 
 
-def _call_row(row: Any, page: Page, seen: set[int], may: dict[int, Any], truth: Truth) -> Iterator[Falsehood]:
+@dataclass(slots=True)
+class _Shown:
+    """The rows that were given so far, by call, and the records among them."""
+
+    calls: dict[int, list[Mapping[str, Any]]] = field(default_factory=dict[int, list[Mapping[str, Any]]])
+    records: set[int] = field(default_factory=set[int])
+
+    @property
+    def with_summaries(self) -> bool:
+        return any("summary_state" in row for rows in self.calls.values() for row in rows)
+
+    def failed(self, call_id: int) -> bool:
+        return any(row.get("summary_state") == "failed" or "records" in row for row in self.calls[call_id])
+
+
+def _call_row(
+    row: Any, page: Page, shown: _Shown, may: dict[int, Any], meaning: Meaning, truth: Truth
+) -> Iterator[Falsehood]:
     call_id = row["call_id"]
     call = truth.after.calls.get(call_id)
     if call is None:
         yield Falsehood("invented call", f"there is no call {call_id}")
         return
-    if call_id in seen:
+    before = shown.calls.setdefault(call_id, [])
+    if before and ("summary_state" not in row or None in (row["record_id"], before[-1]["record_id"])):
         yield Falsehood("doubled row", f"call {call_id} comes twice")
+    before.append(row)
     if call_id not in may:
         yield Falsehood("call not meant", f"call {call_id} does not fit the question: {call}")
     yield from cells(row, call_cells(call), page, truth, f"call {call_id}")
+    yield from _recordings(row, page, shown, meaning, truth)
+
+
+def _recordings(row: Any, page: Page, shown: _Shown, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]:
+    """What a row says of the recordings of its call."""
+    call_id, record_id = row["call_id"], row.get("record_id")
+    records = truth.after.records_of(call_id)
+    if row.get("records") not in (None, len(records)):
+        yield Falsehood("wrong records", f"call {call_id} has {len(records)} records, not {row['records']}")
+    if "summary_state" in row:
+        of_record = {name: value for name, value in row.items() if name != "agent_id"}  # the agent of the call
+        if record_id is None:
+            yield from records_oracle.without_record(of_record, page, truth)
+        else:
+            yield from records_oracle.of_row(of_record, call_id, page, shown.records, truth)
+    elif record_id is not None and record_id not in {record.id for record in records}:
+        yield Falsehood("record of another call", f"record {record_id} is not of call {call_id}")
+    if row.get("passage") is not None and meaning.mentions is not None:
+        patterns, _ = MENTIONS[meaning.mentions]
+        if not any(holds(pattern, row["passage"]) for pattern in patterns):
+            yield Falsehood("passage", f"the passage of record {record_id} shows none of the words: {row['passage']}")
 
 
 def cells(row: Any, true: dict[str, Any], page: Page, truth: Truth, what: str) -> Iterator[Falsehood]:
@@ -158,10 +203,10 @@ def _some(ids: set[int]) -> str:
 
 def _sample(size: int, page: Page, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]:
     must, may = truth.must(meaning), truth.may(meaning)
-    seen: set[int] = set()
+    shown = _Shown()
     for row in page.rows:
-        yield from _call_row(row, page, seen, may, truth)
-        seen.add(row["call_id"])
+        yield from _call_row(row, page, shown, may, meaning, truth)
+    seen = set(shown.calls)
     population = page.page.get("population")
     if page.complete:
         if population is not None and not len(must) <= population <= len(may):
@@ -173,6 +218,22 @@ def _sample(size: int, page: Page, meaning: Meaning, truth: Truth) -> Iterator[F
             yield Falsehood("population", f"the population is {len(may)}, not {population}")
         if not page.says_missing:
             yield Falsehood("silent", "not complete, and no note says why")
+
+
+def _longest(limit: int, page: Page, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]:
+    must, may = truth.must(meaning), truth.may(meaning)
+    shown = _Shown()
+    for row in page.rows:
+        yield from _call_row(row, page, shown, may, meaning, truth)
+    total = page.page.get("total")
+    if total is not None and not len(must) <= total <= len(may):
+        yield Falsehood("total", f"total is {len(must)}, not {total}")
+    by_talk = sorted(must.values(), key=lambda call: (call.talk_time_duration_seconds, call.created_at, call.id))
+    longest = [call.id for call in by_talk[::-1][:limit]]
+    if page.complete and truth.after is truth.before and list(shown.calls) != longest:
+        yield Falsehood("complete", f"the longest talks are {longest[:5]}, not {list(shown.calls)[:5]}")
+    if not page.complete and "covered" not in page.page and not page.says_missing:
+        yield Falsehood("silent", "not complete, and neither covered nor a note says what is missing")
 
 
 # Notes, names, errors -------------------------------------------------------------------------------------------------
@@ -193,7 +254,7 @@ def _absences(page: Page, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]
     if must and (none_read or _NO_CALL.search(page.notes)):
         yield Falsehood("none claimed", f"{len(must)} calls fit, and a note says that none does: {page.notes}")
     nearest = _NEAREST.search(page.notes)
-    if nearest and meaning.transferred is None:
+    if nearest and meaning.transferred is meaning.has_summary is meaning.mentions is None:
         newest = max(truth.may(_earlier(meaning)).values(), key=lambda call: (call.created_at, call.id), default=None)
         if newest is None or newest.id != int(nearest[1]):
             yield Falsehood("nearest call", f"the nearest earlier call is {newest and newest.id}, not {nearest[1]}")

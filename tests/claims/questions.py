@@ -19,7 +19,7 @@ SINCE = (
 )  # fmt: skip
 UNTIL = ("today", "yesterday", "-2h", "2026-11-19", "2026-11-20T12:30:00+03:00", "2026-11-20T09:00:00")
 GROUPINGS = ("agent", "order", "status", "day", "hour", "weekday", "hung_up_by")
-COLUMNS = ("lead_id", "direction", "hung_up_by", "wait_seconds")
+COLUMNS = ("lead_id", "direction", "hung_up_by", "wait_seconds", "records", "summary")
 KINDS = ("orders", "agents", "agent_groups", "call_statuses", "lead_statuses")
 QUERIES = ("а", "park", "Смирнова", "north", "qualified", "первая", "101", "201", "линия", "zzz")
 UNKNOWN_ID = 7_999_999
@@ -75,6 +75,8 @@ class Questions:
             arguments["include"] = self._some(COLUMNS, 3)
         if self._chance(0.7):
             arguments["limit"] = self._random.choice((1, 7, 30, 100, 200))
+        if self._chance(0.15):
+            arguments["sort"] = "longest_talk"
         return Question("find_calls", arguments)
 
     def _sample(self) -> Question:
@@ -120,6 +122,10 @@ class Questions:
             found["recorded"] = pick((True, False))
         if self._chance(0.25):
             found["transferred"] = pick((True, False))
+        if self._chance(0.1):
+            found["has_summary"] = pick((True, False))
+        if self._chance(0.2):
+            found["mentions"] = pick(list(meaning.MENTIONS))
         if self._chance(0.1):
             found["hung_up_by"] = pick(("client", "operator", "system"))
 

@@ -41,7 +41,7 @@ def _records_of_call(call_id: int, answers: Answers, truth: Truth) -> Iterator[F
         if call is not None and "call" in page.structure:
             yield from _cells(page.structure["call"], call_cells(call), page, truth, f"call {call_id}")
         for row in page.rows:
-            yield from _row(row, call_id, page, seen, truth)
+            yield from of_row(row, call_id, page, seen, truth)
         if true and _NO_RECORDING.search(page.notes):
             yield Falsehood("no recording claimed", f"call {call_id} has {len(true)} records: {page.notes}")
         said = said or page.says_missing
@@ -55,7 +55,7 @@ def _records_of_call(call_id: int, answers: Answers, truth: Truth) -> Iterator[F
                 yield Falsehood(name, f"call {call_id} has {len(true)} records, not {counted}")
 
 
-def _row(row: Mapping[str, Any], call_id: int, page: Page, seen: set[int], truth: Truth) -> Iterator[Falsehood]:
+def of_row(row: Mapping[str, Any], call_id: int, page: Page, seen: set[int], truth: Truth) -> Iterator[Falsehood]:
     record = next((one for one in truth.before.records_of(call_id) if one.id == row["record_id"]), None)
     if record is None:
         yield Falsehood("record of another call", f"record {row['record_id']} is not of call {call_id}")
@@ -115,9 +115,9 @@ def _summaries(asked: list[int], answers: Answers, truth: Truth) -> Iterator[Fal
             if row["call_id"] not in asked:
                 yield Falsehood("call not meant", f"call {row['call_id']} was not asked for")
             elif row["record_id"] is None:
-                yield from _without_record(row, page, truth)
+                yield from without_record(row, page, truth)
             else:
-                yield from _row(row, row["call_id"], page, seen, truth)
+                yield from of_row(row, row["call_id"], page, seen, truth)
         for one in _NO_SUCH_CALL.findall(page.notes):
             if int(one) in truth.before.calls:
                 yield Falsehood("not found claimed", f"there is a call {one}: {page.notes}")
@@ -126,7 +126,7 @@ def _summaries(asked: list[int], answers: Answers, truth: Truth) -> Iterator[Fal
         if partial is not None:
             yield from _partial_call(partial, page, truth)
         if page.complete:
-            yield from _all_given(left, given, truth)
+            yield from all_given(left, given, truth)
         elif not said and partial is None:
             yield Falsehood("silent", "not complete, and no note says why")
         left = page.page.get("next_call_ids", left)
@@ -140,7 +140,7 @@ def _partial_call(partial: Mapping[str, Any], page: Page, truth: Truth) -> Itera
         yield Falsehood("partial_call", f"{len(page.rows)} of {records} records are shown, not {partial}")
 
 
-def _all_given(asked: list[int], given: Mapping[int, list[Mapping[str, Any]]], truth: Truth) -> Iterator[Falsehood]:
+def all_given(asked: list[int], given: Mapping[int, list[Mapping[str, Any]]], truth: Truth) -> Iterator[Falsehood]:
     for call_id in dict.fromkeys(asked):
         rows = given.get(call_id, [])
         shown = {row["record_id"] for row in rows}
@@ -151,7 +151,7 @@ def _all_given(asked: list[int], given: Mapping[int, list[Mapping[str, Any]]], t
             yield Falsehood("complete", f"complete, and {len(true - shown)} records of call {call_id} are missing")
 
 
-def _without_record(row: Mapping[str, Any], page: Page, truth: Truth) -> Iterator[Falsehood]:
+def without_record(row: Mapping[str, Any], page: Page, truth: Truth) -> Iterator[Falsehood]:
     call_id, state = row["call_id"], row["summary_state"]
     call, records = truth.before.calls.get(call_id), truth.before.records_of(call_id)
     if state == "not_found" and call is not None:

@@ -59,10 +59,13 @@ TELLING: Mapping[str, Question] = {
     "many records": Question("find_calls", {"since": "-1w", "transferred": True}),
     "records": Question("list_call_records", {"call_id": BUSY, "limit": 100}),
     "one record": Question("get_call_record", {"record_id": SUMMARIZED}),
+    "mentions": Question("find_calls", {**A_DAY, "mentions": "этажами", "include": ["summary"], "limit": 200}),
+    "without summary": Question("call_stats", {**A_DAY, "has_summary": False, "group_by": ["agent"]}),
+    "longest": Question("find_calls", {**A_DAY, "sort": "longest_talk", "limit": 5, "include": ["records"]}),
     "directory": Question("list_directory", {"kind": "agents"}),
 }
 ASKED: Mapping[str, tuple[str, ...]] = {
-    "talkTime": ("talk",),
+    "talkTime": ("talk", "longest"),
     "hasRecords": ("recorded", "sample"),
     "leadId": ("leads",),
     "userId": ("agents",),
@@ -77,7 +80,9 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "isTransfer": ("transferred",),
     "record lists": ("many records", "records"),
     "records": ("transferred", "records"),
-    "recordSummary": ("one record", "records"),
+    "recordSummary": ("one record", "records", "mentions", "without summary"),
+    "five fields": ("mentions", "without summary"),
+    "forbidden": ("mentions", "longest"),
     "callId": ("transferred",),
     "user": ("one agent", "directory"),
     "group": ("agents", "directory"),
@@ -157,6 +162,25 @@ async def test_the_oracle_notices_what_is_wrong_with_found_calls() -> None:
     partial = replace(_with_page(page, complete=False, covered=covered), rows=page.rows[:-1])
     assert _kinds(question, partial) == {"covered"}
     assert _kinds(question, _with_page(page, complete=False)) == {"silent"}
+
+
+async def test_the_oracle_notices_what_is_wrong_with_words_and_recordings() -> None:
+    question = TELLING["mentions"]
+    page = await _right(question)
+    assert _kinds(question, page) == set()
+    assert "complete" in _kinds(question, replace(page, rows=page.rows[1:]))
+    index = next(index for index, row in enumerate(page.rows) if row["passage"])
+    for changes, kind in (
+        ({"passage": "Просит перезвонить."}, "passage"),
+        ({"record_id": 1}, "record of another call"),
+    ):
+        rows = [{**row, **(changes if place == index else {})} for place, row in enumerate(page.rows)]
+        assert kind in _kinds(question, replace(page, rows=rows))
+    question = TELLING["longest"]
+    page = await _right(question)
+    assert _kinds(question, page) == set()
+    assert _kinds(question, replace(page, rows=page.rows[::-1])) == {"complete"}
+    assert "wrong records" in _kinds(question, replace(page, rows=[{**page.rows[0], "records": 9}, *page.rows[1:]]))
 
 
 async def test_the_oracle_notices_wrong_counts_and_lost_groups() -> None:

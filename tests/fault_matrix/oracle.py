@@ -123,6 +123,19 @@ def check_order(found: Sequence[int], true: Sequence[int], *, gaps: bool, slack:
     )
 
 
+def quotes_check(states: Sequence[str]) -> Callable[[ToolOutcome], Verdict]:
+    """Of check_quotes: a state is the true one, or says that it is not known."""
+
+    def check(outcome: ToolOutcome) -> Verdict:
+        table = table_of(outcome)
+        assert_equal(len(table.rows), len(states), "rows")
+        for row, state in zip(table.rows, states, strict=True):
+            require(row["state"] in (state, "failed", "not_asked"), f"it says {row['state']}, the truth is {state}")
+        return table.verdict()
+
+    return check
+
+
 # Calls ----------------------------------------------------------------------------------------------------------------
 
 
@@ -186,9 +199,14 @@ def sample_check(
 
 
 def stats_check(
-    dataset: Dataset, calls: Sequence[Call], groupings: Sequence[str], *, slack: int = 0
+    dataset: Dataset,
+    calls: Sequence[Call],
+    groupings: Sequence[str],
+    of_recordings: Sequence[str] = (),
+    *,
+    slack: int = 0,
 ) -> Callable[[ToolOutcome], Verdict]:
-    """Of call_stats: `calls` are all that the question means."""
+    """Of call_stats: `calls` are all that the question means, and `of_recordings` the columns that count recordings."""
     columns = [{"agent": "agent_id", "order": "order_id"}.get(name, name) for name in groupings]
 
     def check(outcome: ToolOutcome) -> Verdict:
@@ -216,6 +234,15 @@ def stats_check(
             hidden: set[str] = unknown | {"agent_hangups"} if agentless else unknown
             _check_counts(row, true[key], hidden, exact=exact, nullable=table.says_unknown)
         _check_counts(totals, expected_metrics(dataset, members), unknown, exact=exact, nullable=table.says_unknown)
+        for name in of_recordings:
+            records = [record for call in members for record in dataset.records_of(call.id)]
+            true_count = sum(record.is_transfer or name == "records" for record in records)
+            said = totals.get(name)
+            require(
+                said is None or said == true_count or (not exact and said < true_count),
+                f"{name}: it says {said}, the truth is {true_count}",
+            )
+            require(said is not None or not table.page["complete"], f"{name} is null in a complete answer")
         lacking = len(members) - (totals.get("calls") or 0)
         require(table.says_missing or lacking <= slack, f"{lacking} calls were not counted and it does not say so")
         return table.verdict()
@@ -242,7 +269,12 @@ def _check_counts(
 def _check_call(dataset: Dataset, row: Mapping[str, Any], table: ParsedTable) -> None:
     require(row["call_id"] in dataset.calls, f"there is no call {row['call_id']}")
     call = dataset.calls[row["call_id"]]
-    assert_equal(set(row), {"call_id", *_call_cells(call)}, f"the columns of call {call.id}")
+    assert_equal(set(row) - {"record_id", "passage"}, {"call_id", *_call_cells(call)}, f"the columns of call {call.id}")
+    if row.get("record_id") is not None:
+        summaries = {record.id: record.summary or "" for record in dataset.records_of(call.id)}
+        require(row["record_id"] in summaries, f"record {row['record_id']} is not of call {call.id}")
+        shown = row["passage"].removeprefix("…").removesuffix("…")
+        require(shown in summaries[row["record_id"]], f"the passage is not of record {row['record_id']}: {shown}")
     assert_cells(row, _call_cells(call), f"call {call.id}", unknown=table.says_unknown)
 
 

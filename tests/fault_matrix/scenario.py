@@ -108,7 +108,17 @@ async def make_scenario() -> Scenario:
     ]
     sample = ToolRequest("find_calls", {"since": "-3d", "sample": SAMPLE, "seed": SEED})
     drawn = await _sampled_ids(dataset, sample)
+    summarized = [
+        call
+        for call in ago(1)
+        if call.order_id in wanted and any(record.summary for record in dataset.records_of(call.id))
+    ]
     ids = [several[0], unanswered, busy.id, *several[1:], 7_999_999]
+    quotes = [
+        (plain.id, "Клиент ждёт подборку квартир", "exact"),
+        (plain.id, "клиент ждет подборку квартир", "same_words"),
+        (plain.id, "Клиент отказался", "absent"),
+    ]
     questions = (
         _tool("find_calls", {"since": "-2d", "limit": LIMIT},
               lambda slack: oracle.calls_check(dataset, ago(2), limit=LIMIT, slack=slack)),
@@ -125,6 +135,8 @@ async def make_scenario() -> Scenario:
               lambda slack: oracle.calls_check(dataset, of_lead, limit=50, slack=slack), "of a lead"),
         _tool("find_calls", {"since": "-1d", "orders": sorted(wanted), "transferred": True},
               lambda slack: oracle.calls_check(dataset, transferred, limit=50, slack=slack), "transferred"),
+        _tool("find_calls", {"since": "-1d", "orders": sorted(wanted), "mentions": "перезвонят -взнос"},
+              lambda slack: oracle.calls_check(dataset, summarized, limit=50, slack=slack), "mentions"),
         Request("find_calls, sample", sample,
                  lambda slack: oracle.sample_check(dataset, recorded, drawn, slack=slack)),
         _tool("call_stats", {"since": "-3d"},
@@ -132,6 +144,11 @@ async def make_scenario() -> Scenario:
         _tool("call_stats", {"since": "-3d", "group_by": ["order", "status"]},
               lambda slack: oracle.stats_check(dataset, ago(3), ["order", "status"], slack=slack),
               "by order and status"),
+        _tool("call_stats", {"since": "-1d", "orders": sorted(wanted), "include": ["records", "transfers"]},
+              lambda slack: oracle.stats_check(
+                  dataset, [call for call in ago(1) if call.order_id in wanted], ["agent"],
+                  ["records", "transfers"], slack=slack
+              ), "of recordings"),
         _tool("list_call_records", {"call_id": busy.id, "limit": 100},
               lambda slack: oracle.records_check(dataset, busy, limit=100, slack=slack)),
         _tool("list_call_records", {"call_id": plain.call_id},
@@ -140,6 +157,8 @@ async def make_scenario() -> Scenario:
               lambda slack: oracle.summaries_check(dataset, ids, slack=slack)),
         _tool("get_call_record", {"record_id": plain.id},
               lambda slack: oracle.full_record_check(dataset, plain, slack=slack)),
+        _tool("check_quotes", {"quotes": [{"record_id": one, "quote": text} for one, text, _ in quotes]},
+              lambda _: oracle.quotes_check([state for _, _, state in quotes])),
         _tool("list_directory", {"kind": "agents"},
               lambda slack: oracle.entries_check({user.id: user.full_name for user in dataset.users}, slack=slack)),
         _tool("list_directory", {"kind": "call_statuses"},

@@ -136,7 +136,7 @@ def test_another_content_type_is_refused(web: httpx.Client, era: str, kind: str)
 @ERAS
 @pytest.mark.parametrize("path", ["/mcp/", "/%6dcp%2f"])
 def test_a_slash_at_the_end_of_the_path_changes_nothing(web: httpx.Client, era: str, path: str) -> None:
-    assert len(result(web.post(path, **question("tools/list", era)))["tools"]) == 6
+    assert len(result(web.post(path, **question("tools/list", era)))["tools"]) == 7
     assert "POST" in told(web.get(path, headers={**ACCEPT, "mcp-protocol-version": era}), 405)
 
 
@@ -153,7 +153,7 @@ def test_a_client_that_takes_only_something_else_is_told_what_to_take(web: httpx
 def test_a_client_that_takes_anything_is_answered(web: httpx.Client, era: str, accept: str) -> None:
     asked = question("tools/list", era)
     asked["headers"]["accept"] = accept
-    assert len(result(web.post("/mcp", **asked))["tools"]) == 6
+    assert len(result(web.post("/mcp", **asked))["tools"]) == 7
 
 
 @ERAS

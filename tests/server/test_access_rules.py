@@ -205,6 +205,7 @@ TOOLS: list[tuple[str, str, Callable[[Any], dict[str, Any]]]] = [
     ("get_call_summaries", "call", lambda one: {"call_ids": [one]}),
     ("get_call_record", "record", lambda one: {"record_id": one}),
     ("get_call_record", "record", lambda one: {"record_id": one, "start": 5}),
+    ("check_quotes", "record", lambda one: {"quotes": [{"record_id": one, "quote": "клиент"}]}),
     ("find_calls", "order", lambda one: {"orders": [one]}),
     ("find_calls", "name", lambda one: {"orders": [one]}),
     ("find_calls", "agent", lambda one: {"agents": [one]}),
@@ -215,6 +216,7 @@ TOOLS: list[tuple[str, str, Callable[[Any], dict[str, Any]]]] = [
     ("find_calls", "order", lambda one: {"orders": [one], "since": "2026-11-01", "sample": 5, "seed": 1}),
     ("call_stats", "order", lambda one: {"orders": [one], "since": "2026-11-01"}),
     ("call_stats", "lead", lambda one: {"leads": [one], "since": "2026-11-01", "group_by": ["order"]}),
+    ("call_stats", "lead", lambda one: {"leads": [one], "since": "2026-11-01", "include": ["records"]}),
     ("list_directory", "name", lambda one: {"kind": "orders", "query": one}),
     ("list_directory", "agent name", lambda one: {"kind": "agents", "query": one}),
 ]

@@ -78,10 +78,13 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
         "since", "until", "orders", "leads", "agents", "statuses", "direction", "min_talk_seconds", "recorded",
         "include", "sample", "seed", "limit", "cursor",
     ),
-    "call_stats": ("since", "agents", "group_by", "hung_up_by", "transferred"),
+    "call_stats": (
+        "since", "hours", "agents", "group_by", "hung_up_by", "transferred", "include", "sort", "limit", "min_calls",
+    ),
     "list_call_records": ("call_id", "limit", "cursor", "summary_chars"),
     "get_call_summaries": ("call_ids", "summary_chars"),
     "get_call_record": ("record_id", "start"),
+    "check_quotes": ("quotes",),
     "list_directory": ("kind", "query", "cursor"),
 }  # fmt: skip
 NEEDED: Mapping[str, dict[str, Any]] = {
@@ -90,6 +93,7 @@ NEEDED: Mapping[str, dict[str, Any]] = {
     "list_call_records": {"call_id": 7003900},
     "get_call_summaries": {"call_ids": [7003900]},
     "get_call_record": {"record_id": 9002361},
+    "check_quotes": {"quotes": [{"record_id": 9002361, "quote": "a"}]},
     "list_directory": {"kind": "agents"},
 }
 

@@ -118,7 +118,8 @@ async def test_the_busiest_hour(connect: OpenSession, dataset: Dataset) -> None:
     )
     assert {int(hour): group["calls"] for (hour,), group in groups.items()} == hours
     busiest = max(hours, key=lambda hour: hours[hour])
-    assert rows_of(answer)[0]["hour"] == f"{busiest:02d}"
+    assert largest(groups, lambda group: group["calls"]) == (f"{busiest:02d}",)
+    assert [hour for (hour,) in groups] == sorted(hour for (hour,) in groups)
     assert all(len(hour) == 2 for (hour,) in groups)
 
 
@@ -306,24 +307,48 @@ async def test_an_empty_seed_is_none(connect: OpenSession, seed: Any) -> None:
 
 # What is refused ------------------------------------------------------------------------------------------------------
 
-GROUPINGS = "group_by: it must be one of agent, order, status, day, hour, weekday, hung_up_by; "
+GROUPINGS = "group_by: it must be one of agent, order, status, lead, day, hour, weekday, hung_up_by; "
 NOT_A_SAMPLE = "sample: it must be a whole number from 1 to 100; "
 
 
 BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
     ("call_stats", {"group_by": ["agent", "order", "day"]}, "group_by: it holds 3 entries; send at most 2 at once."),
-    ("call_stats", {"group_by": []}, "group_by: it is empty; send at least 1."),
     ("call_stats", {"group_by": ["agents"]}, f'{GROUPINGS}"agents" is not.'),
     ("call_stats", {"group_by": [{"by": "agent"}]}, f"{GROUPINGS}{{'by': 'agent'}} is not."),
     (
         "call_stats",
-        {"since": "today", "limit": 5},
+        {"since": "today", "sample": 5},
         (
-            'call_stats has no argument "limit". It takes since, until, orders, leads, agents, statuses, '
-            "direction, min_talk_seconds, max_talk_seconds, recorded, transferred, hung_up_by, group_by."
+            'call_stats has no argument "sample". It takes since, until, hours, orders, leads, agents, statuses, '
+            "direction, min_talk_seconds, max_talk_seconds, recorded, transferred, has_summary, mentions, hung_up_by, "
+            "group_by, include, "
+            "sort, limit, min_calls."
         ),
     ),
-    ("find_calls", {"sample": -1}, f"{NOT_A_SAMPLE}-1 is not."),
+    ("call_stats", {"limit": -1}, "limit: it must be a whole number of 0 or more; -1 is not."),
+    (
+        "call_stats",
+        {"include": ["wait"]},
+        'include: it must be one of records, transfers, without_summary, share; "wait" is not.',
+    ),
+    (
+        "call_stats",
+        {"sort": "talk"},
+        (
+            "sort: talk is not a column here; it can be one of agent_id, calls, answered, recorded, "
+            "talk_total_seconds, talk_median_seconds, wait_median_seconds, agent_hangups, qualified, records, "
+            "transfers, without_summary, share."
+        ),
+    ),
+    *(
+        (
+            tool,
+            {"hours": hours},
+            f'hours: "{hours}" is not a span of whole hours; write 9-18 (from 9:00 up to 18:00), 18-24 or 22-6.',
+        )
+        for tool in ("find_calls", "call_stats")
+        for hours in ("25", "9-25", "9-9", "9:30-18", "24-6", "-9-18", "с 9 до 18")
+    ),
     ("find_calls", {"sample": 101}, f"{NOT_A_SAMPLE}101 is not."),
     ("find_calls", {"sample": -1}, f"{NOT_A_SAMPLE}-1 is not."),
     ("find_calls", {"sample": True}, f"{NOT_A_SAMPLE}true is not."),
@@ -425,9 +450,8 @@ def is_old(target: str) -> bool:
 
 
 async def counts_of_both_parts(session: Session, first: dict[str, Any]) -> dict[str, int]:
-    """What was counted, and what is counted when its note is followed."""
-    (span,) = re.findall(r"since=(\S+), until=(\S+) gives the rest\.", first["notes"][0])
-    rest = await session.answer("call_stats", since=span[0], until=span[1])
+    """What was counted, and what is counted in the window that it gives next."""
+    rest = await session.answer("call_stats", **first["page"]["next_window"])
     assert rest["page"]["complete"] is True
     return sum_metrics([first["totals"], rest["totals"]])
 

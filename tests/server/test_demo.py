@@ -30,6 +30,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "list_call_records": {"call_id": CALL},
     "get_call_summaries": {"call_ids": [CALL, 7003898]},
     "get_call_record": {"record_id": RECORD},
+    "check_quotes": {"quotes": [{"record_id": RECORD, "quote": "a"}]},
     "list_directory": {"kind": "agents"},
 }
 REFUSED: list[tuple[str, dict[str, Any]]] = [

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liner_mcp.answer.cursor import encode_cursor
-from liner_mcp.calls import find_calls as calls_module
+from liner_mcp.calls import collected_calls
 from liner_mcp.calls import window_reader as slices_module
 from liner_mcp.calls.time_window import TIME_FORMATS
 from liner_mcp.demo import Call, Dataset, DemoLiner, Record
@@ -672,7 +672,7 @@ def test_pages_are_exactly_what_matched_when_the_window_was_frozen_in_small_slic
         patch.setattr(client_module, "Paginator", partial(Paginator[CallOnTheWire], 4))
         for name, value in (("SLICE_CALLS", 4), ("MAX_SLICE_CALLS", 12), ("UNSLICED_PAGES", 1)):
             patch.setattr(slices_module, name, value)
-        patch.setattr(calls_module, "SLICE_CALLS", 4)
+        patch.setattr(collected_calls, "SLICE_CALLS", 4)
         anyio.run(read_every_page, case)
 
 

@@ -144,7 +144,7 @@ async def test_the_steps_of_a_dispute_name_tools_and_arguments_that_answer(liner
         assert EVIDENCE in body
         schemas = {tool.name: tool.input_schema["properties"] for tool in (await client.list_tools()).tools}
         named = [word for word in re.findall(r"\w+", body) if word in schemas]
-        assert named == ["list_call_records", "get_call_record", "find_calls", "get_call_summaries"]
+        assert named == ["list_call_records", "get_call_record", "find_calls", "get_call_summaries", "check_quotes"]
         known = {argument for tool in named for argument in schemas[tool]}
         assert set(re.findall(r"(\w+)=", body)) <= known
         session = Session(client)

@@ -179,7 +179,8 @@ async def test_every_tool_refuses_arguments_that_it_does_not_publish(connect: Op
     async with connect() as session:
         for tool in (await session.client.list_tools()).tools:
             known = list(tool.input_schema["properties"])
-            needed = {"call_ids": [7003900], "record_id": 9002362}
+            quotes = [{"record_id": 9002362, "quote": "a"}]
+            needed = {"call_ids": [7003900], "record_id": 9002362, "quotes": quotes}
             arguments = {name: needed[name] for name in tool.input_schema.get("required", ())}
             sentence = await session.refusal(tool.name, **arguments, surprise=value)
             assert sentence == recorded(

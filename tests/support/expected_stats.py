@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -38,6 +37,7 @@ def grouped_by(*groupings: str, zone: ZoneInfo = MOSCOW) -> Callable[[Call], Key
         "agent": lambda call: call.user_id,
         "order": lambda call: call.order_id,
         "status": lambda call: call.status_code,
+        "lead": lambda call: call.lead_id,
         "hung_up_by": lambda call: call.finish_initiator,
         "day": lambda call: local(call).strftime("%Y-%m-%d"),
         "hour": lambda call: local(call).strftime("%H"),
@@ -70,8 +70,8 @@ def expected_metrics(dataset: Dataset, calls: Sequence[Call]) -> dict[str, Any]:
     }
 
 
-def median(numbers: Sequence[int]) -> int | None:
-    return math.floor(statistics.median(numbers) + 0.5) if numbers else None
+def median(numbers: Sequence[int]) -> float | None:
+    return statistics.median(numbers) if numbers else None
 
 
 def calls_between(dataset: Dataset, since: datetime, until: datetime) -> list[Call]:

@@ -161,7 +161,7 @@ def test_an_ordinary_text_is_read_without_a_turn_between() -> None:
 )
 def test_a_text_masked_in_turns_is_the_text_masked_at_once(parts: list[str]) -> None:
     text = clean(" ".join(parts))
-    assert anyio.run(Turns().text, shown_steps(text)) == mask(text) == completed(shown_steps(text))
+    assert anyio.run(Turns().run, shown_steps(text)) == mask(text) == completed(shown_steps(text))
 
 
 HIDDEN = ["8(", "1 ", "8\u200b", "٨", "клиент ", "@a.", " dog", "<img", "*"]
@@ -186,7 +186,7 @@ async def test_another_task_has_its_turn_while_a_long_text_is_masked() -> None:
         order.append("other")
 
     async def masking() -> None:
-        await turns.text(shown_steps(("8(" * 240 + "x ") * 20))
+        await turns.run(shown_steps(("8(" * 240 + "x ") * 20))
         order.append("masked")
 
     async with anyio.create_task_group() as group:
@@ -202,7 +202,7 @@ async def test_masking_ends_where_it_is_cancelled() -> None:
 
         async def masking() -> None:
             nonlocal done
-            await Turns().text(shown_steps(("8(" * 240 + "x ") * 20))
+            await Turns().run(shown_steps(("8(" * 240 + "x ") * 20))
             done = True
 
         group.start_soon(masking)
@@ -221,7 +221,7 @@ async def test_short_texts_share_one_count_of_work() -> None:
 
     async def masking() -> None:
         for _ in range(100):
-            await turns.text(shown_steps("8 916 123-45-67, 12"))
+            await turns.run(shown_steps("8 916 123-45-67, 12"))
         order.append("masked")
 
     async with anyio.create_task_group() as group:
@@ -245,7 +245,7 @@ async def test_each_of_many_long_texts_gives_other_tasks_a_turn(piece: str) -> N
     async with anyio.create_task_group() as group:
         group.start_soon(other)
         for _ in range(texts):
-            await turns.text(shown_steps(text))
+            await turns.run(shown_steps(text))
         group.cancel_scope.cancel()
     assert others >= texts * 2 * (len(text) // LETTERS_PER_DIGIT) // (2 * MOST_AT_ONCE)
 

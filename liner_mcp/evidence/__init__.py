@@ -1,0 +1,1 @@
+"""Whether quotes are in a text."""
