@@ -14,6 +14,7 @@ from liner_mcp.input_limits import MAX_TEXT
 from liner_mcp.names.directory import (
     LOOKUP_TTL_SECONDS,
     MAX_NAME_CHARACTERS,
+    NO_AGENT,
     WHOLE_TTL_SECONDS,
     Dictionary,
     DirectoryEntry,
@@ -68,6 +69,8 @@ async def list_directory(
     whole = not (doubt or changed or (query and groups_unsure))
     rows = [_row(entry, groups) for entry in left[:MAX_PAGE_ENTRIES]]
     notes = _notes(dictionary, groups, doubt, nothing_found=bool(query) and not found, changed=changed)
+    if kind == "agents" and normalize_name(query) == NO_AGENT:
+        notes.insert(0, f'agents=["{NO_AGENT}"] asks for the calls without an agent.')
     if without_members:
         where = "groups may lack some" if groups else "agents is null there"
         notes.append(f"Liner does not send the agents of some agent groups, so {where}.")

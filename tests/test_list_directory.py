@@ -331,6 +331,12 @@ async def test_a_query_finds_what_a_filter_finds(liner: DemoLiner, kind: Kind, q
     assert {row["id"] for row in rows_of(await listing(liner, kind, query))} == ids
 
 
+async def test_a_query_for_no_agent_is_shown_the_filter(liner: DemoLiner) -> None:
+    answer = await listing(liner, "agents", "No Agent")
+    assert rows_of(answer) == []
+    assert_says(answer.structure["notes"][0], "agents_no_agent_asks_for")
+
+
 @pytest.mark.parametrize("kind", ["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"])
 @pytest.mark.parametrize("query", ["(", '"', " — ", "’"])
 async def test_a_query_of_signs_is_refused_because_it_would_fit_every_name(
