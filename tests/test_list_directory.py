@@ -319,6 +319,9 @@ async def test_an_id_finds_its_entry_and_none_that_only_holds_its_digits(liner: 
         ("agents", "вечерняя", {103, 108, 111, 113}),
         ("agents", "Anna Petrova (#101)", {101}),
         ("agents", "#101", {101}),
+        ("agents", "Petrova, Anna", {101}),
+        ("agents", "[Anna Petrova]", {101}),
+        ("agents", "Anna Petrova, Timur Aliev; 104", {101, 104, 112}),
         ("orders", "«Sunrise’ Park»", {201}),
         ("orders", "marina–heights", {204}),
         ("call_statuses", "hung up", {54}),
@@ -326,6 +329,12 @@ async def test_an_id_finds_its_entry_and_none_that_only_holds_its_digits(liner: 
 )
 async def test_a_query_finds_what_a_filter_finds(liner: DemoLiner, kind: Kind, query: str, ids: set[int]) -> None:
     assert {row["id"] for row in rows_of(await listing(liner, kind, query))} == ids
+
+
+async def test_a_query_for_no_agent_is_shown_the_filter(liner: DemoLiner) -> None:
+    answer = await listing(liner, "agents", "No Agent")
+    assert rows_of(answer) == []
+    assert_says(answer.structure["notes"][0], "agents_no_agent_asks_for")
 
 
 @pytest.mark.parametrize("kind", ["orders", "agents", "agent_groups", "call_statuses", "lead_statuses"])
