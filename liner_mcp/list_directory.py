@@ -69,7 +69,7 @@ async def list_directory(
     whole = not (doubt or changed or (query and groups_unsure))
     rows = [_row(entry, groups) for entry in left[:MAX_PAGE_ENTRIES]]
     notes = _notes(dictionary, groups, doubt, nothing_found=bool(query) and not found, changed=changed)
-    if kind == "agents" and normalize_name(query) == NO_AGENT:
+    if kind == "agents" and query and normalize_name(query) == NO_AGENT:
         notes.insert(0, f'agents=["{NO_AGENT}"] asks for the calls without an agent.')
     if without_members:
         where = "groups may lack some" if groups else "agents is null there"
