@@ -34,9 +34,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Answers.
     "answer": {"errors", "answer"},
     "names": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names"},
-    "search": {"errors", "search"},
+    "search": {"errors", "text", "search"},
     "context": {"errors", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
-    "evidence": set(),
+    "evidence": {"text"},
     "records": {
         "errors",
         "input_limits",

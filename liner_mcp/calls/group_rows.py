@@ -105,7 +105,7 @@ def _row(key: GroupKey, group: Tally, of_calls: int, question: Question, *, qual
     has_agent = "agent" not in question.group_by or key[question.group_by.index("agent")] is not None
     cells = group.cells(question.recordings, has_agent=has_agent, qualified_known=qualified_known)
     if SHARE in question.include:
-        cells[SHARE] = round(group.calls / of_calls, 3)
+        cells[SHARE] = round(group.calls / of_calls, 3) if of_calls else None
     return (*key, *(cells[name] for name in (*METRICS, *question.include)))
 
 

@@ -11,16 +11,17 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein, Opcode
 
+from liner_mcp.text.negations import NEGATION_REACH, NEGATIONS
+
 MAX_SENTENCE = 300  # characters around a match
 MAX_DIFFERENCES = 200  # characters of `differs`
 MIN_SIMILARITY = 85.0  # of 100; below it, a near match is a coincidence
-NEGATIONS = frozenset({"не", "нет", "ни", "без", "not", "no", "never", "without", "cannot"})
-NEGATION_REACH = 3  # words before a quote: "не очень хочет", "does not want to"
 # The similarity search holds the interpreter's lock, so it reads a long text in windows of some milliseconds each.
 WINDOW = 5_000
 
@@ -154,12 +155,15 @@ class QuotedText:
         self, state: State, places: list[tuple[int, int]], closest: str | None = None, differs: str | None = None
     ) -> Match:
         text, start, end = self._text, places[0][0], places[-1][1]
+        negated = any(is_negated(text, begin) for begin, _ in places) or any(
+            is_negated(text, begin, before) for (_, before), (begin, _) in pairwise(places)
+        )
         return Match(
             state,
             start,
             end,
             sentence_around(text, start, end),
-            any(is_negated(text, begin) for begin, _ in places),
+            negated,
             closest and _cut(closest, MAX_SENTENCE),
             differs and _cut(differs, MAX_DIFFERENCES),
         )
@@ -260,7 +264,10 @@ def _joined(words: list[str]) -> str:
 
 
 def sentence_around(text: str, start: int, end: int) -> str:
-    """The sentences that a match is in, at most `MAX_SENTENCE` characters; a `…` stands for what was cut off."""
+    """The sentences that a match is in, at most `MAX_SENTENCE` characters; a `…` stands for what was cut off.
+
+    No word and no number is cut: the rest of `12 500 000` is another number.
+    """
     room = MAX_SENTENCE - 2 - (end - start)
     if room <= 0:
         return _cut(text[start:end], MAX_SENTENCE)
@@ -272,16 +279,28 @@ def sentence_around(text: str, start: int, end: int) -> str:
         return text[begin:finish].strip()
     before = min(start - begin, max(room // 2, room - (finish - end)))
     after = min(finish - end, room - before)
-    cut_before, cut_after = begin < start - before, end + after < finish
-    return f"{'…' * cut_before}{text[start - before : end + after].strip()}{'…' * cut_after}"
+    first, last = start - before, end + after
+    while first < start and not is_border(text, first):
+        first += 1
+    while last > end and not is_border(text, last):
+        last -= 1
+    return f"{'…' * (begin < first)}{text[first:last].strip()}{'…' * (last < finish)}"
 
 
-def is_negated(text: str, start: int) -> bool:
-    """Whether one of the last words before this offset, in the same clause, is a negation."""
-    clause = _CLAUSE_END.split(text[max(0, start - MAX_SENTENCE) : start])[-1]
-    words = [word.casefold().replace("’", "'") for word in _WORDS.findall(clause.replace("’", "'"))][-NEGATION_REACH:]
+def is_negated(text: str, start: int, after: int | None = None) -> bool:
+    """Whether one of the last words before this offset, in the same clause, is a negation.
+
+    With `after`, the end of the part of a quote before an omission, every omitted word of the clause counts.
+    """
+    clause = _CLAUSE_END.split(text[max(0, start - MAX_SENTENCE) if after is None else after : start])[-1]
+    words = [word.casefold() for word in _WORDS.findall(clause.replace("’", "'"))]
+    words = words[-NEGATION_REACH:] if after is None else words
     return any(word in NEGATIONS or word.endswith("n't") for word in words)
 
 
 def _cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+    if len(text) <= characters:
+        return text
+    last = characters - 1
+    end = next((at for at in range(last, 0, -1) if is_border(text, at)), last)  # without a border: one endless word
+    return f"{text[:end].rstrip()}…"

@@ -13,7 +13,7 @@ from liner_mcp.search.words import WORD, stem, uncached_stems
 
 WORDS_PER_STEP = 50  # two milliseconds, if no stem is cached
 WORK_PER_STEM, WORDS_PER_WORK = 4, 20  # in units of ten microseconds, as masking counts work
-MOST_HITS = 200  # of one text, from which a passage is cut
+MOST_HITS = 200  # of one text, shared by the phrases: a passage is cut from them in one go, in some milliseconds
 
 Hit = tuple[int, int, int]
 """The group of the query, and where the hit begins and ends in the text."""
@@ -76,11 +76,12 @@ def match_steps(query: CompiledQuery, text: str) -> Generator[int, None, Match]:
                 found[index] = (one, *word.span())
         yield 1 + WORK_PER_STEM * (uncached_stems() - computed)
     work = 1 + len(found) // WORDS_PER_WORK
+    most = max(1, MOST_HITS // max(1, sum(map(len, query.wanted))))
     hits: list[Hit] = []
     for group, phrases in enumerate(query.wanted):
         before = len(hits)
         for phrase in phrases:
-            hits += [(group, *span) for span in islice(_spans(phrase, found), MOST_HITS)]
+            hits += [(group, *span) for span in islice(_spans(phrase, found), most)]
             yield work
         if len(hits) == before:
             hits, has_all = [], False

@@ -6,11 +6,19 @@ import re
 from collections.abc import Sequence
 
 from liner_mcp.search.matching import Hit
+from liner_mcp.text.negations import NEGATION_REACH, NEGATIONS
 
 PASSAGE_CHARACTERS = 160  # as many as a preview of a summary has: a sentence, and some of its neighbours
 _CONTEXT_BEFORE = 3  # a third of the context stands before the hit: what follows says more
 # A mask of `text.mask`: `+7 *** ***-**-67`, `**** 1234`, `***@mail.ru`. It is shown whole.
-_MASK = re.compile(r"(?:\+\d{1,3} )?\*(?:[* \-]*\*)?(?:[ \-]?\d{1,4}|@\S*)?")
+_MASK = r"(?:\+\d{1,3} )?\*(?:[* \-]{0,20}\*)?(?:[ \-]?\d{1,4}|@\S{0,80})?"
+# Without its beginning, `12 500 000` is another number.
+_WHOLE = re.compile(rf"{_MASK}|(?<!\d)\d{{1,3}}(?:\s\d{{3}}){{1,5}}(?!\d)")
+# Without the negation, the words behind it say the opposite.
+_NEGATED = re.compile(
+    rf"\b(?:{'|'.join(sorted(NEGATIONS))}|\w+n['’]t)(?=((?:\s+\w+){{1,{NEGATION_REACH}}}))", re.IGNORECASE
+)
+_NEGATED_REACH = 60  # characters before a passage in which such a negation is looked for
 
 
 def passage(text: str, hits: Sequence[Hit], size: int = PASSAGE_CHARACTERS) -> str:
@@ -20,11 +28,14 @@ def passage(text: str, hits: Sequence[Hit], size: int = PASSAGE_CHARACTERS) -> s
     """
     first, last = _densest(hits, size)
     start, end = _context(text, first, last, size)
-    for mask in _MASK.finditer(text):
-        if mask.start() < start < mask.end():
-            start = mask.end() if mask.end() <= first else mask.start()
-        if mask.start() < end < mask.end():
-            end = mask.start() if mask.start() >= last else mask.end()
+    for whole in _WHOLE.finditer(text):
+        if whole.start() < start < whole.end():
+            start = whole.end() if whole.end() <= first else whole.start()
+        if whole.start() < end < whole.end():
+            end = whole.start() if whole.start() >= last else whole.end()
+    for negated in _NEGATED.finditer(text, max(start - _NEGATED_REACH, 0), last):
+        if negated.start() < start < negated.end(1):
+            start = negated.start()
     shown = text[start:end].strip()
     return f"{'…' if text[:start].strip() else ''}{shown}{'…' if text[end:].strip() else ''}"
 

@@ -16,7 +16,10 @@ _MINUS = "-−–—"
 _SEPARATOR = re.compile(r"(?<!\d)[,;]|[,;](?!\d)")  # `12,5` is one number
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b", re.IGNORECASE)
 _PART = re.compile(rf'(?P<minus>[{_MINUS}]*)"(?P<phrase>[^"]*)"|(?P<either>\|)|(?P<plain>[^\s"|]+)')
-_OPERATORS = {"OR": "a | b", "AND": "a b", "NOT": "-a", "ИЛИ": "a | b"}
+_OPERATORS = {"NOT": "-a"}
+_EXCLAMATION = re.compile(r"!\w")  # `!a` means without a in other languages
+# In any case: as words to find they would exclude nearly every text, so they are hardly meant.
+_CONJUNCTIONS = {"or": "a | b", "или": "a | b", "and": "a b", "и": "a b"}
 _MISPLACED_EITHER = "mentions: | is misplaced; write it between two words, as in a | b; -a cannot be one of them."
 _UNUSED = re.compile(r"[()*]")
 
@@ -77,8 +80,11 @@ class _Parts:
 
     def add(self, part: re.Match[str]) -> None:
         """Read a word or a phrase. Words without a space between them are a phrase."""
-        if part["plain"] in _OPERATORS:
-            raise InvalidArgument(f"mentions has no {part['plain']}: write {_OPERATORS[part['plain']]} instead.")
+        word = part["plain"] or ""
+        if instead := _OPERATORS.get(word) or _CONJUNCTIONS.get(word.casefold()):
+            raise InvalidArgument(f"mentions has no {word}: write {instead} instead.")
+        if _EXCLAMATION.match(word):
+            raise InvalidArgument("mentions has no !: write -a instead.")
         quoted = part["phrase"] is not None
         phrase = tuple(WORD.findall(part["phrase"] if quoted else part["plain"]))
         minus = bool(part["minus"]) if quoted else part["plain"][0] in _MINUS

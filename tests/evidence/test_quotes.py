@@ -140,13 +140,23 @@ def test_a_near_match_behind_several_windows_of_a_long_text_is_found() -> None:
         ("suit her", True),
         ("Бюджет … планирует", True),  # the negation stands before a part of it
         ("Планирует взять ипотеку, всё ещё сравнивает", True),
+        ("сразу … сравнивает", False),  # the omitted negation stands in another clause
     ],
 )
 def test_a_negation_that_a_quote_leaves_out_is_reported(quote: str, negated: bool) -> None:
     assert found(quote).negated_before is negated
 
 
-@pytest.mark.parametrize("negation", ["не", "Нет", "ни", "без", "not", "No", "never", "without", "doesn’t", "cannot"])
+def test_a_negation_in_an_omitted_part_is_reported_however_far_it_stands() -> None:
+    text = "Клиент готов сразу. Клиент не готов сразу и целиком внести взнос."
+    assert found("Клиент не … внести взнос", text).negated_before is False
+    assert found("сразу. Клиент … внести взнос", text).negated_before is True
+
+
+NEGATIVE = ["не", "Нет", "ни", "без", "нельзя", "никогда", "not", "No", "never", "without", "doesn’t", "cannot", "nor"]
+
+
+@pytest.mark.parametrize("negation", NEGATIVE)
 def test_every_negation_is_known(negation: str) -> None:
     assert found("agrees", f"Client {negation} agrees.").negated_before is True
     assert found("agrees", f"{negation}. Client agrees.").negated_before is False
@@ -174,6 +184,25 @@ def test_a_long_sentence_is_cut_around_the_match(before: int, after: int, words:
     assert quote[:250] in sentence
     assert sentence.startswith("…") is (before > 40 and len(quote) < MAX_SENTENCE)
     assert sentence.strip("…") in text
+
+
+def test_a_long_sentence_is_cut_in_no_number() -> None:
+    for gap in range(40):
+        text = f"{'слово ' * 30}12 500 000 {'я' * gap} {'слово ' * 20}взнос {'слово ' * 21}{'я' * gap} 12 500 000 конец"
+        sentence = found("взнос", text).sentence
+        assert sentence is not None
+        shown = sentence.strip("…")
+        assert f" {shown} " in f" {text} "
+        assert re.findall(r"\d[\d ]*\d|\d", shown) == ["12 500 000"] * shown.count("12 500 000"), shown
+
+
+def test_a_long_match_is_cut_in_no_number() -> None:
+    for gap in range(12):
+        text = f"{'я' * gap}{'12 500 000 ' * 40}"
+        sentence = found(text.strip(), text).sentence
+        assert sentence is not None
+        assert len(sentence) <= MAX_SENTENCE
+        assert sentence.endswith("12 500 000…")
 
 
 # Properties -----------------------------------------------------------------------------------------------------------

@@ -68,3 +68,34 @@ def test_a_text_without_spaces_is_cut_around_the_hit() -> None:
     text = "точка." * 100 + "ипотека" + ".точка" * 100
     hits = completed(match_steps(compile_query(HIT), text)).hits
     assert passage(text, hits) == "…ипотека…"
+
+
+def test_a_passage_cuts_no_number_and_no_negation_from_its_word() -> None:
+    around = "Ещё слово о погоде. " * 12
+    for words in ("Бюджет 12 500 000 рублей", "Совсем не очень хочет", "Does not want to", "He doesn't need"):
+        for gap in range(60):
+            text = f"{around}{words} {'я ' * gap}ипотека {around}"
+            found = passage(text, completed(match_steps(compile_query("ипотека"), text)).hits)
+            for part, whole in (
+                ("000", "12 500 000"),
+                ("хочет", "не очень хочет"),
+                ("want", "not want"),
+                ("need", "doesn't need"),
+                ("to я", "not want to я"),
+            ):
+                assert whole in found or part not in found, found
+
+
+def test_a_passage_of_many_words_that_stand_everywhere_is_cut_in_bounded_time() -> None:
+    text = "ипотека первый взнос " * 2_000
+    hits = completed(match_steps(compile_query("ипотека взнос " * 25), text)).hits
+    assert len(hits) <= 200
+    assert "взнос" in passage(text, hits)
+
+
+def test_a_passage_among_endless_masks_and_numbers_is_short() -> None:
+    for endless in ("*" * 5_000, "* " * 5_000, "123 " * 5_000, "не " * 5_000, "д" * 5_000):
+        text = f"{endless} ипотека {endless}"
+        found = passage(text, completed(match_steps(compile_query("ипотека"), text)).hits)
+        assert "ипотека" in found
+        assert len(found) <= PASSAGE_CHARACTERS + 100

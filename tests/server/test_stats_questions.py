@@ -319,12 +319,15 @@ async def test_days_hours_and_weekdays_stand_in_their_order(connect: OpenSession
 async def test_without_a_grouping_there_is_one_row_of_everything(connect: OpenSession, dataset: Dataset) -> None:
     async with connect() as session:
         answer = await session.answer("call_stats", since="yesterday", group_by=[])
-        nothing = await session.answer("call_stats", since="yesterday", group_by=[], min_talk_seconds=9_000)
+        nothing = await session.answer(
+            "call_stats", since="yesterday", group_by=[], min_talk_seconds=9_000, include=["share"]
+        )
     (row,) = rows_of(answer)
     assert row["calls"] == len(calls_of(dataset, YESTERDAY, TODAY))
     assert {**row, **answer["totals"]} == row
     (zero,) = rows_of(nothing)
     assert (zero["calls"], zero["talk_median_seconds"], nothing["page"]["complete"]) == (0, None, True)
+    assert zero["share"] is None, "no calls have no shares"
 
 
 async def test_zeros_and_empty_texts_are_not_sent(connect: OpenSession) -> None:
