@@ -63,7 +63,9 @@ async def list_directory(
     left = [entry for entry in found if after is None or name_key(entry) > after.key]
     # An entry whose name could not be read is listed, and may be what the query means.
     doubt = describe_doubts(dictionary, by_name=bool(query))
-    whole = not doubt and not changed
+    groups_unsure = groups is not None and (without_members or groups.doubt_of_names is not None)
+    # The name of a group that was not read may be what the query means.
+    whole = not (doubt or changed or (query and groups_unsure))
     rows = [_row(entry, groups) for entry in left[:MAX_PAGE_ENTRIES]]
     notes = _notes(dictionary, groups, doubt, nothing_found=bool(query) and not found, changed=changed)
     if without_members:
@@ -82,7 +84,7 @@ async def list_directory(
                     left=more,
                     missing=not whole,
                     undecided=0,
-                    unknown=groups is not None and (without_members or groups.doubt_of_names is not None),
+                    unknown=groups_unsure,
                 ),
                 total=len(found),
                 changed=changed or None,

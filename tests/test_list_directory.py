@@ -214,6 +214,13 @@ async def test_groups_that_came_in_part_may_be_missing_from_their_column(liner: 
     assert notes_of(answer) == recorded("liner_counts_more_agent_groups_than")
 
 
+async def test_agents_that_a_query_finds_are_not_counted_while_groups_are_unread(liner: DemoLiner) -> None:
+    unread = AlteredLiner(liner, status_by_pattern={GROUPS: 403})
+    assert "total" not in (await listing(unread, "agents", query="Ан")).structure["page"]
+    assert "total" in (await listing(unread, "agents")).structure["page"]
+    assert "total" in (await listing(liner, "agents", query="Ан")).structure["page"]
+
+
 @pytest.mark.parametrize(("kind", "path"), [("orders", ORDERS), ("agents", USERS), ("agent_groups", GROUPS)])
 async def test_nothing_found_in_a_part_is_not_nothing_in_all(liner: DemoLiner, kind: Kind, path: str) -> None:
     app = AlteredLiner(liner, change_by_pattern={path: with_total(999)})

@@ -129,7 +129,8 @@ def missing_calls_note(unreadable: int) -> str:
         return MISSING_CALLS_NOTE
     rows = f"{unreadable} rows" if unreadable > 1 else "1 row"
     return (
-        f"{rows} of Liner's list of calls could not be read, as no usable id was in them; such calls are missing here."
+        f"{rows} of Liner's list of calls could not be read, as an id was missing or unusable; such calls are missing "
+        "here."
     )
 
 

@@ -170,7 +170,7 @@ async def read_slice(liner: LinerReads, filters: Filters, window: TimeWindow, at
         if isinstance(outcome, LinerMcpError):
             raise outcome
         if outcome is None or not (outcome.finished or _is_over(outcome, at_most)):
-            raise DeadlineExceeded("The time of this call was up before Liner answered. Ask again, or for less.")
+            raise DeadlineExceeded("Time was up before a list of calls was read whole. Ask again, or for less.")
         listings.append(outcome)
     return _merge(window, listings, at_most)
 

@@ -187,6 +187,8 @@ def _display_name(service: str) -> str:
 async def _orders(liner: LinerClient) -> tuple[str, tuple[int, ...]]:
     listing = await liner.orders()
     ids = tuple(order.id for order in listing.items)
+    if listing.unreadable and not ids:
+        return "No row of Liner's list of orders has a usable id. liner-mcp check --probe examines the list.", ()
     if not ids:
         return "Liner lists no order, so there is no call to find. Check which orders this token may see.", ()
     partly = "" if listing.complete else " (the list could not be read whole)"
@@ -200,8 +202,9 @@ async def _a_call(liner: LinerClient, order_ids: tuple[int, ...]) -> tuple[str, 
         return f"no call within {RECENT.days} days in the first {orders}", None
     recorded = [call for call in page.items if call.has_records]
     call = await _detail(liner, (recorded or page.items)[0].id)
-    count = page.total if page.total is not None else len(page.items)
-    return f"{counted(count, 'call')} within {RECENT.days} days; call {call.id} can be read", call
+    count = len(page.items) if page.total is None else page.total
+    least = "at least " if page.total is None else ""
+    return f"{least}{counted(count, 'call')} within {RECENT.days} days; call {call.id} can be read", call
 
 
 async def _recent(liner: LinerClient, order_ids: tuple[int, ...]) -> ListPage[Call]:

@@ -102,7 +102,7 @@ class LinerClient:
 
     async def call(self, call_id: int) -> Call:
         """One call. Raises NotFound for an unknown id."""
-        return await self._read_detail(Query(endpoints.call_detail(call_id)), Call)
+        return await self._read_detail(Query(endpoints.call_detail(call_id)), Call, call_id)
 
     def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
         """All calls of a closed window. Liner states no order.
@@ -119,7 +119,7 @@ class LinerClient:
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:  # noqa: ARG002 - always is
         """One call record with all its fields. Raises NotFound for an unknown id."""
-        return await self._read_detail(Query(endpoints.call_record_detail(record_id)), CallRecord)
+        return await self._read_detail(Query(endpoints.call_record_detail(record_id)), CallRecord, record_id)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
         """All records of one call, in Liner's order. An unknown call may give an empty list instead of an error.
@@ -148,7 +148,7 @@ class LinerClient:
 
     async def lead(self, lead_id: int) -> Lead:
         """One lead. Raises NotFound for an unknown id."""
-        return await self._read_detail(Query(endpoints.lead_detail(lead_id)), Lead)
+        return await self._read_detail(Query(endpoints.lead_detail(lead_id)), Lead, lead_id)
 
     async def call_statuses(self) -> Listing[CallStatus]:
         """The dictionary of call statuses."""
@@ -158,12 +158,15 @@ class LinerClient:
         """The dictionary of lead statuses."""
         return await self._read_dictionary(endpoints.LEAD_STATUSES, LeadStatus)
 
-    async def _read_detail(self, query: Query, model: type[I]) -> I:
+    async def _read_detail(self, query: Query, model: type[I], entity_id: int) -> I:
         """One entity by its id."""
         data = await self._transport.get(query)
         if not data:  # a success without data: Liner does not document its answer to an unknown id
             raise NotFound(decoding.NOT_FOUND_MESSAGE)
-        return decoding.decode_one(data, model)
+        entity = decoding.decode_one(data, model)
+        if entity.id != entity_id:
+            raise InvalidResponse("Liner's answer could not be read: it is about another id than the requested one.")
+        return entity
 
     async def _read_dictionary(self, paths: tuple[str, str], model: type[I]) -> Listing[I]:
         """A whole dictionary, from the one of its two documented paths that exists. The path is remembered."""

@@ -55,6 +55,9 @@ _CONTACT = re.compile(r"\+?\d(?:[^\w+]{0,3}\d){8,}|[^\s@]+(?=@)")
 
 _INVISIBLE = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n\v\f"
 
+# The words that web frameworks have for a path without a handler.
+_PATH_UNKNOWN = re.compile(r"\b(?:route|endpoint)\b|\bcannot get /", re.IGNORECASE)
+
 _NO_LETTERS = re.compile(r"[\W\d_]+\Z")
 
 
@@ -92,7 +95,7 @@ def decode(status: int, body: bytes, retry_after: float | None, *, target: str =
     if status in (401, 403) or (status in (407, 451) and instead):
         raise access_refused(status, instead, _said(envelope, token) or "")
     if status in (404, 410):
-        if instead is None and target.startswith(PATHS_NAMING_AN_ID):
+        if instead is None and target.startswith(PATHS_NAMING_AN_ID) and not _is_about_path(envelope):
             raise NotFound(NOT_FOUND_MESSAGE)
         raise nothing_at(target.partition("?")[0], status, instead, _said(envelope, token) or "")
     if instead is not None and status in TOO_LONG:
@@ -299,8 +302,8 @@ def decode_list_steps(data: object, model: type[M]) -> Generator[None, None, Lis
     fields = cast("dict[str, object]", data) if isinstance(data, dict) else {}
     page: dict[str, object] = fields if bare is None else {"list": data}
     total = _whole_number(page.get("total"))
-    # An empty list, where PHP writes lists as objects.
-    empty = total == 0 and page.get("list") == cast("object", {})
+    # An empty list as an object, which PHP writes, or as null.
+    empty = total == 0 and "list" in page and page["list"] in ({}, None)
     rows = [] if empty else array_of(page.get("list"))
     if rows is None:
         _invalid_response("a list was expected")
@@ -322,6 +325,12 @@ def is_fatal(error: LinerMcpError) -> bool:
     for a short time, and the answers before it stay valid.
     """
     return isinstance(error, (SetupError, ConnectionClosed)) and not isinstance(error, WrongAddress)
+
+
+def _is_about_path(envelope: dict[str, Any] | str) -> bool:
+    """Whether a refusal is a router's, which knows no such path: it says nothing about the id in the path."""
+    message = "" if isinstance(envelope, str) else envelope.get("message")
+    return isinstance(message, str) and _PATH_UNKNOWN.search(message[:MAX_QUOTED_CHARACTERS]) is not None
 
 
 def _said(envelope: dict[str, Any] | str, token: str) -> str | None:

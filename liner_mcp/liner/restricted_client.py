@@ -68,6 +68,12 @@ class Access:
         """Whether this call and its records may be seen."""
         return self.allows_order(call.order_id) and self.allows_agent(call.user_id)
 
+    def cannot_decide(self, call: Call) -> bool:
+        """Whether Liner did not send the order or the agent that decides whether this call may be seen."""
+        order, agent = call.was_sent("order_id"), call.was_sent("user_id")
+        hidden = (order and not self.allows_order(call.order_id)) or (agent and not self.allows_agent(call.user_id))
+        return not (hidden or self.allows_call(call))
+
 
 class RestrictedClient:
     """The reads of `liner` that `access` allows. `liner` must not cache, or the cached details of other callers would
@@ -132,7 +138,15 @@ class RestrictedClient:
             # Liner lists more than was requested. Its count includes hidden calls, so the whole list is read instead.
             listing = await self._list_calls(allowed, None)
             visible = self._visible(listing.items)
-        return replace(listing, items=visible, total=len(visible) if listing.complete else None)
+        unreadable = sum(map(self._access.cannot_decide, listing.items))
+        complete = listing.complete and not unreadable
+        return replace(
+            listing,
+            items=visible,
+            complete=complete,
+            total=len(visible) if complete else None,
+            unreadable=listing.unreadable + unreadable,
+        )
 
     async def _list_calls(self, which: CallFilter, at_most: int | None) -> Listing[Call]:
         """The calls of a filter, which the ids of agents may have made too long for one request."""

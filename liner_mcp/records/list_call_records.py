@@ -36,6 +36,18 @@ from liner_mcp.records.record_rows import (
 LISTING_DELAY = timedelta(days=1)  # a recording that is not listed by then is missing, not late
 LIST_CALL_RECORDS = "list_call_records"
 RecordKey = tuple[datetime, int]
+# The call's own facts by name, and the field of each.
+CALL_FACTS = {
+    "status": "status_code",
+    "order_id": "order_id",
+    "lead_id": "lead_id",
+    "agent_id": "user_id",
+    "date": "created_at",
+    "talk_seconds": "talk_time_duration_seconds",
+    "wait_seconds": "wait_time_duration_seconds",
+    "direction": "direction",
+    "hung_up_by": "finish_initiator",
+}
 FIRST_KEY: RecordKey = (datetime.min.replace(tzinfo=UTC), 0)  # before every record
 
 
@@ -155,6 +167,13 @@ def _notes(
         )
     if call is None:
         notes.append("The call's own facts could not be read from Liner just now; its records are right.")
+    elif unknown := [name for name, field in CALL_FACTS.items() if not call.is_known(field)]:
+        notes.append(f"Liner sent no value for the call's {', '.join(unknown)}; null there means unknown.")
+    if call is not None and call.has_records is False and listing.items:
+        notes.append(
+            f"Liner lists recordings of call {call_id} and also says that it has none; find_calls and call_stats "
+            "treat it as a call without recordings."
+        )
     if listing.unreadable:
         rows = "1 row" if listing.unreadable == 1 else f"{listing.unreadable} rows"
         notes.append(f"{rows} of the list of records could not be read for lack of a usable id; some are missing here.")
@@ -222,16 +241,10 @@ def _encode_cursor(call_id: int, last: RecordKey) -> str:
 
 
 def _call_facts(context: AppContext, call: Call) -> dict[str, Cell]:
-    date, time = context.zone.date_and_time(call.created_at)
-    return {
-        "status": call.status_code,
-        "order_id": call.order_id,
-        "lead_id": call.lead_id,
-        "agent_id": call.user_id,
-        "date": date,
-        "time": time,
-        "talk_seconds": call.talk_time_duration_seconds,
-        "wait_seconds": call.wait_time_duration_seconds,
-        "direction": call.direction,
-        "hung_up_by": call.finish_initiator,
-    }
+    facts: dict[str, Cell] = {}
+    for name, field in CALL_FACTS.items():
+        if name == "date":
+            facts["date"], facts["time"] = context.zone.date_and_time(call.created_at)
+        else:
+            facts[name] = getattr(call, field)
+    return facts

@@ -288,7 +288,8 @@ async def test_yesterday_across_a_change_of_the_clock_holds_every_call_of_that_d
     assert ids_of(answer) == expected_ids(dataset, start, start + timedelta(hours=hours))
     assert len(ids_of(answer)) == 2 * hours
     times = [row["time"] for row in rows_of(answer)]
-    assert times.count("02:30") == {25: 2, 23: 0}[hours]
+    shown = {25: ["02:30+01:00", "02:30+02:00"], 23: []}[hours]  # the hour that comes twice has its offset
+    assert [str(time) for time in times if str(time).startswith("02:30")] == shown
     assert (times[-1], times[0]) == ("00:00", "23:30")
     assert answer.structure["timezone"] == "Europe/Berlin"
 

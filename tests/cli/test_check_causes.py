@@ -208,13 +208,21 @@ def test_a_liner_that_reads_windows_in_another_zone_is_a_note(hours: int, said: 
         assert_says(notes[0], said)
 
 
+def test_calls_that_liner_does_not_count_are_not_counted_by_their_first_page(recent: Dataset) -> None:
+    with serve_app(FakeLiner(recent, totals=False)) as origin:
+        done = run("check", LINER_API_HOST=origin, LINER_API_TOKEN="demo")
+    assert "at least 100 calls within 30 days" in " ".join(done.stdout.split())
+
+
 NO_LIST: dict[str, Callable[[Any], Any]] = {"v[12]/order": lambda _: {"list": [], "total": 0, "next": None}}
+NO_IDS: dict[str, Callable[[Any], Any]] = {"v[12]/order": lambda data: {**data, "list": [None] * len(data["list"])}}
 
 
 @pytest.mark.parametrize(
     ("altered", "said"),
     [
         ({"change_by_pattern": NO_LIST}, "liner_lists_no_order"),
+        ({"change_by_pattern": NO_IDS}, "no_row_of_the_list_of_orders"),
         ({"status_by_pattern": {"v2/call/": 422}}, "FIX  Calls"),
         ({"status_by_pattern": {"v2/call/": 500}}, "FIX  Calls"),
     ],

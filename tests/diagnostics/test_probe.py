@@ -328,6 +328,15 @@ async def test_an_unknown_id_is_as_assumed_only_in_liners_envelope(
     assert judged.found["unknown_id"] == found.format(status)
 
 
+async def test_a_listed_record_that_has_no_detail_or_that_of_another_record_is_a_difference(dataset: Dataset) -> None:
+    path = "^/v2/call-record/detail"
+    unknown = await run_probe(AlteredLiner(demo(dataset), status_by_pattern={path: 404}))
+    assert unknown.outcome["record_detail"] == recorded("differs_a_listed_record_cannot_be_read")
+    other: Changed = {path: lambda data: {**data, "id": data["id"] + 1}}
+    found = await run_probe(AlteredLiner(demo(dataset), change_by_pattern=other))
+    assert found.outcome["record_detail"] == recorded("differs_a_records_detail_is_never_used")
+
+
 async def test_a_detail_without_summary_is_noticed(dataset: Dataset) -> None:
     bare: Changed = {"^/v2/call-record/detail": lambda data: {k: v for k, v in data.items() if k != "recordSummary"}}
     found = await run_probe(AlteredLiner(demo(dataset), change_by_pattern=bare))

@@ -75,6 +75,11 @@ def success(data: object) -> Response:
     return Response(200, serialization.encode_json({"success": True, "message": "", "data": data}))
 
 
+def detail_of(path: str) -> bytes:
+    """A successful answer about the id at the end of a path, with no other field."""
+    return f'{{"success":true,"data":{{"id":{path.rstrip("/").rpartition("/")[2]}}}}}'.encode()
+
+
 def refusal(status: int, message: str) -> Response:
     return Response(status, serialization.encode_json({"success": False, "message": message, "data": None}))
 

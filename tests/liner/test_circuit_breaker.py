@@ -24,6 +24,7 @@ from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
+from tests.fakes.exchange import detail_of
 from tests.fakes.faults import Fault, Status
 from tests.liner.test_client import client_of
 from tests.liner.test_closing import assert_connection_closed, close_during
@@ -178,7 +179,9 @@ class PartlyFailingLiner:
             status = 503
         await anyio.lowlevel.checkpoint()
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"success":true,"data":{"id":7}}'})
+        await send(
+            {"type": "http.response.body", "body": b'{"success":true,"data":{}}' if path == HEALTH else detail_of(path)}
+        )
 
 
 @pytest.fixture
@@ -248,10 +251,10 @@ async def test_the_first_answer_closes_the_breaker_again(
             with pytest.raises(LinerUnavailable):
                 await client.call(TARGETS_TO_OPEN)
             app.down = False
-            assert (await client.call(50)).id == 7
+            assert (await client.call(50)).id == 50
         app.failing = {"/v2/call/detail/51/"}
         assert isinstance((await read_calls(client, [51]))[0], LinerUnavailable)  # and not CircuitOpen
-        assert (await client.call(52)).id == 7
+        assert (await client.call(52)).id == 52
 
 
 async def test_the_health_check_closes_the_breaker_when_only_failing_ids_are_tried(
@@ -267,7 +270,7 @@ async def test_the_health_check_closes_the_breaker_when_only_failing_ids_are_tri
             app.down = False
             with pytest.raises(LinerUnavailable):
                 await client.call(1)
-        assert (await client.call(50)).id == 7
+        assert (await client.call(50)).id == 50
 
 
 async def test_the_breaker_closes_when_requests_are_answered_though_the_health_check_fails(
@@ -281,8 +284,8 @@ async def test_the_breaker_closes_when_requests_are_answered_though_the_health_c
             with pytest.raises(LinerUnavailable):
                 await client.call(TARGETS_TO_OPEN)
             app.down = False
-            assert (await client.call(1)).id == 7
-        assert (await client.call(2)).id == 7
+            assert (await client.call(1)).id == 1
+        assert (await client.call(2)).id == 2
 
 
 @pytest.mark.parametrize("status", [401, 404, 429])
@@ -348,7 +351,7 @@ async def test_a_caller_that_leaves_during_the_health_check_leaves_the_breaker_c
                 await anyio.wait_all_tasks_blocked()
                 assert app.requests[-1] == HEALTH
                 group.cancel_scope.cancel()
-            assert (await client.call(2)).id == 7
+            assert (await client.call(2)).id == 2
 
 
 # Through the server -------------------------------------------------------------------------------------------------

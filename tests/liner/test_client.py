@@ -652,6 +652,14 @@ async def test_success_without_a_detail_is_an_unknown_id(router: respx.MockRoute
         assert type(await error_of(client.call(7))) is NotFound
 
 
+async def test_a_detail_of_another_id_is_unreadable(router: respx.MockRouter) -> None:
+    router.get(url__regex="/detail/").mock(ok({"id": 8}))
+    async with client_at() as client:
+        for read in (client.call, client.call_record, client.lead):
+            assert type(await error_of(read(7))) is InvalidResponse
+            assert (await read(8)).id == 8
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("header", ["3600", "Fri, 31 Dec 9999 23:59:59 GMT"])
 async def test_a_wait_beyond_the_deadline_is_reported_and_not_begun(

@@ -193,6 +193,16 @@ def test_liners_own_json_about_an_id_is_an_unknown_id(target: str, status: int, 
     assert type(error) is NotFound
 
 
+@pytest.mark.parametrize("target", ID_TARGETS)
+@pytest.mark.parametrize(
+    "message", ["Route not found.", 'No route found for "GET /v2/call"', "Cannot GET /v2/call", "Unknown endpoint"]
+)
+def test_a_404_of_liners_router_is_a_wrong_address_also_where_an_id_was_asked(target: str, message: str) -> None:
+    error = refusal(404, envelope(success=False, message=message), target=target)
+    assert type(error) is WrongAddress
+    assert message[:8] in str(error)
+
+
 @pytest.mark.parametrize("target", LIST_TARGETS)
 @pytest.mark.parametrize("status", [404, 410])
 def test_liners_own_json_about_no_id_is_a_wrong_address_and_is_quoted(target: str, status: int) -> None:

@@ -276,7 +276,8 @@ def test_a_list_that_is_written_as_an_object_is_a_list() -> None:
     page = decode_list({"list": rows, "next": 5, "total": 2}, Order)
     assert ([item.id for item in page.items], page.next, page.total) == ([1, 3], 5, 2)
     assert decode_one({"id": 1, "agentIds": {"0": 7, "3": "8"}}, AgentGroup).agent_ids == (7, 8)
-    assert decode_list({"list": {}, "next": None, "total": 0}, Order).items == ()
+    for empty in ({}, None):
+        assert decode_list({"list": empty, "next": None, "total": 0}, Order).items == ()
 
 
 @pytest.mark.parametrize("model", [*FLAT, AgentGroup, ServiceHealth])

@@ -24,6 +24,7 @@ from liner_mcp.liner.restricted_client import SEARCHED_CALLS, Access, Restricted
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
 from tests.liner.test_client import client_of
+from tests.support.context import AlteredLiner
 
 pytestmark = pytest.mark.anyio
 
@@ -201,6 +202,32 @@ async def ask_everything_of(client: LinerReads, scene: Scene) -> None:
         for kind, read in BY_ID.values():
             with suppress(NotFound):
                 await read(client, getattr(one, kind))
+
+
+@pytest.mark.parametrize(
+    ("access", "field", "undecided"),
+    [
+        ("agents", "userId", True),
+        ("orders", "orderId", True),
+        ("orders", "userId", False),
+        ("agents", "orderId", False),
+    ],
+)
+async def test_calls_whose_access_cannot_be_decided_leave_the_list_incomplete(
+    scene: Scene, access: str, field: str, *, undecided: bool
+) -> None:
+    def without(data: Any) -> Any:
+        rows = [{name: value for name, value in row.items() if name != field} for row in data["list"]]
+        return {**data, "list": rows}
+
+    altered = AlteredLiner(scene.liner, change_by_pattern={r"/v2/call/\?": without})
+    async with client_of(altered) as whole:
+        listing = await RestrictedClient(whole, ACCESS[access]).calls(SETTLED)
+    if undecided:
+        assert (listing.items, listing.complete, listing.total) == ((), False, None)
+        assert listing.unreadable > 0
+    else:
+        assert (bool(listing.items), listing.complete, listing.unreadable) == (True, True, 0)
 
 
 async def list_the_window(client: LinerReads) -> None:

@@ -14,6 +14,7 @@ from liner_mcp.errors import LinerUnavailable
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.request_metrics import count_requests
 from tests.fakes import FakeLiner
+from tests.fakes.exchange import detail_of
 from tests.liner.test_client import client_of
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +37,7 @@ class BlockedLiner:
         self.let_go.set()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        del scope, receive
+        del receive
         self.asked += 1
         self.arrived.set()
         try:
@@ -47,7 +48,7 @@ class BlockedLiner:
                 await self.let_go.wait()
             raise
         await send({"type": "http.response.start", "status": self.status, "headers": []})
-        await send({"type": "http.response.body", "body": b'{"success":true,"data":{"id":7}}'})
+        await send({"type": "http.response.body", "body": detail_of(scope["path"])})
 
 
 async def test_many_callers_of_one_target_make_one_request(liner: FakeLiner) -> None:
@@ -84,7 +85,7 @@ async def test_a_failure_reaches_every_caller_and_is_not_cached() -> None:
             assert isinstance(answer, LinerUnavailable)
         assert app.asked == 4  # one attempt after the other, each for all three
         app.status = 200
-        assert (await client.call(1)).id == 7
+        assert (await client.call(1)).id == 1
 
 
 async def test_a_caller_that_leaves_does_not_end_the_request_of_the_others() -> None:
@@ -111,7 +112,7 @@ async def test_a_caller_that_leaves_does_not_end_the_request_of_the_others() -> 
                 await anyio.wait_all_tasks_blocked()
                 assert not app.dropped.is_set()
                 app.go.set()
-    assert answers == [7]
+    assert answers == [1]
     assert app.asked == 1
 
 
@@ -126,7 +127,7 @@ async def test_the_last_caller_that_leaves_ends_the_request() -> None:
                 group.cancel_scope.cancel()
             await app.dropped.wait()
             app.go.set()
-            assert (await client.call(1)).id == 7  # the slot is free, and nothing of the cancelled request is left
+            assert (await client.call(1)).id == 1  # the slot is free, and nothing of the cancelled request is left
     assert app.asked == 2
 
 
@@ -153,7 +154,7 @@ async def test_callers_that_come_while_a_cancelled_request_ends_share_a_new_one(
                 group.start_soon(ask)
                 await anyio.wait_all_tasks_blocked()
                 app.go.set()
-    assert answers == [7, 7]
+    assert answers == [1, 1]
     assert app.asked == 2
 
 

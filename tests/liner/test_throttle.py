@@ -13,6 +13,7 @@ from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.request_metrics import count_requests
 from liner_mcp.liner.retry import MAX_BACKOFF_SECONDS
 from liner_mcp.liner.throttle import MAX_PAUSE_SECONDS, Throttle
+from tests.fakes.exchange import detail_of
 from tests.liner.test_client import an_hour, client_of
 from tests.support.sentences import error_says
 
@@ -114,7 +115,7 @@ class ScriptedLiner:
         """How many requests were under way when each arrived, itself included."""
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        del scope, receive
+        del receive
         self.in_flight += 1
         self.arrivals.append(self.in_flight)
         status = self.statuses.pop(0) if self.statuses else 200
@@ -123,7 +124,7 @@ class ScriptedLiner:
             for _ in range(10):
                 await anyio.lowlevel.checkpoint()  # long enough for others to arrive
             await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": b'{"success":true,"data":{"id":7}}'})
+            await send({"type": "http.response.body", "body": detail_of(scope["path"])})
         finally:
             self.in_flight -= 1
 
@@ -171,3 +172,13 @@ async def test_new_connections_after_a_429_begin_with_one_request() -> None:
             await client.aclose()
             await run_all([lambda one=one: client.call(one) for one in range(2, 12)], concurrency=4)
     assert app.arrivals[:4] == [1, 1, 1, 2]
+
+
+@pytest.mark.virtual_time
+async def test_the_default_rate_lets_forty_requests_out_at_once_and_then_twenty_a_second() -> None:
+    app = ScriptedLiner()
+    async with client_of(app, requests_per_second=20.0) as client:
+        with anyio.fail_after(60):
+            await run_all([lambda one=one: client.call(one) for one in range(1, 941)], concurrency=4)
+        assert round(anyio.current_time()) == (940 - 40) / 20
+    assert len(app.arrivals) == 940

@@ -23,6 +23,7 @@ from tests.support.context import (
     STATUSES,
     USERS,
     AlteredLiner,
+    add_plain_calls,
     context_for,
     rows_of,
     small_dataset,
@@ -288,6 +289,35 @@ async def test_nothing_is_claimed_of_a_call_of_which_nothing_could_be_read(own: 
     async with context_for(AlteredLiner(DemoLiner(own), status_by_pattern={CALL: 500, RECORDS: 404})) as context:
         with pytest.raises(LinerUnavailable):
             await ask(context, call.id)
+
+
+# The call's own facts deviate ----------------------------------------------------------------------------------------
+
+
+async def test_a_fact_of_the_call_that_liner_does_not_send_is_named(own: Dataset) -> None:
+    call_id = add_plain_calls(own, 1)[0]
+    missing = {"userId", "talkTimeDurationSeconds", "createdAt"}
+
+    def without(data: Any) -> Any:
+        return {name: value for name, value in data.items() if name not in missing}
+
+    async with context_for(AlteredLiner(DemoLiner(own), change_by_pattern={CALL: without})) as context:
+        answer = await ask(context, call_id)
+    facts = answer.structure["call"]
+    assert (facts["agent_id"], facts["date"], facts["talk_seconds"]) == (None, None, None)
+    assert facts["lead_id"] is not None
+    assert_says(answer.structure["notes"], "liner_sent_no_value_for_the_calls", facts="agent_id, date, talk_seconds")
+
+
+async def test_listed_records_of_a_call_that_is_said_to_have_none_are_shown_and_the_contradiction_is_named(
+    own: Dataset,
+) -> None:
+    call_id = add_plain_calls(own, 1)[0]
+    denied = AlteredLiner(DemoLiner(own), change_by_pattern={CALL: lambda data: {**data, "hasRecords": False}})
+    async with context_for(denied) as context:
+        answer = await ask(context, call_id)
+    assert len(rows_of(answer)) == 1
+    assert answer.structure["notes"] == [recorded("liner_lists_recordings_and_says_none", call_id=call_id)]
 
 
 # Something fails --------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tests.support.sentences import assert_says
 pytestmark = pytest.mark.anyio
 
 PAGE = b"<!DOCTYPE html><title>404 Not Found</title>"
+OF_ID = b'{"success":false,"message":"Not found.","data":null}'
 OF_ROUTE = b'{"success":false,"message":"Route not found.","data":null}'
 OF_ADDRESS = b'{"success":false,"message":"IP 203.0.113.77 is not in the allow list","data":null}'
 OF_KEY = b'{"success":false,"message":"IP 10.1.2.3 is not allowed for this API key"}'
@@ -114,18 +115,17 @@ async def test_every_tool_and_resource_names_the_cause(
             assert "has no call" not in sentence
 
 
-async def test_a_liner_that_knows_no_path_is_told_by_its_own_words_where_no_id_was_asked(connect: OpenSession) -> None:
+async def test_a_liner_that_knows_no_path_is_told_by_its_own_words_and_no_id_is_unknown(
+    connect: OpenSession,
+) -> None:
     async with connect(MovedPermanently(404, OF_ROUTE)) as session:
-        for tool, arguments in ASKED:
-            if arguments.keys() & {"call_id", "call_ids", "record_id"} or arguments == {"leads": [5]}:
-                continue
-            sentence = await session.refusal(tool, **arguments)
+        for sentence in await sentences(session):
             assert_says(sentence, "http_404_route_not_found")
             assert "LINER_API_HOST" in sentence
 
 
 async def test_where_every_id_is_unknown_the_answer_says_that_it_may_be_the_address(connect: OpenSession) -> None:
-    async with connect(MovedPermanently(404, OF_ROUTE)) as session:
+    async with connect(MovedPermanently(404, OF_ID)) as session:
         told = [
             await session.refusal("list_call_records", call_id=5),
             await session.refusal("get_call_record", record_id=5),

@@ -11,11 +11,16 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
+MIN_STEP = 1e-12
+"""Seconds by which the clock moves with each turn of the loop: the rate limiter sets a timer anew until its share is
+there, and the rest may be too small to be added to the time, so that it would do so for ever.
+"""
+
 
 class _IdleClock(selectors.SelectSelector):
     """A selector that does not wait for the next timer: it moves the clock there.
 
-    The clock stands still while anything can run, so work takes no time. A test that waits for a socket needs the real
+    The clock hardly moves while anything can run, so work takes no time. A test that waits for a socket needs the real
     clock. What would run in a thread runs in the loop.
     """
 
@@ -24,7 +29,7 @@ class _IdleClock(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(timeout if timeout is None else 0)
         if timeout is not None and not ready:
-            self.now += timeout
+            self.now += max(timeout, MIN_STEP)
         return ready
 
 

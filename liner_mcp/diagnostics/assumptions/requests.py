@@ -185,10 +185,16 @@ def _records(answers: Answers) -> list[Query]:
     return [Query(endpoints.CALL_RECORDS, (("callId", call_id),)).page(0, PAGE_LIMIT) for call_id in oldest]
 
 
+def first_record_id(answers: Answers) -> int | None:
+    """The record whose detail is requested; None where none was listed."""
+    return next((record_id for page in record_pages(answers) for record_id in page.ids), None)
+
+
 def _record_detail(answers: Answers) -> list[Query]:
-    for record_id in (record_id for page in record_pages(answers) for record_id in page.ids):
-        return [Query(endpoints.call_record_detail(record_id))]
-    raise Undecided("no record was seen")
+    record_id = first_record_id(answers)
+    if record_id is None:
+        raise Undecided("no record was seen")
+    return [Query(endpoints.call_record_detail(record_id))]
 
 
 def _answering_machines(answers: Answers) -> list[Query]:

@@ -307,9 +307,15 @@ def _record_list(answers: Answers) -> Finding:
 
 
 def _record_detail(answers: Answers) -> Finding:
-    if not isinstance(data := answers.answer(sent.RECORD_DETAIL).data, dict):
+    answer = answers.answer(sent.RECORD_DETAIL)
+    if answer.status in (404, 410):
+        return str(answer), "a listed record cannot be read by its id"
+    if not isinstance(data := answer.data, dict):
         raise answers.undecided(sent.RECORD_DETAIL)
-    return _record_fields([cast("dict[str, object]", data)], "no summary is ever shown")
+    record = cast("dict[str, object]", data)
+    if integer_of(record.get("id")) != sent.first_record_id(answers):
+        return "another id than the requested one", "a record's detail is never used"
+    return _record_fields([record], "no summary is ever shown")
 
 
 def _record_fields(rows: Iterable[dict[str, object]], without_summary: str) -> Finding:
