@@ -1,4 +1,5 @@
-# What a contributor does every day. Each target sets up what it needs: Python 3.11 or newer, git and make are enough.
+# What a contributor does every day. Each target sets up what it needs: Python 3.11 or newer, git and make are enough,
+# except for the bundle, which needs npm too.
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
 

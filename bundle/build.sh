@@ -6,7 +6,7 @@ folder=${1:-dist}
 PATH="$PWD/.venv/bin:$PATH"
 
 packer=bundle/node_modules/.bin/mcpb
-[ -x "$packer" ] || npm install --silent --no-audit --no-fund --no-package-lock --prefix bundle
+[ -x "$packer" ] || npm install --loglevel=error --no-audit --no-fund --no-package-lock --prefix bundle
 content=$(mktemp -d)
 trap 'rm -rf "$content"' EXIT
 cp -R bundle/manifest.json pyproject.toml README.md LICENSE liner_mcp liner_mcp/server/icon.png "$content"

@@ -21,7 +21,7 @@ from liner_mcp.names.directory import (
     describe_doubts,
     name_key,
 )
-from liner_mcp.names.matching import capitalize, contains, describe_empty_name, normalize_name
+from liner_mcp.names.matching import capitalize, contains, describe_empty_name, names_in, normalize_name
 from liner_mcp.text.mask import quote_input
 
 LIST_DIRECTORY = "list_directory"
@@ -51,11 +51,11 @@ async def list_directory(
     # A later page goes on in the list of the first, where it is still cached.
     dictionary = await context.directory.read(kind, WHOLE_TTL_SECONDS if after is None else None)
     groups = await _groups(context) if kind == "agents" else None
-    found = _matching(dictionary, query, groups)
+    found = _matching(dictionary, query or "", groups)
     if query and not found:
         dictionary = await context.directory.read(kind, LOOKUP_TTL_SECONDS)
         groups = await _groups(context, LOOKUP_TTL_SECONDS) if kind == "agents" else None
-        found = _matching(dictionary, query, groups)
+        found = _matching(dictionary, query or "", groups)
     # The groups of agents, or the number of agents in groups, whichever the rows show.
     without_members = _lists_no_members(groups or dictionary)
     version = _version(found)
@@ -101,8 +101,18 @@ async def _groups(context: AppContext, max_age: float | None = None) -> Dictiona
     return await context.directory.read_if_possible("agent_groups", max_age)
 
 
-def _matching(dictionary: Dictionary, query: str | None, groups: Dictionary | None) -> list[DirectoryEntry]:
-    wanted = normalize_name(query or "")
+def _matching(dictionary: Dictionary, query: str, groups: Dictionary | None) -> list[DirectoryEntry]:
+    """The entries that the query fits as a whole, or else without its commas, or else one of the names in it."""
+    parts = names_in(query)
+    found = _fitting(dictionary, query, groups) or _fitting(dictionary, " ".join(parts), groups)
+    if found or len(parts) < 2:
+        return found
+    ids = {entry.id for part in parts for entry in _fitting(dictionary, part, groups)}
+    return [entry for entry in dictionary.entries if entry.id in ids]
+
+
+def _fitting(dictionary: Dictionary, query: str, groups: Dictionary | None) -> list[DirectoryEntry]:
+    wanted = normalize_name(query)
     fitting_groups = [group for group in groups.entries if _fits(wanted, group)] if groups is not None else []
     members = {agent for group in fitting_groups for agent in group.members or ()}
     return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -252,7 +253,10 @@ class Settings(BaseSettings):
     def _token_from_file(self) -> SecretStr:
         assert self.api_token_file is not None  # noqa: S101 - checked by the caller; for the type checker
         try:
-            text = self.api_token_file.expanduser().read_text(encoding="utf-8-sig").strip()
+            content = self.api_token_file.expanduser().read_bytes()
+            # Windows PowerShell writes UTF-16 for `>`.
+            encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+            text = content.decode(encoding).strip()
         except UnicodeDecodeError:
             raise SettingsError("LINER_API_TOKEN_FILE cannot be read: it is not UTF-8 text.") from None
         except (OSError, ValueError, RuntimeError) as error:  # also for an unknown ~user

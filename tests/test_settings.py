@@ -317,13 +317,20 @@ def test_a_token_file_in_the_home_directory_may_be_written_with_a_tilde(
     assert settings.host_and_token()[1].get_secret_value() == TOKEN
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_token_file_written_on_windows_is_read(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(f"{TOKEN}\r\n".encode(encoding))
+    settings = read_settings(api_host="liner.example", api_token_file=str(tmp_path / "token"))
+    assert settings.host_and_token()[1].get_secret_value() == TOKEN
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"", "is_empty"),
         (b" \r\n\n", "is_empty"),
         (b"\xef\xbb\xbf", "is_empty"),
-        (b"\xff\xfes\x003\x00", "not_utf_8_text"),
+        (b"\xff\xfes\x003", "not_utf_8_text"),
         (b"s3cret\xff", "not_utf_8_text"),
         (b"s3cret one\ns3cret two\n", "the_token_holds_characters"),
         (b"LINER_API_TOKEN = s3cret", "a_word_stands_before_the_token"),

@@ -206,7 +206,7 @@ def _document(path: Path, content: bytes | None) -> Json:
     return cast("Json", found)
 
 
-_UNTOUCHED = "Nothing was changed. Correct the file, or add the entry by hand as the README shows."
+_UNTOUCHED = "Nothing was changed. Correct the file, or add the entry by hand as docs/hosts.md shows."
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Json:

@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # The default action ends every command at once. The SDK's stdio server would delay Ctrl-C until stdin closes. Large
     # imports come after this line, because Ctrl-C during an import prints a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so Python says that it was closed (`>&-`)
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     # Letters that the terminal's encoding lacks are printed as escapes. The protocol is not affected, because the SDK
     # writes UTF-8 past this stream. stderr does the same by default.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")

@@ -83,7 +83,9 @@ class Candidates:
 
     def fitting(self, wanted: str) -> list[Candidate]:
         """The candidates that the normalized name fits best, if any."""
-        labelled = [candidate for candidate, label in self._labels if label == wanted]
+        labelled = [
+            found for found, label in self._labels if wanted in (label, f"#{found.ids[0]}" if found.ids else label)
+        ]
         if labelled:
             return labelled
         words = wanted.split()
@@ -125,13 +127,18 @@ def split_names(requested: Sequence[int | str], candidates: Candidates) -> Seque
     """
     if len(requested) != 1 or not isinstance(text := requested[0], str):
         return requested
-    parts = [part.strip() for part in re.split("[,;]", text.strip(" []")) if normalize_name(part)]
+    parts = names_in(text)
     if not parts or candidates.fitting(normalize_name(text)):
         return requested
     joined = " ".join(parts)
     if candidates.is_name(normalize_name(joined)):
         return [joined]
     return [int(part) if part.isascii() and part.isdigit() else part for part in parts]
+
+
+def names_in(text: str) -> list[str]:
+    """The parts of a text between commas and semicolons, in brackets or without, that have a letter or a digit."""
+    return [part.strip() for part in re.split("[,;]", text.strip(" []")) if normalize_name(part)]
 
 
 def resolve_name(argument: str, name: str, candidates: Candidates) -> Candidate:

@@ -105,7 +105,7 @@ class LinerServer(MCPServer[None]):
             log_level="WARNING",
             subscriptions=False,
             lifespan=_lifespan(runtime),
-            middleware=[record_request_info, protocol_errors(demo=runtime.demo)],
+            middleware=[record_request_info, protocol_errors(demo=runtime.demo), prompts.accept_nulls_and_numbers],
             cache_hints={
                 "server/discover": _PUBLIC_HOUR,
                 "tools/list": _PUBLIC_HOUR,

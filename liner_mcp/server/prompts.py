@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
+from mcp import MCPError
 from mcp.server import MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver.prompts.base import Prompt
+from mcp.types import INVALID_PARAMS
 from pydantic import Field
 
 from liner_mcp.argument_types import parse_id
 from liner_mcp.errors import InvalidArgument
+from liner_mcp.input_limits import MAX_ID
 from liner_mcp.server.arguments import MAX_SEED, quote_short
 from liner_mcp.server.lazy import answering
 from liner_mcp.text.clean import clean
@@ -173,6 +178,26 @@ def register(server: MCPServer[Any]) -> None:
     """Add the prompts to the server."""
     for function, title in TITLES.items():
         server.add_prompt(Prompt.from_function(function, title=title))
+
+
+async def accept_nulls_and_numbers(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """A middleware for the SDK, which refuses every argument of a prompt that is not text, and does not say which.
+
+    Null counts as not sent, as in tools, and a number as its text. Raises: MCPError for another argument.
+    """
+    arguments = (ctx.params or {}).get("arguments")
+    if ctx.method == "prompts/get" and isinstance(arguments, dict):
+        sent = {name: _as_text(value) for name, value in cast("dict[str, Any]", arguments).items() if value is not None}
+        for name, value in sent.items():
+            if not isinstance(value, str):
+                raise MCPError(code=INVALID_PARAMS, message=f"{quote_short(name)}: it must be text.")
+        ctx = replace(ctx, params={**(ctx.params or {}), "arguments": sent})
+    return await call_next(ctx)
+
+
+def _as_text(value: object) -> object:
+    is_id = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_ID  # longer ones are no ids
+    return str(value) if is_id else value
 
 
 def check(arguments: Mapping[str, str], zone: Zone, now: datetime) -> dict[str, str]:

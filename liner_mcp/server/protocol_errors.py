@@ -36,9 +36,11 @@ def protocol_errors(*, demo: bool) -> ServerMiddleware[Any]:
             return await call_next(ctx)
         except MCPError as error:
             code, message, data = error.error.code, error.error.message, _shown(error.error.data)
-        except ValidationError:
-            # As the SDK answers.
-            code, message, data = INVALID_PARAMS, "Invalid request parameters", ""
+        except ValidationError as error:
+            # As the SDK answers, with the parameter. A parameter that is not of the protocol is the client's own text.
+            first = error.errors(include_url=False, include_input=False)[0]
+            named = [str(part) for part in first["loc"] if part != "params" and first["type"] != "extra_forbidden"]
+            code, message, data = INVALID_PARAMS, ": ".join(["Invalid request parameters", *named[:1]]), ""
         except Exception as error:  # noqa: BLE001 - the boundary
             code, message, data = INTERNAL_ERROR, log_crash(known_method(ctx.method), error), None
         raise MCPError(code=code, message=f"{LINE} {message}" if demo else message, data=data) from None

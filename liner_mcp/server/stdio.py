@@ -6,6 +6,7 @@ it gets a JSON-RPC error, with the id where that can be read. The session goes o
 
 from __future__ import annotations
 
+import json
 from types import TracebackType
 from typing import Any, cast
 
@@ -102,15 +103,25 @@ def _line(item: Incoming) -> str | None:
     return first["input"] if first["type"] == "json_invalid" else None
 
 
+def _read_object(line: str) -> object:
+    """What is left of a line that is cut off, or a line with half a surrogate pair, which JavaScript sends."""
+    try:
+        return from_json(line, allow_partial=True)
+    except ValueError:
+        return json.loads(line)
+
+
 def _read_id(error: Exception) -> RequestId | None:
-    """The id of a request that is cut off or lacks something."""
+    """The id of a request that is cut off, holds half a surrogate pair, or lacks something."""
     if not isinstance(error, ValidationError):
         return None
     line = _line(error)
     try:
         wholes = [row["input"] for row in error.errors(include_url=False) if row["type"] == "missing"]
-        request: object = wholes[0] if line is None else from_json(line.rstrip(), allow_partial=True)
-    except (ValueError, IndexError):
+        request: object = wholes[0] if line is None else _read_object(line.rstrip())
+    except (ValueError, IndexError, RecursionError):
         return None
     found = cast("dict[str, Any]", request).get("id") if isinstance(request, dict) else None
-    return found if isinstance(found, (int, str)) and not isinstance(found, bool) else None
+    # An id with half a surrogate pair cannot be sent back.
+    usable = isinstance(found, int) or (isinstance(found, str) and found.isascii())
+    return cast("RequestId", found) if usable and not isinstance(found, bool) else None

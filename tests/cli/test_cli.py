@@ -106,6 +106,13 @@ def test_a_reader_that_closes_stdout_ends_each_command_quietly(command: tuple[st
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX closes the descriptor")
+def test_a_command_without_stdout_runs() -> None:
+    command = f'"{sys.executable}" -m liner_mcp --version >&-'
+    done = subprocess.run(["/bin/sh", "-c", command], stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_check_says_what_works_and_ends_with_0() -> None:
     done = run("check", "--demo", LINER_TIMEZONE="Europe/Moscow")
     assert done.returncode == 0, done.stdout

@@ -252,6 +252,7 @@ def test_a_text_without_letters_and_digits_is_no_name(name: str) -> None:
 
 def test_a_candidate_is_found_by_the_label_that_a_refusal_shows() -> None:
     assert resolved("Joanna Lee (#105)") == (105,)
+    assert resolved("#105") == (105,)
     assert resolved("Вечерняя смена (2 agents)") == (106, 104)
 
 

@@ -6,13 +6,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Literal, cast
 
 import httpx
 import pytest
 from mcp import Client, MCPError
-from mcp.types import INVALID_PARAMS, PromptReference, TextContent
+from mcp.types import (
+    INVALID_PARAMS,
+    GetPromptResult,
+    PromptReference,
+    Request,
+    RequestParams,
+    TextContent,
+)
 
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.server.app import create_server
@@ -45,6 +52,15 @@ CHECKED_ONES = [("call_id", "7003900"), ("call_id", "70039001"), ("call_id", "10
 LINE = "-----"
 
 
+class RawParams(RequestParams):
+    name: str
+    arguments: dict[str, Any]
+
+
+class RawRequest(Request[RawParams, Literal["prompts/get"]]):
+    method: Literal["prompts/get"] = "prompts/get"
+
+
 def most_of(argument: str) -> int:
     """The longest text that an argument may be."""
     return 40 if argument == "seed" else 200
@@ -62,6 +78,15 @@ async def written(client: Client, name: str, **arguments: str) -> str:
     """The text of a prompt, with what it cannot do without."""
     (message,) = (await client.get_prompt(name, {**REQUIRED[name], **arguments})).messages
     assert message.role == "user"
+    assert isinstance(message.content, TextContent)
+    return message.content.text
+
+
+async def written_by_raw_arguments(client: Client, name: str, arguments: Mapping[str, Any]) -> str:
+    """The text of a prompt for arguments that are not all text."""
+    params = RawParams(name=name, arguments=dict(arguments))
+    result = await client.session.send_request(RawRequest(params=params), GetPromptResult)
+    (message,) = result.messages
     assert isinstance(message.content, TextContent)
     return message.content.text
 
@@ -391,6 +416,22 @@ async def test_what_says_nothing_counts_as_not_sent(client: Client) -> None:
         empty = dict.fromkeys(ARGUMENTS["audit_transfers"], nothing)
         assert await written(client, "audit_transfers", **empty) == plain
         assert_says(await refusal(client, "review_call", {"call_id": nothing}), "call_id_is_missing_prompt")
+
+
+async def test_null_counts_as_not_sent_and_a_number_as_its_text(client: Client) -> None:
+    """As some hosts send what was left empty, and ids. The client's own types allow text only."""
+    plain = await written(client, "audit_transfers")
+    nulls = dict.fromkeys(ARGUMENTS["audit_transfers"])
+    assert await written_by_raw_arguments(client, "audit_transfers", nulls) == plain
+    review = await written(client, "review_call", call_id="7003900")
+    assert await written_by_raw_arguments(client, "review_call", {"call_id": 7003900, "rubric": None}) == review
+
+
+@pytest.mark.parametrize("value", [[], {}, True, 1.5, ["Anna Petrova"], 10**20])
+async def test_an_argument_that_is_not_text_is_named(client: Client, value: Any) -> None:
+    with pytest.raises(MCPError) as raised:
+        await written_by_raw_arguments(client, "review_agent", {"agent": value})
+    assert (raised.value.error.code, raised.value.error.message) == (INVALID_PARAMS, "agent: it must be text.")
 
 
 @pytest.mark.parametrize("name", ["(", "—", "_"])

@@ -145,6 +145,7 @@ def test_malformed_parameters_are_marked_too_and_not_shown_back(send: Send, era:
     assert error["code"] == INVALID_PARAMS
     assert PHONE not in json.dumps(error)
     assert error["message"].startswith(MARK)
+    assert error["message"].endswith("Invalid request parameters: arguments")
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

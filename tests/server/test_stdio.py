@@ -42,6 +42,8 @@ REFUSED: list[tuple[bytes, int, int | str | None]] = [
     (b"[" * 300_000, -32700, None),
     (b'{"jsonrpc":"2.0","id":7,"method":"tools/li', -32700, 7),
     (b'{"jsonrpc":"2.0","id":"cut","method":"ping"} {', -32700, "cut"),
+    (rb'{"jsonrpc":"2.0","id":8,"method":"ping","params":{"name":"\ud83d"}}', -32700, 8),
+    (rb'{"jsonrpc":"2.0","id":"\ud83d","method":"ping"}', -32700, None),
     (b"7", -32600, None),
     (b"null", -32600, None),
     (b'"text"', -32600, None),
