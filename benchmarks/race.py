@@ -1,4 +1,4 @@
-"""The twenty questions to every contestant: tokens, requests to Liner, time, and correctness."""
+"""The thirty questions to every contestant: tokens, requests to Liner, time, and correctness."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def everything(results: Results) -> str:
 
 
 def totals(results: Results) -> str:
-    """The sums of the twenty questions, a column per contestant."""
+    """The sums of the thirty questions, a column per contestant."""
     names = [contestant["name"] for contestant in results["contestants"]]
     present = {contestant["name"]: contestant for contestant in results["contestants"] if contestant["outcomes"]}
 

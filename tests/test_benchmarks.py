@@ -1,4 +1,4 @@
-"""What the documents claim of this server is what it does now: the tables, the twenty questions, and the gates."""
+"""What the documents claim of this server is what it does now: the tables, the thirty questions, and the gates."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def test_every_table_stands_in_some_document() -> None:
 
 
 @pytest.mark.parametrize("contestant", TAKING_PART, ids=lambda contestant: contestant.name)
-async def test_the_twenty_questions_cost_what_is_told_and_are_right_or_wrong_as_told(
+async def test_the_thirty_questions_cost_what_is_told_and_are_right_or_wrong_as_told(
     contestant: Contestant, dataset: Dataset
 ) -> None:
     now = {"contestants": [await results.contestant_results(contestant, dataset)]}
     assert gates.passed(now, STORED) == [], REFRESH
-    assert len(now["contestants"][0]["outcomes"]) == 20
+    assert len(now["contestants"][0]["outcomes"]) == 30
 
 
 async def test_the_price_list_is_what_answers_cost() -> None:
@@ -90,6 +90,7 @@ def _faulty_dictionaries(answer: dict[Any, Any]) -> list[dict[Any, Any]]:
     less = {other: kept for other, kept in answer.items() if other != key}
     others: dict[type, Callable[[Any], Any]] = {
         int: lambda count: count + 1,
+        float: lambda share: share + 0.01,
         str: lambda text: text[:10],
         tuple: lambda parts: (-1, *parts[1:]),
         dict: _without_words,

@@ -142,9 +142,9 @@ async def test_every_column_is_documented_and_every_documented_column_occurs(con
         found = await session.answer("find_calls", include=everything, limit=3, mentions="клиент", summary_chars=5)
         assert shown_columns(found) == set(documented["find_calls"])
         keys: set[str] = set()
-        more = groups["include"]["items"]["enum"]
+        counted = {"since": "-2h", "mentions": "клиент", "include": groups["include"]["items"]["enum"]}
         for group in groups["group_by"]["items"]["enum"]:
-            keys |= shown_columns(await session.answer("call_stats", group_by=[group], since="-2h", include=more))
+            keys |= shown_columns(await session.answer("call_stats", group_by=[group], **counted))
         assert keys == set(documented["call_stats"])
         # Its summary is longer than 5 characters, so the column of an optional length is there too.
         listed = await session.answer("list_call_records", call_id=7003900, summary_chars=5)

@@ -7,9 +7,11 @@ of the demo Liner.
 from benchmarks.questions.asking import Question
 from benchmarks.questions.calls import CALLS
 from benchmarks.questions.counts import COUNTS
+from benchmarks.questions.evidence import EVIDENCE
+from benchmarks.questions.groups import GROUPS
 from benchmarks.questions.names import NAMES
 from benchmarks.questions.speech import SPEECH
 
-QUESTIONS = (*SPEECH, *CALLS, *COUNTS, *NAMES)
+QUESTIONS = (*SPEECH, *CALLS, *COUNTS, *NAMES, *EVIDENCE, *GROUPS)
 
 __all__ = ["QUESTIONS", "Question"]

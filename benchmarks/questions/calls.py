@@ -60,13 +60,8 @@ async def _fifty_raw(liner: RawLiner) -> list[int]:
 
 
 async def _longest_ours(liner: Tables) -> list[int]:
-    """No tool sorts by length, so it lowers a minimum length from ten minutes until there are enough calls."""
-    least = 600
-    rows: list[Row] = []
-    while len(rows) < LONGEST:
-        rows = await liner.rows("find_calls", since="last_week", min_talk_seconds=least, limit=200)
-        least //= 2
-    return [row["call_id"] for row in sorted(rows, key=lambda row: -row["talk_seconds"])[:LONGEST]]
+    rows = await liner.rows("find_calls", since="last_week", sort="longest_talk", limit=LONGEST)
+    return [row["call_id"] for row in rows]
 
 
 async def _longest_raw(liner: RawLiner) -> list[int]:

@@ -31,6 +31,11 @@ class Mention:
     unwanted: bool | None
     passage: str | None = None
 
+    @property
+    def matches(self) -> bool | None:
+        """Whether the summary has all that is wanted and nothing that is unwanted."""
+        return _both(self.wanted, _is(self.unwanted, False))
+
 
 @dataclass(frozen=True, slots=True)
 class Recordings:
@@ -77,6 +82,10 @@ def _is(found: bool | None, wanted: bool) -> bool | None:
     return None if found is None else found is wanted
 
 
+def _both(one: bool | None, other: bool | None) -> bool | None:
+    return False if False in (one, other) else None if None in (one, other) else True
+
+
 def lacks_summary(record: "CallRecord") -> bool | None:
     """Whether Liner has no summary of a record; None where it did not send the field."""
     return not (record.record_summary or "").strip() if record.was_sent("record_summary") else None
@@ -91,8 +100,7 @@ def _has_summary(recordings: Recordings, wanted: bool) -> bool | None:
 
 def _mentions(recordings: Recordings, _: str) -> bool | None:
     unwanted = recordings.some(lambda record: recordings.mentions[record.id].unwanted)
-    verdicts = {recordings.some(lambda record: recordings.mentions[record.id].wanted), _is(unwanted, False)}
-    return False if False in verdicts else None if None in verdicts else True
+    return _both(recordings.some(lambda record: recordings.mentions[record.id].wanted), _is(unwanted, False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,8 @@ async def call_stats(
     Raises: InvalidArgument for what cannot be understood; the error of the first read when nothing was read at all.
     """
     question = _question(group_by, include, sort, limit, min_calls)
+    if "matches" in question.columns and query.mentions is None:
+        raise InvalidArgument("matches counts the recordings that mention words: send these words as mentions too.")
     resolved = await resolve(context, query)
     qualified = await _qualified_codes(context)
 
@@ -74,7 +76,7 @@ async def call_stats(
 
     async def fold(calls: Sequence[Call]) -> _Folded:
         found = await matching_calls(context, resolved.filters, calls, records_read)
-        counted = await recordings.read(context, found.calls)
+        counted = await recordings.read(context, found.calls, found.recordings)
         # A later slice may show that a call's record is listed for two calls. Each of these calls cost a request, so
         # they are few.
         examined = [call for call in found.calls if call.id in records_read.calls or call.id in counted]

@@ -17,7 +17,7 @@ Grouping = Literal["agent", "order", "status", "lead", "day", "hour", "weekday",
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 """By what calls can be counted."""
 
-RecordingCount = Literal["records", "transfers", "without_summary"]
+RecordingCount = Literal["records", "transfers", "without_summary", "matches"]
 RECORDING_COUNTS: tuple[RecordingCount, ...] = get_args(RecordingCount)
 """Counts of recordings, which cost one request per recorded call."""
 

@@ -1,4 +1,6 @@
-"""Counts of the recordings of calls, for the columns of call_stats that need them: one request per recorded call."""
+"""Counts of the recordings of calls, for the columns of call_stats that need them: one request per recorded call,
+unless a filter on recordings has read them.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +8,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from liner_mcp.calls.arguments import Mention, lacks_summary
 from liner_mcp.calls.columns import RECORDING_COUNTS
 from liner_mcp.calls.record_filters import Undecided
+from liner_mcp.calls.recordings import CallRecordings, RecordsRead, add_summaries, read_recordings
 from liner_mcp.calls.window_reader import call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.parallel import run_all
-from liner_mcp.liner.record_owners import RecordOwners, of_other_leads
+from liner_mcp.liner.record_owners import of_other_leads
 
 Counts = Mapping[str, int | None]
 """How many recordings of one call each column counts; None where it is unknown."""
 
 
-def _lacks_summary(record: CallRecord) -> bool | None:
-    return not (record.record_summary or "").strip() if record.was_sent("record_summary") else None
-
-
-COUNTED: Mapping[str, Callable[[CallRecord], bool | None]] = {
-    "records": lambda _: True,
-    "transfers": lambda record: record.is_transfer,
-    "without_summary": _lacks_summary,
+COUNTED: Mapping[str, Callable[[CallRecord, Mention | None], bool | None]] = {
+    "records": lambda _, __: True,
+    "transfers": lambda record, _: record.is_transfer,
+    "without_summary": lambda record, _: lacks_summary(record),
+    "matches": lambda _, mention: mention and mention.matches,
 }
 """By column, whether it counts a recording; None where Liner did not send what decides it."""
 OF_SUMMARIES = frozenset({"without_summary"})  # columns that need a field which one version of Liner's lists leaves out
@@ -39,15 +40,19 @@ class RecordingCounts:
     columns: tuple[str, ...]
     _calls: dict[int, Call] = field(default_factory=dict[int, Call])
     _counts: dict[int, Counts] = field(default_factory=dict[int, Counts])
-    _owners: RecordOwners = field(default_factory=RecordOwners)
+    _seen: RecordsRead = field(default_factory=RecordsRead)
 
     @classmethod
     def of(cls, include: Iterable[str]) -> RecordingCounts:
         """Those that `include` requests."""
         return cls(tuple(name for name in include if name in RECORDING_COUNTS))
 
-    async def read(self, context: AppContext, calls: Sequence[Call]) -> set[int]:
+    async def read(
+        self, context: AppContext, calls: Sequence[Call], already_read: Mapping[int, CallRecordings]
+    ) -> set[int]:
         """Count the recordings of the calls that may have some, and return their ids.
+
+        `already_read`: the recordings that a filter has read, by the ids of their calls.
 
         Raises: the errors that end `run_all`; AccessRefused when Liner refuses all lists of records; DeadlineExceeded
         when time was up before all were read.
@@ -55,7 +60,7 @@ class RecordingCounts:
         if not self.columns:
             return set()
         recorded = [call for call in calls if call.has_records is not False]
-        jobs = [partial(self._read_call, context, call) for call in recorded]
+        jobs = [partial(self._read_call, context, call, already_read.get(call.id)) for call in recorded]
         try:
             outcomes = await run_all(jobs, concurrency=context.liner.concurrency, allow_refusals=True)
         except AccessRefused as refusal:
@@ -69,25 +74,25 @@ class RecordingCounts:
             self._counts[call.id] = self._unknown() if isinstance(outcome, LinerMcpError) else outcome
         return {call.id for call in recorded}
 
-    async def _read_call(self, context: AppContext, call: Call) -> Counts:
-        listing = await context.liner.call_records(call.id)
-        self._owners.add(call.id, listing.items)
-        unlisted = not listing.complete or (call.has_records and not listing.items)
+    async def _read_call(self, context: AppContext, call: Call, found: CallRecordings | None) -> Counts:
+        if found is None:
+            found = await read_recordings(context, call, self._seen, summaries=False)
+        else:
+            self._seen.owners.add(call.id, found.records)
         # Only the record of a transfer may have another lead than its call.
-        foreign = not all(record.is_transfer for record in of_other_leads(listing.items, call.lead_id))
-        if unlisted or foreign:
+        foreign = not all(record.is_transfer for record in of_other_leads(found.records, call.lead_id))
+        if foreign or not found.complete:
             return self._unknown()
-        records = listing.items
-        if OF_SUMMARIES & set(self.columns) and not all(record.was_sent("record_summary") for record in records):
-            records = tuple([await context.liner.call_record(record.id) for record in records])
-        return {name: _count(records, COUNTED[name]) for name in self.columns}
+        if OF_SUMMARIES & set(self.columns):
+            found = await add_summaries(context, call, self._seen, found)
+        return {name: _count(found, COUNTED[name]) for name in self.columns}
 
     def _unknown(self) -> Counts:
         return dict.fromkeys(self.columns)
 
     def of_calls(self) -> Mapping[int, Counts]:
         """The counts by the ids of calls. A record that is listed for two calls makes the counts of both unknown."""
-        return {**self._counts, **{one: self._unknown() for one in self._owners.shared if one in self._counts}}
+        return {**self._counts, **{one: self._unknown() for one in self._seen.owners.shared if one in self._counts}}
 
     def unknown(self) -> list[Undecided]:
         """The calls of which something could not be counted."""
@@ -106,6 +111,6 @@ class RecordingCounts:
         )
 
 
-def _count(records: Iterable[CallRecord], counts: Callable[[CallRecord], bool | None]) -> int | None:
-    verdicts = [counts(record) for record in records]
+def _count(found: CallRecordings, counts: Callable[[CallRecord, Mention | None], bool | None]) -> int | None:
+    verdicts = [counts(record, found.mentions.get(record.id)) for record in found.records]
     return None if None in verdicts else verdicts.count(True)

@@ -73,7 +73,7 @@ class CallRecordings:
     def mentioning(self) -> list[CallRecord]:
         """The records whose summary has the words that are wanted, and none that is unwanted."""
         found = ((record, self.mentions.get(record.id)) for record in self.records)
-        return [record for record, mention in found if mention and mention.wanted and mention.unwanted is False]
+        return [record for record, mention in found if mention and mention.matches]
 
 
 NO_RECORDINGS = CallRecordings()

@@ -329,7 +329,7 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
     (
         "call_stats",
         {"include": ["wait"]},
-        'include: it must be one of records, transfers, without_summary, share; "wait" is not.',
+        'include: it must be one of records, transfers, without_summary, matches, share; "wait" is not.',
     ),
     (
         "call_stats",
@@ -337,8 +337,16 @@ BAD_INPUT: list[tuple[str, dict[str, Any], str]] = [
         (
             "sort: talk is not a column here; it can be one of agent_id, calls, answered, recorded, "
             "talk_total_seconds, talk_median_seconds, wait_median_seconds, agent_hangups, qualified, records, "
-            "transfers, without_summary, share."
+            "transfers, without_summary, matches, share."
         ),
+    ),
+    *(
+        (
+            "call_stats",
+            arguments,
+            "matches counts the recordings that mention words: send these words as mentions too.",
+        )
+        for arguments in ({"include": ["matches"]}, {"sort": "matches", "mentions": ""})
     ),
     *(
         (

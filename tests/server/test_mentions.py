@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -258,6 +259,59 @@ async def test_how_many_calls_mention_a_word_in_a_month_by_day(connect: OpenSess
     assert {row["day"]: row["calls"] for row in rows_of(answer)} == per_day
     assert answer["totals"]["calls"] == len(calls)
     assert answer["page"]["examined"] == len(recorded_of(dataset, first))
+
+
+async def test_how_many_recordings_mention_a_word_by_agent(connect: OpenSession, dataset: Dataset) -> None:
+    liner = FakeLiner(dataset)
+    async with connect(liner) as session:
+        answer = await session.answer(
+            "call_stats",
+            since="-3d",
+            mentions="ипотека | рассрочка",
+            include=["records", "without_summary", "matches"],
+            sort="matches",
+        )
+    since = NOW - timedelta(days=3)
+    matching = {
+        call.id: [bool(one.summary and (MORTGAGE(one.summary) or INSTALMENTS(one.summary))) for one in records]
+        for call in calls_of(dataset, since)
+        if (records := dataset.records_of(call.id))
+    }
+    counts = Counter[int | None]()
+    for call_id, found in matching.items():
+        counts[dataset.calls[call_id].user_id] += sum(found)
+    rows = rows_of(answer)
+    assert {row["agent_id"]: row["matches"] for row in rows} == +counts
+    assert [row["matches"] for row in rows] == sorted((+counts).values(), reverse=True)
+    assert answer["totals"]["matches"] == counts.total()
+    assert answer["totals"]["records"] == sum(len(found) for found in matching.values() if any(found))
+    assert answer["totals"]["records"] > counts.total() > answer["page"]["returned"]
+    assert liner.count("/v2/call-record") == len(recorded_of(dataset, since)), "no list is read twice"
+
+
+@pytest.mark.parametrize(("mentions", "matches"), [("ипотека", 2), ("-рассрочка", 3), ("ипотека -торг", 2)])
+async def test_a_recording_matches_by_its_own_summary(connect: OpenSession, mentions: str, matches: int) -> None:
+    own = Dataset.generate(now=NOW, days=2, calls=0)
+    call = own.add_call(created_at=NOW - timedelta(hours=2), has_records=True)
+    for summary in ("Взяла ипотеку.", "Ипотечный платёж по ипотеке.", "Перезвонит.", None):
+        own.add_record(call.id, summary=summary, created_at=call.created_at)
+    async with connect(FakeLiner(own)) as session:
+        answer = await session.answer("call_stats", since="today", mentions=mentions, include=["records", "matches"])
+    (row,) = rows_of(answer)
+    assert (row["records"], row["matches"], answer["page"]["complete"]) == (4, matches, True)
+
+
+async def test_a_recording_that_was_not_read_whole_leaves_the_number_of_matches_unknown(connect: OpenSession) -> None:
+    own = Dataset.generate(now=NOW, days=2, calls=0)
+    call = own.add_call(created_at=NOW - timedelta(hours=2), has_records=True)
+    own.add_record(call.id, summary="Взяла ипотеку.", created_at=call.created_at)
+    record = own.add_record(call.id, summary="", created_at=call.created_at)
+    own.records[record.id] = replace(record, summary="слово " * 20_000 + "ипотека")
+    async with connect(FakeLiner(own)) as session:
+        answer = await session.answer("call_stats", since="today", mentions="ипотека", include=["records", "matches"])
+    (row,) = rows_of(answer)
+    assert (row["calls"], row["records"], row["matches"]) == (1, 2, None)
+    assert (answer["page"]["complete"], answer["retry"]) == (False, [call.id])
 
 
 async def test_a_sample_of_calls_that_mention_a_word_with_what_was_said(connect: OpenSession, dataset: Dataset) -> None:

@@ -136,7 +136,7 @@ async def test_a_summary_that_the_list_leaves_out_is_read_from_the_record(
     assert answer["page"]["complete"] is True
 
 
-@pytest.mark.parametrize("fault", ["refused", "short", "unlisted", "foreign", "no flag"])
+@pytest.mark.parametrize("fault", ["refused", "short", "unlisted", "foreign", "no flag", "null"])
 async def test_recordings_that_cannot_be_counted_are_unknown_and_not_zero(
     connect: OpenSession, dataset: Dataset, fault: str
 ) -> None:
@@ -146,13 +146,20 @@ async def test_recordings_that_cannot_be_counted_are_unknown_and_not_zero(
     changes: dict[str, Callable[[Any], Any]] = {
         "short": lambda data: {**data, "total": data["total"] + 1},
         "unlisted": lambda data: {**data, "list": [], "total": 0},
+        "null": lambda data: {**data, "list": [], "total": 0},
         "foreign": lambda data: {**data, "list": [{**part, "leadId": 1, "isTransfer": False} for part in data["list"]]},
         "no flag": lambda data: {**data, "list": [{**part, "isTransfer": None} for part in data["list"]]},
     }
+
+    def without_flag(data: Any) -> Any:
+        calls = [{**call, "hasRecords": None} if call["id"] == one.id else call for call in data["list"]]
+        return {**data, "list": calls}
+
     app = AlteredLiner(
         DemoLiner(dataset),
         status_by_pattern={listed: 422} if fault == "refused" else {},
-        change_by_pattern={listed: changes[fault]} if fault in changes else {},
+        change_by_pattern=({listed: changes[fault]} if fault in changes else {})
+        | ({"/v2/call/\\?": without_flag} if fault == "null" else {}),
     )
     async with connect(app) as session:
         answer = await session.answer("call_stats", since="yesterday", include=["records", "transfers"])
