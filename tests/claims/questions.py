@@ -117,7 +117,7 @@ class Questions:
         if self._chance(0.12):
             found["min_talk_seconds"] = pick((1, 30, 120))
         if self._chance(0.12):
-            found["max_talk_seconds"] = pick((0, 120, 300))
+            found["max_talk_seconds"] = max(pick((0, 120, 300)), found.get("min_talk_seconds", 0))
         if self._chance(0.18):
             found["recorded"] = pick((True, False))
         if self._chance(0.25):
