@@ -8,7 +8,7 @@ CONSEQUENCES: dict[str, str] = {
     "trailing_slash": "nothing if Liner redirects, but each request costs two; without a redirect every answer",
     "clock": "exact results of windows that end now: they are off by the difference of the clocks",
     "rate_headers": "an early slowdown: requests go on until Liner refuses one with HTTP 429",
-    "values": "every answer that needs a list with an unreadable value",
+    "values": "cells with an unreadable value, and counts and filters that need them; rows without an id",
     "dictionary_paths": "names of statuses, filters on them and `qualified`, if neither path exists",
     "archived_orders": "calls of archived orders in questions that name no order",
     "call_fields": "the columns of the missing fields, and filters on them",
