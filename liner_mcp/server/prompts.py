@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from mcp import MCPError
@@ -176,8 +177,13 @@ TITLES: dict[Callable[..., str], str] = {
 
 def register(server: MCPServer[Any]) -> None:
     """Add the prompts to the server."""
-    for function, title in TITLES.items():
-        server.add_prompt(Prompt.from_function(function, title=title))
+    for function in TITLES:
+        server.add_prompt(_publish(function))
+
+
+@cache  # a prompt takes milliseconds to make, and a process may make several servers, as the tests do
+def _publish(function: Callable[..., str]) -> Prompt:
+    return Prompt.from_function(function, title=TITLES[function])
 
 
 async def accept_nulls_and_numbers(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from functools import cache, wraps
+from types import MethodType
 from typing import Any, TypeVar, cast, get_type_hints
 
 from mcp.server.mcpserver.tools import Tool
@@ -53,11 +54,14 @@ def tools_of(owner: object) -> list[Tool]:
     error boundary in `app.py` refuses them. The schema does not say so, because some clients cannot convert
     `additionalProperties`. Tests check the result against its schema; the server does not.
     """
-    return [_publish(getattr(owner, name)) for name in declared_names(type(owner))]
+    cls = type(owner)
+    return [_publish(vars(cls)[name]).model_copy(update={"fn": getattr(owner, name)}) for name in declared_names(cls)]
 
 
-def _publish(method: Callable[..., Any]) -> Tool:
-    title, answer = method.__dict__[_DECLARED]
+@cache  # a tool takes milliseconds to make, and a process may make several servers, as the tests do
+def _publish(declared: Callable[..., Any]) -> Tool:
+    title, answer = declared.__dict__[_DECLARED]
+    method = MethodType(declared, declared)  # for its parameters; each server puts its own method in its place
     made = Tool.from_function(method, title=title, description=_unwrap(method.__doc__ or ""), structured_output=False)
     made.fn_metadata.output_schema = _answer_schema(answer)
     schema = {"type": "object", **compact(made.parameters, made.parameters.get("$defs", {}))}
