@@ -68,7 +68,6 @@ def test_uvx_shows_the_demo_and_the_line_that_installs_the_program(variables: di
     shown = require(run("uvx", "liner-mcp", "demo", home=tmp_path, **variables))
     assert "DEMO: all data is invented" in shown
     assert "uv tool install liner-mcp; liner-mcp install claude-desktop --demo" in shown
-    assert "uvx liner-mcp check" in shown
 
 
 @pytest.mark.parametrize(
