@@ -79,7 +79,7 @@ def everything(folder: Path) -> list[Case]:
         (("--version",), {}, 0, "liner-mcp "),
         ((ODD,), {}, 2, ODD),
         (("serve",), demo, 0, ""),
-        (("serve", "--http", ODD), demo, 1, "--http"),
+        (("serve", "--http", ODD), demo, 2, "--http"),
         (("serve", "--demo", "--workers", "2"), {}, 2, "--workers"),
         (("check", "--demo"), {}, 0, "The demo works."),
         (("check",), account, 1, "LINER_API_TOKEN_FILE"),

@@ -202,7 +202,7 @@ def test_the_inspector_finds_no_fault_in_the_tools(url: str, tmp_path: Path, era
     done = inspected(url, era, tmp_path, "tools/list", "--strict")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # neither errors nor warnings
-    assert len(json.loads(done.stdout)["tools"]) == 6
+    assert len(json.loads(done.stdout)["tools"]) == 7
 
 
 def test_the_inspector_verifies_every_skill(url: str, tmp_path: Path) -> None:

@@ -113,8 +113,8 @@ def test_an_answer_without_an_origin_says_nothing_of_pages(liner: DemoLiner) -> 
 
 def test_a_prefix_is_served_whether_the_proxy_takes_it_off_or_not(liner: DemoLiner) -> None:
     with serve(liner, mcp_path_prefix="/liner/") as origin:
-        assert len(result(ask(origin, "/liner/mcp"))["tools"]) == 6
-        assert len(result(ask(origin, "/mcp"))["tools"]) == 6
+        assert len(result(ask(origin, "/liner/mcp"))["tools"]) == 7
+        assert len(result(ask(origin, "/mcp"))["tools"]) == 7
         assert httpx.get(f"{origin}/liner/health").json() == {"alive": True}
         assert httpx.get(f"{origin}/liner/ready").json() == {"ready": True}
         assert "/liner/mcp" in told(ask(origin, "/liner"), 404)

@@ -58,7 +58,7 @@ def test_a_body_of_5_mb_is_refused_and_the_connection_lives_on(liner: FakeLiner,
     with serve(liner) as origin, httpx.Client(base_url=origin, timeout=PATIENCE) as client:
         response = client.post("/mcp", content=iter([body]) if chunked else body, headers=headers)
         assert "256 KB" in told(response, 413)
-        assert len(result(client.post("/mcp", **question("tools/list", era)))["tools"]) == 6
+        assert len(result(client.post("/mcp", **question("tools/list", era)))["tools"]) == 7
     assert liner.requests == []
 
 

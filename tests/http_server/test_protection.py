@@ -44,7 +44,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
     """The way to Liner; keeps who was asking and what was sent whenever a request passed."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self._within = httpx.ASGITransport(app=DemoLiner(dataset, token="liner-token"))
+        self._within = httpx.ASGITransport(app=DemoLiner(dataset, token="secret-of-liner"))
         self.callers: list[str | None] = []
         self.sent: list[str] = []
 
@@ -97,7 +97,7 @@ class ServerWithLiner:
 def server(dataset: Dataset, **settings: Any) -> Generator[ServerWithLiner]:
     liner = RecordingTransport(dataset)
     all_settings = Settings(
-        api_host="https://liner.example", api_token=SecretStr("liner-token"), timezone="Europe/Moscow", **settings
+        api_host="https://liner.example", api_token=SecretStr("secret-of-liner"), timezone="Europe/Moscow", **settings
     )
     app = create_web_app(all_settings, transport=liner)
     with serve_app(app) as address:
@@ -160,7 +160,7 @@ async def test_the_name_behind_a_token_reaches_the_tool_and_the_token_goes_nowhe
         # Another call: what was asked of the first one is kept.
         assert "7003901" in text_of(await opened.ask(boris, mode, 7003901))
         assert set(opened.liner.callers) == {"boris"}
-        assert "liner-token" in opened.liner.sent[0]
+        assert "secret-of-liner" in opened.liner.sent[0]
     for token in (anna, boris):
         assert token not in "".join(opened.liner.sent)
         assert token not in caplog.text

@@ -41,7 +41,7 @@ async def test_a_client_lists_asks_reads_and_writes_prompts(liner: DemoLiner, mo
     with serve(liner) as origin:
         async with Client(f"{origin}/mcp", mode=mode) as client:
             assert client.protocol_version == (MODERN if mode == "auto" else LEGACY)
-            assert len((await client.list_tools()).tools) == 6
+            assert len((await client.list_tools()).tools) == 7
             answer = await client.call_tool("list_call_records", {"call_id": 7003900})
             assert isinstance(answer, CallToolResult)
             assert json.loads(text_of(answer)) == answer.structured_content

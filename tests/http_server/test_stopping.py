@@ -117,7 +117,7 @@ def test_a_call_under_way_is_answered_after_the_signal_and_the_process_ends_with
 @WORKERS
 def test_an_idle_process_ends_at_once_though_connections_are_open(options: tuple[str, ...]) -> None:
     with started("--demo", *options) as (process, url), httpx.Client(timeout=PATIENCE) as client:
-        assert len(result(client.post(url, **question("tools/list")))["tools"]) == 6
+        assert len(result(client.post(url, **question("tools/list")))["tools"]) == 7
         process.terminate()
         assert ended(process) == (0, "", "")
 
@@ -178,7 +178,7 @@ def test_a_worker_leaves_ctrl_c_to_its_parent() -> None:
     with started("--demo", "--workers", "2") as (process, url):
         for worker in workers_of(process):
             os.kill(worker, signal.SIGINT)
-        assert len(result(httpx.post(url, **question("tools/list"), timeout=PATIENCE))["tools"]) == 6
+        assert len(result(httpx.post(url, **question("tools/list"), timeout=PATIENCE))["tools"]) == 7
         process.send_signal(signal.SIGINT)
         assert ended(process) == (0, "", "")
 
@@ -233,4 +233,4 @@ def test_an_unusable_setting_keeps_it_from_serving() -> None:
 def test_it_listens_on_ipv6_too() -> None:
     with started("--demo", address="[::1]:0") as (_, url):
         assert url.startswith("http://[::1]:")
-        assert len(result(httpx.post(url, **question("tools/list"), timeout=PATIENCE))["tools"]) == 6
+        assert len(result(httpx.post(url, **question("tools/list"), timeout=PATIENCE))["tools"]) == 7
