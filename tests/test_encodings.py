@@ -92,7 +92,7 @@ def everything(folder: Path) -> list[Case]:
         (("install", "cursor", "--demo", "--yes", "--file", str(folder)), {}, 1, "is not a file"),
         (("install", "claude-desktop", "--demo", "--yes", "--file", str(folder / f"{ODD}.json")), {}, 0, ODD),
         (("token", "anna"), {}, 0, "lmcp_"),
-        (("token", ODD), {}, 1, ""),
+        (("token", ODD), {}, 2, ""),
         (("token", "anna", "--add"), {"LINER_MCP_TOKENS_FILE": str(folder / f"{ODD} tokens")}, 0, "lmcp_"),
         ((example("read_recordings.py"), "7000102"), demo, 0, "Call 7000102"),
         ((example("ask_in_memory.py"), "7000102"), demo, 0, '"demo":"invented data"'),

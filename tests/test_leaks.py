@@ -248,8 +248,7 @@ async def _outcomes(liner: LeakingLiner) -> list[object]:
             with anyio.fail_after(30):  # no wait beyond a deadline is begun
                 outcomes += [await ask()]
         except LinerMcpError as error:
-            outcomes += [error]
-            assert not find_leaks("".join(traceback.format_exception(error)))
+            outcomes += [error, *traceback.format_exception(error)]
     await quick.aclose()
     return outcomes
 
