@@ -30,6 +30,7 @@ from tests.support.context import AlteredLiner
 from tests.support.sentences import assert_says
 
 TOKEN = "s3cr3t-t0ken"
+LOOPBACK = "127.0.0.1"
 ROUTE = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -58,18 +59,18 @@ def to_fix(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("validity", "trusted", "said"),
+    ("address", "validity", "trusted", "said"),
     [
-        ({}, False, "certificate_is_self_signed"),
-        ({"last_day": -1}, True, "certificate_has_expired"),
-        ({"first_day": 1}, True, "certificate_is_not_valid_yet"),
-        ({"address": "127.0.0.2"}, True, "certificate_of_another_host"),
+        (LOOPBACK, {}, False, "certificate_is_self_signed"),
+        (LOOPBACK, {"last_day": -1}, True, "certificate_has_expired"),
+        (LOOPBACK, {"first_day": 1}, True, "certificate_is_not_valid_yet"),
+        ("127.0.0.2", {}, True, "certificate_of_another_host"),
     ],
 )
 def test_check_and_its_probe_name_what_is_wrong_with_a_certificate(
-    validity: dict[str, Any], trusted: bool, said: str, tmp_path: Path, recent: Dataset
+    address: str, validity: dict[str, int], trusted: bool, said: str, tmp_path: Path, recent: Dataset
 ) -> None:
-    certificate, key = self_signed(tmp_path, **validity)
+    certificate, key = self_signed(tmp_path, address, **validity)
     liner = FakeLiner(recent, token=TOKEN)
     with serve_app(liner, ssl_certfile=certificate, ssl_keyfile=key) as origin:
         settings = {"LINER_API_HOST": origin.replace("http://", "https://"), "LINER_API_TOKEN": TOKEN}
@@ -86,8 +87,8 @@ def test_a_trusted_certificate_works_and_one_of_other_authorities_names_their_fi
     tmp_path: Path, recent: Dataset
 ) -> None:
     (tmp_path / "other").mkdir()
-    certificate, key = self_signed(tmp_path)
-    other, _ = self_signed(tmp_path / "other")
+    certificate, key = self_signed(tmp_path, LOOPBACK)
+    other, _ = self_signed(tmp_path / "other", LOOPBACK)
     with serve_app(FakeLiner(recent, token=TOKEN), ssl_certfile=certificate, ssl_keyfile=key) as origin:
         settings = {"LINER_API_HOST": origin.replace("http://", "https://"), "LINER_API_TOKEN": TOKEN}
         good = run("check", **settings, SSL_CERT_FILE=certificate)

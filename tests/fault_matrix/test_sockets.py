@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 
@@ -19,6 +17,7 @@ from tests.fault_matrix.client import ToolRequest, client_for, send
 from tests.fault_matrix.oracle import check_sentence
 from tests.fault_matrix.scenario import scenario_dataset
 from tests.support.asgi_server import serve_app
+from tests.support.certificates import self_signed
 from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
@@ -98,25 +97,17 @@ async def test_tls_where_none_is_spoken_is_one_sentence(tool_request: ToolReques
 
 @every_request
 async def test_a_certificate_that_no_one_vouches_for_is_one_sentence(
-    tool_request: ToolRequest, self_signed: ssl.SSLContext
+    tool_request: ToolRequest, untrusted: ssl.SSLContext
 ) -> None:
-    async with tls_port(self_signed) as origin:
+    async with tls_port(untrusted) as origin:
         assert_says(await sentence_from(origin, tool_request), "no_trusted_tls_certificate")
 
 
 @pytest.fixture(scope="module")
-def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A certificate for this machine, made and signed a moment ago by nobody."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl, which makes the certificate, is not on this machine")
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    new = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*new, *files], check=True, capture_output=True)
+def untrusted(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A certificate for this machine that no authority has signed."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(*self_signed(tmp_path_factory.mktemp("tls"), "127.0.0.1"))
     return context
 
 

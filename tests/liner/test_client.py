@@ -48,7 +48,7 @@ from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.transport import Transport
 from tests.conftest import NOW
 from tests.fakes import DictionaryPaths, FakeLiner, LastPage
-from tests.recordings.test_download import certificate
+from tests.support.certificates import self_signed
 from tests.support.sentences import assert_says, recorded
 
 pytestmark = pytest.mark.anyio
@@ -738,7 +738,7 @@ async def test_an_answer_that_cannot_be_decrypted_is_a_broken_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate(tmp_path, "localhost"))
+    context.load_cert_chain(*self_signed(tmp_path, "localhost"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
 
     async def answer(stream: TLSStream) -> None:

@@ -24,10 +24,10 @@ from tests.recordings.test_download import (
     METADATA,
     PUBLIC,
     FakeDns,
-    certificate,
     tls_server,
     without_delay,
 )
+from tests.support.certificates import self_signed
 from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy"
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    certificate(tmp_path, HOST)
+    self_signed(tmp_path, HOST)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
 
 

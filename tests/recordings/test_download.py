@@ -6,7 +6,6 @@ import gzip
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,13 +15,11 @@ import anyio.abc
 import httpx
 import pytest
 from anyio.streams.tls import TLSListener, TLSStream
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from liner_mcp.demo.audio import silence
 from liner_mcp.errors import AudioRefused, AudioUnavailable, LinerError, SettingsError
 from liner_mcp.recordings.download import MAX_REDIRECTS, AudioClient
+from tests.support.certificates import self_signed
 from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
@@ -714,31 +711,6 @@ async def test_a_client_that_fetched_nothing_closes_in_pause() -> None:
     await AudioClient(max_bytes=1000).aclose()
 
 
-def certificate(folder: Path, *names: str) -> tuple[Path, Path]:
-    """A certificate for these names that vouches for itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
-    certificate_file.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate_file, key_file
-
-
 class ReceivedRequests:
     """What a real server saw: the names in the handshakes, and the requests."""
 
@@ -769,7 +741,7 @@ async def tls_server(
     folder: Path, *names: str, wants_certificate: bool = False
 ) -> AsyncGenerator[tuple[int, ReceivedRequests]]:
     """A real server on this machine with a certificate for these names: its port, and what it saw."""
-    certificate_file, key_file = certificate(folder, *names)
+    certificate_file, key_file = self_signed(folder, *names)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate_file, key_file)
     if wants_certificate:
