@@ -20,6 +20,7 @@ from liner_mcp.names.directory import (
     DirectoryEntry,
     Kind,
     describe_doubts,
+    is_no_agent,
     name_key,
 )
 from liner_mcp.names.matching import capitalize, contains, describe_empty_name, names_in, normalize_name
@@ -69,7 +70,7 @@ async def list_directory(
     whole = not (doubt or changed or (query and groups_unsure))
     rows = [_row(entry, groups) for entry in left[:MAX_PAGE_ENTRIES]]
     notes = _notes(dictionary, groups, doubt, nothing_found=bool(query) and not found, changed=changed)
-    if kind == "agents" and query and normalize_name(query) == NO_AGENT:
+    if kind == "agents" and is_no_agent(query):
         notes.insert(0, f'agents=["{NO_AGENT}"] asks for the calls without an agent.')
     if without_members:
         where = "groups may lack some" if groups else "agents is null there"
@@ -106,29 +107,43 @@ async def _groups(context: AppContext, max_age: float | None = None) -> Dictiona
 
 def _matching(dictionary: Dictionary, query: str, groups: Dictionary | None) -> list[DirectoryEntry]:
     """The entries that the query fits as a whole, or else without its commas, or else one of the names in it."""
+    if not query:
+        return list(dictionary.entries)
+    # The names are normalized once, because a query may hold a hundred.
+    named, named_groups = _named(dictionary), _named(groups) if groups is not None else []
     parts = names_in(query)
-    found = _fitting(dictionary, query, groups) or _fitting(dictionary, " ".join(parts), groups)
+    found = _fitting(named, query, named_groups) or _fitting(named, " ".join(parts), named_groups)
     if found or len(parts) < 2:
         return found
-    ids = {entry.id for part in parts for entry in _fitting(dictionary, part, groups)}
+    ids = {entry.id for part in dict.fromkeys(parts) for entry in _fitting(named, part, named_groups)}
     return [entry for entry in dictionary.entries if entry.id in ids]
 
 
-def _fitting(dictionary: Dictionary, query: str, groups: Dictionary | None) -> list[DirectoryEntry]:
-    wanted = normalize_name(query)
-    fitting_groups = [group for group in groups.entries if _fits(wanted, group)] if groups is not None else []
-    members = {agent for group in fitting_groups for agent in group.members or ()}
+_Named = tuple[DirectoryEntry, list[str]]
+"""An entry and its normalized names."""
+
+
+def _named(dictionary: Dictionary) -> list[_Named]:
     return [
-        entry
-        for entry in dictionary.entries
-        if wanted in ("", str(entry.id), f"#{entry.id}") or entry.id in members or _fits(wanted, entry)
+        (entry, [normalize_name(text) for text in (entry.name, *entry.aliases) if text]) for entry in dictionary.entries
     ]
 
 
-def _fits(wanted: str, entry: DirectoryEntry) -> bool:
+def _fitting(named: Sequence[_Named], query: str, groups: Sequence[_Named]) -> list[DirectoryEntry]:
+    wanted = normalize_name(query)
+    members = {agent for group in groups if _fits(wanted, group) for agent in group[0].members or ()}
+    return [
+        one[0]
+        for one in named
+        if wanted in ("", str(one[0].id), f"#{one[0].id}") or one[0].id in members or _fits(wanted, one)
+    ]
+
+
+def _fits(wanted: str, named: _Named) -> bool:
     """Whether the entry has this in its name, with or without the id after it."""
+    entry, names = named
     part = wanted.removesuffix(f"#{entry.id}").strip()
-    return any(contains(part, normalize_name(text)) for text in (entry.name, *entry.aliases) if text)
+    return any(contains(part, name) for name in names)
 
 
 def _lists_no_members(groups: Dictionary) -> bool:

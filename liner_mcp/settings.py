@@ -207,9 +207,9 @@ class Settings(BaseSettings):
         return self._half_account() or f"LINER_MCP_DEMO is set but ignored, because {_listed(self._account())} set."
 
     @property
-    def startup_notice(self) -> str:
+    def startup_notices(self) -> list[str]:
         """What an operator must know when the server starts: about the demo, and about misspelt variables."""
-        return " ".join(filter(None, [self.demo_notice, *misspelt_variables()]))
+        return [*filter(None, [self.demo_notice]), *misspelt_variables()]
 
     def _account(self) -> list[str]:
         """The variables of a real account that are set."""

@@ -20,6 +20,7 @@ from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.calls.record_filters import (
     MatchingCalls,
     Undecided,
+    filter_members,
     matching_calls,
     part_shared,
     retry_ids,
@@ -222,9 +223,7 @@ async def _render(
                 evidence(left=left > 0),
                 covered=None if read.stopped is None else covered,
                 next_window=None if read.stopped is None else window,
-                local_filters=filters.client_side or None,
-                examined=examined.calls if filters.on_recordings else None,
-                searched=examined.searched() if filters.on_summaries else None,
+                **filter_members(filters, examined),
                 liner_total=read.liner_total if counted_by_liner else None,
                 changed=read.changed or None,
             ),

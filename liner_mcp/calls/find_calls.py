@@ -15,7 +15,7 @@ from liner_mcp.calls.empty_page import empty_page_hint, is_before
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
 from liner_mcp.calls.parallel_reader import Progress, progress_after
-from liner_mcp.calls.record_filters import Undecided, decide, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import Undecided, decide, filter_members, retry_ids, undecided_note
 from liner_mcp.calls.recording_rows import (
     PageRoom,
     failed_ids,
@@ -305,9 +305,7 @@ def _page(
         total=None if evidence.left else returned,
         liner_total=liner_total,
         scanned=sum(key >= reached for key in collected.scanned) if filters.client_side else None,
-        local_filters=filters.client_side or None,
-        examined=collected.examined.calls if filters.on_recordings else None,
-        searched=collected.examined.searched() if filters.on_summaries else None,
+        **filter_members(filters, collected.examined),
         changed=collected.changed or None,
     )
 

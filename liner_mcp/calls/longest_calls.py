@@ -13,7 +13,15 @@ from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import SUMMARY_CHARS
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, progress_after, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import Undecided, decide, matching_calls, part_shared, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import (
+    Undecided,
+    decide,
+    filter_members,
+    matching_calls,
+    part_shared,
+    retry_ids,
+    undecided_note,
+)
 from liner_mcp.calls.recording_rows import (
     FoundCall,
     PageRoom,
@@ -208,9 +216,7 @@ def _render(
                 evidence(count),
                 total=None if read.stopped is not None else longest.passed,
                 covered=None if read.stopped is None else covered,
-                local_filters=filters.client_side or None,
-                examined=longest.examined.calls if filters.on_recordings else None,
-                searched=longest.examined.searched() if filters.on_summaries else None,
+                **filter_members(filters, longest.examined),
                 changed=read.changed or None,
             ),
             "retry": [*retry, *failed_ids(shown, retry)],

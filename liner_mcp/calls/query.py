@@ -26,12 +26,12 @@ from liner_mcp.liner.models import CODE_CHARACTERS, Lead
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.names.directory import (
     LOOKUP_TTL_SECONDS,
-    NO_AGENT,
     WHOLE_TTL_SECONDS,
     Dictionary,
     DirectoryEntry,
     Kind,
     describe_doubts,
+    is_no_agent,
 )
 from liner_mcp.names.matching import (
     Candidate,
@@ -204,23 +204,19 @@ async def _resolve_agents(
     context: AppContext, asked: Sequence[int | str]
 ) -> tuple[tuple[int | None, ...], Sequence[Dictionary]]:
     """The same of agents; the name of an agent group stands for its agents, and None for no agent."""
-    if all(isinstance(one, int) or _is_no_agent(one) for one in asked):
+    if all(isinstance(one, int) or is_no_agent(one) for one in asked):
         return tuple(dict.fromkeys(one if isinstance(one, int) else None for one in asked)), ()
 
     async def resolve_in(dictionaries: Sequence[Dictionary], _: bool) -> tuple[int | None, ...]:
         candidates = _candidates(dictionaries)
         names = split_names(asked, candidates)
-        agents = [one for one in names if not _is_no_agent(one)]
+        agents = [one for one in names if not is_no_agent(one)]
         found = resolve_ids("agents", agents, candidates)
         if not found and agents:
             raise UnknownName("agents: this agent group has no agents, so no call can be theirs.")
         return found if len(agents) == len(names) else (None, *found)
 
     return await _look_up(context, FILTERS["agents"].names, resolve_in)
-
-
-def _is_no_agent(asked: int | str) -> bool:
-    return isinstance(asked, str) and normalize_name(asked) == NO_AGENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from liner_mcp.calls.arguments import FILTERS
 from liner_mcp.calls.filters import WINDOW, Filters
@@ -222,3 +222,20 @@ def undecided_note(filters: Filters, undecided: Sequence[Undecided], listed: int
         f"{' and '.join(names)} could not be decided for {len(undecided)} of the calls: {', or '.join(reasons)}. "
         f"Such calls are in no row and no count; retry lists {which}."
     )
+
+
+class FilterMembers(TypedDict):
+    """The members of a page about the filters that Liner does not have."""
+
+    local_filters: Sequence[str] | None
+    examined: int | None
+    searched: dict[str, int] | None
+
+
+def filter_members(filters: Filters, examined: Examined) -> FilterMembers:
+    """What a page says of the filters that Liner does not have."""
+    return {
+        "local_filters": filters.client_side or None,
+        "examined": examined.calls if filters.on_recordings else None,
+        "searched": examined.searched() if filters.on_summaries else None,
+    }

@@ -4,12 +4,11 @@ unless a filter on recordings has read them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from liner_mcp.calls.arguments import Mention, lacks_summary
-from liner_mcp.calls.columns import RECORDING_COUNTS
 from liner_mcp.calls.record_filters import Undecided
 from liner_mcp.calls.recordings import CallRecordings, RecordsRead, add_summaries, read_recordings
 from liner_mcp.calls.window_reader import call_key
@@ -41,11 +40,6 @@ class RecordingCounts:
     _calls: dict[int, Call] = field(default_factory=dict[int, Call])
     _counts: dict[int, Counts] = field(default_factory=dict[int, Counts])
     _seen: RecordsRead = field(default_factory=RecordsRead)
-
-    @classmethod
-    def of(cls, include: Iterable[str]) -> RecordingCounts:
-        """Those that `include` requests."""
-        return cls(tuple(name for name in include if name in RECORDING_COUNTS))
 
     async def read(
         self, context: AppContext, calls: Sequence[Call], already_read: Mapping[int, CallRecordings]

@@ -111,7 +111,7 @@ async def add_summaries(context: AppContext, call: Call, seen: RecordsRead, foun
 async def _mention(context: AppContext, record: CallRecord, words: CompiledQuery) -> Mention:
     if lacks_summary(record) is None:
         return Mention(None, None)
-    # Masked first: nobody may find a phone by searching for it.
+    # The text is masked first, so that a search cannot find a phone.
     text = await context.masked(summary_of(record))
     if not text:
         return Mention(wanted=False, unwanted=False)

@@ -13,7 +13,14 @@ from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import SUMMARY_CHARS
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, progress_after, read_all
 from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import Undecided, matching_calls, part_shared, retry_ids, undecided_note
+from liner_mcp.calls.record_filters import (
+    Undecided,
+    filter_members,
+    matching_calls,
+    part_shared,
+    retry_ids,
+    undecided_note,
+)
 from liner_mcp.calls.recording_rows import (
     FoundCall,
     PageRoom,
@@ -272,9 +279,7 @@ def _render(
                 population=drawn.population,
                 seed=seed,
                 sampling=SAMPLING_METHOD if even else None,
-                local_filters=filters.client_side or None,
-                examined=drawn.examined.calls if filters.on_recordings else None,
-                searched=drawn.examined.searched() if filters.on_summaries else None,
+                **filter_members(filters, drawn.examined),
             ),
             "retry": [*retry, *failed_ids(shown, retry)],
             "notes": notes(count),

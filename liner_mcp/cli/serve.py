@@ -38,7 +38,7 @@ def serve(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if readable and settings.mcp_log not in (None, "off"):
-        configure_logging(settings.mcp_log, settings.startup_notice)
+        configure_logging(settings.mcp_log, " ".join(settings.startup_notices))
     else:
         warn_of_misspelt_variables()
     # Without a handler, the first process of a container ignores SIGTERM. A call under way has nothing to save.

@@ -10,7 +10,7 @@ from liner_mcp import __version__
 from liner_mcp.errors import SettingsError, UsageError
 from liner_mcp.http_server.listen import endpoint_url, open_listener
 from liner_mcp.json_logging import configure_logging, log_lifecycle
-from liner_mcp.settings import Settings, misspelt_variables
+from liner_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def serve_http(settings: Settings, address: str, *, workers: int, on_ready: Call
 
 def problems(settings: Settings) -> list[str]:
     """What an operator should know before the first call: the demo, misspelt and missing settings; a sentence each."""
-    found = [*filter(None, [settings.demo_notice]), *misspelt_variables()]
+    found = settings.startup_notices
     if settings.demo:
         return found
     try:

@@ -96,6 +96,11 @@ class Dictionary:
         return self.doubt or ("unnamed" if unnamed else None)
 
 
+def is_no_agent(asked: int | str | None) -> bool:
+    """Whether a filter by this name means calls without an agent."""
+    return isinstance(asked, str) and normalize_name(asked) == NO_AGENT
+
+
 def describe_doubts(*dictionaries: Dictionary, by_name: bool = False) -> str:
     """Why an entry may be in none of the dictionaries and still exist, as a clause; empty when there are no doubts.
 

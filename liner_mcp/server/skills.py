@@ -40,7 +40,7 @@ def _weekly_digest() -> str:
 def _dispute_file() -> str:
     steps = [
         "list_call_records with the call_id and summary_chars=1000: the call's facts, recordings and summaries.",
-        "get_call_record for every summary_state of cut that bears on the dispute.",
+        "get_call_record for every summary_state of cut that matters for the dispute.",
         "find_calls with leads=[the call's lead_id] and since=-90d: the other calls with this client.",
         "get_call_summaries with their call_ids.",
         "Write the file: what is disputed; the facts of the call with their ids and times; for each point the quotes "

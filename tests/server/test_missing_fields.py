@@ -320,11 +320,11 @@ async def test_agent_groups_without_agents_are_not_said_to_be_empty(connect: Ope
 async def test_no_agent_is_not_said_where_some_agents_are_unknown(connect: OpenSession) -> None:
     dataset = account()
     recorded, silent = (call.id for call in newest(dataset)[:2])
-    of_nobody = dataset.add_call(created_at=NOW - timedelta(minutes=30), agent=None)
+    without_agent = dataset.add_call(created_at=NOW - timedelta(minutes=30), agent=None)
     app = AlteredLiner(DemoLiner(dataset), change_by_pattern={"callId=": without("userId")})
     async with connect(app) as session:
-        mixed = await session.answer("get_call_summaries", call_ids=[recorded, of_nobody.id])
-        known = await session.answer("get_call_summaries", call_ids=[silent, of_nobody.id])
+        mixed = await session.answer("get_call_summaries", call_ids=[recorded, without_agent.id])
+        known = await session.answer("get_call_summaries", call_ids=[silent, without_agent.id])
     assert "null" not in mixed.get("names", {}).get("agents", {})
     assert known["names"]["agents"]["null"] == "no agent"
 

@@ -112,7 +112,7 @@ async def test_recordings_of_transferred_calls_are_counted_without_the_other_cal
     assert row["transfers"] == sum(record.is_transfer for record in records) > 0
 
 
-async def test_nothing_is_requested_of_recordings_that_nobody_counts(connect: OpenSession, liner: FakeLiner) -> None:
+async def test_recordings_are_not_requested_where_no_column_counts_them(connect: OpenSession, liner: FakeLiner) -> None:
     async with connect() as session:
         await session.answer("call_stats", since="yesterday", include=["share"])
     assert liner.count("/v2/call-record") == 0

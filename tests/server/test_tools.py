@@ -394,8 +394,8 @@ async def test_calls_without_an_agent_can_be_requested_alone_and_beside_names(
         further = await session.answer("find_calls", cursor=found["page"]["next_cursor"])
         sample = await session.answer("find_calls", since="-3d", agents="no agent", recorded=False, sample=5)
     recent = [call for call in dataset.calls.values() if call.created_at >= NOW - timedelta(days=3)]
-    nobody, anna = (sum(call.user_id == one for call in recent) for one in (None, 101))
-    assert [answer["totals"]["calls"] for answer in counted.values()] == [nobody, anna, nobody + anna]
+    without_agent, anna = (sum(call.user_id == one for call in recent) for one in (None, 101))
+    assert [answer["totals"]["calls"] for answer in counted.values()] == [without_agent, anna, without_agent + anna]
     for answer in (found, further, sample):
         assert answer["asked"]["agents"] == ["no agent"]
         assert answer["every_row"]["agent_id"] is None
