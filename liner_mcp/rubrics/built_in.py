@@ -1,0 +1,25 @@
+"""Reads the built-in rubrics. `review/rubric.py` says what a rubric is."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+NAMES = ("transfers", "transfers_ru", "first_calls", "first_calls_ru")
+
+
+def read(name: str) -> dict[str, Any]:
+    """The content of a built-in rubric. Its name is one of NAMES."""
+    return tomllib.loads(files("liner_mcp.rubrics").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def as_text(name: str) -> str:
+    """The criteria of a built-in rubric as numbered lines, for a prompt."""
+    criteria: list[dict[str, Any]] = read(name)["criteria"]
+    return "\n".join(f"{number}. {_line(criterion)}" for number, criterion in enumerate(criteria, 1))
+
+
+def _line(criterion: dict[str, Any]) -> str:
+    fatal = "A no fails the call." if criterion.get("fatal") else ""
+    return " ".join(filter(None, (criterion["question"], criterion["counts_as_yes"], fatal)))
