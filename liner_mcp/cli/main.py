@@ -48,6 +48,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     # Each command imports only what it needs, because a host waits while the server starts.
     try:
         match options.command:
+            case "agreement":
+                from liner_mcp.cli.agreement import agreement
+
+                return agreement(options)
             case "check":
                 from liner_mcp.cli.check import check
 
@@ -115,6 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("name", metavar="NAME", help="the name of the caller, such as anna")
     token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
     token.add_argument("--rotate", action="store_true", help="with --add: allow a second token of that name")
+    agreement = commands.add_parser("agreement", help="compare the verdicts of several reviewers on the same calls")
+    agreement.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="results of a review, or a table of a person's verdicts"
+    )
+    agreement.add_argument("--json", action="store_true", help="print everything as one JSON object")
     for command in (serve, check, install):
         # SUPPRESS keeps the value of a --demo before the command.
         command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")
