@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
 from typing import Any
 
 NAMES = ("transfers", "transfers_ru", "first_calls", "first_calls_ru")
@@ -11,6 +9,10 @@ NAMES = ("transfers", "transfers_ru", "first_calls", "first_calls_ru")
 
 def read(name: str) -> dict[str, Any]:
     """The content of a built-in rubric. Its name is one of NAMES."""
+    # The names alone are needed at every start of the server, so these wait.
+    import tomllib
+    from importlib.resources import files
+
     return tomllib.loads(files("liner_mcp.rubrics").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
 
 
