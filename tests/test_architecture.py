@@ -165,6 +165,8 @@ ONLY_IN: dict[str, set[str]] = {
     "snowballstemmer": {"search/words.py"},
     "pymorphy3": {"search/word_forms.py"},
     "rapidfuzz": {"evidence/"},
+    "krippendorff": {"review/agreement.py"},
+    "numpy": {"review/agreement.py"},
     "pydantic_ai": {"review/judge.py", "review/models.py", "review/run.py"},
     "genai_prices": {"review/models.py"},
     "yaml": {"review/rubric.py"},
