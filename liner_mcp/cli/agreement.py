@@ -17,7 +17,6 @@ from rich.table import Table
 from liner_mcp.cli.terminal import print_wrapped
 from liner_mcp.errors import SetupError, UsageError
 from liner_mcp.files import reason
-from liner_mcp.text.clean import clean
 
 if TYPE_CHECKING:
     from liner_mcp.review.agreement import Agreement, CriterionAgreement, Disagreement
@@ -87,7 +86,7 @@ def _document(reviewers: Sequence[Reviewer], compared: Agreement, left_out: list
 
 
 def _show(reviewers: Sequence[Reviewer], compared: Agreement, left_out: list[str]) -> None:
-    judged = ", ".join(f"{one.file} ({len(one.calls)} calls)" for one in reviewers)
+    judged = ", ".join(f"{one.file} (calls: {len(one.calls)})" for one in reviewers)
     print_wrapped(f"Reviewers: {judged}. Calls judged by at least two: {compared.calls}.", 0)
     console = Console(highlight=False, markup=False, emoji=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -140,7 +139,7 @@ def _show_discussion(discuss: Sequence[Disagreement]) -> None:
         if one.call_id != last:
             print(f"\nCall {one.call_id}")
             last = one.call_id
-        print(f"  {clean(one.criterion)}")
+        print(f"  {one.criterion}")
         for file, judgement in one.judgements.items():
             print_wrapped(f"    {file}: {_with_quotes(judgement)}", 6)
     if len(discuss) > len(shown):
@@ -149,5 +148,5 @@ def _show_discussion(discuss: Sequence[Disagreement]) -> None:
 
 
 def _with_quotes(judgement: Judgement) -> str:
-    quotes = " / ".join(f'"{" ".join(clean(quote).split())}"' for quote in judgement.quotes)
+    quotes = " / ".join(f'"{" ".join(quote.split())}"' for quote in judgement.quotes)
     return f"{judgement.verdict} {quotes}".rstrip()

@@ -159,7 +159,8 @@ class _Run:
         title = f"DEMO, invented data: {title}" if self._settings.demo else title
         generated = datetime.now(self._zone.info).isoformat(timespec="minutes")
         notes = [*selection.gaps, *selection.notes]
-        report = render_report(cards, title=title, generated_at=generated, notes=notes)
+        rubric = None if self._reviewer is None else self._reviewer.rubric
+        report = render_report(cards, title=title, generated_at=generated, rubric=rubric, notes=notes)
         self._results.write("html", report.encode())
         self._results.write("csv", render_csv(cards).encode("utf-8-sig"))  # the mark by which Excel knows UTF-8
         states = {

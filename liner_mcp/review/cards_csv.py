@@ -70,7 +70,9 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _cell(value: object) -> object:
-    """A number or a word as it is, and a text on one line in which no formula can begin."""
+    """A whole number as it is, and a text on one line in which no formula can begin."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return round(value)  # a Russian Excel reads 12.5 as the twelfth of May
     return _FORMULA.sub(r"\1'", " ".join(clean(value).split())) if isinstance(value, str) else value

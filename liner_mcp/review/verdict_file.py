@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from codecs import BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, cast, get_args
 
 from liner_mcp.errors import SetupError
 from liner_mcp.review.scorecard import VerdictWord
+from liner_mcp.text.clean import clean
 
 VERDICTS = get_args(VerdictWord)
 COLUMNS = ("call_id", "criterion", "verdict")  # the smallest table
@@ -46,9 +48,11 @@ class Reviewer:
 
 def read_reviewer(file: str, content: bytes) -> Reviewer:
     """The verdicts in the content of a file. Raises: SetupError when no line has a verdict."""
-    text = _decoded(file, content)
+    is_json = content.lstrip()[:1] == b"{"
+    # The last line of a killed run may end within a character.
+    text = content.decode("utf-8", "replace") if is_json else _decoded(file, content)
     reviewer, unusable, repeated = Reviewer(file), list[int](), dict[int, None]()
-    rows = _json_rows(text) if text.lstrip()[:1] == "{" else _table_rows(file, text)
+    rows = _json_rows(text) if is_json else _table_rows(file, text)
     for number, row in rows:
         try:
             judged = _judgements(row)
@@ -71,7 +75,8 @@ def read_reviewer(file: str, content: bytes) -> Reviewer:
 
 
 def _decoded(file: str, content: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp1251"):  # Russian Excel saves CSV in the second
+    # Excel saves "Unicode text" as UTF-16, and a Russian one saves CSV in Windows-1251.
+    for encoding in ("utf-16",) if content.startswith(BOM_UTF16_LE) else ("utf-8-sig", "cp1251"):
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
@@ -94,7 +99,7 @@ def _table_rows(file: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     if missing := [name for name in COLUMNS if name not in reader.fieldnames]:
-        raise SetupError(f"{file} lacks the column {', '.join(missing)}; its first line must name {_listed(COLUMNS)}.")
+        raise SetupError(f"{file} lacks the column {missing[0]}; its first line must name {', '.join(COLUMNS)}.")
     try:
         for row in reader:
             yield reader.line_num, row
@@ -104,22 +109,21 @@ def _table_rows(file: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _judgements(row: Any) -> dict[tuple[int, str], Judgement]:
     """The verdicts of one line; none where a call was not judged. Raises what another shape of the line causes."""
-    call_id = int(row["call_id"])
     if "verdicts" in row:
         return {
-            (call_id, _criterion(one)): Judgement(
-                _verdict(one), tuple(str(quote["quote"]) for quote in one.get("quotes", ())), row.get("summary_hash")
+            (int(row["call_id"]), _criterion(one)): Judgement(
+                _verdict(one), tuple(clean(quote["quote"]) for quote in one.get("quotes", ())), row.get("summary_hash")
             )
             for one in row["verdicts"]
         }
     if not (row["verdict"] or "").strip():  # a person has not judged it
         return {}
-    quote = row.get("quote") or ""
-    return {(call_id, _criterion(row)): Judgement(_verdict(row), (quote,) if quote else (), None)}
+    quote = clean(row.get("quote") or "")
+    return {(int(row["call_id"]), _criterion(row)): Judgement(_verdict(row), (quote,) if quote else (), None)}
 
 
 def _criterion(row: dict[str, Any]) -> str:
-    criterion = row["criterion"].strip()
+    criterion = clean(row["criterion"]).strip()
     if not criterion:
         raise ValueError(criterion)
     return criterion
