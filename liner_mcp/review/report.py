@@ -5,6 +5,7 @@ Without verdicts it is the same page without scores. The page runs no script.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from itertools import islice
@@ -34,6 +35,7 @@ from liner_mcp.review.report_plain import sections_without_verdicts
 from liner_mcp.review.rubric import Rubric
 from liner_mcp.review.scorecard import Scorecard
 
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d)")
 CRITERIA_PER_TABLE = 7  # columns of a table of agents by criteria that fit a printed page
 
 
@@ -57,7 +59,7 @@ def render_report(
         "body",
         element(
             "header",
-            element("h1", title),
+            element("h1", *_with_dates(title)),
             element("p", *_meta(cards, title, rubric, generated_at), class_="meta"),
             element("ul", *(element("li", note) for note in notes), class_="notes") if notes else None,
         ),
@@ -101,7 +103,13 @@ def _meta(cards: Sequence[Scorecard], title: str, rubric: Rubric | None, generat
         f"made {generated_at}",
     ]
     invented = any(card.demo for card in cards) and "demo" not in title.casefold()
-    return [element("strong", "Demo: all data is invented. ") if invented else None, " · ".join(filter(None, facts))]
+    demo = element("strong", "Demo: all data is invented. ") if invented else None
+    return [demo, *_with_dates(" · ".join(filter(None, facts)))]
+
+
+def _with_dates(text: str) -> list[Child]:
+    """The text with dates that no line break divides."""
+    return [element("span", part, class_="date") if at % 2 else part for at, part in enumerate(_DATE.split(text))]
 
 
 def _caution(with_model: bool) -> str:

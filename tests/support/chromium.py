@@ -73,6 +73,7 @@ class Browser:
         for domain in ("Page", "Runtime", "Network", "Log"):
             page.send(f"{domain}.enable")
         page.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        page.send("Emulation.setScrollbarsHidden", hidden=True)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         page.send("Emulation.setEmulatedMedia", features=[scheme])
         page.send("Page.navigate", url=url)
@@ -103,6 +104,10 @@ class Page:
     def requests(self) -> list[str]:
         """The address of each request of the page, in order."""
         return [event["request"]["url"] for event in self._events("Network.requestWillBeSent")]
+
+    def blocked(self) -> list[str]:
+        """Why requests of the page were not sent, such as csp."""
+        return [event.get("blockedReason", event["errorText"]) for event in self._events("Network.loadingFailed")]
 
     def complaints(self) -> list[str]:
         """What the console shows: errors, warnings, messages, and violations of the page's policy."""
