@@ -10,12 +10,13 @@ import anyio
 from pydantic_ai import RunUsage
 
 from liner_mcp.errors import SetupError
-from liner_mcp.review.judge import Judge, Judgement, prompt_of
+from liner_mcp.review.judge import INSTRUCTIONS, Judge, Judgement, prompt_of
 from liner_mcp.review.models import ReviewModel
 from liner_mcp.review.rubric import Rubric
 from liner_mcp.review.scorecard import Scorecard, State, fatal_of, score_of
 from liner_mcp.review.selection import Progress, SelectedCall
 
+OVERHEAD = len(INSTRUCTIONS) + 800  # characters that are sent with each call: also the form of the answer
 MAX_FAILURES = 20  # calls in a row that the model did not answer; more of them would only cost time
 
 
@@ -83,7 +84,7 @@ class Review:
 
     def estimate(self, call: SelectedCall) -> tuple[RunUsage, Decimal | None]:
         """About what a call uses and costs."""
-        usage = self.model.estimate(len(prompt_of(self.rubric, call)), len(self.rubric.criteria))
+        usage = self.model.estimate(len(prompt_of(self.rubric, call)) + OVERHEAD, len(self.rubric.criteria))
         return usage, self.model.cost(usage)
 
     async def judge(
