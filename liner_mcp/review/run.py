@@ -51,10 +51,13 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The cards that need no model, those of earlier runs included, and the calls to judge, with an estimate of all."""
+    """What there is to do: `cards` that need no model, of which those in `new` are not in the file yet; the calls to
+    judge; and an estimate of what these use.
+    """
 
-    cards: dict[int, Scorecard]
-    to_judge: list[SelectedCall]
+    cards: dict[int, Scorecard] = field(default_factory=dict[int, Scorecard])
+    new: list[Scorecard] = field(default_factory=list[Scorecard])
+    to_judge: list[SelectedCall] = field(default_factory=list[SelectedCall])
     estimate: Used = field(default_factory=Used)
 
 
@@ -69,14 +72,16 @@ class Review:
 
     def plan(self, calls: Iterable[SelectedCall], earlier: Iterable[Scorecard]) -> Plan:
         """What there is to do. A call is judged again if a summary, the rubric or the model is another one."""
-        judged = {_key_of(card): card for card in earlier if card.state == "judged"}
-        plan = Plan({}, [])
+        known = {(card.state, *_key_of(card)): card for card in earlier}
+        plan = Plan()
         for call in calls:
             card = self._card(call, call.state or "not_judged", call.reason)
-            if call.state is not None:
+            earlier_card = known.get((call.state or "judged", *_key_of(card)))
+            if earlier_card is not None:
+                plan.cards[call.call_id] = earlier_card
+            elif call.state is not None:
                 plan.cards[call.call_id] = card
-            elif (known := judged.get(_key_of(card))) is not None:
-                plan.cards[call.call_id] = known
+                plan.new.append(card)
             else:
                 plan.to_judge.append(call)
                 plan.estimate.add(*self.estimate(call))
