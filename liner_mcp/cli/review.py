@@ -138,8 +138,6 @@ class _Run:
         return self._finish(cards, selection, incomplete=any(card.state == "not_judged" for card in cards))
 
     def _judge_all(self, reviewer: Review, plan: Plan) -> tuple[Used | None, str | None]:
-        if not plan.to_judge:
-            return None, None
         from liner_mcp.review.judge import Judge
 
         with self._results.appending() as file:
@@ -148,6 +146,10 @@ class _Run:
                 file.append(card)
                 plan.cards[card.call_id] = card
 
+            for card in plan.new:
+                file.append(card)
+            if not plan.to_judge:
+                return None, None
             judge = Judge(reviewer.model.model, reviewer.rubric)
             used, stopped = anyio.run(partial(reviewer.judge, judge, plan.to_judge, keep, self._progress))
         self._line.clear()

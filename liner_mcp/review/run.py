@@ -10,12 +10,13 @@ import anyio
 from pydantic_ai import RunUsage
 
 from liner_mcp.errors import SetupError
-from liner_mcp.review.judge import Judge, Judgement, prompt_of
+from liner_mcp.review.judge import INSTRUCTIONS, Judge, Judgement, prompt_of
 from liner_mcp.review.models import ReviewModel
 from liner_mcp.review.rubric import Rubric
 from liner_mcp.review.scorecard import Scorecard, State, fatal_of, score_of
 from liner_mcp.review.selection import Progress, SelectedCall
 
+OVERHEAD = len(INSTRUCTIONS) + 800  # characters that are sent with each call: also the form of the answer
 MAX_FAILURES = 20  # calls in a row that the model did not answer; more of them would only cost time
 
 
@@ -50,10 +51,13 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The cards that need no model, those of earlier runs included, and the calls to judge, with an estimate of all."""
+    """What there is to do: `cards` that need no model, of which those in `new` are not in the file yet; the calls to
+    judge; and an estimate of what these use.
+    """
 
-    cards: dict[int, Scorecard]
-    to_judge: list[SelectedCall]
+    cards: dict[int, Scorecard] = field(default_factory=dict[int, Scorecard])
+    new: list[Scorecard] = field(default_factory=list[Scorecard])
+    to_judge: list[SelectedCall] = field(default_factory=list[SelectedCall])
     estimate: Used = field(default_factory=Used)
 
 
@@ -68,14 +72,16 @@ class Review:
 
     def plan(self, calls: Iterable[SelectedCall], earlier: Iterable[Scorecard]) -> Plan:
         """What there is to do. A call is judged again if a summary, the rubric or the model is another one."""
-        judged = {_key_of(card): card for card in earlier if card.state == "judged"}
-        plan = Plan({}, [])
+        known = {(card.state, *_key_of(card)): card for card in earlier}
+        plan = Plan()
         for call in calls:
             card = self._card(call, call.state or "not_judged", call.reason)
-            if call.state is not None:
+            earlier_card = known.get((call.state or "judged", *_key_of(card)))
+            if earlier_card is not None:
+                plan.cards[call.call_id] = earlier_card
+            elif call.state is not None:
                 plan.cards[call.call_id] = card
-            elif (known := judged.get(_key_of(card))) is not None:
-                plan.cards[call.call_id] = known
+                plan.new.append(card)
             else:
                 plan.to_judge.append(call)
                 plan.estimate.add(*self.estimate(call))
@@ -83,7 +89,7 @@ class Review:
 
     def estimate(self, call: SelectedCall) -> tuple[RunUsage, Decimal | None]:
         """About what a call uses and costs."""
-        usage = self.model.estimate(len(prompt_of(self.rubric, call)), len(self.rubric.criteria))
+        usage = self.model.estimate(len(prompt_of(self.rubric, call)) + OVERHEAD, len(self.rubric.criteria))
         return usage, self.model.cost(usage)
 
     async def judge(

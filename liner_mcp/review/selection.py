@@ -139,19 +139,25 @@ async def select_calls(
     shown = {"show_phones": False, "max_answer_bytes": settings.max_answer_bytes or ANSWER_BYTES}
     server_settings = settings.model_copy(update=shown)
     selection = Selection()
+    refused: _Refused | None = None
     async with Client(create_server(server_settings, **server)) as client:
-        ask = partial(_ask, client)
+        ends = {"since": window.since.isoformat(), "until": window.until.isoformat()}
         try:
-            ends = {"since": window.since.isoformat(), "until": window.until.isoformat()}
-            found = await _find(ask, {**ends, **filters}, selection, progress)
-        except _Refused as refusal:
-            raise SetupError(str(refusal)) from None
-        recorded = [call_id for call_id, facts in found.items() if facts["recorded"] is not False]
-        rows = await _read_summaries(ask, recorded, selection, progress)
-        for call_id, facts in found.items():
-            call = _selected(facts, rows.get(call_id, []), recorded=call_id in recorded)
-            selection.calls.append(await _with_whole_summaries(ask, call))
+            await _select(partial(_ask, client), {**ends, **filters}, selection, progress)
+        except _Refused as error:
+            refused = error  # raised outside, because the client would put it into a group
+    if refused is not None:
+        raise SetupError(str(refused))
     return selection
+
+
+async def _select(ask: Ask, arguments: Answer, selection: Selection, progress: Progress) -> None:
+    found = await _find(ask, arguments, selection, progress)
+    recorded = {call_id: None for call_id, facts in found.items() if facts["recorded"] is not False}
+    rows = await _read_summaries(ask, list(recorded), selection, progress)
+    for call_id, facts in found.items():
+        call = _selected(facts, rows.get(call_id, []), recorded=call_id in recorded)
+        selection.calls.append(await _with_whole_summaries(ask, call))
 
 
 async def _ask(client: Client, tool: str, **arguments: Any) -> Answer:
