@@ -159,7 +159,7 @@ class _Run:
         """Write the report and the CSV, and say where they are."""
         title = f"Call review of {self._label.replace('_', ' to ')}"
         title = f"DEMO, invented data: {title}" if self._settings.demo else title
-        generated = datetime.now(self._zone.info).isoformat(timespec="minutes")
+        generated = datetime.now(self._zone.info).isoformat(" ", "minutes")
         notes = [*selection.gaps, *selection.notes]
         rubric = None if self._reviewer is None else self._reviewer.rubric
         report = render_report(cards, title=title, generated_at=generated, rubric=rubric, notes=notes)

@@ -249,13 +249,16 @@ def _hear_first(first: Sequence[Scorecard]) -> Element:
 
 
 def _why(card: Scorecard) -> list[Child]:
-    questions = {one.criterion: one.question for one in card.verdicts}
-    fatal = [
-        element("p", element("span", "Fatal no: ", class_="fatal-note"), questions.get(criterion, criterion))
-        for criterion in card.fatal
+    fatal = [one for one in card.verdicts if one.criterion in card.fatal]
+    noes = [one.criterion for one in card.verdicts if one.verdict == "no" and one not in fatal]
+    counts = [
+        f"{count} {WORDS[word].lower()}" for word in ("not_mentioned", "cannot_tell") if (count := card.count(word))
     ]
-    counts = [f"{count} {WORDS[word].lower()}" for word in WORDS if word != "yes" and (count := card.count(word))]
-    return [*fatal, element("p", " · ".join(counts), class_="muted")]
+    facts = [f"No: {', '.join(noes)}", *counts] if noes else counts
+    return [
+        *(element("p", element("span", "Fatal no: ", class_="fatal-note"), one.question) for one in fatal),
+        element("p", " · ".join(facts), class_="muted"),
+    ]
 
 
 def _calls(judged: Sequence[Scorecard], first: Sequence[Scorecard]) -> Element:

@@ -36,14 +36,15 @@ def lead(text: str) -> Element:
 
 def tiles(*values: tuple[str, str, str]) -> Element:
     """Names, values, and what the values refer to."""
-    return element(
-        "dl",
-        *(
-            element("div", element("dt", name), element("dd", value, element("small", of) if of else None))
-            for name, value, of in values
-        ),
-        class_="tiles",
-    )
+    made: list[Element] = []
+    for name, value, of in values:
+        small = element("small", of) if of else None
+        made.append(element("div", element("dt", name), element("dd", value, small, class_=_word(value))))
+    return element("dl", *made, class_="tiles")
+
+
+def _word(value: str) -> str | None:
+    return "word" if value[:1].isalpha() else None
 
 
 def table(

@@ -125,6 +125,25 @@ def test_the_totals_are_those_of_the_cards() -> None:
     assert "need_named 1 yes · 1 no · 1 not mentioned · 0 cannot tell" in page.text
 
 
+def test_a_call_to_hear_first_says_why() -> None:
+    agreed = verdict("agreed", "no", question="Did they agree?", fatal=True)
+    page = page_of(
+        card(1, {"agreed": agreed, "a": "no", "b": "not_mentioned", "c": "cannot_tell", "d": "not_mentioned"})
+    )
+    row = next(text for text in page.texts["tr"] if "Fatal no: " in text)
+    assert " ".join(row.split()) == (
+        "10:02 · Anna Petrova2026-11-19 · Sunrise Park0Fatal no: Did they agree? "
+        "No: a · 2 not mentioned · 1 cannot tell"
+    )
+
+
+def test_a_night_of_300_calls_is_less_than_a_megabyte(dataset: Dataset) -> None:
+    judged = [one for one in demo_cards(dataset, RUBRIC, days=10) if one.state == "judged"][:300]
+    assert len(judged) == 300
+    page = render_report(judged, title="Review", generated_at="now", rubric=RUBRIC)
+    assert len(page.encode()) < 1_000_000
+
+
 def test_a_review_of_no_calls_says_so() -> None:
     for rubric in (RUBRIC, None):
         page = page_of(rubric=rubric)
