@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answer": {"errors", "answer"},
     "names": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names"},
     "search": {"errors", "text", "search"},
+    "archive": {"errors", "text", "liner", "search", "archive"},
     "context": {"errors", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
     "evidence": {"text"},
     "records": {
@@ -146,6 +147,8 @@ ONLY_IN: dict[str, set[str]] = {
     "snowballstemmer": {"search/words.py"},
     "pymorphy3": {"search/word_forms.py"},
     "rapidfuzz": {"evidence/"},
+    "apsw": {"archive/connection.py"},
+    "filelock": {"archive/lock.py"},
     "rich": {"cli/"},
     "argparse": {"cli/"},
 }
