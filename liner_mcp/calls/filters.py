@@ -144,7 +144,11 @@ class Filters(PlainFilters):
         """
         since, until = window.since.replace(microsecond=0), ceil_to_second(window.until)
         parameter, ids = ("lead_ids", self.leads) if self.leads else ("order_ids", self.orders)
-        return CallFilter(since, until, **{parameter: ids}, **self._narrowing()).split() if ids else []
+        if not ids:
+            return []
+        narrowing = self._narrowing()
+        hints: dict[str, Any] = {name: getattr(self, name) for name in ("transferred", "has_summary", "mentions")}
+        return CallFilter(since, until, **{parameter: ids}, **narrowing, **hints).split()
 
 
 def _matching(given: dict[str, Any], calls: Iterable[Call]) -> list[Call]:

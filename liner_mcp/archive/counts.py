@@ -1,0 +1,199 @@
+"""Counts of archived calls by groups, made by the database. Calls of which something is unknown are left to the caller.
+
+Durations come as how often each number of seconds occurred, because medians of parts do not add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from liner_mcp.archive.conditions import Conditions, add_mentions, add_record_filters, within
+from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.search import unwanted_expression, wanted_expression
+from liner_mcp.archive.spans import Span
+from liner_mcp.archive.writer import first_key
+from liner_mcp.liner.restricted_client import Access
+from liner_mcp.search.matching import CompiledQuery
+
+GroupKey = tuple[Any, ...]
+
+_TALK, _WAIT = "call.talk_time_duration_seconds", "call.wait_time_duration_seconds"
+_DAY_SECONDS, _HOUR_SECONDS = 86_400, 3_600
+_EPOCH_WEEKDAY = 3  # 1 January 1970 was a Thursday, and Monday is 0
+_GROUPINGS = {
+    "agent": "call.user_id",
+    "order": "call.order_id",
+    "status": "call.status_code",
+    "lead": "call.lead_id",
+    "hung_up_by": "call.finish_initiator",
+}
+_RECORD_COUNTS = {
+    "records": "count(*)",
+    "transfers": "sum(record.is_transfer)",
+    "without_summary": "sum(1 - record.has_summary)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountRequest:
+    """Which calls to count, by which groups. None and an empty tuple do not narrow; None in `user_ids` is no agent.
+
+    `utc_offset`: seconds from UTC to the clock by which days and hours are meant; it is the same for the whole span.
+    `hours`: the first hour and the one that is no longer meant. `columns`: which recordings are counted.
+    """
+
+    span: Span
+    order_ids: Sequence[int]
+    access: Access
+    group_by: Sequence[str]
+    utc_offset: int = 0
+    user_ids: Sequence[int | None] = ()
+    status_codes: Sequence[str] = ()
+    direction: str | None = None
+    hung_up_by: str | None = None
+    min_talk_seconds: int | None = None
+    max_talk_seconds: int | None = None
+    recorded: bool | None = None
+    transferred: bool | None = None
+    has_summary: bool | None = None
+    mentions: CompiledQuery | None = None
+    hours: tuple[int, int] | None = None
+    qualified_codes: Sequence[str] = ()
+    columns: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class CountedGroup:
+    """The counts of one group. `talk` and `wait` are of answered calls: how often each number of seconds occurred."""
+
+    calls: int = 0
+    recorded: int = 0
+    agent_hangups: int = 0
+    qualified: int = 0
+    talk: dict[int, int] = field(default_factory=dict[int, int])
+    wait: dict[int, int] = field(default_factory=dict[int, int])
+    recordings: dict[str, int] = field(default_factory=dict[str, int])
+
+
+def count(connection: Connection, request: CountRequest) -> dict[GroupKey, CountedGroup]:
+    """The groups by their keys: a day is its number since 1970, a weekday 0 for Monday."""
+    groups: dict[GroupKey, CountedGroup] = {}
+    _count_calls(connection, request, groups)
+    _count_waits(connection, request, groups)
+    _count_recordings(connection, request, groups)
+    return groups
+
+
+def _conditions(request: CountRequest) -> Conditions:
+    found = within(request.span, request.order_ids, request.access)
+    found.add("call.odd = 0")
+    if request.user_ids:
+        found.add_members("call.user_id", request.user_ids)
+    if request.status_codes:
+        found.add_members("call.status_code", request.status_codes)
+    plain = (
+        ("call.direction = ?", request.direction),
+        ("call.finish_initiator = ?", request.hung_up_by),
+        (f"{_TALK} >= ?", request.min_talk_seconds),
+        (f"{_TALK} <= ?", request.max_talk_seconds),
+        ("call.has_records = ?", None if request.recorded is None else int(request.recorded)),
+    )
+    for part, value in plain:
+        if value is not None:
+            found.add(part, value)
+    if request.hours is not None:
+        first, last = request.hours
+        hour = _time(request, "hour")
+        found.add(f"({hour} >= ? {'AND' if first < last else 'OR'} {hour} < ?)", first, last)
+    add_record_filters(found, transferred=request.transferred, has_summary=request.has_summary)
+    if request.mentions is not None:
+        add_mentions(found, request.mentions, request.span)
+    return found
+
+
+def _time(request: CountRequest, grouping: str) -> str:
+    seconds = f"(call.created_at / 1000000 + {request.utc_offset:d})"
+    if grouping == "hour":
+        return f"({seconds} / {_HOUR_SECONDS} % 24)"
+    days = f"({seconds} / {_DAY_SECONDS})"
+    return days if grouping == "day" else f"(({days} + {_EPOCH_WEEKDAY}) % 7)"
+
+
+def _keys(request: CountRequest) -> tuple[str, str, list[str]]:
+    """The keys as columns of a query, with the comma behind them; the grouping by them; and their names."""
+    names = [f"key_{position}" for position in range(len(request.group_by))]
+    expressions = [_GROUPINGS.get(grouping) or _time(request, grouping) for grouping in request.group_by]
+    columns = "".join(f"{one} AS {name}, " for one, name in zip(expressions, names, strict=True))
+    return columns, "".join(f"{name}, " for name in names), names
+
+
+def _count_calls(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
+    columns, grouped, names = _keys(request)
+    conditions = _conditions(request)
+    qualified = Conditions()
+    qualified.add_members("call.status_code", request.qualified_codes)
+    query = (
+        f"SELECT {columns} {_TALK} AS seconds, count(*) AS calls, sum(call.has_records) AS recorded,"
+        " sum(call.finish_initiator IS 'operator' AND call.user_id IS NOT NULL) AS hangups,"
+        f" sum({qualified.where}) AS qualified"
+        f" FROM call WHERE {conditions.where} GROUP BY {grouped} seconds"
+    )
+    for row in connection.iterate(query, [*qualified.values, *conditions.values]):
+        group = groups.setdefault(tuple(row[name] for name in names), CountedGroup())
+        group.calls += row["calls"]
+        group.recorded += row["recorded"]
+        group.agent_hangups += row["hangups"]
+        group.qualified += row["qualified"]
+        if row["seconds"]:
+            group.talk[row["seconds"]] = row["calls"]
+
+
+def _count_waits(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
+    columns, grouped, names = _keys(request)
+    conditions = _conditions(request)
+    query = (
+        f"SELECT {columns} {_WAIT} AS seconds, count(*) AS calls"
+        f" FROM call WHERE {conditions.where} AND {_TALK} > 0 GROUP BY {grouped} seconds"
+    )
+    for row in connection.iterate(query, conditions.values):
+        groups[tuple(row[name] for name in names)].wait[row["seconds"]] = row["calls"]
+
+
+def _count_recordings(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
+    if not request.columns:
+        return
+    columns, grouped, names = _keys(request)
+    conditions = _conditions(request)
+    values: list[object] = []
+    counted: list[str] = []
+    for name in request.columns:
+        expression = _RECORD_COUNTS.get(name)
+        if expression is None:
+            expression, matching = _matching(request)
+            values += matching
+        counted.append(f"{expression} AS {name}")
+    query = (
+        f"SELECT {columns} {', '.join(counted)}"
+        f" FROM call JOIN record ON record.call_id = call.id WHERE {conditions.where}"
+        f" GROUP BY {grouped} 1 = 1"
+    )
+    for row in connection.iterate(query, [*values, *conditions.values]):
+        group = groups[tuple(row[name] for name in names)]
+        group.recordings = {name: row[name] for name in request.columns}
+
+
+def _matching(request: CountRequest) -> tuple[str, list[object]]:
+    """How many recordings have all that is wanted and nothing that is unwanted."""
+    query = request.mentions
+    assert query is not None  # noqa: S101 - `matches` is refused without `mentions`
+    keys = (first_key(request.span.since), first_key(request.span.until))
+    parts = Conditions(["record.has_summary = 1"])
+    wanted, unwanted = wanted_expression(query), unwanted_expression(query)
+    found = "(SELECT rowid FROM word WHERE word MATCH ? AND rowid >= ? AND rowid < ?)"
+    if wanted is not None:
+        parts.add(f"record.key IN {found}", wanted, *keys)
+    if unwanted is not None:
+        parts.add(f"record.key NOT IN {found}", unwanted, *keys)
+    return f"sum({parts.where})", parts.values
