@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "names": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names"},
     "search": {"errors", "text", "search"},
     "archive": {"errors", "text", "liner", "search", "archive"},
-    "context": {"errors", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
+    "context": {"errors", "archive", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
     "evidence": {"text"},
     "records": {
         "errors",
@@ -52,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "calls": {
         "errors",
+        "archive",
         "input_limits",
         "argument_types",
         "text",

@@ -5,19 +5,23 @@ Durations come as how often each number of seconds occurred, because medians of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from liner_mcp.archive.conditions import Conditions, add_mentions, add_record_filters, within
 from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.database import Database
+from liner_mcp.archive.queries import coverage, odd_calls
 from liner_mcp.archive.search import unwanted_expression, wanted_expression
-from liner_mcp.archive.spans import Span
+from liner_mcp.archive.spans import Span, common
 from liner_mcp.archive.writer import first_key
+from liner_mcp.liner.models import Call
 from liner_mcp.liner.restricted_client import Access
 from liner_mcp.search.matching import CompiledQuery
 
 GroupKey = tuple[Any, ...]
+NO_RULES = Access()
 
 _TALK, _WAIT = "call.talk_time_duration_seconds", "call.wait_time_duration_seconds"
 _DAY_SECONDS, _HOUR_SECONDS = 86_400, 3_600
@@ -46,8 +50,8 @@ class CountRequest:
 
     span: Span
     order_ids: Sequence[int]
-    access: Access
     group_by: Sequence[str]
+    access: Access = NO_RULES
     utc_offset: int = 0
     user_ids: Sequence[int | None] = ()
     status_codes: Sequence[str] = ()
@@ -197,3 +201,75 @@ def _matching(request: CountRequest) -> tuple[str, list[object]]:
     if unwanted is not None:
         parts.add(f"record.key NOT IN {found}", unwanted, *keys)
     return f"sum({parts.where})", parts.values
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What filters on recordings looked at: calls with recordings, and their records with and without a summary."""
+
+    calls: int = 0
+    with_summary: int = 0
+    without_summary: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CountedSpan:
+    """The counts of a span that every requested order covers; `odd`: its calls that are not in them."""
+
+    span: Span
+    groups: dict[GroupKey, CountedGroup]
+    odd: list[Call]
+    searched: Searched
+
+
+class ArchivedCounts:
+    """Counts for a caller with `access`."""
+
+    def __init__(self, database: Database, access: Access) -> None:
+        self._database = database
+        self._access = access
+
+    async def count(
+        self, request: CountRequest, by_clock: Callable[[Span], Sequence[tuple[Span, int]]]
+    ) -> list[CountedSpan]:
+        """The counts of all parts of the request's span that are covered, oldest first; none of them where only rows
+        decide what the caller may see.
+
+        `by_clock` gives the parts of a span in which the clock does not change, with their `utc_offset`.
+        Raises: WrongArchive.
+        """
+        return await self._database.read(lambda connection: self._count(connection, request, by_clock))
+
+    def _count(
+        self,
+        connection: Connection,
+        request: CountRequest,
+        by_clock: Callable[[Span], Sequence[tuple[Span, int]]],
+    ) -> list[CountedSpan]:
+        covered: dict[int, list[Span]] = {order_id: [] for order_id in request.order_ids}
+        for one in coverage(connection, request.order_ids, request.span):
+            covered[one.order_id].append(one.span)
+        counted: list[CountedSpan] = []
+        for span in common(request.span, list(covered.values())):
+            if any(map(self._access.cannot_decide, odd_calls(connection, request.order_ids, span, NO_RULES))):
+                return []
+            for part, offset in by_clock(span):
+                of_part = replace(request, span=part, access=self._access, utc_offset=offset)
+                odd = odd_calls(connection, request.order_ids, part, self._access)
+                groups = count(connection, of_part)
+                counted.append(CountedSpan(part, groups, odd, _searched(connection, of_part)))
+        return counted
+
+
+def _searched(connection: Connection, request: CountRequest) -> Searched:
+    if request.transferred is None and request.has_summary is None and request.mentions is None:
+        return Searched()
+    conditions = _conditions(replace(request, transferred=None, has_summary=None, mentions=None))
+    row = connection.one(
+        "SELECT count(DISTINCT call.id) AS calls, sum(record.has_summary) AS with_summary, count(*) AS records"
+        f" FROM call JOIN record ON record.call_id = call.id WHERE {conditions.where}",
+        conditions.values,
+    )
+    assert row is not None  # noqa: S101 - a count has one row
+    with_summary = row["with_summary"] or 0
+    return Searched(row["calls"], with_summary, row["records"] - with_summary)
