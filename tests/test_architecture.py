@@ -65,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "records",
         "calls",
     },
+    "chatgpt": {"errors", "answer", "context", "search", "calls", "records"},
     "list_directory": {"errors", "input_limits", "text", "answer", "names", "context"},
     # The server and what starts it.
     "demo": {"demo"},
@@ -85,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "calls",
         "records",
         "list_directory",
+        "chatgpt",
         "demo",
         "server",
     },

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from liner_mcp.archive.conditions import Conditions, add_mentions, add_record_filters, within
@@ -14,7 +15,7 @@ from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.database import Database
 from liner_mcp.archive.queries import coverage, odd_calls
 from liner_mcp.archive.search import unwanted_expression, wanted_expression
-from liner_mcp.archive.spans import Span, common
+from liner_mcp.archive.spans import Span, common, moment
 from liner_mcp.archive.writer import first_key
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.restricted_client import Access
@@ -125,50 +126,51 @@ def _time(request: CountRequest, grouping: str) -> str:
     return days if grouping == "day" else f"(({days} + {_EPOCH_WEEKDAY}) % 7)"
 
 
-def _keys(request: CountRequest) -> tuple[str, str, list[str]]:
-    """The keys as columns of a query, with the comma behind them; the grouping by them; and their names."""
-    names = [f"key_{position}" for position in range(len(request.group_by))]
+def _keys(request: CountRequest) -> tuple[str, str]:
+    """The keys as columns of a query, and as what it groups by; each ends in a comma, unless it is empty."""
     expressions = [_GROUPINGS.get(grouping) or _time(request, grouping) for grouping in request.group_by]
+    names = [f"key_{position}" for position in range(len(expressions))]
     columns = "".join(f"{one} AS {name}, " for one, name in zip(expressions, names, strict=True))
-    return columns, "".join(f"{name}, " for name in names), names
+    return columns, "".join(f"{name}, " for name in names)
 
 
 def _count_calls(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
-    columns, grouped, names = _keys(request)
+    columns, grouped = _keys(request)
     conditions = _conditions(request)
-    qualified = Conditions()
-    qualified.add_members("call.status_code", request.qualified_codes)
+    qualifies = Conditions()
+    qualifies.add_members("call.status_code", request.qualified_codes)
+    values = [*qualifies.values, *conditions.values]
     query = (
         f"SELECT {columns} {_TALK} AS seconds, count(*) AS calls, sum(call.has_records) AS recorded,"
         " sum(call.finish_initiator IS 'operator' AND call.user_id IS NOT NULL) AS hangups,"
-        f" sum({qualified.where}) AS qualified"
+        f" sum({qualifies.where}) AS qualified"
         f" FROM call WHERE {conditions.where} GROUP BY {grouped} seconds"
     )
-    for row in connection.iterate(query, [*qualified.values, *conditions.values]):
-        group = groups.setdefault(tuple(row[name] for name in names), CountedGroup())
-        group.calls += row["calls"]
-        group.recorded += row["recorded"]
-        group.agent_hangups += row["hangups"]
-        group.qualified += row["qualified"]
-        if row["seconds"]:
-            group.talk[row["seconds"]] = row["calls"]
+    for *key, seconds, calls, recorded, hangups, qualified in connection.tuples(query, values):
+        group = groups.setdefault(tuple(key), CountedGroup())
+        group.calls += calls
+        group.recorded += recorded
+        group.agent_hangups += hangups
+        group.qualified += qualified
+        if seconds:
+            group.talk[seconds] = calls
 
 
 def _count_waits(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
-    columns, grouped, names = _keys(request)
+    columns, grouped = _keys(request)
     conditions = _conditions(request)
     query = (
         f"SELECT {columns} {_WAIT} AS seconds, count(*) AS calls"
         f" FROM call WHERE {conditions.where} AND {_TALK} > 0 GROUP BY {grouped} seconds"
     )
-    for row in connection.iterate(query, conditions.values):
-        groups[tuple(row[name] for name in names)].wait[row["seconds"]] = row["calls"]
+    for *key, seconds, calls in connection.tuples(query, conditions.values):
+        groups[tuple(key)].wait[seconds] = calls
 
 
 def _count_recordings(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
     if not request.columns:
         return
-    columns, grouped, names = _keys(request)
+    columns, grouped = _keys(request)
     conditions = _conditions(request)
     values: list[object] = []
     counted: list[str] = []
@@ -183,9 +185,9 @@ def _count_recordings(connection: Connection, request: CountRequest, groups: dic
         f" FROM call JOIN record ON record.call_id = call.id WHERE {conditions.where}"
         f" GROUP BY {grouped} 1 = 1"
     )
-    for row in connection.iterate(query, [*values, *conditions.values]):
-        group = groups[tuple(row[name] for name in names)]
-        group.recordings = {name: row[name] for name in request.columns}
+    for row in connection.tuples(query, [*values, *conditions.values]):
+        key, counts = row[: len(request.group_by)], row[len(request.group_by) :]
+        groups[key].recordings = dict(zip(request.columns, counts, strict=True))
 
 
 def _matching(request: CountRequest) -> tuple[str, list[object]]:
@@ -239,6 +241,15 @@ class ArchivedCounts:
         Raises: WrongArchive.
         """
         return await self._database.read(lambda connection: self._count(connection, request, by_clock))
+
+    async def first_moment(self) -> datetime | None:
+        """When the archive of what the caller may see begins; None while it is empty. Raises: WrongArchive."""
+        return await self._database.read(self._first_moment)
+
+    def _first_moment(self, connection: Connection) -> datetime | None:
+        rows = connection.rows("SELECT order_id, min(since) AS first FROM covered GROUP BY order_id")
+        seconds = [row["first"] for row in rows if self._access.allows_order(row["order_id"])]
+        return moment(min(seconds)) if seconds else None
 
     def _count(
         self,
