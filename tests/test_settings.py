@@ -125,6 +125,7 @@ def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyP
         "show_phones": True,
         "audio": "url",
         "max_audio_bytes": 8_000_000,
+        "chatgpt": True,
         "mcp_demo": False,
         "mcp_log": "debug",
         "mcp_access_file": Path("access.toml"),
