@@ -106,7 +106,7 @@ def everything(folder: Path) -> list[Case]:
         ((example("ask_in_memory.py"), "7000102"), demo, 0, '"demo":"invented data"'),
         ((example("summarise_over_stdio.py"), "7000102", "7000103"), demo, 0, "7000102"),
         ((example("save_audio.py"), "9000055", str(folder / f"{ODD}.mp3")), demo, 0, ODD),
-        ((example("nightly_review.py"), "--demo", "--sample", "1", "--out", str(folder / f"{ODD} out")), {}, 0, ODD),
+        (("review", "--no-model", "--demo", "--sample", "1", "--out", str(folder / f"{ODD} out")), {}, 0, ODD),
     ]
 
 

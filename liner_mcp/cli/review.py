@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from liner_mcp.review.run import Plan, Review, Used
 
 COMPLETE, INCOMPLETE, INTERRUPTED = 0, 3, 130  # as exit codes; 1 is for what must be fixed, 2 for wrong usage
-EXTRA = "liner-mcp review with a model needs more packages: uv tool install 'liner-mcp[review]' (or pip install)."
+EXTRA = "liner-mcp review needs more packages: uv tool install 'liner-mcp[review]' (or pip install)."
 
 
 def review(options: argparse.Namespace) -> int:
@@ -47,7 +47,7 @@ def review(options: argparse.Namespace) -> int:
     # Ctrl-C ends the run but not the process at once: cards are written one by one, and the next run goes on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return _Run(options, settings, reviewer).start()
+        return _with_extra(_Run(options, settings, reviewer).start)
     except KeyboardInterrupt:
         print("Interrupted. The finished scorecards are kept; run again to go on.", file=sys.stderr)
         return INTERRUPTED
@@ -69,7 +69,7 @@ def _with_extra(make: Any) -> Any:
     try:
         return make()
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("pydantic_ai", "yaml", "genai_prices"):
+        if (error.name or "").split(".")[0] in ("pydantic_ai", "yaml", "genai_prices", "filelock"):
             raise SetupError(EXTRA) from None
         raise
 

@@ -6,7 +6,6 @@ The folder and the files are for their owner only, because they hold words of cl
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,21 +30,21 @@ class Results:
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Make the folder, and keep other runs away from it. Raises: SetupError."""
+        """Make the folder, and keep other runs away from it until this process ends. Raises: SetupError."""
+        from filelock import FileLock, Timeout  # of the extra, so not at import
+
         try:
             new = not self.folder.exists()
             make_folders(self.folder)
             if new:
                 self.folder.chmod(0o700)
-            lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+            lock = FileLock(self.folder / ".lock", mode=0o600, blocking=False).acquire()
+        except Timeout:
+            raise SetupError(f"--out: another review is writing to {self.folder}; wait for its end.") from None
         except OSError as error:
             raise SetupError(f"--out: {self.folder} cannot be written: {reason(error)}.") from None
-        try:
-            if not _lock(lock):
-                raise SetupError(f"--out: another review is writing to {self.folder}; wait for its end.")
+        with lock:
             yield
-        finally:
-            os.close(lock)  # which ends the lock, as the end of the process does
 
     @contextmanager
     def appending(self) -> Generator[CardFile]:
@@ -84,24 +83,3 @@ class CardFile:
                 line = line[os.write(self._file, line) :]
         except OSError as error:
             raise SetupError(f"--out: {self._path} cannot be written: {reason(error)}.") from None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: int) -> bool:
-        try:
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(file: int) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -17,11 +17,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def as_text(name: str) -> str:
-    """The criteria of a built-in rubric as numbered lines, for a prompt."""
+    """The questions of a built-in rubric as numbered lines, for a prompt."""
     criteria: list[dict[str, Any]] = read(name)["criteria"]
-    return "\n".join(f"{number}. {_line(criterion)}" for number, criterion in enumerate(criteria, 1))
-
-
-def _line(criterion: dict[str, Any]) -> str:
-    fatal = "A no fails the call." if criterion.get("fatal") else ""
-    return " ".join(filter(None, (criterion["question"], criterion["counts_as_yes"], fatal)))
+    fatal = " (a no fails the call)"
+    return "\n".join(f"{n}. {one['question']}{fatal if one.get('fatal') else ''}" for n, one in enumerate(criteria, 1))
