@@ -123,7 +123,7 @@ class Review:
                 refusals.append(error)
                 tasks.cancel_scope.cancel()
 
-        async with anyio.create_task_group() as tasks:
+        async with self.model.model, anyio.create_task_group() as tasks:  # which closes the model's connections
             for _ in range(self.concurrency):
                 tasks.start_soon(work_until_refused)
         if refusals:
