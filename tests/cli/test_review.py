@@ -284,7 +284,7 @@ def test_a_second_run_at_once_is_refused_and_ctrl_c_keeps_the_cards(tmp_path: Pa
             process.send_signal(signal.SIGINT)
             code, out, errors = finished(process)
         assert code == 130
-        assert errors == "Interrupted. The finished scorecards are kept; run again to go on.\n"
+        assert errors == "Interrupted. The finished scorecards are saved; run again to go on.\n"
         assert len(endpoint.asked) == 5
         endpoint.stall_after = None
         assert review.judge()[0] == 0
