@@ -49,7 +49,7 @@ def review(options: argparse.Namespace) -> int:
     try:
         return _with_extra(_Run(options, settings, reviewer).start)
     except KeyboardInterrupt:
-        print("Interrupted. The finished scorecards are kept; run again to go on.", file=sys.stderr)
+        print("Interrupted. The finished scorecards are saved; run again to go on.", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -142,7 +142,7 @@ class _Run:
 
         with self._results.appending() as file:
 
-            def keep(card: Scorecard) -> None:
+            def save(card: Scorecard) -> None:
                 file.append(card)
                 plan.cards[card.call_id] = card
 
@@ -151,7 +151,7 @@ class _Run:
             if not plan.to_judge:
                 return None, None
             judge = Judge(reviewer.model.model, reviewer.rubric)
-            used, stopped = anyio.run(partial(reviewer.judge, judge, plan.to_judge, keep, self._progress))
+            used, stopped = anyio.run(partial(reviewer.judge, judge, plan.to_judge, save, self._progress))
         self._line.clear()
         return used, stopped
 

@@ -153,7 +153,7 @@ class _Evidence:
     faults: dict[str, str] = field(default_factory=dict[str, str])
 
     def check(self, answer: _Answer) -> None:
-        """Keep what is proved, also of an earlier answer, and note the fault of everything else."""
+        """Add the verdicts that are proved to those of an earlier answer, and note the fault of every other one."""
         self.faults = {one.id: "The model did not answer this criterion." for one in self.rubric.criteria}
         texts = {record_id: QuotedText(text) for record_id, text in self.summaries.items()}
         answers: dict[str, list[_Judged]] = {}

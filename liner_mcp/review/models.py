@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from genai_prices import calc_price
 from genai_prices.types import PriceCalculation
@@ -92,10 +93,14 @@ def open_model(name: str, base_url: str | None, price: str | None) -> ReviewMode
 
 def _guarded(make: Callable[[], Model]) -> Model:
     try:
-        return make()
+        model = make()
     except (UserError, ImportError) as error:  # an unknown model, a missing key, a vendor's package
         why = " ".join(str(error).split())
         raise UsageError(f"--model: {why.rstrip('.')}.") from None
+    client: Any = getattr(model, "client", None)
+    if hasattr(client, "max_retries"):  # the vendors' packages retry too; here the judge does
+        client.max_retries = 0
+    return model
 
 
 def _price(text: str) -> Price:

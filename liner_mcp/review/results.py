@@ -76,7 +76,7 @@ class CardFile:
         self._file, self._path = file, path
 
     def append(self, card: Scorecard) -> None:
-        """Write one card at once, so that a killed run keeps it. Raises: SetupError, as on a full disk."""
+        """Write one card at once, so that it survives a killed run. Raises: SetupError, as on a full disk."""
         line = card.line().encode()
         try:
             while line:

@@ -93,11 +93,11 @@ class Review:
         return usage, self.model.cost(usage)
 
     async def judge(
-        self, judge: Judge, calls: Sequence[SelectedCall], keep: Callable[[Scorecard], None], progress: Progress
+        self, judge: Judge, calls: Sequence[SelectedCall], save: Callable[[Scorecard], None], progress: Progress
     ) -> tuple[Used, str | None]:
-        """Judge the calls and keep a card of each at once. Returns what was used, and why the rest was not judged.
+        """Judge the calls and save a card of each at once. Returns what was used, and why the rest was not judged.
 
-        Raises: SetupError when the endpoint refuses every call, or a card cannot be kept.
+        Raises: SetupError when the endpoint refuses every call, or a card cannot be saved.
         """
         budget = _Budget(self.limits, anyio.current_time())
         waiting, done = iter(calls), 0
@@ -110,9 +110,9 @@ class Review:
                 if budget.allows(usage, cost):
                     judgement = await judge.judge(call)
                     budget.settle(usage, cost, judgement, self.model.cost(judgement.usage))
-                    keep(self._judged_card(call, judgement))
+                    save(self._judged_card(call, judgement))
                 else:
-                    keep(self._card(call, "not_judged", budget.reason))
+                    save(self._card(call, "not_judged", budget.reason))
                 done += 1
                 progress("calls judged", done, len(calls))
 
@@ -123,7 +123,7 @@ class Review:
                 refusals.append(error)
                 tasks.cancel_scope.cancel()
 
-        async with anyio.create_task_group() as tasks:
+        async with self.model.model, anyio.create_task_group() as tasks:  # which closes the model's connections
             for _ in range(self.concurrency):
                 tasks.start_soon(work_until_refused)
         if refusals:

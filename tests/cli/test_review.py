@@ -284,7 +284,7 @@ def test_a_second_run_at_once_is_refused_and_ctrl_c_keeps_the_cards(tmp_path: Pa
             process.send_signal(signal.SIGINT)
             code, out, errors = finished(process)
         assert code == 130
-        assert errors == "Interrupted. The finished scorecards are kept; run again to go on.\n"
+        assert errors == "Interrupted. The finished scorecards are saved; run again to go on.\n"
         assert len(endpoint.asked) == 5
         endpoint.stall_after = None
         assert review.judge()[0] == 0
@@ -357,3 +357,21 @@ def test_a_terminal_sees_the_progress(tmp_path: Path) -> None:
         assert finished(process)[0] == 0
     assert b"calls judged: 3 of 3" in shown
     assert "Клиент".encode() not in shown
+
+
+@pytest.mark.parametrize("package", ["pydantic_ai", "filelock"])
+def test_without_the_extra_one_sentence_says_how_to_get_it(package: str, tmp_path: Path) -> None:
+    arguments = [
+        "review",
+        "--demo",
+        "--out",
+        str(tmp_path),
+        "--model",
+        "openai:x",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+    ]
+    program = f"import sys; sys.modules[{package!r}] = None; from liner_mcp.cli.main import main; main({arguments})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "uv tool install 'liner-mcp[review]'" in done.stderr

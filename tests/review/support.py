@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -76,10 +76,19 @@ class ScriptedModel:
 
 
 class FakeEndpoint:
-    """An endpoint compatible with OpenAI's. `stall_after`: it answers so many calls and then no more."""
+    """An endpoint compatible with OpenAI's. `stall_after`: it answers so many calls and then no more. `before`: what it
+    answers first, each a status and a body.
+    """
 
-    def __init__(self, script: Script = honest, *, status: int = 200, stall_after: int | None = None) -> None:
-        self._script, self.status, self.stall_after = script, status, stall_after
+    def __init__(
+        self,
+        script: Script = honest,
+        *,
+        status: int = 200,
+        stall_after: int | None = None,
+        before: Sequence[tuple[int, bytes]] = (),
+    ) -> None:
+        self._script, self.status, self.stall_after, self.before = script, status, stall_after, list(before)
         self.asked: list[Json] = []
         self.keys: set[str] = set()
         self.stalled = threading.Event()
@@ -103,9 +112,10 @@ class FakeEndpoint:
             return
         self.asked.append(asked)
         answer = self._completion(request, asked) if self.status == 200 else {"error": {"message": json.dumps(asked)}}
-        content = json.dumps(answer).encode()
+        status, content = self.before.pop(0) if self.before else (self.status, json.dumps(answer).encode())
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        headers += [(b"retry-after", b"0")] if status == 429 else []
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
     def _completion(self, request: Json, asked: Json) -> Json:

@@ -18,10 +18,12 @@ from pydantic_ai.exceptions import (
 
 from liner_mcp.errors import SetupError
 from liner_mcp.review.judge import ATTEMPTS, Judge, Judgement
+from liner_mcp.review.models import open_model
 from liner_mcp.review.rubric import Criterion, Rubric, read_rubric
 from liner_mcp.review.scorecard import Verdict, fatal_of, score_of
 from liner_mcp.review.selection import SelectedCall
-from tests.review.support import SUMMARY, Json, Script, ScriptedModel, honest, obedient, selected, verdict
+from tests.review.support import SUMMARY, FakeEndpoint, Json, Script, ScriptedModel, honest, obedient, selected, verdict
+from tests.support.asgi_server import serve_app
 
 pytestmark = pytest.mark.anyio
 
@@ -268,3 +270,35 @@ async def test_a_score_is_of_yes_and_no_alone() -> None:
     assert of(("yes", 2), ("no", 1), ("not_mentioned", 5), ("cannot_tell", 5)) == 66.7
     assert of(("yes", 0), ("not_mentioned", 5)) is None
     assert of() is None
+
+
+# Over HTTP ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[]", b"{}", b"<html>502</html>", b'{"choices": []}', b'{"choices": [{"message": null}]}', b"\xff"],
+)
+async def test_whatever_an_endpoint_answers_leaves_the_call_unjudged_and_the_next_one_is_judged(body: bytes) -> None:
+    endpoint = FakeEndpoint(before=[(200, body)] * 2)
+    with serve_app(endpoint) as origin:
+        async with open_model("openai:x", f"{origin}/v1", None).model as model:
+            failed = await Judge(model, RUBRIC).judge(selected(SUMMARY))
+            endpoint.before.clear()
+            judged = await Judge(model, RUBRIC).judge(selected(SUMMARY))
+    assert failed.verdicts == []
+    assert (failed.reason or "").startswith("The model's ")
+    assert (judged.reason, len(judged.verdicts)) == (None, 2)
+
+
+async def test_a_rate_limit_is_waited_for_in_one_place() -> None:
+    endpoint = FakeEndpoint(before=[(429, b'{"error": {"message": "slow down", "code": "rate_limit_exceeded"}}')] * 5)
+    with serve_app(endpoint) as origin:
+        async with open_model("openai:x", f"{origin}/v1", None).model as model:
+            judgement = await Judge(model, RUBRIC).judge(selected(SUMMARY))
+            assert (
+                judgement.reason == f"The model's endpoint limits the rate (HTTP 429). It was asked {ATTEMPTS} times."
+            )
+            assert len(endpoint.asked) == ATTEMPTS
+            judgement = await Judge(model, RUBRIC).judge(selected(SUMMARY))
+    assert (judgement.reason, len(endpoint.asked)) == (None, ATTEMPTS + 2)
