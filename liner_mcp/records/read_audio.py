@@ -25,8 +25,8 @@ async def read_audio(context: AppContext, record_id: int) -> bytes:
 async def read_audio_piece(context: AppContext, record_id: int, start: int) -> Answer:
     """`PIECE_BYTES` of the record's file from byte `start` on. `next_start` begins the next piece.
 
-    The file may be larger than LINER_MAX_AUDIO_BYTES, which keeps a resource within one result. It is cached while it is
-    played. `context.liner` belongs to one access rule, so each rule downloads a file for itself, with all checks.
+    The file may be larger than LINER_MAX_AUDIO_BYTES, which keeps a resource within one result. It is cached while
+    it is played. `context.liner` belongs to one access rule, so each rule downloads a file for itself, with all checks.
 
     Raises: as `read_audio`, and InvalidArgument for a `start` past the end.
     """

@@ -92,15 +92,15 @@ class View:
 
 
 @contextmanager
-def opened(target: str, mode: str) -> Generator[View]:
-    """A host that is connected to our server: `target` is a URL, or a command as a JSON list."""
+def opened(target: str, mode: str, **settings: str) -> Generator[View]:
+    """A host that is connected to our server: `target` is a URL, or a command as a JSON list, which gets `settings`."""
     process = subprocess.Popen(
         [str(NODE), str(FOLDER / "host.mjs"), str(CHROMIUM), target, mode],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "NO_PROXY": "127.0.0.1,localhost"},
+        env={**os.environ, "NO_PROXY": "127.0.0.1,localhost", **settings},
     )
     with process:
         try:

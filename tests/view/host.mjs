@@ -100,10 +100,10 @@ const listen = (answer) => new Promise((resolve) => {
 const read = async (stream) => { let text = ""; for await (const chunk of stream) text += chunk; return text; };
 const visible = (name) => tools.some((tool) => tool.name === name && (tool._meta?.ui?.visibility ?? ["model", "app"]).includes("app"));
 const hostServer = await listen(async (asked, answer) => {
-  const send = (type, body) => answer.writeHead(200, { "content-type": type }).end(body);
+  const send = (type, body, age = 0) => answer.writeHead(200, { "content-type": type, "cache-control": `max-age=${age}` }).end(body);
   if (asked.url === "/") return send("text/html", HOST_PAGE);
   if (asked.url === "/opened") return send("application/json", JSON.stringify(opened));
-  if (asked.url.startsWith("/modules/")) return send("text/javascript", fs.readFileSync(path.join(MODULES, asked.url.slice(9))));
+  if (asked.url.startsWith("/modules/")) return send("text/javascript", fs.readFileSync(path.join(MODULES, asked.url.slice(9))), 3_600);
   if (asked.url !== "/forward") return answer.writeHead(204).end();
   const [kind, params] = JSON.parse(await read(asked));
   try {
@@ -119,6 +119,7 @@ const sandboxServer = await listen((_, answer) =>
 const sandboxOrigin = `http://localhost:${sandboxServer.address().port}`;
 
 const browser = await playwright.chromium.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"] });
+const tab = await browser.newContext({ deviceScaleFactor: 1.5 }); // one, for its cache of modules
 let page, requests, errors;
 const view = () => page.frames().find((frame) => frame.parentFrame()?.parentFrame());
 const TIMEOUT = { timeout: 30_000 };
@@ -135,7 +136,8 @@ const commands = {
       ui: resource._meta?.ui ?? {}, result: result ?? (await client.callTool({ name: tool, arguments: args })),
       capabilities: capabilities ?? { serverTools: {}, serverResources: {}, message: {} },
     };
-    page = await browser.newPage({ viewport: { width, height: 900 }, deviceScaleFactor: 1.5 });
+    page = await tab.newPage();
+    await page.setViewportSize({ width, height: 900 });
     [requests, errors] = [[], []];
     page.on("request", (request) => request.frame().parentFrame()?.parentFrame() && requests.push(request.url().slice(0, 200)));
     page.on("pageerror", (error) => errors.push(error.message));
