@@ -1,7 +1,7 @@
 """The view in Chromium behind the official host side of MCP Apps, in both protocol eras, over a fake Liner.
 
-`npm install --no-package-lock --prefix tests/view` brings the host and its driver, and the browser is Debian's chromium;
-without them these tests are skipped.
+`npm install --no-package-lock --prefix tests/view` brings the host and its driver; the browser is Debian's chromium.
+Without them these tests are skipped.
 """
 
 from __future__ import annotations
