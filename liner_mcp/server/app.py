@@ -50,6 +50,7 @@ from liner_mcp.server.audit_log import (
     record_tool_result,
 )
 from liner_mcp.server.caller import caller_from
+from liner_mcp.server.chatgpt_tools import ChatGptTools
 from liner_mcp.server.completions import Completions
 from liner_mcp.server.demo_labels import LINE, marked_contents, marked_prompt, marked_result
 from liner_mcp.server.lazy import answering
@@ -98,7 +99,7 @@ class LinerServer(MCPServer[None]):
 
     def __init__(self, runtime: Runtime, *, completions: bool, observer: ServerObserver | None = None) -> None:
         title, description = "Liner call recordings", "Review call-centre recordings kept in Liner (linerapp.io)."
-        tools = tools_of(Tools(runtime))
+        tools = [*tools_of(Tools(runtime)), *(tools_of(ChatGptTools(runtime)) if runtime.chatgpt else ())]
         apps = [view.extension(runtime)] if runtime.app_enabled else []
         super().__init__(
             "liner-mcp",
