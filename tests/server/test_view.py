@@ -52,7 +52,7 @@ def connect(liner: FakeLiner, mode: Any) -> Any:
 
     @asynccontextmanager
     async def opened(*, apps: Any = APPS, **settings: Any) -> AsyncGenerator[Session]:
-        fields = {**ACCOUNT, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
+        fields: dict[str, Any] = {**ACCOUNT, "timezone": "Europe/Moscow", "requests_per_second": 0, **settings}
         server = create_server(Settings(**fields), transport=httpx.ASGITransport(app=liner), now=lambda: NOW)
         async with Client(server, mode=mode, extensions=[apps] if apps else None, raise_exceptions=True) as client:
             yield Session(client)

@@ -25,7 +25,8 @@ from tests.view.browser import View
 pytestmark = pytest.mark.skipif(browser.missing(), reason=f"no browser or no host: {browser.INSTALL}")
 
 DAY: dict[str, Any] = {"since": "2026-11-20", "until": "2026-11-20"}
-TOOLS_ONLY = {"serverTools": {}, "message": {}}
+TOOLS_ONLY: dict[str, Any] = {"serverTools": {}, "message": {}}
+WITH_RESOURCES: dict[str, Any] = {**TOOLS_ONLY, "serverResources": {}}
 FIRST = "tbody .row .open button"
 # Fits the page's own words, so only the marks of markup differ.
 HOSTILE = (
@@ -155,10 +156,11 @@ def test_a_teardown_is_answered_and_ends_the_sound(view: View) -> None:
 
 def test_a_host_may_pass_the_structure_alone_or_the_text_alone(view: View) -> None:
     structure = structure_of(view.open("find_calls", {**DAY, "limit": 4}))
-    for result in (
+    results: list[dict[str, Any]] = [
         {"content": [], "structuredContent": structure},
         {"content": [{"type": "text", "text": json.dumps(structure)}]},
-    ):
+    ]
+    for result in results:
         view.open("find_calls", DAY, result=result)
         assert len(view.column("Call")) == 4
 
@@ -414,7 +416,7 @@ def test_a_recording_is_heard_in_pieces_where_the_host_passes_no_resources(view:
     assert len(calls_to(view, "read_audio")) == 1
 
 
-@pytest.mark.parametrize("capabilities", [TOOLS_ONLY, {**TOOLS_ONLY, "serverResources": {}}], ids=["pieces", "both"])
+@pytest.mark.parametrize("capabilities", [TOOLS_ONLY, WITH_RESOURCES], ids=["pieces", "both"])
 def test_a_recording_of_eight_megabytes_is_heard(view: View, added: Added, capabilities: dict[str, Any]) -> None:
     """It is larger than what a resource may have, so the pieces are read then too."""
     view.open("get_call_summaries", {"call_ids": [added.largest]}, capabilities=capabilities)
