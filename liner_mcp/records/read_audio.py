@@ -7,7 +7,6 @@ import base64
 from liner_mcp.answer.table import Answer
 from liner_mcp.context import AppContext
 from liner_mcp.errors import AudioUnavailable, InvalidArgument, SettingsError
-from liner_mcp.recordings.download import AudioClient
 from liner_mcp.records.get_call_record import read_record
 
 # 400,000 characters of base64: hosts refuse results over 1 MB. Divisible by 3, so the texts of all pieces join.
@@ -19,7 +18,7 @@ async def read_audio(context: AppContext, record_id: int) -> bytes:
 
     Raises: InvalidArgument (unknown record), SettingsError (switched off), AudioUnavailable, AudioRefused.
     """
-    return await _download(context, _audio(context), record_id)
+    return await _download(context, record_id, highest_limit=False)
 
 
 async def read_audio_piece(context: AppContext, record_id: int, start: int) -> Answer:
@@ -30,11 +29,11 @@ async def read_audio_piece(context: AppContext, record_id: int, start: int) -> A
 
     Raises: as `read_audio`, and InvalidArgument for a `start` past the end.
     """
-    audio = _audio(context)
+    _require_audio(context)
     key = (context.liner, record_id)
     body = context.played.get(key)
     if body is None:
-        body = await _download(context, audio.with_highest_limit(), record_id)
+        body = await _download(context, record_id, highest_limit=True)
         context.played.put(key, body)
     if start >= len(body):
         raise InvalidArgument(
@@ -52,14 +51,16 @@ async def read_audio_piece(context: AppContext, record_id: int, start: int) -> A
     return Answer(structure, f"Bytes {start} to {end} of {len(body)} of the recording of record {record_id}.")
 
 
-def _audio(context: AppContext) -> AudioClient:
+def _require_audio(context: AppContext) -> None:
     if context.audio is None:
         raise SettingsError(context.audio_unavailable_reason)
-    return context.audio
 
 
-async def _download(context: AppContext, audio: AudioClient, record_id: int) -> bytes:
+async def _download(context: AppContext, record_id: int, *, highest_limit: bool) -> bytes:
     """The file. A link that has expired is refreshed once through the record's detail."""
+    _require_audio(context)
+    assert context.audio is not None  # noqa: S101 - for the type checker
+    audio = context.audio.with_highest_limit() if highest_limit else context.audio
     link = await _audio_link(context, record_id)
     try:
         return await audio.fetch(link)

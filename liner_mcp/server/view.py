@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any, NotRequired
 
-from mcp.server.apps import Apps, ResourceCsp, client_supports_apps
+from mcp.server.apps import APP_MIME_TYPE, Apps, ResourceCsp, client_supports_apps
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
@@ -25,6 +25,8 @@ from liner_mcp.server.schemas import declared_names, tool, tools_of
 
 SCHEME = "ui://"
 VIEW_URI = f"{SCHEME}liner-mcp/calls.html"
+APPS_KEY = "liner_mcp.apps"
+"""The key in an ASGI scope that marks a request of a client that declared MCP Apps before."""
 # The tools whose answers are tables of calls. Some hosts read only the second spelling of the link.
 SHOWN_TOOLS = frozenset({"find_calls", "call_stats", "list_call_records", "get_call_summaries"})
 _LINK: dict[str, Any] = {"ui": {"resourceUri": VIEW_URI}, "ui/resourceUri": VIEW_URI}
@@ -88,10 +90,23 @@ def extension(runtime: Runtime) -> Apps:
 async def hide_view_tools(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """A middleware for the SDK: lists the tools of the view only for a client that declares MCP Apps.
 
-    In the modern era each request declares it, in the older one `initialize`, which over HTTP without sessions is not
-    known any more. Many hosts show their model every listed tool, whatever its visibility says.
+    In the modern era each request declares it. In the older one `initialize` does: over stdio the SDK remembers it, and
+    over HTTP the request is marked. Some hosts show their model every listed tool, whatever its visibility says.
     """
     result = await call_next(ctx)
-    if ctx.method != "tools/list" or not isinstance(result, dict) or client_supports_apps(ctx):
+    marked = ctx.request is not None and APPS_KEY in ctx.request.scope
+    if ctx.method != "tools/list" or not isinstance(result, dict) or marked or client_supports_apps(ctx):
         return result
     return {**result, "tools": [one for one in result["tools"] if one.get("_meta") != _APP_ONLY]}
+
+
+def initialize_declares_apps(message: Any) -> bool:
+    """Whether a JSON-RPC message is an `initialize` that declares MCP Apps."""
+    match message:
+        case {
+            "method": "initialize",
+            "params": {"capabilities": {"extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": [*types]}}}},
+        }:
+            return APP_MIME_TYPE in types
+        case _:
+            return False
