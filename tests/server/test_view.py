@@ -25,6 +25,7 @@ from liner_mcp.settings import Settings
 from tests.conftest import NOW, Session
 from tests.fakes import FakeLiner
 from tests.support.account import ACCOUNT
+from tests.support.log_capture import capture_logs
 from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
@@ -253,6 +254,22 @@ async def test_a_cached_recording_is_not_given_to_a_caller_who_may_not_see_its_c
 async def test_without_settings_it_says_what_to_set(mode: Any) -> None:
     async with Client(create_server(Settings()), mode=mode, extensions=[APPS]) as client:
         assert_says(await Session(client).refusal("read_audio", record_id=1), "set_liner_api_host")
+
+
+async def test_each_piece_is_logged_with_the_record_and_its_size_and_without_its_bytes(
+    connect: Any, dataset: Dataset
+) -> None:
+    record_id = record_of(dataset, 400)
+    with capture_logs() as lines:
+        async with connect() as session:
+            first, last = await pieces(session, record_id)
+        told = [lines.next("audit"), lines.next("audit")]
+    assert [line["name"] for line in told] == ["read_audio", "read_audio"]
+    assert [line["outcome"] for line in told] == ["partial", "ok"]
+    assert told[1]["arguments"] == {"record_id": record_id}
+    for line, piece in zip(told, (first, last), strict=True):
+        assert len(piece["base64"]) < line["bytes"] < len(piece["base64"]) + 200
+        assert len(json.dumps(line)) < 1_000
 
 
 # The cache ------------------------------------------------------------------------------------------------------------
