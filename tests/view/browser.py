@@ -61,6 +61,10 @@ class View:
         """The value of a JavaScript expression in the page of the host."""
         return self.command("host", script=script)
 
+    def host_until(self, script: str) -> None:
+        """Wait until a JavaScript expression in the page of the host is true."""
+        self.command("hostUntil", script=script)
+
     def click(self, selector: str) -> None:
         self.command("click", selector=selector)
 

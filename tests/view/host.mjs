@@ -159,6 +159,7 @@ const commands = {
   click: ({ selector }) => view().locator(selector).first().click(TIMEOUT),
   press: ({ key }) => page.keyboard.press(key),
   host: ({ script }) => page.evaluate(script),
+  hostUntil: ({ script }) => page.waitForFunction(script, null, TIMEOUT).then(() => true),
   accessible: ({ selector }) => view().locator(selector).ariaSnapshot(TIMEOUT),
   noticed: () => ({ requests: requests.filter((url) => !url.startsWith("data:audio/mpeg") && url !== "about:srcdoc"), errors }),
   async shot({ file }) {

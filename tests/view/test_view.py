@@ -140,17 +140,19 @@ def test_a_change_of_theme_changes_the_colours_and_the_hosts_own_colours_count(v
 
 
 def test_the_height_is_reported_and_grows_with_what_unfolds(view: View) -> None:
+    height = "Math.ceil(document.body.getBoundingClientRect().height)"
     view.open("find_calls", {**DAY, "limit": 5})
-    before = view.host("seen.sizes.at(-1).height")
-    assert before == view.evaluate("Math.ceil(document.body.getBoundingClientRect().height)")
+    before = view.evaluate(height)
+    view.host_until(f"seen.sizes.at(-1)?.height === {before}")
     view.click(FIRST)
-    view.until(f"Math.ceil(document.body.getBoundingClientRect().height) > {before}")
-    view.until("!document.querySelector('.more:not([hidden])').innerText.includes('Reading')")
-    assert view.host("new Promise((done) => setTimeout(() => done(seen.sizes.at(-1).height), 200))") > before
+    view.until("document.querySelector('.more:not([hidden])')?.innerText.includes('Reading') === false")
+    after = view.evaluate(height)
+    assert after > before
+    view.host_until(f"seen.sizes.at(-1).height === {after}")
 
 
-def test_a_teardown_is_answered_and_ends_the_sound(view: View) -> None:
-    view.open("list_call_records", {"call_id": 7_000_010}, result=None)
+def test_a_teardown_is_answered(view: View) -> None:
+    view.open("list_call_records", {"call_id": 7_000_010})
     assert view.host("bridge.teardownResource({}).then(() => 'answered')") == "answered"
 
 
@@ -363,7 +365,6 @@ def test_a_hostile_text_stays_text_wherever_it_stands(view: View, added: Added) 
     view.open("find_calls", DAY, result=result_of(hostile))
     view.evaluate("document.querySelectorAll('.open button').forEach((button) => button.click())")
     view.until("document.querySelectorAll('.more:not([hidden]) .actions').length >= 10")
-    view.evaluate("new Promise((done) => setTimeout(done, 300))")
     assert view.text().count("<img") >= 20
     assert (
         view.evaluate("[...document.querySelectorAll('img, a, iframe, object, embed, form, main script')].length") == 0
