@@ -28,7 +28,7 @@ from liner_mcp.http_server.limits import LIMITS, Limits
 from liner_mcp.http_server.middleware.errors_and_headers import ErrorBoundary, PathPrefix
 from liner_mcp.http_server.middleware.health import HealthChecks
 from liner_mcp.http_server.middleware.hosts import AllowedHosts, cors
-from liner_mcp.http_server.middleware.rate_limit import ConcurrencyLimit, RateLimit
+from liner_mcp.http_server.middleware.rate_limit import CallerConcurrencyLimit, ConcurrencyLimit, RateLimit
 from liner_mcp.http_server.middleware.request_body import BufferedBody
 from liner_mcp.http_server.middleware.request_log import RequestLog
 from liner_mcp.server.app import LinerServer, create_server
@@ -96,6 +96,7 @@ def create_web_app(
     # last: when its caller is known, it is allowed, and its body has been read.
     app: ASGIApp = ConcurrencyLimit(endpoint, limits)
     app = BufferedBody(app, limits)
+    app = CallerConcurrencyLimit(app, limits)
     if settings.mcp_requests_per_minute:
         app = RateLimit(app, settings.mcp_requests_per_minute, limits)
     if authenticator is not None:
@@ -107,7 +108,7 @@ def create_web_app(
         # uvicorn has its own types for ASGI.
         inner: Any = app
         app = cast("ASGIApp", ProxyHeadersMiddleware(inner, list(settings.mcp_trusted_proxies)))
-    app = error_boundary = ErrorBoundary(app)
+    app = error_boundary = ErrorBoundary(app, names_callers=authenticator is not None)
     app = RequestLog(app)
     if settings.mcp_path_prefix:
         app = PathPrefix(app, settings.mcp_path_prefix)
