@@ -44,11 +44,20 @@ def serve(options: argparse.Namespace) -> int:
     # Without a handler, the first process of a container ignores SIGTERM. A call under way has nothing to save.
     signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     telemetry = _start_telemetry()
-    try:
-        anyio.run(create_server(settings, observer=telemetry).run_stdio_async)
-    finally:
+
+    def close() -> None:
         if telemetry is not None:
             telemetry.close()
+
+    def end() -> None:
+        print("stdout cannot be written, so the server ends: its client is gone or a disk is full.", file=sys.stderr)
+        close()
+        os._exit(1)
+
+    try:
+        anyio.run(create_server(settings, observer=telemetry).run_stdio_async, end)
+    finally:
+        close()
     return 0
 
 

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,12 +104,32 @@ def test_a_reader_that_closes_stdout_ends_each_command_quietly(command: tuple[st
         check=False,
     )
     os.close(writer)
-    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.returncode == 1
+    # A server that had not answered before its input ended says why it ends.
+    assert done.stderr.strip() in (b"", recorded("stdout_cannot_be_written").encode() if command[0] == "serve" else b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux stands for a full disk")
+@pytest.mark.parametrize("command", [("check", "--demo"), ("demo",), ("token", "anna")])
+def test_a_full_disk_ends_each_command_with_one_sentence(command: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "liner_mcp", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 1
+    assert_says(lines[-1], "is_the_disk_full", at_end=True)
+    assert "Traceback" not in lines[0]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX closes the descriptor")
-def test_a_command_without_stdout_runs() -> None:
-    command = f'"{sys.executable}" -m liner_mcp --version >&-'
+@pytest.mark.parametrize("arguments", ["--version >&-", "serve --demo <&-", "--version >&- <&- 2>&-"])
+def test_a_command_without_standard_streams_runs(arguments: str) -> None:
+    command = f'"{sys.executable}" -m liner_mcp {arguments}'
     done = subprocess.run(["/bin/sh", "-c", command], stderr=subprocess.PIPE, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
