@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from liner_mcp.cli.chosen_settings import chosen_settings, chosen_settings_or_error, warn_of_misspelt_variables
+from liner_mcp.cli.chosen_settings import (
+    chosen_settings,
+    chosen_settings_or_error,
+    print_warnings,
+    warn_of_misspelt_variables,
+)
 from liner_mcp.json_logging import configure_logging
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
@@ -41,6 +46,7 @@ def serve(options: argparse.Namespace) -> int:
         configure_logging(settings.mcp_log, " ".join(settings.startup_notices))
     else:
         warn_of_misspelt_variables()
+        print_warnings(settings.exposed_files() if readable else ())
     # Without a handler, the first process of a container ignores SIGTERM. A call under way has nothing to save.
     signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     telemetry = _start_telemetry()

@@ -90,6 +90,8 @@ async def run_checks(
     yield CheckResult("Settings", ok=True, text=_settings_text(settings, liner.origin, zone))
     for note in misspelt:
         yield note
+    for text in settings.exposed_files():
+        yield CheckResult("Settings", ok=True, text=text, is_note=True)
     try:
         async for result in _liner(settings, liner, on_step):
             yield result
