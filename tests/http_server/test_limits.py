@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
@@ -13,12 +14,14 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from liner_mcp.demo import Dataset
 from liner_mcp.http_server.app import create_web_app
 from liner_mcp.http_server.connection import READ_BYTES
 from liner_mcp.http_server.limits import LIMITS
 from liner_mcp.settings import read_settings
 from tests.fakes import FakeLiner
 from tests.fakes.blocking_liner import BlockingLiner
+from tests.fakes.faults import Fault, Status
 from tests.http_server.support import (
     ACCEPT,
     LEGACY,
@@ -492,6 +495,25 @@ def test_an_unknown_caller_is_refused_before_the_body_is_read_and_probes_need_no
             sock.sendall(raw(question("tools/list"))[:-10])
             assert sock.recv(1_000).startswith(b"HTTP/1.1 401 ")
         assert httpx.get(f"{origin}/ready").status_code == 200
+
+
+def test_ids_that_fail_for_one_caller_do_not_keep_another_from_being_answered(dataset: Dataset) -> None:
+    """Liner answers 500 for some ids and is up. Only its health check says whether it is down."""
+    failing = FakeLiner(dataset, faults=[Fault(Status(500), "78000")])
+    mine = [one.id for one in dataset.calls.values() if dataset.records_of(one.id)][:14]
+
+    def ask(origin: str, who: str, call_id: int) -> bool:
+        response = post(origin, call("list_call_records", call_id=call_id), authorization=f"Bearer {who}")
+        return result(response)["isError"]
+
+    served = serve(failing, authenticator=NameAuthenticator, concurrency=16, deadline_seconds=5)
+    with served as origin, ThreadPoolExecutor(18) as pool:
+        refused = [pool.submit(ask, origin, "anna", 7_800_000 + number) for number in range(18)]
+        for _ in in_time():  # the health check has been requested, so enough different ids have failed
+            if failing.count("/health"):
+                break
+        assert [ask(origin, "boris", call_id) for call_id in mine] == [False] * 14
+        assert [one.result() for one in refused] == [True] * 18
 
 
 def test_a_question_too_many_at_once_is_told_to_come_again(liner: FakeLiner) -> None:
