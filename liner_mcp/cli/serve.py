@@ -55,8 +55,15 @@ def serve(options: argparse.Namespace) -> int:
         if telemetry is not None:
             telemetry.close()
 
+    output = os.dup(sys.stdout.fileno())  # the SDK uses the descriptor itself for stderr while it serves
+
     def end() -> None:
-        print("stdout cannot be written, so the server ends: its client is gone or a disk is full.", file=sys.stderr)
+        try:
+            os.write(output, b"\n")
+        except BrokenPipeError:  # the client is gone, and no one reads a sentence
+            pass
+        except OSError as error:
+            print(f"stdout cannot be written ({error.strerror}), so the server ends.", file=sys.stderr)
         close()
         os._exit(1)
 

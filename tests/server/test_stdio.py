@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sentences import assert_says
+from tests.support.sentences import assert_says, recorded
 
 COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--demo"]
 MODERN: dict[str, Any] = {
@@ -151,7 +151,7 @@ def test_a_progress_token_of_null_is_none(era: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a device of Linux, and errors of POSIX")
 @pytest.mark.parametrize("full", [True, False])
-def test_output_that_cannot_be_written_ends_the_process_with_one_sentence(*, full: bool) -> None:
+def test_output_that_cannot_be_written_ends_the_process_without_a_traceback(*, full: bool) -> None:
     """Without a further line on stdin, which the SDK would wait for."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -163,7 +163,8 @@ def test_output_that_cannot_be_written_ends_the_process_with_one_sentence(*, ful
             process.stdin.write(request("tools/list", MODERN) + b"\n")
             process.stdin.flush()
             assert process.wait(60) == 1
-            assert_says(process.stderr.read().decode().strip(), "stdout_cannot_be_written")
+            said = process.stderr.read().decode().strip()
+            assert said == (recorded("stdout_cannot_be_written") if full else "")  # a client that is gone reads nothing
     os.close(writer)
 
 
