@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
@@ -47,6 +47,10 @@ I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 ROUND_PAGE = 50  # rows of a page in Liner's samples; the documented maximum is a multiple of it
 MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
+
+
+def _no_check(_: Sequence[Identified]) -> None:
+    """Accept every page."""
 
 
 class LinerClient:
@@ -127,7 +131,7 @@ class LinerClient:
         Raises: InvalidResponse when Liner sends records of other calls too.
         """
         query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
-        listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS)
+        listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS, check=reject_mixed_calls)
         reject_mixed_calls(listing.items)
         return listing
 
@@ -204,12 +208,20 @@ class LinerClient:
             return page
 
     async def _read_list(
-        self, query: Query, model: type[I], at_most: int | None = None, *, paced: bool = False
+        self,
+        query: Query,
+        model: type[I],
+        at_most: int | None = None,
+        *,
+        paced: bool = False,
+        check: Callable[[Sequence[I]], None] = _no_check,
     ) -> Listing[I]:
         """All pages of a list. When rows are missing at the end, they may have moved between pages while the list was
         read, so it is read once more; not where rows are missing because they cannot be read.
+
+        `check` gets the rows of each page; an error that it raises ends the read.
         """
-        paginator = await self._read_pages(query, model, at_most, paced=paced)
+        paginator = await self._read_pages(query, model, at_most, paced=paced, check=check)
         listing = paginator.listing()
         if not paginator.started:
             raise DeadlineExceeded(
@@ -217,9 +229,18 @@ class LinerClient:
             )
         if listing.complete or listing.unreadable or not (listing.finished and paginator.several_pages):
             return listing
-        return merge_two_reads(paginator, await self._read_pages(query, model, at_most, paced=paced))
+        again = await self._read_pages(query, model, at_most, paced=paced, check=check)
+        return merge_two_reads(paginator, again)
 
-    async def _read_pages(self, query: Query, model: type[I], at_most: int | None, *, paced: bool) -> Paginator[I]:
+    async def _read_pages(
+        self,
+        query: Query,
+        model: type[I],
+        at_most: int | None,
+        *,
+        paced: bool,
+        check: Callable[[Sequence[I]], None],
+    ) -> Paginator[I]:
         """One walk over the pages; it ends shortly before the caller's deadline, with the pages read so far.
 
         `paced`: it ends too where the rest would take longer than the time left, as the caller can read a shorter list.
@@ -233,7 +254,9 @@ class LinerClient:
                     data = await self._transport.get(query.page(offset, paginator.limit))
                     # The slot is free again: another caller may send before this page is decoded.
                     await anyio.lowlevel.checkpoint()
-                    paginator.add_page(offset, await self._decode_list(data, model))
+                    page = await self._decode_list(data, model)
+                    check(page.items)
+                    paginator.add_page(offset, page)
 
         with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE):
             while offsets := paginator.next_offsets():
