@@ -139,7 +139,13 @@ async def _examine(
 
     jobs = [partial(examine, call) for call in calls]
     try:
-        return await run_all(jobs, concurrency=context.liner.concurrency, stop_when=is_enough, allow_refusals=True)
+        return await run_all(
+            jobs,
+            concurrency=context.liner.concurrency,
+            stop_when=is_enough,
+            allow_refusals=True,
+            give_up_last=enough is None,
+        )
     except AccessRefused as refusal:
         if not seen.calls:
             raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
@@ -21,7 +21,7 @@ from liner_mcp.errors import (
     WrongAddress,
 )
 from liner_mcp.liner import decoding, endpoints
-from liner_mcp.liner.deadline import scope_before_deadline, time_left
+from liner_mcp.liner.deadline import is_second_half, scope_before_deadline, time_left
 from liner_mcp.liner.decoding import ListPage
 from liner_mcp.liner.endpoints import CallFilter, Query
 from liner_mcp.liner.models import (
@@ -51,6 +51,20 @@ MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those o
 
 def _no_check(_: Sequence[Identified]) -> None:
     """Accept every page."""
+
+
+def _takes_too_long(paginator: Paginator[Any], offsets: int, concurrency: int, pace: float) -> bool:
+    """Whether the rest of a list would take longer than the time left, at `pace` seconds per page.
+
+    Pages that are not counted are read one by one, and a long list probably goes on. From the second page on, they may
+    take half of the time of the call, so that the other half is left for shorter lists.
+    """
+    if not paginator.started:
+        return False
+    if offsets > 1:
+        return pace * math.ceil(offsets / concurrency) > time_left()
+    uncounted = paginator.total is None and paginator.pages > 1
+    return pace * max(paginator.pages / 2, 1) > time_left() or (uncounted and is_second_half(pace))
 
 
 class LinerClient:
@@ -243,7 +257,7 @@ class LinerClient:
     ) -> Paginator[I]:
         """One walk over the pages; it ends shortly before the caller's deadline, with the pages read so far.
 
-        `paced`: it ends too where the rest would take longer than the time left, as the caller can read a shorter list.
+        `paced`: it ends too where the rest would take too long, as the caller can read shorter lists.
         """
         paginator: Paginator[I] = Paginator()
         begun = anyio.current_time()
@@ -262,13 +276,9 @@ class LinerClient:
             while offsets := paginator.next_offsets():
                 if at_most is not None and max(paginator.total or 0, paginator.rows) > at_most:
                     break
-                if paced and paginator.started:
-                    # Pages that are not counted are read one by one; a long list probably goes on.
-                    one_by_one = max(paginator.pages / 2, 1)
-                    rounds = math.ceil(len(offsets) / self.concurrency) if len(offsets) > 1 else one_by_one
-                    spent = anyio.current_time() - begun
-                    if spent / paginator.pages * rounds > time_left():
-                        break
+                pace = (anyio.current_time() - begun) / max(paginator.pages, 1)
+                if paced and _takes_too_long(paginator, len(offsets), self.concurrency, pace):
+                    break
                 pending = iter(offsets)
                 try:
                     async with anyio.create_task_group() as group:

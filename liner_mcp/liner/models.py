@@ -31,8 +31,6 @@ def _clean_text(value: Any) -> Any:
 
 
 def _clean_code(value: Any) -> Any:
-    if isinstance(value, float):
-        raise ValueError("not a code")  # noqa: TRY004 - pydantic handles ValueError
     # Liner may add codes, so every value is shown. The documented ones are not half as long.
     if not isinstance(value, str) or (len(value) <= CODE_CHARACTERS and value.isascii() and value.isprintable()):
         return value

@@ -20,7 +20,7 @@ from tests.claims.truth import (
     key_column,
 )
 
-ROUNDED = 0.0005  # a share has three decimals
+ROUNDED = 0.00051  # a share has three decimals
 _TIMES = ("day", "hour", "weekday")
 
 
