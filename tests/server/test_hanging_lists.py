@@ -23,7 +23,7 @@ KINDS = ("orders", "agents", "call_statuses", "lead_statuses")
 
 def account() -> Dataset:
     """Three days of calls whose recordings are all listed."""
-    dataset = Dataset.generate(now=NOW, days=3, calls=300)
+    dataset = Dataset.generate(now=NOW, days=3, calls=150)
     for call in list(dataset.calls.values()):
         if call.has_records and not dataset.records_of(call.id):
             dataset.add_record(call.id)
