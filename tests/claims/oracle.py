@@ -115,6 +115,9 @@ def _calls(answers: Answers, meaning: Meaning, truth: Truth) -> Iterator[Falseho
         yield from _extent(page, set(shown.calls), (must, may), truth, said=said)
         if page.complete and not said and shown.with_summaries:
             yield from records_oracle.all_given(list(must), shown.calls, truth)
+    times = [(truth.after.calls[one].created_at, one) for one in shown.calls if one in truth.after.calls]
+    if times != sorted(times, reverse=True):
+        yield Falsehood("order", f"the calls are not newest first: {[one for _, one in times][:9]}")
 
 
 @dataclass(slots=True)
@@ -246,6 +249,10 @@ def _longest(limit: int, page: Page, meaning: Meaning, truth: Truth) -> Iterator
     shown = _Shown()
     for row in page.rows:
         yield from _call_row(row, page, shown, may, meaning, truth)
+    talks = [row["talk_seconds"] for row in page.rows]
+    known = [talk for talk in talks if talk is not None]
+    if known != sorted(known, reverse=True) or None in talks[: len(known)]:
+        yield Falsehood("order", f"the calls are not in the order of talk: {talks[:9]}")
     total = page.page.get("total")
     if total is not None and not len(must) <= total <= len(may):
         yield Falsehood("total", f"total is {len(must)}, not {total}")

@@ -45,6 +45,7 @@ def _records_of_call(call_id: int, answers: Answers, truth: Truth) -> Iterator[F
         if true and _NO_RECORDING.search(page.notes):
             yield Falsehood("no recording claimed", f"call {call_id} has {len(true)} records: {page.notes}")
         said = said or page.says_missing
+        yield from _in_order(page, truth)
         lacking = true - {record_id for _, record_id in seen}
         if page.complete and lacking:
             yield Falsehood("complete", f"complete, and {len(lacking)} of {len(true)} records are missing")
@@ -54,6 +55,13 @@ def _records_of_call(call_id: int, answers: Answers, truth: Truth) -> Iterator[F
             counted = page.page.get(name)
             if counted not in (None, len(true)) and not (name == "liner_total" and truth.bend.miscounts):
                 yield Falsehood(name, f"call {call_id} has {len(true)} records, not {counted}")
+
+
+def _in_order(page: Page, truth: Truth) -> Iterator[Falsehood]:
+    """Records come oldest first, where Liner sends their times."""
+    times = [(one.created_at, one.id) for row in page.rows if (one := truth.before.records.get(row["record_id"]))]
+    if times != sorted(times) and "record.createdAt" not in truth.bend.missing:
+        yield Falsehood("order", f"the records are not oldest first: {[one for _, one in times][:9]}")
 
 
 def of_row(
@@ -134,6 +142,9 @@ def _summaries(asked: list[int], answers: Answers, truth: Truth) -> Iterator[Fal
         elif not said and partial is None:
             yield Falsehood("silent", "not complete, and no note says why")
         left = page.page.get("next_call_ids", left)
+    wanted = [one for one in dict.fromkeys(asked) if one in given]
+    if list(given) != wanted:
+        yield Falsehood("order", f"the calls are not in the order of call_ids: {list(given)[:9]}")
 
 
 def _partial_call(partial: Mapping[str, Any], page: Page, truth: Truth) -> Iterator[Falsehood]:
