@@ -35,7 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answer": {"errors", "answer"},
     "names": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names"},
     "search": {"errors", "text", "search"},
-    "context": {"errors", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
+    "archive": {"errors", "text", "liner", "search", "archive"},
+    "context": {"errors", "archive", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
     "evidence": {"text"},
     "records": {
         "errors",
@@ -51,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "calls": {
         "errors",
+        "archive",
         "input_limits",
         "argument_types",
         "text",
@@ -63,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "records",
         "calls",
     },
+    "chatgpt": {"errors", "answer", "context", "search", "calls", "records"},
     "list_directory": {"errors", "input_limits", "text", "answer", "names", "context"},
     # The server and what starts it.
     "demo": {"demo"},
@@ -83,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "calls",
         "records",
         "list_directory",
+        "chatgpt",
         "demo",
         "server",
     },
@@ -146,6 +150,8 @@ ONLY_IN: dict[str, set[str]] = {
     "snowballstemmer": {"search/words.py"},
     "pymorphy3": {"search/word_forms.py"},
     "rapidfuzz": {"evidence/"},
+    "apsw": {"archive/connection.py"},
+    "filelock": {"archive/lock.py"},
     "rich": {"cli/"},
     "argparse": {"cli/"},
 }
