@@ -59,10 +59,15 @@ async def test_a_list_that_hangs_leaves_its_call_undecided_and_the_others_are_co
     assert "covered" not in answer["page"], "every slice of the window was counted"
     assert answer["page"]["complete"] is False
     assert sorted(answer["retry"]) == sorted(lost)
-    if "transferred" in arguments:
-        assert answer["page"]["undecided"] == hang
+    plain = [one for one in lost if not any(record.is_transfer for record in dataset.records_of(one))]
     missing = healthy["totals"]["calls"] - answer["totals"]["calls"]
-    assert missing == (hang if "transferred" in arguments else 0) or (0 <= missing <= hang and "mentions" in arguments)
+    if "transferred" in arguments:
+        assert (answer["page"]["undecided"], missing) == (hang, len(plain))
+    elif "mentions" in arguments:
+        assert answer["page"]["undecided"] == hang
+        assert 0 <= missing <= hang
+    else:
+        assert (missing, answer["totals"]["records"]) == (0, None)
 
 
 async def test_a_list_that_hangs_leaves_its_call_out_of_the_sample_which_is_full(connect: OpenSession) -> None:
