@@ -20,6 +20,7 @@ _MARKED = re.compile(r"\[\[(.*?)\]\]")
 _LETTERS_FOR_DIGITS = str.maketrans("ОоOoЗз", "000033")
 _NUMBER = re.compile(r"(?<![^\W_])[\dОоOoЗз]*\d[\dОоOoЗз]*(?![^\W_])")
 _MASKS = re.compile(r"(?:\+\d{1,3} )?\*{3} \*{3}-\*\*-\d\d|\*{4} \d{4}")
+_WORD = r"[^\W_]{2,}"
 _WINDOW = 4  # consecutive digits that must not be readable
 _MOST_LEFT = 3  # digits beside a mask: the code of an operator or a city
 
@@ -62,8 +63,10 @@ def _is_readable(kind: str, marked: str, shown: str) -> bool:
     """Whether anything that is marked in a text can still be read, or whether the text around it has changed."""
     hidden = [clean(part) for part in _MARKED.findall(marked)]
     if kind.startswith("e-mail") or kind == IN_WORDS:
-        words = {word for part in hidden for word in re.findall(r"[^\W_]{2,}", part.lower())}
-        return bool(words.intersection(re.findall(r"[^\W_]{2,}", shown.lower())))
+        words = set(re.findall(_WORD, " ".join(hidden).lower())) - set(
+            re.findall(_WORD, _MARKED.sub("", marked).lower())
+        )
+        return bool(words.intersection(re.findall(_WORD, shown.lower())))
     before, after = clean(marked[: marked.index("[[")]), clean(marked[marked.rindex("]]") + 2 :])
     if not (shown.startswith(before.rstrip("*`")) and shown.endswith(after.lstrip("*`"))):
         return True
@@ -91,7 +94,5 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table())
-    if "--missed" in sys.argv:
-        for _kind, _rate in measured_rates().items():
-            print(f"\n{_kind}", *_rate.wrong, sep="\n  ")
+    missed = [line for kind, rate in measured_rates().items() for line in ("", kind, *rate.wrong)]
+    sys.stdout.write("\n".join([table(), *(missed if "--missed" in sys.argv else []), ""]))
