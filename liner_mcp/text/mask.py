@@ -21,14 +21,15 @@ MAX_INPUT_CHARACTERS = 1_000  # characters of a client's text that are masked: f
 _CUT_REACH = 18 * (1 + MAX_SEPARATORS * len("&nbsp;"))
 
 _DIGIT = re.compile(r"\d")
-_IMAGE_MARKUP = re.compile(r"(?<=!)(?=\[)|(?<=<)(?=img)", re.IGNORECASE)
+# Where an image of Markdown, or a tag, a comment, a declaration or an autolink of HTML begins (CommonMark 0.31, 6.6).
+_LIVE_MARKUP = re.compile(r"(?<=!)(?=\[)|(?<=<)(?=[A-Za-z/!?])")
 
 
 def mask(text: str, *, show_phones: bool = False) -> str:
     """Mask the names in e-mail addresses, the cards and (unless `show_phones`) the phones of a text.
 
-    A space is put into image markup of Markdown and HTML (`! [`), so that a client that renders the text fetches
-    nothing. Masking twice changes nothing, unless masks made the text longer than `MOST_CHARACTERS`.
+    A space is put into images of Markdown and tags of HTML (`! [`, `< img`), so that a client that renders the text
+    fetches and runs nothing. Masking twice changes nothing, unless masks made the text longer than `MOST_CHARACTERS`.
     """
     return completed(shown_steps(text, show_phones=show_phones))
 
@@ -43,7 +44,7 @@ def shown_steps(text: str, *, show_phones: bool = False) -> Steps:
 
 def _masked_steps(text: str, *, show_phones: bool) -> Steps:
     if "![" in text or "<" in text:
-        text = _IMAGE_MARKUP.sub(" ", text)
+        text = _LIVE_MARKUP.sub(" ", text)
         yield search_work(text)
     numbers = partial(_number_steps, reader=DigitReader(), show_phones=show_phones)
     while True:
