@@ -20,6 +20,7 @@ MAX_INPUT_CHARACTERS = 1_000  # characters of a client's text that are masked: f
 # cut. The longest text that a rule reads has eighteen digits with six `&nbsp;` between each two.
 _CUT_REACH = 18 * (1 + MAX_SEPARATORS * len("&nbsp;"))
 
+_MOST_ACCENTS = 32  # of one letter; a text of nothing but accents is cut anywhere
 _DIGIT = re.compile(r"\d")
 # Where an image of Markdown, or a tag, a comment, a declaration or an autolink of HTML begins (CommonMark 0.31, 6.6).
 _LIVE_MARKUP = re.compile(r"(?<=!)(?=\[)|(?<=<)(?=[A-Za-z/!?])")
@@ -91,6 +92,7 @@ def truncate(text: str, limit: int) -> str:
     if limit <= 0:
         return ""
     end = limit - 1  # the ellipsis takes one
-    while end > 0 and unicodedata.category(text[end]).startswith("M"):
+    least = max(end - _MOST_ACCENTS, 0)
+    while end > least and unicodedata.category(text[end]).startswith("M"):
         end -= 1
     return text[:end].rstrip() + "…"
