@@ -1,0 +1,172 @@
+"""The file of an archive: who may open it, and reads that a deadline can end.
+
+SQLite comes with `apsw`, whose wheel brings a version that can forget. One process writes (see `lock.py`), any number
+of processes read at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from liner_mcp.archive import schema
+from liner_mcp.archive.connection import Connection, import_apsw
+from liner_mcp.errors import SetupError
+
+T = TypeVar("T")
+
+READERS = 4  # connections: a question runs one query at a time, and two cores are common
+
+
+class WrongArchive(SetupError):
+    """The file cannot be used as the archive. The sentence names it and the next step."""
+
+
+def open_connection(path: Path, *, source: str, writable: bool = False) -> Connection:
+    """A connection to an existing archive. `source` is the origin of Liner's API, or the demo.
+
+    Raises: WrongArchive for a file that is missing, that others can read, that is no archive, of another version or of
+    another source.
+    """
+    apsw = import_apsw()
+    _check_file(path)
+    try:
+        connection = Connection(path)
+        if writable:
+            connection.for_writing()
+        else:
+            connection.for_reading()
+        _check_content(connection, path, source)
+    except apsw.Error as error:
+        raise WrongArchive(describe_failure(error, path)) from None
+    return connection
+
+
+def create(path: Path, *, source: str, phones: bool) -> Connection:
+    """A new archive, with a connection that writes. `phones`: it may hold phones, which are masked otherwise.
+
+    Raises: WrongArchive when the folder is missing or cannot be written.
+    """
+    apsw = import_apsw()
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise WrongArchive(f"LINER_ARCHIVE: {path} cannot be created: {error.strerror}.") from None
+    connection = Connection(path)
+    try:
+        connection.rows("PRAGMA auto_vacuum = FULL")  # before the first table
+        connection.for_writing()
+        with connection.writing():
+            connection.rows(schema.SCHEMA)
+            connection.rows(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+            connection.rows(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
+            values = {"source": source, "phones": str(int(phones)), "stemmer": str(schema.STEMMER_VERSION)}
+            connection.run_many("INSERT INTO meta VALUES (?, ?)", values.items())
+    except apsw.Error as error:
+        connection.close()
+        raise WrongArchive(describe_failure(error, path)) from None
+    return connection
+
+
+def meta(connection: Connection) -> dict[str, str]:
+    """What the file says about itself."""
+    return {row["name"]: row["value"] for row in connection.rows("SELECT name, value FROM meta")}
+
+
+def _check_file(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise WrongArchive(f"LINER_ARCHIVE: there is no archive at {path} yet. Run liner-mcp sync.") from None
+    except OSError as error:
+        raise WrongArchive(f"LINER_ARCHIVE: {path} cannot be read: {error.strerror}.") from None
+    if not stat.S_ISREG(mode):
+        raise WrongArchive(f"LINER_ARCHIVE: {path} is not a file.")
+    if os.name == "posix" and mode & 0o077:
+        raise WrongArchive(
+            f"LINER_ARCHIVE: other users of this machine can read {path}, which holds what clients said. "
+            f"Run chmod 600 {path}."
+        )
+
+
+def _check_content(connection: Connection, path: Path, source: str) -> None:
+    application = connection.pragma("application_id")
+    if application != schema.APPLICATION_ID:
+        raise WrongArchive(f"LINER_ARCHIVE: {path} is a database of another program. Name another file.")
+    version = connection.pragma("user_version")
+    stemmer = meta(connection).get("stemmer")
+    if version > schema.SCHEMA_VERSION or int(stemmer or 0) > schema.STEMMER_VERSION:
+        raise WrongArchive(f"LINER_ARCHIVE: {path} was written by a newer liner-mcp. Update this one.")
+    if version < schema.SCHEMA_VERSION or stemmer != str(schema.STEMMER_VERSION):
+        raise WrongArchive(f"LINER_ARCHIVE: {path} was written by an older liner-mcp. Run liner-mcp archive rebuild.")
+    found = meta(connection).get("source")
+    if found != source:
+        raise WrongArchive(f"LINER_ARCHIVE: {path} is a copy of {found}, not of {source}. Name another file.")
+
+
+def describe_failure(error: Exception, path: Path) -> str:
+    """SQLite's error as a sentence."""
+    apsw = import_apsw()
+    if isinstance(error, apsw.NotADBError):
+        return f"LINER_ARCHIVE: {path} is not a database. Name another file."
+    if isinstance(error, apsw.FullError):
+        return f"LINER_ARCHIVE: the disk of {path} is full. Nothing of the unfinished day was stored."
+    if isinstance(error, apsw.CorruptError):
+        return f"LINER_ARCHIVE: {path} is damaged. Run liner-mcp archive verify, then archive rebuild."
+    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+        return f"LINER_ARCHIVE: another process writes to {path}. Try again when it has finished."
+    return f"LINER_ARCHIVE: {path} cannot be used: {error}."
+
+
+class Database:
+    """The archive for readers: a few connections, opened when they are first needed."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        self.path = path
+        self.source = source
+        self._idle: SimpleQueue[Connection] = SimpleQueue()
+        self._limiter = anyio.Semaphore(READERS)
+
+    async def read(self, job: Callable[[Connection], T]) -> T:
+        """The result of `job`, which runs in a thread and sees the archive as it is at one moment.
+
+        When the caller is cancelled or its deadline passes, the running query ends.
+        Raises: WrongArchive.
+        """
+        stopped = Event()
+        async with self._limiter:
+            try:
+                return await anyio.to_thread.run_sync(self._run, job, stopped, abandon_on_cancel=True)
+            finally:
+                stopped.set()
+
+    def _run(self, job: Callable[[Connection], T], stopped: Event) -> T:
+        apsw = import_apsw()
+        connection = self._take()
+        try:
+            with connection.reading(stopped.is_set):
+                return job(connection)
+        except apsw.Error as error:
+            raise WrongArchive(describe_failure(error, self.path)) from None
+        finally:
+            self._idle.put(connection)
+
+    def _take(self) -> Connection:
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            return open_connection(self.path, source=self.source)
+
+    def close(self) -> None:
+        """Close the connections that no query uses."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
