@@ -62,6 +62,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     # Each command imports only what it needs, because a host waits while the server starts.
     try:
         match options.command:
+            case "agreement":
+                from liner_mcp.cli.agreement import agreement
+
+                return agreement(options)
             case "check":
                 from liner_mcp.cli.check import check
 
@@ -76,6 +80,10 @@ def _run(arguments: Sequence[str] | None) -> int:
 
                 warn_of_misspelt_variables()
                 return install(options)
+            case "review":
+                from liner_mcp.cli.review import review
+
+                return review(options)
             case "token":
                 from liner_mcp.cli.tokens import token
 
@@ -91,6 +99,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from liner_mcp.cli.host_config import HOSTS
+    from liner_mcp.cli.review_options import add_review
 
     parser = argparse.ArgumentParser(
         prog="liner-mcp",
@@ -125,11 +134,17 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     install.add_argument("--yes", action="store_true", help="write without asking")
     install.add_argument("--file", type=Path, metavar="PATH", help="the configuration file, if it is not the usual one")
+    agreement = commands.add_parser("agreement", help="compare the verdicts of several reviewers on the same calls")
+    agreement.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="results of a review, or a table of a person's verdicts"
+    )
+    agreement.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    review = add_review(commands)
     token = commands.add_parser("token", help="create a token for an HTTP caller and show it once")
     token.add_argument("name", metavar="NAME", help="the name of the caller, such as anna")
     token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
     token.add_argument("--rotate", action="store_true", help="with --add: allow a second token of that name")
-    for command in (serve, check, install):
+    for command in (serve, check, install, review):
         # SUPPRESS keeps the value of a --demo before the command.
         command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")
     return parser
