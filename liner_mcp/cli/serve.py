@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from liner_mcp.cli.chosen_settings import chosen_settings, chosen_settings_or_error, warn_of_misspelt_variables
+from liner_mcp.cli.chosen_settings import (
+    chosen_settings,
+    chosen_settings_or_error,
+    print_warnings,
+    warn_of_misspelt_variables,
+)
 from liner_mcp.json_logging import configure_logging
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
@@ -41,14 +46,31 @@ def serve(options: argparse.Namespace) -> int:
         configure_logging(settings.mcp_log, " ".join(settings.startup_notices))
     else:
         warn_of_misspelt_variables()
+        print_warnings(settings.exposed_files() if readable else ())
     # Without a handler, the first process of a container ignores SIGTERM. A call under way has nothing to save.
     signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     telemetry = _start_telemetry()
-    try:
-        anyio.run(create_server(settings, observer=telemetry).run_stdio_async)
-    finally:
+
+    def close() -> None:
         if telemetry is not None:
             telemetry.close()
+
+    output = os.dup(sys.stdout.fileno())  # the SDK uses the descriptor itself for stderr while it serves
+
+    def end() -> None:
+        try:
+            os.write(output, b"\n")
+        except BrokenPipeError:  # the client is gone, and no one reads a sentence
+            pass
+        except OSError as error:
+            print(f"stdout cannot be written ({error.strerror}), so the server ends.", file=sys.stderr)
+        close()
+        os._exit(1)
+
+    try:
+        anyio.run(create_server(settings, observer=telemetry).run_stdio_async, end)
+    finally:
+        close()
     return 0
 
 

@@ -13,10 +13,11 @@ from mcp_types.methods import SPEC_CLIENT_METHODS, SPEC_CLIENT_NOTIFICATION_METH
 from liner_mcp.server.schemas import declared_names
 from liner_mcp.server.skills import SKILLS, uri_of
 from liner_mcp.server.tools import Tools
+from liner_mcp.server.view import VIEW_TOOLS, VIEW_URI
 from liner_mcp.text.clean import clean
 
 METHODS = SPEC_CLIENT_METHODS | SPEC_CLIENT_NOTIFICATION_METHODS | {"skills/list", "skills/get"}
-TOOLS = frozenset(declared_names(Tools))
+TOOLS = frozenset(declared_names(Tools)) | VIEW_TOOLS
 PROMPTS = frozenset({"review_call", "review_agent", "daily_digest", "audit_transfers", "calibrate_reviewers"})
 OTHER = "other"
 
@@ -28,13 +29,17 @@ _RESOURCES = {
     "call_record": re.compile(r"liner://call-records/([^/]*)"),
     "summary": re.compile(r"liner://call-records/([^/]*)/summary"),
     "audio": re.compile(r"liner://call-records/([^/]*)/audio"),
+    "view": re.compile(re.escape(VIEW_URI)),
     **{name: re.compile(re.escape(uri_of(name))) for name in SKILLS},
 }
 RESOURCES = frozenset(_RESOURCES)
 
 _UNUSUAL = re.compile(r"[^A-Za-z0-9 ._/-]+")
 _LONG_NUMBER = re.compile(r"\d{5,}")  # no version number is that long, but a phone number is
-_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATED = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_RANDOM_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # a UUID, a trace id
+_MAY_BE_PHONE = re.compile(r"(?:[0-9][._-]*){7}")
 
 
 def known_method(name: object) -> str:
@@ -65,6 +70,13 @@ def client_name(text: str | None) -> str | None:
         return None
     plain = _LONG_NUMBER.sub("", _UNUSUAL.sub(" ", clean(text[:1_000])))
     return " ".join(plain.split())[:MAX_CLIENT_CHARACTERS] or None
+
+
+def request_id(text: str) -> str | None:
+    """A request's id that a client chose; None for one that is long, not plain, or may be a phone number."""
+    if not _PLAIN_ID.fullmatch(text):
+        return None
+    return text if _RANDOM_ID.fullmatch(text) or not _MAY_BE_PHONE.search(text) else None
 
 
 def protocol_version(text: str | None) -> str | None:
