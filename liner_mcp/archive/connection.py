@@ -31,6 +31,7 @@ class Connection:
     """Raises apsw.Error."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._apsw = import_apsw()
         self._sqlite = self._apsw.Connection(str(path), flags=self._apsw.SQLITE_OPEN_READWRITE)
         self._sqlite.set_busy_timeout(BUSY_MILLISECONDS)
@@ -70,8 +71,13 @@ class Connection:
     @contextmanager
     def writing(self) -> Generator[None]:
         """One transaction: all of it, or nothing when an error is raised."""
-        with self._sqlite:
+        self._sqlite.execute("BEGIN IMMEDIATE")  # it waits for another writer here, and not in the middle
+        try:
             yield
+            self._sqlite.execute("COMMIT")
+        finally:
+            if self._sqlite.in_transaction:
+                self._sqlite.execute("ROLLBACK")
 
     @contextmanager
     def reading(self, stopped: Callable[[], bool] = lambda: False) -> Generator[None]:

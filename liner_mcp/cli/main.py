@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_with_joined_values(sys.argv[1:] if arguments is None else arguments))
     # Each command imports only what it needs, because a host waits while the server starts.
     try:
         match options.command:
@@ -62,6 +63,10 @@ def _run(arguments: Sequence[str] | None) -> int:
 
                 warn_of_misspelt_variables()
                 return install(options)
+            case "sync":
+                from liner_mcp.cli.sync import sync
+
+                return sync(options)
             case "token":
                 from liner_mcp.cli.tokens import token
 
@@ -73,6 +78,17 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SetupError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+
+
+def _with_joined_values(arguments: Sequence[str]) -> list[str]:
+    """`--since -90d` as `--since=-90d`: argparse takes a value that begins with a dash for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--since" and re.fullmatch(r"-\d+d", argument):
+            joined[-1] = f"--since={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -115,7 +131,14 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("name", metavar="NAME", help="the name of the caller, such as anna")
     token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
     token.add_argument("--rotate", action="store_true", help="with --add: allow a second token of that name")
-    for command in (serve, check, install):
+    sync = commands.add_parser("sync", help="fill the archive of LINER_ARCHIVE from Liner, newest day first")
+    sync.add_argument(
+        "--since", metavar="WHEN", help="the first day to read: -90d (the default) or a date such as 2026-09-01"
+    )
+    sync.add_argument("--again", action="store_true", help="read days that are final too")
+    sync.add_argument("--pace", type=float, metavar="N", help="requests per second (default: half of the server's)")
+    sync.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    for command in (serve, check, install, sync):
         # SUPPRESS keeps the value of a --demo before the command.
         command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")
     return parser

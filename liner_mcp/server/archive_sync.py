@@ -1,0 +1,115 @@
+"""Syncs the archive of the settings: opens both ends, holds the lock, and runs `archive/sync.py` at a lower pace."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import anyio
+import httpx
+
+from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.database import WrongArchive, meta, open_or_create
+from liner_mcp.archive.lock import writer_lock
+from liner_mcp.archive.sync import Estimate, Options, Report, Sync
+from liner_mcp.context import utc_now
+from liner_mcp.errors import LinerMcpError, SettingsError
+from liner_mcp.liner.request_metrics import RequestCounts, count_requests
+from liner_mcp.server.access_rules import rules_file
+from liner_mcp.server.clients import open_clients
+from liner_mcp.settings import Settings
+from liner_mcp.timezone import Zone
+
+logger = logging.getLogger(__name__)
+
+REREAD_AFTER = timedelta(hours=6)  # a server that syncs every few minutes reads a day four times a day at most
+
+
+def archive_path(settings: Settings) -> Path:
+    """Raises: SettingsError when there is no archive."""
+    if settings.archive is None:
+        raise SettingsError("LINER_ARCHIVE is not set. Set it to the file of the archive, such as ~/liner/calls.db.")
+    return settings.archive
+
+
+def may_hold_phones(settings: Settings) -> bool:
+    """Whether any caller may see phones. Otherwise the archive stores masked ones. Raises: SettingsError."""
+    if settings.show_phones or settings.mcp_access_file is None:
+        return settings.show_phones
+    rules = rules_file(settings.mcp_access_file).content()
+    return any(rule is not None and rule.phones for rule in (*rules.callers.values(), rules.default))
+
+
+@contextmanager
+def archive_for_writing(settings: Settings) -> Generator[Connection]:
+    """A connection that writes to the archive, which is created if it is missing. Raises: SetupError."""
+    path, phones = archive_path(settings), may_hold_phones(settings)
+    connection = open_or_create(path, source=settings.archive_source, phones=phones)
+    try:
+        if meta(connection)["phones"] == "1" and not phones:
+            raise WrongArchive(
+                f"LINER_ARCHIVE: {path} holds phone numbers, which no caller may see any more. "
+                "Run liner-mcp archive rebuild, which masks them."
+            )
+        yield connection
+    finally:
+        connection.close()
+
+
+async def sync_archive(
+    settings: Settings,
+    options: Options,
+    *,
+    counts: RequestCounts | None = None,
+    pace: float | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    on_estimate: Callable[[Estimate], None] = lambda _: None,
+    on_day: Callable[[Report], None] = lambda _: None,
+) -> Report:
+    """Sync the archive once. `pace`: requests per second; by default half of the server's, which may run too.
+
+    Raises: SetupError when it cannot begin; WrongArchive when the archive cannot be written.
+    """
+    rate = settings.requests_per_second / 2 if pace is None else pace
+    liner, _ = open_clients(settings.model_copy(update={"requests_per_second": rate}), transport=transport)
+    zone = Zone.resolve(settings.timezone)
+    with archive_for_writing(settings) as connection, writer_lock(connection.path):
+        async with liner:
+            with count_requests() as counted:
+                sync = Sync(
+                    liner,
+                    connection,
+                    zone=zone,
+                    now=utc_now,
+                    options=options,
+                    on_estimate=on_estimate,
+                    on_day=on_day,
+                )
+                try:
+                    return await sync.run()
+                finally:
+                    if counts is not None:
+                        counts.requests += counted.requests
+
+
+async def sync_every(settings: Settings, seconds: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    """Sync now and then every so many seconds, until cancelled. What goes wrong is logged, without content."""
+    options = Options(retention=settings.retention, reread_after=REREAD_AFTER)
+    while True:
+        try:
+            report = await sync_archive(settings, options, transport=transport)
+        except LinerMcpError as error:
+            logger.warning("The archive was not synced: %s", error)
+        except Exception as error:  # noqa: BLE001 - the server goes on, and the error may hold content
+            logger.warning("The archive was not synced: %s.", type(error).__name__)
+        else:
+            if not report.whole:
+                logger.warning(
+                    "The archive was synced in part: %s days were stored, and %s could not be read.",
+                    report.days,
+                    len(report.failures) + report.pending_days,
+                )
+        await anyio.sleep(seconds)
