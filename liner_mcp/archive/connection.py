@@ -13,6 +13,7 @@ Row = dict[str, Any]
 Values = Sequence[object] | Mapping[str, object]
 
 BUSY_MILLISECONDS = 5_000  # a writer's transaction is one day of one order, far below a second
+WRITER_BUSY_MILLISECONDS = 60_000  # a sync waits while the file is rewritten after something was forgotten
 STEPS_PER_CHECK = 5_000  # SQLite's instructions between two looks at the deadline: about a millisecond
 
 
@@ -40,6 +41,7 @@ class Connection:
 
     def for_writing(self) -> None:
         """Readers go on while this connection writes, and what is deleted leaves no bytes in the file."""
+        self._sqlite.set_busy_timeout(WRITER_BUSY_MILLISECONDS)
         self.rows("PRAGMA journal_mode = WAL")
         self.rows("PRAGMA secure_delete = ON")
         self.rows("PRAGMA synchronous = NORMAL")  # with WAL, a power cut loses whole transactions only
@@ -59,6 +61,15 @@ class Connection:
     def iterate(self, statement: str, values: Values = ()) -> Iterable[Row]:
         """The rows one by one."""
         return self._sqlite.execute(statement, values)
+
+    @contextmanager
+    def waiting(self, milliseconds: int) -> Generator[None]:
+        """Wait no longer than this for other processes, in the block."""
+        self._sqlite.set_busy_timeout(milliseconds)
+        try:
+            yield
+        finally:
+            self._sqlite.set_busy_timeout(WRITER_BUSY_MILLISECONDS)
 
     def run_many(self, statement: str, values: Iterable[Values]) -> None:
         """Run one statement with each of the values."""

@@ -40,7 +40,7 @@ def open_connection(path: Path, *, source: str, writable: bool = False) -> Conne
     another source.
     """
     apsw = import_apsw()
-    _check_file(path)
+    check_file(path)
     connection: Connection | None = None
     try:
         connection = Connection(path)
@@ -107,7 +107,8 @@ def meta(connection: Connection) -> dict[str, str]:
     return {row["name"]: row["value"] for row in connection.rows("SELECT name, value FROM meta")}
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raises: WrongArchive for a file that is missing or that others can read."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -19,6 +19,7 @@ from liner_mcp.archive.connection import Connection, import_apsw
 from liner_mcp.archive.database import WrongArchive, describe_failure, meta
 from liner_mcp.archive.day_reader import (
     MISREAD,
+    SECOND,
     DayRead,
     WindowsMisread,
     calls_in,
@@ -26,6 +27,7 @@ from liner_mcp.archive.day_reader import (
     read_records,
     window_of,
 )
+from liner_mcp.archive.forget import checkpoint, optimize_index
 from liner_mcp.archive.pending import (
     FINAL_AFTER,
     Day,
@@ -53,6 +55,8 @@ DICTIONARIES = ("orders", "users", "agent_groups", "call_statuses", "lead_status
 DEFAULT_SPAN = timedelta(days=90)  # a quarter; what was stored earlier stays until the retention is over
 # Recordings are listed soon after their call, and a recording that has its summary does not get another one.
 RECORDS_FINAL_AFTER = timedelta(days=1)
+# The longest window that Liner's documentation shows is of 31 days; clocks may change, and a second is added.
+LONGEST_WINDOW = timedelta(days=30, hours=2)
 MAX_FAILURES_IN_A_ROW = 3  # days; each request was tried four times by then, so Liner is down
 
 
@@ -107,13 +111,35 @@ class Report:
         return self.stopped is None and not self.failures
 
 
+@dataclass(slots=True)
+class _Chunk:
+    """Days of an order within a month, newest first, and the first page of their list; None if it did not come."""
+
+    order_id: int
+    days: list[Day]
+    page: Listing[Call] | None = None
+
+    @property
+    def span(self) -> Span:
+        return Span(self.days[-1].span.since, self.days[0].span.until)
+
+    @property
+    def whole_list(self) -> Listing[Call] | None:
+        """The list, if its first page holds all of it."""
+        return self.page if self.page is not None and self.page.complete and self.page.finished else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A day of an order that has to be read, and its order's list if that was read whole, with the time of the read."""
+    """A day of an order that has to be read. The page of its chunk was requested at `begun`."""
 
     day: Day
-    order_id: int
-    listed: tuple[Listing[Call], Span, datetime] | None
+    chunk: _Chunk
+    begun: datetime
+
+    @property
+    def order_id(self) -> int:
+        return self.chunk.order_id
 
 
 class Sync:
@@ -154,10 +180,15 @@ class Sync:
                 if isinstance(error, WrongArchive):
                     raise
                 self.report.stopped = str(error)
-            await self._in_thread(lambda: self._connection.rows("PRAGMA wal_checkpoint(TRUNCATE)"))
+            await self._in_thread(self._tidy)
         except apsw.Error as error:
             raise WrongArchive(describe_failure(error, self._connection.path)) from None
         return self.report
+
+    def _tidy(self) -> None:
+        if self.report.removed_calls:
+            optimize_index(self._connection)  # otherwise it keeps the words of what was removed
+        checkpoint(self._connection)
 
     async def _run(self) -> None:
         now = self._now()
@@ -209,34 +240,34 @@ class Sync:
     # The plan -----------------------------------------------------------------------------------------------------
 
     async def _plan(self, pending: dict[int, list[Day]]) -> list[_Unit]:
-        """The days to read, newest first. The first page of each order's whole time shows how much there is."""
-        orders = list(pending)
-        spans = {one: Span(days[-1].span.since, days[0].span.until) for one, days in pending.items()}
+        """The days to read, newest first. The first page of each month of an order shows how much there is."""
+        chunks = [_Chunk(one, days) for one, every in pending.items() for days in _by_month(every)]
         begun = self._now()
-        readers = [partial(self._liner.calls, window_of(one, spans[one]), at_most=1) for one in orders]
+        readers = [partial(self._liner.calls, window_of(one.order_id, one.span), at_most=1) for one in chunks]
         outcomes = await run_all(readers, concurrency=self._liner.concurrency)
-        pages = {one: page for one, page in zip(orders, outcomes, strict=True) if isinstance(page, Listing)}
-        seen = await self._check_windows(pages, spans)
-        if not seen:
+        for chunk, outcome in zip(chunks, outcomes, strict=True):
+            chunk.page = outcome if isinstance(outcome, Listing) else None
+        if not await self._check_windows(chunks):
             # Without a call, nothing shows that Liner reads windows as they are meant.
-            failed = [(one, error) for one, error in zip(orders, outcomes, strict=True) if one not in pages]
-            self.report.failures += [Failure(f"order {one}", str(error), one) for one, error in failed]
+            failed = [(one, error) for one, error in zip(chunks, outcomes, strict=True) if one.page is None]
+            self.report.failures += [
+                Failure(f"order {one.order_id}", str(error), one.order_id) for one, error in failed
+            ]
             return []
-        self._on_estimate(_estimate(pending, pages))
-        # An order with few calls was read whole with its first page.
-        whole = {one: (page, spans[one], begun) for one, page in pages.items() if page.complete and page.finished}
-        units = [_Unit(day, one, whole.get(one)) for one, days in pending.items() for day in days]
+        self._on_estimate(_estimate(chunks))
+        units = [_Unit(day, chunk, begun) for chunk in chunks for day in chunk.days]
         return sorted(units, key=lambda unit: (-unit.day.span.since, unit.order_id))
 
-    async def _check_windows(self, pages: dict[int, Listing[Call]], spans: dict[int, Span]) -> bool:
+    async def _check_windows(self, chunks: Sequence[_Chunk]) -> bool:
         """Whether a call came. Raises: WindowsMisread when Liner does not list it for its own time."""
-        for order_id, page in pages.items():
-            for call in page.items:
+        for chunk in chunks:
+            for call in chunk.page.items if chunk.page is not None else ():
                 if call.created_at is None:
                     continue
-                if not spans[order_id].since - 1 <= call.created_at.timestamp() < spans[order_id].until + 1:
+                window = window_of(chunk.order_id, chunk.span)
+                if not window.since <= call.created_at < window.until + SECOND:
                     raise WindowsMisread(MISREAD)
-                if not await lists_again(self._liner, window_of(order_id, spans[order_id]), call.created_at, call.id):
+                if not await lists_again(self._liner, window, call.created_at, call.id):
                     raise WindowsMisread(MISREAD)
                 return True
         return False
@@ -269,11 +300,12 @@ class Sync:
 
     async def _read_day(self, unit: _Unit) -> tuple[DayRead, datetime]:
         """What Liner holds of a day, and when its list was requested. Raises: LinerMcpError."""
-        begun = self._now()
-        if unit.listed is not None:
-            page, span, begun = unit.listed
-            calls = calls_in(page, unit.order_id, span, unit.day.span)
+        page = unit.chunk.whole_list
+        if page is not None:
+            begun = unit.begun
+            calls = calls_in(page, unit.order_id, unit.chunk.span, unit.day.span)
         else:
+            begun = self._now()
             calls = await read_calls(self._liner, unit.order_id, unit.day.span)
         unchanged = frozenset[int]() if self._options.again else await self._in_thread(lambda: self._unchanged(calls))
         return DayRead(calls, await read_records(self._liner, calls, unchanged), unchanged), begun
@@ -315,17 +347,29 @@ class Sync:
         return await anyio.to_thread.run_sync(job)
 
 
-def _estimate(pending: dict[int, list[Day]], pages: dict[int, Listing[Call]]) -> Estimate:
+def _by_month(days: Sequence[Day]) -> list[list[Day]]:
+    """Days, newest first, in groups that one list may cover."""
+    groups: list[list[Day]] = []
+    for day in days:
+        if groups and groups[-1][0].span.until - day.span.since <= LONGEST_WINDOW.total_seconds():
+            groups[-1].append(day)
+        else:
+            groups.append([day])
+    return groups
+
+
+def _estimate(chunks: Sequence[_Chunk]) -> Estimate:
     """From the first pages: the requests for lists, and one for the records of each recorded call."""
     calls = requests = recorded = seen = 0
-    for order_id, days in pending.items():
-        page = pages.get(order_id)
-        total = 0 if page is None else max(page.total or 0, len(page.items))
-        if page is None or not page.complete:
-            requests += max(len(days), math.ceil(total / PAGE_LIMIT))
+    for chunk in chunks:
+        if chunk.page is None:
+            requests += len(chunk.days)
+            continue
+        total = max(chunk.page.total or 0, len(chunk.page.items))
+        if chunk.whole_list is None:
+            requests += max(len(chunk.days), math.ceil(total / PAGE_LIMIT))
         calls += total
-        if page is not None:
-            seen += len(page.items)
-            recorded += sum(call.has_records is not False for call in page.items)
+        seen += len(chunk.page.items)
+        recorded += sum(call.has_records is not False for call in chunk.page.items)
     requests += math.ceil(calls * recorded / seen) if seen else 0
-    return Estimate(sum(map(len, pending.values())), calls, requests)
+    return Estimate(sum(len(chunk.days) for chunk in chunks), calls, requests)

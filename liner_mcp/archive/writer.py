@@ -23,6 +23,11 @@ def first_key(second: int) -> int:
     return second << KEY_BITS
 
 
+def stems_of(masked: str) -> str:
+    """The stems of a masked text, as the index of words holds them."""
+    return " ".join(stem(word[0]) for word in WORD.finditer(masked))
+
+
 class Writer:
     """Writes to an open archive. `phones`: texts are stored as Liner sent them, otherwise masked."""
 
@@ -125,9 +130,11 @@ class Writer:
             )
 
     def _shown(self, body: str) -> str:
+        return body if self._phones else self.masked_body(body)
+
+    @staticmethod
+    def masked_body(body: str) -> str:
         """The JSON of an entry with masked texts."""
-        if self._phones:
-            return body
         return json.dumps(_masked(json.loads(body)), ensure_ascii=False)
 
     def _update(self, call: Call) -> None:
@@ -174,8 +181,16 @@ class Writer:
         _insert(self._connection, "record", {**values, "key": key, "call_id": call.id, "position": position})
         if masked:
             # Masked even where phones are stored: otherwise a search would tell any caller who has which number.
-            stems = " ".join(stem(word[0]) for word in WORD.finditer(masked))
-            self._connection.rows("INSERT INTO word (rowid, stems) VALUES (?, ?)", (key, stems))
+            self._connection.rows("INSERT INTO word (rowid, stems) VALUES (?, ?)", (key, stems_of(masked)))
+
+    def rebuild_words(self) -> None:
+        """Make the index of words again from the stored summaries, within a transaction of the caller."""
+        self._connection.rows("INSERT INTO word (word) VALUES ('delete-all')")
+        rows = self._connection.iterate("SELECT key, record_summary FROM record WHERE record_summary IS NOT NULL")
+        masked = ((row["key"], mask(row["record_summary"])) for row in rows)
+        self._connection.run_many(
+            "INSERT INTO word (rowid, stems) VALUES (?, ?)", ((key, stems_of(text)) for key, text in masked if text)
+        )
 
     def _free_key(self, call: Call, record_id: int) -> int:
         second = (to_microseconds(call.created_at) or 0) // 1_000_000

@@ -67,6 +67,14 @@ def _run(arguments: Sequence[str] | None) -> int:
                 from liner_mcp.cli.sync import sync
 
                 return sync(options)
+            case "archive":
+                from liner_mcp.cli.archive import archive
+
+                return archive(options)
+            case "forget":
+                from liner_mcp.cli.forget import forget
+
+                return forget(options)
             case "token":
                 from liner_mcp.cli.tokens import token
 
@@ -89,6 +97,12 @@ def _with_joined_values(arguments: Sequence[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def _identifier(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,15}", text, re.ASCII):
+        raise argparse.ArgumentTypeError("an id is a whole number above 0")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -138,7 +152,19 @@ def _parser() -> argparse.ArgumentParser:
     sync.add_argument("--again", action="store_true", help="read days that are final too")
     sync.add_argument("--pace", type=float, metavar="N", help="requests per second (default: half of the server's)")
     sync.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    for command in (serve, check, install, sync):
+    archive = commands.add_parser("archive", help="show, verify or rebuild the archive of LINER_ARCHIVE")
+    actions = archive.add_subparsers(dest="action", metavar="action", required=True)
+    status = actions.add_parser("status", help="show what the archive covers and holds")
+    status.add_argument("--json", action="store_true", help="print one JSON object")
+    verify = actions.add_parser("verify", help="check that the archive is sound and holds nothing it must not hold")
+    rebuild = actions.add_parser("rebuild", help="make the index of words anew, and the file if it is damaged")
+    forget = commands.add_parser("forget", help="remove calls from the archive and from every answer, for good")
+    what = forget.add_mutually_exclusive_group(required=True)
+    what.add_argument("--lead", type=_identifier, metavar="ID", help="the calls of a lead until now")
+    what.add_argument("--call", type=_identifier, metavar="ID", help="one call")
+    what.add_argument("--before", metavar="DATE", help="every call before a day, such as 2026-09-01")
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+    for command in (serve, check, install, sync, status, verify, rebuild, forget):
         # SUPPRESS keeps the value of a --demo before the command.
         command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")
     return parser

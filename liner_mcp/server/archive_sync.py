@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,17 +46,18 @@ def may_hold_phones(settings: Settings) -> bool:
 @contextmanager
 def archive_for_writing(settings: Settings) -> Generator[Connection]:
     """A connection that writes to the archive, which is created if it is missing. Raises: SetupError."""
-    path, phones = archive_path(settings), may_hold_phones(settings)
-    connection = open_or_create(path, source=settings.archive_source, phones=phones)
-    try:
-        if meta(connection)["phones"] == "1" and not phones:
-            raise WrongArchive(
-                f"LINER_ARCHIVE: {path} holds phone numbers, which no caller may see any more. "
-                "Run liner-mcp archive rebuild, which masks them."
-            )
+    with closing(
+        open_or_create(archive_path(settings), source=settings.archive_source, phones=may_hold_phones(settings))
+    ) as connection:
         yield connection
-    finally:
-        connection.close()
+
+
+def _check_phones(connection: Connection, settings: Settings) -> None:
+    if meta(connection)["phones"] == "1" and not may_hold_phones(settings):
+        raise WrongArchive(
+            f"LINER_ARCHIVE: {connection.path} holds phone numbers, which no caller may see any more. "
+            "Run liner-mcp archive rebuild, which masks them."
+        )
 
 
 async def sync_archive(
@@ -76,7 +77,9 @@ async def sync_archive(
     rate = settings.requests_per_second / 2 if pace is None else pace
     liner, _ = open_clients(settings.model_copy(update={"requests_per_second": rate}), transport=transport)
     zone = Zone.resolve(settings.timezone)
-    with archive_for_writing(settings) as connection, writer_lock(connection.path):
+    path = archive_path(settings)
+    with archive_for_writing(settings) as connection, writer_lock(path):
+        _check_phones(connection, settings)
         async with liner:
             with count_requests() as counted:
                 sync = Sync(
