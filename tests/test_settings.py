@@ -63,6 +63,8 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         "show_phones": False,
         "audio": "blob",
         "max_audio_bytes": 700_000,
+        "archive": None,
+        "archive_retention": "180d",
         "mcp_demo": False,
         "mcp_log": None,
         "mcp_access_file": None,
