@@ -148,7 +148,7 @@ async def test_changed_statuses_and_late_summaries_are_stored(path: Path, datase
     await run_sync(liner, path)
     dataset.calls[call.id] = replace(dataset.calls[call.id], status_code="refusal")
     dataset.records[record.id] = replace(record, summary="Клиент перезвонит сам.")
-    dataset._listings.clear()
+    dataset.add_call(created_at=NOW)  # the fake makes its lists anew after it
     changed = AlteredLiner(liner, change_by_pattern={r"^/v2/call/?\?": _with_status(call.id, "refusal")})
     await run_sync(changed, path)
     with opened(path) as connection:
