@@ -164,6 +164,7 @@ class Settings(BaseSettings):
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
     archive: Annotated[Path, BeforeValidator(_archive_path)] | None = None
     archive_retention: Annotated[str, AfterValidator(_days)] = "180d"
+    chatgpt: bool = False
     mcp_demo: bool = False
     mcp_log: Literal["off", "json", "debug"] | None = None
 

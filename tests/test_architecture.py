@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "names": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names"},
     "search": {"errors", "text", "search"},
     "archive": {"errors", "text", "timezone", "liner", "search", "archive"},
-    "context": {"errors", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
+    "context": {"errors", "archive", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
     "evidence": {"text"},
     "records": {
         "errors",
@@ -52,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "calls": {
         "errors",
+        "archive",
         "input_limits",
         "argument_types",
         "text",
@@ -64,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "records",
         "calls",
     },
+    "chatgpt": {"errors", "answer", "context", "search", "calls", "records"},
     "list_directory": {"errors", "input_limits", "text", "answer", "names", "context"},
     # The server and what starts it.
     "demo": {"demo"},
@@ -85,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "records",
         "list_directory",
         "archive",
+        "chatgpt",
         "demo",
         "server",
     },

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.conditions import MICROSECONDS, Conditions, add_record_filters, within
+from liner_mcp.archive.connection import Connection, Row
 from liner_mcp.archive.rows import call_of, record_of
+from liner_mcp.archive.search import wanted_expression
 from liner_mcp.archive.spans import Span
+from liner_mcp.archive.writer import first_key
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.restricted_client import Access
+from liner_mcp.search.matching import compile_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +38,71 @@ def coverage(connection: Connection, order_ids: Sequence[int], span: Span) -> li
     return found
 
 
-def calls(connection: Connection, which: CallFilter, span: Span, access: Access) -> list[Call]:
-    """The calls of some orders in a span, newest first, that a caller may see."""
-    conditions = ["created_at >= ?", "created_at < ?", _in("list_order_id", which.order_ids)]
-    values: list[int] = [span.since * 1_000_000, span.until * 1_000_000, *which.order_ids]
+def calls(
+    connection: Connection, which: CallFilter, span: Span, access: Access, limit: int | None = None
+) -> list[Call]:
+    """The calls of some orders in a span, newest first, that a caller may see; with `limit`, at most so many.
+
+    The hints of `which` are applied, the ids of statuses are not: an archived call has its status's code.
+    """
+    conditions = within(span, which.order_ids, access)
     if which.user_ids:
-        conditions.append(_in("user_id", which.user_ids))
-        values += which.user_ids
-    if access.orders is not None:
-        conditions.append(_in("order_id", sorted(access.orders)))
-        values += sorted(access.orders)
-    if access.agents is not None:
-        conditions.append(_in("user_id", sorted(access.agents)))
-        values += sorted(access.agents)
-    query = f"SELECT * FROM call WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, id DESC"  # noqa: S608
-    return [call_of(row) for row in connection.rows(query, values)]
+        conditions.add_members("call.user_id", which.user_ids)
+    hints = Conditions()
+    add_record_filters(hints, transferred=which.transferred, has_summary=which.has_summary)
+    if hints.parts:
+        conditions.add(f"(call.odd = 1 OR {hints.where})", *hints.values)
+    wanted = None if which.mentions is None else wanted_expression(compile_query(which.mentions))
+    if wanted is not None:
+        return _mentioning(connection, wanted, span, conditions, limit)
+    return [call_of(row) for row in connection.rows(*_newest(conditions, limit))]
 
 
-def _in(column: str, ids: Sequence[int]) -> str:
-    return f"{column} IN ({', '.join('?' * len(ids))})"
+def odd_calls(connection: Connection, order_ids: Sequence[int], span: Span, access: Access) -> list[Call]:
+    """The calls of which something is unknown, newest first."""
+    conditions = within(span, order_ids, access)
+    conditions.add("odd = 1")
+    return [call_of(row) for row in connection.rows(*_newest(conditions, None))]
+
+
+def _newest(conditions: Conditions, limit: int | None) -> tuple[str, list[object]]:
+    cut = "" if limit is None else f" LIMIT {limit:d}"
+    where = conditions.where
+    return f"SELECT * FROM call WHERE {where} ORDER BY created_at DESC, id DESC{cut}", conditions.values
+
+
+def _mentioning(
+    connection: Connection, wanted: str, span: Span, conditions: Conditions, limit: int | None
+) -> list[Call]:
+    """The same for calls with the wanted words in a summary, and all odd calls.
+
+    The index of words is read from its newest end, so that a few calls cost no more where there are many.
+    """
+    found = {row["id"]: row for row in _odd_rows(connection, conditions)}
+    words = connection.iterate(
+        "SELECT call.* FROM word CROSS JOIN record ON record.key = word.rowid CROSS JOIN call ON call.id = call_id"
+        f" WHERE word MATCH ? AND word.rowid >= ? AND word.rowid < ? AND {conditions.where} ORDER BY word.rowid DESC",
+        [wanted, first_key(span.since), first_key(span.until), *conditions.values],
+    )
+    mentioned = set[int]()
+    oldest = span.until
+    for row in words:
+        # Within a second, the order of keys is not that of calls, so the last second is read to its end.
+        if limit is not None and len(mentioned) >= limit and _second(row) < oldest:
+            break
+        oldest = _second(row)
+        mentioned.add(row["id"])
+        found[row["id"]] = row
+    newest = sorted(found.values(), key=lambda row: (row["created_at"], row["id"]), reverse=True)
+    return [call_of(row) for row in newest[:limit]]
+
+
+def _odd_rows(connection: Connection, conditions: Conditions) -> Iterable[Row]:
+    return connection.rows(f"SELECT * FROM call WHERE odd = 1 AND {conditions.where}", conditions.values)
+
+
+def _second(row: Row) -> int:
+    return row["created_at"] // MICROSECONDS
 
 
 def records_of_call(connection: Connection, call_id: int) -> list[CallRecord]:

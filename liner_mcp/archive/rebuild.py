@@ -65,9 +65,9 @@ def _rebuild_texts(connection: Connection, source: str, *, phones: bool) -> None
 
 def _mask_texts(connection: Connection) -> None:
     for table, column in (("call", "client_phone"), ("record", "record_summary")):
-        rows = connection.rows(f"SELECT rowid AS row, {column} AS text FROM {table} WHERE {column} IS NOT NULL")  # noqa: S608 - our own names
+        rows = connection.rows(f"SELECT rowid AS row, {column} AS text FROM {table} WHERE {column} IS NOT NULL")
         changed = [(mask(row["text"]), row["row"]) for row in rows if mask(row["text"]) != row["text"]]
-        connection.run_many(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", changed)  # noqa: S608 - our own names
+        connection.run_many(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", changed)
     rows = connection.rows("SELECT kind, id, body FROM entry")
     connection.run_many(
         "UPDATE entry SET body = ? WHERE kind = ? AND id = ?",
@@ -98,8 +98,8 @@ def _replace(path: Path, source: str, *, phones: bool) -> None:
 
 
 def _copy(old: Connection, new: Connection, table: str) -> None:
-    rows = old.rows(f"SELECT * FROM {table}")  # noqa: S608 - our own names
+    rows = old.rows(f"SELECT * FROM {table}")
     if rows:
         names = ", ".join(rows[0])
         marks = ", ".join(f":{name}" for name in rows[0])
-        new.run_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our own names
+        new.run_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)

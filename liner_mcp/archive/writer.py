@@ -146,7 +146,7 @@ class Writer:
         values = self._call_values(call)
         values["odd"] = int(is_odd(call, [record_of(row) for row in rows]) or shared is not None)
         assignments = ", ".join(f"{name} = :{name}" for name in values)
-        self._connection.rows(f"UPDATE call SET {assignments} WHERE id = :id", values)  # noqa: S608 - our own names
+        self._connection.rows(f"UPDATE call SET {assignments} WHERE id = :id", values)
 
     def _call_values(self, call: Call) -> dict[str, Any]:
         values = call_values(call)
@@ -221,7 +221,7 @@ class Writer:
 def _insert(connection: Connection, table: str, values: Mapping[str, Any]) -> None:
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
-    connection.rows(f"INSERT INTO {table} ({names}) VALUES ({marks})", dict(values))  # noqa: S608 - our own names
+    connection.rows(f"INSERT INTO {table} ({names}) VALUES ({marks})", dict(values))
 
 
 def _masked(value: Any) -> Any:

@@ -11,6 +11,7 @@ from liner_mcp.calls.find_calls import find_calls
 from liner_mcp.calls.longest_calls import longest_calls
 from liner_mcp.calls.sample_calls import sample_calls
 from liner_mcp.calls.time_window import parse_window
+from liner_mcp.chatgpt import fetch, search
 from liner_mcp.context import AppContext, utc_now
 from liner_mcp.liner.cached_client import CachedClient
 from liner_mcp.liner.restricted_client import RestrictedClient

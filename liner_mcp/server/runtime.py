@@ -155,6 +155,11 @@ class Runtime:
         return self._settings.demo_notice if isinstance(self._settings, Settings) else ""
 
     @property
+    def chatgpt(self) -> bool:
+        """Whether the tools of ChatGPT's connectors are listed; not while the settings cannot be read."""
+        return isinstance(self._settings, Settings) and self._settings.chatgpt
+
+    @property
     def audio_enabled(self) -> bool:
         """Whether recordings are given out as files. While the settings cannot be read, the default counts."""
         return isinstance(self._settings, SettingsError) or self._settings.audio != "off"
