@@ -119,13 +119,15 @@ def _parser() -> argparse.ArgumentParser:
         "--demo", action="store_true", help="use the built-in demo server with invented data; no account needed"
     )
     # `liner-mcp` without a command is `serve` without options.
-    parser.set_defaults(command="serve", http=None, workers=None)
+    parser.set_defaults(command="serve", http=None, workers=None, sync_every=None, archive=False)
     commands = parser.add_subparsers(dest="command", metavar="command")
     serve = commands.add_parser("serve", help="serve MCP over stdio (the default), or over HTTP for a team")
     serve.add_argument(
         "--http", metavar="HOST:PORT", help="serve Streamable HTTP at this address: 127.0.0.1:8080 or [::1]:8080"
     )
     serve.add_argument("--workers", type=int, metavar="N", help="processes that share the work of --http (default 1)")
+    serve.add_argument("--sync-every", metavar="15m", help="also sync the archive of LINER_ARCHIVE, now and so often")
+    serve.add_argument("--archive", action="store_true", help="with --demo: make an archive of the demo, and remove it")
     check = commands.add_parser("check", help="check the settings, Liner and the tools; say what to fix")
     check.add_argument(
         "--probe",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,10 +13,11 @@ import httpx
 
 from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.database import WrongArchive, meta, open_or_create
-from liner_mcp.archive.lock import writer_lock
+from liner_mcp.archive.lock import ArchiveLocked, server_lock, writer_lock
 from liner_mcp.archive.sync import Estimate, Options, Report, Sync
 from liner_mcp.context import utc_now
 from liner_mcp.errors import LinerMcpError, SettingsError
+from liner_mcp.json_logging import log_lifecycle
 from liner_mcp.liner.request_metrics import RequestCounts, count_requests
 from liner_mcp.server.access_rules import rules_file
 from liner_mcp.server.clients import open_clients
@@ -98,21 +99,57 @@ async def sync_archive(
                         counts.requests += counted.requests
 
 
-async def sync_every(settings: Settings, seconds: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
-    """Sync now and then every so many seconds, until cancelled. What goes wrong is logged, without content."""
-    options = Options(retention=settings.retention, reread_after=REREAD_AFTER)
+async def sync_every(
+    settings: Settings,
+    seconds: float,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+) -> None:
+    """Sync now and then every so many seconds, until cancelled. What goes wrong is logged, without content.
+
+    Of several servers and workers, one syncs; when it ends, another one goes on.
+    """
+    path = archive_path(settings)
     while True:
         try:
-            report = await sync_archive(settings, options, transport=transport)
+            with archive_for_writing(settings):  # it makes the folder, which holds the locks
+                pass
+            with server_lock(path):
+                while True:
+                    await _sync_and_log(settings, transport)
+                    await sleep(seconds)
+        except ArchiveLocked:
+            pass
         except LinerMcpError as error:
             logger.warning("The archive was not synced: %s", error)
-        except Exception as error:  # noqa: BLE001 - the server goes on, and the error may hold content
-            logger.warning("The archive was not synced: %s.", type(error).__name__)
-        else:
-            if not report.whole:
-                logger.warning(
-                    "The archive was synced in part: %s days were stored, and %s could not be read.",
-                    report.days,
-                    len(report.failures) + report.pending_days,
-                )
-        await anyio.sleep(seconds)
+        await sleep(seconds)
+
+
+async def _sync_and_log(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> None:
+    options = Options(retention=settings.retention, reread_after=REREAD_AFTER)
+    try:
+        report = await sync_archive(settings, options, transport=transport)
+    except LinerMcpError as error:
+        logger.warning("The archive was not synced: %s", error)
+    except Exception as error:  # noqa: BLE001 - the server goes on, and the error may hold content
+        logger.warning("The archive was not synced: %s.", type(error).__name__)
+    else:
+        failed = len(report.failures)
+        log_lifecycle("archive_synced", days=report.days, calls=report.calls, failed=failed, left=report.pending_days)
+        if report.stopped is not None:
+            logger.warning("The sync of the archive ended early: %s", report.stopped)
+
+
+@asynccontextmanager
+async def syncing(
+    settings: Settings | SettingsError, seconds: float | None, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncGenerator[None]:
+    """Sync every so many seconds while the block runs; without `seconds`, or without settings, never."""
+    async with anyio.create_task_group() as group:
+        if seconds is not None and isinstance(settings, Settings):
+            group.start_soon(sync_every, settings, seconds, transport)
+        try:
+            yield
+        finally:
+            group.cancel_scope.cancel()

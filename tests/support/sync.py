@@ -53,9 +53,9 @@ async def run_sync(
             return await sync.run()
 
 
-def opened(path: Path) -> closing[Connection]:
+def opened(path: Path, source: str = SOURCE) -> closing[Connection]:
     """A connection that writes to an existing archive, for a block."""
-    return closing(open_connection(path, source=SOURCE, writable=True))
+    return closing(open_connection(path, source=source, writable=True))
 
 
 def call_ids(path: Path) -> set[int]:
@@ -77,7 +77,7 @@ def _covered(connection: Connection) -> dict[int, list[Span]]:
     return {order_id: union(found) for order_id, found in spans.items()}
 
 
-def content_of(path: Path) -> dict[str, Any]:
+def content_of(path: Path, source: str = SOURCE) -> dict[str, Any]:
     """Everything that answers are made of, without the times of the reads."""
     tables = {
         "call": "SELECT * FROM call ORDER BY id",
@@ -87,7 +87,7 @@ def content_of(path: Path) -> dict[str, Any]:
         "forgotten_call": "SELECT * FROM forgotten_call ORDER BY id",
         "forgotten_record": "SELECT * FROM forgotten_record ORDER BY id",
     }
-    with opened(path) as connection:
+    with opened(path, source) as connection:
         found: dict[str, Any] = {name: connection.rows(query) for name, query in tables.items()}
         return {**found, "covered": _covered(connection)}
 
