@@ -25,10 +25,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "text": {"text"},
     "files": {"errors"},
     "setting_values": set(),
+    "shared_store": {"errors"},
     "settings": {"errors", "files", "setting_values", "urls"},
     "reloading_file": {"errors", "files"},
     # Liner's API, and the files that its records link to.
-    "liner": {"errors", "text", "urls", "liner"},
+    "liner": {"errors", "shared_store", "text", "urls", "liner"},
     "recordings": {"errors", "urls", "liner", "recordings"},
     "event_loop": {"liner", "text"},
     # Answers.
@@ -94,6 +95,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "telemetry": {"errors", "urls", "liner", "server", "telemetry"},
     "http_server": {
         "errors",
+        "shared_store",
         "urls",
         "files",
         "settings",
@@ -145,7 +147,7 @@ ONLY_IN: dict[str, set[str]] = {
     "jwt": {"http_server/auth/"},
     "stamina": {"liner/retry.py"},
     "cachetools": {"liner/cache.py", "liner/restricted_client.py", "names/directory.py"},
-    "aiolimiter": {"liner/transport.py", "http_server/middleware/rate_limit.py"},
+    "aiolimiter": {"liner/pace.py", "http_server/middleware/rate_limit.py"},
     "mcp": {"server/", "http_server/app.py", "diagnostics/check.py", "cli/demo.py"},
     "opentelemetry": {"telemetry/export.py", "telemetry/instruments.py"},
     "uvicorn": {"http_server/"},
@@ -155,6 +157,8 @@ ONLY_IN: dict[str, set[str]] = {
     "snowballstemmer": {"search/words.py"},
     "pymorphy3": {"search/word_forms.py"},
     "rapidfuzz": {"evidence/"},
+    "pyrate_limiter": {"shared_store.py"},
+    "redis": {"shared_store.py"},
     "apsw": {"archive/connection.py"},
     "filelock": {"archive/lock.py"},
     "rich": {"cli/"},

@@ -60,6 +60,8 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         "deadline_seconds": 45.0,
         "concurrency": 4,
         "requests_per_second": 20.0,
+        "pace_url": None,
+        "replicas": 1,
         "show_phones": False,
         "audio": "blob",
         "max_audio_bytes": 700_000,
@@ -97,6 +99,8 @@ def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyP
         "LINER_DEADLINE_SECONDS": "0.5",
         "LINER_CONCURRENCY": "64",
         "LINER_REQUESTS_PER_SECOND": "0",
+        "LINER_PACE_URL": "redis://:secret@127.0.0.1:6379/0",
+        "LINER_REPLICAS": "3",
         "LINER_SHOW_PHONES": "true",
         "LINER_AUDIO": "url",
         "LINER_MAX_AUDIO_BYTES": "8000000",
@@ -119,13 +123,14 @@ def test_every_variable_is_read_from_the_environment(monkeypatch: pytest.MonkeyP
     assert {"LINER_API_TOKEN_FILE", "LINER_MCP_TOKENS_FILE", *values} == VARIABLES
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    assert read_settings().model_dump(exclude={"api_token", "api_token_file", "mcp_tokens_file"}) == {
+    assert read_settings().model_dump(exclude={"api_token", "api_token_file", "mcp_tokens_file", "pace_url"}) == {
         "api_host": "https://liner.example",
         "timezone": "Europe/Moscow",
         "max_answer_bytes": 60_000,
         "deadline_seconds": 0.5,
         "concurrency": 64,
         "requests_per_second": 0.0,
+        "replicas": 3,
         "show_phones": True,
         "audio": "url",
         "max_audio_bytes": 8_000_000,
