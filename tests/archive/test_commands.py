@@ -414,7 +414,7 @@ def test_of_several_workers_one_syncs(path: Path, recent: Dataset) -> None:
     liner = FakeLiner(recent)
     with (
         serve_app(liner, lifespan="off") as origin,
-        started("--workers", "2", "--sync-every", "15m", **{**account(origin, path), "LINER_MCP_LOG": "json"}) as (
+        started("--workers", "2", "--sync-every", "15m", LINER_MCP_LOG="json", **account(origin, path)) as (
             process,
             _,
         ),
