@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -169,6 +170,28 @@ def test_ctrl_c_keeps_what_was_stored_and_ends_with_130(path: Path, recent: Data
     assert done["pending_days"] > 0
     with opened(path, origin) as connection:
         assert verify(connection) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
+def test_a_terminal_shows_a_bar_of_the_days(path: Path) -> None:
+    import pty
+
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "liner_mcp", "sync", "--since", "-2d"],
+        env={**os.environ, **DEMO, **PACE, "LINER_ARCHIVE": str(path), "TERM": "xterm", "COLUMNS": "80"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=its,
+    )
+    os.close(its)
+    shown = b""
+    with process, contextlib.suppress(OSError):  # the end of a pseudo-terminal is an error on Linux
+        while piece := os.read(ours, 1_000):
+            shown += piece
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"Days" in shown
 
 
 def test_a_second_sync_at_the_same_time_is_refused(path: Path) -> None:
@@ -414,10 +437,13 @@ def test_of_several_workers_one_syncs(path: Path, recent: Dataset) -> None:
     liner = FakeLiner(recent)
     with (
         serve_app(liner, lifespan="off") as origin,
-        started("--workers", "2", "--sync-every", "15m", LINER_MCP_LOG="json", **account(origin, path)) as (
-            process,
-            _,
-        ),
+        started(
+            *("--workers", "2", "--sync-every", "15m"),
+            LINER_MCP_LOG="json",
+            LINER_API_HOST=origin,
+            LINER_API_TOKEN="demo",
+            LINER_ARCHIVE=str(path),
+        ) as (process, _),
     ):
         line = next(json.loads(line) for line in process.stderr if '"archive_synced"' in line)
         process.send_signal(signal.SIGTERM)
