@@ -534,6 +534,14 @@ def test_every_address_of_this_repository_is_the_one_of_the_registry_file() -> N
             assert (ROOT / url.removeprefix(BLOB).partition("#")[0]).is_file(), url
 
 
+def test_every_picture_is_shown_by_a_page_and_small() -> None:
+    pictures = sorted((ROOT / "docs" / "images").glob("*.png"))
+    assert pictures
+    for picture in pictures:
+        assert picture.stat().st_size < 150_000, picture.name
+        assert any(f"images/{picture.name})" in page for page in PAGES.values()), picture.name
+
+
 def test_the_index_names_every_page_once() -> None:
     listed = re.findall(r"^- \[.+?\]\(([^)]+)\)", PAGES["docs/README.md"], re.MULTILINE)
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
