@@ -6,6 +6,7 @@ it is tried with everything, and the others with what prints the most letters.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -73,6 +74,10 @@ def assert_prints(encoding: str, cases: list[Case]) -> None:
 def everything(folder: Path) -> list[Case]:
     """Every command and example with its settings, its exit code, and a piece of what it prints."""
     file, demo = str(folder / ODD / "mcp.json"), {"LINER_MCP_DEMO": "true"}
+    reviewers = [str(folder / f"{ODD} {name}.jsonl") for name in "ab"]
+    for path, verdict in zip(reviewers, ("yes", "no"), strict=True):
+        line = {"call_id": 1, "criterion": "a", "verdict": verdict, "quote": ODD}
+        Path(path).write_text(json.dumps(line), encoding="utf-8")
     account = {"LINER_API_HOST": "звонки.invalid", "LINER_API_TOKEN_FILE": str(folder / ODD)}
     return [
         (("--help",), {}, 0, "usage: liner-mcp"),
@@ -91,6 +96,9 @@ def everything(folder: Path) -> list[Case]:
         (("install", "vscode", "--demo", "--file", file), {}, 1, ODD),
         (("install", "cursor", "--demo", "--yes", "--file", str(folder)), {}, 1, "is not a file"),
         (("install", "claude-desktop", "--demo", "--yes", "--file", str(folder / f"{ODD}.json")), {}, 0, ODD),
+        (("agreement", *reviewers), {}, 0, f'yes "{ODD}"'),
+        (("agreement", *reviewers, "--json"), {}, 0, '"calls": 1'),
+        (("agreement", reviewers[0]), {}, 2, "two reviewers"),
         (("token", "anna"), {}, 0, "lmcp_"),
         (("token", ODD), {}, 2, ""),
         (("token", "anna", "--add"), {"LINER_MCP_TOKENS_FILE": str(folder / f"{ODD} tokens")}, 0, "lmcp_"),
@@ -98,7 +106,7 @@ def everything(folder: Path) -> list[Case]:
         ((example("ask_in_memory.py"), "7000102"), demo, 0, '"demo":"invented data"'),
         ((example("summarise_over_stdio.py"), "7000102", "7000103"), demo, 0, "7000102"),
         ((example("save_audio.py"), "9000055", str(folder / f"{ODD}.mp3")), demo, 0, ODD),
-        ((example("nightly_review.py"), "--demo", "--sample", "1", "--out", str(folder / f"{ODD} out")), {}, 0, ODD),
+        (("review", "--no-model", "--demo", "--sample", "1", "--out", str(folder / f"{ODD} out")), {}, 0, ODD),
     ]
 
 

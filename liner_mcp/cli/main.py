@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -20,14 +21,15 @@ from liner_mcp.errors import SetupError, UsageError
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
+_UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: with 0, with 1 if something must be fixed, with 2 for wrong usage."""
     # The default action ends every command at once. The SDK's stdio server would delay Ctrl-C until stdin closes. Large
     # imports come after this line, because Ctrl-C during an import prints a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so Python says that it was closed (`>&-`)
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    _open_closed_streams()
     # Letters that the terminal's encoding lacks are printed as escapes. The protocol is not affected, because the SDK
     # writes UTF-8 past this stream. stderr does the same by default.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
@@ -37,11 +39,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
             code = _run(arguments)
         finally:
             sys.stdout.flush()
-    except* BrokenPipeError:  # in a group if the stdio server was writing
-        # The reader of stdout has closed it, as `| head -1` does. Python flushes stdout once more at exit.
+    except* OSError as errors:
+        unwritable, other = errors.split(lambda error: isinstance(error, OSError) and error.errno in _UNWRITABLE)
+        if other is not None or unwritable is None:
+            raise
+        # The reader of stdout has closed it, as `| head -1` does, or a disk is full. Python flushes it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if unwritable.subgroup(BrokenPipeError) is None:
+            print("stdout cannot be written: is the disk full?", file=sys.stderr)
         code = 1
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for a standard stream that was closed (`>&-`): Python sets it to None then."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -49,6 +63,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     # Each command imports only what it needs, because a host waits while the server starts.
     try:
         match options.command:
+            case "agreement":
+                from liner_mcp.cli.agreement import agreement
+
+                return agreement(options)
             case "check":
                 from liner_mcp.cli.check import check
 
@@ -75,6 +93,10 @@ def _run(arguments: Sequence[str] | None) -> int:
                 from liner_mcp.cli.forget import forget
 
                 return forget(options)
+            case "review":
+                from liner_mcp.cli.review import review
+
+                return review(options)
             case "token":
                 from liner_mcp.cli.tokens import token
 
@@ -107,6 +129,7 @@ def _identifier(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from liner_mcp.cli.host_config import HOSTS
+    from liner_mcp.cli.review_options import add_review
 
     parser = argparse.ArgumentParser(
         prog="liner-mcp",
@@ -143,6 +166,12 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     install.add_argument("--yes", action="store_true", help="write without asking")
     install.add_argument("--file", type=Path, metavar="PATH", help="the configuration file, if it is not the usual one")
+    agreement = commands.add_parser("agreement", help="compare the verdicts of several reviewers on the same calls")
+    agreement.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="results of a review, or a table of a person's verdicts"
+    )
+    agreement.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    review = add_review(commands)
     token = commands.add_parser("token", help="create a token for an HTTP caller and show it once")
     token.add_argument("name", metavar="NAME", help="the name of the caller, such as anna")
     token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
@@ -166,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--call", type=_identifier, metavar="ID", help="one call")
     what.add_argument("--before", metavar="DATE", help="every call before a day, such as 2026-09-01")
     forget.add_argument("--yes", action="store_true", help="do not ask")
-    for command in (serve, check, install, sync, status, verify, rebuild, forget):
+    for command in (serve, check, install, sync, status, verify, rebuild, forget, review):
         # SUPPRESS keeps the value of a --demo before the command.
         command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")
     return parser

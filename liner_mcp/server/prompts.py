@@ -1,7 +1,7 @@
 """The prompts: steps of a review with few tool calls, and evidence for every claim.
 
 Arguments are refused as the tools refuse them. They are quoted as data, with phones masked, because the text goes to a
-model. A rubric of the user replaces the built-in one.
+model. A rubric is a built-in one, the same as in `liner-mcp review`, or the user's own criteria.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pydantic import Field
 from liner_mcp.argument_types import parse_id
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.input_limits import MAX_ID
+from liner_mcp.rubrics import built_in
 from liner_mcp.server.arguments import MAX_SEED, quote_short
 from liner_mcp.server.lazy import answering
 from liner_mcp.text.clean import clean
@@ -38,13 +39,6 @@ _SEPARATOR_LINE = re.compile(
 )
 _DATE = re.compile(r'"\d{4}-\d{2}-\d{2}"')
 
-RUBRIC = """\
-1. Opening: greets, says the company and the reason for the call.
-2. Need: finds out what the client looks for, the budget and the time.
-3. Answer: answers the client's questions about the project.
-4. Next step: agrees on a meeting, a call or a transfer, with a time.
-5. Status: the status set for the call fits what was said."""
-
 EVIDENCE = """\
 Rules of evidence: a summary is written by Liner's AI and is not a transcript. For every claim give the record_id and \
 the summary's own words in quotation marks, as Liner's summary and never as the caller's words. Where the summary does \
@@ -56,7 +50,7 @@ Before you write: check_quotes with every quote you use and its record_id. Keep 
 in its sentence, still means what you say; correct or drop the rest."""
 
 Language = Annotated[str, Field(description="Language of the review, for example Russian; English when empty")]
-Rubric = Annotated[str, Field(description="Your own criteria; replaces the built-in rubric")]
+Rubric = Annotated[str, Field(description=f"{', '.join(built_in.NAMES)}, or your own criteria")]
 Period = Annotated[str, Field(description="today, yesterday, this_week, last_week, this_month, last_month, 2026-11")]
 Agent = Annotated[str, Field(description="Name or id of an agent, or the name of an agent group")]
 OrderName = Annotated[str, Field(description="Name or id of an order (project); empty for all")]
@@ -130,13 +124,12 @@ def audit_transfers(
         [
             f"find_calls with {window}{of}, transferred=true, include=[hung_up_by]; follow next_cursor to the end.",
             "get_call_summaries with these call_ids and summary_chars=1000; follow next_call_ids to the end.",
-            "For each call: did the client agree to the transfer, are need and budget named, does the status fit? "
-            + "Justified, doubtful, or cannot tell.",
+            "Judge each criterion for each call, and whether the status fits. Justified, doubtful, or cannot tell.",
             "For a doubtful one, get_call_record for the whole summary, and name the recording to hear before anyone "
             + "is charged or credited.",
             "End with the counts of justified, doubtful, cannot tell, and of transfers without a summary.",
         ],
-        rubric,
+        rubric.strip() or "transfers",
         language,
     )
 
@@ -236,15 +229,18 @@ def _check_period(period: str, zone: Zone, now: datetime) -> None:
 
 
 def render(task: str, steps: list[str], rubric: str | None, language: str) -> str:
-    """The text of a prompt. `rubric` is None for a task without criteria."""
+    """The text of a prompt. `rubric` is None for a task without criteria, and empty for the usual ones."""
     steps = [*steps, CHECK]
     parts = [task, "Work in this order to read little:", *(f"{n}. {step}" for n, step in enumerate(steps, 1))]
     if rubric is not None:
-        own = clean(rubric).strip()
+        own = clean(rubric).strip() or "first_calls"
         if len(own) > MAX_RUBRIC:
             raise InvalidArgument(f"rubric: it has {len(own)} characters; {MAX_RUBRIC} are the most.")
-        # Masked, and without anything that looks like the line at its end.
-        criteria = _SEPARATOR_LINE.sub("- - ", answering().mask(own)) if own else RUBRIC
+        name = own.casefold().replace("-", "_")
+        if name in built_in.NAMES:
+            criteria = built_in.as_text(name)
+        else:  # masked, and without anything that looks like the line at its end
+            criteria = _SEPARATOR_LINE.sub("- - ", answering().mask(own))
         parts += ["", "Criteria, between the lines:", "-----", criteria, "-----"]
     written_in = _quoted("language", language) if language.strip() else "English"
     return "\n".join([*parts, "", EVIDENCE, "", f"Write in this language: {written_in}. Keep it short."])

@@ -22,6 +22,7 @@ from mcp.types import (
 )
 
 from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.rubrics import built_in
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW, Session
@@ -263,9 +264,16 @@ async def test_a_pasted_rubric_replaces_the_built_in_one(client: Client) -> None
     for name in JUDGING:
         text = await written(client, name, rubric=f"\n{own}\n")
         assert criteria_of(text) == own
-        assert "Opening" not in text
         for empty in ("", " \n\t"):
-            assert "Opening" in criteria_of(await written(client, name, rubric=empty))
+            usual = "transfers" if name == "audit_transfers" else "first_calls"
+            assert criteria_of(await written(client, name, rubric=empty)) == built_in.as_text(usual)
+
+
+async def test_a_rubric_is_named_as_in_a_review_on_the_command_line(client: Client) -> None:
+    for name in JUDGING:
+        for rubric in built_in.NAMES:
+            assert criteria_of(await written(client, name, rubric=f" {rubric.upper()} ")) == built_in.as_text(rubric)
+    assert criteria_of(await written(client, "review_call", rubric="transfers, please")) == "transfers, please"
 
 
 async def test_where_nothing_is_judged_there_are_no_criteria(client: Client) -> None:
