@@ -563,7 +563,7 @@ def test_every_setting_file_and_module_that_a_page_names_exists() -> None:
 def test_every_documented_command_is_one_that_the_command_line_takes() -> None:
     text = "\n".join(blocks("sh")).replace("\\\n", " ")
     commands = re.findall(r"^(?:\.venv/bin/)?liner-mcp (.+)$", text, re.MULTILINE)
-    documented = {"agreement", "check", "install", "review", "serve", "token"}
+    documented = {"agreement", "archive", "check", "forget", "install", "review", "serve", "sync", "token"}
     assert {command.split()[0] for command in commands} == documented
     for command in commands:
         _parser().parse_args(shlex.split(command))  # exits with 2 for what it does not take
