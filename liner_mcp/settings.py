@@ -141,6 +141,7 @@ class Settings(BaseSettings):
     show_phones: bool = False
     audio: Literal["off", "blob", "url"] = "blob"
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
+    archive: Path | None = None
     mcp_demo: bool = False
     mcp_log: Literal["off", "json", "debug"] | None = None
 

@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "timezone": set(),
     "recent_ids": set(),
     "input_limits": set(),
+    "provenance": {"errors"},
     "argument_types": {"input_limits"},
     "json_logging": set(),
     "text": {"text"},
@@ -32,14 +33,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recordings": {"errors", "urls", "liner", "recordings"},
     "event_loop": {"liner", "text"},
     # Answers.
-    "answer": {"errors", "answer"},
+    "answer": {"errors", "provenance", "answer"},
     "names": {"errors", "input_limits", "event_loop", "text", "liner", "answer", "names"},
     "search": {"errors", "text", "search"},
-    "archive": {"errors", "text", "liner", "search", "archive"},
+    "archive": {"errors", "provenance", "text", "liner", "search", "archive"},
     "context": {"errors", "text", "timezone", "recent_ids", "event_loop", "liner", "recordings", "names"},
     "evidence": {"text"},
     "records": {
         "errors",
+        "provenance",
         "input_limits",
         "event_loop",
         "text",
@@ -52,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "calls": {
         "errors",
+        "provenance",
         "input_limits",
         "argument_types",
         "text",
@@ -69,6 +72,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": {"demo"},
     "server": {
         "errors",
+        "provenance",
+        "archive",
         "input_limits",
         "argument_types",
         "settings",

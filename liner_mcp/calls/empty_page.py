@@ -11,6 +11,7 @@ from liner_mcp.calls.window_reader import SLICE_CALLS, call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import LinerMcpError
 from liner_mcp.liner.models import Call
+from liner_mcp.provenance import unrecorded
 
 LOOK_BACK = timedelta(days=31)  # how far an empty answer looks for earlier calls, in one request
 
@@ -33,7 +34,8 @@ async def empty_page_hint(
     if nearest := _newest_passing(filters, earlier):
         return f"{nothing}; {_nearest(context, filters, nearest)}"
     try:
-        listing = await context.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
+        with unrecorded():
+            listing = await context.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
     except LinerMcpError:
         listing = None
     before = [] if listing is None else [call for call in listing.items if is_before(window, call)]

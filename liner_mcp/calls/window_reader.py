@@ -19,6 +19,7 @@ from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.reads import LinerReads
+from liner_mcp.provenance import unrecorded
 
 SLICE_CALLS = 100  # a full page of Liner: fewer waste requests, many more are read in vain for a short answer
 MAX_SLICE_CALLS = 500  # even where a client-side filter drops nearly everything
@@ -262,7 +263,8 @@ async def read_around(liner: LinerReads, filters: Filters, window: TimeWindow) -
     """For a window that came empty: the first page of a request for a day more on each side; and the window's calls,
     where that page shows that Liner does not read windows as they are meant.
     """
-    around = await read_slice(liner, filters, widened(window), SLICE_CALLS)
+    with unrecorded():
+        around = await read_slice(liner, filters, widened(window), SLICE_CALLS)
     if not (around.outside_window or _calls_in(window, around.calls)):
         return around, None
     return around, await read_wider(liner, filters, window, replace(NOTHING_READ, complete=True))

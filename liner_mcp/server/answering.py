@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from liner_mcp.archive.database import Database
+from liner_mcp.archive.reads import ArchivedReads
 from liner_mcp.calls.call_stats import call_stats
 from liner_mcp.calls.find_calls import find_calls
 from liner_mcp.calls.longest_calls import longest_calls

@@ -17,13 +17,17 @@ from liner_mcp.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
+    from liner_mcp.archive.database import Database
     from liner_mcp.context import AppContext
     from liner_mcp.liner.client import LinerClient
+    from liner_mcp.liner.reads import LinerReads
     from liner_mcp.liner.request_metrics import RequestObserver
+    from liner_mcp.liner.restricted_client import Access
     from liner_mcp.reloading_file import ReloadingFile
     from liner_mcp.server.access_rules import AccessRule, AccessRules
     from liner_mcp.timezone import Zone
 
+DEMO_SOURCE = "demo"  # the source of an archive of the demo
 ANSWER_BYTES = 24_000  # fits the text limits of every host that does not cut at 10 KB, with room for two answers
 SMALL_ANSWER_BYTES = 9_500  # for hosts that cut a tool's text near 10 KB
 # Parts of the client names that those hosts announce, in lower case.
@@ -54,6 +58,7 @@ class Runtime:
         self._observer = observer
         self._liner: LinerClient | None = None
         self._context: AppContext | None = None
+        self._archive: Database | None = None
         self._access_file: ReloadingFile[AccessRules] | None = None
         self._rules: AccessRules | None = None
         self._restricted_contexts: dict[AccessRule, AppContext] = {}
@@ -68,9 +73,11 @@ class Runtime:
     def context(self) -> AppContext:
         """The context of the current caller. What the caller may not see does not exist in it.
 
-        Raises: SettingsError when something must be set first.
+        Raises: SettingsError when something must be set first, WrongArchive when the archive cannot be used.
         """
         whole = self._full_context()
+        if self._archive is not None:
+            self._archive.check()  # a file that cannot be read may hold what was forgotten, so nothing is answered
         if self.settings.mcp_access_file is None:
             return whole
         who = caller()
@@ -80,7 +87,7 @@ class Runtime:
             self._rules = rules
             self._restricted_contexts = {}
         if rule not in self._restricted_contexts:
-            self._restricted_contexts[rule] = _restricted_context(self.liner, whole, rule)
+            self._restricted_contexts[rule] = self._restricted_context(self.liner, whole, rule)
         return self._restricted_contexts[rule]
 
     @property
@@ -123,7 +130,10 @@ class Runtime:
         self._liner, audio = answers.open_clients(
             settings, transport=self._transport, shared=self._shared, observer=self._observer
         )
-        liner = answers.CachedClient(self._liner)
+        if settings.archive is not None:
+            source = DEMO_SOURCE if settings.demo else self._liner.origin
+            self._archive = answers.Database(settings.archive, source)
+        liner = self._with_archive(answers.CachedClient(self._liner))
         return answers.AppContext(
             liner,
             answers.Directory(liner),
@@ -133,6 +143,35 @@ class Runtime:
             show_audio_links=settings.audio == "url",
             now=self._now or answers.utc_now,
         )
+
+    def _restricted_context(self, liner: LinerClient, full: AppContext, rule: AccessRule) -> AppContext:
+        """A context whose client, cache, archive and names are limited to what the rule allows."""
+        answers = answering()
+        if rule.access.unrestricted:
+            reads, directory = full.liner, full.directory
+        else:
+            cached = answers.CachedClient(answers.RestrictedClient(liner, rule.access))
+            reads = self._with_archive(cached, rule.access)
+            directory = answers.Directory(reads)
+        return answers.AppContext(
+            reads,
+            directory,
+            full.zone,
+            full.show_phones if rule.phones is None else rule.phones,
+            audio=full.audio if rule.audio else None,
+            show_audio_links=full.show_audio_links and rule.audio,
+            audio_unavailable_reason=full.audio_unavailable_reason
+            if full.audio is None
+            else "Your access to this server does not include audio.",
+            now=full.now,
+        )
+
+    def _with_archive(self, liner: LinerReads, access: Access | None = None) -> LinerReads:
+        """The reads with the archive in front, if there is one."""
+        if self._archive is None:
+            return liner
+        answers = answering()
+        return answers.ArchivedReads(liner, self._archive, access, now=self._now or answers.utc_now)
 
     def zone_and_now(self) -> tuple[Zone, datetime]:
         """The zone of day words, and the time; the zone of the machine while the settings cannot be read."""
@@ -173,25 +212,5 @@ class Runtime:
             await self._liner.aclose()
         if self._context is not None and self._context.audio is not None:
             await self._context.audio.aclose()
-
-
-def _restricted_context(liner: LinerClient, full: AppContext, rule: AccessRule) -> AppContext:
-    """A context whose client, cache and names are limited to what the rule allows."""
-    answers = answering()
-    if rule.access.unrestricted:
-        reads, directory = full.liner, full.directory
-    else:
-        reads = answers.CachedClient(answers.RestrictedClient(liner, rule.access))
-        directory = answers.Directory(reads)
-    return answers.AppContext(
-        reads,
-        directory,
-        full.zone,
-        full.show_phones if rule.phones is None else rule.phones,
-        audio=full.audio if rule.audio else None,
-        show_audio_links=full.show_audio_links and rule.audio,
-        audio_unavailable_reason=full.audio_unavailable_reason
-        if full.audio is None
-        else "Your access to this server does not include audio.",
-        now=full.now,
-    )
+        if self._archive is not None:
+            self._archive.close()
