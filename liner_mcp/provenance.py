@@ -25,7 +25,7 @@ class Provenance:
     `archived` and `live`: the spans whose calls came from the archive and from Liner. `unread`: spans that could not be
     read from Liner, while others came from the archive. `synced_at`: when the oldest archived part was read from Liner.
     `forgotten`: the ids of forgotten calls that the caller may see. `uses_archive`: an archive covers a part of the
-    question. `failure`: why Liner could not be read.
+    question. `liner_answers`: a list of calls came from Liner. `failure`: why one could not be read.
     """
 
     isoformat: Callable[[datetime], str] = datetime.isoformat
@@ -35,6 +35,7 @@ class Provenance:
     synced_at: datetime | None = None
     forgotten: set[int] = field(default_factory=set[int])
     uses_archive: bool = False
+    liner_answers: bool = False
     failure: LinerMcpError | None = None
 
     def add_sync(self, moment: datetime) -> None:
@@ -55,9 +56,13 @@ class Provenance:
         """The spans that could not be read, as a clause; empty when there are none."""
         if not self.unread:
             return ""
-        since, until = min(span[0] for span in self.unread), max(span[1] for span in self.unread)
+        since, until = min(self.unread)
+        whole = True
+        for begin, end in sorted(self.unread):
+            whole = whole and begin <= until
+            until = max(until, end)
         which = f"{self.isoformat(since)} to {self.isoformat(until)}"
-        return which if len(set(self.unread)) == 1 else f"Parts of {which}"
+        return which if whole else f"Parts of {which}"
 
     def synced(self) -> dict[str, str]:
         """The member `synced_at`, if something archived is used."""
@@ -92,7 +97,8 @@ def record_provenance(isoformat: Callable[[datetime], str]) -> Generator[Provena
 @contextmanager
 def unrecorded() -> Generator[None]:
     """Reads within the block are for a hint and not for the rows of the answer."""
-    with _use(Provenance(failure=provenance().failure)):
+    outer = provenance()
+    with _use(Provenance(failure=outer.failure, liner_answers=outer.liner_answers)):
         yield
 
 

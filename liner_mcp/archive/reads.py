@@ -9,11 +9,14 @@ What is forgotten is in no answer, archived or live.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
+
+import anyio
 
 from liner_mcp.archive import queries
 from liner_mcp.archive.connection import Connection
@@ -23,6 +26,7 @@ from liner_mcp.archive.plan import LivePart, Plan, allowed, at_seam, is_over, ma
 from liner_mcp.archive.rows import CALL_FIELDS, RECORD_FIELDS, from_microseconds
 from liner_mcp.archive.spans import Span, moment
 from liner_mcp.errors import ConnectionClosed, DeadlineExceeded, ForgottenId, LinerMcpError
+from liner_mcp.liner.deadline import time_left
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import AgentGroup, Call, CallRecord, CallStatus, Identified, Lead, LeadStatus, Order, User
 from liner_mcp.liner.pagination import Listing
@@ -108,20 +112,31 @@ class ArchivedReads:
             if found.failure is not None:
                 return found.failure
             try:
-                listing = await self._live.calls(part.which, at_most=at_most)
+                listing = await self._read_in_time(part.which, at_most)
             except ConnectionClosed:
                 raise
             except LinerMcpError as error:
                 found.failure = error
                 return error
-            if listing.finished or is_over(listing, at_most):
-                return listing
-            return DeadlineExceeded("Time was up before a list of calls was read whole.")
+            found.liner_answers = True
+            return listing
 
         if len(gaps) <= 1:
             return [await read(part) for part in gaps]
         outcomes = await run_all([partial(read, part) for part in gaps], concurrency=self.concurrency)
-        return [one or DeadlineExceeded("Time was up before a list of calls was read whole.") for one in outcomes]
+        return [one or _late() for one in outcomes]
+
+    async def _read_in_time(self, which: CallFilter, at_most: int | None) -> Listing[Call]:
+        """A list of Liner. Until one came, half of the time is left for what is archived.
+
+        Raises: DeadlineExceeded when it did not come whole.
+        """
+        left = math.inf if provenance().liner_answers else time_left() / 2
+        with anyio.CancelScope(deadline=anyio.current_time() + left):
+            listing = await self._live.calls(which, at_most=at_most)
+            if listing.finished or is_over(listing, at_most):
+                return listing
+        raise _late()
 
     def _join(self, plan: Plan, live: Sequence[Listing[Call]], at_most: int | None, *, unread: bool) -> Listing[Call]:
         archived = plan.calls or ()
@@ -145,6 +160,7 @@ class ArchivedReads:
             changed=any(listing.changed for listing in live),
             finished=not over and all(listing.finished for listing in live),
             unreadable=undecided + sum(listing.unreadable for listing in live),
+            unread=unread and not over,
         )
 
     def _record(self, plan: Plan, read: Sequence[LivePart]) -> None:
@@ -163,15 +179,16 @@ class ArchivedReads:
         try:
             if found.uses_archive and found.failure is not None:
                 raise found.failure
-            listing = await self._live.calls(which, at_most=at_most)
-            if not listing.finished and not is_over(listing, at_most) and found.uses_archive:
-                raise DeadlineExceeded("Time was up before a list of calls was read whole.")
+            if found.uses_archive:
+                listing = await self._read_in_time(which, at_most)
+            else:
+                listing = await self._live.calls(which, at_most=at_most)
         except LinerMcpError as error:
             if not found.uses_archive or plan is None or isinstance(error, ConnectionClosed):
                 raise
             found.failure = error
             found.unread += [_times(part.span) for part in plan.gaps]
-            return Listing((), complete=False, total=None, changed=False)
+            return Listing((), complete=False, total=None, changed=False, unread=True)
         if plan is not None and listing.finished:
             found.live += [_times(part.span) for part in plan.gaps]
             found.forgotten |= plan.forgotten
@@ -341,6 +358,10 @@ class ArchivedReads:
             return entry
         members = tuple(one for one in entry.agent_ids or () if self._access.allows_agent(one))
         return entry.model_copy(update={"agent_ids": members})
+
+
+def _late() -> DeadlineExceeded:
+    return DeadlineExceeded("Time was up before a list of calls was read whole.")
 
 
 def _times(span: Span) -> tuple[datetime, datetime]:

@@ -187,8 +187,8 @@ def _is_over(listing: Listing[Call], at_most: int | None) -> bool:
 class SliceRead:
     """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted or than could be read in
     time. `strayed`: the times of calls outside the requested window, which are left out. `after_end`: the calls in the
-    second in which the window ends, which Liner counts and which are left out. `unreadable` and `misplaced` are as in
-    `Listing`.
+    second in which the window ends, which Liner counts and which are left out. `unreadable`, `misplaced`, `unread` are
+    as in `Listing`.
     """
 
     calls: tuple[Call, ...]
@@ -201,6 +201,7 @@ class SliceRead:
     window_note: str | None = None
     unreadable: int = 0
     misplaced: bool = False
+    unread: bool = False
 
     @property
     def outside_window(self) -> bool:
@@ -223,7 +224,7 @@ class SliceRead:
         that cannot be read, or Liner counted no more than one page holds, where no call can slip between pages.
         """
         fits_one_page = self.liner_total is not None and self.liner_total <= SLICE_CALLS
-        return self.complete or (not self.over_limit and (fits_one_page or bool(self.unreadable)))
+        return self.complete or (not self.over_limit and (fits_one_page or self.unread or bool(self.unreadable)))
 
 
 NOTHING_READ = SliceRead((), complete=False, over_limit=False, changed=False, liner_total=None)
@@ -295,4 +296,5 @@ def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int |
         strayed=tuple(moment for moment in moments if not requested.contains(moment)),
         unreadable=sum(listing.unreadable for listing in listings),
         misplaced=any(listing.misplaced for listing in listings),
+        unread=any(listing.unread for listing in listings),
     )

@@ -34,6 +34,8 @@ class Listing(Generic[I]):
     list was read. `finished` is False when the walk ended before the last page: the missing rows are then unread, not
     withheld by Liner. `misplaced`: Liner did not list one of the rows again for the second in which it was created.
 
+    `unread`: a part of the window could not be read from Liner, the rest is archived; asking again would not help now.
+
     Of dictionaries, `outdated`: an archived one, because Liner could not be read; `former`: archived entries that are
     not in the list any more.
     """
@@ -45,6 +47,7 @@ class Listing(Generic[I]):
     finished: bool = field(default=True, compare=False)
     unreadable: int = 0
     misplaced: bool = False
+    unread: bool = False
     outdated: bool = False
     former: tuple[I, ...] = ()
 
