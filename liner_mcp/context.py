@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from liner_mcp.archive.counts import ArchivedCounts
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.event_loop import Turns
 from liner_mcp.liner.reads import LinerReads
@@ -26,7 +27,7 @@ class AppContext:
     """One per process, or per access rule, shared by all tools. `audio` is None when recordings are not given out;
     `audio_unavailable_reason` then says why.
 
-    `now` is the clock for day words such as "yesterday".
+    `now` is the clock for day words such as "yesterday". `archive` counts the calls that `liner` has from an archive.
     """
 
     liner: LinerReads
@@ -37,6 +38,7 @@ class AppContext:
     show_audio_links: bool = False
     audio_unavailable_reason: str = "Audio is switched off on this server (LINER_AUDIO=off)."
     now: Callable[[], datetime] = utc_now
+    archive: ArchivedCounts | None = None
     recent_calls: RecentIds = field(default_factory=RecentIds)
     recent_records: RecentIds = field(default_factory=RecentIds)
     turns: Turns = field(default_factory=Turns)

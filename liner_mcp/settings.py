@@ -86,6 +86,12 @@ def _secret_token(value: SecretStr) -> SecretStr:
     return SecretStr(checked_token(value.get_secret_value()))
 
 
+def _store_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("it is not an address such as redis://host:6379/0")
+    return value
+
+
 def _network(proxy: str) -> str:
     try:
         return str(ipaddress.ip_network(proxy, strict=False))
@@ -138,10 +144,13 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(default=45, gt=0, le=3_600)
     concurrency: int = Field(default=4, ge=1, le=64)
     requests_per_second: float = Field(default=20, ge=0, le=1_000)
+    pace_url: Annotated[SecretStr, AfterValidator(_store_url)] | None = None
+    replicas: int = Field(default=1, ge=1, le=100)
     show_phones: bool = False
     audio: Literal["off", "blob", "url"] = "blob"
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
     archive: Path | None = None
+    chatgpt: bool = False
     mcp_demo: bool = False
     mcp_log: Literal["off", "json", "debug"] | None = None
 

@@ -199,7 +199,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert set(rows) == {f"LINER_{name.upper()}" for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
         default = field.default
-        shown = {None: "–", False: "false", True: "true"}.get(default, str(default))
+        shown = "–" if default is None else str(default).lower()
         if name not in ("timezone", "max_answer_bytes"):  # described in words: they depend on the machine and the host
             assert rows[f"LINER_{name.upper()}"] == shown
 

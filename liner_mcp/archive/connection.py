@@ -34,7 +34,6 @@ class Connection:
         self._apsw = import_apsw()
         self._sqlite = self._apsw.Connection(str(path), flags=self._apsw.SQLITE_OPEN_READWRITE)
         self._sqlite.set_busy_timeout(BUSY_MILLISECONDS)
-        self._sqlite.row_trace = _as_dict
         self._sqlite.config(self._apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
 
     def for_writing(self) -> None:
@@ -49,14 +48,22 @@ class Connection:
 
     def rows(self, statement: str, values: Values = ()) -> list[Row]:
         """The rows of one statement, or of the last of several."""
-        return self._sqlite.execute(statement, values).fetchall()
+        return list(self.iterate(statement, values))
 
     def one(self, statement: str, values: Values = ()) -> Row | None:
         """The first row, if there is one."""
-        return self._sqlite.execute(statement, values).fetchone()
+        return next(iter(self.iterate(statement, values)), None)
 
     def iterate(self, statement: str, values: Values = ()) -> Iterable[Row]:
         """The rows one by one."""
+        names: list[str] | None = None
+        for row in (cursor := self._sqlite.execute(statement, values)):
+            if names is None:
+                names = [name for name, *_ in cursor.get_description()]
+            yield dict(zip(names, row, strict=True))
+
+    def tuples(self, statement: str, values: Values = ()) -> Iterable[tuple[Any, ...]]:
+        """The rows one by one without names, where there are many."""
         return self._sqlite.execute(statement, values)
 
     def run_many(self, statement: str, values: Iterable[Values]) -> None:
@@ -88,7 +95,3 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._sqlite.close()
-
-
-def _as_dict(cursor: Any, values: tuple[object, ...]) -> Row:
-    return dict(zip((name for name, *_ in cursor.get_description()), values, strict=True))

@@ -82,7 +82,11 @@ def forgotten(
 
 
 def forgotten_in(
-    connection: Connection, access: Access, order_ids: Sequence[int], user_ids: Sequence[int], span: tuple[int, int]
+    connection: Connection,
+    access: Access,
+    order_ids: Sequence[int],
+    user_ids: Sequence[int | None],
+    span: tuple[int, int],
 ) -> set[int]:
     """The ids of the forgotten calls of a span of seconds that a caller may see: of some orders, and of some agents
     or all.

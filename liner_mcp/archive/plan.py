@@ -9,13 +9,16 @@ from datetime import datetime
 
 from liner_mcp.archive import queries
 from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.database import meta
 from liner_mcp.archive.forgotten import forgotten_in
 from liner_mcp.archive.rows import from_microseconds
+from liner_mcp.archive.search import has_numbers, wanted_expression
 from liner_mcp.archive.spans import Span, intersect, moment, subtract, union
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.restricted_client import Access
+from liner_mcp.search.matching import compile_query
 
 # Orders of different coverage need a list each. With more of them, one list for all orders with a gap is cheaper.
 MAX_LIVE_LISTS = 6
@@ -35,11 +38,14 @@ class LivePart:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The archived part of a list, and the gaps. `calls` is None where `count` is more than was wanted."""
+    """The archived part of a list, and the gaps. `over`: there are more calls than were wanted; `calls` are then the
+    newest of them or none, and `count` is None where they were not counted.
+    """
 
     spans: Mapping[int, Sequence[Span]]
-    count: int
-    calls: Sequence[Call] | None
+    count: int | None
+    calls: Sequence[Call]
+    over: bool
     gaps: Sequence[LivePart]
     synced_at: datetime | None
     forgotten: frozenset[int]
@@ -67,6 +73,16 @@ def wanted_span(which: CallFilter) -> Span:
     return Span(math.floor(which.since.timestamp()), math.ceil(which.until.timestamp()))
 
 
+def wanted_words(which: CallFilter, *, numbers: bool) -> str | None:
+    """The words of `mentions` as an expression; None where they exclude no call. `numbers`: the caller may be shown
+    phones, which the index has only masked.
+    """
+    if which.mentions is None:
+        return None
+    query = compile_query(which.mentions)
+    return None if numbers and has_numbers(query) else wanted_expression(query)
+
+
 def make_plan(connection: Connection, which: CallFilter, access: Access, at_most: int | None) -> Plan:
     """Divide the list of `which`, a filter by orders that `allowed` has passed."""
     whole = wanted_span(which)
@@ -79,18 +95,34 @@ def make_plan(connection: Connection, which: CallFilter, access: Access, at_most
         for order_id in which.order_ids
     }
     gaps = _gaps(whole, spans)
-    selection = queries.Selection(which, _without(spans, gaps), access, codes)
-    count = queries.count_calls(connection, selection)
-    found = None if at_most is not None and count > at_most else queries.calls(connection, selection)
+    wanted = wanted_words(which, numbers=meta(connection)["phones"] == "1")
+    selection = queries.Selection(which, _without(spans, gaps), access, codes, wanted)
+    count, found = _read(connection, selection, at_most)
     used = [one.synced_at for one in covered]
     return Plan(
         selection.spans,
         count,
         found,
+        at_most is not None and (len(found) if count is None else count) > at_most,
         [_live_part(connection, selection, span, order_ids, whole) for span, order_ids in gaps.items()],
         from_microseconds(min(used)) if used else None,
         frozenset(forgotten_in(connection, access, which.order_ids, which.user_ids, whole)),
     )
+
+
+def _read(
+    connection: Connection, selection: queries.Selection, at_most: int | None
+) -> tuple[int | None, Sequence[Call]]:
+    """How many calls are meant, and the calls unless they are more than was wanted."""
+    if at_most is None:
+        found = queries.calls(connection, selection)
+        return len(found), found
+    if selection.which.hinted:
+        # Counting what is rare or what words mention reads all of it, and nothing shows the count.
+        found = queries.calls(connection, selection, at_most + 1)
+        return None if len(found) > at_most else len(found), found
+    count = queries.count_calls(connection, selection)
+    return count, () if count > at_most else queries.calls(connection, selection)
 
 
 def _gaps(whole: Span, spans: Mapping[int, Sequence[Span]]) -> dict[Span, list[int]]:
@@ -134,7 +166,8 @@ def _live_part(
     in_last = {
         order_id: intersect(last, selection.spans[order_id]) for order_id in order_ids if order_id in selection.spans
     }
-    archived_last = queries.count_calls(connection, replace(selection, spans=in_last))
+    unhinted = replace(which, transferred=None, has_summary=None)
+    archived_last = queries.count_calls(connection, replace(selection, which=unhinted, spans=in_last, wanted=None))
     return LivePart(replace(which, until=moment(span.until)), span, last, archived_last)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.conditions import MICROSECONDS, Conditions, add_record_filters, mentioning, within
+from liner_mcp.archive.connection import Connection, Row
 from liner_mcp.archive.rows import CALL_FIELDS, call_of, record_of
 from liner_mcp.archive.spans import Span
+from liner_mcp.archive.writer import first_key
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import Call, CallRecord, Identified
 from liner_mcp.liner.restricted_client import Access
@@ -39,66 +41,114 @@ def coverage(connection: Connection, order_ids: Sequence[int], span: Span) -> li
 class Selection:
     """Which archived calls are meant: those of `which` that a caller may see, in the covered spans of its orders.
 
-    `status_codes`: those of its `status_ids`. A value that Liner did not send excludes no call.
+    `status_codes`: those of its `status_ids`. A value that Liner did not send excludes no call. The hints of `which`
+    are applied: `wanted` is the expression of its words.
     """
 
     which: CallFilter
     spans: Mapping[int, Sequence[Span]]
     access: Access
     status_codes: frozenset[str] | None = None
+    wanted: str | None = None
 
-    def conditions(self) -> Iterator[tuple[str, list[object]]]:
-        """The conditions of a query of the table `call`, and their values, for each group of orders of like spans."""
+    def groups(self) -> Iterator[tuple[Span, Conditions]]:
+        """Each span with the conditions on its calls, but for the words, for each group of orders of like spans."""
         orders_of: dict[tuple[Span, ...], list[int]] = {}
         for order_id, spans in self.spans.items():
             orders_of.setdefault(tuple(spans), []).append(order_id)
-        shared = self._shared_conditions()
         for spans, order_ids in orders_of.items():
             for span in spans:
-                parts = ["created_at >= ? AND created_at < ?", _in("list_order_id", order_ids)]
-                values: list[object] = [span.since * 1_000_000, span.until * 1_000_000, *order_ids]
-                yield (
-                    " AND ".join([*parts, *(part for part, _ in shared)]),
-                    [*values, *(value for _, more in shared for value in more)],
-                )
+                yield span, self._conditions(span, order_ids)
 
-    def _shared_conditions(self) -> list[tuple[str, list[object]]]:
-        users = self.which.user_ids
-        found: list[tuple[str, list[object]]] = []
-        for column, ids in (
-            ("user_id", users or None),
-            ("order_id", self.access.orders),
-            ("user_id", self.access.agents),
-        ):
-            if ids is not None:
-                unsent = f"NOT sent & {1 << CALL_FIELDS.index(column)}"
-                found.append((f"({_in(column, list(ids))} OR {unsent})", list(ids)))
+    def _conditions(self, span: Span, order_ids: Sequence[int]) -> Conditions:
+        found = within(span, order_ids)
+        _add_members_or_unsent(found, "user_id", self.which.user_ids or None)
+        _add_members_or_unsent(found, "order_id", self.access.orders)
+        _add_members_or_unsent(found, "user_id", self.access.agents)
         if self.status_codes is not None:
-            codes = sorted(self.status_codes)
-            found.append((f"({_in('status_code', codes)} OR status_code IS NULL)", list(codes)))
+            found.add_members("call.status_code", [*sorted(self.status_codes), None])
+        hints = Conditions()
+        add_record_filters(hints, transferred=self.which.transferred, has_summary=self.which.has_summary)
+        if hints.parts:
+            found.add(f"(call.odd = 1 OR {hints.where})", *hints.values)
         return found
+
+
+def _add_members_or_unsent(found: Conditions, column: str, ids: Collection[int] | None) -> None:
+    if ids is not None:
+        unsent = f"NOT call.sent & {1 << CALL_FIELDS.index(column)}"
+        found.add(f"(call.{column} IN ({', '.join('?' * len(ids))}) OR {unsent})", *ids)
 
 
 def count_calls(connection: Connection, selection: Selection) -> int:
     """How many calls are meant, those included of which it is not known whether the caller may see them."""
     found = 0
-    for conditions, values in selection.conditions():
-        row = connection.one(f"SELECT count(*) AS found FROM call WHERE {conditions}", values)  # noqa: S608 - our names
+    for span, conditions in selection.groups():
+        if selection.wanted is not None:
+            words, *values = mentioning(selection.wanted, span)
+            conditions.add(f"(call.odd = 1 OR call.id IN ({words}))", *values)
+        row = connection.one(f"SELECT count(*) AS found FROM call WHERE {conditions.where}", conditions.values)
         found += row["found"] if row else 0
     return found
 
 
-def calls(connection: Connection, selection: Selection) -> list[Call]:
-    """The same calls, in no order."""
-    return [
-        call_of(row)
-        for conditions, values in selection.conditions()
-        for row in connection.rows(f"SELECT * FROM call WHERE {conditions}", values)  # noqa: S608 - our own names
-    ]
+def calls(connection: Connection, selection: Selection, limit: int | None = None) -> list[Call]:
+    """The same calls, newest first; with `limit`, at most so many."""
+    found: list[Row] = []
+    for span, conditions in selection.groups():
+        if selection.wanted is not None:
+            found += _mentioning(connection, selection.wanted, span, conditions, limit)
+        else:
+            found += connection.rows(*_newest(conditions, limit))
+    found.sort(key=lambda row: (row["created_at"], row["id"]), reverse=True)
+    return [call_of(row) for row in found[:limit]]
 
 
-def _in(column: str, values: Sequence[object]) -> str:
-    return f"{column} IN ({', '.join('?' * len(values))})"
+def odd_calls(connection: Connection, order_ids: Sequence[int], span: Span, access: Access) -> list[Call]:
+    """The calls of which something is unknown, newest first."""
+    conditions = within(span, order_ids, access)
+    conditions.add("odd = 1")
+    return [call_of(row) for row in connection.rows(*_newest(conditions, None))]
+
+
+def _newest(conditions: Conditions, limit: int | None) -> tuple[str, list[object]]:
+    cut = "" if limit is None else f" LIMIT {limit:d}"
+    where = conditions.where
+    return f"SELECT * FROM call WHERE {where} ORDER BY created_at DESC, id DESC{cut}", conditions.values
+
+
+def _mentioning(
+    connection: Connection, wanted: str, span: Span, conditions: Conditions, limit: int | None
+) -> list[Row]:
+    """The same for calls with the wanted words in a summary, and all odd calls.
+
+    The index of words is read from its newest end, so that a few calls cost no more where there are many.
+    """
+    found = {row["id"]: row for row in _odd_rows(connection, conditions)}
+    words = connection.iterate(
+        "SELECT call.* FROM word CROSS JOIN record ON record.key = word.rowid CROSS JOIN call ON call.id = call_id"
+        f" WHERE word MATCH ? AND word.rowid >= ? AND word.rowid < ? AND {conditions.where} ORDER BY word.rowid DESC",
+        [wanted, first_key(span.since), first_key(span.until), *conditions.values],
+    )
+    mentioned = set[int]()
+    oldest = span.until
+    for row in words:
+        # Within a second, the order of keys is not that of calls, so the last second is read to its end.
+        if limit is not None and len(mentioned) >= limit and _second(row) < oldest:
+            break
+        oldest = _second(row)
+        mentioned.add(row["id"])
+        found[row["id"]] = row
+    newest = sorted(found.values(), key=lambda row: (row["created_at"], row["id"]), reverse=True)
+    return newest[:limit]
+
+
+def _odd_rows(connection: Connection, conditions: Conditions) -> Iterable[Row]:
+    return connection.rows(f"SELECT * FROM call WHERE odd = 1 AND {conditions.where}", conditions.values)
+
+
+def _second(row: Row) -> int:
+    return row["created_at"] // MICROSECONDS
 
 
 def status_codes(connection: Connection, status_ids: Sequence[int]) -> frozenset[str] | None:

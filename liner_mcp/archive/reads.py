@@ -100,7 +100,7 @@ class ArchivedReads:
             # This Liner does not read times as they are meant, so the gaps do not end where they should.
             return await self._without_forgotten(await self._live.calls(which, at_most=at_most))
         listing = self._join(plan, [listing for listing, _ in joined], at_most, unread=len(parts) < len(outcomes))
-        if plan.calls is not None and not is_over(listing, at_most):
+        if not (plan.over or is_over(listing, at_most)):
             self._record(plan, [part for part, _ in parts])
         return await self._without_forgotten(listing) if parts else listing
 
@@ -139,13 +139,14 @@ class ArchivedReads:
         raise _late()
 
     def _join(self, plan: Plan, live: Sequence[Listing[Call]], at_most: int | None, *, unread: bool) -> Listing[Call]:
-        archived = plan.calls or ()
+        archived = plan.calls
         visible = [call for call in archived if self._access.allows_call(call)]
         undecided = sum(map(self._access.cannot_decide, archived))
-        totals = [plan.count - (len(archived) - len(visible)), *(listing.total for listing in live)]
+        count = None if plan.count is None else plan.count - (len(archived) - len(visible))
+        totals = [count, *(listing.total for listing in live)]
         total = None if None in totals or unread else sum(one or 0 for one in totals)
         over = (
-            plan.calls is None
+            plan.over
             or any(is_over(listing, at_most) for listing in live)
             or (at_most is not None and (total or 0) > at_most)
         )

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from liner_mcp.liner.models import NO_LINK, Call, CallRecord, LinerModel
 from liner_mcp.liner.record_owners import of_other_leads
+from liner_mcp.text.clean import is_cut
 
 # The order is that of the bits of `sent` and of the columns: it changes with the version of the schema only.
 CALL_FIELDS = (
@@ -79,6 +80,7 @@ def record_values(record: CallRecord) -> dict[str, Any]:
         "created_at": to_microseconds(record.created_at),
         "is_transfer": _flag(record.is_transfer),
         "has_file": int(bool(record.file_url)),
+        "has_summary": int(bool((record.record_summary or "").strip())) if record.was_sent("record_summary") else None,
         "sent": sent_mask(record, RECORD_FIELDS),
     }
 
@@ -119,6 +121,8 @@ def is_odd(call: Call, records: Sequence[CallRecord]) -> bool:
         return True
     needed = ("is_transfer", "duration_seconds", "created_at")
     return any(
-        not record.was_sent("record_summary") or any(getattr(record, name) is None for name in needed)
+        not record.was_sent("record_summary")
+        or is_cut((record.record_summary or "").strip())  # the part that is not shown is not searched
+        or any(getattr(record, name) is None for name in needed)
         for record in records
     )

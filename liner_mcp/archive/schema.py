@@ -36,10 +36,11 @@ CREATE TABLE call (
 );
 CREATE INDEX call_by_order ON call (list_order_id, created_at, id);
 CREATE INDEX call_by_time ON call (created_at, id);
+CREATE INDEX odd_call ON call (list_order_id, created_at) WHERE odd = 1;
 CREATE INDEX call_by_lead ON call (lead_id, created_at);
 
 -- `key` is the second of the call's creation, then a number: search results in the order of `key` are in that of calls.
--- A record that Liner lists for two calls has a row for each.
+-- A record that Liner lists for two calls has a row for each. `has_summary`: the summary is not blank.
 CREATE TABLE record (
     key INTEGER PRIMARY KEY,
     id INTEGER NOT NULL,
@@ -50,6 +51,7 @@ CREATE TABLE record (
     is_transfer INTEGER,
     duration_seconds INTEGER,
     has_file INTEGER,
+    has_summary INTEGER,
     record_summary TEXT,
     created_at INTEGER,
     sent INTEGER NOT NULL

@@ -11,14 +11,14 @@ from anyio import to_thread
 
 from liner_mcp.answer.table import Answer, Cell, Evidence, Members, page, render_within_budget
 from liner_mcp.calls import counting
+from liner_mcp.calls.archived_counts import Folded, read_counts
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.columns import STATS_COLUMNS
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.group_rows import GroupRows, Question, arrange
-from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
+from liner_mcp.calls.parallel_reader import ParallelRead, Progress
 from liner_mcp.calls.query import ResolvedQuery, resolve
 from liner_mcp.calls.record_filters import (
-    MatchingCalls,
     Undecided,
     filter_members,
     matching_calls,
@@ -39,9 +39,6 @@ from liner_mcp.text.mask import quote_input
 QUALIFIED = "qualified"  # a category of lead statuses; /devs/api/v2/lead-status/list/
 MAX_GROUPINGS = 2
 MAX_QUOTED = 40  # characters of a column that an error quotes
-
-_Folded = tuple[counting.Tallies, MatchingCalls]
-"""Of a slice: its counts, and its calls that are counted at the end."""
 
 
 async def call_stats(
@@ -75,7 +72,7 @@ async def call_stats(
         codes = qualified or frozenset[str]()
         return counting.tally(calls, question.group_by, context.zone, codes, counts, question.recordings)
 
-    async def fold(calls: Sequence[Call]) -> _Folded:
+    async def fold(calls: Sequence[Call]) -> Folded:
         found = await matching_calls(context, resolved.filters, calls, records_read)
         counted = await recordings.read(context, found.calls, found.recordings)
         # A later slice may show that a call's record is listed for two calls. Each of these calls cost a request, so
@@ -85,8 +82,15 @@ async def call_stats(
         tallies = tally(call for call in found.calls if call.id not in ids)
         return tallies, replace(found, calls=examined, recordings={})
 
-    read = await read_all(
-        context.liner, resolved.filters, resolved.window, fold, progress, reads_records=bool(question.recordings)
+    read = await read_counts(
+        context,
+        resolved.filters,
+        resolved.window,
+        fold,
+        group_by=question.group_by,
+        columns=question.recordings,
+        qualified_codes=qualified or frozenset(),
+        progress=progress,
     )
     if read.stopped is not None and read.reached == resolved.window.until:
         raise read.stopped  # an answer with zeros would read as if there were no calls
@@ -166,7 +170,7 @@ async def _render(
     context: AppContext,
     resolved: ResolvedQuery,
     question: Question,
-    read: ParallelRead[_Folded],
+    read: ParallelRead[Folded],
     groups: counting.Tallies,
     undecided: Sequence[Undecided],
     recordings: RecordingCounts,

@@ -104,7 +104,7 @@ class Filters(PlainFilters):
         narrowed = {name for name, declared in FILTERS.items() if declared.parameter in narrowing}
         return {"leads" if self.leads else "orders"} | narrowed
 
-    def _narrowing(self) -> dict[str, tuple[int, ...]]:
+    def _narrowing(self) -> dict[str, Any]:
         """Liner's parameters beside orders or leads. They share the request line with those: ids that would fill it
         are checked here alone. Calls without an agent cannot be requested, and an agent's ids would exclude them.
         """
@@ -144,7 +144,11 @@ class Filters(PlainFilters):
         """
         since, until = window.since.replace(microsecond=0), ceil_to_second(window.until)
         parameter, ids = ("lead_ids", self.leads) if self.leads else ("order_ids", self.orders)
-        return CallFilter(since, until, **{parameter: ids}, **self._narrowing()).split() if ids else []
+        if not ids:
+            return []
+        hints: dict[str, Any] = {name: getattr(self, name) for name in ("transferred", "has_summary", "mentions")}
+        lists: dict[str, Any] = {parameter: ids}
+        return CallFilter(since, until, **lists, **self._narrowing(), **hints).split()
 
 
 def _matching(given: dict[str, Any], calls: Iterable[Call]) -> list[Call]:
@@ -172,17 +176,17 @@ def _echo(value: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _fitting(wanted: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, tuple[int, ...]]:
+def _fitting(wanted: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, Any]:
     """Those of the parameters, in this order, that one request can hold and that leave half of its line to orders or
     leads.
     """
-    fitting: dict[str, tuple[int, ...]] = {}
+    fitting: dict[str, Any] = {}
     for parameter, ids in wanted:
         if 0 < len(ids) <= MAX_IDS and _target_length({**fitting, parameter: ids}) <= MAX_TARGET_CHARACTERS // 2:
             fitting[parameter] = ids
     return fitting
 
 
-def _target_length(narrowing: dict[str, tuple[int, ...]]) -> int:
+def _target_length(narrowing: dict[str, Any]) -> int:
     moment = datetime(2000, 1, 1, tzinfo=UTC)  # all moments are equally long
     return CallFilter(moment, moment, **narrowing).target_length

@@ -35,6 +35,7 @@ from liner_mcp.server.app import LinerServer, create_server
 from liner_mcp.server.audit_log import ServerObserver
 from liner_mcp.server.runtime import Runtime
 from liner_mcp.settings import Settings
+from liner_mcp.shared_store import SharedStore
 
 if TYPE_CHECKING:
     import httpx
@@ -97,7 +98,8 @@ def create_web_app(
     app: ASGIApp = ConcurrencyLimit(endpoint, limits)
     app = BufferedBody(app, limits)
     if settings.mcp_requests_per_minute:
-        app = RateLimit(app, settings.mcp_requests_per_minute, limits)
+        store = None if settings.pace_url is None else SharedStore(settings.pace_url.get_secret_value())
+        app = RateLimit(app, settings.mcp_requests_per_minute, limits, store, settings.replicas)
     if authenticator is not None:
         app = authenticator(app)
     app = cors(app)

@@ -70,6 +70,8 @@ class Query:
 class CallFilter:
     """Which calls to list. Liner requires `order_ids` or `lead_ids`; both ends of the window are included.
 
+    `transferred`, `has_summary` and `mentions` are hints that Liner does not have: a list may leave out calls that
+    certainly do not pass these filters. The caller checks each call anyway.
     /devs/api/v2/call/list/
     """
 
@@ -79,6 +81,14 @@ class CallFilter:
     lead_ids: tuple[int, ...] = ()
     user_ids: tuple[int, ...] = ()
     status_ids: tuple[int, ...] = ()
+    transferred: bool | None = None
+    has_summary: bool | None = None
+    mentions: str | None = None
+
+    @property
+    def hinted(self) -> bool:
+        """Whether it has a hint."""
+        return not (self.transferred is None and self.has_summary is None and self.mentions is None)
 
     def query(self) -> Query:
         """The query. Times are in UTC with whole seconds, the only form in the documentation."""

@@ -45,6 +45,13 @@ class Throttle:
                 f"Liner asked to slow down, and the pause is not over. Ask again in {ceil(left)} s.", retry_after=left
             )
 
+    def pause(self, now: float, seconds: float) -> None:
+        """Pause because Liner asked another replica to slow down."""
+        until = now + min(seconds, MAX_PAUSE_SECONDS)
+        if until > self._paused_until:
+            self._paused_until = self._requested_until = until
+            self.max_concurrent = 1
+
     def record(self, now: float, failure: LinerMcpError | None, *, sent_at: float) -> None:
         """Record the outcome of a request that was sent at `sent_at`; None is an answer with data."""
         if isinstance(failure, RateLimited):

@@ -14,7 +14,6 @@ from functools import partial
 
 import anyio
 import httpx
-from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 
 from liner_mcp.errors import LinerMcpError, LinerUnavailable, RateLimited, WrongAddress
@@ -31,13 +30,13 @@ from liner_mcp.liner.http_client import (
     redirect_location,
     translated,
 )
+from liner_mcp.liner.pace import LocalPace, Pace, SharedPace
 from liner_mcp.liner.redirects import leads_away, same_origin_target
 from liner_mcp.liner.request_metrics import Attempt, RequestObserver, observe_attempt
 from liner_mcp.liner.retry import FULL_JITTER, RetryPolicy, requested_wait
 from liner_mcp.liner.single_flight import SingleFlight
 from liner_mcp.liner.throttle import Throttle
 
-BURST_SECONDS = 2.0  # requests saved up while idle: 40 at the default rate of 20 per second
 MAX_BODY_BYTES = 32_000_000  # a page of 100 records with the longest summaries seen is a third of this
 HEALTH_CHECK_SECONDS = 5.0  # a Liner that is up answers it at once, and the caller whose request failed waits for it
 MAX_REDIRECTS = 3  # with and without a trailing slash, and one to spare
@@ -49,7 +48,7 @@ class _ConnectionPool:
 
     http: httpx.AsyncClient
     slots: anyio.CapacityLimiter
-    rate_limiter: AsyncLimiter | None
+    pace: Pace | None
     single_flight: SingleFlight
 
 
@@ -61,7 +60,8 @@ class Transport:
     """GET requests with the limits, retries and redirects that all of them share.
 
     `use_circuit_breaker`: while Liner is down, fail at once instead of retrying for each caller (for a server that many
-    people share). `transport` replaces the network, for tests and the demo.
+    people share). `transport` replaces the network, for tests and the demo. `pace_url`: the store over which `replicas`
+    share the pace.
     """
 
     def __init__(
@@ -75,6 +75,8 @@ class Transport:
         jitter: Callable[[float], float] = FULL_JITTER,
         use_circuit_breaker: bool = False,
         observer: RequestObserver | None = None,
+        pace_url: str | None = None,
+        replicas: int = 1,
     ) -> None:
         self._origin = origin
         self._token = token
@@ -85,6 +87,8 @@ class Transport:
         self._throttle = Throttle(concurrency)
         self._circuit_breaker = CircuitBreaker() if use_circuit_breaker else None
         self._observer = observer
+        self._pace_url = pace_url
+        self._replicas = replicas
         self._proxy: EnvironmentProxy | None = None
         self._pool: _ConnectionPool | None = None
 
@@ -117,6 +121,8 @@ class Transport:
         if pool is not None:
             await pool.single_flight.close()
             await pool.http.aclose()
+            if pool.pace is not None:
+                await pool.pace.aclose()
 
     async def get(self, query: Query) -> object:
         """The `data` of one answer, after as many attempts as the retry policy and the deadline allow.
@@ -193,8 +199,7 @@ class Transport:
         Both record its outcome: the LinerMcpError that leaves the block, or an answer. Raises: _Paused, CircuitOpen.
         """
         async with pool.slots:
-            if pool.rate_limiter is not None:
-                await pool.rate_limiter.acquire()
+            await self._acquire_turn(pool)
             # Checked last, because other answers came in while this request waited for its slot.
             sent_at = anyio.current_time()
             if self._throttle.seconds_until_send(sent_at):
@@ -205,9 +210,16 @@ class Transport:
                 yield
             except LinerMcpError as failure:
                 self._record(pool, target, failure, sent_at)
+                if pool.pace is not None and isinstance(failure, RateLimited):
+                    await pool.pace.share_pause(self._throttle.seconds_until_send(anyio.current_time()))
                 await self._check_health(pool)
                 raise
             self._record(pool, target, None, sent_at)
+
+    async def _acquire_turn(self, pool: _ConnectionPool) -> None:
+        """Wait for the turn of a request at the pace; a pause that another replica was asked for is one here too."""
+        if pool.pace is not None and (pause := await pool.pace.acquire()):
+            self._throttle.pause(anyio.current_time(), pause)
 
     def _record(self, pool: _ConnectionPool, target: str, failure: LinerMcpError | None, sent_at: float) -> None:
         now = anyio.current_time()
@@ -220,8 +232,7 @@ class Transport:
         """Request Liner's health check, when the circuit breaker needs it to know whether Liner is down."""
         if self._circuit_breaker is None or not self._circuit_breaker.acquire_health_check(anyio.current_time()):
             return
-        if pool.rate_limiter is not None:
-            await pool.rate_limiter.acquire()
+        await self._acquire_turn(pool)
         sent_at = anyio.current_time()
         failure: LinerMcpError | None = timed_out(f"within {HEALTH_CHECK_SECONDS:.0f} s", self._proxy)
         with anyio.move_on_after(HEALTH_CHECK_SECONDS):
@@ -281,10 +292,18 @@ class Transport:
             http, self._proxy = create_client(
                 self._origin, self._token, concurrency=self._concurrency, transport=self._transport
             )
-            rate = self._requests_per_second
-            seconds = max(BURST_SECONDS, 1 / rate) if rate else 0.0
-            # At least one: rate x (1 / rate) may come out a little below 1, and then no request would ever fit.
-            limiter = AsyncLimiter(max(1.0, rate * seconds), seconds) if rate else None
             slots = anyio.CapacityLimiter(self._throttle.max_concurrent)
-            self._pool = _ConnectionPool(http, slots, limiter, SingleFlight())
+            self._pool = _ConnectionPool(http, slots, self._create_pace(), SingleFlight())
         return self._pool
+
+    def _create_pace(self) -> Pace | None:
+        if not self._requests_per_second:
+            return None
+        if self._pace_url is None:
+            return LocalPace(self._requests_per_second)
+        return SharedPace(
+            self._pace_url,
+            self._requests_per_second,
+            account=f"{self._origin} {self._token.get_secret_value()}",
+            replicas=self._replicas,
+        )

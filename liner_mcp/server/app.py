@@ -51,6 +51,7 @@ from liner_mcp.server.audit_log import (
     record_tool_result,
 )
 from liner_mcp.server.caller import caller_from
+from liner_mcp.server.chatgpt_tools import ChatGptTools
 from liner_mcp.server.completions import Completions
 from liner_mcp.server.demo_labels import LINE, marked_contents, marked_prompt, marked_result
 from liner_mcp.server.lazy import answering
@@ -115,7 +116,7 @@ class LinerServer(MCPServer[None]):
                 "resources/templates/list": _PUBLIC_HOUR,
                 "resources/read": _PRIVATE_MINUTE,
             },
-            tools=tools_of(Tools(runtime)),
+            tools=[*tools_of(Tools(runtime)), *(tools_of(ChatGptTools(runtime)) if runtime.chatgpt else ())],
             website_url=WEBSITE,
             icons=[ICON],
             extensions=[skills.Skills(demo=runtime.demo)],

@@ -58,6 +58,8 @@ def open_connections(
         transport=transport,
         use_circuit_breaker=shared,
         observer=observer,
+        pace_url=None if settings.pace_url is None else settings.pace_url.get_secret_value(),
+        replicas=settings.replicas,
     )
     # Plain http is allowed for a loopback Liner only, whose files are on loopback too.
     loopback = origin.startswith("http://")

@@ -142,6 +142,7 @@ class Runtime:
             audio=None if settings.audio == "off" else audio,
             show_audio_links=settings.audio == "url",
             now=self._now or answers.utc_now,
+            archive=None if self._archive is None else answers.ArchivedCounts(self._archive, answers.Access()),
         )
 
     def _restricted_context(self, liner: LinerClient, full: AppContext, rule: AccessRule) -> AppContext:
@@ -164,6 +165,7 @@ class Runtime:
             if full.audio is None
             else "Your access to this server does not include audio.",
             now=full.now,
+            archive=None if self._archive is None else answers.ArchivedCounts(self._archive, rule.access),
         )
 
     def _with_archive(self, liner: LinerReads, access: Access | None = None) -> LinerReads:
@@ -192,6 +194,11 @@ class Runtime:
     def demo_notice(self) -> str:
         """The notice about the demo, for a model and a person."""
         return self._settings.demo_notice if isinstance(self._settings, Settings) else ""
+
+    @property
+    def chatgpt(self) -> bool:
+        """Whether the tools of ChatGPT's connectors are listed; not while the settings cannot be read."""
+        return isinstance(self._settings, Settings) and self._settings.chatgpt
 
     @property
     def audio_enabled(self) -> bool:

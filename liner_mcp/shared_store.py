@@ -1,0 +1,76 @@
+"""The store that replicas share, Redis or Valkey (LINER_PACE_URL): rates, and how long to pause.
+
+It holds no content. While it cannot be reached, a replica goes on with its own share of each rate.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import anyio
+
+from liner_mcp.errors import SettingsError
+
+T = TypeVar("T")
+
+# A store on the same network answers within a millisecond. Every request waits for it, so it is given up soon.
+TIMEOUT_SECONDS = 0.25
+RETRY_SECONDS = 5.0  # a store that is away is looked for so often
+PREFIX = "liner-mcp"
+_MINUTE_MILLISECONDS = 60_000
+
+_LOG = logging.getLogger(__name__)
+
+
+class StoreAway(Exception):
+    """The store cannot be reached, or could not be a moment ago."""
+
+
+class SharedStore:
+    """Connections to the store at `url`.
+
+    Raises: SettingsError when the extra is not installed or the address cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            from redis.asyncio import from_url
+            from redis.exceptions import RedisError
+        except ImportError:
+            raise SettingsError(
+                "LINER_PACE_URL needs the extra `pace`: install it with pip install 'liner-mcp[pace]'."
+            ) from None
+        try:
+            self._redis: Any = from_url(
+                url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=None
+            )
+        except ValueError:
+            raise SettingsError(
+                "LINER_PACE_URL cannot be used: it is not an address such as redis://host:6379/0."
+            ) from None
+        self._failures = (RedisError, OSError, TimeoutError)
+        self._away_until = float("-inf")
+
+    def limiter(self, key: str, *, per_minute: float, burst: int) -> Any:
+        """A limiter of pyrate-limiter whose state is in the store. Use it within `run`."""
+        from pyrate_limiter import GCRA, Limiter, Rate, RedisStateStore, StateBucket
+
+        rate = Rate(max(1, round(per_minute)), _MINUTE_MILLISECONDS, burst=max(1, burst))
+        return Limiter(StateBucket([rate], GCRA(), RedisStateStore(self._redis, f"{PREFIX}:{key}")))
+
+    async def run(self, job: Callable[[Any], Awaitable[T]]) -> T:
+        """The result of a job that gets the connection. Raises: StoreAway."""
+        if anyio.current_time() < self._away_until:
+            raise StoreAway
+        try:
+            return await job(self._redis)
+        except self._failures:
+            _LOG.warning("The store of LINER_PACE_URL cannot be reached; this replica goes on with its share.")
+            self._away_until = anyio.current_time() + RETRY_SECONDS
+            raise StoreAway from None
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
