@@ -15,8 +15,8 @@ from liner_mcp.archive.spans import Span
 from liner_mcp.demo import Dataset
 from liner_mcp.demo.entities import Call
 from liner_mcp.server.caller import Caller, set_caller
-from tests.archive.questions import call_questions, entity_questions
-from tests.archive.sessions import ask, assert_equal, opened
+from tests.archive.questions import Question, call_questions, entity_questions
+from tests.archive.sessions import assert_equal, opened, read
 from tests.conftest import NOW, Session
 from tests.fakes import FakeLiner
 from tests.server.test_access_rules import AGENTS, FILE, HIDDEN_ORDER, ORDER, RESOURCES, TOOLS, hidden
@@ -83,17 +83,17 @@ async def test_two_worlds_that_differ_in_what_is_hidden_are_the_same_for_a_calle
         for question in questions:
             liner.requests.clear()
             other_liner.requests.clear()
-            asked = question[0], {"uri": "", **question[1]} if question[0] == "read" else question[1]
-            results = [await _whole(session, asked) for session in (one, other)]
+            results = [await _whole(session, question) for session in (one, other)]
             assert results[0] == results[1], question
             assert set(liner.requests) == set(other_liner.requests), question
 
 
-async def _whole(session: Session, question: tuple[str, dict[str, Any]]) -> Any:
+async def _whole(session: Session, question: Question) -> Any:
     """The answer with all its members."""
-    if question[0] == "read":
-        return await ask(session, question)
-    result = await session.call(*question[:1], **question[1])
+    tool, arguments = question
+    if tool == "read":
+        return await read(session, arguments["uri"])
+    result = await session.call(tool, **arguments)
     return (result.is_error, result.content, result.structured_content)
 
 
@@ -104,19 +104,21 @@ async def test_hidden_and_unknown_ids_are_the_same_in_answers_and_requests(
     ids = hidden(dataset)
     archive = fill(tmp_path / "calls.db", dataset, {ORDER: PARTS, HIDDEN_ORDER: [EVERYTHING]})
     async with opened_as(caller, tmp_path, dataset, archive=archive) as (session, liner):
-        asked = [(kind, lambda one, tool=tool, of=of: (tool, of(one))) for tool, kind, of in TOOLS]
-        asked += [(kind, lambda one, uri=uri: ("read", {"uri": uri.format(one)})) for uri, kind in RESOURCES]
-        for kind, question in asked:
+        asked: list[tuple[str, list[Question]]] = [
+            *((kind, [(tool, arguments(one)) for one in ids[kind]]) for tool, kind, arguments in TOOLS),
+            *((kind, [("read", {"uri": uri.format(one)}) for one in ids[kind]]) for uri, kind in RESOURCES),
+        ]
+        for kind, questions in asked:
             if kind.startswith("agent") and caller == "anna":
                 continue  # she sees all agents
             seen: list[tuple[str, set[str]]] = []
-            for one in ids[kind]:
+            for one, question in zip(ids[kind], questions, strict=True):
                 liner.requests.clear()
-                answer = str(await _whole(session, question(one))).replace(str(one), "ID")
+                answer = str(await _whole(session, question)).replace(str(one), "ID")
                 # Two reads of one id share a request if they meet, so each target counts once.
                 targets = {re.sub(r"(?<=[=/])[0-9][0-9T%AZ-]*(?=/|&|$)", "N", one) for one in liner.requests}
                 seen.append((answer, targets))
-            assert seen[0] == seen[1], question(ids[kind][0])
+            assert seen[0] == seen[1], questions[0]
 
 
 @pytest.mark.parametrize("caller", ["anna", "boris", "vera"])
