@@ -11,6 +11,7 @@ import os
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -112,6 +113,26 @@ def _issuer(value: str) -> str:
     return https_address(value.strip(), "https://auth.example.com")
 
 
+def _archive_path(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if re.match(r"postgres(ql)?://", value, re.IGNORECASE):
+        raise ValueError("an archive in PostgreSQL is not supported yet; name a file")
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such user; write the full path") from None
+    if not path.is_absolute():  # programs are started in different folders
+        raise ValueError("it is not a full path, such as ~/liner/calls.db")
+    return path
+
+
+def _days(value: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{0,4}d", value):
+        raise ValueError("it is not a number of days, such as 180d")
+    return value
+
+
 def _audience(value: str) -> str:
     value = value.strip()
     if value.lower().startswith(("https:", "http:")):
@@ -149,7 +170,8 @@ class Settings(BaseSettings):
     show_phones: bool = False
     audio: Literal["off", "blob", "url"] = "blob"
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
-    archive: Path | None = None
+    archive: Annotated[Path, BeforeValidator(_archive_path)] | None = None
+    archive_retention: Annotated[str, AfterValidator(_days)] = "180d"
     chatgpt: bool = False
     mcp_demo: bool = False
     mcp_log: Literal["off", "json", "debug"] | None = None
@@ -191,8 +213,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def of_demo_option(cls, **overrides: Any) -> Settings:
-        """`read_settings` for `--demo`. Host and token are not read, so unusable ones do not matter."""
-        settings = read_settings(mcp_demo=True, **dict.fromkeys(ACCOUNT), **overrides)
+        """`read_settings` for `--demo`. Host and token are not read, so unusable ones do not matter.
+
+        The archive of the environment is a copy of an account, so it is not used, unless `overrides` say otherwise.
+        """
+        settings = read_settings(mcp_demo=True, **{**dict.fromkeys((*ACCOUNT, "archive")), **overrides})
         found = {name.upper() for name, value in os.environ.items() if not _is_blank(value)}
         not_used = (name for field in ACCOUNT if (name := f"{PREFIX}{field.upper()}") in found)
         settings._not_used = tuple(not_used)  # noqa: SLF001 - an instance of this class
@@ -259,6 +284,16 @@ class Settings(BaseSettings):
             )
         assert self.api_host is not None  # noqa: S101 - checked above; for the type checker
         return self.api_host, self.api_token or self._token_from_file()
+
+    @property
+    def archive_source(self) -> str:
+        """What an archive is a copy of: the origin of Liner's API, or the demo. Raises: SettingsError."""
+        return "demo" if self.demo else self.host_and_token()[0]
+
+    @property
+    def retention(self) -> timedelta:
+        """How long the archive stores a call after its creation."""
+        return timedelta(days=int(self.archive_retention.removesuffix("d")))
 
     def _token_from_file(self) -> SecretStr:
         assert self.api_token_file is not None  # noqa: S101 - checked by the caller; for the type checker

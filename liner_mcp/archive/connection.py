@@ -13,6 +13,7 @@ Row = dict[str, Any]
 Values = Sequence[object] | Mapping[str, object]
 
 BUSY_MILLISECONDS = 5_000  # a writer's transaction is one day of one order, far below a second
+WRITER_BUSY_MILLISECONDS = 60_000  # a sync waits while the file is rewritten after something was forgotten
 STEPS_PER_CHECK = 5_000  # SQLite's instructions between two looks at the deadline: about a millisecond
 
 
@@ -31,6 +32,7 @@ class Connection:
     """Raises apsw.Error."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._apsw = import_apsw()
         self._sqlite = self._apsw.Connection(str(path), flags=self._apsw.SQLITE_OPEN_READWRITE)
         self._sqlite.set_busy_timeout(BUSY_MILLISECONDS)
@@ -38,6 +40,7 @@ class Connection:
 
     def for_writing(self) -> None:
         """Readers go on while this connection writes, and what is deleted leaves no bytes in the file."""
+        self._sqlite.set_busy_timeout(WRITER_BUSY_MILLISECONDS)
         self.rows("PRAGMA journal_mode = WAL")
         self.rows("PRAGMA secure_delete = ON")
         self.rows("PRAGMA synchronous = NORMAL")  # with WAL, a power cut loses whole transactions only
@@ -66,6 +69,15 @@ class Connection:
         """The rows one by one without names, where there are many."""
         return self._sqlite.execute(statement, values)
 
+    @contextmanager
+    def waiting(self, milliseconds: int) -> Generator[None]:
+        """Wait no longer than this for other processes, in the block."""
+        self._sqlite.set_busy_timeout(milliseconds)
+        try:
+            yield
+        finally:
+            self._sqlite.set_busy_timeout(WRITER_BUSY_MILLISECONDS)
+
     def run_many(self, statement: str, values: Iterable[Values]) -> None:
         """Run one statement with each of the values."""
         self._sqlite.executemany(statement, values)
@@ -77,8 +89,13 @@ class Connection:
     @contextmanager
     def writing(self) -> Generator[None]:
         """One transaction: all of it, or nothing when an error is raised."""
-        with self._sqlite:
+        self._sqlite.execute("BEGIN IMMEDIATE")  # it waits for another writer here, and not in the middle
+        try:
             yield
+            self._sqlite.execute("COMMIT")
+        finally:
+            if self._sqlite.in_transaction:
+                self._sqlite.execute("ROLLBACK")
 
     @contextmanager
     def reading(self, stopped: Callable[[], bool] = lambda: False) -> Generator[None]:

@@ -6,9 +6,12 @@ of processes read at the same time.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event
@@ -44,15 +47,20 @@ def open_connection(path: Path, *, source: str, writable: bool = False) -> Conne
     another source.
     """
     apsw = import_apsw()
-    _check_file(path)
+    check_file(path)
+    connection: Connection | None = None
     try:
         connection = Connection(path)
-        if writable:
-            connection.for_writing()
-        else:
+        if not writable:
             connection.for_reading()
         _check_content(connection, path, source)
-    except apsw.Error as error:
+        if writable:
+            connection.for_writing()
+    except (apsw.Error, WrongArchive) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, WrongArchive):
+            raise
         raise WrongArchive(describe_failure(error, path)) from None
     return connection
 
@@ -60,28 +68,45 @@ def open_connection(path: Path, *, source: str, writable: bool = False) -> Conne
 def create(path: Path, *, source: str, phones: bool) -> Connection:
     """A new archive, with a connection that writes. `phones`: it may hold phones, which are masked otherwise.
 
-    Raises: WrongArchive when the folder is missing or cannot be written.
+    It is made under another name first: a process that ends meanwhile leaves no half of an archive at `path`.
+    Raises: WrongArchive when the folder is missing or cannot be written, or when there is a file already.
     """
     apsw = import_apsw()
+    new: Path | None = None
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with 0600
+        os.close(descriptor)
+        new = Path(name)
+        _write_tables(new, {"source": source, "phones": str(int(phones)), "stemmer": str(schema.STEMMER_VERSION)})
+        new.rename(path)
+        return open_connection(path, source=source, writable=True)
     except OSError as error:
         raise WrongArchive(f"LINER_ARCHIVE: {path} cannot be created: {error.strerror}.") from None
-    connection = Connection(path)
-    try:
+    except apsw.Error as error:
+        raise WrongArchive(describe_failure(error, path)) from None
+    finally:
+        if new is not None:
+            new.unlink(missing_ok=True)
+
+
+def _write_tables(path: Path, meta: dict[str, str]) -> None:
+    with closing(Connection(path)) as connection:
         connection.rows("PRAGMA auto_vacuum = FULL")  # before the first table
-        connection.for_writing()
         with connection.writing():
             connection.rows(schema.SCHEMA)
             connection.rows(f"PRAGMA application_id = {schema.APPLICATION_ID}")
             connection.rows(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
-            values = {"source": source, "phones": str(int(phones)), "stemmer": str(schema.STEMMER_VERSION)}
-            connection.run_many("INSERT INTO meta VALUES (?, ?)", values.items())
-    except apsw.Error as error:
-        connection.close()
-        raise WrongArchive(describe_failure(error, path)) from None
-    return connection
+            connection.run_many("INSERT INTO meta VALUES (?, ?)", meta.items())
+
+
+def open_or_create(path: Path, *, source: str, phones: bool) -> Connection:
+    """A connection that writes to the archive at `path`, which is created if it is missing. Raises: WrongArchive."""
+    if not path.exists():
+        return create(path, source=source, phones=phones)
+    return open_connection(path, source=source, writable=True)
 
 
 def meta(connection: Connection) -> dict[str, str]:
@@ -89,7 +114,8 @@ def meta(connection: Connection) -> dict[str, str]:
     return {row["name"]: row["value"] for row in connection.rows("SELECT name, value FROM meta")}
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raises: WrongArchive for a file that is missing or that others can read."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -11,17 +11,35 @@ from filelock import FileLock, Timeout
 from liner_mcp.archive.database import WrongArchive
 
 
+class ArchiveLocked(WrongArchive):
+    """Another process does this for the same archive."""
+
+
 @contextmanager
 def writer_lock(path: Path) -> Generator[None]:
     """Hold the lock of the archive at `path`. The system releases it when the process ends, however it ends.
 
-    Raises: WrongArchive when another process holds it.
+    Raises: ArchiveLocked when another process holds it.
     """
-    lock = FileLock(path.with_name(f"{path.name}.lock"), mode=0o600, blocking=False)
+    sentence = f"Another process writes to the archive {path}. Wait until it has finished, then run this again."
+    with _lock(path.with_name(f"{path.name}.lock"), sentence):
+        yield
+
+
+@contextmanager
+def server_lock(path: Path) -> Generator[None]:
+    """The same for the one server that syncs the archive from time to time."""
+    with _lock(path.with_name(f"{path.name}.server.lock"), f"Another server syncs the archive {path}."):
+        yield
+
+
+@contextmanager
+def _lock(file: Path, sentence: str) -> Generator[None]:
+    lock = FileLock(file, mode=0o600, blocking=False)
     try:
         with lock:
             yield
     except Timeout:
-        raise WrongArchive(
-            f"Another process writes to the archive {path}. Wait until it has finished, then run this again."
-        ) from None
+        raise ArchiveLocked(sentence) from None
+    except OSError as error:
+        raise WrongArchive(f"LINER_ARCHIVE: {file} cannot be locked: {error.strerror}.") from None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from liner_mcp.archive.connection import Connection
-from liner_mcp.archive.rows import call_values, is_odd, record_values, to_microseconds
+from liner_mcp.archive.rows import call_values, is_odd, record_of, record_values, to_microseconds
 from liner_mcp.archive.spans import Span
 from liner_mcp.liner.models import Call, CallRecord, Identified
 from liner_mcp.search.words import WORD, stem
@@ -21,6 +21,11 @@ _KEY_NUMBERS = 1 << KEY_BITS
 def first_key(second: int) -> int:
     """The smallest key of a record whose call was created in this second."""
     return second << KEY_BITS
+
+
+def stems_of(masked: str) -> str:
+    """The stems of a masked text, as the index of words holds them."""
+    return " ".join(stem(word[0]) for word in WORD.finditer(masked))
 
 
 class Writer:
@@ -39,34 +44,65 @@ class Writer:
         *,
         synced_at: datetime,
         settled: bool,
+        unchanged: Collection[int] = (),
     ) -> int:
         """Store what an order's list holds for a span, instead of what was stored for it. Returns the calls stored.
 
-        Every call has its time within the span, and its records are all that Liner lists. Forgotten calls are left out.
+        Every call has its time within the span, and its records are all that Liner lists; those of `unchanged` calls
+        are stored already. Of forgotten calls, the ids are stored.
         """
         with self._connection.writing():
             old = self._connection.rows(
                 "SELECT id FROM call WHERE list_order_id = ? AND created_at >= ? AND created_at < ?",
                 (order_id, span.since * 1_000_000, span.until * 1_000_000),
             )
-            self.delete_calls(row["id"] for row in old)
-            kept = [call for call in calls if not self.is_forgotten(call)]
+            forgotten = {call.id for call in calls if self.is_forgotten(call, records.get(call.id, ()))}
+            kept = [call for call in calls if call.id not in forgotten]
+            stored = {row["id"] for row in old} & set(unchanged) - forgotten
+            self.delete_calls(row["id"] for row in old if row["id"] not in stored)
             # A call may have moved here from another order or another time.
-            self.delete_calls(call.id for call in kept)
+            self.delete_calls(call.id for call in kept if call.id not in stored)
             for call in kept:
-                self._insert(order_id, call, records.get(call.id, ()))
+                if call.id in stored:
+                    self._update(call)
+                else:
+                    self._insert(order_id, call, records.get(call.id, ()))
+            for call in calls:
+                if call.id in forgotten:
+                    self.note_forgotten(call.id, call.created_at, order_id, call.user_id)
+                    self.note_forgotten_records(call.id, [record.id for record in records.get(call.id, ())])
             self._cover(order_id, span, synced_at, settled=settled)
         return len(kept)
 
-    def is_forgotten(self, call: Call) -> bool:
-        """Whether a call is not to be stored again."""
+    def is_forgotten(self, call: Call, records: Sequence[CallRecord] = ()) -> bool:
+        """Whether a call is not to be stored again. A record may be of another lead than its call's."""
+        created = to_microseconds(call.created_at)
+        leads = {call.lead_id, *(record.lead_id for record in records)} - {None}
         row = self._connection.one(
-            "SELECT 1 FROM forgotten_call WHERE id = ?1"
-            " UNION ALL SELECT 1 FROM forgotten_lead WHERE id = ?2 AND ?3 < before"
-            " UNION ALL SELECT 1 FROM forgotten_before WHERE ?3 < before",
-            (call.id, call.lead_id, to_microseconds(call.created_at)),
+            "SELECT 1 FROM forgotten_call WHERE id = ?1 UNION ALL SELECT 1 FROM forgotten_before WHERE ?2 < before",
+            (call.id, created),
         )
-        return row is not None
+        return row is not None or any(
+            self._connection.one("SELECT 1 FROM forgotten_lead WHERE id = ? AND ? < before", (lead, created))
+            for lead in leads
+        )
+
+    def note_forgotten(
+        self, call_id: int, created_at: datetime | None, order_id: int | None, user_id: int | None
+    ) -> None:
+        """Note what an answer needs to count a forgotten call."""
+        self._connection.rows(
+            "INSERT INTO forgotten_call VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " created_at = ifnull(excluded.created_at, created_at), order_id = ifnull(excluded.order_id, order_id),"
+            " user_id = ifnull(excluded.user_id, user_id)",
+            (call_id, to_microseconds(created_at), order_id, user_id),
+        )
+
+    def note_forgotten_records(self, call_id: int, record_ids: Iterable[int]) -> None:
+        """Note the records of a forgotten call, which are requested by their own ids."""
+        self._connection.run_many(
+            "INSERT OR REPLACE INTO forgotten_record VALUES (?, ?)", [(one, call_id) for one in record_ids]
+        )
 
     def delete_calls(self, call_ids: Iterable[int]) -> None:
         """Delete calls, their records and the words of these."""
@@ -94,15 +130,32 @@ class Writer:
             )
 
     def _shown(self, body: str) -> str:
+        return body if self._phones else self.masked_body(body)
+
+    @staticmethod
+    def masked_body(body: str) -> str:
         """The JSON of an entry with masked texts."""
-        if self._phones:
-            return body
         return json.dumps(_masked(json.loads(body)), ensure_ascii=False)
 
-    def _insert(self, order_id: int, call: Call, records: Sequence[CallRecord]) -> None:
-        values = {**call_values(call), "list_order_id": order_id}
+    def _update(self, call: Call) -> None:
+        """Store a call again, whose records are as they were."""
+        rows = self._connection.rows("SELECT * FROM record WHERE call_id = ? ORDER BY position", (call.id,))
+        shared = self._connection.one(
+            "SELECT 1 FROM record WHERE call_id <> ?1 AND id IN (SELECT id FROM record WHERE call_id = ?1)", (call.id,)
+        )
+        values = self._call_values(call)
+        values["odd"] = int(is_odd(call, [record_of(row) for row in rows]) or shared is not None)
+        assignments = ", ".join(f"{name} = :{name}" for name in values)
+        self._connection.rows(f"UPDATE call SET {assignments} WHERE id = :id", values)
+
+    def _call_values(self, call: Call) -> dict[str, Any]:
+        values = call_values(call)
         if not self._phones and call.client_phone is not None:
             values["client_phone"] = mask(call.client_phone)
+        return values
+
+    def _insert(self, order_id: int, call: Call, records: Sequence[CallRecord]) -> None:
+        values = {**self._call_values(call), "list_order_id": order_id}
         shared = self._records_of_other_calls(call, records)
         values["odd"] = int(is_odd(call, records) or bool(shared))
         _insert(self._connection, "call", values)
@@ -128,8 +181,16 @@ class Writer:
         _insert(self._connection, "record", {**values, "key": key, "call_id": call.id, "position": position})
         if masked:
             # Masked even where phones are stored: otherwise a search would tell any caller who has which number.
-            stems = " ".join(stem(word[0]) for word in WORD.finditer(masked))
-            self._connection.rows("INSERT INTO word (rowid, stems) VALUES (?, ?)", (key, stems))
+            self._connection.rows("INSERT INTO word (rowid, stems) VALUES (?, ?)", (key, stems_of(masked)))
+
+    def rebuild_words(self) -> None:
+        """Make the index of words again from the stored summaries, within a transaction of the caller."""
+        self._connection.rows("INSERT INTO word (word) VALUES ('delete-all')")
+        rows = self._connection.iterate("SELECT key, record_summary FROM record WHERE record_summary IS NOT NULL")
+        masked = ((row["key"], mask(row["record_summary"])) for row in rows)
+        self._connection.run_many(
+            "INSERT INTO word (rowid, stems) VALUES (?, ?)", ((key, stems_of(text)) for key, text in masked if text)
+        )
 
     def _free_key(self, call: Call, record_id: int) -> int:
         second = (to_microseconds(call.created_at) or 0) // 1_000_000

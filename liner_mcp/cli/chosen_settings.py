@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.settings import Settings, misspelt_variables, read_settings
 
 
-def chosen_settings(options: argparse.Namespace) -> Settings:
-    """Raises: SettingsError."""
-    return Settings.of_demo_option() if options.demo else read_settings()
+def chosen_settings(options: argparse.Namespace, *, archive: bool = False) -> Settings:
+    """`archive`: the command is about the archive, so LINER_ARCHIVE is read with --demo too. Raises: SettingsError."""
+    if not options.demo:
+        return read_settings()
+    named = os.environ.get("LINER_ARCHIVE")
+    return Settings.of_demo_option(archive=named) if archive and named else Settings.of_demo_option()
 
 
 def chosen_settings_or_error(options: argparse.Namespace) -> Settings | SettingsError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_with_joined_values(sys.argv[1:] if arguments is None else arguments))
     # Each command imports only what it needs, because a host waits while the server starts.
     try:
         match options.command:
@@ -62,6 +63,18 @@ def _run(arguments: Sequence[str] | None) -> int:
 
                 warn_of_misspelt_variables()
                 return install(options)
+            case "sync":
+                from liner_mcp.cli.sync import sync
+
+                return sync(options)
+            case "archive":
+                from liner_mcp.cli.archive import archive
+
+                return archive(options)
+            case "forget":
+                from liner_mcp.cli.forget import forget
+
+                return forget(options)
             case "token":
                 from liner_mcp.cli.tokens import token
 
@@ -73,6 +86,23 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SetupError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+
+
+def _with_joined_values(arguments: Sequence[str]) -> list[str]:
+    """`--since -90d` as `--since=-90d`: argparse takes a value that begins with a dash for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--since" and re.fullmatch(r"-\d+d", argument):
+            joined[-1] = f"--since={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _identifier(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,15}", text, re.ASCII):
+        raise argparse.ArgumentTypeError("an id is a whole number above 0")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,13 +119,15 @@ def _parser() -> argparse.ArgumentParser:
         "--demo", action="store_true", help="use the built-in demo server with invented data; no account needed"
     )
     # `liner-mcp` without a command is `serve` without options.
-    parser.set_defaults(command="serve", http=None, workers=None)
+    parser.set_defaults(command="serve", http=None, workers=None, sync_every=None, archive=False)
     commands = parser.add_subparsers(dest="command", metavar="command")
     serve = commands.add_parser("serve", help="serve MCP over stdio (the default), or over HTTP for a team")
     serve.add_argument(
         "--http", metavar="HOST:PORT", help="serve Streamable HTTP at this address: 127.0.0.1:8080 or [::1]:8080"
     )
     serve.add_argument("--workers", type=int, metavar="N", help="processes that share the work of --http (default 1)")
+    serve.add_argument("--sync-every", metavar="15m", help="also sync the archive of LINER_ARCHIVE, now and so often")
+    serve.add_argument("--archive", action="store_true", help="with --demo: make an archive of the demo, and remove it")
     check = commands.add_parser("check", help="check the settings, Liner and the tools; say what to fix")
     check.add_argument(
         "--probe",
@@ -115,7 +147,26 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("name", metavar="NAME", help="the name of the caller, such as anna")
     token.add_argument("--add", action="store_true", help="add its line to LINER_MCP_TOKENS_FILE")
     token.add_argument("--rotate", action="store_true", help="with --add: allow a second token of that name")
-    for command in (serve, check, install):
+    sync = commands.add_parser("sync", help="fill the archive of LINER_ARCHIVE from Liner, newest day first")
+    sync.add_argument(
+        "--since", metavar="WHEN", help="the first day to read: -90d (the default) or a date such as 2026-09-01"
+    )
+    sync.add_argument("--again", action="store_true", help="read days that are final too")
+    sync.add_argument("--pace", type=float, metavar="N", help="requests per second (default: half of the server's)")
+    sync.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    archive = commands.add_parser("archive", help="show, verify or rebuild the archive of LINER_ARCHIVE")
+    actions = archive.add_subparsers(dest="action", metavar="action", required=True)
+    status = actions.add_parser("status", help="show what the archive covers and holds")
+    status.add_argument("--json", action="store_true", help="print one JSON object")
+    verify = actions.add_parser("verify", help="check that the archive is sound and holds nothing it must not hold")
+    rebuild = actions.add_parser("rebuild", help="make the index of words anew, and the file if it is damaged")
+    forget = commands.add_parser("forget", help="remove calls from the archive and from every answer, for good")
+    what = forget.add_mutually_exclusive_group(required=True)
+    what.add_argument("--lead", type=_identifier, metavar="ID", help="the calls of a lead until now")
+    what.add_argument("--call", type=_identifier, metavar="ID", help="one call")
+    what.add_argument("--before", metavar="DATE", help="every call before a day, such as 2026-09-01")
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+    for command in (serve, check, install, sync, status, verify, rebuild, forget):
         # SUPPRESS keeps the value of a --demo before the command.
         command.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="use invented data")
     return parser

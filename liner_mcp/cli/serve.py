@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import shutil
 import signal
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from liner_mcp.cli.chosen_settings import chosen_settings, chosen_settings_or_error, warn_of_misspelt_variables
+from liner_mcp.cli.chosen_settings import chosen_settings_or_error, warn_of_misspelt_variables
+from liner_mcp.errors import SettingsError, UsageError
 from liner_mcp.json_logging import configure_logging
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
@@ -19,14 +24,41 @@ if TYPE_CHECKING:
     from liner_mcp.telemetry import Telemetry
 
 
+_UNITS = {"m": 60.0, "h": 3_600.0}
+DEMO_SYNC_SECONDS = 86_400.0  # once: the data of the demo does not change while it is served
+
+
 def serve(options: argparse.Namespace) -> int:
-    if options.http is not None:
-        return _serve_http(options)
-    if options.workers is not None:
+    if options.http is None and options.workers is not None:
         print("--workers is for --http HOST:PORT; over stdio there is one process.", file=sys.stderr)
         return 2
+    if options.archive and not options.demo:
+        raise UsageError("--archive is for --demo: it makes an archive of the demo. LINER_ARCHIVE names yours.")
+    if not options.archive:
+        return _serve(options, chosen_settings_or_error(options), _seconds(options.sync_every))
+    with tempfile.TemporaryDirectory(prefix="liner-mcp-demo-", ignore_cleanup_errors=True) as folder:
+        settings = Settings.of_demo_option(archive=Path(folder) / "calls.db")
+        return _serve(options, settings, DEMO_SYNC_SECONDS)
 
-    settings = chosen_settings_or_error(options)
+
+def _seconds(text: str | None) -> float | None:
+    """`15m` or `2h` in seconds. Raises: UsageError."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"[1-9]\d{0,3}[mh]", text):
+        raise UsageError("--sync-every is a number of minutes or hours, such as 15m or 2h.")
+    return int(text[:-1]) * _UNITS[text[-1]]
+
+
+def _serve(options: argparse.Namespace, settings: Settings | SettingsError, sync_seconds: float | None) -> int:
+    if sync_seconds is not None and isinstance(settings, Settings) and settings.archive is None:
+        raise UsageError("--sync-every needs an archive. Set LINER_ARCHIVE to its file, such as ~/liner/calls.db.")
+    if options.http is not None:
+        return _serve_http(options, settings, sync_seconds)
+    return _serve_stdio(settings, sync_seconds, folder=_temporary_folder(options, settings))
+
+
+def _serve_stdio(settings: Settings | SettingsError, sync_seconds: float | None, folder: Path | None) -> int:
     readable = isinstance(settings, Settings)
     demo_notice = settings.demo_notice if readable else ""
     if sys.stdin.isatty():
@@ -41,15 +73,51 @@ def serve(options: argparse.Namespace) -> int:
         configure_logging(settings.mcp_log, " ".join(settings.startup_notices))
     else:
         warn_of_misspelt_variables()
-    # Without a handler, the first process of a container ignores SIGTERM. A call under way has nothing to save.
-    signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
+    _end_at_signals(folder)
     telemetry = _start_telemetry()
     try:
-        anyio.run(create_server(settings, observer=telemetry).run_stdio_async)
+        anyio.run(_run_stdio, settings, telemetry, sync_seconds)
     finally:
         if telemetry is not None:
             telemetry.close()
     return 0
+
+
+def _temporary_folder(options: argparse.Namespace, settings: Settings | SettingsError) -> Path | None:
+    """The temporary folder of the demo's archive."""
+    if options.archive and isinstance(settings, Settings) and settings.archive is not None:
+        return settings.archive.parent
+    return None
+
+
+def _end_at_signals(folder: Path | None) -> None:
+    """End at once: a call under way has nothing to save. `folder` is temporary and is removed."""
+
+    def end(number: int, _: object) -> None:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        os._exit(128 + number)
+
+    # Without a handler, the first process of a container ignores SIGTERM.
+    signal.signal(signal.SIGTERM, end)
+    if folder is not None:
+        signal.signal(signal.SIGINT, end)
+
+
+async def _run_stdio(
+    settings: Settings | SettingsError, telemetry: Telemetry | None, sync_seconds: float | None
+) -> None:
+    if sync_seconds is None:
+        await create_server(settings, observer=telemetry).run_stdio_async()
+        return
+
+    from liner_mcp.server.archive_sync import syncing  # it needs the extra `archive`
+    from liner_mcp.server.clients import demo_transport
+
+    # The answers and the archive are of the same demo.
+    transport = demo_transport() if isinstance(settings, Settings) and settings.demo else None
+    async with syncing(settings, sync_seconds, transport):
+        await create_server(settings, transport=transport, observer=telemetry).run_stdio_async()
 
 
 def _start_telemetry() -> Telemetry | None:
@@ -61,14 +129,15 @@ def _start_telemetry() -> Telemetry | None:
     return start_telemetry(os.environ)
 
 
-def _serve_http(options: argparse.Namespace) -> int:
+def _serve_http(options: argparse.Namespace, settings: Settings | SettingsError, sync_seconds: float | None) -> int:
     from liner_mcp.http_server.serve import serve_http
 
-    settings = chosen_settings(options)
+    if isinstance(settings, SettingsError):
+        raise settings
 
     def announce(url: str) -> None:
         if settings.mcp_log == "off":  # otherwise the log has it
             print(f"liner-mcp serves MCP at {url}", file=sys.stderr, flush=True)
 
     workers = 1 if options.workers is None else options.workers
-    return serve_http(settings, options.http, workers=workers, on_ready=announce)
+    return serve_http(settings, options.http, workers=workers, on_ready=announce, sync_seconds=sync_seconds)

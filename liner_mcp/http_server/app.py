@@ -6,7 +6,7 @@ Nothing is stored between two requests except rates, so any process can answer a
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -45,6 +45,9 @@ _ACCEPT = "application/json, text/event-stream"
 Middleware = Callable[[ASGIApp], ASGIApp]
 """Wraps an ASGI application that is called for HTTP requests only."""
 
+Background = Callable[[], AbstractAsyncContextManager[None]]
+"""Work that goes on beside the answers."""
+
 
 class WebApp:
     """The whole application: `app` answers HTTP requests, `lifespan` handles the start and the end of the process."""
@@ -74,8 +77,11 @@ def create_web_app(
     authenticator: Middleware | None = None,
     limits: Limits = LIMITS,
     observer: ServerObserver | None = None,
+    background: Background = nullcontext,
 ) -> WebApp:
     """The application for these settings. `transport` replaces the network to Liner and `now` the clock.
+
+    `background` is entered while the application runs.
 
     `authenticator` replaces the authentication of the settings. `observer` sees every request to Liner, and every call
     and read when it has ended.
@@ -92,7 +98,7 @@ def create_web_app(
     # `shared` also turns completions off: an id that this process listed may be another caller's.
     server = create_server(settings, transport=transport, now=now, shared=True, observer=observer)
     server.runtime.check_access_file()
-    endpoint = McpEndpoint(server, limits)
+    endpoint = McpEndpoint(server, limits, background)
     # From the inside out. Cheap checks that need no trust come first for a request. It counts as a running request
     # last: when its caller is known, it is allowed, and its body has been read.
     app: ASGIApp = ConcurrencyLimit(endpoint, limits)
@@ -119,14 +125,15 @@ def create_web_app(
 class McpEndpoint:
     """POST /mcp in both eras of the protocol. Any other request gets an error that says what to send instead."""
 
-    def __init__(self, server: LinerServer, limits: Limits) -> None:
+    def __init__(self, server: LinerServer, limits: Limits, background: Background) -> None:
+        self._background = background
         self._streaming = _session_manager(server, limits, json_response=False)
         self._plain = _session_manager(server, limits, json_response=True)
         self.lifespan: ASGIApp = Starlette(lifespan=self._run)
 
     @asynccontextmanager
     async def _run(self, _: Starlette) -> AsyncGenerator[None]:
-        async with self._streaming.run(), self._plain.run():
+        async with self._background(), self._streaming.run(), self._plain.run():
             yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

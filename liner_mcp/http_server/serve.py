@@ -17,8 +17,17 @@ logger = logging.getLogger(__name__)
 MAX_WORKERS = 64  # more than any machine's processors, so a larger number is a typing error
 
 
-def serve_http(settings: Settings, address: str, *, workers: int, on_ready: Callable[[str], None]) -> int:
+def serve_http(
+    settings: Settings,
+    address: str,
+    *,
+    workers: int,
+    on_ready: Callable[[str], None],
+    sync_seconds: float | None = None,
+) -> int:
     """Serve until a signal to stop and return the exit code. `on_ready` gets the URL when requests are answered.
+
+    `sync_seconds`: sync the archive so often.
 
     Raises: UsageError for the address or the number of workers, SetupError if the settings cannot be used.
     """
@@ -40,11 +49,11 @@ def serve_http(settings: Settings, address: str, *, workers: int, on_ready: Call
             # The parent of the workers does not import the server, which is large.
             from liner_mcp.http_server.workers import supervise
 
-            return supervise(settings, listener, count=workers, on_ready=ready)
+            return supervise(settings, listener, count=workers, on_ready=ready, sync_seconds=sync_seconds)
 
         from liner_mcp.http_server.server import run
 
-        run(settings, listener, on_ready=ready)
+        run(settings, listener, on_ready=ready, sync_seconds=sync_seconds)
         return 0
 
 

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -23,20 +24,30 @@ from liner_mcp.http_server.connection import Connections
 from liner_mcp.http_server.limits import LIMITS
 from liner_mcp.http_server.listen import BACKLOG
 from liner_mcp.json_logging import log_lifecycle
+from liner_mcp.server.audit_log import ServerObserver
+from liner_mcp.server.clients import demo_transport
 from liner_mcp.settings import Settings
 from liner_mcp.telemetry import start_telemetry
 
 
 def run(
-    settings: Settings, listener: socket.socket, *, on_ready: Callable[[], None], parent_pid: int | None = None
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    on_ready: Callable[[], None],
+    sync_seconds: float | None = None,
+    parent_pid: int | None = None,
 ) -> None:
-    """Serve in this process, whose logging is configured. `parent_pid` is the parent of a worker."""
+    """Serve in this process, whose logging is configured. `parent_pid` is the parent of a worker.
+
+    `sync_seconds`: sync the archive so often.
+    """
     # Otherwise the first signal ends every stream. Without sessions each stream ends by itself, with its answer.
     AppStatus.disable_automatic_graceful_drain()
     # A caller's mistake is answered, and needs no log line.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     telemetry = start_telemetry(os.environ)
-    app = create_web_app(settings, observer=telemetry)
+    app = _create_app(settings, telemetry, sync_seconds)
     connections = Connections(LIMITS, LIMITS.request_seconds(settings.deadline_seconds))
     config = uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType] - uvicorn's own ASGI types
@@ -60,6 +71,17 @@ def run(
             telemetry.close()
     if parent_pid is None:
         log_lifecycle("stopped")
+
+
+def _create_app(settings: Settings, observer: ServerObserver | None, sync_seconds: float | None) -> WebApp:
+    if sync_seconds is None:
+        return create_web_app(settings, observer=observer)
+
+    from liner_mcp.server.archive_sync import syncing  # it needs the extra `archive`
+
+    transport = demo_transport() if settings.demo else None  # the answers and the archive are of the same demo
+    background = partial(syncing, settings, sync_seconds, transport)
+    return create_web_app(settings, transport=transport, observer=observer, background=background)
 
 
 class Server(uvicorn.Server):

@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
@@ -37,12 +38,22 @@ class Worker:
     first that can acquire `may_report` logs why it cannot start.
     """
 
-    def __init__(self, settings: Settings, listener: socket.socket, may_report: Any, *, quiet: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listener: socket.socket,
+        may_report: Any,
+        *,
+        quiet: bool,
+        sync_seconds: float | None = None,
+    ) -> None:
         # A new interpreter: a fork would share the parent's open files.
         context = multiprocessing.get_context("spawn")
         self.ready = context.Event()
         self.process: SpawnProcess = context.Process(
-            target=_run, args=(settings, listener, self.ready, os.getpid(), may_report, quiet), daemon=True
+            target=_run,
+            args=(settings, listener, self.ready, os.getpid(), may_report, quiet, sync_seconds),
+            daemon=True,
         )
         # Ctrl-C is sent to the whole process group, and only the parent acts on it. The worker inherits this block.
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
@@ -52,7 +63,15 @@ class Worker:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
 
 
-def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int, may_report: Any, quiet: bool) -> None:
+def _run(
+    settings: Settings,
+    listener: socket.socket,
+    ready: Any,
+    parent: int,
+    may_report: Any,
+    quiet: bool,
+    sync_seconds: float | None,
+) -> None:
     from liner_mcp.http_server.server import run  # not in the parent: see serve.py
 
     configure_logging(settings.mcp_log or "json")
@@ -64,14 +83,21 @@ def _run(settings: Settings, listener: socket.socket, ready: Any, parent: int, m
         ready.set()
 
     try:
-        run(settings, listener, on_ready=on_ready, parent_pid=parent)
+        run(settings, listener, on_ready=on_ready, parent_pid=parent, sync_seconds=sync_seconds)
     except SetupError as error:
         if may_report.acquire(block=False):
             logger.error("%s", error)  # noqa: TRY400 - the sentence is enough, without a traceback
         sys.exit(1)
 
 
-def supervise(settings: Settings, listener: socket.socket, *, count: int, on_ready: Callable[[], None]) -> int:
+def supervise(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    count: int,
+    on_ready: Callable[[], None],
+    sync_seconds: float | None = None,
+) -> int:
     """Keep `count` workers running until a signal to stop and return the exit code.
 
     If a worker ends before it was ready, all are stopped.
@@ -84,7 +110,8 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, on_signal)
     may_report = multiprocessing.get_context("spawn").Semaphore(1)
-    workers = [Worker(settings, listener, may_report, quiet=number > 0) for number in range(count)]
+    new_worker = partial(Worker, settings, listener, may_report, sync_seconds=sync_seconds)
+    workers = [new_worker(quiet=number > 0) for number in range(count)]
     announced = failed = False
     try:
         while not received and not failed:
@@ -101,7 +128,7 @@ def supervise(settings: Settings, listener: socket.socket, *, count: int, on_rea
                     break
                 logger.warning("A worker ended unexpectedly (exit code %s) and is replaced.", worker.process.exitcode)
                 time.sleep(_RESTART_SECONDS)
-                workers[number] = Worker(settings, listener, may_report, quiet=True)
+                workers[number] = new_worker(quiet=True)
         if received:
             log_lifecycle("stopping", at_most_seconds=LIMITS.stop_seconds(settings.deadline_seconds))
         listener.close()  # otherwise the system accepts connections that no worker will serve

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import anyio
 
@@ -52,10 +52,15 @@ class WindowCheck:
         (first, call_id), (last, _) = min(timed), max(timed)
         if first - which.since >= LEAST_SHIFT or which.until - last >= LEAST_SHIFT:
             try:
-                again = await self._liner.calls(replace(which, since=first - SECOND, until=first + SECOND))
+                if not await lists_again(self._liner, which, first, call_id):
+                    return False
             except LinerMcpError:
                 return True  # the list itself came; the next one is checked
-            if all(call.id != call_id for call in again.items):
-                return False
         self._passed = True
         return True
+
+
+async def lists_again(liner: LinerReads, which: CallFilter, moment: datetime, call_id: int) -> bool:
+    """Whether Liner lists a call again for the second in which it was created. Raises LinerMcpError."""
+    again = await liner.calls(replace(which, since=moment - SECOND, until=moment + SECOND))
+    return any(call.id == call_id for call in again.items)

@@ -49,7 +49,7 @@ def open_connections(
     logging.getLogger("stamina").setLevel(logging.ERROR)
     origin, token = settings.host_and_token()
     if settings.demo and transport is None:
-        transport = _demo_transport()
+        transport = demo_transport()
     connections = Transport(
         origin,
         token,
@@ -66,7 +66,7 @@ def open_connections(
     return connections, AudioClient(max_bytes=settings.max_audio_bytes, loopback=loopback, transport=transport)
 
 
-def _demo_transport() -> httpx.AsyncBaseTransport:
+def demo_transport() -> httpx.AsyncBaseTransport:
     """The demo Liner inside this process, without a port or a network."""
     from liner_mcp.demo import DemoLiner  # only the demo needs its data
 

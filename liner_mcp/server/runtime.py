@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from liner_mcp.server.access_rules import AccessRule, AccessRules
     from liner_mcp.timezone import Zone
 
-DEMO_SOURCE = "demo"  # the source of an archive of the demo
 ANSWER_BYTES = 24_000  # fits the text limits of every host that does not cut at 10 KB, with room for two answers
 SMALL_ANSWER_BYTES = 9_500  # for hosts that cut a tool's text near 10 KB
 # Parts of the client names that those hosts announce, in lower case.
@@ -131,8 +130,7 @@ class Runtime:
             settings, transport=self._transport, shared=self._shared, observer=self._observer
         )
         if settings.archive is not None:
-            source = DEMO_SOURCE if settings.demo else self._liner.origin
-            self._archive = answers.Database(settings.archive, source)
+            self._archive = answers.Database(settings.archive, settings.archive_source)
         liner = self._with_archive(answers.CachedClient(self._liner))
         return answers.AppContext(
             liner,
