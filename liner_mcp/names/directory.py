@@ -251,7 +251,15 @@ class Directory:
             raise DeadlineExceeded(
                 f"A dictionary could not be read from Liner within {READ_TIMEOUT_SECONDS:.0f} s."
             ) from None
-        self._cache[kind] = dictionary, self._timer()
+        if dictionary.doubt != "outdated":
+            self._cache[kind] = dictionary, self._timer()
+            return dictionary
+        # An archived one, because Liner failed: Liner is asked again soon, and a cached one is newer.
+        self._failed_at[kind] = self._timer()
+        cached = self._cached(kind)
+        if cached is not None:
+            return replace(cached, doubt="outdated")
+        self._cache[kind] = dictionary, self._timer() - DIRECTORY_TTL_SECONDS + LOOKUP_TTL_SECONDS
         return dictionary
 
     async def _agents(self) -> Dictionary:
