@@ -73,7 +73,7 @@ async def test_with_a_liner_in_another_zone_what_is_not_archived_is_read_as_with
 ) -> None:
     dataset, archive = own_dataset(), tmp_path / "calls.db"
     await run_sync(FakeLiner(dataset), archive)
-    shifted = {"window_shift": timedelta(hours=shift)}
+    shifted: dict[str, Any] = {"window_shift": timedelta(hours=shift)}
     live, archived = FakeLiner(dataset, **shifted), FakeLiner(dataset, **shifted)
     async with opened(live) as (one, _), opened(archived, archive=archive) as (other, _):
         expected, found = [await s.answer("find_calls", since="2026-11-19T12:00", limit=200) for s in (one, other)]
