@@ -13,6 +13,7 @@ from liner_mcp.liner.reads import LinerReads
 from liner_mcp.names.directory import Directory
 from liner_mcp.recent_ids import RecentIds
 from liner_mcp.recordings.download import AudioClient
+from liner_mcp.recordings.recording_cache import RecordingCache
 from liner_mcp.text.mask import mask, shown_steps
 from liner_mcp.timezone import Zone
 
@@ -42,6 +43,7 @@ class AppContext:
     recent_calls: RecentIds = field(default_factory=RecentIds)
     recent_records: RecentIds = field(default_factory=RecentIds)
     turns: Turns = field(default_factory=Turns)
+    played: RecordingCache = field(default_factory=RecordingCache)
 
     def stop_reason(self, error: LinerMcpError) -> str:
         """Why a read stopped early, as one sentence. The sentences around it name the next step."""

@@ -170,6 +170,7 @@ class Settings(BaseSettings):
     show_phones: bool = False
     audio: Literal["off", "blob", "url"] = "blob"
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
+    app: Literal["on", "off"] = "on"
     archive: Annotated[Path, BeforeValidator(_archive_path)] | None = None
     archive_retention: Annotated[str, AfterValidator(_days)] = "180d"
     chatgpt: bool = False

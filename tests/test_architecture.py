@@ -150,7 +150,12 @@ ONLY_IN: dict[str, set[str]] = {
     "httpcore": {"recordings/connections.py"},
     "jwt": {"http_server/auth/"},
     "stamina": {"liner/retry.py"},
-    "cachetools": {"liner/cache.py", "liner/restricted_client.py", "names/directory.py"},
+    "cachetools": {
+        "liner/cache.py",
+        "liner/restricted_client.py",
+        "names/directory.py",
+        "recordings/recording_cache.py",
+    },
     "aiolimiter": {"liner/pace.py", "http_server/middleware/rate_limit.py"},
     "mcp": {"server/", "http_server/app.py", "diagnostics/check.py", "cli/demo.py"},
     "opentelemetry": {"telemetry/export.py", "telemetry/instruments.py"},

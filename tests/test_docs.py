@@ -534,6 +534,14 @@ def test_every_address_of_this_repository_is_the_one_of_the_registry_file() -> N
             assert (ROOT / url.removeprefix(BLOB).partition("#")[0]).is_file(), url
 
 
+def test_every_picture_is_shown_by_a_page_and_small() -> None:
+    pictures = sorted((ROOT / "docs" / "images").glob("*.png"))
+    assert pictures
+    for picture in pictures:
+        assert picture.stat().st_size < 150_000, picture.name
+        assert any(f"images/{picture.name})" in page for page in PAGES.values()), picture.name
+
+
 def test_the_index_names_every_page_once() -> None:
     listed = re.findall(r"^- \[.+?\]\(([^)]+)\)", PAGES["docs/README.md"], re.MULTILINE)
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
@@ -555,7 +563,8 @@ def test_every_setting_file_and_module_that_a_page_names_exists() -> None:
 def test_every_documented_command_is_one_that_the_command_line_takes() -> None:
     text = "\n".join(blocks("sh")).replace("\\\n", " ")
     commands = re.findall(r"^(?:\.venv/bin/)?liner-mcp (.+)$", text, re.MULTILINE)
-    assert {command.split()[0] for command in commands} == {"check", "install", "serve", "token"}
+    documented = {"archive", "check", "forget", "install", "serve", "sync", "token"}
+    assert {command.split()[0] for command in commands} == documented
     for command in commands:
         _parser().parse_args(shlex.split(command))  # exits with 2 for what it does not take
 

@@ -17,14 +17,15 @@ WRITER_BUSY_MILLISECONDS = 60_000  # a sync waits while the file is rewritten af
 STEPS_PER_CHECK = 5_000  # SQLite's instructions between two looks at the deadline: about a millisecond
 
 
+MISSING_EXTRA = "An archive needs the extra `archive`: install it with pip install 'liner-mcp[archive]'."
+
+
 def import_apsw() -> Any:
     """The database library. Raises: SetupError when the extra is not installed."""
     try:
         import apsw
     except ImportError:
-        raise SetupError(
-            "An archive needs the extra `archive`: install it with pip install 'liner-mcp[archive]'."
-        ) from None
+        raise SetupError(MISSING_EXTRA) from None
     return apsw
 
 

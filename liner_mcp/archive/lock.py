@@ -6,9 +6,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from liner_mcp.archive.connection import MISSING_EXTRA
 from liner_mcp.archive.database import WrongArchive
+from liner_mcp.errors import SetupError
 
 
 class ArchiveLocked(WrongArchive):
@@ -35,6 +35,10 @@ def server_lock(path: Path) -> Generator[None]:
 
 @contextmanager
 def _lock(file: Path, sentence: str) -> Generator[None]:
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError:
+        raise SetupError(MISSING_EXTRA) from None
     lock = FileLock(file, mode=0o600, blocking=False)
     try:
         with lock:

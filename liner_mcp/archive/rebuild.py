@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Literal
 
 from liner_mcp.archive import schema
 from liner_mcp.archive.connection import Connection, import_apsw
@@ -13,9 +14,12 @@ from liner_mcp.archive.forget import erase
 from liner_mcp.archive.writer import Writer
 from liner_mcp.text.mask import mask
 
+Rebuilt = Literal["rebuilt", "still_read", "emptied"]
+"""`still_read`: rebuilt, but another process reads the old texts. `emptied`: a sync has to read the calls again."""
 
-def rebuild(path: Path, *, source: str, phones: bool) -> bool:
-    """Rebuild the archive at `path`. Returns whether its calls are still there; otherwise a sync has to read them.
+
+def rebuild(path: Path, *, source: str, phones: bool) -> Rebuilt:
+    """Rebuild the archive at `path`.
 
     No other process writes meanwhile. Readers see the old archive until the end.
     Raises: WrongArchive; then the archive is as it was.
@@ -27,22 +31,25 @@ def rebuild(path: Path, *, source: str, phones: bool) -> bool:
             if connection.pragma("application_id") != schema.APPLICATION_ID:
                 raise WrongArchive(f"LINER_ARCHIVE: {path} is a database of another program. Name another file.")
             if connection.pragma("user_version") == schema.SCHEMA_VERSION:
-                _rebuild_texts(connection, source, phones=phones)
-                return True
+                erased = _rebuild_texts(connection, source, phones=phones)
+                return "rebuilt" if erased else "still_read"
     except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, _Damaged):
         pass  # a new file, below
     except apsw.Error as error:
         raise WrongArchive(describe_failure(error, path)) from None
     _replace(path, source, phones=phones)
-    return False
+    return "emptied"
 
 
 class _Damaged(Exception):
     """The file has a fault in its structure."""
 
 
-def _rebuild_texts(connection: Connection, source: str, *, phones: bool) -> None:
-    """Make the index of words again, and mask what may no longer be stored unmasked, in one transaction."""
+def _rebuild_texts(connection: Connection, source: str, *, phones: bool) -> bool:
+    """Make the index of words again, and mask what may no longer be stored unmasked, in one transaction.
+
+    Returns whether no byte of the old texts is left.
+    """
     if [row["integrity_check"] for row in connection.rows("PRAGMA integrity_check(1)")] != ["ok"]:
         raise _Damaged
     found = connection.one("SELECT value FROM meta WHERE name = 'source'")
@@ -60,7 +67,7 @@ def _rebuild_texts(connection: Connection, source: str, *, phones: bool) -> None
             connection.rows("UPDATE meta SET value = '0' WHERE name = 'phones'")
         writer.rebuild_words()
         connection.rows("UPDATE meta SET value = ? WHERE name = 'stemmer'", (str(schema.STEMMER_VERSION),))
-    erase(connection)
+    return erase(connection)
 
 
 def _mask_texts(connection: Connection) -> None:

@@ -94,13 +94,20 @@ def _verify(settings: Settings) -> int:
 def _rebuild(settings: Settings) -> int:
     path = archive_path(settings)
     with writer_lock(path):
-        whole = rebuild(path, source=settings.archive_source, phones=may_hold_phones(settings))
-    if whole:
-        print("The archive was rebuilt from the texts that it holds.")
-    else:
-        print_wrapped(
-            "The archive could not be read and was made anew, without calls. What was forgotten stays forgotten. "
-            "Run liner-mcp sync to fill it, and restart the servers that use it.",
-            indent=2,
-        )
+        done = rebuild(path, source=settings.archive_source, phones=may_hold_phones(settings))
+    match done:
+        case "rebuilt":
+            print("The archive was rebuilt from the texts that it holds.")
+        case "still_read":
+            print_wrapped(
+                "The archive was rebuilt from the texts that it holds. Another process still reads the old texts; they "
+                "leave the files with the next sync, or run this again when that process has ended.",
+                indent=2,
+            )
+        case "emptied":
+            print_wrapped(
+                "The archive could not be read and was made anew, without calls. What was forgotten stays forgotten. "
+                "Run liner-mcp sync to fill it, and restart the servers that use it.",
+                indent=2,
+            )
     return 0

@@ -25,6 +25,7 @@ from liner_mcp.http_server import MCP_PATH, MCP_PATHS
 from liner_mcp.http_server.auth.authentication import Authentication, authenticator_from
 from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import LIMITS, Limits
+from liner_mcp.http_server.middleware.declared_apps import DeclaredApps
 from liner_mcp.http_server.middleware.errors_and_headers import ErrorBoundary, PathPrefix
 from liner_mcp.http_server.middleware.health import HealthChecks
 from liner_mcp.http_server.middleware.hosts import AllowedHosts, cors
@@ -101,7 +102,7 @@ def create_web_app(
     endpoint = McpEndpoint(server, limits, background)
     # From the inside out. Cheap checks that need no trust come first for a request. It counts as a running request
     # last: when its caller is known, it is allowed, and its body has been read.
-    app: ASGIApp = ConcurrencyLimit(endpoint, limits)
+    app: ASGIApp = ConcurrencyLimit(DeclaredApps(endpoint), limits)
     app = BufferedBody(app, limits)
     if settings.mcp_requests_per_minute:
         store = None if settings.pace_url is None else SharedStore(settings.pace_url.get_secret_value())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from copy import copy
 from urllib.parse import urljoin
 
 import anyio
@@ -30,6 +31,7 @@ MAX_REDIRECTS = 3
 CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 15.0  # between two pieces of a body; the caller's deadline limits the whole download
 UNAVAILABLE_STATUSES = frozenset({401, 403, 404, 410})  # the link has expired, or needs credentials
+LARGEST_AUDIO_BYTES = 8_000_000  # an hour of speech at 18 kbit/s, and the highest LINER_MAX_AUDIO_BYTES
 NOT_HTTPS = "The recording's link is not a plain https address, so it is not fetched."
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -62,6 +64,12 @@ class AudioClient:
         self._connections = Connections(transport)
         self._resolve = resolve
         self._retry_policy = RetryPolicy(jitter)
+
+    def with_highest_limit(self) -> AudioClient:
+        """The same client, which shares its connections, for files of up to `LARGEST_AUDIO_BYTES`."""
+        client = copy(self)
+        client._max_bytes = LARGEST_AUDIO_BYTES  # noqa: SLF001 - an instance of this class
+        return client
 
     async def aclose(self) -> None:
         """Close the connections, except those of a `transport` from the caller."""
@@ -190,6 +198,8 @@ class AudioClient:
         return body
 
     def _too_large(self, size: str) -> AudioRefused:
+        if self._max_bytes >= LARGEST_AUDIO_BYTES:
+            return AudioRefused(f"The recording's file {size}; at most {LARGEST_AUDIO_BYTES:,} are passed on.")
         return AudioRefused(
             f"The recording's file {size}; LINER_MAX_AUDIO_BYTES allows {self._max_bytes:,} (8,000,000 at most)."
         )

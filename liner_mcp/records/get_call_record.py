@@ -1,4 +1,4 @@
-"""One record in full: its facts, its summary in windows, and its audio."""
+"""One record in full: its facts, and its summary in windows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from liner_mcp.answer.table import Answer, Cell, Members, largest_fitting, render_within_budget
 from liner_mcp.context import AppContext
-from liner_mcp.errors import AudioUnavailable, ForgottenId, InvalidArgument, LinerMcpError, NotFound, SettingsError
+from liner_mcp.errors import ForgottenId, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import NO_LINK, CallRecord
 from liner_mcp.liner.parallel import gather2
@@ -45,7 +45,7 @@ async def get_call_record(context: AppContext, *, record_id: int, start: int, bu
 
     Raises: InvalidArgument for an unknown record or a `start` past the end.
     """
-    record, names = await gather2(lambda: _read_record(context, record_id), lambda: context.directory.names("agents"))
+    record, names = await gather2(lambda: read_record(context, record_id), lambda: context.directory.names("agents"))
     if not isinstance(record, CallRecord):
         raise record
     assert isinstance(names, DirectoryNames)  # noqa: S101 - names() raises nothing
@@ -84,7 +84,8 @@ async def get_call_record(context: AppContext, *, record_id: int, start: int, bu
     return render_within_budget(render, range(1, len(text) - start + 1), budget)
 
 
-async def _read_record(context: AppContext, record_id: int, *, fresh: bool = False) -> CallRecord:
+async def read_record(context: AppContext, record_id: int, *, fresh: bool = False) -> CallRecord:
+    """One record. Raises: InvalidArgument for an unknown record."""
     try:
         return await context.liner.call_record(record_id, fresh=fresh)
     except ForgottenId:
@@ -141,7 +142,7 @@ async def read_summary(context: AppContext, record_id: int, budget: int) -> str:
 
     Raises: InvalidArgument for an unknown record.
     """
-    record = await _read_record(context, record_id)
+    record = await read_record(context, record_id)
     text = await context.masked(summary_of(record))
     if not record.was_sent("record_summary"):
         return _summary_not_sent(record_id)
@@ -163,35 +164,9 @@ async def read_summary(context: AppContext, record_id: int, budget: int) -> str:
     return render(largest_fitting(lambda length: len(render(length).encode()), sizes, budget) or 1)
 
 
-async def read_audio(context: AppContext, record_id: int) -> bytes:
-    """The record's file, MPEG audio. A link that has expired is refreshed once through the record's detail.
-
-    Raises: InvalidArgument (unknown record), SettingsError (switched off), AudioUnavailable, AudioRefused.
-    """
-    if context.audio is None:
-        raise SettingsError(context.audio_unavailable_reason)
-    link = await _audio_link(context, record_id)
-    try:
-        return await context.audio.fetch(link)
-    except AudioUnavailable:
-        fresh = await _audio_link(context, record_id, fresh=True)
-        if fresh == link:
-            raise
-        return await context.audio.fetch(fresh)
-
-
 async def _fresh_link(context: AppContext, record_id: int) -> tuple[str | None, str | None]:
     """The link of an archived record, or why it is not shown."""
     try:
-        return (await _read_record(context, record_id, fresh=True)).file_url, None
+        return (await read_record(context, record_id, fresh=True)).file_url, None
     except LinerMcpError as error:
         return None, f"The link to the recording could not be read from Liner: {context.stop_reason(error)}"
-
-
-async def _audio_link(context: AppContext, record_id: int, *, fresh: bool = False) -> str:
-    record = await _read_record(context, record_id, fresh=fresh)
-    if record.file_url == NO_LINK:
-        record = await _read_record(context, record_id, fresh=True)
-    if not record.file_url:
-        raise AudioUnavailable(f"Liner lists no audio file for record {record_id}; it may not be ready yet.")
-    return record.file_url

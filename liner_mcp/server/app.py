@@ -41,7 +41,7 @@ from liner_mcp import __version__
 from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, SettingsError
 from liner_mcp.liner.deadline import call_deadline
 from liner_mcp.provenance import record_provenance
-from liner_mcp.server import prompts, resources, skills
+from liner_mcp.server import prompts, resources, skills, view
 from liner_mcp.server.arguments import describe_errors, describe_unknown_arguments, quote_short, without_empty
 from liner_mcp.server.audit_log import (
     AuditEntry,
@@ -89,6 +89,8 @@ ICON = Icon(
 
 # The surface changes only with a release. Within an hour a host sends no further request, and then sees an upgrade.
 _PUBLIC_HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
+# A client that declares MCP Apps gets one tool more, so a list must not reach another client through a shared cache.
+_PRIVATE_HOUR = CacheHint(ttl_ms=3_600_000, scope="private")
 # A summary may be made at any moment, and the content of a resource is for its reader only.
 _PRIVATE_MINUTE = CacheHint(ttl_ms=60_000, scope="private")
 
@@ -98,6 +100,8 @@ class LinerServer(MCPServer[None]):
 
     def __init__(self, runtime: Runtime, *, completions: bool, observer: ServerObserver | None = None) -> None:
         title, description = "Liner call recordings", "Review call-centre recordings kept in Liner (linerapp.io)."
+        tools = [*tools_of(Tools(runtime)), *(tools_of(ChatGptTools(runtime)) if runtime.chatgpt else ())]
+        apps = [view.extension(runtime)] if runtime.app_enabled else []
         super().__init__(
             "liner-mcp",
             title=f"DEMO: {title} (invented data)" if runtime.demo else title,
@@ -107,19 +111,24 @@ class LinerServer(MCPServer[None]):
             log_level="WARNING",
             subscriptions=False,
             lifespan=_lifespan(runtime),
-            middleware=[record_request_info, protocol_errors(demo=runtime.demo), prompts.accept_nulls_and_numbers],
+            middleware=[
+                record_request_info,
+                protocol_errors(demo=runtime.demo),
+                prompts.accept_nulls_and_numbers,
+                view.hide_view_tools,
+            ],
             cache_hints={
                 "server/discover": _PUBLIC_HOUR,
-                "tools/list": _PUBLIC_HOUR,
+                "tools/list": _PRIVATE_HOUR if apps else _PUBLIC_HOUR,
                 "prompts/list": _PUBLIC_HOUR,
                 "resources/list": _PUBLIC_HOUR,
                 "resources/templates/list": _PUBLIC_HOUR,
                 "resources/read": _PRIVATE_MINUTE,
             },
-            tools=[*tools_of(Tools(runtime)), *(tools_of(ChatGptTools(runtime)) if runtime.chatgpt else ())],
+            tools=[*view.linked(tools), *view.view_tools(runtime)] if apps else tools,
             website_url=WEBSITE,
             icons=[ICON],
-            extensions=[skills.Skills(demo=runtime.demo)],
+            extensions=[skills.Skills(demo=runtime.demo), *apps],
         )
         self.runtime = runtime
         self._arguments: dict[str, dict[str, Any]] = {}  # the published schema of each argument, by tool
@@ -162,7 +171,8 @@ class LinerServer(MCPServer[None]):
             self._arguments = {one.name: one.input_schema.get("properties", {}) for one in await self.list_tools()}
         if name not in self._arguments:
             entry.record_error(InvalidArgument())
-            raise _invalid_params(f"Unknown tool: {quote_short(name)}. There are {', '.join(self._arguments)}.")
+            known = ", ".join(one for one in self._arguments if one not in view.VIEW_TOOLS)
+            raise _invalid_params(f"Unknown tool: {quote_short(name)}. There are {known}.")
         published = self._arguments[name]
         unknown = [argument for argument in arguments if argument not in published]
         if unknown:
@@ -233,7 +243,8 @@ class LinerServer(MCPServer[None]):
                     f"Unknown resource: {quote_short(str(uri))}. Addresses have at most {MAX_URI} characters."
                 )
             contents = await self._read_resource(uri, context, entry)
-            labels = self.runtime.demo and not str(uri).startswith(skills.SCHEME)  # a skill has a label within its text
+            # A skill has a label within its text, and the view shows the label of the answer.
+            labels = self.runtime.demo and not str(uri).startswith((skills.SCHEME, view.SCHEME))
             if labels and not isinstance(contents, InputRequiredResult):
                 contents = marked_contents(contents)
             record_resource_contents(entry, contents)

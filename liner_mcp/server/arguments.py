@@ -137,6 +137,7 @@ class Quote(TypedDict):
 Quotes = Annotated[list[Quote], Field(min_length=1, max_length=MAX_QUOTES), FailFast(), BeforeValidator(_as_list)]
 Sample = Annotated[int, Field(ge=1, le=MAX_SAMPLE), WHOLE] | None
 Start = Annotated[int, Field(ge=0, le=MAX_ID, description="summary.next_start"), WHOLE]
+AudioStart = Annotated[int, Field(ge=0, le=MAX_ID, description="next_start"), WHOLE]
 CallsLimit = Annotated[int, Field(ge=1, le=200, description="default 50"), WHOLE]
 RecordsLimit = Annotated[int, Field(ge=1, le=100, description="default 25"), WHOLE]
 PreviewChars = Annotated[int, Field(ge=0, le=MAX_SUMMARY, description=_SUMMARY_CHARS.format(160)), WHOLE]

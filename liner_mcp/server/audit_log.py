@@ -93,7 +93,7 @@ class AuditEntry:
             self.complete = "next_start" not in structure.get("summary", {})
         elif structure is not None:
             self.rows = len(structure.get("rows", ()))
-            self.complete = structure.get("page", {}).get("complete", True)
+            self.complete = structure.get("page", {}).get("complete", "next_start" not in structure)
         self.outcome = "ok" if self.complete else "partial"
 
     def to_log_line(self) -> dict[str, Any]:
@@ -167,6 +167,8 @@ def record_tool_result(entry: AuditEntry, result: object) -> None:
     """Record the answer of a tool, unless an error was recorded before."""
     if isinstance(result, CallToolResult) and entry.outcome is None:
         size = sum(len(block.text.encode()) for block in result.content if isinstance(block, TextContent))
+        structure: dict[str, Any] = result.structured_content or {}
+        size += len(structure.get("base64", ""))  # a piece of a recording is not in the text
         entry.record_answer(result.structured_content, size)
 
 

@@ -13,10 +13,11 @@ from mcp_types.methods import SPEC_CLIENT_METHODS, SPEC_CLIENT_NOTIFICATION_METH
 from liner_mcp.server.schemas import declared_names
 from liner_mcp.server.skills import SKILLS, uri_of
 from liner_mcp.server.tools import Tools
+from liner_mcp.server.view import VIEW_TOOLS, VIEW_URI
 from liner_mcp.text.clean import clean
 
 METHODS = SPEC_CLIENT_METHODS | SPEC_CLIENT_NOTIFICATION_METHODS | {"skills/list", "skills/get"}
-TOOLS = frozenset(declared_names(Tools))
+TOOLS = frozenset(declared_names(Tools)) | VIEW_TOOLS
 PROMPTS = frozenset({"review_call", "review_agent", "daily_digest", "audit_transfers", "calibrate_reviewers"})
 OTHER = "other"
 
@@ -28,6 +29,7 @@ _RESOURCES = {
     "call_record": re.compile(r"liner://call-records/([^/]*)"),
     "summary": re.compile(r"liner://call-records/([^/]*)/summary"),
     "audio": re.compile(r"liner://call-records/([^/]*)/audio"),
+    "view": re.compile(re.escape(VIEW_URI)),
     **{name: re.compile(re.escape(uri_of(name))) for name in SKILLS},
 }
 RESOURCES = frozenset(_RESOURCES)

@@ -163,6 +163,7 @@ class Runtime:
             if full.audio is None
             else "Your access to this server does not include audio.",
             now=full.now,
+            played=full.played,  # one limit for all callers; its keys contain the access rule's reads
             archive=None if self._archive is None else answers.ArchivedCounts(self._archive, rule.access),
         )
 
@@ -202,6 +203,11 @@ class Runtime:
     def audio_enabled(self) -> bool:
         """Whether recordings are given out as files. While the settings cannot be read, the default counts."""
         return isinstance(self._settings, SettingsError) or self._settings.audio != "off"
+
+    @property
+    def app_enabled(self) -> bool:
+        """Whether hosts may show the view. While the settings cannot be read, the default counts."""
+        return isinstance(self._settings, SettingsError) or self._settings.app == "on"
 
     def budget(self, client_name: str | None) -> int:
         """The maximum size of an answer in bytes, for the host whose client is called `client_name`."""

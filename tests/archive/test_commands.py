@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -171,6 +172,40 @@ def test_ctrl_c_keeps_what_was_stored_and_ends_with_130(path: Path, recent: Data
         assert verify(connection) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
+def test_a_terminal_shows_a_bar_of_the_days(path: Path) -> None:
+    import pty
+
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "liner_mcp", "sync", "--since", "-2d"],
+        env={**os.environ, **DEMO, **PACE, "LINER_ARCHIVE": str(path), "TERM": "xterm", "COLUMNS": "80"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=its,
+    )
+    os.close(its)
+    shown = b""
+    with process, contextlib.suppress(OSError):  # the end of a pseudo-terminal is an error on Linux
+        while piece := os.read(ours, 1_000):
+            shown += piece
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"Days" in shown
+
+
+def test_without_the_extra_each_command_says_what_to_install(path: Path, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    for library in ("apsw", "filelock"):
+        (hidden / f"{library}.py").write_text("raise ImportError")
+    for arguments in (("sync",), ("archive", "status"), ("archive", "rebuild"), ("forget", "--call", "1", "--yes")):
+        done = command(*arguments, LINER_ARCHIVE=str(path), PYTHONPATH=str(hidden), **DEMO)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("An archive needs the extra `archive`")
+        assert done.stderr.count("\n") == 1
+
+
 def test_a_second_sync_at_the_same_time_is_refused(path: Path) -> None:
     create(path, source="demo", phones=False).close()
     with writer_lock(path):
@@ -244,7 +279,7 @@ def test_an_older_stemmer_needs_a_rebuild_which_keeps_the_texts(path: Path) -> N
         connection.rows("INSERT INTO word (word) VALUES ('delete-all')")
     with pytest.raises(WrongArchive, match="archive rebuild"):
         open_connection(path, source=SOURCE)
-    assert rebuild(path, source=SOURCE, phones=False)
+    assert rebuild(path, source=SOURCE, phones=False) == "rebuilt"
     assert content_of(path) == before
     with opened(path) as connection:
         assert verify(connection) == []
@@ -262,7 +297,7 @@ def test_a_damaged_file_is_made_anew_and_what_was_forgotten_stays_forgotten(path
     content = bytearray(path.read_bytes())
     content[(page - 1) * size : page * size] = b"\x07" * size
     path.write_bytes(content)
-    assert not rebuild(path, source=SOURCE, phones=False)
+    assert rebuild(path, source=SOURCE, phones=False) == "emptied"
     assert call_ids(path) == set()
     anyio.run(run_sync, liner, path)
     assert call_ids(path)
@@ -279,7 +314,7 @@ def test_a_rebuild_masks_phones_that_may_not_be_shown_any_more(path: Path) -> No
 
     anyio.run(synced)
     assert bytes_in(path.parent, "123-45-67")
-    assert rebuild(path, source=SOURCE, phones=False)
+    assert rebuild(path, source=SOURCE, phones=False) == "rebuilt"
     assert bytes_in(path.parent, "123-45-67") == []
     assert bytes_in(path.parent, "9261234567") == []
     with opened(path) as connection:
@@ -414,10 +449,13 @@ def test_of_several_workers_one_syncs(path: Path, recent: Dataset) -> None:
     liner = FakeLiner(recent)
     with (
         serve_app(liner, lifespan="off") as origin,
-        started("--workers", "2", "--sync-every", "15m", LINER_MCP_LOG="json", **account(origin, path)) as (
-            process,
-            _,
-        ),
+        started(
+            *("--workers", "2", "--sync-every", "15m"),
+            LINER_MCP_LOG="json",
+            LINER_API_HOST=origin,
+            LINER_API_TOKEN="demo",
+            LINER_ARCHIVE=str(path),
+        ) as (process, _),
     ):
         line = next(json.loads(line) for line in process.stderr if '"archive_synced"' in line)
         process.send_signal(signal.SIGTERM)

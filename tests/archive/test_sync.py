@@ -17,6 +17,7 @@ from liner_mcp.archive.pending import day_of
 from liner_mcp.archive.verify import verify
 from liner_mcp.archive.writer import Writer
 from liner_mcp.demo import Dataset
+from liner_mcp.demo.app import Scope, Send
 from tests.conftest import NOW
 from tests.fakes import FakeLiner, Fault, First
 from tests.fakes.blocking_liner import BlockingLiner
@@ -381,6 +382,21 @@ async def test_a_liner_that_reads_windows_in_another_zone_is_not_archived(
     report = await run_sync(FakeLiner(dataset, window_shift=shift), path)
     assert "check --probe" in (report.stopped or "")
     assert report.days == 0
+    assert covered_spans(path) == {}
+
+
+class _SummerTimeLiner(FakeLiner):
+    """Reads windows of October and before an hour later."""
+
+    async def serve(self, scope: Scope, send: Send) -> None:
+        self.variant.window_shift = timedelta(hours=1 if b"=2026-10" in scope["query_string"] else 0)
+        await super().serve(scope, send)
+
+
+async def test_a_zone_that_differs_from_utc_in_summer_only_is_noticed(path: Path) -> None:
+    liner = _SummerTimeLiner(Dataset.generate(now=NOW, days=40, calls=400))
+    report = await run_sync(liner, path, since=NOW - timedelta(days=40))
+    assert "check --probe" in (report.stopped or "")
     assert covered_spans(path) == {}
 
 

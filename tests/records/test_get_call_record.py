@@ -16,7 +16,8 @@ from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.transport import Transport
 from liner_mcp.names.directory import Directory
 from liner_mcp.recordings.download import AudioClient
-from liner_mcp.records.get_call_record import get_call_record, read_audio, read_summary
+from liner_mcp.records.get_call_record import get_call_record, read_summary
+from liner_mcp.records.read_audio import read_audio
 from liner_mcp.timezone import Zone
 from tests.conftest import NOW
 from tests.support.sentences import assert_says, error_says

@@ -20,13 +20,14 @@ from liner_mcp.server.log_redaction import (
     known_tool_or_prompt,
     protocol_version,
 )
+from liner_mcp.server.view import VIEW_TOOLS
 from tests.support import snapshots
 
 SURFACE: dict[str, Any] = json.loads(snapshots.SURFACE.read_text(encoding="utf-8"))
 
 
 def test_the_known_words_are_the_menu() -> None:
-    assert {tool["name"] for tool in SURFACE["tools"]} == TOOLS
+    assert {tool["name"] for tool in SURFACE["tools"]} == TOOLS - VIEW_TOOLS
     assert {prompt["name"] for prompt in SURFACE["prompts"]} == PROMPTS
     listed = [*SURFACE["resources"], *SURFACE["resource_templates"]]
     assert {resource["name"] for resource in listed} == RESOURCES

@@ -52,7 +52,7 @@ async def refused(client: Client, uri: str) -> MCPError:
 
 async def test_the_templates_and_the_guide_are_listed(client: Client) -> None:
     listed_uris = [one.uri for one in (await client.list_resources()).resources]
-    assert [uri for uri in listed_uris if not uri.startswith("skill://")] == ["liner://guide"]
+    assert [uri for uri in listed_uris if uri.startswith("liner://")] == ["liner://guide"]
     listed = (await client.list_resource_templates()).resource_templates
     assert [template.uri_template for template in listed] == TEMPLATES
     assert all(template.title and template.description and template.mime_type for template in listed)
