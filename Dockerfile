@@ -1,6 +1,8 @@
 # liner-mcp over HTTP. It listens on every address, so it starts only when authentication (LINER_MCP_TOKENS_FILE or
 # LINER_MCP_OAUTH_ISSUER) and the allowed host names (LINER_MCP_ALLOWED_HOSTS) are set. See docs/deployment.md.
 
+# The base is named by its tag and not by a digest: a digest keeps old Debian packages until it is replaced, while each
+# release builds the image anew from what the tag names by then, with its security fixes.
 FROM python:3.13-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./

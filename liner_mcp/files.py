@@ -24,6 +24,24 @@ def reason(error: Exception, path: Path | None = None) -> str:
     return f"{why} at {text}" if full and text.isprintable() and len(text) <= MAX_PATH_CHARACTERS else why
 
 
+def shared_permissions(mode: int) -> int:
+    """The permission bits that let other users of this machine read or write a file; 0 on Windows, which has none."""
+    return mode & 0o066 if os.name == "posix" else 0
+
+
+def is_exposed(path: Path) -> bool:
+    """Whether other users can read or write this user's private file, by the rule of OpenSSH for private keys.
+
+    A file of another user is left alone: secrets that are mounted into containers belong to root and are often readable
+    by all. So is a path that cannot be read, because reading it says why.
+    """
+    try:
+        status = path.expanduser().stat()
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: an unknown ~user
+        return False
+    return os.name == "posix" and status.st_uid == os.geteuid() and shared_permissions(status.st_mode) != 0
+
+
 def make_folders(folder: Path) -> None:
     """Make a folder and those above it. If the superuser makes one, it belongs to the owner of the folder above."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
@@ -33,11 +51,14 @@ def make_folders(folder: Path) -> None:
             _give(one, one.parent.stat())
 
 
-def write_atomically(path: Path, content: bytes, *, before: bytes | None, backup: Path | None = None) -> None:
+def write_atomically(
+    path: Path, content: bytes, *, before: bytes | None, backup: Path | None = None, private: bool = False
+) -> None:
     """Replace the content `before` of a file in one step. `before` is None if there is no file yet.
 
     A new file has the mode 0600, because it may hold a secret; if the superuser makes it, it belongs to the owner of
-    its folder. An existing file keeps its mode and its owner. The old content is written to `backup`, which must not
+    its folder. An existing file keeps its owner and its mode; with `private`, other users lose their rights to it. The
+    old content is written to `backup`, which must not
     exist yet and gets the mode 0600 and the same owner.
     Raises: OSError, and SetupError when the file no longer holds `before`; the file is unchanged then.
     """
@@ -53,7 +74,7 @@ def write_atomically(path: Path, content: bytes, *, before: bytes | None, backup
                 new = os.fstat(file.fileno())
                 if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
                     _give(file.fileno(), old)
-                os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+                os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode) & (0o700 if private else 0o7777))
             elif _is_superuser():
                 _give(file.fileno(), target.parent.stat())
         if (target.read_bytes() if target.exists() else None) != before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence, Set
 from dataclasses import dataclass
 
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
@@ -12,6 +12,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.input_limits import MAX_TEXT
 from liner_mcp.names.directory import (
+    ENTRIES_PER_STEP,
     LOOKUP_TTL_SECONDS,
     MAX_NAME_CHARACTERS,
     NO_AGENT,
@@ -23,7 +24,7 @@ from liner_mcp.names.directory import (
     is_no_agent,
     name_key,
 )
-from liner_mcp.names.matching import capitalize, contains, describe_empty_name, names_in, normalize_name
+from liner_mcp.names.matching import capitalize, contains, describe_empty_name, join_names, names_in, normalize_name
 from liner_mcp.text.mask import quote_input
 
 LIST_DIRECTORY = "list_directory"
@@ -35,6 +36,7 @@ DETAIL_COLUMNS: dict[Kind, tuple[str, ...]] = {
     "call_statuses": ("code", "lead_status"),
     "lead_statuses": ("code", "category"),
 }
+_NAMES_PER_WORK = 20  # that an entry is compared with in ten microseconds
 MAX_PAGE_ENTRIES = 200  # hundreds of agents are browsed by query, not by page
 
 
@@ -53,11 +55,11 @@ async def list_directory(
     # A later page goes on in the list of the first, where it is still cached.
     dictionary = await context.directory.read(kind, WHOLE_TTL_SECONDS if after is None else None)
     groups = await _groups(context) if kind == "agents" else None
-    found = _matching(dictionary, query or "", groups)
+    found = await context.turns.run(_matching_steps(dictionary, query or "", groups))
     if query and not found:
         dictionary = await context.directory.read(kind, LOOKUP_TTL_SECONDS)
         groups = await _groups(context, LOOKUP_TTL_SECONDS) if kind == "agents" else None
-        found = _matching(dictionary, query or "", groups)
+        found = await context.turns.run(_matching_steps(dictionary, query or "", groups))
     # The groups of agents, or the number of agents in groups, whichever the rows show.
     without_members = _lists_no_members(groups or dictionary)
     version = _version(found)
@@ -68,7 +70,7 @@ async def list_directory(
     groups_unsure = groups is not None and (without_members or groups.doubt_of_names is not None)
     # The name of a group that was not read may be what the query means.
     whole = not (doubt or changed or (query and groups_unsure))
-    rows = [_row(entry, groups) for entry in left[:MAX_PAGE_ENTRIES]]
+    rows = _rows(left[:MAX_PAGE_ENTRIES], groups)
     notes = _notes(dictionary, groups, doubt, nothing_found=bool(query) and not found, changed=changed)
     if kind == "agents" and is_no_agent(query):
         notes.insert(0, f'agents=["{NO_AGENT}"] asks for the calls without an agent.')
@@ -105,45 +107,48 @@ async def _groups(context: AppContext, max_age: float | None = None) -> Dictiona
     return await context.directory.read_if_possible("agent_groups", max_age)
 
 
-def _matching(dictionary: Dictionary, query: str, groups: Dictionary | None) -> list[DirectoryEntry]:
+def _matching_steps(
+    dictionary: Dictionary, query: str, groups: Dictionary | None
+) -> Generator[int, None, Sequence[DirectoryEntry]]:
     """The entries that the query fits as a whole, or else without its commas, or else one of the names in it."""
     if not query:
-        return list(dictionary.entries)
-    # The names are normalized once, because a query may hold a hundred.
-    named, named_groups = _named(dictionary), _named(groups) if groups is not None else []
+        return dictionary.entries
     parts = names_in(query)
-    found = _fitting(named, query, named_groups) or _fitting(named, " ".join(parts), named_groups)
-    if found or len(parts) < 2:
-        return found
-    ids = {entry.id for part in dict.fromkeys(parts) for entry in _fitting(named, part, named_groups)}
-    return [entry for entry in dictionary.entries if entry.id in ids]
+    for wanted in ([query], [" ".join(parts)], parts):
+        names = list(dict.fromkeys(map(normalize_name, wanted)))
+        fitting: list[DirectoryEntry] = []
+        if groups is not None:
+            fitting = yield from _fitting_steps(groups, names, frozenset())
+        ids = {agent for group in fitting for agent in group.members or ()}
+        ids.update(int(number) for name in names if (number := name.removeprefix("#")).isascii() and number.isdigit())
+        found: list[DirectoryEntry] = yield from _fitting_steps(dictionary, names, ids)
+        if found:
+            return found
+    return []
 
 
-_Named = tuple[DirectoryEntry, list[str]]
-"""An entry and its normalized names."""
+def _fitting_steps(
+    dictionary: Dictionary, wanted: Sequence[str], ids: Set[int]
+) -> Generator[int, None, list[DirectoryEntry]]:
+    """The entries that have one of these names or ids."""
+    found: list[DirectoryEntry] = []
+    for start in range(0, len(dictionary.entries), ENTRIES_PER_STEP):
+        step = dictionary.entries[start : start + ENTRIES_PER_STEP]
+        found += [entry for entry in step if entry.id in ids or _fits(wanted, entry)]
+        yield len(step) * (1 + len(wanted) // _NAMES_PER_WORK)
+    return found
 
 
-def _named(dictionary: Dictionary) -> list[_Named]:
-    return [
-        (entry, [normalize_name(text) for text in (entry.name, *entry.aliases) if text]) for entry in dictionary.entries
-    ]
-
-
-def _fitting(named: Sequence[_Named], query: str, groups: Sequence[_Named]) -> list[DirectoryEntry]:
-    wanted = normalize_name(query)
-    members = {agent for group in groups if _fits(wanted, group) for agent in group[0].members or ()}
-    return [
-        one[0]
-        for one in named
-        if wanted in ("", str(one[0].id), f"#{one[0].id}") or one[0].id in members or _fits(wanted, one)
-    ]
-
-
-def _fits(wanted: str, named: _Named) -> bool:
-    """Whether the entry has this in its name, with or without the id after it."""
-    entry, names = named
-    part = wanted.removesuffix(f"#{entry.id}").strip()
-    return any(contains(part, name) for name in names)
+def _fits(wanted: Sequence[str], entry: DirectoryEntry) -> bool:
+    """Whether the entry has one of these in its name, with or without the id after it."""
+    names = join_names(normalize_name(text) for text in (entry.name, *entry.aliases) if text)
+    for part in wanted:
+        if contains(part, names):
+            return True
+        name, mark, number = part.rpartition("#")
+        if mark and number == str(entry.id) and contains(name.strip(), names):
+            return True
+    return False
 
 
 def _lists_no_members(groups: Dictionary) -> bool:
@@ -211,9 +216,15 @@ def _encode_cursor(kind: Kind, query: str | None, place: _Place) -> str:
     return encode_cursor(LIST_DIRECTORY, state)
 
 
-def _row(entry: DirectoryEntry, groups: Dictionary | None) -> Row:
-    name = entry.name or (None if entry.unknown else "")
+def _rows(entries: Sequence[DirectoryEntry], groups: Dictionary | None) -> list[Row]:
+    names = [entry.name or (None if entry.unknown else "") for entry in entries]
     if groups is None:
-        return (entry.id, name, *entry.details)
-    belongs = ", ".join(group.name for group in groups.entries if group.name and entry.id in (group.members or ()))
-    return (entry.id, name, *entry.details, belongs or None)
+        return [(entry.id, name, *entry.details) for entry, name in zip(entries, names, strict=True)]
+    belongs: dict[int, list[str]] = {entry.id: [] for entry in entries}
+    for group in groups.entries:
+        for agent in belongs.keys() & (group.members or ()) if group.name else ():
+            belongs[agent].append(group.name)
+    return [
+        (entry.id, name, *entry.details, ", ".join(belongs[entry.id]) or None)
+        for entry, name in zip(entries, names, strict=True)
+    ]

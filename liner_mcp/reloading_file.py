@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from liner_mcp.errors import SettingsError
-from liner_mcp.files import reason
+from liner_mcp.files import reason, shared_permissions
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,9 @@ class InvalidFile(ValueError):
 
 
 class ReloadingFile(Generic[T]):
-    """The file of the setting `variable`, parsed by `read`. `check_mode` gets the permission bits when they change.
+    """The file of the setting `variable`, parsed by `read`. It holds names and no secrets.
 
+    With `risk`, what other users could do by writing to the file, a warning is logged when its permissions let them in.
     Raises: SettingsError, on creation, if the file cannot be used.
     """
 
@@ -40,11 +41,11 @@ class ReloadingFile(Generic[T]):
         path: Path,
         read: Callable[[bytes], T],
         *,
-        check_mode: Callable[[int], None] | None = None,
+        risk: str | None = None,
     ) -> None:
         self._variable = variable
         self._read = read
-        self._check_mode = check_mode
+        self._risk = risk
         self._stamp: FileStamp | None = None
         self._mode: int | None = None
         self._last_error: str | None = None
@@ -80,11 +81,20 @@ class ReloadingFile(Generic[T]):
         if len(content) > MAX_FILE_BYTES:
             raise InvalidFile(f"it has more than {MAX_FILE_BYTES:,} bytes")
         made = self._read(content)
-        mode = stat.S_IMODE(status.st_mode)
-        if self._check_mode is not None and os.name == "posix" and mode != self._mode:
+        mode = shared_permissions(status.st_mode)
+        if self._risk is not None and mode != self._mode:
             self._mode = mode
-            self._check_mode(mode)
+            self._warn_of_permissions(mode)
         return made
+
+    def _warn_of_permissions(self, mode: int) -> None:
+        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+            logger.warning("%s can be written by other users, who %s. Run chmod 600 on it.", self._variable, self._risk)
+        elif mode & stat.S_IROTH:
+            logger.warning(
+                "%s can be read by all users of this machine: it holds names, though no tokens. Run chmod 600 on it.",
+                self._variable,
+            )
 
 
 def _stamp(status: os.stat_result) -> FileStamp:

@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liner_mcp.errors import SettingsError
-from liner_mcp.files import reason
+from liner_mcp.files import is_exposed, reason
 from liner_mcp.setting_values import checked_host, checked_text, checked_token, misspelt
 from liner_mcp.urls import allowed_host, allowed_origin, https_address, parse_liner_origin
 
@@ -244,8 +244,17 @@ class Settings(BaseSettings):
 
     @property
     def startup_notices(self) -> list[str]:
-        """What an operator must know when the server starts: about the demo, and about misspelt variables."""
-        return [*filter(None, [self.demo_notice]), *misspelt_variables()]
+        """What an operator must know when the server starts: about the demo, misspelt variables and exposed files."""
+        return [*filter(None, [self.demo_notice]), *misspelt_variables(), *self.exposed_files()]
+
+    def exposed_files(self) -> list[str]:
+        """A sentence if other users of this machine can read the file of Liner's token.
+
+        It is a warning and no error, because a server that was set up like that has to go on.
+        """
+        if self.demo or self.api_token_file is None or not is_exposed(self.api_token_file):
+            return []
+        return ["LINER_API_TOKEN_FILE is open to other users of this machine. Run chmod 600 on it."]
 
     def _account(self) -> list[str]:
         """The variables of a real account that are set."""

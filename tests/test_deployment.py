@@ -50,7 +50,7 @@ def test_the_page_tells_our_limits() -> None:
     assert f"within {LIMITS.body_seconds} s is answered 408" in words
     assert LIMITS.head_seconds == 10  # written in words
     assert f"answers {LIMITS.max_concurrent_requests} requests at once" in words
-    assert f"holds {LIMITS.connections} connections" in words
+    assert f"holds {LIMITS.connections} connections, {LIMITS.connections_per_address} of one address" in words
     assert f"`LINER_DEADLINE_SECONDS` and {LIMITS.closing_seconds:g} s more" in words
     fields = Settings.model_fields
     pace, at_once = fields["requests_per_second"].default, fields["concurrency"].default

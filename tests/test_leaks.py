@@ -88,17 +88,19 @@ async def session(liner: LeakingLiner, mode: Any, *, loud: bool = False) -> Asyn
         yield client
 
 
-async def everything(client: Client, liner: LeakingLiner) -> list[str]:
+async def everything(client: Client, liner: LeakingLiner, *, more: bool = False) -> list[str]:
     """What every tool, resource, prompt and completion answers, refusals and failures included."""
     told: list[str] = []
-    for tool, arguments in liner.tool_calls:
+    for tool, arguments in liner.tool_calls + (liner.more_tool_calls if more else []):
         told.append((await client.call_tool(tool, arguments)).model_dump_json())
     told += [await _read(client, address) for address in liner.resource_uris]
     for prompt in (await client.list_prompts()).prompts:
         arguments = {one.name: "7000001" for one in prompt.arguments or () if one.required}
         told.append((await client.get_prompt(prompt.name, arguments)).model_dump_json())
     prompts, calls = PromptReference(name="review_agent"), ResourceTemplateReference(uri="liner://calls/{call_id}")
-    for reference, argument in ((prompts, "agent"), (prompts, "order"), (calls, "call_id")):
+    records = ResourceTemplateReference(uri="liner://call-records/{record_id}")
+    named = ((prompts, "agent"), (prompts, "order"), (prompts, "period"), (calls, "call_id"), (records, "record_id"))
+    for reference, argument in named:
         try:
             told.append((await client.complete(reference, {"name": argument, "value": ""})).model_dump_json())
         except MCPError as error:
@@ -126,7 +128,7 @@ async def test_no_answer_and_no_log_line_holds_a_secret(
 ) -> None:
     liner = LeakingLiner()
     async with session(liner, mode) as client:
-        told = await everything(client, liner)
+        told = await everything(client, liner, more=True)
         assert "4815162342" in await _read(client, "liner://calls/4815162342")
     assert shows_content(told)
     assert not find_leaks("\n".join(told))

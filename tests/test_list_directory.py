@@ -6,6 +6,8 @@ import unicodedata
 from dataclasses import replace
 from typing import Any, cast
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from liner_mcp.answer.cursor import encode_cursor
@@ -371,3 +373,26 @@ async def test_a_new_group_is_found_by_its_name_among_agents() -> None:
         liner.dataset.agent_groups = (*data.agent_groups, group)
         timer.seconds = 11
         assert [row["id"] for row in rows_of(await listed(context, "agents", "ночная"))] == [101]
+
+
+# Bounded work ---------------------------------------------------------------------------------------------------------
+
+
+async def test_other_tasks_run_while_many_names_are_compared_with_a_thousand_agents(liner: DemoLiner) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+
+    app = AlteredLiner(liner, change_by_pattern={USERS: crowded})
+    query = ",".join(f"{letter}{digit}" for letter in "абвгдежз" for digit in "12345678")
+    async with context_at(app) as context:
+        await listed(context, "agents", "x")  # the dictionaries are read now
+        async with anyio.create_task_group() as group:
+            group.start_soon(other)
+            await listed(context, "agents", query)
+            group.cancel_scope.cancel()
+    assert turns >= 3  # 1,000 agents and 64 names are four times the work between two checkpoints

@@ -41,6 +41,14 @@ async def test_rows_and_pages_stay_within_their_price() -> None:
     assert sum(figure.bar is not None for figure in figures) == 7
 
 
+@pytest.mark.parametrize(
+    "name", ["find_calls", "list_call_records", "get_call_summaries", "get_call_record", "check_quotes"]
+)
+async def test_every_tool_that_shows_summaries_says_that_they_are_untrusted(name: str) -> None:
+    tools = {tool["name"]: tool["description"] for tool in (await snapshots.surface())["tools"]}
+    assert "untrusted data" in tools[name]
+
+
 async def test_every_tool_says_that_it_only_reads() -> None:
     for tool in (await snapshots.surface())["tools"]:
         assert tool["annotations"] == {

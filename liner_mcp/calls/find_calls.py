@@ -11,7 +11,7 @@ from typing import cast
 from liner_mcp.answer.table import Answer, Evidence, Members, Page, Row, page, render_within_budget
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.collected_calls import CollectedCalls, PageEnd
-from liner_mcp.calls.empty_page import empty_page_hint, is_before
+from liner_mcp.calls.empty_page import empty_page_hint
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
 from liner_mcp.calls.parallel_reader import Progress, progress_after
@@ -80,15 +80,15 @@ async def find_calls(
     )
     await _collect(context, start, source, collected, limit)
     collected.drop_shared()
-    earlier: list[Call] = []
+    around: Sequence[Call] = ()
     if source.exhausted and start.after is None and not (collected.scanned or collected.window_note):
-        earlier = await _look_around(context, start, collected, limit)
+        around = await _look_around(context, start, collected, limit)
     blocks = await _read_rows(context, start, collected, budget)
     names = await read_names(context, start.filters, collected.calls)
     hint = ""
     nothing = not (start.returned or start.after_record or collected.calls)
     if nothing and _evidence(start, source, collected, collected.page_end(0)).shows_all:
-        hint = await empty_page_hint(context, start.filters, start.window, len(collected.scanned), earlier)
+        hint = await empty_page_hint(context, start.filters, start.window, len(collected.scanned), around)
     context.recent_calls.add(reversed([call.id for call in collected.calls]))
     return _render(context, start, source, collected, blocks, names, hint, budget)
 
@@ -193,21 +193,20 @@ async def _collect(
             collected.reached = (part.window.since, 0)
 
 
-async def _look_around(context: AppContext, start: PageStart, collected: CollectedCalls, limit: int) -> list[Call]:
+async def _look_around(context: AppContext, start: PageStart, collected: CollectedCalls, limit: int) -> Sequence[Call]:
     """After a window that came empty, look whether Liner reads its times as they are meant; if not, add its calls.
-    Otherwise, the calls of the day before it, if these are all.
+    Otherwise, the calls of the day before and after it, if these are all.
     """
     try:
         around, inside = await read_around(context.liner, start.filters, start.window)
     except LinerMcpError:
-        return []
+        return ()
     if inside is None:
-        before = [call for call in around.calls if is_before(start.window, call)]
-        return before if around.complete else []
+        return around.calls if around.complete else ()
     collected.window_note, collected.complete = inside.window_note, inside.complete
     collected.unreadable = inside.unreadable
     await _add_calls(context, start, collected, inside.calls, limit)
-    return []
+    return ()
 
 
 async def _add_calls(

@@ -182,9 +182,10 @@ def _render(
             notes.append(f"Only the {longest.held} longest talks were examined; ask for a shorter window.")
         elif count < len(rows) or len(shown) < wanted:
             notes.append("The other calls did not fit; a smaller summary_chars or limit, or a shorter window may help.")
-        notes += [undecided_note(filters, undecided, len(retry)), *recording_notes(shown, layout)]
+        notes.append(undecided_note(filters, undecided, len(retry)))
         if not longest.talks_known:
             notes.append("Liner sends no talkTimeDurationSeconds for some calls, so longer ones may be missing.")
+        notes += recording_notes(shown, layout)
         notes.append(read.window_note or ("" if read.complete else missing_calls_note(context, read.unreadable)))
         notes += [*resolved.gaps, *seen.notes()]
         if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:

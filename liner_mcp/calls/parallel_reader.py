@@ -21,6 +21,7 @@ from liner_mcp.calls.window_reader import (
     MAX_SLICE,
     MIN_SLICE,
     SLICE_CALLS,
+    UNCOUNTED_SLICE,
     UNSLICED_PAGES,
     SliceRead,
     read_around,
@@ -46,7 +47,6 @@ RECORD_SLICE_CALLS = SLICE_CALLS
 SLICE_TIME, RECORD_SLICE_TIME = 1 / 16, 1 / 4
 MIN_SLICE_CALLS = 75  # mostly one page of Liner, as calls are not spread evenly
 MIN_RECORD_SLICE_CALLS = 4  # one request in each slot
-UNCOUNTED_SLICE = timedelta(days=1)  # where Liner's count does not size the slices, so that several are read at once
 MIN_PARALLEL_SLICES = 2  # slices under way
 
 Progress = Callable[[int, int | None], Awaitable[None]]

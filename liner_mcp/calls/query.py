@@ -7,7 +7,7 @@ begins a day before the first of them was created.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,6 +25,7 @@ from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import CODE_CHARACTERS, Lead
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.names.directory import (
+    ENTRIES_PER_STEP,
     LOOKUP_TTL_SECONDS,
     WHOLE_TTL_SECONDS,
     Dictionary,
@@ -40,7 +41,7 @@ from liner_mcp.names.matching import (
     capitalize,
     closest,
     normalize_name,
-    resolve_ids,
+    resolve_ids_steps,
     resolve_name,
     split_names,
 )
@@ -195,7 +196,8 @@ async def _resolve_orders(
         return tuple(dict.fromkeys(one for one in asked if isinstance(one, int))), ()
 
     async def resolve_in(dictionaries: Sequence[Dictionary], _: bool) -> tuple[int, ...]:
-        return resolve_ids("orders", asked, _candidates(dictionaries))
+        candidates = await context.turns.run(_candidates_steps(dictionaries))
+        return await context.turns.run(resolve_ids_steps("orders", asked, candidates))
 
     return await _look_up(context, FILTERS["orders"].names, resolve_in)
 
@@ -208,10 +210,10 @@ async def _resolve_agents(
         return tuple(dict.fromkeys(one if isinstance(one, int) else None for one in asked)), ()
 
     async def resolve_in(dictionaries: Sequence[Dictionary], _: bool) -> tuple[int | None, ...]:
-        candidates = _candidates(dictionaries)
+        candidates = await context.turns.run(_candidates_steps(dictionaries))
         names = split_names(asked, candidates)
         agents = [one for one in names if not is_no_agent(one)]
-        found = resolve_ids("agents", agents, candidates)
+        found = await context.turns.run(resolve_ids_steps("agents", agents, candidates))
         if not found and agents:
             raise UnknownName("agents: this agent group has no agents, so no call can be theirs.")
         return found if len(agents) == len(names) else (None, *found)
@@ -238,7 +240,8 @@ async def _resolve_statuses(context: AppContext, asked: Sequence[int | str]) -> 
         return _Statuses(), ()
 
     async def resolve_in(dictionaries: Sequence[Dictionary], fresh: bool) -> _Statuses:
-        entries, candidates = dictionaries[0].entries, _candidates(dictionaries)
+        entries = dictionaries[0].entries
+        candidates = await context.turns.run(_candidates_steps(dictionaries))
         codes: dict[str, None] = {}
         ids: dict[int, None] = {}
         unknown: list[str] = []
@@ -298,11 +301,14 @@ def _resolve_status(
     return next(entry for entry in entries if found.ids and entry.id == found.ids[0])
 
 
-def _candidates(dictionaries: Sequence[Dictionary]) -> Candidates:
-    return Candidates(
-        (_to_candidate(one.kind, entry) for one in dictionaries for entry in one.entries),
-        doubt=describe_doubts(*dictionaries, by_name=True),
-    )
+def _candidates_steps(dictionaries: Sequence[Dictionary]) -> Generator[int, None, Candidates]:
+    """What a name may mean, in steps of some entries."""
+    candidates = Candidates((), doubt=describe_doubts(*dictionaries, by_name=True))
+    for one in dictionaries:
+        for start in range(0, len(one.entries), ENTRIES_PER_STEP):
+            candidates.add(_to_candidate(one.kind, entry) for entry in one.entries[start : start + ENTRIES_PER_STEP])
+            yield 2 * ENTRIES_PER_STEP
+    return candidates
 
 
 def _to_candidate(kind: Kind, entry: DirectoryEntry) -> Candidate:

@@ -139,7 +139,13 @@ async def _examine(
 
     jobs = [partial(examine, call) for call in calls]
     try:
-        return await run_all(jobs, concurrency=context.liner.concurrency, stop_when=is_enough, allow_refusals=True)
+        return await run_all(
+            jobs,
+            concurrency=context.liner.concurrency,
+            stop_when=is_enough,
+            allow_refusals=True,
+            give_up_last=enough is None,
+        )
     except AccessRefused as refusal:
         if not seen.calls:
             raise
@@ -217,7 +223,7 @@ def undecided_note(filters: Filters, undecided: Sequence[Undecided], listed: int
     if not all(one.without_value for one in undecided):
         names += [name for name in filters.on_recordings if name not in names]
         reasons.append("their recordings could not be read, are not listed whole or may belong to other calls")
-    which = "their ids" if listed == len(undecided) else f"the newest {listed} ids"
+    which = "their ids" if listed == len(undecided) else f"{listed} of their ids"
     return (
         f"{' and '.join(names)} could not be decided for {len(undecided)} of the calls: {', or '.join(reasons)}. "
         f"Such calls are in no row and no count; retry lists {which}."

@@ -56,7 +56,9 @@ class RecordingCounts:
         recorded = [call for call in calls if call.has_records is not False]
         jobs = [partial(self._read_call, context, call, already_read.get(call.id)) for call in recorded]
         try:
-            outcomes = await run_all(jobs, concurrency=context.liner.concurrency, allow_refusals=True)
+            outcomes = await run_all(
+                jobs, concurrency=context.liner.concurrency, allow_refusals=True, give_up_last=True
+            )
         except AccessRefused as refusal:
             if not self._counts:
                 raise

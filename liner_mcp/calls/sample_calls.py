@@ -128,7 +128,7 @@ class _Draw:
 class _Drawn:
     """The sample, in the order of the draw; the calls that could not be decided on the way, and what filters on
     recordings examined; and the number of calls that it was taken from, None where some of them were not examined or
-    not decided.
+    not decided. `late`: time was up before it was full.
     """
 
     calls: Sequence[Call]
@@ -136,29 +136,37 @@ class _Drawn:
     examined: Examined
     population: int | None
     notes: Sequence[str] = ()
+    late: bool = False
 
 
 async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSample, draw: _Draw) -> _Drawn:
     """The sample. With filters on recordings, calls are examined in the order of the draw until it is full: the same
     sample as if all had been examined, for fewer requests.
 
-    Raises: what `matching_calls` raises.
+    Raises: what `matching_calls` raises; DeadlineExceeded only when no call was drawn in time.
     """
     if not filters.on_recordings:
         return _Drawn(stratified.selected(), draw.undecided, Examined(), stratified.population)
     agents = [_AgentCalls(deque(calls)) for calls in stratified.calls_by_agent()]
     everything = sum(len(agent.unexamined) for agent in agents) == stratified.population
     drawn: list[Call] = []
+    late = False
     while missing := stratified.size - len(drawn):
-        turn = await _next_round(context, filters, agents, missing, draw)
+        try:
+            turn = await _next_round(context, filters, agents, missing, draw)
+        except DeadlineExceeded:
+            if not drawn:
+                raise
+            late = True
+            break
         if not turn:
             break
         drawn, shared = part_shared([*drawn, *turn], draw.seen)
         draw.undecided += shared
-    everything = everything and not draw.undecided and not any(agent.unexamined for agent in agents)
+    everything = everything and not (late or draw.undecided or any(agent.unexamined for agent in agents))
     passing = len(drawn) + sum(len(agent.passing) for agent in agents)
     examined = Examined.sum(draw.examined)
-    return _Drawn(drawn, draw.undecided, examined, passing if everything else None, draw.seen.notes())
+    return _Drawn(drawn, draw.undecided, examined, passing if everything else None, draw.seen.notes(), late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +228,7 @@ def _render(
 
     def evidence(count: int) -> Evidence:
         return Evidence(
-            left=count < len(calls) or cut_off,
+            left=count < len(calls) or cut_off or drawn.late,
             missing=not read.complete or bool(resolved.gaps),
             undecided=len(undecided),
             unknown=not agents_known or (layout.needs_recordings and any(one.unknown for one in found[:count])),
@@ -238,10 +246,12 @@ def _render(
             left = len(calls) - count
             why = "were not read in time" if count == len(found) and not room.full else "did not fit"
             notes.append(f"{left} drawn calls {why}; the others are the draw of sample={count}.")
+        if drawn.late:
+            notes.append("Time was up before the sample was full; ask for a shorter window or fewer filters.")
         notes += [undecided_note(filters, undecided, len(retry)), *recording_notes(found[:count], layout)]
         if not agents_known:
             notes.append("Liner sends no userId for some calls of this window, so the draw may not be even per agent.")
-        if cut_off:
+        if cut_off and not drawn.late:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
         unlisted = missing_calls_note(context, read.unreadable, NOT_DRAWN_NOTE)
         notes.append(read.window_note or ("" if read.complete else unlisted))

@@ -24,6 +24,7 @@ from liner_mcp.provenance import unrecorded
 SLICE_CALLS = 100  # a full page of Liner: fewer waste requests, many more are read in vain for a short answer
 MAX_SLICE_CALLS = 500  # even where a client-side filter drops nearly everything
 MAX_SLICE = timedelta(days=31)  # the longest window that Liner's documentation shows
+UNCOUNTED_SLICE = timedelta(days=1)  # where Liner's count does not size the slices; several of them fit into a deadline
 MIN_SLICE = timedelta(seconds=1)  # Liner's own resolution: such a slice is read whatever it holds
 MAX_EMPTY_SLICES = 3  # slices in a row without a call: three, each up to four times the last, cover a night
 MAX_HALVINGS = 2  # of a slice whose list is incomplete: Liner may count calls that it never lists
@@ -105,6 +106,9 @@ class WindowReader:
             if read.is_settled:
                 return self._finish_slice(self._remaining, read)
             self._update_seconds_per_call(self._remaining, read.counted or MAX_SLICE_CALLS)
+            if read.liner_total is None:
+                longest = UNCOUNTED_SLICE.total_seconds() / wanted_calls
+                self.seconds_per_call = min(self.seconds_per_call or longest, longest)
         halvings = 0
         while True:
             span = min(self._slice_length(wanted_calls), self._remaining.until - self._remaining.since)

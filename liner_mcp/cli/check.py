@@ -12,10 +12,12 @@ import anyio
 
 from liner_mcp.cli.chosen_settings import chosen_settings, chosen_settings_or_error, warn_of_misspelt_variables
 from liner_mcp.cli.terminal import Progress, print_wrapped
-from liner_mcp.diagnostics.check import run_checks
+from liner_mcp.diagnostics.check import CheckResult, run_checks
 from liner_mcp.diagnostics.probe import MAX_REQUESTS, Probe
 from liner_mcp.errors import SettingsError, SetupError, UsageError
 from liner_mcp.files import reason, write_atomically
+from liner_mcp.http_server.auth.authentication import authenticator_from
+from liner_mcp.server.runtime import Runtime
 from liner_mcp.settings import Settings
 
 
@@ -71,13 +73,35 @@ def _write(out: Path, before: bytes | None, document: dict[str, Any]) -> None:
     )
 
 
+def check_callers(settings: Settings) -> list[CheckResult]:
+    """The result for the files of tokens and of access rules, if there are any, and a note for each misspelt name."""
+    if settings.mcp_tokens_file is None and settings.mcp_access_file is None:
+        return []
+    try:
+        known = authenticator_from(settings)
+        names = None if known is None else known.names
+        notes = Runtime(settings).check_access_file(names, authenticated=known is not None)
+    except SettingsError as error:
+        return [CheckResult("Callers", ok=False, text=str(error))]
+    count = "" if names is None else f" ({len(names)} with a token)"
+    found = CheckResult("Callers", ok=True, text=f"The files that name callers over HTTP can be read{count}.")
+    return [found, *(CheckResult("Callers", ok=True, text=text, is_note=True) for text in notes)]
+
+
 async def _check(settings: Settings | SettingsError) -> int:
     works, progress = True, Progress()
-    async for result in run_checks(settings, lambda step: progress.show(f"Checking: {step} …")):
+
+    def show(result: CheckResult) -> None:
+        nonlocal works
         works = works and result.ok
         label = "NOTE" if result.is_note else "ok" if result.ok else "FIX"
         progress.clear()
         print_wrapped(f"{label:<4} {result.step:<9} {result.text}", indent=15)
+
+    async for result in run_checks(settings, lambda step: progress.show(f"Checking: {step} …")):
+        show(result)
+    for result in check_callers(settings) if isinstance(settings, Settings) else ():
+        show(result)
     if isinstance(settings, Settings) and settings.demo and works:
         print_wrapped("The demo works. Your Liner was not checked: run liner-mcp check without the demo for that.", 0)
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.settings import Settings, misspelt_variables, read_settings
@@ -28,5 +29,9 @@ def chosen_settings_or_error(options: argparse.Namespace) -> Settings | Settings
 
 def warn_of_misspelt_variables() -> None:
     """For a command that a person runs. A warning and no refusal: the variable may belong to another program."""
-    for sentence in misspelt_variables():
+    print_warnings(misspelt_variables())
+
+
+def print_warnings(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
         print(f"Warning: {sentence}", file=sys.stderr)

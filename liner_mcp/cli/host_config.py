@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import shlex
 import stat
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -147,7 +146,7 @@ def plain_secrets(path: Path, made: Json) -> list[str]:
     if any(_has_credentials(found.get(name, "")) for name in _NETWORK):
         sentences.append("The password of the proxy will be in that file as plain text.")
     if sentences and os.name == "posix" and path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        sentences.append(f"Other users of this machine may read it: chmod 600 {shlex.quote(str(path))}")
+        sentences.append("Other users of this machine can read that file now. After the change only its owner can.")
     return sentences
 
 
@@ -163,6 +162,7 @@ class Change:
     before: bytes | None  # None: there is no file yet
     after: bytes
     diff: list[str]  # of our entries only, without secrets
+    private: bool  # it will hold a secret as plain text
 
 
 def plan_change(
@@ -187,7 +187,8 @@ def plan_change(
         diff.append("Comments in the file are not kept. The backup beside it has them.")
     content = json.dumps({**old, host.key: new}, ensure_ascii=False, indent=2) + "\n"
     # JavaScript programs may write half of an emoji (a lone surrogate). UTF-8 cannot encode it, but a JSON escape can.
-    return Change(path, before, content.encode("utf-8", "backslashreplace"), diff)
+    private = bool(plain_secrets(path, made))
+    return Change(path, before, content.encode("utf-8", "backslashreplace"), diff, private)
 
 
 def holds(path: Path, content: bytes | None, host: Host, name: str) -> bool:
@@ -283,7 +284,7 @@ def write(planned: Change, now: datetime) -> Path | None:
             raise SetupError(f"{planned.path} is read-only. Make it writable, then run this again.")
         make_folders(target.parent)
         backup = target.with_name(f"{target.name}.backup-{now:%Y%m%d-%H%M%S-%f}") if planned.before else None
-        write_atomically(target, planned.after, before=planned.before, backup=backup)
+        write_atomically(target, planned.after, before=planned.before, backup=backup, private=planned.private)
     except OSError as error:
         raise SetupError(f"{planned.path} cannot be written: {reason(error)}. It is as it was.") from None
     return backup

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -20,14 +21,15 @@ from liner_mcp.errors import SetupError, UsageError
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
+_UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: with 0, with 1 if something must be fixed, with 2 for wrong usage."""
     # The default action ends every command at once. The SDK's stdio server would delay Ctrl-C until stdin closes. Large
     # imports come after this line, because Ctrl-C during an import prints a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so Python says that it was closed (`>&-`)
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    _open_closed_streams()
     # Letters that the terminal's encoding lacks are printed as escapes. The protocol is not affected, because the SDK
     # writes UTF-8 past this stream. stderr does the same by default.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
@@ -37,11 +39,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
             code = _run(arguments)
         finally:
             sys.stdout.flush()
-    except* BrokenPipeError:  # in a group if the stdio server was writing
-        # The reader of stdout has closed it, as `| head -1` does. Python flushes stdout once more at exit.
+    except* OSError as errors:
+        unwritable, other = errors.split(lambda error: isinstance(error, OSError) and error.errno in _UNWRITABLE)
+        if other is not None or unwritable is None:
+            raise
+        # The reader of stdout has closed it, as `| head -1` does, or a disk is full. Python flushes it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if unwritable.subgroup(BrokenPipeError) is None:
+            print("stdout cannot be written: is the disk full?", file=sys.stderr)
         code = 1
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for a standard stream that was closed (`>&-`): Python sets it to None then."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
 
 
 def _run(arguments: Sequence[str] | None) -> int:

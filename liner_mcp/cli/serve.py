@@ -9,12 +9,17 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from liner_mcp.cli.chosen_settings import chosen_settings_or_error, warn_of_misspelt_variables
+from liner_mcp.cli.chosen_settings import (
+    chosen_settings_or_error,
+    print_warnings,
+    warn_of_misspelt_variables,
+)
 from liner_mcp.errors import SettingsError, UsageError
 from liner_mcp.json_logging import configure_logging
 from liner_mcp.server.app import create_server
@@ -73,13 +78,31 @@ def _serve_stdio(settings: Settings | SettingsError, sync_seconds: float | None,
         configure_logging(settings.mcp_log, " ".join(settings.startup_notices))
     else:
         warn_of_misspelt_variables()
+        print_warnings(settings.exposed_files() if readable else ())
     _end_at_signals(folder)
     telemetry = _start_telemetry()
-    try:
-        anyio.run(_run_stdio, settings, telemetry, sync_seconds)
-    finally:
+
+    def close() -> None:
         if telemetry is not None:
             telemetry.close()
+
+    output = os.dup(sys.stdout.fileno())  # the SDK uses the descriptor itself for stderr while it serves
+
+    def end() -> None:
+        try:
+            os.write(output, b"\n")
+        except BrokenPipeError:  # the client is gone, and no one reads a sentence
+            pass
+        except OSError as error:
+            print(f"stdout cannot be written ({error.strerror}), so the server ends.", file=sys.stderr)
+        close()
+        _remove(folder)
+        os._exit(1)
+
+    try:
+        anyio.run(_run_stdio, settings, telemetry, sync_seconds, end)
+    finally:
+        close()
     return 0
 
 
@@ -94,8 +117,7 @@ def _end_at_signals(folder: Path | None) -> None:
     """End at once: a call under way has nothing to save. `folder` is temporary and is removed."""
 
     def end(number: int, _: object) -> None:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         os._exit(128 + number)
 
     # Without a handler, the first process of a container ignores SIGTERM.
@@ -104,11 +126,19 @@ def _end_at_signals(folder: Path | None) -> None:
         signal.signal(signal.SIGINT, end)
 
 
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 async def _run_stdio(
-    settings: Settings | SettingsError, telemetry: Telemetry | None, sync_seconds: float | None
+    settings: Settings | SettingsError,
+    telemetry: Telemetry | None,
+    sync_seconds: float | None,
+    on_output_lost: Callable[[], None],
 ) -> None:
     if sync_seconds is None:
-        await create_server(settings, observer=telemetry).run_stdio_async()
+        await create_server(settings, observer=telemetry).run_stdio_async(on_output_lost)
         return
 
     from liner_mcp.server.archive_sync import syncing  # it needs the extra `archive`
@@ -117,7 +147,7 @@ async def _run_stdio(
     # The answers and the archive are of the same demo.
     transport = demo_transport() if isinstance(settings, Settings) and settings.demo else None
     async with syncing(settings, sync_seconds, transport):
-        await create_server(settings, transport=transport, observer=telemetry).run_stdio_async()
+        await create_server(settings, transport=transport, observer=telemetry).run_stdio_async(on_output_lost)
 
 
 def _start_telemetry() -> Telemetry | None:

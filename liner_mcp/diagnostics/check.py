@@ -78,7 +78,7 @@ async def run_checks(
             raise SettingsError(
                 "LINER_API_HOST is still the address of an example. Set it to the address of your Liner API."
             )
-        runtime = Runtime(settings)
+        runtime = Runtime(_as_operator(settings))
         zone, liner = runtime.context().zone, runtime.liner
     except SettingsError as error:
         yield CheckResult("Settings", ok=False, text=str(error))
@@ -90,12 +90,21 @@ async def run_checks(
     yield CheckResult("Settings", ok=True, text=_settings_text(settings, liner.origin, zone))
     for note in misspelt:
         yield note
+    for text in settings.exposed_files():
+        yield CheckResult("Settings", ok=True, text=text, is_note=True)
     try:
         async for result in _liner(settings, liner, on_step):
             yield result
     finally:
         await runtime.aclose()
     yield await _tools(settings)
+
+
+def _as_operator(settings: Settings) -> Settings:
+    """The settings without access rules, if callers over HTTP have names: the operator who runs the check has none."""
+    if settings.mcp_tokens_file is None and settings.mcp_oauth_issuer is None:
+        return settings
+    return settings.model_copy(update={"mcp_access_file": None})
 
 
 def _settings_text(settings: Settings, origin: str, zone: Zone) -> str:

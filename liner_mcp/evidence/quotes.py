@@ -23,7 +23,8 @@ MAX_SENTENCE = 300  # characters around a match
 MAX_DIFFERENCES = 200  # characters of `differs`
 MIN_SIMILARITY = 85.0  # of 100; below it, a near match is a coincidence
 # The similarity search holds the interpreter's lock, so it reads a long text in windows of some milliseconds each.
-WINDOW = 5_000
+WINDOW = 2_000
+MOST_MARKS = 8  # combining marks of one letter; sorting more of them takes quadratic time
 
 State = Literal["exact", "same_words", "close", "absent"]
 
@@ -37,7 +38,7 @@ _FOLDED = str.maketrans(
     }
 )
 _MARKS = r"\u0300-\u036f"  # combining marks: a letter and its marks are one
-_CHARACTER = re.compile(rf".[{_MARKS}]*", re.DOTALL)
+_CHARACTER = re.compile(rf".[{_MARKS}]{{0,{MOST_MARKS}}}", re.DOTALL)
 _OMISSION = re.compile(r"[\[(]\s*(?:…|\.{3,})\s*[\])]|…|\.{3,}")
 _EDGE = " \"'.,;:"  # of a quote or of a part of it
 _WORD = re.compile(r"\w")
@@ -123,10 +124,11 @@ class QuotedText:
         if place is None:
             return Match("absent")
         start, end = self._folded.starts[place[0]], self._folded.ends[place[1] - 1]
-        while start and not is_border(self._text, start):
-            start -= 1
-        while not is_border(self._text, end):
-            end += 1
+        # Without a border near, the text is an endless word.
+        borders = (at for at in range(start, max(start - MAX_SENTENCE, -1), -1) if is_border(self._text, at))
+        start = next(borders, start)
+        borders = (at for at in range(end, min(end + MAX_SENTENCE, len(self._text) + 1)) if is_border(self._text, at))
+        end = next(borders, end)
         start, end = self._without_neighbours(quote, start, end)
         closest = self._text[start:end]
         return self._match("close", [(start, end)], closest, differences(quote, fold(closest).plain))

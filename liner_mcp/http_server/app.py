@@ -5,6 +5,7 @@ Nothing is stored between two requests except rates, so any process can answer a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
@@ -20,7 +21,6 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from liner_mcp.errors import SettingsError
 from liner_mcp.http_server import MCP_PATH, MCP_PATHS
 from liner_mcp.http_server.auth.authentication import Authentication, authenticator_from
 from liner_mcp.http_server.error_response import error_response
@@ -29,7 +29,7 @@ from liner_mcp.http_server.middleware.declared_apps import DeclaredApps
 from liner_mcp.http_server.middleware.errors_and_headers import ErrorBoundary, PathPrefix
 from liner_mcp.http_server.middleware.health import HealthChecks
 from liner_mcp.http_server.middleware.hosts import AllowedHosts, cors
-from liner_mcp.http_server.middleware.rate_limit import ConcurrencyLimit, RateLimit
+from liner_mcp.http_server.middleware.rate_limit import CallerConcurrencyLimit, ConcurrencyLimit, RateLimit
 from liner_mcp.http_server.middleware.request_body import BufferedBody
 from liner_mcp.http_server.middleware.request_log import RequestLog
 from liner_mcp.server.app import LinerServer, create_server
@@ -40,6 +40,8 @@ from liner_mcp.shared_store import SharedStore
 
 if TYPE_CHECKING:
     import httpx
+
+logger = logging.getLogger(__name__)
 
 _ACCEPT = "application/json, text/event-stream"
 
@@ -89,21 +91,19 @@ def create_web_app(
     Raises: SettingsError if the file of tokens or of access rules cannot be used, and for access rules without
     authentication.
     """
+    names: frozenset[str] | None = None
     if authenticator is None and (known := authenticator_from(settings)) is not None:
-        authenticator = partial(Authentication, authenticator=known)
-    if settings.mcp_access_file is not None and authenticator is None:
-        raise SettingsError(
-            "LINER_MCP_ACCESS_FILE says what each caller may see, but callers have no names: set LINER_MCP_TOKENS_FILE "
-            "or LINER_MCP_OAUTH_ISSUER too."
-        )
+        authenticator, names = partial(Authentication, authenticator=known), known.names
     # `shared` also turns completions off: an id that this process listed may be another caller's.
     server = create_server(settings, transport=transport, now=now, shared=True, observer=observer)
-    server.runtime.check_access_file()
+    for sentence in server.runtime.check_access_file(names, authenticated=authenticator is not None):
+        logger.warning("%s", sentence)
     endpoint = McpEndpoint(server, limits, background)
     # From the inside out. Cheap checks that need no trust come first for a request. It counts as a running request
     # last: when its caller is known, it is allowed, and its body has been read.
     app: ASGIApp = ConcurrencyLimit(DeclaredApps(endpoint), limits)
     app = BufferedBody(app, limits)
+    app = CallerConcurrencyLimit(app, limits)
     if settings.mcp_requests_per_minute:
         store = None if settings.pace_url is None else SharedStore(settings.pace_url.get_secret_value())
         app = RateLimit(app, settings.mcp_requests_per_minute, limits, store, settings.replicas)
@@ -116,7 +116,7 @@ def create_web_app(
         # uvicorn has its own types for ASGI.
         inner: Any = app
         app = cast("ASGIApp", ProxyHeadersMiddleware(inner, list(settings.mcp_trusted_proxies)))
-    app = error_boundary = ErrorBoundary(app)
+    app = error_boundary = ErrorBoundary(app, names_callers=authenticator is not None)
     app = RequestLog(app)
     if settings.mcp_path_prefix:
         app = PathPrefix(app, settings.mcp_path_prefix)

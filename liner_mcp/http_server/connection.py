@@ -2,14 +2,16 @@
 
 uvicorn waits without end for the head of a request and for a client that does not read. Its `limit_concurrency` counts
 open connections and answers 503 to every request above the limit, `/health` too, so silent sockets would keep the
-server unhealthy. Here each connection always has a timer, and at the limit the connection that has been idle longest is
-closed, so that a new client is always served.
+server unhealthy. Here each connection always has a timer. At the limit, the address with most connections loses the one
+that has been idle longest, so that a new client is always served and one address cannot push out the others.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import time
+from collections import Counter
 from functools import partial
 from typing import Any, cast
 
@@ -21,7 +23,7 @@ from liner_mcp.http_server.limits import Limits
 STATE_KEY = "liner_mcp.connection"
 """The key of a request's connection in `scope["state"]`."""
 
-_SLICE_BYTES = 16 * 1024  # the parser's time is checked after each slice: one-byte chunks take 30 ms for a slice
+READ_BYTES = 4 * 1024  # parsed at a time, before other connections get their turn: one-byte chunks take 7 ms
 
 
 class Connections:
@@ -31,6 +33,7 @@ class Connections:
         self.limits = limits
         self.request_seconds = request_seconds
         self.open: set[Connection] = set()
+        self._of: Counter[str] = Counter()  # how many of an address are open
         self.idle: dict[Connection, None] = {}  # in the order in which they became idle
 
     @property
@@ -38,15 +41,47 @@ class Connections:
         """For `uvicorn.Config(http=…)`, which only calls it."""
         return cast("type[asyncio.Protocol]", partial(Connection, self))
 
-    def close_idle_above_limit(self) -> None:
-        if len(self.open) > self.limits.connections:
-            oldest = next(iter(self.idle))  # this is the newest connection if requests run on all others
-            del self.idle[oldest]
-            self.open.remove(oldest)  # now, because others may arrive before asyncio reports the end of this one
-            oldest.abort()
+    def add(self, new: Connection) -> None:
+        """Add a connection. At a limit, another idle one is closed, or this one if requests run on all others."""
+        self.open.add(new)
+        self.idle[new] = None
+        self._of[new.address] += 1
+        if self._of[new.address] > self.limits.connections_per_address:
+            next(one for one in self.idle if one.address == new.address).abort()
+        elif len(self.open) > self.limits.connections:
+            max(self.idle, key=lambda one: self._of[one.address]).abort()  # the first, so the one that is longest idle
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection that ends. Calling it again changes nothing."""
+        if connection in self.open:
+            self.open.remove(connection)
+            self.idle.pop(connection, None)
+            self._of[connection.address] -= 1
+            if not self._of[connection.address]:
+                del self._of[connection.address]
 
 
-class Connection(asyncio.Protocol):
+class _Transport:
+    """The transport as uvicorn sees it: closing it lets a client that is still sending read the answer first.
+
+    If the socket were closed, the client would get a reset and lose the answer.
+    """
+
+    def __init__(self, connection: Connection, transport: asyncio.Transport) -> None:
+        self._connection = connection
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self._connection.discards or self._transport.is_closing()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Connection(asyncio.BufferedProtocol):
     """Passes everything on to uvicorn's protocol, and uses only asyncio's interface of it."""
 
     def __init__(self, connections: Connections, *, app_state: dict[str, Any], _loop: Any = None, **more: Any) -> None:
@@ -54,7 +89,10 @@ class Connection(asyncio.Protocol):
         self._limits = connections.limits
         self._http = H11Protocol(app_state={**app_state, STATE_KEY: self}, _loop=_loop, **more)
         self._loop = _loop or asyncio.get_running_loop()
+        self._buffer = bytearray(READ_BYTES)
         self._timer: asyncio.TimerHandle | None = None
+        self.address = ""
+        self.discards = False  # the answer is sent, and the rest of the request is not parsed
         self._busy = False  # a request is being answered
         self._received = False  # data arrived after the last answer
         self._parse_seconds = 0.0  # of processor time, since the last request
@@ -63,27 +101,28 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._http.connection_made(self._transport)
-        self._all.open.add(self)
-        self._all.idle[self] = None
+        self.address = address_group((transport.get_extra_info("peername") or ("",))[0])
+        self._http.connection_made(cast("asyncio.Transport", _Transport(self, self._transport)))
         self._abort_after(self._limits.head_seconds)
-        self._all.close_idle_above_limit()
+        self._all.add(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the signature is asyncio's
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self.discards:
+            return
         if not self._busy and not self._received:
             self._received = True
             self._abort_after(self._limits.head_seconds)  # more bytes do not extend it, so a slow head ends too
-        for start in range(0, len(data), _SLICE_BYTES):
-            begun = time.thread_time()
-            try:
-                self._http.data_received(data[start : start + _SLICE_BYTES])
-            except h11.LocalProtocolError:  # uvicorn answers 400 although the request has been answered
-                self.abort()
-            self._parse_seconds += time.thread_time() - begun
-            if self._parse_seconds > self._limits.parse_seconds:
-                self.abort()
-            if self._transport.is_closing():
-                return
+        begun = time.thread_time()
+        try:
+            self._http.data_received(bytes(self._buffer[:nbytes]))
+        except h11.LocalProtocolError:  # uvicorn answers 400 although the request has been answered
+            self.abort()
+        self._parse_seconds += time.thread_time() - begun
+        if self._parse_seconds > self._limits.parse_seconds:
+            self.abort()
 
     def eof_received(self) -> None:
         self._http.eof_received()
@@ -97,8 +136,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._all.open.discard(self)
-        self._all.idle.pop(self, None)
+        self._all.remove(self)
         self._http.connection_lost(exc)
 
     # Called by the application ---------------------------------------------------------------------------------------
@@ -120,13 +158,46 @@ class Connection(asyncio.Protocol):
         self._busy = self._received = False
         if self in self._all.open:
             self._all.idle[self] = None
-            # uvicorn closes it a second earlier, unless the client does not read its answer.
-            self._abort_after(self._limits.idle_seconds + 1)
+            if not self.discards:
+                # uvicorn closes it a second earlier, unless the client does not read its answer.
+                self._abort_after(self._limits.idle_seconds + 1)
+
+    # Called by uvicorn -----------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close after what was written. A request that has not arrived completely is read on, without parsing it."""
+        parser, over = self._http.conn, (h11.IDLE, h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
+        complete = parser.their_state in over and not parser.trailing_data[0]
+        if complete or self.discards or self._transport.is_closing():
+            self._transport.close()
+            return
+        self.discards = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._abort_after(self._limits.lingering_seconds)
 
     def abort(self) -> None:
+        self._all.remove(self)  # now, because others may arrive before asyncio reports the end of this one
         self._transport.abort()
 
     def _abort_after(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, self.abort)
+
+
+def address_group(host: str) -> str:
+    """The network address that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
+
+    `unknown` for any other text: a proxy may send any, and each would count as another client.
+    """
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if address.version == 6:
+        if address.ipv4_mapped is not None:  # a dual-stack proxy writes IPv4 like this, and all of it is one /64
+            return str(address.ipv4_mapped)
+        # One subscriber owns a whole /64.
+        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
+    return str(address)

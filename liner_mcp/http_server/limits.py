@@ -25,12 +25,20 @@ class Limits:
     connections: int = 500
     """Half of the 1024 files that a process may usually open. The rest is for connections to Liner and for files."""
 
+    connections_per_address: int = 250
+    """Half of them, so that one address leaves room for others and for probes. A proxy in front is one address, and
+    more requests than `max_concurrent_requests` are refused anyway."""
+
     head_seconds: float = 10
     """From connecting to the first byte, and from the first byte of a request to the end of its head."""
 
-    parse_seconds: float = 0.2
-    """Processor time for reading one request: a thousand times what the largest body needs. A body in chunks of one
+    parse_seconds: float = 0.05
+    """Processor time for reading one request: hundreds of times what the largest body needs. A body in chunks of one
     byte needs 10 µs for each."""
+
+    lingering_seconds: float = 5
+    """For the rest of a request that was answered before it had arrived: its client reads the answer when it has sent
+    everything."""
 
     idle_seconds: int = 65
     """Longer than the 60 s for which proxies reuse a connection: the proxy must be the first to close it."""

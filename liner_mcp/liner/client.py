@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
@@ -21,7 +21,7 @@ from liner_mcp.errors import (
     WrongAddress,
 )
 from liner_mcp.liner import decoding, endpoints
-from liner_mcp.liner.deadline import scope_before_deadline, time_left
+from liner_mcp.liner.deadline import is_second_half, scope_before_deadline, time_left
 from liner_mcp.liner.decoding import ListPage
 from liner_mcp.liner.endpoints import CallFilter, Query
 from liner_mcp.liner.models import (
@@ -47,6 +47,24 @@ I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 ROUND_PAGE = 50  # rows of a page in Liner's samples; the documented maximum is a multiple of it
 MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
+
+
+def _no_check(_: Sequence[Identified]) -> None:
+    """Accept every page."""
+
+
+def _takes_too_long(paginator: Paginator[Any], offsets: int, concurrency: int, pace: float) -> bool:
+    """Whether the rest of a list would take longer than the time left, at `pace` seconds per page.
+
+    Pages that are not counted are read one by one, and a long list probably goes on. From the second page on, they may
+    take half of the time of the call, so that the other half is left for shorter lists.
+    """
+    if not paginator.started:
+        return False
+    if offsets > 1:
+        return pace * math.ceil(offsets / concurrency) > time_left()
+    uncounted = paginator.total is None and paginator.pages > 1
+    return pace * max(paginator.pages / 2, 1) > time_left() or (uncounted and is_second_half(pace))
 
 
 class LinerClient:
@@ -127,7 +145,7 @@ class LinerClient:
         Raises: InvalidResponse when Liner sends records of other calls too.
         """
         query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
-        listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS)
+        listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS, check=reject_mixed_calls)
         reject_mixed_calls(listing.items)
         return listing
 
@@ -204,12 +222,20 @@ class LinerClient:
             return page
 
     async def _read_list(
-        self, query: Query, model: type[I], at_most: int | None = None, *, paced: bool = False
+        self,
+        query: Query,
+        model: type[I],
+        at_most: int | None = None,
+        *,
+        paced: bool = False,
+        check: Callable[[Sequence[I]], None] = _no_check,
     ) -> Listing[I]:
         """All pages of a list. When rows are missing at the end, they may have moved between pages while the list was
         read, so it is read once more; not where rows are missing because they cannot be read.
+
+        `check` gets the rows of each page; an error that it raises ends the read.
         """
-        paginator = await self._read_pages(query, model, at_most, paced=paced)
+        paginator = await self._read_pages(query, model, at_most, paced=paced, check=check)
         listing = paginator.listing()
         if not paginator.started:
             raise DeadlineExceeded(
@@ -217,12 +243,21 @@ class LinerClient:
             )
         if listing.complete or listing.unreadable or not (listing.finished and paginator.several_pages):
             return listing
-        return merge_two_reads(paginator, await self._read_pages(query, model, at_most, paced=paced))
+        again = await self._read_pages(query, model, at_most, paced=paced, check=check)
+        return merge_two_reads(paginator, again)
 
-    async def _read_pages(self, query: Query, model: type[I], at_most: int | None, *, paced: bool) -> Paginator[I]:
+    async def _read_pages(
+        self,
+        query: Query,
+        model: type[I],
+        at_most: int | None,
+        *,
+        paced: bool,
+        check: Callable[[Sequence[I]], None],
+    ) -> Paginator[I]:
         """One walk over the pages; it ends shortly before the caller's deadline, with the pages read so far.
 
-        `paced`: it ends too where the rest would take longer than the time left, as the caller can read a shorter list.
+        `paced`: it ends too where the rest would take too long, as the caller can read shorter lists.
         """
         paginator: Paginator[I] = Paginator()
         begun = anyio.current_time()
@@ -233,19 +268,17 @@ class LinerClient:
                     data = await self._transport.get(query.page(offset, paginator.limit))
                     # The slot is free again: another caller may send before this page is decoded.
                     await anyio.lowlevel.checkpoint()
-                    paginator.add_page(offset, await self._decode_list(data, model))
+                    page = await self._decode_list(data, model)
+                    check(page.items)
+                    paginator.add_page(offset, page)
 
         with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE):
             while offsets := paginator.next_offsets():
                 if at_most is not None and max(paginator.total or 0, paginator.rows) > at_most:
                     break
-                if paced and paginator.started:
-                    # Pages that are not counted are read one by one; a long list probably goes on.
-                    one_by_one = max(paginator.pages / 2, 1)
-                    rounds = math.ceil(len(offsets) / self.concurrency) if len(offsets) > 1 else one_by_one
-                    spent = anyio.current_time() - begun
-                    if spent / paginator.pages * rounds > time_left():
-                        break
+                pace = (anyio.current_time() - begun) / max(paginator.pages, 1)
+                if paced and _takes_too_long(paginator, len(offsets), self.concurrency, pace):
+                    break
                 pending = iter(offsets)
                 try:
                     async with anyio.create_task_group() as group:

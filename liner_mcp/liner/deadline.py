@@ -28,6 +28,11 @@ def time_left() -> float:
     return anyio.current_effective_deadline() - anyio.current_time()
 
 
+def is_second_half(seconds: float) -> bool:
+    """Whether less than half of the time of the call will be left after so many seconds; never without a deadline."""
+    return time_left() - seconds < (_call_seconds.get() or 0.0) / 2
+
+
 def scope_before_deadline(seconds: float, share: float) -> anyio.CancelScope:
     """A scope that ends before the caller's deadline, so that the caller can still answer with what has arrived.
 

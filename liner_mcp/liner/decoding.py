@@ -46,6 +46,8 @@ M = TypeVar("M", bound=BaseModel)
 
 MAX_QUOTED_CHARACTERS = 120  # of a message by Liner: enough for a sentence, too short for a web page
 
+MOST_DECODED_AT_ONCE = 500_000  # bytes of a body: some tens of milliseconds. A longer one is decoded in a thread
+
 NOT_FOUND_MESSAGE = "Liner knows nothing under this id."
 
 TOKEN_FRAGMENT_CHARACTERS = 8  # of a token: shorter parts can occur in a sentence by chance and reveal little
@@ -138,13 +140,19 @@ def _envelope(body: bytes) -> dict[str, Any] | str:
     """The documented JSON object, or a phrase for the body that came instead."""
     if not first_visible_byte(body):
         return "an empty body"
+    # The parser of a long body holds the interpreter's lock, except while it calls Python.
+    hook = _object if len(body) > MOST_DECODED_AT_ONCE else None
     try:
-        envelope = json.loads(body, parse_constant=_finite_float, parse_float=_finite_float)
+        envelope = json.loads(body, parse_constant=_finite_float, parse_float=_finite_float, object_pairs_hook=hook)
     except (ValueError, RecursionError):
         return WEB_PAGE if _is_page(body) else NO_JSON
     if not isinstance(envelope, dict) or "success" not in envelope:
         return "JSON that is not the documented envelope"
     return cast("dict[str, Any]", envelope)
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(members)
 
 
 def _finite_float(text: str) -> float:

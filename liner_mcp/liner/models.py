@@ -9,6 +9,7 @@ Source: docs.linerapp.io, /devs/api/v2/...
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
@@ -17,8 +18,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from liner_mcp.text.clean import clean_beginning
+from liner_mcp.text.mask import quote_input
 
 CODE_CHARACTERS = 64
+_WORD_CODE = re.compile(rf"[A-Za-z_.-]{{0,{CODE_CHARACTERS - 6}}}\d{{0,6}}")
 LARGEST_ID = 2**53 - 1  # the largest whole number that every JSON parser keeps exact
 LONGEST_SECONDS = 86_400  # of a call or a record: none lasts a day, so a larger number has another meaning
 NO_LINK = "archived:"
@@ -34,10 +37,11 @@ def _clean_text(value: Any) -> Any:
 
 
 def _clean_code(value: Any) -> Any:
-    # Liner may add codes, so every value is shown. The documented ones are not half as long.
-    if not isinstance(value, str) or (len(value) <= CODE_CHARACTERS and value.isascii() and value.isprintable()):
+    # Liner may add codes, so every value is shown. The documented ones are words and not half as long. Others are
+    # masked here, in all objects alike, because a code of a call is compared with the codes of a dictionary.
+    if not isinstance(value, str) or _WORD_CODE.fullmatch(value):
         return value
-    return clean_beginning(value)[:CODE_CHARACTERS]
+    return quote_input(value, CODE_CHARACTERS)
 
 
 def _blank_to_none(value: Any) -> Any:

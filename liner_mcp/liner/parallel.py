@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from liner_mcp.errors import AccessRefused, LinerMcpError
+from liner_mcp.errors import AccessRefused, LinerMcpError, LinerUnavailable
 from liner_mcp.liner.deadline import scope_before_deadline
 from liner_mcp.liner.decoding import is_fatal
 
@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 # The time before a deadline that is reserved for an answer from the results so far.
 RESERVE_SECONDS, RESERVE_SHARE = 0.5, 0.1
+LAST_SHARE = 10  # at most one of so many jobs, or a single one, is the last
+_GIVEN_UP = LinerUnavailable("Liner did not answer, although it answered all similar requests.")
 
 
 async def gather2(
@@ -40,6 +42,7 @@ async def run_all(
     concurrency: int,
     stop_when: Callable[[T | LinerMcpError], bool] | None = None,
     allow_refusals: bool = False,
+    give_up_last: bool = False,
 ) -> list[T | LinerMcpError | None]:
     """Run jobs of one kind at once, beginning in order, and return the result or the error of each, in the same order.
 
@@ -47,7 +50,8 @@ async def run_all(
     returns True, no further job begins and the running jobs are cancelled. The same happens shortly before the
     caller's deadline. A job that did not finish has the outcome None. `concurrency` is the client's number of slots.
     With `allow_refusals`, AccessRefused is the outcome of its job, unless no job had another outcome: Liner may refuse
-    one id only.
+    one id only. With `give_up_last`, the last jobs may take half of the time that is left when all others have ended;
+    then their outcome is LinerUnavailable, and the other half is left for other reads.
 
     Raises: SetupError or ConnectionClosed as soon as one job raises it, because every job would.
     """
@@ -55,6 +59,7 @@ async def run_all(
     fatal: list[LinerMcpError] = []
     pending = iter(range(len(jobs)))
     examined = 0
+    last = _LastJobs(len(jobs) if give_up_last else 0)
     with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE) as scope:
 
         async def work() -> None:
@@ -62,8 +67,10 @@ async def run_all(
             for index in pending:
                 if scope.cancel_called:
                     return  # a cancelled task that has not begun still runs up to its first wait
+                last.begun += 1
                 result = await _result_or_error(jobs[index])
                 outcomes[index] = result
+                last.end_one(scope)
                 if allow_refusals and isinstance(result, AccessRefused):
                     if _refusal_of_all(outcomes):
                         return  # the token may be refused, so this worker begins no other job
@@ -86,7 +93,23 @@ async def run_all(
     error = fatal[0] if fatal else _refusal_of_all(outcomes)
     if error is not None:
         raise error
-    return outcomes
+    return [_GIVEN_UP if outcome is None else outcome for outcome in outcomes] if last.bounded else outcomes
+
+
+class _LastJobs:
+    """Bounds the time of the last of so many jobs, once all others have ended. `bounded`: it did."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._ended = self.begun = 0
+        self.bounded = False
+
+    def end_one(self, scope: anyio.CancelScope) -> None:
+        """Count a job that has ended. If only the last ones run, they have half of the time of their scope."""
+        self._ended += 1
+        if self.begun == self._jobs and self._jobs - self._ended <= max(1, self._jobs // LAST_SHARE):
+            self._jobs, self.bounded = 0, True
+            scope.deadline = (scope.deadline + anyio.current_time()) / 2
 
 
 def _refusal_of_all(outcomes: Sequence[object]) -> AccessRefused | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import anyio
+import anyio.to_thread
 import httpx
 from pydantic import SecretStr
 
@@ -255,7 +256,10 @@ class Transport:
                     wait = requested_wait(response.headers)
                     location = redirect_location(response)
                     if location is None:
-                        return decoding.decode(response.status_code, body, wait, target=first, token=token)
+                        decode = partial(decoding.decode, response.status_code, body, wait, target=first, token=token)
+                        if len(body) <= decoding.MOST_DECODED_AT_ONCE:
+                            return decode()
+                        return await anyio.to_thread.run_sync(decode, abandon_on_cancel=True)
                     there = same_origin_target(self._origin, target, location)
                     if there is None:
                         raise leads_away(self._origin, target, location, token)

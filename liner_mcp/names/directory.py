@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeVar, cast
@@ -37,6 +37,9 @@ LOOKUP_TTL_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 10.0  # an answer does not wait longer than this for names
 MAX_NAME_CHARACTERS = 80  # a longer name is a mistake, or an attack on the context of a model
 NO_AGENT = "no agent"  # the agent of a call without one, in answers and in arguments
+
+ENTRIES_PER_STEP = 100  # that are compared with names between two steps, in some milliseconds
+_NORMALIZING = 3  # the work for one name, as masking counts work
 
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
@@ -351,7 +354,16 @@ class Directory:
 
     async def _shown(self, name: str | None) -> str:
         """A name on one line, masked and truncated, like all text from Liner."""
-        return truncate(await self._turns.run(shown_steps(" ".join((name or "").split()))), MAX_NAME_CHARACTERS)
+        return await self._turns.run(_name_steps(name or ""))
+
+
+def _name_steps(name: str) -> Generator[int, None, str]:
+    """Mask a name, and normalize it for the cache: for thousands of names at once that would take too long."""
+    masked = yield from shown_steps(" ".join(name.split()))
+    shown = truncate(masked, MAX_NAME_CHARACTERS)
+    normalize_name(shown)
+    yield _NORMALIZING
+    return shown
 
 
 def _kinds_lacking(requested: Mapping[str, Sequence[int]], found: Mapping[str, Dictionary]) -> list[str]:

@@ -10,18 +10,24 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import nlargest
 
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.input_limits import MAX_TEXT
 from liner_mcp.text.clean import clean
 from liner_mcp.text.mask import quote_input
+from liner_mcp.text.masking_steps import completed
 
 MAX_CANDIDATES = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
 MAX_QUOTED = 40  # characters of a name in an error
 MOST_COMPARED = 50  # names that a misspelt one is compared with in full, which takes less than a millisecond
+
+CACHED_NAMES = 32_768  # normalized ones: three for each of ten thousand agents, in some 10 MB
+CANDIDATES_PER_WORK = 30  # that a name is compared with in ten microseconds
+BETWEEN_NAMES = "\n"  # of one entry; a normalized name has no line breaks
 
 _APOSTROPHES = "'’‘‛ʼʻʽˈʹ`´′‵"
 _QUOTATION_MARKS = '"“”„‟«»‹›″〝〞〟'
@@ -72,38 +78,56 @@ class Candidates:
     """
 
     def __init__(self, candidates: Iterable[Candidate], *, doubt: str = "") -> None:
-        self.all = tuple(candidates)
+        self.all: list[Candidate] = []
         self.doubt = doubt
-        self._texts = [(candidate, _texts(candidate)) for candidate in self.all]
-        self._labels = [(candidate, normalize_name(candidate.label)) for candidate in self.all]
+        self._labelled: dict[str, list[Candidate]] = {}
+        self._named: dict[str, list[Candidate]] = {}
+        self._joined: list[tuple[Candidate, str]] = []
+        self.add(candidates)
+
+    def add(self, candidates: Iterable[Candidate]) -> None:
+        """Add some more: thousands at once would take too long."""
+        for candidate in candidates:
+            self.all.append(candidate)
+            texts = [normalize_name(text) for text in (candidate.name, *candidate.aliases) if text]
+            self._joined.append((candidate, join_names(texts)))
+            for text in dict.fromkeys(texts):
+                self._named.setdefault(text, []).append(candidate)
+            label = normalize_name(candidate.label)
+            for text in {label, f"#{candidate.ids[0]}" if candidate.ids else label}:
+                self._labelled.setdefault(text, []).append(candidate)
 
     def is_name(self, wanted: str) -> bool:
         """Whether a candidate has this normalized name, whole."""
-        return any(wanted in texts for _, texts in self._texts)
+        return wanted in self._named
 
     def fitting(self, wanted: str) -> list[Candidate]:
         """The candidates that the normalized name fits best, if any."""
-        labelled = [
-            found for found, label in self._labels if wanted in (label, f"#{found.ids[0]}" if found.ids else label)
-        ]
-        if labelled:
-            return labelled
-        words = wanted.split()
-        for fits in _MATCH_STEPS:
-            found = [candidate for candidate, texts in self._texts if any(fits(wanted, words, text) for text in texts)]
-            if found:
-                return found
-        return []
+        if whole := self._labelled.get(wanted) or self._named.get(wanted):
+            return whole
+        beginning = BETWEEN_NAMES + wanted
+        return (
+            [candidate for candidate, names in self._joined if beginning in names]
+            or [candidate for candidate, names in self._joined if wanted in names]
+            or [candidate for candidate, names in self._joined if contains(wanted, names)]
+        )
 
     def near(self, wanted: str) -> list[Candidate]:
         """The candidates that a misspelt name may mean, the most similar first."""
-        by_text = {text: candidate for candidate, texts in self._texts for text in texts}
-        found = closest(wanted, by_text, MAX_CANDIDATES, cutoff=0.5)
-        return list({id(by_text[text]): by_text[text] for text in found}.values())
+        found = closest(wanted, self._named, MAX_CANDIDATES, cutoff=0.5)
+        return list({id(self._named[text][-1]): self._named[text][-1] for text in found}.values())
 
 
 def resolve_ids(argument: str, requested: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
+    """`resolve_ids_steps` at once."""
+    return completed(resolve_ids_steps(argument, requested, candidates))
+
+
+def resolve_ids_steps(
+    argument: str, requested: Sequence[int | str], candidates: Candidates
+) -> Generator[int, None, tuple[int, ...]]:
     """The ids of the requested names, each once, in their order. A number is an id, and a text may be several names.
+    Each step is one name, and yields its work as masking counts it.
 
     Raises: InvalidArgument with the argument and the candidates, for a name that fits none or several, or a group whose
     agents are not known.
@@ -118,6 +142,7 @@ def resolve_ids(argument: str, requested: Sequence[int | str], candidates: Candi
                 "name or id."
             )
         found.update(dict.fromkeys(ids))
+        yield 1 if isinstance(item, int) else 1 + len(candidates.all) // CANDIDATES_PER_WORK
     return tuple(found)
 
 
@@ -174,15 +199,12 @@ def describe_empty_name(argument: str, name: str) -> str:
 
 def closest(wanted: str, texts: Iterable[str], most: int, cutoff: float) -> list[str]:
     """The texts that are most similar to `wanted`. Only those with the most pairs of letters in common are compared."""
-    pairs = _pairs(wanted)
-    likely = nlargest(MOST_COMPARED, texts, key=lambda text: len(pairs & _pairs(text)))
+    pairs = {wanted[start : start + 2] for start in range(len(wanted) - 1)}
+    likely = nlargest(MOST_COMPARED, texts, key=lambda text: sum([pair in text for pair in pairs]))
     return difflib.get_close_matches(wanted, likely, n=most, cutoff=cutoff)
 
 
-def _pairs(text: str) -> set[str]:
-    return {text[start : start + 2] for start in range(len(text) - 1)}
-
-
+@lru_cache(CACHED_NAMES)
 def normalize_name(text: str) -> str:
     """A name in the form in which it is compared; empty if it has only quotation marks, dashes and the like.
 
@@ -209,25 +231,19 @@ def _in_one_script(found: re.Match[str]) -> str:
     return cyrillic if not _LATIN_LETTER.search(cyrillic) else word if _CYRILLIC_LETTER.search(latin) else latin
 
 
-def contains(wanted: str, text: str) -> bool:
-    """Whether a normalized name contains `wanted`, as a whole or word by word in any order."""
-    return wanted in text or _words_in_any_order(wanted, wanted.split(), text)
+def join_names(names: Iterable[str]) -> str:
+    """The normalized names of one entry as one text, which is searched much faster than each of them."""
+    return "".join(BETWEEN_NAMES + name for name in names)
 
 
-def _words_in_any_order(_: str, words: Sequence[str], text: str) -> bool:
-    return all(word in text for word in words)
-
-
-_MATCH_STEPS: tuple[Callable[[str, Sequence[str], str], bool], ...] = (
-    lambda wanted, _, text: wanted == text,
-    lambda wanted, _, text: text.startswith(wanted),
-    lambda wanted, _, text: wanted in text,
-    _words_in_any_order,
-)
-
-
-def _texts(candidate: Candidate) -> list[str]:
-    return [normalize_name(text) for text in (candidate.name, *candidate.aliases) if text]
+def contains(wanted: str, names: str) -> bool:
+    """Whether one of the joined names (or a single one) contains `wanted`, as a whole or word by word in any order."""
+    if wanted in names:
+        return True
+    words = wanted.split()
+    if len(words) < 2 or not all([word in names for word in words]):  # noqa: C419 - a list is faster here
+        return False
+    return any(all(word in name for word in words) for name in names.split(BETWEEN_NAMES))
 
 
 def _format_candidates(candidates: Sequence[Candidate]) -> str:

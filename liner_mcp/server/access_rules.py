@@ -7,8 +7,11 @@ rules.
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,10 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from liner_mcp.errors import SettingsError
 from liner_mcp.liner.restricted_client import Access
+from liner_mcp.names.matching import normalize_name
 from liner_mcp.reloading_file import InvalidFile, ReloadingFile
 
 VARIABLE = "LINER_MCP_ACCESS_FILE"
 MAX_AGENTS = 50  # all of them are in the URL of each request to Liner, and servers limit its length
+MAX_SHOWN = 80  # characters of a caller's name in a warning; names have at most 71
+SIMILAR = 0.75  # the ratio of difflib: one letter of four may differ
 
 Id = Annotated[int, Field(strict=True, gt=0, le=2**53 - 1)]
 
@@ -82,7 +88,39 @@ class AccessRules:
 
 def rules_file(path: Path) -> ReloadingFile[AccessRules]:
     """The operator's file, which is read again when it changes."""
-    return ReloadingFile(VARIABLE, path, parse_rules)
+    return ReloadingFile(VARIABLE, path, parse_rules, risk="could give themselves access")
+
+
+def unused_sections(rules: AccessRules, names: Collection[str]) -> list[str]:
+    """A sentence for each section that belongs to none of `names`, which are those of all callers."""
+    sentences: list[str] = []
+    for section in rules.callers:
+        if section not in names:
+            near = _nearest(section, names)
+            hint = f" Did you mean {_shown(near)}?" if near else ""
+            sentences.append(f"{VARIABLE}: no token belongs to [callers.{_shown(section)}].{hint}")
+    return sentences
+
+
+def missing_section(rules: AccessRules, name: str) -> str:
+    """A sentence about a caller that no section names."""
+    near = _nearest(name, rules.callers)
+    hint = f" A similar one is [callers.{_shown(near)}]." if near else ""
+    then = "this caller sees nothing" if rules.default is None else "[default] applies"
+    return f"{VARIABLE} has no section for the caller {_shown(name)}, so {then}.{hint}"
+
+
+def _nearest(name: str, others: Iterable[str]) -> str | None:
+    """The most similar of other names. Cases, spaces, and letters of two scripts that look alike do not count."""
+    written = {normalize_name(other[:MAX_SHOWN]): other for other in others}
+    found = get_close_matches(normalize_name(name[:MAX_SHOWN]), written, 1, SIMILAR)
+    return written[found[0]] if found else None
+
+
+def _shown(name: str) -> str:
+    """A name in quotation marks, with escapes if it holds letters that can be taken for others."""
+    mixed = not name.isascii() and any(character.isascii() and character.isalpha() for character in name)
+    return json.dumps(name[:MAX_SHOWN], ensure_ascii=mixed or not name.isprintable())
 
 
 def parse_rules(content: bytes) -> AccessRules:

@@ -26,7 +26,7 @@ from liner_mcp.records.get_call_record import get_call_record, read_summary
 from liner_mcp.records.get_call_summaries import get_call_summaries
 from liner_mcp.records.list_call_records import list_call_records
 from liner_mcp.records.read_audio import read_audio, read_audio_piece
-from liner_mcp.server.access_rules import rules_file
+from liner_mcp.server.access_rules import missing_section, rules_file, unused_sections
 from liner_mcp.server.clients import open_clients
 from liner_mcp.text.mask import mask, quote_input
 from liner_mcp.timezone import Zone

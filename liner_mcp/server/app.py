@@ -42,7 +42,13 @@ from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, Setti
 from liner_mcp.liner.deadline import call_deadline
 from liner_mcp.provenance import record_provenance
 from liner_mcp.server import prompts, resources, skills, view
-from liner_mcp.server.arguments import describe_errors, describe_unknown_arguments, quote_short, without_empty
+from liner_mcp.server.arguments import (
+    accept_null_progress_token,
+    describe_errors,
+    describe_unknown_arguments,
+    quote_short,
+    without_empty,
+)
 from liner_mcp.server.audit_log import (
     AuditEntry,
     AuditLog,
@@ -114,6 +120,7 @@ class LinerServer(MCPServer[None]):
             middleware=[
                 record_request_info,
                 protocol_errors(demo=runtime.demo),
+                accept_null_progress_token,
                 prompts.accept_nulls_and_numbers,
                 view.hide_view_tools,
             ],
@@ -138,11 +145,19 @@ class LinerServer(MCPServer[None]):
         if completions:
             self.completion()(_without_error_text(Completions(runtime).complete))
 
-    async def run_stdio_async(self) -> None:
-        """Serve over stdin and stdout until stdin ends. A line that is not a message gets an error."""
+    async def run_stdio_async(self, on_output_lost: Callable[[], None] = lambda: None) -> None:
+        """Serve over stdin and stdout until stdin ends. A line that is not a message gets an error.
+
+        `on_output_lost` is called when stdout cannot be written. The error is raised only after the next line of stdin,
+        because nothing can interrupt the SDK's reader.
+        """
         server = self._lowlevel_server
         async with stdio_server() as (incoming, outgoing):
-            await server.run(Messages(incoming, outgoing), outgoing, server.create_initialization_options())
+            try:
+                await server.run(Messages(incoming, outgoing), outgoing, server.create_initialization_options())
+            except anyio.get_cancelled_exc_class():  # by the writer, which has failed
+                on_output_lost()
+                raise
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None

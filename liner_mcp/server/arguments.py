@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeVar, cast
 
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticKnownError
 
@@ -42,6 +44,19 @@ def without_empty(arguments: Mapping[str, Any]) -> dict[str, Any]:
     text and "null"; an empty list, and 0, where they cannot be meant.
     """
     return {name: value for name, value in arguments.items() if not _is_empty(name, value)}
+
+
+async def accept_null_progress_token(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """A middleware for the SDK, which refuses a request whose `_meta.progressToken` is null.
+
+    The token is optional text or a whole number. Some programs write null for every member that is not set.
+    """
+    match ctx.params:
+        case {"_meta": {"progressToken": None, **meta}}:
+            ctx = replace(ctx, params={**ctx.params, "_meta": meta})
+        case _:
+            pass
+    return await call_next(ctx)
 
 
 def _is_empty(name: str, value: object) -> bool:

@@ -36,7 +36,10 @@ RESOURCES = frozenset(_RESOURCES)
 
 _UNUSUAL = re.compile(r"[^A-Za-z0-9 ._/-]+")
 _LONG_NUMBER = re.compile(r"\d{5,}")  # no version number is that long, but a phone number is
-_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATED = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_RANDOM_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # a UUID, a trace id
+_MAY_BE_PHONE = re.compile(r"(?:[0-9][._-]*){7}")
 
 
 def known_method(name: object) -> str:
@@ -67,6 +70,13 @@ def client_name(text: str | None) -> str | None:
         return None
     plain = _LONG_NUMBER.sub("", _UNUSUAL.sub(" ", clean(text[:1_000])))
     return " ".join(plain.split())[:MAX_CLIENT_CHARACTERS] or None
+
+
+def request_id(text: str) -> str | None:
+    """A request's id that a client chose; None for one that is long, not plain, or may be a phone number."""
+    if not _PLAIN_ID.fullmatch(text):
+        return None
+    return text if _RANDOM_ID.fullmatch(text) or not _MAY_BE_PHONE.search(text) else None
 
 
 def protocol_version(text: str | None) -> str | None:

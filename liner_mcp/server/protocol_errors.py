@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from mcp import MCPError
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
-from mcp.types import INTERNAL_ERROR, INVALID_PARAMS
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, JSONRPCNotification
 from pydantic import ValidationError
 
 from liner_mcp.server.demo_labels import LINE
@@ -46,6 +46,11 @@ def protocol_errors(*, demo: bool) -> ServerMiddleware[Any]:
         raise MCPError(code=code, message=f"{LINE} {message}" if demo else message, data=data) from None
 
     return middleware
+
+
+def is_request_without_id(message: object) -> bool:
+    """Whether a request has an id that is null, a fraction or true: the SDK takes it for a notification."""
+    return isinstance(message, JSONRPCNotification) and not message.method.startswith("notifications/")
 
 
 def log_crash(what: str, error: BaseException) -> str:

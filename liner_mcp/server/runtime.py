@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from liner_mcp.server.access_rules import AccessRule, AccessRules
     from liner_mcp.timezone import Zone
 
+logger = logging.getLogger(__name__)
+
+MAX_LOGGED_CALLERS = 1_000  # whose missing section is logged once; an issuer may have more users than the file names
 ANSWER_BYTES = 24_000  # fits the text limits of every host that does not cut at 10 KB, with room for two answers
 SMALL_ANSWER_BYTES = 9_500  # for hosts that cut a tool's text near 10 KB
 # Parts of the client names that those hosts announce, in lower case.
@@ -61,6 +65,7 @@ class Runtime:
         self._access_file: ReloadingFile[AccessRules] | None = None
         self._rules: AccessRules | None = None
         self._restricted_contexts: dict[AccessRule, AppContext] = {}
+        self._without_section: set[str] = set()
 
     @property
     def settings(self) -> Settings:
@@ -81,13 +86,22 @@ class Runtime:
             return whole
         who = caller()
         rules = self._current_rules(self.settings.mcp_access_file)
-        rule = rules.for_caller(None if who is None else who.name)
         if rules is not self._rules:  # the file changed, and its old rules no longer need a context
             self._rules = rules
             self._restricted_contexts = {}
+            self._without_section = set()
+        if who is not None and who.name not in rules.callers:
+            self._log_missing_section(rules, who.name)
+        rule = rules.for_caller(None if who is None else who.name)
         if rule not in self._restricted_contexts:
             self._restricted_contexts[rule] = self._restricted_context(self.liner, whole, rule)
         return self._restricted_contexts[rule]
+
+    def _log_missing_section(self, rules: AccessRules, name: str) -> None:
+        """Log once that the access file does not name a caller: the name may be misspelt there."""
+        if name not in self._without_section and len(self._without_section) < MAX_LOGGED_CALLERS:
+            self._without_section.add(name)
+            logger.warning("%s", answering().missing_section(rules, name))
 
     @property
     def liner(self) -> LinerClient:
@@ -109,10 +123,21 @@ class Runtime:
         """Check that Liner answers. Raises: what the Liner client raises, SettingsError."""
         await self.liner.health()
 
-    def check_access_file(self) -> None:
-        """Read the access file now, if there is one. Raises: SettingsError when it cannot be used."""
-        if self.settings.mcp_access_file is not None:
-            self._current_rules(self.settings.mcp_access_file)
+    def check_access_file(self, names: Collection[str] | None, *, authenticated: bool) -> list[str]:
+        """Read the access file now, if there is one. `names` are those of all callers, if they are known.
+
+        Returns a sentence for each section that no caller has. Raises: SettingsError when the file cannot be used, and
+        without authentication.
+        """
+        if self.settings.mcp_access_file is None:
+            return []
+        if not authenticated:
+            raise SettingsError(
+                "LINER_MCP_ACCESS_FILE says what each caller may see, but callers have no names: set "
+                "LINER_MCP_TOKENS_FILE or LINER_MCP_OAUTH_ISSUER too."
+            )
+        rules = self._current_rules(self.settings.mcp_access_file)
+        return [] if names is None else answering().unused_sections(rules, names)
 
     def _current_rules(self, path: Path) -> AccessRules:
         if self._access_file is None:

@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import anyio
 from mcp.shared.message import SessionMessage
-from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCNotification, RequestId
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, RequestId
 from mcp_types import jsonrpc_message_adapter
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from liner_mcp.server.protocol_errors import NO_BATCHES, ONE_REQUEST
+from liner_mcp.server.protocol_errors import NO_BATCHES, ONE_REQUEST, is_request_without_id
 
 Incoming = SessionMessage | Exception
 """A message, or why a line is none."""
@@ -80,11 +80,7 @@ def _without_mark(item: Incoming) -> Incoming:
 def _refusal(item: Incoming) -> JSONRPCError | None:
     """The answer to what is not a message; None for a message."""
     if isinstance(item, SessionMessage):
-        message = item.message
-        # The SDK takes a request for a notification if its id is null, a fraction or true.
-        if isinstance(message, JSONRPCNotification) and not message.method.startswith("notifications/"):
-            return _error(INVALID_REQUEST, ONE_REQUEST)
-        return None
+        return _error(INVALID_REQUEST, ONE_REQUEST) if is_request_without_id(item.message) else None
     if not isinstance(item, ValidationError) or _line(item) is not None:
         return _error(PARSE_ERROR, _NOT_JSON, _read_id(item))
     batch = any(isinstance(row["input"], list) and len(row["loc"]) == 1 for row in item.errors(include_url=False))

@@ -24,28 +24,48 @@ _SAID_ENDING = (
     r"(?:ру|рф|ком|нет|орг|су|бай|бел|кз|юа|уа|ае|инфо|онлайн|ru|com|net|org|su|by|kz|ua|uz|ae|info|online|me|io|tr|de"
     r"|uk)\b"
 )
-_SAID_DOMAIN = rf"(?:{_LABEL}{_SAID_DOT}){{1,4}}{_SAID_ENDING}"
+# With the pauses that a recogniser writes: `, точка, `, ` - точка - `.
+_PAUSED_DOT = r"(?:,| -| –| —) (?:точка|dot|point)(?:,| -| –| —) "
+# Of these domains people leave out the dot: `собака яндекс ру`.
+_PROVIDER = (
+    r"(?:g?mail|yandex|rambler|inbox|bk|list|hotmail|outlook|icloud|м[еэа]йл|яндекс|рамблер|инбокс|бк|лист|хотмейл|аутлук"
+    r"|айклауд|дж[иы]?м[еэ]йл|гм[еэ]йл)"
+)
+_SAID_DOMAIN = rf"(?:(?:{_LABEL}(?:{_SAID_DOT}|{_PAUSED_DOT})){{1,4}}{_SAID_ENDING}|{_PROVIDER} (?:ру|ком|ru|com)\b)"
 # "Look at sunrise.com" is no address; "john at sunrise dot com" is one.
-_SPELLED_DOMAIN = rf"(?:{_LABEL} (?:dot|point) ){{1,4}}{_SAID_ENDING}"
+_SPELLED_DOMAIN = rf"(?:{_LABEL},? (?:dot|point),? ){{1,4}}{_SAID_ENDING}"
 
-_WRITTEN = re.compile(rf" ?(?:[@＠﹫]|%40) ?(?={_DOMAIN}|{_SAID_DOMAIN})", re.IGNORECASE)
+# A comma in place of the dot, and an address of numbers.
+_OTHER_DOMAIN = rf"{_LABEL},(?:ru|com|ру|рф)\b|\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?![\w.])"
+_WRITTEN = re.compile(rf" ?(?:[@＠﹫]|%40) ?(?={_DOMAIN}|{_OTHER_DOMAIN}|{_SAID_DOMAIN})", re.IGNORECASE)
 _BRACKETED = re.compile(
     rf" ?[(\[{{<] ?(?:at|@|собака|собачка|dog) ?[)\]}}>] ?(?={_DOMAIN}|{_SAID_DOMAIN})", re.IGNORECASE
 )
-_SAID = re.compile(rf" (?:(?:собака|собачка|dog) (?={_SAID_DOMAIN})|at (?={_SPELLED_DOMAIN}))", re.IGNORECASE)
+# A recogniser sets off the word with commas, dashes, full stops or quotation marks.
+_SAID = re.compile(
+    r"(?:[,.]? |,? [\-–—] )(?:это |(?:значок|знак|символ) )?"
+    r"(?:[«\"'“„]?(?:собак[аи]|собачка|dog|эт)[»\"'”“]?(?:[,.]? |,? [\-–—] )(?:дальше |потом |затем )?"
+    rf"(?={_SAID_DOMAIN})"
+    rf"|at,? (?={_SPELLED_DOMAIN}))",
+    re.IGNORECASE,
+)
 
+_EH = (" эт ", " эт, ", "«эт»", '"эт"')
 _FRAMED_AT = ("(@", "[@", "{@", "<@", "( @", "[ @", "{ @", "< @")
-_BESIDE_AT = (" dot ", " point ", "(at", "[at", "{at", "<at", "( at", "[ at", "{ at", "< at")
+_BESIDE_AT = (" dot ", " dot, ", " point ", "(at", "[at", "{at", "<at", "( at", "[ at", "{ at", "< at")
 
 # A spoken name: words joined by the names of signs, with numbers at the end, or single letters.
 _JOINT = r"(?:точка|дефис|тире|минус|плюс|(?:нижнее )?подч[её]ркивание|dot|dash|hyphen|minus|plus|underscore)"
 _WORD = rf"{_NAME_CHARACTER}{{1,64}}"
 _SPOKEN_NAME = re.compile(
-    rf"(?<!{_NAME_CHARACTER})(?:(?:{_WORD} {_JOINT} ){{0,8}}{_WORD}(?: \d{{1,4}}){{0,4}}|(?:[^\W_] ){{1,24}}[^\W_])\Z",
+    rf"(?<!{_NAME_CHARACTER})(?:(?:{_WORD},? (?:{_JOINT}|[._]),? ){{0,8}}{_WORD}(?: \d{{1,4}}){{0,4}}"
+    r"|(?:[^\W_] ){1,24}[^\W_])\Z",
     re.IGNORECASE,
 )
 _SPOKEN_REACH = 160  # characters before an at sign that are searched for a spoken name
 _WORK_PER_SIGN = 2  # the search for one name takes as long as reading this many characters of digits
+_CLOSING_QUOTES = ("»", '"', "”")
+_QUOTED_NAME = re.compile(r"[«\"“][^«»\"“”\n]{1,64}[»\"”]\Z")
 # Digits before a name of digits are more likely a phone in front of an at sign; no part of it may stay.
 _NUMBER = re.compile(r"[\d.+\-]*")
 _DIGITS_BEFORE = re.compile(r"\+?\d[\d ()\-]{0,24}\Z")
@@ -61,7 +81,8 @@ def email_steps(text: str) -> Steps:
     if (
         "соба" in lower
         or "dog" in lower
-        or any(sign in lower for sign in _FRAMED_AT)
+        or ("эт" in lower and any(sign in lower for sign in _EH))
+        or ("@" in lower and any(sign in lower for sign in _FRAMED_AT))
         or ("at" in lower and any(sign in lower for sign in _BESIDE_AT))
     ):
         text = yield from _mask_names(text, _BRACKETED)
@@ -85,7 +106,9 @@ def _mask_names(text: str, signs: re.Pattern[str]) -> Steps:
 def _name_start(text: str, after: int, sign: re.Match[str]) -> int:
     """Where the name before an at sign begins, not earlier than `after`; where the sign begins if there is no name."""
     end = sign.start()
-    if sign[0].startswith(" "):
+    if text[end - 1 : end] in _CLOSING_QUOTES and (quoted := _QUOTED_NAME.search(text[max(after, end - 66) : end])):
+        return end - len(quoted[0])
+    if sign[0][0] in " ,.":
         near = max(after, end - _SPOKEN_REACH)
         spoken = _SPOKEN_NAME.search(text[near:end])
         return end if spoken is None else near + spoken.start()

@@ -145,6 +145,20 @@ async def test_records_of_other_calls_are_never_told_as_those_of_the_call_that_w
             await get_call_summaries(context, call_ids=[first, second], summary_chars=160, budget=MAX_BUDGET)
 
 
+async def test_a_list_with_records_of_other_calls_is_not_read_beyond_the_page_that_shows_it() -> None:
+    dataset = small_dataset()
+    call_id = next(call.id for call in dataset.calls.values() if dataset.records_of(call.id))
+    for _ in range(300):
+        dataset.add_record(call_id)
+    liner = ignoring_call_parameters(dataset, "full")
+    async with context_at(liner) as context:
+        with pytest.raises(InvalidResponse, check=error_says("recordings_of_other_calls")):
+            await list_call_records(
+                context, call_id=call_id, limit=25, cursor=None, summary_chars=160, budget=MAX_BUDGET
+            )
+    assert liner.count("/v2/call-record/?") == 1
+
+
 @each_way_to_ask
 @pytest.mark.parametrize("record_list", ["full", "short"])
 async def test_transfers_are_not_told_from_the_records_of_other_calls(ask: Ask, record_list: Any) -> None:
@@ -192,7 +206,7 @@ async def test_so_many_undecided_calls_that_their_ids_do_not_fit_are_counted_and
     assert answer.size <= 2_000
     assert page_of(answer)["undecided"] == len(made) > len(listed) > 20
     assert listed == made[: len(listed)]
-    assert f"retry lists the newest {len(listed)} ids" in notes_of(answer)
+    assert f"retry lists {len(listed)} of their ids" in notes_of(answer)
 
 
 async def test_a_list_of_all_records_is_not_read_to_its_end(dataset: Dataset) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 _SAYS = re.compile(
     r"missing|sends? no|left out|leaves out|could not|cannot|counts (more|fewer)|unknown|undecided|ignor|outside"
     r"|another zone"
-    r"|not (be )?(read|known|sure|sent|decided|listed)|do(es)? not|did not|shift|stopped|lists (no|none)|fewer"
+    r"|not (be )?(read|known|sure|sent|decided|listed|checked)|do(es)? not|did not|shift|stopped|lists (no|none)|fewer"
     r"|may (be|have)",
     re.IGNORECASE,
 )

@@ -52,7 +52,8 @@ class Verdict:
 
 
 def _is_whole(page: Page) -> bool:
-    return page.complete or "summary" in page.structure
+    refused = any(row.get("state") == "refused" for row in page.rows)  # quotes without words, which cannot be checked
+    return page.complete or refused or "summary" in page.structure
 
 
 class Session:
@@ -74,7 +75,9 @@ class Session:
         answers = await self._answers(question)
         assumed = assumed_under(bend.name)
         if assumed is not None:
-            truth = Truth(bend, assumed.as_listed(truth.before), assumed.as_listed(truth.after))
+            recorded = question.tool in ("find_calls", "call_stats")
+            before, after = (assumed.as_listed(one, recorded=recorded) for one in (truth.before, truth.after))
+            truth = Truth(bend, before, before if truth.after is truth.before else after)
         return Verdict(question, answers, falsehoods(question, answers, truth))
 
     async def _answers(self, question: Question) -> Answers:
@@ -105,6 +108,8 @@ def _following(question: Question, arguments: dict[str, Any], page: Page) -> dic
         return {"cursor": cursor}
     if left:
         return {**arguments, "call_ids": left}
+    if (number := page.page.get("next_quote")) is not None:
+        return {"quotes": arguments["quotes"][number - 1 :]}
     start = page.structure.get("summary", {}).get("next_start") if question.tool == "get_call_record" else None
     return None if start is None else {**arguments, "start": start}
 
@@ -151,7 +156,7 @@ async def smallest(question: Question, bend: Bend, kinds: set[str]) -> Verdict:
     """The question with as few arguments as still bring a falsehood of one of these kinds, asked of a new server."""
     best = await ask_alone(question, bend)
     for name in list(question.arguments):
-        if name in ("call_id", "call_ids", "record_id", "kind"):
+        if name in ("call_id", "call_ids", "record_id", "kind", "quotes"):
             continue
         tried = await ask_alone(best.question.without(name), bend)
         if {one.kind for one in tried.falsehoods} & kinds:

@@ -22,19 +22,24 @@ class Assumed:
     why: str
     listed: Callable[[Dataset, int], Sequence[Record]]
 
-    def as_listed(self, dataset: Dataset) -> Dataset:
-        """The data with the records of each call as Liner lists them."""
-        return cast("Dataset", _AsListed(dataset, self.listed))
+    def as_listed(self, dataset: Dataset, *, recorded: bool) -> Dataset:
+        """The data with the records of each call as Liner lists them; `recorded`: none where a call says it has none,
+        because the question is answered without their list.
+        """
+        return cast("Dataset", _AsListed(dataset, self.listed, recorded=recorded))
 
 
 class _AsListed:
-    def __init__(self, dataset: Dataset, listed: Callable[[Dataset, int], Sequence[Record]]) -> None:
-        self._dataset, self._listed = dataset, listed
+    def __init__(self, dataset: Dataset, listed: Callable[[Dataset, int], Sequence[Record]], *, recorded: bool) -> None:
+        self._dataset, self._listed, self._recorded = dataset, listed, recorded
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._dataset, name)
 
     def records_of(self, call_id: int) -> Sequence[Record]:
+        call = self._dataset.calls.get(call_id)
+        if self._recorded and call is not None and not call.has_records:
+            return ()
         return self._listed(self._dataset, call_id)
 
 

@@ -383,7 +383,9 @@ _ALL = (
     ),
     _odd_entry("agents with an odd name", USERS, "name", ["Anna"]),
     _odd_entry("orders with an odd title", ORDERS, "title", {"ru": "secret"}),
-    _odd_entry("lead statuses with an odd category", LEAD_STATUSES, "category", 5.5, frozenset({"qualified"})),
+    _odd_entry(
+        "lead statuses with an odd category", LEAD_STATUSES, "category", ["qualified"], frozenset({"qualified"})
+    ),
     _odd_entry(
         "call statuses with an odd leadStatusCode", CALL_STATUSES, "leadStatusCode", {}, frozenset({"qualified"})
     ),

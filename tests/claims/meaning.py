@@ -64,6 +64,11 @@ MENTIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     '"идти о покупках"': (("идёт о покупке",), ""),
     "сад -лифта": (("сад(?:а|у|ом|е|ы|ов|ам|ами|ах)?",), "лифт(?:а|у|ом|е|ы|ов|ам|ами|ах)?"),
     "-лифтом": ((), "лифт(?:а|у|ом|е|ы|ов|ам|ами|ах)?"),
+    "рынок двор -балконы": (
+        ("рын(?:ок|ка|ку|ком|ке|ки|ков|кам|ками|ках)", "двор(?:а|у|ом|е|ы|ов|ам|ами|ах)?"),
+        "балкон(?:а|у|ом|е|ы|ов|ам|ами|ах)?",
+    ),
+    '-"показать сад" парк': (("парк(?:а|у|ом|е|и|ов|ам|ами|ах)?",), "показать сад"),
 }
 _Id = TypeVar("_Id", bound=int | None)
 AMBIGUOUS = {"Анна Смирнова": (102, 103)}
@@ -91,6 +96,7 @@ class Meaning:
     has_summary: bool | None = None
     mentions: str | None = None
     hung_up_by: str | None = None
+    hours: str | None = None
     refusable: bool = False
 
     def fits(self, call: Call, dataset: Dataset) -> bool:
@@ -108,6 +114,7 @@ class Meaning:
                 self.max_talk is None or talk <= self.max_talk,
                 self.recorded is None or call.has_records is self.recorded,
                 self.hung_up_by is None or call.finish_initiator == self.hung_up_by,
+                self.hours is None or _in_hours(call, self.hours),
                 self.transferred is None or _transferred(call, dataset) is self.transferred,
                 self.has_summary is None or _has_summary(call, dataset, self.has_summary),
                 self.mentions is None or mentioned(self.mentions, call, dataset),
@@ -116,6 +123,12 @@ class Meaning:
 
     def calls(self, dataset: Dataset) -> dict[int, Call]:
         return {call.id: call for call in dataset.calls.values() if self.fits(call, dataset)}
+
+
+def _in_hours(call: Call, hours: str) -> bool:
+    first, last = map(int, hours.split("-"))
+    hour = call.created_at.astimezone(ZONE).hour
+    return first <= hour < last if first < last else hour >= first or hour < last
 
 
 def _transferred(call: Call, dataset: Dataset) -> bool:
@@ -133,6 +146,14 @@ def says(summary: str | None) -> bool:
 
 def holds(pattern: str, summary: str | None) -> bool:
     return bool(re.search(rf"\b(?:{pattern})\b", " ".join((summary or "").split()), re.IGNORECASE))
+
+
+def matches(query: str, summary: str | None) -> bool:
+    """Whether a summary has all that is wanted and nothing that is not."""
+    wanted, unwanted = MENTIONS[query]
+    if not says(summary) or (unwanted and holds(unwanted, summary)):
+        return False
+    return all(holds(pattern, summary) for pattern in wanted)
 
 
 def mentioned(query: str, call: Call, dataset: Dataset) -> bool:
@@ -167,6 +188,7 @@ def meaning_of(arguments: Mapping[str, Any], dataset: Dataset) -> Meaning:
         has_summary=arguments.get("has_summary"),
         mentions=arguments.get("mentions"),
         hung_up_by=arguments.get("hung_up_by"),
+        hours=arguments.get("hours"),
         refusable=since >= until or not (known_orders and known_agents and known_codes),
     )
 

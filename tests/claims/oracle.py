@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from tests.claims import records_oracle, stats_oracle
+from tests.claims import quotes_oracle, records_oracle, stats_oracle
 from tests.claims.answers import Answers, Falsehood, Page
 from tests.claims.meaning import AGENTS, GROUPS, MENTIONS, ORDERS, STATUSES, Meaning, holds, meaning_of
 from tests.claims.questions import Question
@@ -21,7 +21,18 @@ SECOND = timedelta(seconds=1)
 # How notes and errors say that there is nothing.
 _NO_CALL = re.compile(r"[Nn]o call of this window (passes|can)|has no (such )?calls? in this window")
 _NONE_PASSED = re.compile(r"none (of them )?passed")
-_NEAREST = re.compile(r"nearest earlier \w+ is call (\d+)")
+_EARLIER = re.compile(r"(?P<which>the nearest|an) earlier \w+ is call (?P<id>\d+)")
+_COUNTED_BEFORE = re.compile(
+    r"(?:but|Liner has) (?P<least>at least )?(?P<number>\d+) in the (?P<days>\d+) days before it(?P<none>, none)?"
+)
+_MEANT_BY = {
+    "min_talk_seconds": "min_talk", "max_talk_seconds": "max_talk", "statuses": "codes",
+    **{name: name for name in (
+        "orders", "leads", "agents", "direction", "recorded", "transferred", "has_summary", "mentions", "hung_up_by",
+        "hours",
+    )},
+}  # fmt: skip
+"""The member of `Meaning` for each filter."""
 _NOR_BEFORE = re.compile(r"nor in the (\d+) days before")
 _NO_SUCH_ID = re.compile(r"(?:has|knows) no (call record|record|call status|call|lead) #?(\d+)")
 _NO_SUCH_NAME = re.compile(r"nothing is called \W?([^\"»”]+)|this agent group has no agents")
@@ -51,6 +62,10 @@ def _has_answer(question: Question, truth: Truth) -> bool:
         return arguments["call_id"] in dataset.calls
     if question.tool == "get_call_summaries":
         return any(call_id in dataset.calls for call_id in arguments["call_ids"])
+    if question.tool == "check_quotes":
+        return any(one["record_id"] in dataset.records for one in arguments["quotes"])
+    if "start" in arguments:  # refused where there is no summary
+        return False
     return question.tool == "list_directory" or arguments.get("record_id") in dataset.records
 
 
@@ -65,7 +80,7 @@ def _of_question(question: Question, answers: Answers, truth: Truth) -> Iterator
                 yield Falsehood("answered a name", "a name that is unknown or ambiguous, or a time, was answered")
         if question.tool == "call_stats":
             for page in answers.pages:
-                yield from stats_oracle.of_stats(question.arguments.get("group_by", ["agent"]), page, meaning, truth)
+                yield from stats_oracle.of_stats(question.arguments, page, meaning, truth)
         elif "sample" in question.arguments:
             for page in answers.pages:
                 yield from _sample(question.arguments["sample"], page, meaning, truth)
@@ -74,6 +89,8 @@ def _of_question(question: Question, answers: Answers, truth: Truth) -> Iterator
                 yield from _longest(question.arguments.get("limit", 50), page, meaning, truth)
         else:
             yield from _calls(answers, meaning, truth)
+    elif question.tool == "check_quotes":
+        yield from quotes_oracle.of_quotes(question.arguments["quotes"], answers, truth)
     else:
         for page in answers.pages:
             yield from _legend(page, truth)
@@ -98,6 +115,9 @@ def _calls(answers: Answers, meaning: Meaning, truth: Truth) -> Iterator[Falseho
         yield from _extent(page, set(shown.calls), (must, may), truth, said=said)
         if page.complete and not said and shown.with_summaries:
             yield from records_oracle.all_given(list(must), shown.calls, truth)
+    times = [(truth.after.calls[one].created_at, one) for one in shown.calls if one in truth.after.calls]
+    if times != sorted(times, reverse=True):
+        yield Falsehood("order", f"the calls are not newest first: {[one for _, one in times][:9]}")
 
 
 @dataclass(slots=True)
@@ -105,7 +125,7 @@ class _Shown:
     """The rows that were given so far, by call, and the records among them."""
 
     calls: dict[int, list[Mapping[str, Any]]] = field(default_factory=dict[int, list[Mapping[str, Any]]])
-    records: set[int] = field(default_factory=set[int])
+    records: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
 
     @property
     def with_summaries(self) -> bool:
@@ -124,12 +144,16 @@ def _call_row(
         yield Falsehood("invented call", f"there is no call {call_id}")
         return
     before = shown.calls.setdefault(call_id, [])
-    if before and ("summary_state" not in row or None in (row["record_id"], before[-1]["record_id"])):
+    state = row.get("summary_state")  # the rest of a call whose records fill a page may fail on the next one
+    if before and state != "failed" and (state is None or None in (row["record_id"], before[-1]["record_id"])):
         yield Falsehood("doubled row", f"call {call_id} comes twice")
     before.append(row)
     if call_id not in may:
         yield Falsehood("call not meant", f"call {call_id} does not fit the question: {call}")
     yield from cells(row, call_cells(call), page, truth, f"call {call_id}")
+    phone = row.get("phone")
+    if phone is not None and (call.client_phone in phone or not call.client_phone.endswith(phone[-2:])):
+        yield Falsehood("wrong phone", f"call {call_id}: {phone} is not {call.client_phone} with digits hidden")
     yield from _recordings(row, page, shown, meaning, truth)
 
 
@@ -225,6 +249,10 @@ def _longest(limit: int, page: Page, meaning: Meaning, truth: Truth) -> Iterator
     shown = _Shown()
     for row in page.rows:
         yield from _call_row(row, page, shown, may, meaning, truth)
+    talks = [row["talk_seconds"] for row in page.rows]
+    known = [talk for talk in talks if talk is not None]
+    if known != sorted(known, reverse=True) or None in talks[: len(known)]:
+        yield Falsehood("order", f"the calls are not in the order of talk: {talks[:9]}")
     total = page.page.get("total")
     if total is not None and not len(must) <= total <= len(may):
         yield Falsehood("total", f"total is {len(must)}, not {total}")
@@ -253,17 +281,36 @@ def _absences(page: Page, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]
     none_read = _NONE_PASSED.search(page.notes) and page.complete  # of the calls that were read, which is not all else
     if must and (none_read or _NO_CALL.search(page.notes)):
         yield Falsehood("none claimed", f"{len(must)} calls fit, and a note says that none does: {page.notes}")
-    nearest = _NEAREST.search(page.notes)
-    if nearest and meaning.transferred is meaning.has_summary is meaning.mentions is None:
-        newest = max(truth.may(_earlier(meaning)).values(), key=lambda call: (call.created_at, call.id), default=None)
-        if newest is None or newest.id != int(nearest[1]):
-            yield Falsehood("nearest call", f"the nearest earlier call is {newest and newest.id}, not {nearest[1]}")
+    yield from _earlier_calls(page, meaning, truth)
     nor = _NOR_BEFORE.search(page.notes)
     if nor:
         span = timedelta(days=int(nor[1]))
         before = [c for c in truth.must(_earlier(meaning)).values() if c.created_at >= meaning.since - span]
         if before:
             yield Falsehood("none claimed", f"{len(before)} calls fit in the {nor[1]} days before")
+
+
+def _earlier_calls(page: Page, meaning: Meaning, truth: Truth) -> Iterator[Falsehood]:
+    """What is said of calls before the window: which is the nearest, which is one, and how many there are."""
+    earlier = _EARLIER.search(page.notes)
+    if earlier and meaning.transferred is meaning.has_summary is meaning.mentions is None:
+        calls = truth.may(_earlier(meaning))
+        newest = max(calls.values(), key=lambda call: (call.created_at, call.id), default=None)
+        named = int(earlier["id"])
+        if named not in calls or (earlier["which"] == "the nearest" and newest and newest.id != named):
+            yield Falsehood("nearest call", f"the nearest earlier call is {newest and newest.id}, not {named}")
+    counted = _COUNTED_BEFORE.search(page.notes)
+    if counted is None:
+        return
+    since = meaning.since - timedelta(days=int(counted["days"]))
+    month = replace(meaning, since=since, until=meaning.since)
+    unfiltered = replace(month, **{_MEANT_BY[name]: None for name in page.page.get("local_filters", ())})
+    most, number = len(truth.may(unfiltered)), int(counted["number"])
+    wrong = number > most or (not counted["least"] and number < len(truth.must(unfiltered)))
+    if wrong and not truth.bend.miscounts:
+        yield Falsehood("earlier calls", f"there are {most} earlier calls, not {number}: {page.notes}")
+    if counted["none"] and truth.must(month):
+        yield Falsehood("none claimed", f"{len(truth.must(month))} earlier calls pass: {page.notes}")
 
 
 def _earlier(meaning: Meaning) -> Meaning:

@@ -24,7 +24,7 @@ def of_question(question: Question, answers: Answers, truth: Truth) -> Iterator[
     elif question.tool == "get_call_summaries":
         yield from _summaries(question.arguments["call_ids"], answers, truth)
     elif question.tool == "get_call_record":
-        yield from _record(question.arguments["record_id"], answers, truth)
+        yield from _record(question.arguments["record_id"], question.arguments.get("start", 0), answers, truth)
     else:
         yield from _directory(question.arguments, answers, truth)
 
@@ -35,7 +35,7 @@ def of_question(question: Question, answers: Answers, truth: Truth) -> Iterator[
 def _records_of_call(call_id: int, answers: Answers, truth: Truth) -> Iterator[Falsehood]:
     true = {record.id for record in truth.before.records_of(call_id)}
     call = truth.before.calls.get(call_id)
-    seen: set[int] = set()
+    seen: set[tuple[int, int]] = set()
     said = False
     for page in answers.pages:
         if call is not None and "call" in page.structure:
@@ -45,8 +45,10 @@ def _records_of_call(call_id: int, answers: Answers, truth: Truth) -> Iterator[F
         if true and _NO_RECORDING.search(page.notes):
             yield Falsehood("no recording claimed", f"call {call_id} has {len(true)} records: {page.notes}")
         said = said or page.says_missing
-        if page.complete and true - seen:
-            yield Falsehood("complete", f"complete, and {len(true - seen)} of {len(true)} records are missing")
+        yield from _in_order(page, truth)
+        lacking = true - {record_id for _, record_id in seen}
+        if page.complete and lacking:
+            yield Falsehood("complete", f"complete, and {len(lacking)} of {len(true)} records are missing")
         if not page.complete and not said and "next_cursor" not in page.page:
             yield Falsehood("silent", "not complete, and no note says why")
         for name in ("total", "liner_total"):
@@ -55,14 +57,24 @@ def _records_of_call(call_id: int, answers: Answers, truth: Truth) -> Iterator[F
                 yield Falsehood(name, f"call {call_id} has {len(true)} records, not {counted}")
 
 
-def of_row(row: Mapping[str, Any], call_id: int, page: Page, seen: set[int], truth: Truth) -> Iterator[Falsehood]:
+def _in_order(page: Page, truth: Truth) -> Iterator[Falsehood]:
+    """Records come oldest first, where Liner sends their times."""
+    times = [(one.created_at, one.id) for row in page.rows if (one := truth.before.records.get(row["record_id"]))]
+    if times != sorted(times) and "record.createdAt" not in truth.bend.missing:
+        yield Falsehood("order", f"the records are not oldest first: {[one for _, one in times][:9]}")
+
+
+def of_row(
+    row: Mapping[str, Any], call_id: int, page: Page, seen: set[tuple[int, int]], truth: Truth
+) -> Iterator[Falsehood]:
+    """The claims of a record's row. `seen`: the records that were shown, each with its call."""
     record = next((one for one in truth.before.records_of(call_id) if one.id == row["record_id"]), None)
     if record is None:
         yield Falsehood("record of another call", f"record {row['record_id']} is not of call {call_id}")
         return
-    if record.id in seen:
+    if (call_id, record.id) in seen:
         yield Falsehood("doubled row", f"record {record.id} comes twice")
-    seen.add(record.id)
+    seen.add((call_id, record.id))
     yield from _cells(row, record_cells(record), page, truth, f"record {record.id}")
     yield from _summary_cells(row, record, page)
 
@@ -105,7 +117,7 @@ def _cells(row: Mapping[str, Any], true: Mapping[str, Any], page: Page, truth: T
 
 
 def _summaries(asked: list[int], answers: Answers, truth: Truth) -> Iterator[Falsehood]:
-    seen: set[int] = set()
+    seen: set[tuple[int, int]] = set()
     given: dict[int, list[Mapping[str, Any]]] = {}
     left = asked  # what this page was asked for, which is what it is complete for
     said = False
@@ -130,6 +142,9 @@ def _summaries(asked: list[int], answers: Answers, truth: Truth) -> Iterator[Fal
         elif not said and partial is None:
             yield Falsehood("silent", "not complete, and no note says why")
         left = page.page.get("next_call_ids", left)
+    wanted = [one for one in dict.fromkeys(asked) if one in given]
+    if list(given) != wanted:
+        yield Falsehood("order", f"the calls are not in the order of call_ids: {list(given)[:9]}")
 
 
 def _partial_call(partial: Mapping[str, Any], page: Page, truth: Truth) -> Iterator[Falsehood]:
@@ -169,7 +184,7 @@ def without_record(row: Mapping[str, Any], page: Page, truth: Truth) -> Iterator
 # One record -----------------------------------------------------------------------------------------------------------
 
 
-def _record(record_id: int, answers: Answers, truth: Truth) -> Iterator[Falsehood]:
+def _record(record_id: int, start: int, answers: Answers, truth: Truth) -> Iterator[Falsehood]:
     record = truth.before.records.get(record_id)
     text = ""
     for page in answers.pages:
@@ -186,7 +201,7 @@ def _record(record_id: int, answers: Answers, truth: Truth) -> Iterator[Falsehoo
             yield Falsehood("no summary claimed", f"record {record_id} has a summary; the answer says none")
             return
     whole = " ".join((record.summary if record else "" or "").split()) if record and record.summary else ""
-    if answers.pages and answers.sentence is None and text and text != whole:
+    if answers.pages and answers.sentence is None and text and text != whole[start:]:
         yield Falsehood("summary", f"the summary of record {record_id} is another one")
 
 

@@ -35,6 +35,7 @@ CALLS_OF = Counter(call.lead_id for call in DATASET.calls.values())
 ONE_CALL = max(lead for lead, calls in CALLS_OF.items() if calls == 1)
 LEADS = sorted({call.lead_id for call in DATASET.calls.values() if call.direction == "incoming"})[-2:]
 SUMMARIZED = next(record.id for record in DATASET.records.values() if record.summary is not None)
+NOT_SUMMARIZED = next(record.id for record in DATASET.records.values() if record.summary is None)
 THREE_DAYS, A_DAY = {"since": "-3d"}, {"since": "-24h"}
 
 ALWAYS = (
@@ -63,11 +64,33 @@ TELLING: Mapping[str, Question] = {
     "without summary": Question("call_stats", {**A_DAY, "has_summary": False, "group_by": ["agent"]}),
     "longest": Question("find_calls", {**A_DAY, "sort": "longest_talk", "limit": 5, "include": ["records"]}),
     "directory": Question("list_directory", {"kind": "agents"}),
+    "categories": Question("list_directory", {"kind": "lead_statuses"}),
+    "hours": Question("find_calls", {**THREE_DAYS, "hours": "9-13", "include": ["phone"], "limit": 100}),
+    "nearest": Question("find_calls", {"since": "-90m", "leads": [5000207, 5000196, 5000113, 5000104]}),
+    "counted": Question(
+        "call_stats", {**A_DAY, "include": ["records", "transfers", "share"], "sort": "records", "limit": 3}
+    ),
+    "lacking": Question("call_stats", {**A_DAY, "include": ["without_summary"], "group_by": []}),
+    "called again": Question("call_stats", {**THREE_DAYS, "group_by": ["lead"], "min_calls": 2}),
+    "quotes": Question(
+        "check_quotes",
+        {
+            "quotes": [
+                {"record_id": SUMMARIZED, "quote": "Клиент просит показать"},
+                {"record_id": SUMMARIZED, "quote": "КЛИЕНТ просит … показать"},
+                {"record_id": SUMMARIZED, "quote": "Клиент не просит показать"},
+                {"record_id": NOT_SUMMARIZED, "quote": "просит"},
+                {"record_id": 9_999_999, "quote": "просит"},
+                {"record_id": SUMMARIZED, "quote": "?!"},
+            ]
+        },
+    ),
 }
 ASKED: Mapping[str, tuple[str, ...]] = {
     "talkTime": ("talk", "longest"),
-    "hasRecords": ("recorded", "sample"),
-    "leadId": ("leads",),
+    "hasRecords": ("recorded", "sample", "counted"),
+    "leadId": ("leads", "called again"),
+    "createdAt": ("hours", "nearest"),
     "userId": ("agents",),
     "agents": ("agents",),
     "orderId": ("orders",),
@@ -77,19 +100,21 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "direction": ("direction",),
     "lead": ("leads",),
     "leads": ("leads",),
-    "isTransfer": ("transferred",),
+    "isTransfer": ("transferred", "counted"),
     "record lists": ("many records", "records"),
     "records": ("transferred", "records"),
-    "recordSummary": ("one record", "records", "mentions", "without summary"),
+    "recordSummary": ("one record", "records", "mentions", "without summary", "quotes", "lacking"),
     "five fields": ("mentions", "without summary"),
-    "forbidden": ("mentions", "longest"),
-    "callId": ("transferred",),
+    "forbidden": ("mentions", "longest", "counted"),
+    "callId": ("transferred", "counted"),
     "user": ("one agent", "directory"),
     "group": ("agents", "directory"),
     "call lists": ("one call",),
     "bare": ("sample", "records"),
     "window": ("sample", "transferred"),
-    "web page": ("one record", "records", "directory"),
+    "web page": ("one record", "records", "directory", "quotes"),
+    "category": ("categories",),
+    "details": ("quotes",),
     "next beyond": ("transferred", "drawn"),
 }
 """A part of a bend's name, and the questions that tell of it."""
@@ -190,7 +215,57 @@ async def test_the_oracle_notices_wrong_counts_and_lost_groups() -> None:
     for name in ("calls", "answered", "recorded", "talk_median_seconds", "qualified"):
         changed = [{**page.rows[0], name: page.rows[0][name] + 1}, *page.rows[1:]]
         assert _kinds(question, replace(page, rows=changed)) == {f"wrong {name}"}
-    assert _kinds(question, replace(page, rows=page.rows[1:])) == {"complete"}
+    assert _kinds(question, replace(page, rows=page.rows[1:])) == {"complete", "other groups"}
+
+
+async def test_the_oracle_notices_a_wrong_order_and_a_wrong_choice_of_groups() -> None:
+    question = TELLING["counted"]
+    page = await _right(question)
+    assert _kinds(question, page) == set()
+    assert "order" in _kinds(question, replace(page, rows=page.rows[::-1]))
+    assert _kinds(question, replace(page, rows=page.rows[:-1])) == {"complete", "other groups"}
+    first = page.rows[0]
+    assert _kinds(question, replace(page, rows=[{**first, "share": 0.9}, *page.rows[1:]])) == {"wrong share"}
+    assert "wrong records" in _kinds(question, replace(page, rows=[{**first, "records": 999}, *page.rows[1:]]))
+    question = TELLING["called again"]
+    page = await _right(question)
+    assert _kinds(question, page) == set()
+    assert "complete" in _kinds(question, replace(page, rows=page.rows[1:]))
+
+
+async def test_the_oracle_notices_what_is_wrong_with_earlier_calls() -> None:
+    question = TELLING["nearest"]
+    page = await _right(question)
+    (note,) = page.structure["notes"]
+
+    def saying(text: str) -> Page:
+        return replace(page, structure={**page.structure, "notes": [text]})
+
+    assert _kinds(question, page) == set()
+    assert _kinds(question, saying(note.replace("7000360", "7000354"))) == {"nearest call"}
+    assert _kinds(question, saying(note.replace("the nearest", "an").replace("7000360", "7000354"))) == set()
+    assert _kinds(question, saying("an earlier one is call 7000001")) == {"nearest call"}
+    assert _kinds(question, saying("nothing, but 90 in the 31 days before it.")) == {"earlier calls"}
+
+
+async def test_the_oracle_notices_what_is_wrong_with_quotes() -> None:
+    question = TELLING["quotes"]
+    page = await _right(question)
+    assert [row["state"] for row in page.rows] == [
+        "exact", "same_words", "close", "no_summary", "not_found", "refused",
+    ]  # fmt: skip
+    assert _kinds(question, page) == set()
+    assert _kinds(question, _with_page(page, complete=True)) == {"complete"}
+
+    def with_first(**changes: Any) -> Page:
+        return replace(page, rows=[{**page.rows[0], **changes}, *page.rows[1:]])
+
+    for state in ("absent", "no_summary", "not_found", "refused"):
+        assert _kinds(question, with_first(state=state)) == {f"{state} claimed"}
+    assert _kinds(question, with_first(sentence="Клиент не просит.")) == {"sentence"}
+    assert _kinds(question, with_first(start=3)) == {"place"}
+    assert _kinds(question, with_first(negated_before=1)) == {"negation"}
+    assert _kinds(question, replace(page, rows=[{**row, "state": "exact"} for row in page.rows])) >= {"exact claimed"}
 
 
 async def test_the_oracle_notices_what_is_wrong_with_records() -> None:

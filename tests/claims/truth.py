@@ -9,11 +9,13 @@ from typing import Any
 
 from liner_mcp.demo import Call, Dataset, Record
 from tests.claims.bends import Bend
-from tests.claims.meaning import ZONE, Meaning
+from tests.claims.meaning import ZONE, Meaning, matches, says
 
 Key = tuple[Any, ...]
 ADDITIVE = ("calls", "answered", "recorded", "talk_total_seconds", "agent_hangups", "qualified")
 MEDIANS = ("talk_median_seconds", "wait_median_seconds")
+RECORDINGS = ("records", "transfers", "without_summary", "matches")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # Liner's field -> the counts that are unknown without it.
 NEEDED_BY: Mapping[str, tuple[str, ...]] = {
     "talkTimeDurationSeconds": ("answered", "talk_total_seconds", *MEDIANS),
@@ -30,8 +32,9 @@ GROUPED_BY: Mapping[str, str] = {
     "orderId": "order_id",
     "statusCode": "status",
     "finishInitiator": "hung_up_by",
+    "leadId": "lead_id",
 }
-KEY_COLUMNS = {"agent": "agent_id", "order": "order_id"}
+KEY_COLUMNS = {"agent": "agent_id", "order": "order_id", "lead": "lead_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +112,26 @@ def key_of(call: Call, groupings: Iterable[str]) -> Key:
         "hung_up_by": lambda: call.finish_initiator,
         "day": lambda: local.strftime("%Y-%m-%d"),
         "hour": lambda: local.strftime("%H"),
-        "weekday": lambda: ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[local.weekday()],
+        "weekday": lambda: WEEKDAYS[local.weekday()],
     }
     return tuple(parts[grouping]() for grouping in groupings)
 
 
-def groups(calls: Iterable[Call], groupings: Collection[str], dataset: Dataset) -> dict[Key, dict[str, Any]]:
-    found: dict[Key, list[Call]] = {}
+def groups(
+    calls: Iterable[Call], groupings: Collection[str], dataset: Dataset, mentions: str | None = None
+) -> dict[Key, dict[str, Any]]:
+    """The counts of each group; without groupings those of everything, which may be nothing."""
+    found: dict[Key, list[Call]] = {} if groupings else {(): []}
     for call in calls:
         found.setdefault(key_of(call, groupings), []).append(call)
-    return {key: counts(members, dataset) for key, members in found.items()}
+    return {key: counts(members, dataset, mentions) for key, members in found.items()}
 
 
-def counts(calls: Collection[Call], dataset: Dataset) -> dict[str, Any]:
+def counts(calls: Collection[Call], dataset: Dataset, mentions: str | None = None) -> dict[str, Any]:
     qualifying = {status.code for status in dataset.lead_statuses if status.category == "qualified"}
     codes = {status.code for status in dataset.call_statuses if status.lead_status_code in qualifying}
     answered = [call for call in calls if call.talk_time_duration_seconds > 0]
+    records = [record for call in calls if call.has_records for record in dataset.records_of(call.id)]
     return {
         "calls": len(calls),
         "answered": len(answered),
@@ -134,6 +141,10 @@ def counts(calls: Collection[Call], dataset: Dataset) -> dict[str, Any]:
         "wait_median_seconds": _median(call.wait_time_duration_seconds for call in answered),
         "agent_hangups": sum(call.finish_initiator == "operator" and call.user_id is not None for call in calls),
         "qualified": sum(call.status_code in codes for call in calls),
+        "records": len(records),
+        "transfers": sum(record.is_transfer for record in records),
+        "without_summary": sum(not says(record.summary) for record in records),
+        "matches": sum(mentions is not None and matches(mentions, record.summary) for record in records),
     }
 
 

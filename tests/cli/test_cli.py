@@ -8,11 +8,13 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from liner_mcp import __version__
+from liner_mcp.cli.tokens import create_token
 from liner_mcp.demo import Dataset
 from tests.fakes import FakeLiner
 from tests.support.asgi_server import serve_app
@@ -106,9 +108,27 @@ def test_a_reader_that_closes_stdout_ends_each_command_quietly(command: tuple[st
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux stands for a full disk")
+@pytest.mark.parametrize("command", [("check", "--demo"), ("demo",), ("token", "anna")])
+def test_a_full_disk_ends_each_command_with_one_sentence(command: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "liner_mcp", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 1
+    assert_says(lines[-1], "is_the_disk_full", at_end=True)
+    assert "Traceback" not in lines[0]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX closes the descriptor")
-def test_a_command_without_stdout_runs() -> None:
-    command = f'"{sys.executable}" -m liner_mcp --version >&-'
+@pytest.mark.parametrize("arguments", ["--version >&-", "serve --demo <&-", "--version >&- <&- 2>&-"])
+def test_a_command_without_standard_streams_runs(arguments: str) -> None:
+    command = f'"{sys.executable}" -m liner_mcp {arguments}'
     done = subprocess.run(["/bin/sh", "-c", command], stderr=subprocess.PIPE, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -123,6 +143,37 @@ def test_check_says_what_works_and_ends_with_0() -> None:
     assert_says(first.split(maxsplit=2)[2], "demo_all_data_is_invented_no_liner_account", at_start=True)
     assert_says(last, "the_demo_works_your_liner_was", at_start=True)
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no permission bits")
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o400, False), (0o640, True), (0o644, True)])
+def test_a_token_file_that_others_can_read_is_worth_a_warning(tmp_path: Path, mode: int, warned: bool) -> None:
+    file = tmp_path / "token"
+    file.write_text("s3cr3t-t0ken")
+    file.chmod(mode)
+    settings = {"LINER_API_HOST": "liner.invalid", "LINER_API_TOKEN_FILE": str(file)}
+    checked, served = run("check", **settings), run("serve", stdin=LIST_TOOLS, **settings)
+    sentence = recorded("open_to_other_users")
+    assert (f"NOTE Settings  {sentence}" in checked.stdout) is warned
+    assert (f"Warning: {sentence}" in served.stderr) is warned
+    assert "s3cr3t" not in checked.stdout + checked.stderr + served.stdout + served.stderr
+
+
+def test_check_names_misspelt_callers_and_unusable_files(tmp_path: Path) -> None:
+    tokens, access = tmp_path / "tokens", tmp_path / "access.toml"
+    access.write_text("[callers.ana]\norders = 'all'\nagents = 'all'\n")
+    settings = {"LINER_MCP_ACCESS_FILE": str(access)}
+    assert_says(run("check", "--demo", **settings).stdout, "callers_have_no_names_set_liner")
+    tokens.write_text(create_token("anna")[1])
+    settings["LINER_MCP_TOKENS_FILE"] = str(tokens)
+    done = run("check", "--demo", **settings)
+    assert "ok   Callers   " in done.stdout
+    assert f"NOTE Callers   {recorded('no_token_belongs_to')}" in done.stdout
+    assert done.returncode == 0
+    access.write_text("[callers.anna]\norders = 7\n")
+    broken = run("check", "--demo", **settings)
+    assert "FIX  Callers   LINER_MCP_ACCESS_FILE cannot be used" in broken.stdout
+    assert broken.returncode == 1
 
 
 def test_check_without_settings_names_the_variables_and_ends_with_1() -> None:

@@ -429,13 +429,24 @@ def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 @POSIX
-def test_the_files_permission_bits_stay_and_the_backup_is_for_its_owner_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("secret", "before", "after"),
+    [
+        ({}, 0o644, 0o644),
+        ({"LINER_API_TOKEN": TOKEN}, 0o644, 0o600),
+        ({"LINER_API_TOKEN": TOKEN}, 0o760, 0o700),
+        ({"HTTPS_PROXY": "http://anna:secret@proxy.example.com:3128"}, 0o664, 0o600),
+    ],
+)
+def test_a_file_that_gets_a_secret_and_each_backup_are_for_their_owner_alone(
+    tmp_path: Path, secret: dict[str, str], before: int, after: int
+) -> None:
     path = tmp_path / "mcp.json"
     path.write_bytes(encoded(OTHERS))
-    path.chmod(0o644)
-    backup = put(path)
+    path.chmod(before)
+    backup = put(path, made={"command": "liner-mcp", "env": secret})
     assert backup is not None
-    assert (bits(path), bits(backup)) == (0o644, 0o600)
+    assert (bits(path), bits(backup)) == (after, 0o600)
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root may give a file to another user")
@@ -668,10 +679,9 @@ def test_a_file_that_others_may_read_is_named_when_it_gets_a_token(mode: int, wa
     file = tmp_path / "mcp.json"
     file.write_bytes(b"{}")
     file.chmod(mode)
-    assert (
-        f"chmod 600 {file}" in install(tmp_path, "cursor", "--dry-run", "--file", str(file), **REAL).stdout
-    ) is warned
-    assert "chmod" not in install(tmp_path, "cursor", "--dry-run", "--demo", "--file", str(file)).stdout
+    sentence = recorded("after_the_change_only_its_owner")
+    assert (sentence in install(tmp_path, "cursor", "--dry-run", "--file", str(file), **REAL).stdout) is warned
+    assert sentence not in install(tmp_path, "cursor", "--dry-run", "--demo", "--file", str(file)).stdout
 
 
 def test_without_a_host_it_names_them_all(tmp_path: Path) -> None:

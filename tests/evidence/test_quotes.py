@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from liner_mcp.evidence.quotes import MAX_SENTENCE, Match, QuotedText, fold, has_words, is_border
+from liner_mcp.evidence.quotes import MAX_SENTENCE, MOST_MARKS, Match, QuotedText, fold, has_words, is_border
+from tests.text.test_long_texts import calls_counted
 
 TEXT = (
     "На звонок отвечает Иван Макаров: хочет узнать про «ЖК Северная Гавань», подбирает двухкомнатную квартиру. "
@@ -283,3 +284,33 @@ def test_any_text_can_be_looked_for(tokens: list[tuple[str, str]], quote: str) -
         assert 0 <= match.start < match.end <= len(text)
         assert match.sentence is not None
         assert len(match.sentence) <= MAX_SENTENCE
+
+
+# Bounded work ---------------------------------------------------------------------------------------------------------
+
+LONG = 100_000
+ENDLESS = {
+    "one word": "я" * LONG,
+    "marks": "а" + "\u0301\u0323" * (LONG // 2),
+    "letters with marks": "а\u0301\u0323" * (LONG // 3),
+    "asterisks": "*" * LONG,
+    "brackets": "[" * LONG,
+    "negations": "не " * (LONG // 3),
+    "masks": "+7 *** ***-**-67 " * (LONG // 17),
+}
+
+
+@pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS)
+def test_a_quote_in_an_endless_word_is_looked_for_without_a_call_per_character_and_quote(text: str) -> None:
+    quoted = QuotedText(text)
+    quoted.find("этого нет")  # the text is folded now
+    with calls_counted() as counted:
+        for start in range(0, 500, 100):
+            quoted.find(f"{text[start : start + 400]} щ{start}")
+    assert counted.count < LONG
+
+
+def test_marks_beyond_a_few_are_characters_of_their_own() -> None:
+    """Marks of two classes are sorted when they are normalized, in quadratic time."""
+    folded = fold("а" + "\u0301\u0323" * 1_000)
+    assert max(end - start for start, end in zip(folded.starts, folded.ends, strict=True)) <= 1 + MOST_MARKS

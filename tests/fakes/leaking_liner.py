@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, cast, get_args
 
+from liner_mcp.calls.columns import Grouping, Includable
 from liner_mcp.demo import DemoLiner
 from tests.support.context import small_dataset
 
@@ -24,6 +25,10 @@ _SECRETS = (
     *(TOKEN[i : i + 8] for i in range(0, len(TOKEN) - 7, 4)),
     "7654321", "765-43", "tamara", "sekret", "4111 1111", "41111111", "0bscure",
 )  # fmt: skip
+
+_TIMES = ("createdAt", "updatedAt")
+
+QUOTES = (f"Клиент дал {CONTACTS}.", f"клиент {CONTACTS}", "Клиент дал +7 *** ***-**-21", f"нет {EMAIL}")
 
 FAULTS = ("told", "quoted", "refused", "redirected", "failed", "garbage", "page", "wrong_field", "busy")
 
@@ -96,6 +101,8 @@ class LeakingLiner:
                     row[field] = PHONES[1]
                 elif field == "names":
                     row[field] = {"ru": f"Группа {CONTACTS}", "gb": f"Group {CONTACTS}"}
+                elif isinstance(row[field], str) and field not in _TIMES:
+                    row[field] = f"{row[field]} {CONTACTS}"  # codes and all other texts, equal in all objects
         if scope["path"].startswith("/v1/health"):
             envelope["data"] = {f"mail {CONTACTS}": {"success": False, "message": CONTACTS}}
         await send_response(send, sent[0]["status"], json.dumps(envelope).encode())
@@ -116,6 +123,23 @@ class LeakingLiner:
             ("call_stats", {**week, "group_by": ["agent", "order"]}),
             *(("list_directory", {"kind": kind}) for kind in ("orders", "agents", "agent_groups", "call_statuses")),
             ("list_directory", {"kind": "lead_statuses"}),
+        ]
+
+    @property
+    def more_tool_calls(self) -> list[tuple[str, dict[str, Any]]]:
+        """The same with every column and grouping, and with secrets in the arguments."""
+        week = {"since": "-2d"}
+        return [
+            *(("list_directory", {"kind": kind, "query": "тамара"}) for kind in ("orders", "agents")),
+            ("find_calls", {**week, "include": get_args(Includable), "summary_chars": 4000}),
+            ("find_calls", {**week, "include": get_args(Includable), "sort": "longest_talk"}),
+            ("find_calls", {**week, "mentions": "клиент", "include": ["summary"]}),
+            ("find_calls", {**week, "statuses": [f"callback {CONTACTS}"]}),
+            ("find_calls", {**week, "statuses": ["nobody"], "orders": [CONTACTS], "seed": CONTACTS, "sample": 2}),
+            *(("call_stats", {**week, "group_by": [by], "include": ["records"]}) for by in get_args(Grouping)),
+            ("call_stats", {**week, "mentions": CONTACTS}),
+            ("check_quotes", {"quotes": [{"record_id": self.record_id, "quote": quote} for quote in QUOTES]}),
+            ("list_call_records", {"call_id": CONTACTS, "cursor": CONTACTS}),
         ]
 
     @property

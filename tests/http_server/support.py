@@ -19,6 +19,7 @@ from liner_mcp.http_server.app import Middleware, create_web_app
 from liner_mcp.http_server.connection import Connections
 from liner_mcp.http_server.limits import LIMITS, Limits
 from liner_mcp.server.caller import SCOPE_KEY, Caller
+from liner_mcp.server.request_info import REQUEST_INFO_KEY
 from liner_mcp.settings import read_settings
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
@@ -98,13 +99,16 @@ def raw(question: dict[str, Any], **headers: str) -> bytes:
 
 
 @contextmanager
-def connected(origin: str, *, receive_buffer: int | None = None) -> Generator[socket.socket]:
+def connected(origin: str, *, receive_buffer: int | None = None, source: str | None = None) -> Generator[socket.socket]:
+    """A socket to the server; `source` is the address it comes from, such as 127.0.0.2."""
     place = urlsplit(origin)
     assert place.hostname
     assert place.port
     with socket.socket() as sock:
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source is not None:
+            sock.bind((source, 0))
         sock.settimeout(PATIENCE)
         sock.connect((place.hostname, place.port))
         yield sock
@@ -157,4 +161,5 @@ class NameAuthenticator:
                 await send({"type": "http.response.body", "body": b""})
                 return
             scope[SCOPE_KEY] = Caller(token)
+            scope[REQUEST_INFO_KEY].caller = token
         await self._app(scope, receive, send)

@@ -16,7 +16,8 @@ from liner_mcp.errors import SettingsError
 from liner_mcp.http_server.app import create_web_app
 from liner_mcp.settings import read_settings
 from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, question, result, serve
-from tests.support.sentences import assert_says, error_says
+from tests.support.account import ACCOUNT
+from tests.support.sentences import assert_says, error_says, recorded
 
 ORDER, OTHER = 201, 205
 NOBODY = "7999999"
@@ -44,6 +45,16 @@ def ask(dataset: Dataset, tmp_path: Path) -> Generator[Ask]:
             return client.post("/mcp", headers=headers, json=request["json"])
 
         yield asked
+
+
+def test_a_section_that_no_token_belongs_to_is_logged_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens, access = tmp_path / "tokens", tmp_path / "access.toml"
+    access.write_text("[callers.ana]\norders = 'all'\nagents = 'all'\n", encoding="utf-8")
+    add_token_line(tokens, create_token("anna")[1], rotate=False)
+    create_web_app(read_settings(**ACCOUNT, mcp_tokens_file=tokens, mcp_access_file=access))
+    assert recorded("no_token_belongs_to") in [record.getMessage() for record in caplog.records]
 
 
 def orders(answer: dict[str, Any]) -> set[int]:

@@ -63,7 +63,10 @@ def test_a_body_that_is_not_one_request_is_refused(web: httpx.Client, era: str, 
     assert len(response.content) < 400  # what was sent is not sent back
 
 
-@pytest.mark.parametrize("body", [b"{" * 50_000, b'{"a":' * 50_000, b"7", b"null", b'"text"', b"{}"])
+@pytest.mark.parametrize(
+    "body",
+    [b"{" * 50_000, b'{"a":' * 50_000, b"7", b"null", b'"text"', b"{}", b'{"jsonrpc":"2.0","id":null,"method":"ping"}'],
+)
 def test_json_that_is_not_a_request_is_refused(web: httpx.Client, body: bytes) -> None:
     response = web.post("/mcp", content=body, headers={**ACCEPT, "mcp-protocol-version": MODERN})
     assert response.status_code == 400

@@ -25,9 +25,11 @@ def test_loopback_names_are_allowed_unless_others_are_set(host: str) -> None:
     assert not allows_host(host, ("calls.example.com",))
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "[::1", "::1", "[::2]"]
-)
+NOT_LOOPBACK = """evil.example localhost.evil.example 127.0.0.1.evil.example 10.0.0.1 [::1 ::1 [::2] [::1]evil
+    127.0.0.1:evil 127.0.0.1:80:80 127.0.0.1,evil anna@localhost 0x7f.1 2130706433"""
+
+
+@pytest.mark.parametrize("host", ["", *NOT_LOOPBACK.split()])
 def test_other_names_are_not(host: str) -> None:
     assert not allows_host(host, None)
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
+import h11
 import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from liner_mcp.demo import Dataset
 from liner_mcp.http_server.app import create_web_app
+from liner_mcp.http_server.connection import READ_BYTES
 from liner_mcp.http_server.limits import LIMITS
 from liner_mcp.settings import read_settings
 from tests.fakes import FakeLiner
 from tests.fakes.blocking_liner import BlockingLiner
+from tests.fakes.faults import Fault, Status
 from tests.http_server.support import (
     ACCEPT,
     LEGACY,
@@ -243,6 +248,116 @@ def test_a_connection_too_many_is_closed_when_requests_run_on_all_others(liner: 
                     break
 
 
+def test_an_address_with_too_many_connections_loses_its_own(liner: FakeLiner) -> None:
+    patient = replace(LIMITS, connections_per_address=3, head_seconds=600, idle_seconds=600)
+    with serve(liner, limits=patient) as origin, ExitStack() as held:
+        other = held.enter_context(connected(origin, source="127.0.0.3"))
+        socks = [held.enter_context(connected(origin, source="127.0.0.2")) for _ in range(10)]
+        assert [read_all(sock) for sock in socks[:7]] == [b""] * 7
+        for sock in (other, *socks[7:]):
+            sock.sendall(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+            until(sock, b'{"alive":true}')
+
+
+def test_at_the_limit_the_address_with_most_connections_makes_room(liner: FakeLiner) -> None:
+    patient = replace(LIMITS, connections=5, head_seconds=600, idle_seconds=600)
+    with serve(liner, limits=patient) as origin, ExitStack() as held:
+        oldest = held.enter_context(connected(origin, source="127.0.0.3"))
+        socks = [held.enter_context(connected(origin, source="127.0.0.2")) for _ in range(20)]
+        assert [read_all(sock) for sock in socks[:16]] == [b""] * 16
+        newest = held.enter_context(connected(origin, source="127.0.0.4"))
+        assert read_all(socks[16]) == b""
+        for sock in (oldest, newest):
+            sock.sendall(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+            until(sock, b'{"alive":true}')
+
+
+_PREFLIGHT = (
+    "OPTIONS /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\norigin: http://localhost\r\naccess-control-request-method: POST"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (_PREFLIGHT, b"200"),
+        ("OPTIONS /mcp HTTP/1.1\r\nhost: 127.0.0.1", b"401"),
+        ("GET /.well-known/oauth-protected-resource HTTP/1.1\r\nhost: 127.0.0.1", b"401"),
+        ("GET /mcp HTTP/1.1\r\nhost: elsewhere.example", b"421"),
+        ("POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1000\r\nexpect: 100-continue", b"401"),
+        ("CONNECT 127.0.0.1:25 HTTP/1.1\r\nhost: 127.0.0.1", b"401"),
+    ],
+)
+def test_an_answer_to_a_client_without_a_name_is_the_last_on_its_connection(
+    liner: FakeLiner, head: str, status: bytes
+) -> None:
+    patient = replace(LIMITS, head_seconds=600, idle_seconds=600)
+    with serve(liner, authenticator=NameAuthenticator, limits=patient) as origin, connected(origin) as sock:
+        sock.sendall(f"{head}\r\n\r\n".encode())
+        answer = read_all(sock)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert answer.lower().count(b"connection: close") == 1
+
+
+def test_a_client_with_a_name_keeps_its_connection(liner: FakeLiner) -> None:
+    with serve(liner, authenticator=NameAuthenticator) as origin, connected(origin) as sock:
+        for _ in range(3):
+            sock.sendall(raw(question("tools/list", LEGACY), authorization="Bearer anna", accept="application/json"))
+            assert b"connection: close" not in until(sock, b"}}").lower()
+
+
+def test_the_rest_of_a_request_that_was_answered_is_not_parsed(
+    liner: FakeLiner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that is still sending reads its answer all the same."""
+    parsed: list[int] = []
+    receive = h11.Connection.receive_data
+
+    def receive_data(self: h11.Connection, data: bytes) -> None:
+        parsed.append(len(data))
+        receive(self, data)
+
+    head = raw(question("tools/list")).partition(b"\r\n\r\n")[0].replace(b"content-length", b"x-length")
+    with serve(liner, authenticator=NameAuthenticator) as origin:
+        monkeypatch.setattr(h11.Connection, "receive_data", receive_data)
+        with connected(origin) as sock:
+            sock.sendall(head + b"\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 500_000)
+            answer = read_all(sock)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert sum(parsed) < 100_000  # of 3,000,000
+    assert max(parsed) <= READ_BYTES
+
+
+def test_a_client_that_goes_on_sending_after_its_answer_is_closed(liner: FakeLiner) -> None:
+    head = raw(question("tools/list"), **{"content-length": "100000000"}).partition(b"\r\n\r\n")[0]
+    limits = replace(LIMITS, lingering_seconds=0.2, head_seconds=600, idle_seconds=600)
+    with serve(liner, authenticator=NameAuthenticator, limits=limits) as origin, connected(origin) as sock:
+        sock.sendall(head + b"\r\n\r\n")
+        assert read_all(sock).startswith(b"HTTP/1.1 401 ")  # the server's side is closed, ours is not
+        for _ in in_time():
+            try:
+                sock.sendall(b" " * 1_000)
+            except OSError:
+                break
+
+
+def test_slow_bodies_of_one_caller_leave_room_for_others(liner: FakeLiner) -> None:
+    limits = replace(LIMITS, max_concurrent_requests_per_caller=2)
+    asked = question("tools/list")
+    unfinished = raw(asked, authorization="Bearer anna")[:-10]
+    with serve(liner, authenticator=NameAuthenticator, limits=limits) as origin, ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(connected(origin)).sendall(unfinished)
+        for _ in in_time():
+            refused = post(origin, asked, authorization="Bearer anna")
+            if refused.status_code == 429:
+                break
+        with connected(origin) as sock:
+            sock.sendall(unfinished)
+            assert sock.recv(1_000).startswith(b"HTTP/1.1 429 ")
+        assert post(origin, asked, authorization="Bearer boris").status_code == 200
+
+
 @pytest.mark.parametrize("era", [MODERN, LEGACY])
 def test_a_request_sent_before_the_last_answer_is_the_last_on_its_connection(liner: FakeLiner, era: str) -> None:
     """Else a client could let requests wait in memory without end."""
@@ -380,6 +495,25 @@ def test_an_unknown_caller_is_refused_before_the_body_is_read_and_probes_need_no
             sock.sendall(raw(question("tools/list"))[:-10])
             assert sock.recv(1_000).startswith(b"HTTP/1.1 401 ")
         assert httpx.get(f"{origin}/ready").status_code == 200
+
+
+def test_ids_that_fail_for_one_caller_do_not_keep_another_from_being_answered(dataset: Dataset) -> None:
+    """Liner answers 500 for some ids and is up. Only its health check says whether it is down."""
+    failing = FakeLiner(dataset, faults=[Fault(Status(500), "78000")])
+    mine = [one.id for one in dataset.calls.values() if dataset.records_of(one.id)][:14]
+
+    def ask(origin: str, who: str, call_id: int) -> bool:
+        response = post(origin, call("list_call_records", call_id=call_id), authorization=f"Bearer {who}")
+        return result(response)["isError"]
+
+    served = serve(failing, authenticator=NameAuthenticator, concurrency=16, deadline_seconds=5)
+    with served as origin, ThreadPoolExecutor(18) as pool:
+        refused = [pool.submit(ask, origin, "anna", 7_800_000 + number) for number in range(18)]
+        for _ in in_time():  # the health check has been requested, so enough different ids have failed
+            if failing.count("/health"):
+                break
+        assert [ask(origin, "boris", call_id) for call_id in mine] == [False] * 14
+        assert [one.result() for one in refused] == [True] * 18
 
 
 def test_a_question_too_many_at_once_is_told_to_come_again(liner: FakeLiner) -> None:

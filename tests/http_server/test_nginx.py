@@ -14,11 +14,12 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
+from liner_mcp.cli.tokens import create_token
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.http_server.limits import LIMITS
 from tests.fakes import FakeLiner
 from tests.fakes.blocking_liner import BlockingLiner
-from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, connected, result, serve, told
+from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, connected, in_time, raw, result, serve, told
 from tests.http_server.test_stopping import started
 from tests.support.asgi_server import serve_app
 from tests.support.nginx import MISSING, NGINX, run_nginx
@@ -97,6 +98,41 @@ def test_an_address_that_asks_too_often_is_refused_before_it_reaches_a_replica(
     with serve(liner) as one, run_nginx(tmp_path, [one, one], requests=("1r/m", "2")) as origin:
         asked = [httpx.post(f"{origin}/mcp", **call("list_call_records", **RECORD)).status_code for _ in range(4)]
     assert asked == [200, 200, 200, 429]
+
+
+def test_an_address_with_too_many_requests_at_once_is_refused_before_it_reaches_a_replica(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    held = BlockingLiner(dataset)
+    with serve(held) as one, run_nginx(tmp_path, [one, one], at_once=2) as origin, ExitStack() as socks:
+        for _ in range(2):
+            socks.enter_context(connected(origin)).sendall(raw(call("list_call_records", **RECORD)))
+        assert held.reached.wait(PATIENCE)
+        for _ in in_time():  # both have reached nginx
+            refused = httpx.get(f"{origin}/health").status_code
+            if refused == 429:
+                break
+        other = httpx.HTTPTransport(local_address="127.0.0.3")
+        with httpx.Client(transport=other) as client:
+            assert client.get(f"{origin}/health").status_code == 200
+
+
+def test_refusals_of_large_requests_reach_the_client_and_long_tokens_the_replica(
+    liner: DemoLiner, tmp_path: Path
+) -> None:
+    """A replica closes its connection after such an answer, while nginx may still be sending."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"{create_token('anna')[1]}\n")
+    (tmp_path / "nginx").mkdir()
+    body = b" " * 250_000
+    with (
+        serve(liner, mcp_tokens_file=tokens) as one,
+        run_nginx(tmp_path / "nginx", [one, one]) as origin,
+        httpx.Client(base_url=origin, timeout=PATIENCE) as client,
+    ):
+        headers = {"authorization": f"Bearer {'a' * 16_000}"}
+        statuses = {client.post("/mcp", content=body, headers=headers).status_code for _ in range(30)}
+    assert statuses == {401}
 
 
 @pytest.mark.parametrize("said", [b"", b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 9\r\n\r\n1"])

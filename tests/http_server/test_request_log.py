@@ -85,7 +85,19 @@ def test_a_request_is_one_line_with_what_an_operator_needs(web: httpx.Client, li
     assert len([text for text in lines.texts if '"request"' in text]) == 1
 
 
-@pytest.mark.parametrize("given", ["a", "0af7651916cd43dd8448eb211c80319c", "Up.stream_7-x", "x" * 64])
+TRACE_ID, UUID = "0af7651916cd43dd8448eb211c80319c", "550e8400-e29b-41d4-a716-446655440000"
+PLAIN_IDS = ["a", TRACE_ID, UUID, "Up.stream_7-x", "run-123456", "x" * 64]
+PHONES = [
+    "79261234567",
+    "8-926-123-45-67",
+    "tel.8926.123.45.67",
+    "x_123-45-67",
+    "926_1234567.a",
+    "0af7651916123456789b",
+]
+
+
+@pytest.mark.parametrize("given", PLAIN_IDS)
 def test_a_plain_request_id_is_taken_over(web: httpx.Client, lines: LogCapture, given: str) -> None:
     answer = web.post("/mcp", **_with_ids(given))
     assert answer.headers["x-request-id"] == given
@@ -99,6 +111,15 @@ def test_any_other_request_id_is_replaced(web: httpx.Client, lines: LogCapture, 
     assert made not in given
     assert len(made) == 16
     assert lines.next("request")["request_id"] == made
+
+
+@pytest.mark.parametrize("phone", PHONES)
+def test_a_request_id_that_may_be_a_phone_is_replaced_and_not_logged(
+    web: httpx.Client, lines: LogCapture, phone: str
+) -> None:
+    answer = web.post("/mcp", **_with_ids(phone))
+    assert answer.headers["x-request-id"] == lines.next("request")["request_id"]
+    assert not [text for text in lines.texts if phone in text]
 
 
 def _with_ids(*given: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import logging
 import socket
 import ssl
+import threading
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -41,6 +42,7 @@ from liner_mcp.errors import (
     Unreachable,
     WrongAddress,
 )
+from liner_mcp.liner import decoding
 from liner_mcp.liner import transport as transport_module
 from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.endpoints import CallFilter
@@ -804,6 +806,26 @@ async def test_a_body_beyond_the_cap_is_not_read_to_its_end(
     assert_says(str(error), "larger_than_1_mb")
     assert given == 11
     assert route.call_count == 1
+
+
+@pytest.mark.parametrize(("longest", "in_a_thread"), [(500_000, False), (100, True)])
+async def test_a_long_body_is_decoded_in_a_thread(
+    router: respx.MockRouter, monkeypatch: pytest.MonkeyPatch, longest: int, in_a_thread: bool
+) -> None:
+    threads: list[int] = []
+    decode = decoding.decode
+
+    def recorded_decode(*arguments: Any, **named: Any) -> object:
+        threads.append(threading.get_ident())
+        return decode(*arguments, **named)
+
+    monkeypatch.setattr(decoding, "MOST_DECODED_AT_ONCE", longest)
+    monkeypatch.setattr(decoding, "decode", recorded_decode)
+    body = json.dumps({"success": True, "data": {"id": 7, "statusCode": "x" * 200}}).encode()
+    router.get(CALL).mock(httpx.Response(200, content=body))
+    async with client_at() as client:
+        assert (await client.call(7)).id == 7
+    assert [one != threading.get_ident() for one in threads] == [in_a_thread]
 
 
 async def test_a_small_body_that_unpacks_beyond_the_cap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -297,7 +297,7 @@ def test_a_date_of_zeros_is_no_date() -> None:
 
 
 def test_codes_of_any_length_are_shortened() -> None:
-    assert Call.model_validate({"id": 1, "statusCode": "x" * 5_000}).status_code == "x" * 64
+    assert Call.model_validate({"id": 1, "statusCode": "x" * 5_000}).status_code == "x" * 63 + "…"
 
 
 @pytest.mark.parametrize(
@@ -329,3 +329,20 @@ def test_a_wrong_row_behind_long_texts_is_left_out() -> None:
     rows = [{"id": 1, "recordSummary": "x" * 200_000}, {"id": "no number"}, {"id": 3}]
     page = decode_list(rows, CallRecord)
     assert ([item.id for item in page.items], page.unreadable) == ([1, 3], 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("call_back", "call_back"),
+        ("status-12.3", "status-12.3"),
+        ("79161234567", "+7 *** ***-**-67"),
+        ("ivan@mail.ru", "***@mail.ru"),
+        ("card 4111 1111 1111 1111", "card **** 1111"),
+        ("<img src=x>", "< img src=x>"),
+    ],
+)
+def test_a_code_is_masked_in_all_objects_alike(code: str, shown: str) -> None:
+    assert Call.model_validate({"id": 1, "statusCode": code}).status_code == shown
+    assert CallStatus.model_validate({"id": 1, "code": code}).code == shown
+    assert CallStatus.model_validate({"id": 1, "code": shown}).code == shown

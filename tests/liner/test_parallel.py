@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from liner_mcp.demo import DemoLiner
-from liner_mcp.errors import AccessRefused, LinerMcpError, NotFound, SettingsError
+from liner_mcp.errors import AccessRefused, LinerMcpError, LinerUnavailable, NotFound, SettingsError
+from liner_mcp.liner.deadline import call_deadline
 from liner_mcp.liner.parallel import gather2, run_all
 from tests.liner.test_client import client_of, error_of
 
@@ -60,6 +61,35 @@ async def test_stop_when_gets_results_in_order_and_stops_the_rest() -> None:
     assert list(outcomes) == [0, 1, 2, *[None] * 17]
 
 
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(("jobs", "hanging"), [(2, 1), (9, 1), (40, 4)])
+async def test_the_last_jobs_have_half_of_the_time_that_is_left(jobs: int, hanging: int) -> None:
+    async def job(index: int) -> int:
+        await (anyio.sleep_forever() if index < hanging else anyio.sleep(1))
+        return index
+
+    with call_deadline(60):
+        begun = anyio.current_time()
+        outcomes = await run_all([partial(job, index) for index in range(jobs)], concurrency=4, give_up_last=True)
+        assert 30 <= anyio.current_time() - begun < 36
+    assert all(isinstance(outcome, LinerUnavailable) for outcome in outcomes[:hanging])
+    assert outcomes[hanging:] == list(range(hanging, jobs))
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(("jobs", "hanging"), [(1, 1), (9, 2), (40, 5)])
+async def test_more_jobs_than_the_last_ones_have_all_the_time(jobs: int, hanging: int) -> None:
+    async def job(index: int) -> int:
+        await (anyio.sleep_forever() if index < hanging else anyio.sleep(1))
+        return index
+
+    with call_deadline(60):
+        begun = anyio.current_time()
+        outcomes = await run_all([partial(job, index) for index in range(jobs)], concurrency=4, give_up_last=True)
+        assert anyio.current_time() - begun > 59
+    assert outcomes == [*[None] * hanging, *range(hanging, jobs)]
+
+
 async def test_after_the_stop_no_job_begins_even_when_jobs_never_wait() -> None:
     """As when every answer comes from a cache: tasks that have not begun must not run their jobs."""
     begun: list[int] = []
@@ -105,6 +135,7 @@ async def test_stop_when_gets_errors_too() -> None:
     assert [type(result) for result in shown] == [NotFound, NotFound]
 
 
+@pytest.mark.virtual_time
 async def test_shortly_before_the_deadline_the_finished_results_are_returned() -> None:
     async def job(index: int) -> int:
         if index:

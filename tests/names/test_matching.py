@@ -11,15 +11,19 @@ from hypothesis import strategies as st
 
 from liner_mcp.errors import InvalidArgument
 from liner_mcp.names.matching import (
+    CANDIDATES_PER_WORK,
     MAX_CANDIDATES,
     Candidate,
     Candidates,
     contains,
+    join_names,
     normalize_name,
     resolve_ids,
+    resolve_ids_steps,
     resolve_name,
 )
 from tests.support.sentences import assert_says, recorded
+from tests.text.test_long_texts import calls_counted
 
 PEOPLE = (
     Candidate((101,), "Anna Petrova", ("Petrova Anna",)),
@@ -280,3 +284,39 @@ def test_a_name_with_a_comma_stays_whole() -> None:
 def test_of_several_names_in_one_text_the_unknown_one_is_named() -> None:
     with pytest.raises(InvalidArgument, match='nothing is called "Борис"'):
         resolve_ids("agents", ["Anna Petrova, Борис"], Candidates(PEOPLE))
+
+
+# Bounded work ---------------------------------------------------------------------------------------------------------
+
+MANY = [Candidate((number,), f"Анна {number} Петрова", (f"Петрова Анна {number}",)) for number in range(1_000, 4_000)]
+
+
+@pytest.mark.parametrize("name", ["Анна {} Петрова", "Петрова Анна {}", "анна {}", "петрова {} ан", "#{}"])
+def test_a_hundred_names_are_looked_up_one_after_another_without_a_call_per_candidate(name: str) -> None:
+    candidates, names = Candidates(MANY), [name.format(number) for number in range(2_000, 2_100)]
+    steps = resolve_ids_steps("agents", names, candidates)
+    work = 0
+    for _ in names:
+        with calls_counted() as counted:
+            work += next(steps)
+        # Only the words of a name in any order take calls, some of them per candidate.
+        assert counted.count < 8 * len(MANY)
+    assert work >= len(names) * len(MANY) // CANDIDATES_PER_WORK
+    with pytest.raises(StopIteration) as ended:
+        next(steps)
+    assert ended.value.value == tuple(range(2_000, 2_100))
+
+
+def test_a_misspelt_name_is_compared_with_thousands_in_two_calls_each() -> None:
+    candidates = Candidates(MANY)
+    with calls_counted() as counted:
+        assert candidates.near("аня 2000 петрова")
+    assert counted.count < 30_000
+
+
+def test_joined_names_are_searched_as_each_of_them() -> None:
+    names = join_names(["анна петрова", "ольга иванова"])
+    assert contains("петрова анна", names)
+    assert contains("ольга", names)
+    assert not contains("анна иванова", names)  # words of two names
+    assert not contains("петрова ольга", names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import os
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -25,7 +26,7 @@ from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.restricted_client import Access, RestrictedClient
 from liner_mcp.reloading_file import InvalidFile
-from liner_mcp.server.access_rules import MAX_AGENTS, parse_rules
+from liner_mcp.server.access_rules import MAX_AGENTS, parse_rules, rules_file, unused_sections
 from liner_mcp.server.caller import Caller, set_caller
 from tests.conftest import NOW, OpenSession, Session
 from tests.fakes import FakeLiner, Fault
@@ -61,6 +62,7 @@ ConnectAs = Callable[..., AbstractAsyncContextManager[Session]]
 def rules(tmp_path: Path) -> Path:
     file = tmp_path / "access.toml"
     file.write_text(FILE, encoding="utf-8")
+    file.chmod(0o600)
     return file
 
 
@@ -91,6 +93,61 @@ async def read(session: Session, uri: str) -> str:
         return texts(list((await session.client.read_resource(uri)).contents))
     except MCPError as error:
         return f"{error.error.code} {error.error.message} {json.dumps(error.error.data)}"
+
+
+# Misspelt names -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "names", "said"),
+    [
+        ("ana", {"anna", "boris"}, '[callers."ana"]. Did you mean "anna"?'),
+        ("Anna", {"anna", "boris"}, '[callers."Anna"]. Did you mean "anna"?'),
+        ("anna ", {"anna", "boris"}, '[callers."anna "]. Did you mean "anna"?'),
+        ("аnna", {"anna", "boris"}, r'[callers."\u0430nna"]. Did you mean "anna"?'),
+        ("anna\u200b", {"anna", "boris"}, r'[callers."anna\u200b"]. Did you mean "anna"?'),
+        ("вера", {"anna", "boris"}, '[callers."вера"].'),
+        ("x" * 500, {"anna"}, f'[callers."{"x" * 80}"].'),
+        ("anna", set[str](), '[callers."anna"].'),
+    ],
+)
+def test_a_section_that_no_token_belongs_to_is_named_with_the_name_that_was_meant(
+    section: str, names: set[str], said: str
+) -> None:
+    rules = parse_rules(f"[callers.{json.dumps(section)}]\norders = []\nagents = []".encode())
+    (sentence,) = unused_sections(rules, names)
+    assert sentence.endswith(said)
+    assert unused_sections(rules, {section}) == []
+
+
+@pytest.mark.parametrize("default", [True, False])
+async def test_a_caller_without_a_section_is_logged_once(
+    connect_as: ConnectAs, rules: Path, caplog: pytest.LogCaptureFixture, default: bool
+) -> None:
+    if default:
+        rules.write_text(FILE + '[default]\norders = []\nagents = "all"\n', encoding="utf-8")
+    async with connect_as("hanna") as session:
+        for _ in range(3):
+            await session.client.call_tool("list_directory", {"kind": "agents"})
+    logged = [record.getMessage() for record in caplog.records if record.name == "liner_mcp.server.runtime"]
+    assert len(logged) == 1
+    assert_says(logged[0], "default_applies" if default else "this_caller_sees_nothing", at_end=True)
+
+
+async def test_a_caller_with_a_section_is_not_logged(connect_as: ConnectAs, caplog: pytest.LogCaptureFixture) -> None:
+    async with connect_as("anna") as session:
+        await session.client.call_tool("list_directory", {"kind": "agents"})
+    assert "has no section" not in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no permission bits")
+@pytest.mark.parametrize(("mode", "word"), [(0o600, None), (0o640, None), (0o644, "can be read"), (0o666, "written")])
+def test_permissions_that_let_others_in_are_worth_a_warning(
+    rules: Path, caplog: pytest.LogCaptureFixture, mode: int, word: str | None
+) -> None:
+    rules.chmod(mode)
+    rules_file(rules)
+    assert [word in record.getMessage() for record in caplog.records if word] == ([True] if word else [])
 
 
 # What is seen -------------------------------------------------------------------------------------------------------

@@ -318,7 +318,9 @@ async def test_adversarial_codes_and_phones_stay_in_their_columns(
             continue
         text = TEXTS[names[row["call_id"]]]
         assert {**row, "direction": 0, "phone": 0} == {**usual, "direction": 0, "phone": 0}
-        assert row["direction"] == clean(text)[:64]
+        assert len(row["direction"]) <= 64
+        assert mask(clean(text)).startswith(row["direction"].removesuffix("…"))
+        assert "ivan" not in row["direction"]
         assert len(row["phone"]) <= 40
         assert "ivan" not in row["phone"]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.sentences import assert_says
+from tests.support.sentences import assert_says, recorded
 
 COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--demo"]
 MODERN: dict[str, Any] = {
@@ -104,6 +106,66 @@ def test_the_errors_say_what_to_send() -> None:
     with served() as process:
         assert_says(answer(process, b"garbage")["error"]["message"], "the_line_is_not_json")
         assert_says(answer(process, b"{}")["error"]["message"], "send_one_json_rpc_request", at_start=True)
+
+
+def test_a_frame_in_pieces_is_one_and_two_in_one_write_are_two() -> None:
+    with served() as process:
+        assert process.stdin
+        assert process.stdout
+        line = request("tools/list", MODERN)
+        for place in range(0, len(line), 7):
+            process.stdin.write(line[place : place + 7])
+            process.stdin.flush()
+        assert "result" in answer(process, b"")
+        assert answer(process, request("tools/list", MODERN, 2) + b"\n" + request("tools/list", MODERN, 3))["id"] == 2
+        assert json.loads(process.stdout.readline())["id"] == 3
+
+
+@pytest.mark.parametrize("era", OPENINGS)
+def test_a_frame_of_megabytes_is_refused_in_one_sentence(era: str) -> None:
+    method, params = OPENINGS[era]
+    envelope = MODERN if era == "modern" else {}
+    tools: dict[str, dict[str, Any]] = {
+        "find_calls": {"since": "8(" * 10_000_000},
+        "list_directory": {"query": "я" * 10_000_000},
+        "get_call_summaries": {"call_ids": list(range(1, 1_000_001))},
+        "check_quotes": {f"unknown {number}": 1 for number in range(100_000)},
+    }
+    with served() as process:
+        answer(process, request(method, params))
+        for name, arguments in tools.items():
+            refused = answer(process, request("tools/call", {**envelope, "name": name, "arguments": arguments}))
+            assert refused["result"]["isError"], name
+            assert len(json.dumps(refused)) < 1_500, "what was sent is not sent back"
+
+
+@pytest.mark.parametrize("era", OPENINGS)
+def test_a_progress_token_of_null_is_none(era: str) -> None:
+    method, params = OPENINGS[era]
+    meta: dict[str, Any] = {**(MODERN["_meta"] if era == "modern" else {}), "progressToken": None}
+    with served() as process:
+        answer(process, request(method, params))
+        called: dict[str, Any] = {"name": "list_directory", "arguments": {"kind": "orders"}, "_meta": meta}
+        assert not answer(process, request("tools/call", called))["result"]["isError"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a device of Linux, and errors of POSIX")
+@pytest.mark.parametrize("full", [True, False])
+def test_output_that_cannot_be_written_ends_the_process_without_a_traceback(*, full: bool) -> None:
+    """Without a further line on stdin, which the SDK would wait for."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with Path("/dev/full").open("wb") as device:
+        output = device if full else writer
+        with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.PIPE) as process:
+            assert process.stdin
+            assert process.stderr
+            process.stdin.write(request("tools/list", MODERN) + b"\n")
+            process.stdin.flush()
+            assert process.wait(60) == 1
+            said = process.stderr.read().decode().strip()
+            assert said == (recorded("stdout_cannot_be_written") if full else "")  # a client that is gone reads nothing
+    os.close(writer)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")

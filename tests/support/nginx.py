@@ -20,11 +20,16 @@ _EXAMPLES = ("server 10.0.0.11:8080;", "server 10.0.0.12:8080;")
 
 @contextmanager
 def run_nginx(
-    folder: Path, replicas: Sequence[str], *, under_path: bool = False, requests: tuple[str, str] = ("50r/s", "200")
+    folder: Path,
+    replicas: Sequence[str],
+    *,
+    under_path: bool = False,
+    requests: tuple[str, str] = ("50r/s", "200"),
+    at_once: int = 100,
 ) -> Generator[str]:
     """The origin at which nginx answers for `replicas`, which are origins; `folder` takes what it writes.
 
-    `requests` replaces the documented rate and burst of one address.
+    `requests` replaces the documented rate and burst of one address, and `at_once` its requests at once.
     """
     assert NGINX
     with socket.socket() as free:
@@ -34,6 +39,8 @@ def run_nginx(
     for documented, chosen in zip(("rate=50r/s", "burst=200"), requests, strict=True):
         assert documented in text
         text = text.replace(documented, documented.partition("=")[0] + "=" + chosen)
+    assert "liner_mcp_connections 100;" in text
+    text = text.replace("liner_mcp_connections 100;", f"liner_mcp_connections {at_once};")
     (folder / "nginx.conf").write_text(text, encoding="utf-8")
     command = [NGINX, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:

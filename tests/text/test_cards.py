@@ -49,11 +49,24 @@ SPARED = [
     "411 111 111 111 111 1",
     "22.01.2026 03.02.2026",  # begins like a Mir card and has its check digit
     "2026-11-20 2026-11-21",
-    "4111, 1111, 1111, 1111",
+    "лоты 4111, 1111, 1111, 1111",  # commas separate the numbers of a list, too
+    "4111, 1111, 1111, 1111, 1111",
+    "4111, 1111, 1111, 1111 м²",
+    "5200, 4800, 4700, 4600",  # amounts
+    "41, 11, 11, 11, 11, 11, 11, 11",  # pairs with commas are a card only after a word for one
     "356938035643809",  # a telephone's own number
     "1763632800000",
     "8 916 123 45 67 8 916 123 45 68",
     "**** 1111",
+]
+DICTATED = [
+    "4111, 1111, 1111, 1111",
+    "4111. 1111. 1111. 1111",
+    "4111… 1111… 1111… 1111",
+    "4111; 1111 1111, 1111",
+    "4111 ... 1111 ... 1111 ... 1111",
+    "41, 11, 11, 11, 11, 11, 11, 11",
+    "4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1",
 ]
 DIGITAL = st.text(st.sampled_from("0123456789 -.\n*"), max_size=80)
 
@@ -62,6 +75,11 @@ DIGITAL = st.text(st.sampled_from("0123456789 -.\n*"), max_size=80)
 def test_a_card_keeps_its_last_four_digits(card: str, last_four: str) -> None:
     assert mask_cards(card) == f"**** {last_four}"
     assert mask_cards(f"Карта {card}, срок 12/28.") == f"Карта **** {last_four}, срок 12/28."
+
+
+@pytest.mark.parametrize("card", DICTATED)
+def test_a_card_with_the_pauses_of_a_recogniser_is_hidden(card: str) -> None:
+    assert mask_cards(f"Карта {card}, срок 12/28.") == "Карта **** 1111, срок 12/28."
 
 
 def test_the_code_and_the_phone_beside_a_card_are_no_part_of_it() -> None:

@@ -97,6 +97,7 @@ def test_no_repetition_is_read_more_than_a_few_times(piece: str) -> None:
         ("cafe\u0301 noir", 5, "caf…"),
         ("cafe\u0301 noir", 6, "cafe\u0301…"),
         ("и\u0306\u0301!!", 3, "…"),
+        ("и" + "\u0301" * 100, 100, "и" + "\u0301" * 66 + "…"),  # so many accents are no letter
     ],
 )
 def test_a_cut_ends_in_an_ellipsis_and_parts_no_letter_from_its_accent(text: str, limit: int, expected: str) -> None:

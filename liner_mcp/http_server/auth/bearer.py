@@ -97,10 +97,13 @@ class ProtectedResource:
 
 
 class Authenticator(Protocol):
-    """Identifies callers by their tokens. `resource` is None if no issuer is involved."""
+    """Identifies callers by their tokens. `resource` is None if no issuer is involved, `names` is None if one is."""
 
     @property
     def resource(self) -> ProtectedResource | None: ...
+
+    @property
+    def names(self) -> frozenset[str] | None: ...
 
     async def identify(self, token: str) -> Caller | Rejection:
         """The caller of this token. Raises nothing, whatever the token is."""

@@ -52,6 +52,8 @@ _MISSING: dict[str, Reason] = {"exp": "missing_exp", "iss": "missing_iss", "aud"
 class JwtAuthenticator:
     """Accepts the access tokens that `issuer` made for `resource`, with all its scopes."""
 
+    names = None  # only the issuer knows them
+
     def __init__(self, resource: ProtectedResource, issuer: JwksClient) -> None:
         self.resource = resource
         self._issuer = issuer

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import logging
 import re
-import stat
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,25 +36,19 @@ class TokenFile:
     resource = None  # tokens come from the operator
 
     def __init__(self, path: Path) -> None:
-        self._file = ReloadingFile(VARIABLE, path, parse_entries, check_mode=_check_permissions)
+        self._file = ReloadingFile(VARIABLE, path, parse_entries, risk="could add tokens")
         if not self._file.content():
             logger.warning(
                 "%s holds no token, so all callers are refused. Create one with: liner-mcp token NAME --add", VARIABLE
             )
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(entry.name for entry in self._file.content())
+
     async def identify(self, token: str) -> Caller | Rejection:
         name = token_owner(token, self._file.content())
         return invalid("unknown_token") if name is None else Caller(name)
-
-
-def _check_permissions(mode: int) -> None:
-    if mode & (stat.S_IWGRP | stat.S_IWOTH):
-        logger.warning("%s can be written by other users, who could add tokens. Run chmod 600 on it.", VARIABLE)
-    elif mode & stat.S_IROTH:
-        logger.warning(
-            "%s can be read by all users of this machine: it holds names, though no tokens. Run chmod 600 on it.",
-            VARIABLE,
-        )
 
 
 @dataclass(frozen=True, slots=True)

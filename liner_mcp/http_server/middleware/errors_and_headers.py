@@ -10,6 +10,7 @@ from liner_mcp.http_server.connection import STATE_KEY, Connection
 from liner_mcp.http_server.error_response import SECURITY_HEADERS, error_response
 from liner_mcp.http_server.middleware.health import HEALTH, READY
 from liner_mcp.server.protocol_errors import log_crash
+from liner_mcp.server.request_info import REQUEST_INFO_KEY, RequestInfo
 
 _SECURITY_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
@@ -22,10 +23,13 @@ class ErrorBoundary:
     """Adds headers to every answer and answers a crash with one sentence.
 
     It reports the start of each request and the end of its answer to the connection. Tests without a socket have none.
+    `names_callers`: requests are authenticated. A connection ends with an answer to a client without a name, so that
+    strangers do not occupy connections.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, names_callers: bool = False) -> None:
         self._app = app
+        self._names_callers = names_callers
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,6 +38,7 @@ class ErrorBoundary:
         last = connection is not None and not connection.begin_request()
         # Probes are rare, so their connections would be idle in between.
         last = last or scope["path"] in (HEALTH, READY)
+        info: RequestInfo | None = scope.get(REQUEST_INFO_KEY)
 
         def end() -> None:
             nonlocal ended
@@ -48,7 +53,9 @@ class ErrorBoundary:
                 headers = list(message.get("headers", ()))
                 present = {name for name, _ in headers}
                 headers += [pair for pair in _SECURITY_HEADERS if pair[0] not in present]
-                if last or self.draining:
+                # uvicorn's own protocol would reset the connection of a client that is still sending.
+                stranger = self._names_callers and connection is not None and (info is None or info.caller is None)
+                if last or stranger or self.draining:
                     headers = [*(pair for pair in headers if pair[0] != b"connection"), (b"connection", b"close")]
                 message = {**message, "headers": headers}
             await send(message)

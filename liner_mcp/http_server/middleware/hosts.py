@@ -6,6 +6,7 @@ the browser then sends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers
@@ -28,6 +29,7 @@ _REQUEST_HEADERS = (
     "Tracestate",
     "X-Request-Id",
 )
+_HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::[0-9]*)?")  # a name or an address, and a port
 _RESPONSE_HEADERS = ("Mcp-Protocol-Version", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
@@ -66,7 +68,10 @@ def cors(app: ASGIApp) -> CORSMiddleware:
 def allows_host(header: str, allowed: Sequence[str] | None) -> bool:
     """Whether a Host header is in `allowed`; an entry without a port allows any port. None allows loopback names."""
     whole = header.strip().lower()
-    name = whole[: whole.index("]") + 1] if whole.startswith("[") and "]" in whole else whole.partition(":")[0]
+    found = _HOST.fullmatch(whole)
+    if found is None:
+        return False
+    name = found[1]
     if allowed is None:
         return is_loopback(name.strip("[]"))
     return bool(name) and (whole in allowed or name.removesuffix(".") in allowed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import math
 from collections import Counter, OrderedDict
 from contextlib import suppress
@@ -11,6 +10,7 @@ from contextlib import suppress
 from aiolimiter import AsyncLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from liner_mcp.http_server.connection import address_group
 from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import Limits
 from liner_mcp.server.caller import SCOPE_KEY, Caller
@@ -71,45 +71,50 @@ def _rate_key(scope: Scope) -> str:
     if caller is not None:
         return f"name {caller.name}"
     host: str = (scope.get("client") or ("", 0))[0]
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "unknown"  # a proxy may send any text, and each would get its own bucket
-    if address.version == 6:
-        if address.ipv4_mapped is not None:  # a dual-stack proxy writes IPv4 like this, and all of it is one /64
-            return str(address.ipv4_mapped)
-        # One subscriber owns a whole /64.
-        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
-    return str(address)
+    return address_group(host)
+
+
+class CallerConcurrencyLimit:
+    """Answers 429 if too many requests of one caller run in this process, those whose body still arrives included."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._most = limits.max_concurrent_requests_per_caller
+        self._of: Counter[Caller] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        who: Caller | None = scope.get(SCOPE_KEY)
+        if who is None:  # callers without a name would all count as one
+            await self._app(scope, receive, send)
+            return
+        if self._of[who] >= self._most:
+            sentence = f"{self._most} of your requests are running. Send this one again when one has ended."
+            await error_response(429, sentence, retry_after="2")(scope, receive, send)
+            return
+        self._of[who] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._of[who] -= 1
+            if not self._of[who]:
+                del self._of[who]  # otherwise the counter grows with every name
 
 
 class ConcurrencyLimit:
-    """Answers 503 if too many requests run in this process, and 429 if too many of them are one caller's."""
+    """Answers 503 if too many requests run in this process."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
         self._most = limits.max_concurrent_requests
-        self._most_of_one = limits.max_concurrent_requests_per_caller
         self._running = 0
-        self._of: Counter[Caller | None] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._running >= self._most:
             sentence = "The server is busy. Send the request again after a few seconds."
             await error_response(503, sentence, retry_after="2")(scope, receive, send)
             return
-        # Callers without a name are not limited one by one: they would all count as one.
-        who = scope.get(SCOPE_KEY)
-        if who is not None and self._of[who] >= self._most_of_one:
-            sentence = f"{self._most_of_one} of your requests are running. Send this one again when one has ended."
-            await error_response(429, sentence, retry_after="2")(scope, receive, send)
-            return
         self._running += 1
-        self._of[who] += 1
         try:
             await self._app(scope, receive, send)
         finally:
             self._running -= 1
-            self._of[who] -= 1
-            if not self._of[who]:
-                del self._of[who]  # otherwise the counter grows with every name

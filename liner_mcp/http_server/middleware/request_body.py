@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import Limits
-from liner_mcp.server.protocol_errors import NO_BATCHES, ONE_REQUEST
+from liner_mcp.server.protocol_errors import NO_BATCHES, ONE_REQUEST, is_request_without_id
 
 
 class BufferedBody:
@@ -75,7 +75,7 @@ def _refusal(body: bytes) -> str | None:
     except ValueError:
         return None
     try:
-        jsonrpc_message_adapter.validate_python(decoded, by_name=False)
+        message = jsonrpc_message_adapter.validate_python(decoded, by_name=False)
     except ValidationError:
         return ONE_REQUEST
-    return None
+    return ONE_REQUEST if is_request_without_id(message) else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import secrets
 import time
 from typing import Any
@@ -20,13 +19,12 @@ from liner_mcp.http_server import MCP_PATH, MCP_PATHS
 from liner_mcp.http_server.auth.bearer import WELL_KNOWN
 from liner_mcp.http_server.middleware.health import HEALTH, READY
 from liner_mcp.json_logging import REQUEST_LOGGER
-from liner_mcp.server.log_redaction import OTHER, protocol_version
+from liner_mcp.server.log_redaction import OTHER, protocol_version, request_id
 from liner_mcp.server.request_info import REQUEST_INFO_KEY, RequestInfo
 
 HEADER = "X-Request-Id"
 _RAW_HEADER = HEADER.lower().encode()  # as ASGI writes it
 
-_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _logger = logging.getLogger(REQUEST_LOGGER)
@@ -92,6 +90,6 @@ def _logged_path(path: str) -> str:
 
 
 def _request_id(headers: Headers) -> str:
-    """The id in the request if it is short and plain, else a new one."""
+    """The id in the request if it may be logged, else a new one."""
     given = headers.getlist(HEADER)
-    return given[0] if len(given) == 1 and _PLAIN_ID.fullmatch(given[0]) else secrets.token_hex(8)
+    return (request_id(given[0]) if len(given) == 1 else None) or secrets.token_hex(8)

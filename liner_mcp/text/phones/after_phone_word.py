@@ -49,7 +49,8 @@ def after_phone_word_steps(text: str, spans: Sequence[DigitSpan]) -> Steps:
             while len(run.digits) - run.offsets[first] >= MIN_DIGITS:
                 start = run.groups[first][0]
                 in_list = masked.end > 0 and continues_phone_list(text, masked.end, start)
-                if (not in_list and not follows_phone_word(text, start)) or NOT_A_PHONE.match(text, start):
+                known = in_list or (start == begin and not in_mask) or follows_phone_word(text, start)
+                if not known or NOT_A_PHONE.match(text, start):
                     break
                 phone = _phone_after_word(run, first)
                 in_list = in_list or continues_masked_list(text, start)

@@ -6,6 +6,7 @@ A speech recogniser that hears pauses writes `8, 916, 123, 45, 67`; a file name 
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from liner_mcp.text.masking_steps import MaskedText, Steps
 from liner_mcp.text.phones.context_words import follows_list_word, precedes_unit
@@ -40,6 +41,7 @@ _REACH = 48  # characters before a number: room for eight items of a list
 
 # How people group the seven digits after an area code.
 SUBSCRIBER_GROUPINGS = {(3, 2, 2), (3, 4), (2, 2, 3), (2, 3, 2), (7,), (4, 3), (1, 2, 2, 2), (3, 2, 1, 1), (3, 1, 1, 2)}
+_SUBSCRIBER_BOUNDARIES = {3, 5, 7}  # of `123 45 67`; in dictation its groups are split further
 
 
 def comma_separated_steps(text: str, spans: Sequence[DigitSpan]) -> Steps:
@@ -98,7 +100,8 @@ def _russian(run: DigitRun, before: str) -> DigitWindow | None:
     if is_phone_punctuation(gaps[1:]) and (shape[0] == 1 or is_phone_punctuation(gaps)):
         return None  # a usual phone after the comma of a sentence
     seven = shape[2:] if shape[:2] == (1, 3) else shape[1:] if shape[0] == 4 else ()
-    if seven not in SUBSCRIBER_GROUPINGS or (window.digits[1] != "9" and seven not in {(3, 2, 2), (3, 4)}):
+    usual = seven in SUBSCRIBER_GROUPINGS if window.digits[1] == "9" else seven in {(3, 2, 2), (3, 4)}
+    if not usual and not (window.digits[1] == "9" and _SUBSCRIBER_BOUNDARIES.issubset(accumulate(seven))):
         return None
     if (
         run.plus is None

@@ -23,7 +23,7 @@ _UNIT = re.compile(
 # After these words a list of numbers begins.
 _AFTER_LIST_WORD = re.compile(
     r"\b(?:кв\.?|квартир(?:ы|ам|ах)?|этаж(?:и|ей|ам|ах)|дом(?:а|ов|ам|ах)|корпус(?:а|ов|ам|ах)|площад(?:и|ей|ью)|лот(?:ы|ов)"
-    r"|участ(?:ки|ков)|секци[ий]|оценк[иа]|балл(?:ы|ов)|flats|floors|units|rooms|villas|areas|lots|plots|apartments|scores"
+    r"|участ(?:ки|ков)|секци[ий]|артикул(?:ы|ов|ам)|заявк(?:и|ам|ах)|заказ(?:ы|ов|ам)|договор(?:ы|а|ов|ам)|звонк(?:и|ов|ам)|оценк[иа]|балл(?:ы|ов)|flats|floors|units|rooms|villas|areas|lots|plots|apartments|scores"
     r"|ids|calls|records)[ :№#(\-–—]{0,3}\Z",
     re.IGNORECASE,
 )
@@ -34,6 +34,7 @@ _PHONE_WORD = (
     r"|вотс?ап(?:п|е)?|вайбер(?:е)?|phones?|telephone|tel|mobile|cell(?:phone)?|fax|whats ?app|viber"
     r"|(?:мой|его|её|ее|их) номер|(?:my|his|her|their) number"
     r"|(?:зв|позв|перезв|дозв|созв|зазв)[ао]н\w{1,6}(?: (?:мне|ему|ей|им|нам|клиенту))? (?:на|по)"
+    r"|(?:за|про)?дикту(?:ю|ет|йте)|продиктова(?:л|ла|ли)|запиш(?:у|ите)|записывай(?:те)?"
     r"|набра(?:ть|л|ла|ли)|набер(?:ите|у|ёт|ет)|call(?:ed)?(?: (?:me|him|her|us|them))?(?: back)? (?:at|on))"
 )
 # Words that may stand between such a word and the number.
@@ -47,7 +48,7 @@ _AFTER_PHONE_WORD = re.compile(
 )
 # Each such word contains one of these. A search for them costs a tenth of the search for the words.
 _STEMS = (
-    "тел", "зв", "моб", "номер", "набр", "набер", "сот", "факс", "тсап", "вайб",
+    "тел", "зв", "моб", "номер", "набр", "набер", "сот", "факс", "тсап", "вайб", "дикт", "запи",
     "phone", "tel", "call", "number", "mob", "cell", "fax", "what", "viber",
 )  # fmt: skip
 _PHONE_WORD_REACH = 72  # characters before a number: room for the phrases that people use

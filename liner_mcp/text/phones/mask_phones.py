@@ -7,6 +7,7 @@ masked after a word such as "contract" or before a currency. In doubt a number i
 
 import re
 from collections.abc import Callable, Sequence
+from operator import mul
 
 from liner_mcp.text.masking_steps import DigitReader, MaskedText, Steps
 from liner_mcp.text.phones.after_phone_word import after_phone_word_steps
@@ -49,7 +50,9 @@ _MOBILE_GROUPINGS = {
     *((1, 3, *seven) for seven in SUBSCRIBER_GROUPINGS),
     *((4, *seven) for seven in SUBSCRIBER_GROUPINGS),
 }
-_NEIGHBOUR_COUNTRIES = ("971", "375", "380", "374", "992", "994", "995", "996", "998")  # often written without a plus
+# Often written without a plus.
+_NEIGHBOUR_COUNTRIES = ("971", "373", "374", "375", "380", "992", "993", "994", "995", "996", "998")
+_INN_WEIGHTS = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)  # of a person's INN; its first check digit uses all but the first
 
 
 def phone_steps(text: str, spans: Sequence[DigitSpan], reader: DigitReader) -> Steps:
@@ -67,10 +70,7 @@ def phone_steps(text: str, spans: Sequence[DigitSpan], reader: DigitReader) -> S
                 text, spans = found
         if text is before:
             break
-        # A mask can reveal another phone beside it. Every round masks digits, so this ends.
-        found = yield from reader.spans(text)
-        text, spans = found
-    return text
+    return text  # a mask can reveal another phone beside it; every round masks digits, so this ends
 
 
 def mask_phone(value: str | None) -> str | None:
@@ -225,10 +225,24 @@ def _without_country(window: DigitWindow) -> Phone | None:
 def _with_neighbour_code(window: DigitWindow) -> Phone | None:
     """`971 50 123 4567`, `998901234567`: a calling code without its plus."""
     code = window.digits[:3]
-    # A person's INN (tax number) has twelve digits and begins with a region, which is never 97 or 99. Its first three
-    # digits are never a group of their own.
-    plausible = code in _NEIGHBOUR_COUNTRIES and (code[0] == "9" or window.run.group_size(window.first) == 3)
-    return Phone(window, code) if plausible and plan_fit(window.digits) == VALID else None
+    if code not in _NEIGHBOUR_COUNTRIES or plan_fit(window.digits) != VALID:
+        return None
+    # A person's INN (tax number) has twelve digits and begins with a region, which is never 97 or 99. It is one group.
+    inn = code[0] == "3" and len(window.group_sizes) == 1 and _is_inn(window.digits)
+    return None if inn else Phone(window, code)
+
+
+def _is_inn(digits: str) -> bool:
+    """Whether both check digits are those of an INN, which a phone has by chance in one of a hundred."""
+    values = [int(digit) for digit in digits]
+    checks = (sum(map(mul, _INN_WEIGHTS[skipped:], values)) % 11 % 10 for skipped in (1, 0))
+    return len(values) == 12 and [*checks] == values[10:]
+
+
+def _belarusian(window: DigitWindow) -> Phone | None:
+    """`80291234567`, as dialled within Belarus."""
+    number = "375" + window.digits[2:]
+    return Phone(window, "375") if window.digits.startswith("80") and plan_fit(number) == VALID else None
 
 
 def _local_number(window: DigitWindow) -> Phone | None:
@@ -243,7 +257,7 @@ def _local_number(window: DigitWindow) -> Phone | None:
 # By the number of digits. The longest is tried first, because it leaves the fewest digits visible.
 _RULES: tuple[tuple[int, tuple[Callable[[DigitWindow], Phone | None], ...]], ...] = (
     (12, (_with_neighbour_code,)),
-    (11, (_russian, _with_trunk_zero, _with_neighbour_code)),
+    (11, (_belarusian, _russian, _with_trunk_zero, _with_neighbour_code)),
     (10, (_with_trunk_zero, _without_country)),
     (9, (_with_trunk_zero,)),
     (7, (_local_number,)),
