@@ -27,7 +27,8 @@ from benchmarks.sizes import texts_of
 from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.counts import ArchivedCounts, CountRequest, count
 from liner_mcp.archive.database import Database, create, open_connection
-from liner_mcp.archive.queries import calls
+from liner_mcp.archive.plan import wanted_words
+from liner_mcp.archive.queries import Selection, calls
 from liner_mcp.archive.spans import Span
 from liner_mcp.archive.writer import Writer
 from liner_mcp.calls.arguments import CallQuery
@@ -185,7 +186,8 @@ async def ask(path: Path) -> list[Line]:
 
 def _newest(connection: Connection, words: str) -> None:
     which = CallFilter(NOW - timedelta(days=DAYS), NOW, order_ids=ORDERS, mentions=words)
-    assert len(calls(connection, which, YEAR, Access(), 20)) == 20
+    selection = Selection(which, {key: [YEAR] for key in ORDERS}, Access(), wanted=wanted_words(which, numbers=False))
+    assert len(calls(connection, selection, 20)) == 20
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -7,6 +7,7 @@ to users unchanged, so they must not hold a token, the URL of a file, a stack tr
     ├── RequestError            the caller can fix it
     │   ├── InvalidArgument       an argument, a cursor, a name
     │   └── NotFound              Liner knows no such id
+    │       └── ForgottenId         it was forgotten on this server
     ├── SetupError              the operator can fix it
     │   ├── UsageError            an argument of the command line
     │   ├── SettingsError         a missing or unusable setting
@@ -43,6 +44,10 @@ class InvalidArgument(RequestError):
 
 class NotFound(RequestError):
     """Liner says that it has no such id: its own JSON with HTTP 404 or 410, or an empty success."""
+
+
+class ForgottenId(NotFound):
+    """The call or record was forgotten on this server, so that nothing of it is shown."""
 
 
 class SetupError(LinerMcpError):

@@ -16,6 +16,8 @@ from typing import Any, Literal, NotRequired, Unpack, cast
 # pydantic reads the published schema from these classes and needs this one before Python 3.12.
 from typing_extensions import TypedDict
 
+from liner_mcp.provenance import provenance
+
 Cell = int | float | str | None
 Row = tuple[Cell, ...]
 Members = dict[str, Any]
@@ -58,6 +60,9 @@ class Page(TypedDict):
     seed: NotRequired[str]
     sampling: NotRequired[str]
     partial_call: NotRequired[dict[str, int]]
+    archived_until: NotRequired[str]
+    synced_at: NotRequired[str]
+    forgotten: NotRequired[int]
 
 
 class AnswerSchema(TypedDict):
@@ -169,17 +174,20 @@ class Evidence:
 
 
 COUNTS = ("total", "population")  # members that say how many there are
+LINER_COUNT = "liner_total"  # not known where a part of a window could not be read
 
 
 def page(returned: int, evidence: Evidence, **members: Unpack[PageMembers]) -> Page:
-    """The member `page`, for every answer; members that are None are left out, and counts that are not proven."""
-    present = {
-        name: value
-        for name, value in members.items()
-        if value is not None and (evidence.counts_all or name not in COUNTS)
-    }
+    """The member `page`, for every answer; members that are None are left out, and counts that are not proven. It
+    states too which part came from an archive.
+    """
+    source = provenance()
+    unproven = (() if evidence.counts_all else COUNTS) + ((LINER_COUNT,) if source.unread else ())
+    present = {name: value for name, value in members.items() if value is not None and name not in unproven}
     found = {"returned": returned, "complete": evidence.complete, **present}
-    return cast("Page", {**found, "undecided": evidence.undecided} if evidence.undecided else found)
+    if evidence.undecided:
+        found["undecided"] = evidence.undecided
+    return cast("Page", {**found, **source.page_members()})
 
 
 def table(columns: Sequence[str], rows: Sequence[Row], optional_columns: frozenset[str] = frozenset()) -> Members:

@@ -16,6 +16,7 @@ from liner_mcp.liner.restricted_client import Access
 from liner_mcp.search.matching import CompiledQuery
 
 MICROSECONDS = 1_000_000
+NO_RULES = Access()
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Conditions:
         return " AND ".join(self.parts)
 
 
-def within(span: Span, order_ids: Sequence[int], access: Access) -> Conditions:
+def within(span: Span, order_ids: Sequence[int], access: Access = NO_RULES) -> Conditions:
     """Calls of these orders' lists in a span, that a caller may see."""
     found = Conditions()
     found.add_members("call.list_order_id", order_ids)
@@ -81,6 +82,11 @@ def add_mentions(found: Conditions, query: CompiledQuery, span: Span, *, unwante
     excluded = unwanted_expression(query)
     if unwanted and excluded is not None:
         found.add(f"call.id NOT IN ({_MENTIONING})", excluded, *keys)
+
+
+def mentioning(wanted: str, span: Span) -> tuple[str, str, int, int]:
+    """A query for the ids of the calls of a span that an expression finds, and its values."""
+    return _MENTIONING, wanted, first_key(span.since), first_key(span.until)
 
 
 # The cross join begins with the index of words: it finds few records, whatever SQLite expects.

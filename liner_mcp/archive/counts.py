@@ -10,19 +10,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from liner_mcp.archive.conditions import Conditions, add_mentions, add_record_filters, within
+from liner_mcp.archive.conditions import NO_RULES, Conditions, add_mentions, add_record_filters, within
 from liner_mcp.archive.connection import Connection
-from liner_mcp.archive.database import Database
+from liner_mcp.archive.database import Database, NoArchive
+from liner_mcp.archive.forgotten import forgotten_in
 from liner_mcp.archive.queries import coverage, odd_calls
+from liner_mcp.archive.rows import from_microseconds
 from liner_mcp.archive.search import unwanted_expression, wanted_expression
-from liner_mcp.archive.spans import Span, common, moment
+from liner_mcp.archive.spans import Span, common, intersect, moment
 from liner_mcp.archive.writer import first_key
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.restricted_client import Access
+from liner_mcp.provenance import provenance
 from liner_mcp.search.matching import CompiledQuery
 
 GroupKey = tuple[Any, ...]
-NO_RULES = Access()
 
 _TALK, _WAIT = "call.talk_time_duration_seconds", "call.wait_time_duration_seconds"
 _DAY_SECONDS, _HOUR_SECONDS = 86_400, 3_600
@@ -224,6 +226,15 @@ class CountedSpan:
     searched: Searched
 
 
+@dataclass(slots=True)
+class _Found:
+    """The counts, when what they are made of was synced, in microseconds, and the forgotten calls of the spans."""
+
+    spans: list[CountedSpan] = field(default_factory=list[CountedSpan])
+    synced_at: list[int] = field(default_factory=list[int])
+    forgotten: set[int] = field(default_factory=set[int])
+
+
 class ArchivedCounts:
     """Counts for a caller with `access`."""
 
@@ -240,11 +251,26 @@ class ArchivedCounts:
         `by_clock` gives the parts of a span in which the clock does not change, with their `utc_offset`.
         Raises: WrongArchive.
         """
-        return await self._database.read(lambda connection: self._count(connection, request, by_clock))
+        order_ids = [one for one in request.order_ids if self._access.allows_order(one)]
+        visible = replace(request, order_ids=order_ids)
+        try:
+            found = await self._database.read(lambda connection: self._count(connection, visible, by_clock))
+        except NoArchive:
+            return []
+        if found.spans:
+            source = provenance()
+            source.uses_archive = True
+            source.archived += [(moment(one.span.since), moment(one.span.until)) for one in found.spans]
+            source.add_sync(from_microseconds(min(found.synced_at)))
+            source.forgotten |= found.forgotten
+        return found.spans
 
     async def first_moment(self) -> datetime | None:
         """When the archive of what the caller may see begins; None while it is empty. Raises: WrongArchive."""
-        return await self._database.read(self._first_moment)
+        try:
+            return await self._database.read(self._first_moment)
+        except NoArchive:
+            return None
 
     def _first_moment(self, connection: Connection) -> datetime | None:
         rows = connection.rows("SELECT order_id, min(since) AS first FROM covered GROUP BY order_id")
@@ -256,20 +282,23 @@ class ArchivedCounts:
         connection: Connection,
         request: CountRequest,
         by_clock: Callable[[Span], Sequence[tuple[Span, int]]],
-    ) -> list[CountedSpan]:
+    ) -> _Found:
         covered: dict[int, list[Span]] = {order_id: [] for order_id in request.order_ids}
-        for one in coverage(connection, request.order_ids, request.span):
+        found = _Found()
+        read = coverage(connection, request.order_ids, request.span)
+        for one in read:
             covered[one.order_id].append(one.span)
-        counted: list[CountedSpan] = []
         for span in common(request.span, list(covered.values())):
             if any(map(self._access.cannot_decide, odd_calls(connection, request.order_ids, span, NO_RULES))):
-                return []
+                return _Found()
+            found.synced_at += [one.synced_at for one in read if intersect(span, [one.span])]
+            found.forgotten |= forgotten_in(connection, self._access, request.order_ids, request.user_ids, span)
             for part, offset in by_clock(span):
                 of_part = replace(request, span=part, access=self._access, utc_offset=offset)
                 odd = odd_calls(connection, request.order_ids, part, self._access)
                 groups = count(connection, of_part)
-                counted.append(CountedSpan(part, groups, odd, _searched(connection, of_part)))
-        return counted
+                found.spans.append(CountedSpan(part, groups, odd, _searched(connection, of_part)))
+        return found
 
 
 def _searched(connection: Connection, request: CountRequest) -> Searched:

@@ -26,11 +26,18 @@ from liner_mcp.errors import SetupError
 
 T = TypeVar("T")
 
+FileId = tuple[int, int]
+"""The device of a file and its number there: another file at the same path has another one."""
+
 READERS = 4  # connections: a question runs one query at a time, and two cores are common
 
 
 class WrongArchive(SetupError):
     """The file cannot be used as the archive. The sentence names it and the next step."""
+
+
+class NoArchive(WrongArchive):
+    """There is no file at the path yet."""
 
 
 def open_connection(path: Path, *, source: str, writable: bool = False) -> Connection:
@@ -112,7 +119,7 @@ def check_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise WrongArchive(f"LINER_ARCHIVE: there is no archive at {path} yet. Run liner-mcp sync.") from None
+        raise NoArchive(f"LINER_ARCHIVE: there is no archive at {path} yet. Run liner-mcp sync.") from None
     except OSError as error:
         raise WrongArchive(f"LINER_ARCHIVE: {path} cannot be read: {error.strerror}.") from None
     if not stat.S_ISREG(mode):
@@ -159,14 +166,25 @@ class Database:
     def __init__(self, path: Path, source: str) -> None:
         self.path = path
         self.source = source
-        self._idle: SimpleQueue[Connection] = SimpleQueue()
+        self._idle: SimpleQueue[tuple[FileId, Connection]] = SimpleQueue()
         self._limiter = anyio.Semaphore(READERS)
+        self._usable: FileId | None = None
+
+    def check(self) -> None:
+        """Open the file once, unless that was done since it was made. Without a file, there is nothing to check.
+
+        Raises: WrongArchive.
+        """
+        file_id = self._file_id()
+        if file_id is not None and file_id != self._usable:
+            self._idle.put((file_id, open_connection(self.path, source=self.source)))
+            self._usable = file_id
 
     async def read(self, job: Callable[[Connection], T]) -> T:
         """The result of `job`, which runs in a thread and sees the archive as it is at one moment.
 
         When the caller is cancelled or its deadline passes, the running query ends.
-        Raises: WrongArchive.
+        Raises: WrongArchive, NoArchive.
         """
         stopped = Event()
         async with self._limiter:
@@ -177,22 +195,37 @@ class Database:
 
     def _run(self, job: Callable[[Connection], T], stopped: Event) -> T:
         apsw = import_apsw()
-        connection = self._take()
+        file_id, connection = self._take()
         try:
             with connection.reading(stopped.is_set):
                 return job(connection)
         except apsw.Error as error:
+            self._usable = None
             raise WrongArchive(describe_failure(error, self.path)) from None
         finally:
-            self._idle.put(connection)
+            self._idle.put((file_id, connection))
 
-    def _take(self) -> Connection:
+    def _take(self) -> tuple[FileId, Connection]:
+        """A connection to the file that is at the path now: an archive that was built anew is another file."""
+        file_id = self._file_id()
+        while not self._idle.empty():
+            try:
+                opened, connection = self._idle.get_nowait()
+            except Empty:
+                break
+            if opened == file_id:
+                return opened, connection
+            connection.close()
+        return file_id or (0, 0), open_connection(self.path, source=self.source)
+
+    def _file_id(self) -> FileId | None:
         try:
-            return self._idle.get_nowait()
-        except Empty:
-            return open_connection(self.path, source=self.source)
+            found = self.path.stat()
+        except OSError:
+            return None  # opening it says why
+        return found.st_dev, found.st_ino
 
     def close(self) -> None:
         """Close the connections that no query uses."""
         while not self._idle.empty():
-            self._idle.get_nowait().close()
+            self._idle.get_nowait()[1].close()

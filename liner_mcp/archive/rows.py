@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from liner_mcp.liner.models import Call, CallRecord, LinerModel
+from liner_mcp.liner.models import NO_LINK, Call, CallRecord, LinerModel
 from liner_mcp.liner.record_owners import of_other_leads
 from liner_mcp.text.clean import is_cut
 
@@ -37,9 +37,6 @@ RECORD_FIELDS = (
     "record_summary",
     "created_at",
 )
-NO_LINK = "archived:"
-"""Stands for a link that was not stored. It leads nowhere; the recording itself is requested from Liner."""
-
 M = TypeVar("M", Call, CallRecord)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

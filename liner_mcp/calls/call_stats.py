@@ -261,7 +261,7 @@ def _notes(context: AppContext, read: ParallelRead[Any], gaps: Sequence[str], un
     if read.window_note:
         notes.append(read.window_note)
     elif not read.complete:
-        notes.append(missing_calls_note(read.unreadable))
+        notes.append(missing_calls_note(context, read.unreadable))
     notes += gaps
     if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
         notes.append(FILTER_IGNORED_NOTE)

@@ -12,6 +12,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
+from liner_mcp.provenance import unrecorded
 
 LOOK_BACK = timedelta(days=31)  # how far an empty answer looks for earlier calls, in one request
 
@@ -33,7 +34,8 @@ async def empty_page_hint(
     if earlier := _earlier_call(context, filters, window, around):
         return f"{nothing}; {earlier}"
     try:
-        listing = await context.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
+        with unrecorded():
+            listing = await context.liner.calls(requests[0], at_most=SLICE_CALLS) if len(requests) == 1 else None
     except LinerMcpError:
         listing = None
     before = [] if listing is None else [call for call in listing.items if _is_before(window, call)]

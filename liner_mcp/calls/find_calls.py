@@ -323,7 +323,7 @@ def _notes(
     if collected.window_note:
         notes.append(collected.window_note)
     elif not collected.complete:
-        notes.append(missing_calls_note(collected.unreadable))
+        notes.append(missing_calls_note(context, collected.unreadable))
     notes += start.gaps
     if start.lossy:
         notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")

@@ -186,7 +186,7 @@ def _render(
         if not longest.talks_known:
             notes.append("Liner sends no talkTimeDurationSeconds for some calls, so longer ones may be missing.")
         notes += recording_notes(shown, layout)
-        notes.append(read.window_note or ("" if read.complete else missing_calls_note(read.unreadable)))
+        notes.append(read.window_note or ("" if read.complete else missing_calls_note(context, read.unreadable)))
         notes += [*resolved.gaps, *seen.notes()]
         if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
             notes.append(FILTER_IGNORED_NOTE)

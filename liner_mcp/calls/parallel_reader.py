@@ -119,7 +119,7 @@ async def read_all(
         first = await read_wider(liner, filters, window, first)
     elif first.complete and not first.calls:
         first = (await read_around(liner, filters, window))[1] or first
-    if first.complete or first.outside_window or (first.unreadable and not first.over_limit):
+    if first.complete or first.outside_window or ((first.unreadable or first.unread) and not first.over_limit):
         return ParallelRead(
             (await fold(first.calls),),
             window.since,

@@ -14,6 +14,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.input_limits import first_echoed
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
+from liner_mcp.provenance import provenance
 from liner_mcp.text.mask import quote_input
 from liner_mcp.text.phones.mask_phones import mask_phone
 
@@ -123,10 +124,14 @@ async def read_names(context: AppContext, filters: Filters, calls: Sequence[Call
     return await context.directory.names("agents", "orders", "statuses", requested=requested)
 
 
-def missing_calls_note(unreadable: int) -> str:
+def missing_calls_note(context: AppContext, unreadable: int, otherwise: str = MISSING_CALLS_NOTE) -> str:
     """Why calls may be missing from a list that is not complete."""
+    source = provenance()
+    if source.unread and source.failure is not None:
+        why = context.stop_reason(source.failure)
+        return f"{source.unread_spans()} could not be read from Liner and is not archived: {why} Its calls are missing."
     if not unreadable:
-        return MISSING_CALLS_NOTE
+        return otherwise
     rows = f"{unreadable} rows" if unreadable > 1 else "1 row"
     return (
         f"{rows} of Liner's list of calls could not be read, as an id was missing or unusable; such calls are missing "

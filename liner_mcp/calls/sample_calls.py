@@ -253,7 +253,7 @@ def _render(
             notes.append("Liner sends no userId for some calls of this window, so the draw may not be even per agent.")
         if cut_off and not drawn.late:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
-        unlisted = missing_calls_note(read.unreadable) if read.unreadable else NOT_DRAWN_NOTE
+        unlisted = missing_calls_note(context, read.unreadable, NOT_DRAWN_NOTE)
         notes.append(read.window_note or ("" if read.complete else unlisted))
         notes += [*resolved.gaps, *drawn.notes]
         if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:

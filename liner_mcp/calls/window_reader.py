@@ -19,6 +19,7 @@ from liner_mcp.liner.models import Call
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.reads import LinerReads
+from liner_mcp.provenance import unrecorded
 
 SLICE_CALLS = 100  # a full page of Liner: fewer waste requests, many more are read in vain for a short answer
 MAX_SLICE_CALLS = 500  # even where a client-side filter drops nearly everything
@@ -190,8 +191,8 @@ def _is_over(listing: Listing[Call], at_most: int | None) -> bool:
 class SliceRead:
     """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted or than could be read in
     time. `strayed`: the times of calls outside the requested window, which are left out. `after_end`: the calls in the
-    second in which the window ends, which Liner counts and which are left out. `unreadable` and `misplaced` are as in
-    `Listing`.
+    second in which the window ends, which Liner counts and which are left out. `unreadable`, `misplaced`, `unread` are
+    as in `Listing`.
     """
 
     calls: tuple[Call, ...]
@@ -204,6 +205,7 @@ class SliceRead:
     window_note: str | None = None
     unreadable: int = 0
     misplaced: bool = False
+    unread: bool = False
 
     @property
     def outside_window(self) -> bool:
@@ -226,7 +228,7 @@ class SliceRead:
         that cannot be read, or Liner counted no more than one page holds, where no call can slip between pages.
         """
         fits_one_page = self.liner_total is not None and self.liner_total <= SLICE_CALLS
-        return self.complete or (not self.over_limit and (fits_one_page or bool(self.unreadable)))
+        return self.complete or (not self.over_limit and (fits_one_page or self.unread or bool(self.unreadable)))
 
 
 NOTHING_READ = SliceRead((), complete=False, over_limit=False, changed=False, liner_total=None)
@@ -266,7 +268,8 @@ async def read_around(liner: LinerReads, filters: Filters, window: TimeWindow) -
     """For a window that came empty: the first page of a request for a day more on each side; and the window's calls,
     where that page shows that Liner does not read windows as they are meant.
     """
-    around = await read_slice(liner, filters, widened(window), SLICE_CALLS)
+    with unrecorded():
+        around = await read_slice(liner, filters, widened(window), SLICE_CALLS)
     if not (around.outside_window or _calls_in(window, around.calls)):
         return around, None
     return around, await read_wider(liner, filters, window, replace(NOTHING_READ, complete=True))
@@ -297,4 +300,5 @@ def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int |
         strayed=tuple(moment for moment in moments if not requested.contains(moment)),
         unreadable=sum(listing.unreadable for listing in listings),
         misplaced=any(listing.misplaced for listing in listings),
+        unread=any(listing.unread for listing in listings),
     )

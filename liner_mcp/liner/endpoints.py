@@ -85,6 +85,11 @@ class CallFilter:
     has_summary: bool | None = None
     mentions: str | None = None
 
+    @property
+    def hinted(self) -> bool:
+        """Whether it has a hint."""
+        return not (self.transferred is None and self.has_summary is None and self.mentions is None)
+
     def query(self) -> Query:
         """The query. Times are in UTC with whole seconds, the only form in the documentation."""
         window = [("createdAt[0]", self.since), ("createdAt[1]", self.until)]

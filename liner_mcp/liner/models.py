@@ -24,6 +24,9 @@ CODE_CHARACTERS = 64
 _WORD_CODE = re.compile(rf"[A-Za-z_.-]{{0,{CODE_CHARACTERS - 6}}}\d{{0,6}}")
 LARGEST_ID = 2**53 - 1  # the largest whole number that every JSON parser keeps exact
 LONGEST_SECONDS = 86_400  # of a call or a record: none lasts a day, so a larger number has another meaning
+NO_LINK = "archived:"
+"""Stands for a record's `file_url` that an archive did not store. It leads nowhere: the link is requested of Liner."""
+
 FIRST_YEAR, LAST_YEAR = 2000, 2100  # of a call or a record: another year is a placeholder or a mistake
 
 

@@ -33,6 +33,11 @@ class Listing(Generic[I]):
     unread. `total`: Liner's last count, None if it sent none. `changed`: the count changed, or rows repeated, while the
     list was read. `finished` is False when the walk ended before the last page: the missing rows are then unread, not
     withheld by Liner. `misplaced`: Liner did not list one of the rows again for the second in which it was created.
+
+    `unread`: a part of the window could not be read from Liner, the rest is archived; asking again would not help now.
+
+    Of dictionaries, `outdated`: an archived one, because Liner could not be read; `former`: archived entries that are
+    not in the list any more.
     """
 
     items: tuple[I, ...]
@@ -42,6 +47,14 @@ class Listing(Generic[I]):
     finished: bool = field(default=True, compare=False)
     unreadable: int = 0
     misplaced: bool = False
+    unread: bool = False
+    outdated: bool = False
+    former: tuple[I, ...] = ()
+
+    @property
+    def with_former(self) -> tuple[I, ...]:
+        """The items, then the former ones."""
+        return (*self.items, *self.former)
 
 
 class Paginator(Generic[I]):

@@ -86,11 +86,15 @@ class DirectoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
-    """The entries of one dictionary, by name. `doubt`: why Liner may have others; None when these are all."""
+    """The entries of one dictionary, by name. `doubt`: why Liner may have others; None when these are all.
+
+    `former`: archived entries that have left the list. Old calls carry their ids.
+    """
 
     kind: Kind
     entries: tuple[DirectoryEntry, ...]
     doubt: Doubt | None = None
+    former: tuple[DirectoryEntry, ...] = ()
 
     @property
     def doubt_of_names(self) -> Doubt | None:
@@ -218,7 +222,10 @@ class Directory:
             late = dictionary.doubt == "unread"
             found[kind] = replace(found[kind], doubt="outdated") if late else dictionary
         names: dict[str, Mapping[Cell, str]] = {
-            kind: {entry.code if kind == "statuses" else entry.id: entry.name for entry in dictionary.entries}
+            kind: {
+                entry.code if kind == "statuses" else entry.id: entry.name
+                for entry in (*dictionary.former, *dictionary.entries)
+            }
             for kind, dictionary in found.items()
             if dictionary.doubt != "unread"
         }
@@ -247,12 +254,20 @@ class Directory:
             raise DeadlineExceeded(
                 f"A dictionary could not be read from Liner within {READ_TIMEOUT_SECONDS:.0f} s."
             ) from None
-        self._cache[kind] = dictionary, self._timer()
+        if dictionary.doubt != "outdated":
+            self._cache[kind] = dictionary, self._timer()
+            return dictionary
+        # An archived one, because Liner failed: Liner is asked again soon, and a cached one is newer.
+        self._failed_at[kind] = self._timer()
+        cached = self._cached(kind)
+        if cached is not None:
+            return replace(cached, doubt="outdated")
+        self._cache[kind] = dictionary, self._timer() - DIRECTORY_TTL_SECONDS + LOOKUP_TTL_SECONDS
         return dictionary
 
     async def _agents(self) -> Dictionary:
         listing = await self._liner.users()
-        unknown = _unknown(listing.items, "name", "last_name")
+        unknown = _unknown(listing.with_former, "name", "last_name")
         entries = [
             DirectoryEntry(
                 user.id,
@@ -267,13 +282,13 @@ class Directory:
                 details=(user.access_group, None if user.is_active is None else int(user.is_active)),
                 unknown=unknown[user.id],
             )
-            for user in listing.items
+            for user in listing.with_former
         ]
         return _dictionary("agents", _disambiguate(entries), listing)
 
     async def _orders(self) -> Dictionary:
         listing = await self._liner.orders()
-        unknown = _unknown(listing.items, "title")
+        unknown = _unknown(listing.with_former, "title")
         entries = [
             DirectoryEntry(
                 order.id,
@@ -282,13 +297,13 @@ class Directory:
                 details=(await self._shown(order.code) or None,),
                 unknown=unknown[order.id],
             )
-            for order in listing.items
+            for order in listing.with_former
         ]
         return _dictionary("orders", _disambiguate(entries), listing)
 
     async def _agent_groups(self) -> Dictionary:
         listing = await self._liner.agent_groups()
-        unknown = _unknown(listing.items, "names")
+        unknown = _unknown(listing.with_former, "names")
         entries = [
             DirectoryEntry(
                 group.id,
@@ -301,13 +316,13 @@ class Directory:
                 ),
                 unknown=unknown[group.id],
             )
-            for group in listing.items
+            for group in listing.with_former
         ]
         return _dictionary("agent_groups", _disambiguate(entries), listing)
 
     async def _call_statuses(self) -> Dictionary:
         listing = await self._liner.call_statuses()
-        unknown = _unknown(listing.items, "title", "code", "lead_status_code")
+        unknown = _unknown(listing.with_former, "title", "code", "lead_status_code")
         entries = [
             DirectoryEntry(
                 status.id,
@@ -317,13 +332,13 @@ class Directory:
                 details=(status.code, status.lead_status_code),
                 unknown=unknown[status.id],
             )
-            for status in listing.items
+            for status in listing.with_former
         ]
         return _dictionary("call_statuses", entries, listing)
 
     async def _lead_statuses(self) -> Dictionary:
         listing = await self._liner.lead_statuses()
-        unknown = _unknown(listing.items, "title", "code", "category")
+        unknown = _unknown(listing.with_former, "title", "code", "category")
         entries = [
             DirectoryEntry(
                 status.id,
@@ -333,7 +348,7 @@ class Directory:
                 details=(status.code, status.category),
                 unknown=unknown[status.id],
             )
-            for status in listing.items
+            for status in listing.with_former
         ]
         return _dictionary("lead_statuses", entries, listing)
 
@@ -367,10 +382,12 @@ def _unknown(entities: Sequence[Identified], *fields: str) -> dict[int, frozense
 
 
 def _dictionary(kind: Kind, entries: Sequence[DirectoryEntry], listing: Listing[I]) -> Dictionary:
+    """`entries` are those of `listing.with_former`."""
     unlisted = listing.finished and (listing.total or 0) > len(listing.items)
     unread: Doubt = "unreadable" if listing.unreadable else "partial" if unlisted else "cut"
-    doubt = None if listing.complete else unread
-    return Dictionary(kind, tuple(sorted(entries, key=name_key)), doubt)
+    doubt = None if listing.complete else "outdated" if listing.outdated else unread
+    listed, former = entries[: len(listing.items)], entries[len(listing.items) :]
+    return Dictionary(kind, tuple(sorted(listed, key=name_key)), doubt, tuple(former))
 
 
 def _disambiguate(entries: Sequence[DirectoryEntry]) -> list[DirectoryEntry]:

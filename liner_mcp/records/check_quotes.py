@@ -11,7 +11,7 @@ from anyio import to_thread
 
 from liner_mcp.answer.table import Answer, Evidence, Members, Row, page, render_within_budget, table
 from liner_mcp.context import AppContext
-from liner_mcp.errors import DeadlineExceeded, LinerMcpError, NotFound
+from liner_mcp.errors import DeadlineExceeded, ForgottenId, LinerMcpError, NotFound
 from liner_mcp.event_loop import in_time
 from liner_mcp.evidence.quotes import Match, QuotedText, has_words
 from liner_mcp.evidence.quotes import State as MatchState
@@ -19,12 +19,12 @@ from liner_mcp.input_limits import MAX_QUOTE
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
 from liner_mcp.liner.models import CallRecord
 from liner_mcp.liner.parallel import run_all
-from liner_mcp.records.record_rows import listed, long_summary_notes, longer_than_shown, summary_of
+from liner_mcp.records.record_rows import forgotten_note, listed, long_summary_notes, longer_than_shown, summary_of
 from liner_mcp.text.clean import clean
 
 QUOTE_COLUMNS = ("record_id", "state", "start", "end", "sentence", "negated_before", "closest", "differs")
 
-UnmatchedState = Literal["no_summary", "not_found", "failed", "not_asked", "refused"]
+UnmatchedState = Literal["no_summary", "not_found", "forgotten", "failed", "not_asked", "refused"]
 QuoteState = Literal[MatchState, UnmatchedState]
 
 
@@ -119,6 +119,8 @@ async def _check(context: AppContext, quote: _Quote, outcome: _Summary | LinerMc
         return _Checked(quote, "refused")
     if outcome is None or isinstance(outcome, DeadlineExceeded):
         return _Checked(quote, "not_asked")
+    if isinstance(outcome, ForgottenId):
+        return _Checked(quote, "forgotten")
     if isinstance(outcome, NotFound):
         return _Checked(quote, "not_found")
     if isinstance(outcome, LinerMcpError) or not outcome.known:
@@ -157,4 +159,6 @@ def _notes(context: AppContext, shown: Sequence[_Checked], read: _Outcomes) -> l
     if unknown := list(dict.fromkeys(one.quote.record_id for one in shown if one.state == "not_found")):
         none = f" As none was found, {OTHER_ACCOUNT}." if len(unknown) == len(read) else ""
         notes.append(f"Liner has no call record {listed(unknown)}; a call's id is another number.{none}")
+    if forgotten := list(dict.fromkeys(one.quote.record_id for one in shown if one.state == "forgotten")):
+        notes.append(forgotten_note("Record", forgotten))
     return notes

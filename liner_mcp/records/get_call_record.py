@@ -6,16 +6,18 @@ from typing import Any
 
 from liner_mcp.answer.table import Answer, Cell, Members, largest_fitting, render_within_budget
 from liner_mcp.context import AppContext
-from liner_mcp.errors import InvalidArgument, NotFound
+from liner_mcp.errors import ForgottenId, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
-from liner_mcp.liner.models import CallRecord
+from liner_mcp.liner.models import NO_LINK, CallRecord
 from liner_mcp.liner.parallel import gather2
 from liner_mcp.names.directory import DirectoryNames
+from liner_mcp.provenance import provenance
 from liner_mcp.records.record_rows import (
     UNKNOWN_CELLS,
     ReadRecord,
     UnknownCells,
     agent_ids,
+    forgotten_note,
     long_summary_notes,
     longer_than_shown,
     summary_of,
@@ -56,6 +58,10 @@ async def get_call_record(context: AppContext, *, record_id: int, start: int, bu
             else f"start: record {record_id} has no summary to show; ask without start."
         )
     facts, notes = _facts(context, record), _notes(context, record, names)
+    if context.show_audio_links and record.file_url == NO_LINK:
+        link, note = await _fresh_link(context, record_id)
+        facts |= {"audio_url": link} if link else {}
+        notes += [note] if note else []
 
     def render(length: int) -> Members:
         """With a window of `length` characters of the summary."""
@@ -82,6 +88,8 @@ async def read_record(context: AppContext, record_id: int, *, fresh: bool = Fals
     """One record. Raises: InvalidArgument for an unknown record."""
     try:
         return await context.liner.call_record(record_id, fresh=fresh)
+    except ForgottenId:
+        raise InvalidArgument(forgotten_note("Record", [record_id])) from None
     except NotFound:
         raise InvalidArgument(
             f"Liner has no call record {record_id}. Check record_id: a call's id is another number; list_call_records "
@@ -105,8 +113,9 @@ def _facts(context: AppContext, record: CallRecord) -> dict[str, Cell]:
     }
     if record.file_url and context.audio is not None:
         facts["audio_uri"] = f"{uri}/audio"
-    if record.file_url and context.show_audio_links:
+    if record.file_url and record.file_url != NO_LINK and context.show_audio_links:
         facts["audio_url"] = record.file_url
+    facts |= provenance().synced()
     return facts
 
 
@@ -153,3 +162,11 @@ async def read_summary(context: AppContext, record_id: int, budget: int) -> str:
 
     sizes = range(1, len(text) + 1)
     return render(largest_fitting(lambda length: len(render(length).encode()), sizes, budget) or 1)
+
+
+async def _fresh_link(context: AppContext, record_id: int) -> tuple[str | None, str | None]:
+    """The link of an archived record, or why it is not shown."""
+    try:
+        return (await read_record(context, record_id, fresh=True)).file_url, None
+    except LinerMcpError as error:
+        return None, f"The link to the recording could not be read from Liner: {context.stop_reason(error)}"

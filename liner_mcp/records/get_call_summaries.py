@@ -12,6 +12,7 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import (
     AccessRefused,
     DeadlineExceeded,
+    ForgottenId,
     InvalidResponse,
     LinerMcpError,
     LinerRejected,
@@ -29,6 +30,7 @@ from liner_mcp.records.record_rows import (
     ShownRecord,
     SummaryState,
     agent_ids,
+    forgotten_note,
     ids_in_state,
     listed,
     long_summary_notes,
@@ -82,7 +84,7 @@ async def get_call_summaries(
     ids = list(dict.fromkeys(call_ids))
     done, names, out_of_time = await _read(context, ids, _PageBudget(budget, summary_chars))
     for one, outcome in done:
-        if isinstance(outcome, CallRecords) and outcome.state != "not_found":
+        if isinstance(outcome, CallRecords) and outcome.state not in ("not_found", "forgotten"):
             context.recent_calls.add([one])
             context.recent_records.add(one.record.id for one in outcome.records)
     repeated = len(call_ids) - len(ids)
@@ -154,6 +156,8 @@ def _record_reader(context: AppContext, call_id: int) -> Callable[[], Awaitable[
     async def read() -> CallRecords:
         try:
             listing = await context.liner.call_records(call_id)
+        except ForgottenId:
+            return CallRecords((), "forgotten")
         except NotFound:
             listing = None  # an unknown call, or a path form this Liner does not know: the call itself decides
         if listing is not None and listing.items:
@@ -165,6 +169,8 @@ def _record_reader(context: AppContext, call_id: int) -> Callable[[], Awaitable[
             raise InvalidResponse("Liner's answer could not be read: no row of a list of records has a usable id.")
         try:
             call = await context.liner.call(call_id)
+        except ForgottenId:
+            return CallRecords((), "forgotten")
         except NotFound:
             return CallRecords((), "not_found")
         return _without_records(call, listing)
@@ -268,6 +274,8 @@ def _notes(context: AppContext, given: CallResults, *, partial: bool, out_of_tim
     if missing := [one for one, outcome in read if outcome.state == "not_found"]:
         none = f" As none was found, {OTHER_ACCOUNT}." if len(missing) == len(given) else ""
         notes.append(f"Liner knows no call {listed(missing)}; ids of records and leads are other numbers.{none}")
+    if forgotten := [one for one, outcome in read if outcome.state == "forgotten"]:
+        notes.append(forgotten_note("Call", forgotten))
     notes += other_lead_notes([record for _, outcome in read for record in of_other_leads(_records(outcome), None)])
     shown = [record for _, outcome in read for record in outcome.records]
     return [*notes, *unknown_cell_notes(shown), *long_summary_notes(one.record for one in shown)]

@@ -9,7 +9,7 @@ from functools import partial
 from liner_mcp.answer.cursor import decode_cursor, encode_cursor
 from liner_mcp.answer.table import Answer, Cell, Evidence, Members, page, render_within_budget, table
 from liner_mcp.context import AppContext
-from liner_mcp.errors import DeadlineExceeded, InvalidArgument, LinerMcpError, NotFound
+from liner_mcp.errors import DeadlineExceeded, ForgottenId, InvalidArgument, LinerMcpError, NotFound
 from liner_mcp.event_loop import in_time
 from liner_mcp.input_limits import MAX_ID
 from liner_mcp.liner.endpoints import OTHER_ACCOUNT
@@ -23,6 +23,7 @@ from liner_mcp.records.record_rows import (
     RECORD_COLUMNS,
     ShownRecord,
     agent_ids,
+    forgotten_note,
     ids_in_state,
     long_summary_notes,
     other_lead_notes,
@@ -139,6 +140,8 @@ def _combine_reads(
 
     Raises: InvalidArgument for an unknown call; the error of the read without which nothing can be said.
     """
+    if isinstance(call, ForgottenId) or isinstance(listing, ForgottenId):
+        raise InvalidArgument(forgotten_note("Call", [call_id]))
     if isinstance(listing, NotFound):
         # The call's own read decides whether the call exists, and whether it has records.
         none = isinstance(call, Call) and call.has_records is False

@@ -7,6 +7,7 @@ import base64
 from liner_mcp.answer.table import Answer
 from liner_mcp.context import AppContext
 from liner_mcp.errors import AudioUnavailable, InvalidArgument, SettingsError
+from liner_mcp.liner.models import NO_LINK
 from liner_mcp.records.get_call_record import read_record
 
 # 400,000 characters of base64: hosts refuse results over 1 MB. Divisible by 3, so the texts of all pieces join.
@@ -73,6 +74,8 @@ async def _download(context: AppContext, record_id: int, *, highest_limit: bool)
 
 async def _audio_link(context: AppContext, record_id: int, *, fresh: bool = False) -> str:
     record = await read_record(context, record_id, fresh=fresh)
+    if record.file_url == NO_LINK:
+        record = await read_record(context, record_id, fresh=True)
     if not record.file_url:
         raise AudioUnavailable(f"Liner lists no audio file for record {record_id}; it may not be ready yet.")
     return record.file_url

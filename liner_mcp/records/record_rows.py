@@ -21,8 +21,9 @@ from liner_mcp.text.clean import MOST_CHARACTERS, is_cut
 from liner_mcp.text.mask import truncate
 
 UnreadState = Literal["failed", "not_asked"]
-SummaryState = Literal["ready", "cut", "none", "no_recording", "not_listed_yet", "not_found", UnreadState]
+SummaryState = Literal["ready", "cut", "none", "no_recording", "not_listed_yet", "not_found", "forgotten", UnreadState]
 """`none`: not made yet, or never; the data does not show which. `failed`: tried and failed. `not_asked`: time was up.
+`forgotten`: the operator has deleted it from this server.
 """
 
 RECORD_COLUMNS = (
@@ -96,6 +97,11 @@ def other_lead_notes(records: Sequence[CallRecord]) -> list[str]:
         return []
     ids = listed([record.id for record in records])
     return [f"Record {ids} names another lead than its call: a transfer may, others may belong to another call."]
+
+
+def forgotten_note(kind: str, ids: Sequence[int]) -> str:
+    """What to say about calls or records that were forgotten."""
+    return f"{kind} {listed(ids)} was forgotten on this server (liner-mcp forget), so nothing of it is shown."
 
 
 def listed(ids: Sequence[int]) -> str:

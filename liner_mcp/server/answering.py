@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from liner_mcp.archive.counts import ArchivedCounts
+from liner_mcp.archive.database import Database
+from liner_mcp.archive.reads import ArchivedReads
 from liner_mcp.calls.call_stats import call_stats
 from liner_mcp.calls.find_calls import find_calls
 from liner_mcp.calls.longest_calls import longest_calls
@@ -14,7 +17,7 @@ from liner_mcp.calls.time_window import parse_window
 from liner_mcp.chatgpt import fetch, search
 from liner_mcp.context import AppContext, utc_now
 from liner_mcp.liner.cached_client import CachedClient
-from liner_mcp.liner.restricted_client import RestrictedClient
+from liner_mcp.liner.restricted_client import Access, RestrictedClient
 from liner_mcp.list_directory import list_directory
 from liner_mcp.names.directory import Directory
 from liner_mcp.names.matching import contains, describe_empty_name, normalize_name

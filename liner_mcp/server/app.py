@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ from pydantic import AnyUrl, ValidationError
 from liner_mcp import __version__
 from liner_mcp.errors import InvalidArgument, LinerMcpError, RequestError, SettingsError
 from liner_mcp.liner.deadline import call_deadline
+from liner_mcp.provenance import record_provenance
 from liner_mcp.server import prompts, resources, skills, view
 from liner_mcp.server.arguments import (
     accept_null_progress_token,
@@ -165,12 +166,18 @@ class LinerServer(MCPServer[None]):
 
         Raises: MCPError for an unknown tool, which is a fault of the protocol and not of the question.
         """
-        with caller_from(context), self._audit.call(name, arguments, context) as entry:
+        with caller_from(context), self._audit.call(name, arguments, context) as entry, self._record_provenance():
             result = await self._call_tool(name, arguments, context, entry)
             if self.runtime.demo and isinstance(result, CallToolResult):
                 result = marked_result(result)
             record_tool_result(entry, result)
             return result
+
+    def _record_provenance(self) -> AbstractContextManager[object]:
+        return record_provenance(self._in_zone)
+
+    def _in_zone(self, moment: datetime) -> str:
+        return self.runtime.zone_and_now()[0].isoformat(moment)
 
     async def _call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, entry: AuditEntry
@@ -244,7 +251,7 @@ class LinerServer(MCPServer[None]):
         Raises: ResourceNotFoundError for what does not exist, ResourceError with a sentence for all else; MCPError for
         an address that is longer than any.
         """
-        with caller_from(context), self._audit.read(str(uri), context) as entry:
+        with caller_from(context), self._audit.read(str(uri), context) as entry, self._record_provenance():
             if len(str(uri)) > MAX_URI:
                 entry.record_error(InvalidArgument())
                 raise _invalid_params(

@@ -18,9 +18,12 @@ from liner_mcp.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
+    from liner_mcp.archive.database import Database
     from liner_mcp.context import AppContext
     from liner_mcp.liner.client import LinerClient
+    from liner_mcp.liner.reads import LinerReads
     from liner_mcp.liner.request_metrics import RequestObserver
+    from liner_mcp.liner.restricted_client import Access
     from liner_mcp.reloading_file import ReloadingFile
     from liner_mcp.server.access_rules import AccessRule, AccessRules
     from liner_mcp.timezone import Zone
@@ -58,6 +61,7 @@ class Runtime:
         self._observer = observer
         self._liner: LinerClient | None = None
         self._context: AppContext | None = None
+        self._archive: Database | None = None
         self._access_file: ReloadingFile[AccessRules] | None = None
         self._rules: AccessRules | None = None
         self._restricted_contexts: dict[AccessRule, AppContext] = {}
@@ -73,9 +77,11 @@ class Runtime:
     def context(self) -> AppContext:
         """The context of the current caller. What the caller may not see does not exist in it.
 
-        Raises: SettingsError when something must be set first.
+        Raises: SettingsError when something must be set first, WrongArchive when the archive cannot be used.
         """
         whole = self._full_context()
+        if self._archive is not None:
+            self._archive.check()  # a file that cannot be read may hold what was forgotten, so nothing is answered
         if self.settings.mcp_access_file is None:
             return whole
         who = caller()
@@ -88,7 +94,7 @@ class Runtime:
             self._log_missing_section(rules, who.name)
         rule = rules.for_caller(None if who is None else who.name)
         if rule not in self._restricted_contexts:
-            self._restricted_contexts[rule] = _restricted_context(self.liner, whole, rule)
+            self._restricted_contexts[rule] = self._restricted_context(self.liner, whole, rule)
         return self._restricted_contexts[rule]
 
     def _log_missing_section(self, rules: AccessRules, name: str) -> None:
@@ -148,7 +154,9 @@ class Runtime:
         self._liner, audio = answers.open_clients(
             settings, transport=self._transport, shared=self._shared, observer=self._observer
         )
-        liner = answers.CachedClient(self._liner)
+        if settings.archive is not None:
+            self._archive = answers.Database(settings.archive, settings.archive_source)
+        liner = self._with_archive(answers.CachedClient(self._liner))
         return answers.AppContext(
             liner,
             answers.Directory(liner),
@@ -157,7 +165,39 @@ class Runtime:
             audio=None if settings.audio == "off" else audio,
             show_audio_links=settings.audio == "url",
             now=self._now or answers.utc_now,
+            archive=None if self._archive is None else answers.ArchivedCounts(self._archive, answers.Access()),
         )
+
+    def _restricted_context(self, liner: LinerClient, full: AppContext, rule: AccessRule) -> AppContext:
+        """A context whose client, cache, archive and names are limited to what the rule allows."""
+        answers = answering()
+        if rule.access.unrestricted:
+            reads, directory = full.liner, full.directory
+        else:
+            cached = answers.CachedClient(answers.RestrictedClient(liner, rule.access))
+            reads = self._with_archive(cached, rule.access)
+            directory = answers.Directory(reads)
+        return answers.AppContext(
+            reads,
+            directory,
+            full.zone,
+            full.show_phones if rule.phones is None else rule.phones,
+            audio=full.audio if rule.audio else None,
+            show_audio_links=full.show_audio_links and rule.audio,
+            audio_unavailable_reason=full.audio_unavailable_reason
+            if full.audio is None
+            else "Your access to this server does not include audio.",
+            now=full.now,
+            played=full.played,  # one limit for all callers; its keys contain the access rule's reads
+            archive=None if self._archive is None else answers.ArchivedCounts(self._archive, rule.access),
+        )
+
+    def _with_archive(self, liner: LinerReads, access: Access | None = None) -> LinerReads:
+        """The reads with the archive in front, if there is one."""
+        if self._archive is None:
+            return liner
+        answers = answering()
+        return answers.ArchivedReads(liner, self._archive, access, now=self._now or answers.utc_now)
 
     def zone_and_now(self) -> tuple[Zone, datetime]:
         """The zone of day words, and the time; the zone of the machine while the settings cannot be read."""
@@ -208,26 +248,5 @@ class Runtime:
             await self._liner.aclose()
         if self._context is not None and self._context.audio is not None:
             await self._context.audio.aclose()
-
-
-def _restricted_context(liner: LinerClient, full: AppContext, rule: AccessRule) -> AppContext:
-    """A context whose client, cache and names are limited to what the rule allows."""
-    answers = answering()
-    if rule.access.unrestricted:
-        reads, directory = full.liner, full.directory
-    else:
-        reads = answers.CachedClient(answers.RestrictedClient(liner, rule.access))
-        directory = answers.Directory(reads)
-    return answers.AppContext(
-        reads,
-        directory,
-        full.zone,
-        full.show_phones if rule.phones is None else rule.phones,
-        audio=full.audio if rule.audio else None,
-        show_audio_links=full.show_audio_links and rule.audio,
-        audio_unavailable_reason=full.audio_unavailable_reason
-        if full.audio is None
-        else "Your access to this server does not include audio.",
-        now=full.now,
-        played=full.played,  # one limit for all callers; its keys contain the access rule's reads
-    )
+        if self._archive is not None:
+            self._archive.close()

@@ -339,4 +339,5 @@ def test_a_page_of_many_rows_uses_its_budget(budget: int) -> None:
 
 def test_every_member_of_an_answer_has_its_place_in_the_order_and_of_a_page_its_argument() -> None:
     assert {*AnswerSchema.__annotations__, *FullRecord.__annotations__} == set(MEMBER_ORDER)
-    assert PageMembers.__annotations__.keys() | {"returned", "complete", "undecided"} == Page.__annotations__.keys()
+    own = {"returned", "complete", "undecided", "archived_until", "synced_at", "forgotten"}
+    assert PageMembers.__annotations__.keys() | own == Page.__annotations__.keys()

@@ -9,7 +9,7 @@ import pytest
 
 from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.database import Database, WrongArchive, create, open_connection
-from liner_mcp.archive.queries import calls, coverage, records_of_call
+from liner_mcp.archive.queries import Selection, calls, coverage, records_of_call
 from liner_mcp.archive.spans import Span
 from liner_mcp.archive.writer import Writer
 from liner_mcp.liner.endpoints import CallFilter
@@ -43,7 +43,8 @@ async def test_a_call_comes_back_as_liner_sent_it(path: Path) -> None:
     write(connection)  # a day is replaced, not doubled
     which = CallFilter(MOMENT, MOMENT, order_ids=(7,))
     database = Database(path, SOURCE)
-    found = await database.read(lambda reader: calls(reader, which, DAY, Access()))
+    selection = Selection(which, {7: [DAY]}, Access())
+    found = await database.read(lambda reader: calls(reader, selection))
     assert found == [CALL]
     assert found[0].model_fields_set == CALL.model_fields_set
     (record,) = await database.read(lambda reader: records_of_call(reader, 1))

@@ -1,0 +1,109 @@
+"""What was forgotten: which calls and records no answer may show, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.rows import from_microseconds
+from liner_mcp.liner.models import Call, CallRecord
+from liner_mcp.liner.restricted_client import MAX_CLOCK_SKEW, Access
+
+_SOME = (
+    "SELECT 1 FROM forgotten_call UNION ALL SELECT 1 FROM forgotten_record"
+    " UNION ALL SELECT 1 FROM forgotten_lead UNION ALL SELECT 1 FROM forgotten_before LIMIT 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The forgotten calls and records among some ids, and the rules for calls that have no id there yet.
+
+    `calls`: by id, whether the caller could see the call. `leads`: of some leads, the moment before which their calls
+    are forgotten; `some_leads`: there are such leads. `before`: every call before it is forgotten.
+    """
+
+    calls: dict[int, bool] = field(default_factory=dict[int, bool])
+    records: frozenset[int] = frozenset()
+    leads: dict[int, datetime] = field(default_factory=dict[int, datetime])
+    some_leads: bool = False
+    before: datetime | None = None
+
+    def has_call(self, call: Call) -> bool:
+        """Whether a call is forgotten."""
+        return call.id in self.calls or self._is_before(call.lead_id, call.created_at)
+
+    def may_have_record(self, record: CallRecord) -> bool:
+        """Whether a record may be of a forgotten call. A call begins before its record is made: at most by the length
+        of the record and a small clock difference.
+        """
+        length = timedelta(seconds=record.duration_seconds or 0) + MAX_CLOCK_SKEW
+        begun = None if record.created_at is None else record.created_at - length
+        unknown_lead = self.some_leads and not record.was_sent("lead_id")
+        return unknown_lead or record.id in self.records or self._is_before(record.lead_id, begun)
+
+    def _is_before(self, lead_id: int | None, created: datetime | None) -> bool:
+        rules = [self.before, None if lead_id is None else self.leads.get(lead_id)]
+        # What has no time may be of any time.
+        return any(created is None or created < rule for rule in rules if rule is not None)
+
+
+NOTHING = Forgotten()
+
+
+def forgotten(
+    connection: Connection,
+    access: Access,
+    *,
+    calls: Iterable[int] = (),
+    records: Iterable[int] = (),
+    leads: Iterable[int | None] = (),
+) -> Forgotten:
+    """What is forgotten of these ids."""
+    if connection.one(_SOME) is None:
+        return NOTHING
+    found: dict[int, bool] = {}
+    for call_id in calls:
+        row = connection.one("SELECT * FROM forgotten_call WHERE id = ?", (call_id,))
+        if row is not None:
+            found[call_id] = _visible(access, row["order_id"], row["user_id"])
+    known = [one for one in records if connection.one("SELECT 1 FROM forgotten_record WHERE id = ?", (one,))]
+    moments: dict[int, datetime] = {}
+    for lead_id in {one for one in leads if one is not None}:
+        row = connection.one("SELECT before FROM forgotten_lead WHERE id = ?", (lead_id,))
+        if row is not None:
+            moments[lead_id] = from_microseconds(row["before"])
+    some_leads = connection.one("SELECT 1 FROM forgotten_lead LIMIT 1") is not None
+    row = connection.one("SELECT before FROM forgotten_before")
+    before = None if row is None else from_microseconds(row["before"])
+    return Forgotten(found, frozenset(known), moments, some_leads, before)
+
+
+def forgotten_in(
+    connection: Connection,
+    access: Access,
+    order_ids: Sequence[int],
+    user_ids: Sequence[int | None],
+    span: tuple[int, int],
+) -> set[int]:
+    """The ids of the forgotten calls of a span of seconds that a caller may see: of some orders, and of some agents
+    or all.
+    """
+    rows = connection.rows(
+        "SELECT * FROM forgotten_call WHERE created_at >= ? AND created_at < ?",
+        (span[0] * 1_000_000, span[1] * 1_000_000),
+    )
+    orders, users = set(order_ids), set(user_ids)
+    return {
+        row["id"]
+        for row in rows
+        if row["order_id"] in orders
+        and (not users or row["user_id"] in users)
+        and _visible(access, row["order_id"], row["user_id"])
+    }
+
+
+def _visible(access: Access, order_id: int | None, user_id: int | None) -> bool:
+    return access.allows_order(order_id) and access.allows_agent(user_id)
