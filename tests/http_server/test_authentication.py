@@ -26,6 +26,7 @@ class FixedToken:
     """Knows one token, `good`, which is Anna's."""
 
     resource: ProtectedResource | None = None
+    names: frozenset[str] | None = None
 
     async def identify(self, token: str) -> Caller | Rejection:
         return Caller("anna") if token == "good" else invalid("unknown_token")
@@ -42,6 +43,7 @@ class FixedAnswer:
     """Always the same answer."""
 
     resource = ProtectedResource("https://calls.example/mcp", "https://auth.example", ("calls:read",))
+    names = None
 
     def __init__(self, answer: Caller | Rejection) -> None:
         self.answer = answer
