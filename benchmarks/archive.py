@@ -18,12 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from benchmarks.sizes import texts_of
 from liner_mcp.archive.connection import Connection
@@ -194,8 +198,44 @@ async def ask(path: Path) -> list[Line]:
             milliseconds = _timed(lambda month=month: count(connection, month))
             lines.append(Line(f"calls of a month that mention {words}, by agent", milliseconds, "ms", bar))
     lines.append(Line("`call_stats` by agent over everything", await _call_stats(path), "s", 2))
+    lines += await _twenty_askers(path)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
     return [*lines, Line("peak memory of the process that asks", peak, "MB")]
+
+
+async def _twenty_askers(path: Path) -> list[Line]:
+    """The time of one search while twenty ask at once and a sync writes days."""
+    database = Database(path, SOURCE)
+    seconds: list[float] = []
+    done = Event()
+
+    def write_days() -> None:
+        # The newest day of each order again and again, as the next sync reads it.
+        with closing(open_connection(path, source=SOURCE, writable=True)) as connection:
+            writer = Writer(connection, phones=False)
+            days = list(islice(_days(RECORDS), len(ORDERS)))
+            while not done.is_set():
+                for order_id, span, found, listed in days:
+                    writer.replace_span(order_id, span, found, listed, synced_at=NOW, settled=False)
+
+    async def ask_again() -> None:
+        for words in (COMMON, PHRASE, FOUR, VERY_COMMON) * 5:
+            begun = time.perf_counter()
+            await database.read(lambda connection, words=words: _newest(connection, words))
+            seconds.append(time.perf_counter() - begun)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(partial(anyio.to_thread.run_sync, write_days))
+        async with anyio.create_task_group() as askers:
+            for _ in range(20):
+                askers.start_soon(ask_again)
+        done.set()
+    database.close()
+    p50, p95 = statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1]
+    return [
+        Line("newest 20, twenty at once during a sync, median", 1_000 * p50, "ms"),
+        Line("newest 20, twenty at once during a sync, 95 %", 1_000 * p95, "ms"),
+    ]
 
 
 def _newest(connection: Connection, words: str) -> None:
