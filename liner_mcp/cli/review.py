@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -133,6 +134,7 @@ class _Run:
         used, stopped = self._judge_all(reviewer, plan)
         if used is not None:
             print_wrapped(f"Used: {used.calls} calls, {used.tokens:,} tokens, {_dollars(used.cost)}.", 0)
+            _say_failures([plan.cards[call.call_id] for call in plan.to_judge], stopped)
         cards = [plan.cards[call.call_id] for call in selection.calls]
         selection.gaps += [stopped] if stopped else []
         return self._finish(cards, selection, incomplete=any(card.state == "not_judged" for card in cards))
@@ -165,19 +167,35 @@ class _Run:
         report = render_report(cards, title=title, generated_at=generated, rubric=rubric, notes=notes)
         self._results.write("html", report.encode())
         self._results.write("csv", render_csv(cards).encode("utf-8-sig"))  # the mark by which Excel knows UTF-8
-        states = {
-            state: sum(card.state == state for card in cards) for state in ("judged", "no_summary", "no_recording")
-        }
-        left = len(cards) - sum(states.values())
-        counts = f"{len(cards)} calls: {states['judged']} judged, {left} not judged, {states['no_summary']} without "
-        counts += f"summary, {states['no_recording']} without recording"
+        counts = _counts(cards, with_model=rubric is not None)
         incomplete = incomplete or bool(selection.gaps)
         print_wrapped(f"{self._results.path('html')} and .csv: {counts}; {'in' if incomplete else ''}complete.", 0)
+        if not cards and not incomplete:
+            print_wrapped("No call of this period passes the filters. For other days use --period.", 0)
         for gap in selection.gaps:
             print_wrapped(gap, 0)
         if incomplete:
             print_wrapped("Run again to complete it; no call is judged twice.", 0)
         return INCOMPLETE if incomplete else COMPLETE
+
+
+def _counts(cards: Sequence[Scorecard], *, with_model: bool) -> str:
+    states = Counter(card.state for card in cards)
+    left = f"{states['judged']} judged, {states['not_judged']} not judged, " if with_model else ""
+    without = f"{states['no_summary']} without summary, {states['no_recording']} without recording"
+    return f"{len(cards)} calls: {left}{without}"
+
+
+def _say_failures(sent: Sequence[Scorecard], stopped: str | None) -> None:
+    """Why calls were not judged. If none was, it must be fixed, so it is said on stderr."""
+    failed = Counter(card.reason for card in sent if card.reason not in (None, stopped))
+    none = all(card.state != "judged" for card in sent)
+    for reason, number in failed.most_common():
+        sentence = f"Not judged: {number} call{'' if number == 1 else 's'}. {reason}"
+        if none:
+            print(sentence, file=sys.stderr)
+        else:
+            print_wrapped(sentence, 0)
 
 
 def _filters(options: argparse.Namespace, label: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ async def read_audio_piece(context: AppContext, record_id: int, start: int) -> A
 
     The file may be larger than LINER_MAX_AUDIO_BYTES, which keeps a resource within one result. It is cached while
     it is played. `context.liner` belongs to one access rule, so each rule downloads a file for itself, with all checks.
+    The record is read for each piece, because it may have been forgotten since the first one.
 
     Raises: as `read_audio`, and InvalidArgument for a `start` past the end.
     """
@@ -36,6 +37,8 @@ async def read_audio_piece(context: AppContext, record_id: int, start: int) -> A
     if body is None:
         body = await _download(context, record_id, highest_limit=True)
         context.played.put(key, body)
+    else:
+        await read_record(context, record_id)
     if start >= len(body):
         raise InvalidArgument(
             f"start: the recording of record {record_id} has {len(body)} bytes, so start={start} is past its end."

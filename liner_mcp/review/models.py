@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,13 +11,13 @@ from typing import Any
 from genai_prices import calc_price
 from genai_prices.types import PriceCalculation
 from pydantic_ai import RunUsage
-from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
 
 from liner_mcp.errors import UsageError
 from liner_mcp.urls import https_address, parse_url
 
 CHARACTERS_PER_TOKEN = 3  # of Russian text; English has four, so the estimate is rather too high
+_KEY = re.compile(r"[A-Z][A-Z0-9_]*_(?:API_KEY|TOKEN)\b")  # the variable that a message about a missing key names
 TOKENS_PER_VERDICT = 60  # with its quote
 
 
@@ -94,9 +95,12 @@ def open_model(name: str, base_url: str | None, price: str | None) -> ReviewMode
 def _guarded(make: Callable[[], Model]) -> Model:
     try:
         model = make()
-    except (UserError, ImportError) as error:  # an unknown model, a missing key, a vendor's package
+    except Exception as error:  # noqa: BLE001 - an unknown model, a missing key or package: vendors raise what they like
         why = " ".join(str(error).split())
-        raise UsageError(f"--model: {why.rstrip('.')}.") from None
+        variable = _KEY.search(why)
+        if variable is not None:  # the packages write for programmers
+            raise UsageError(f"--model: {variable[0]} is not set; it needs the API key of the model.") from None
+        raise UsageError(f"--model: {why.rstrip('.?')}.") from None
     client: Any = getattr(model, "client", None)
     if hasattr(client, "max_retries"):  # the vendors' packages retry too; here the judge does
         client.max_retries = 0

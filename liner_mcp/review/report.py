@@ -254,6 +254,8 @@ def _why(card: Scorecard) -> list[Child]:
     counts = [
         f"{count} {WORDS[word].lower()}" for word in ("not_mentioned", "cannot_tell") if (count := card.count(word))
     ]
+    if repeated := numbers.repeated_quote(card):
+        counts.append(f"one quote for {repeated} verdicts")
     facts = [f"No: {', '.join(noes)}", *counts] if noes else counts
     return [
         *(element("p", element("span", "Fatal no: ", class_="fatal-note"), one.question) for one in fatal),

@@ -33,7 +33,11 @@ def judged_call(card: Scorecard, *, is_open: bool) -> Element:
     counts = " · ".join(f"{count} {WORDS[word].lower()}" for word in WORDS if (count := card.count(word)))
     fatal = element("span", "Fatal no · ", class_="fatal-note") if card.fatal else None
     facts = element("p", *_joined(card.date, card.order, card.status, _talk(card), _number(card)), class_="facts")
+    repeated = numbers.repeated_quote(card)
+    warning = f"One quote stands for {repeated} verdicts: check that it is speech." if repeated else None
     heading = element("div", element("h3", title(card)), facts, element("p", fatal, counts, class_="facts"))
+    if warning:
+        heading.append(element("p", warning, class_="note"))
     verdicts = element("ol", *(_verdict(one) for one in card.verdicts), class_="verdicts")
     return _details(card, element("summary", score, heading), verdicts, is_open=is_open)
 

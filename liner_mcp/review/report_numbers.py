@@ -133,6 +133,16 @@ def undecided(card: Scorecard) -> int:
     return card.count("not_mentioned") + card.count("cannot_tell")
 
 
+def repeated_quote(card: Scorecard) -> int:
+    """How many verdicts of a call have the same quote, if that is half of them and at least three; else 0.
+
+    A model that obeys a summary may prove everything with the order itself. A sentence of speech answers one or two.
+    """
+    quotes = [{(quote.record_id, quote.start, quote.end) for quote in one.quotes} for one in card.verdicts]
+    most = max(Counter(quote for found in quotes for quote in found).values(), default=0)
+    return most if most >= max(3, len(card.verdicts) / 2) else 0
+
+
 def heard_first(ordered: Sequence[Scorecard]) -> list[Scorecard]:
-    """The calls to hear first: those of the order that have anything but a yes."""
-    return [card for card in ordered if card.fatal or card.count("no") or undecided(card)][:HEARD_FIRST]
+    """The calls to hear first: those of the order that have anything but a yes, or a quote that is repeated."""
+    return [card for card in ordered if card.count("no") or undecided(card) or repeated_quote(card)][:HEARD_FIRST]

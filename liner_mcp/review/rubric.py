@@ -128,6 +128,8 @@ def _checked(path: Path, loaded: dict[str, Any]) -> Rubric:
         rubric = Rubric.model_validate(loaded)
     except ValidationError as error:
         raise UsageError(f"--rubric: {path}: {_sentence(_first(error), loaded)}") from None
+    if rubric.name == "calls":  # the results would replace those of a review without a model
+        raise UsageError(f"--rubric: {path}: the name calls is that of results without a model; choose another.")
     for one, count in Counter(criterion.id for criterion in rubric.criteria).items():
         if count > 1:
             raise UsageError(f"--rubric: {path}: {count} criteria have the id {one}; give each its own.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from codecs import BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -48,6 +48,7 @@ class Reviewer:
 
 def read_reviewer(file: str, content: bytes) -> Reviewer:
     """The verdicts in the content of a file. Raises: SetupError when no line has a verdict."""
+    content = content.removeprefix(BOM_UTF8)
     is_json = content.lstrip()[:1] == b"{"
     # The last line of a killed run may end within a character.
     text = content.decode("utf-8", "replace") if is_json else _decoded(file, content)
@@ -76,7 +77,7 @@ def read_reviewer(file: str, content: bytes) -> Reviewer:
 
 def _decoded(file: str, content: bytes) -> str:
     # Excel saves "Unicode text" as UTF-16, and a Russian one saves CSV in Windows-1251.
-    for encoding in ("utf-16",) if content.startswith(BOM_UTF16_LE) else ("utf-8-sig", "cp1251"):
+    for encoding in ("utf-16",) if content.startswith(BOM_UTF16_LE) else ("utf-8", "cp1251"):
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
@@ -89,7 +90,7 @@ def _json_rows(text: str) -> Iterator[tuple[int, Any]]:
         if line.strip():
             try:
                 yield number, json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 yield number, None
 
 
@@ -111,7 +112,7 @@ def _judgements(row: Any) -> dict[tuple[int, str], Judgement]:
     """The verdicts of one line; none where a call was not judged. Raises what another shape of the line causes."""
     if "verdicts" in row:
         return {
-            (int(row["call_id"]), _criterion(one)): Judgement(
+            (_call_id(row), _criterion(one)): Judgement(
                 _verdict(one), tuple(clean(quote["quote"]) for quote in one.get("quotes", ())), row.get("summary_hash")
             )
             for one in row["verdicts"]
@@ -119,7 +120,11 @@ def _judgements(row: Any) -> dict[tuple[int, str], Judgement]:
     if not (row["verdict"] or "").strip():  # a person has not judged it
         return {}
     quote = clean(row.get("quote") or "")
-    return {(int(row["call_id"]), _criterion(row)): Judgement(_verdict(row), (quote,) if quote else (), None)}
+    return {(_call_id(row), _criterion(row)): Judgement(_verdict(row), (quote,) if quote else (), None)}
+
+
+def _call_id(row: dict[str, Any]) -> int:
+    return int(str(row["call_id"]))  # a JSON number such as 1.7 or 1e999 is not an id
 
 
 def _criterion(row: dict[str, Any]) -> str:

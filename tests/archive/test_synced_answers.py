@@ -109,3 +109,17 @@ async def test_what_forget_has_forgotten_is_in_no_answer_before_and_after_the_ne
         assert stats["page"]["forgotten"] == found["page"]["forgotten"] == len(gone)
         assert {row["summary_state"] for row in rows_of(summaries)} == {"forgotten"}
         await run_sync(liner, archive, now=NOW + timedelta(seconds=1), again=True)
+
+
+async def test_a_recording_is_not_played_on_when_its_call_is_forgotten(tmp_path: Path) -> None:
+    dataset, archive = own_dataset(), tmp_path / "calls.db"
+    await run_sync(FakeLiner(dataset), archive)
+    call = next(call for call in dataset.calls.values() if dataset.records_of(call.id))
+    record_id = dataset.records_of(call.id)[0].id
+    async with opened(dataset, archive=archive) as (session, liner):
+        await session.answer("read_audio", record_id=record_id)
+        with closing(open_connection(archive, source=SOURCE, writable=True)) as connection:
+            forget_call(connection, Writer(connection, phones=False), call.id)
+        refusal = await session.refusal("read_audio", record_id=record_id)
+        assert liner.count("/audio/") == 1
+    assert "was forgotten on this server" in refusal

@@ -187,7 +187,7 @@ def test_nothing_is_sent_without_a_model_or_in_a_dry_run(tmp_path: Path) -> None
 
         code, out, errors = review.run("--no-model")
         assert (code, errors) == (0, "")
-        assert "9 calls: 0 judged, 9 not judged, 0 without summary, 0 without recording; complete." in out
+        assert "9 calls: 0 without summary, 0 without recording; complete." in out
         assert [name.rpartition("-")[2] for name in review.files if name != ".lock"] == ["calls.csv", "calls.html"]
         assert (endpoint.asked, endpoint.keys) == ([], set())
 
@@ -197,7 +197,8 @@ def test_a_night_without_calls_has_a_report_that_says_so(tmp_path: Path) -> None
         for arguments in (review.model, ("--no-model",)):
             code, out, errors = review.run(*arguments)
             assert (code, errors) == (0, "")
-            assert "0 calls: 0 judged" in out
+            assert "0 calls: 0 " in out
+            assert "No call of this period passes the filters." in out
         assert sum(name.endswith(".html") for name in review.files) == 2
 
 
@@ -266,10 +267,9 @@ def test_an_endpoint_that_refuses_is_one_sentence_without_a_word_of_the_calls(tm
         assert errors.startswith("The model's endpoint refuses the API key (HTTP 401).")
         endpoint.status = 400
         code, out, errors = review.judge()
-        assert (code, errors) == (3, "")
-        assert {card.reason for card in review.cards()} == {
-            "The model's endpoint failed or refused the request (HTTP 400)."
-        }
+        reason = "The model's endpoint failed or refused the request (HTTP 400)."
+        assert (code, errors) == (3, f"Not judged: 4 calls. {reason}\n")
+        assert {card.reason for card in review.cards()} == {reason}
         assert "Клиент" not in out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -174,6 +175,15 @@ def test_lines_that_are_no_verdicts_are_left_out_and_named() -> None:
     found = read_reviewer("a.jsonl", "\n".join(lines).encode())
     assert verdicts(found) == {1: "yes"}
     assert found.left_out[0].startswith("Lines 2, 3, 4, 5, 6 and 2 more of a.jsonl were left out")
+
+
+@pytest.mark.parametrize("call_id", ["1.7", "1e400", "NaN", "true", "[1]", "[" * 100_000])
+def test_a_json_line_without_a_whole_call_id_is_left_out(call_id: str) -> None:
+    lines = f'{{"call_id": {call_id}, "criterion": "a", "verdict": "yes"}}\n'
+    lines += '{"call_id": 2, "criterion": "a", "verdict": "no"}\n'
+    found = read_reviewer("a.jsonl", codecs.BOM_UTF8 + lines.encode())
+    assert [call_id for call_id, _ in found.judgements] == [2]
+    assert len(found.left_out) == 1
 
 
 def test_the_last_of_several_verdicts_counts_and_the_call_is_named() -> None:

@@ -71,6 +71,7 @@ def test_the_hash_follows_the_content_and_not_the_spelling(tmp_path: Path) -> No
         ("name: mine\ncriteria:\n- id: no\n  question: Was it?\n", "it must be text; put it in quotation marks."),
         ("name: mine\ncriteria:\n- id: Was It\n  question: Was it?\n", "it must be small letters, digits and _"),
         (f"name: mine\ncriteria:\n{ONE}  weight: -1\n", "weight of criterion 1 cannot be used"),
+        (f"name: calls\ncriteria:\n{ONE}", "the name calls is that of results without a model"),
         ("name: mine: again\n", "is not YAML in line 1"),
         ("name: 2026-99-99\n", "is not YAML"),
         ("name: &a [*a]\n", "has an alias (*name)"),

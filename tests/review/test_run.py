@@ -193,6 +193,18 @@ async def test_a_model_that_cannot_be_used_is_one_sentence(
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("key", [None, ""])
+async def test_a_missing_or_empty_key_is_the_name_of_its_variable(
+    key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(UsageError) as refused:
+        open_model("openai:gpt-4o-mini", None, None)
+    assert str(refused.value) == "--model: OPENAI_API_KEY is not set; it needs the API key of the model."
+
+
 # Files ----------------------------------------------------------------------------------------------------------------
 
 

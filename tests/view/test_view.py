@@ -258,6 +258,21 @@ def test_an_empty_answer_an_error_and_a_cancelled_question_are_said(view: View) 
     view.until("document.querySelector('[role=alert]').innerText === 'The question was cancelled.'")
 
 
+@pytest.mark.parametrize(
+    ("structure", "said"),
+    [
+        (None, "null"),
+        ({"rows": [None]}, "The view cannot show this answer."),
+        ({"rows": [[1]]}, "The view cannot show this answer."),
+        ({"rows": "7", "columns": ["call_id"]}, "The view cannot show this answer."),
+        ({"rows": [[1]], "columns": ["call_id"]}, "The view cannot show this answer."),
+    ],
+)
+def test_an_answer_of_another_shape_is_a_sentence(view: View, structure: Any, said: str) -> None:
+    view.open("find_calls", DAY, result={"content": [{"type": "text", "text": json.dumps(structure)}]})
+    assert view.text("[role=alert]") == said
+
+
 def test_what_is_missing_is_said_with_the_notes_and_the_demo_is_marked(view: View) -> None:
     answer = structure_of(view.open("find_calls", {**DAY, "limit": 3}))
     answer |= {"demo": "invented data", "notes": ["The first reason.", "The second."], "retry": [7_000_001, 7_000_002]}
