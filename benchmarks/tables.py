@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from benchmarks.figures import number
 
 ROOT = Path(__file__).parents[1]
+ARCHIVE_FILE = Path(__file__).parent / "archive.json"
 DOCUMENTS = (ROOT / "docs" / "benchmarks.md",)
 _BLOCK = re.compile(r"(<!-- benchmarks: (\w+) -->\n).*?(<!-- /benchmarks -->)", re.DOTALL)
 
@@ -123,12 +125,27 @@ def made(results: Results) -> str:
     return text + "\n"
 
 
+def archive(_: Results) -> str:
+    """The figures of `python -m benchmarks.archive`, which are saved apart."""
+    found = json.loads(ARCHIVE_FILE.read_text(encoding="utf-8"))
+    rows = [
+        [
+            line["what"],
+            f"{number(line['value'])} {line['unit']}",
+            "" if line["bar"] is None else f"{number(line['bar'])} {line['unit']}",
+        ]
+        for line in found["lines"]
+    ]
+    return _table(["what", "figure", "limit"], rows) + f"\n{found['machine']}.\n"
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "totals": totals,
     "questions": questions,
     "figures": figures,
     "prices": prices,
     "made": made,
+    "archive": archive,
 }
 
 

@@ -71,16 +71,16 @@ def _records(condition: str, *, exist: bool) -> str:
     return f"{negation}EXISTS (SELECT 1 FROM record WHERE record.call_id = call.id AND {condition})"
 
 
-def add_mentions(found: Conditions, query: CompiledQuery, span: Span, *, unwanted: bool = True) -> None:
-    """Calls with all that is wanted in one summary, and with `unwanted`, nothing unwanted in any."""
+def add_mentions(found: Conditions, query: CompiledQuery, span: Span, *, wanted: bool = True) -> None:
+    """Calls with nothing unwanted in any summary, and if `wanted`, all that is wanted in one of them."""
     keys = (first_key(span.since), first_key(span.until))
-    wanted = wanted_expression(query)
-    if wanted is None:
+    expression = wanted_expression(query)
+    if wanted and expression is None:
         found.add(_records("has_summary = 1", exist=True))
-    else:
-        found.add(f"call.id IN ({_MENTIONING})", wanted, *keys)
+    elif wanted:
+        found.add(f"call.id IN ({_MENTIONING})", expression, *keys)
     excluded = unwanted_expression(query)
-    if unwanted and excluded is not None:
+    if excluded is not None:
         found.add(f"call.id NOT IN ({_MENTIONING})", excluded, *keys)
 
 

@@ -16,7 +16,7 @@ from liner_mcp.archive.database import Database, NoArchive
 from liner_mcp.archive.forgotten import forgotten_in
 from liner_mcp.archive.queries import coverage, odd_calls
 from liner_mcp.archive.rows import from_microseconds
-from liner_mcp.archive.search import unwanted_expression, wanted_expression
+from liner_mcp.archive.search import wanted_expression
 from liner_mcp.archive.spans import Span, common, intersect, moment
 from liner_mcp.archive.writer import first_key
 from liner_mcp.liner.models import Call
@@ -26,6 +26,7 @@ from liner_mcp.search.matching import CompiledQuery
 
 GroupKey = tuple[Any, ...]
 
+MATCHES = "matches"
 _TALK, _WAIT = "call.talk_time_duration_seconds", "call.wait_time_duration_seconds"
 _DAY_SECONDS, _HOUR_SECONDS = 86_400, 3_600
 _EPOCH_WEEKDAY = 3  # 1 January 1970 was a Thursday, and Monday is 0
@@ -40,6 +41,8 @@ _RECORD_COUNTS = {
     "records": "count(*)",
     "transfers": "sum(record.is_transfer)",
     "without_summary": "sum(1 - record.has_summary)",
+    # Without wanted words, every summary has them all, and none of a call that is counted has an unwanted one.
+    MATCHES: "sum(record.has_summary)",
 }
 
 
@@ -88,12 +91,11 @@ def count(connection: Connection, request: CountRequest) -> dict[GroupKey, Count
     """The groups by their keys: a day is its number since 1970, a weekday 0 for Monday."""
     groups: dict[GroupKey, CountedGroup] = {}
     _count_calls(connection, request, groups)
-    _count_waits(connection, request, groups)
     _count_recordings(connection, request, groups)
     return groups
 
 
-def _conditions(request: CountRequest) -> Conditions:
+def _conditions(request: CountRequest, *, mentions: bool = True) -> Conditions:
     found = within(request.span, request.order_ids, request.access)
     found.add("call.odd = 0")
     if request.user_ids:
@@ -116,7 +118,7 @@ def _conditions(request: CountRequest) -> Conditions:
         found.add(f"({hour} >= ? {'AND' if first < last else 'OR'} {hour} < ?)", first, last)
     add_record_filters(found, transferred=request.transferred, has_summary=request.has_summary)
     if request.mentions is not None:
-        add_mentions(found, request.mentions, request.span)
+        add_mentions(found, request.mentions, request.span, wanted=mentions)
     return found
 
 
@@ -137,74 +139,64 @@ def _keys(request: CountRequest) -> tuple[str, str]:
 
 
 def _count_calls(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
+    """Count calls by talk and by wait, over one look at the calls where an index of words finds them."""
     columns, grouped = _keys(request)
-    conditions = _conditions(request)
+    wanted = None if request.mentions is None else wanted_expression(request.mentions)
+    conditions = _conditions(request, mentions=wanted is None)
     qualifies = Conditions()
     qualifies.add_members("call.status_code", request.qualified_codes)
-    values = [*qualifies.values, *conditions.values]
+    found, source, matches = "", "call", "0"
+    values: list[object] = []
+    if wanted is not None:
+        found, source, matches = f"found AS MATERIALIZED ({_MATCHES}),", "found CROSS JOIN call USING (id)", "matches"
+        values += [wanted, first_key(request.span.since), first_key(request.span.until)]
     query = (
-        f"SELECT {columns} {_TALK} AS seconds, count(*) AS calls, sum(call.has_records) AS recorded,"
-        " sum(call.finish_initiator IS 'operator' AND call.user_id IS NOT NULL) AS hangups,"
-        f" sum({qualifies.where}) AS qualified"
-        f" FROM call WHERE {conditions.where} GROUP BY {grouped} seconds"
+        f"WITH {found} chosen AS {'MATERIALIZED' if found else 'NOT MATERIALIZED'} ("
+        f"SELECT {columns} {_TALK} AS talk, {_WAIT} AS wait, call.has_records AS recorded, {matches} AS matches,"
+        " (call.finish_initiator IS 'operator' AND call.user_id IS NOT NULL) AS hangup,"
+        f" ({qualifies.where}) AS qualified FROM {source} WHERE {conditions.where})"
+        f" SELECT {grouped} 1, talk, count(*), sum(recorded), sum(hangup), sum(qualified), sum(matches)"
+        f" FROM chosen GROUP BY {grouped} talk"
+        f" UNION ALL SELECT {grouped} 0, wait, count(*), 0, 0, 0, 0 FROM chosen WHERE talk > 0 GROUP BY {grouped} wait"
     )
-    for *key, seconds, calls, recorded, hangups, qualified in connection.tuples(query, values):
+    values += [*qualifies.values, *conditions.values]
+    for *key, is_talk, seconds, calls, recorded, hangups, qualified, matching in connection.tuples(query, values):
         group = groups.setdefault(tuple(key), CountedGroup())
+        if not is_talk:
+            group.wait[seconds] = calls
+            continue
         group.calls += calls
         group.recorded += recorded
         group.agent_hangups += hangups
         group.qualified += qualified
+        if wanted is not None and MATCHES in request.columns:
+            group.recordings[MATCHES] = group.recordings.get(MATCHES, 0) + matching
         if seconds:
             group.talk[seconds] = calls
 
 
-def _count_waits(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
-    columns, grouped = _keys(request)
-    conditions = _conditions(request)
-    query = (
-        f"SELECT {columns} {_WAIT} AS seconds, count(*) AS calls"
-        f" FROM call WHERE {conditions.where} AND {_TALK} > 0 GROUP BY {grouped} seconds"
-    )
-    for *key, seconds, calls in connection.tuples(query, conditions.values):
-        groups[tuple(key)].wait[seconds] = calls
+# How many recordings of each call mention the words. None of a call that is counted has an unwanted one.
+_MATCHES = (
+    "SELECT record.call_id AS id, count(*) AS matches FROM word CROSS JOIN record ON record.key = word.rowid"
+    " WHERE word MATCH ? AND word.rowid >= ? AND word.rowid < ? GROUP BY record.call_id"
+)
 
 
 def _count_recordings(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
-    if not request.columns:
+    has_words = request.mentions is not None and wanted_expression(request.mentions) is not None
+    names = [name for name in request.columns if not (has_words and name == MATCHES)]
+    if not names:
         return
     columns, grouped = _keys(request)
     conditions = _conditions(request)
-    values: list[object] = []
-    counted: list[str] = []
-    for name in request.columns:
-        expression = _RECORD_COUNTS.get(name)
-        if expression is None:
-            expression, matching = _matching(request)
-            values += matching
-        counted.append(f"{expression} AS {name}")
     query = (
-        f"SELECT {columns} {', '.join(counted)}"
+        f"SELECT {columns} {', '.join(_RECORD_COUNTS[name] for name in names)}"
         f" FROM call JOIN record ON record.call_id = call.id WHERE {conditions.where}"
         f" GROUP BY {grouped} 1 = 1"
     )
-    for row in connection.tuples(query, [*values, *conditions.values]):
+    for row in connection.tuples(query, conditions.values):
         key, counts = row[: len(request.group_by)], row[len(request.group_by) :]
-        groups[key].recordings = dict(zip(request.columns, counts, strict=True))
-
-
-def _matching(request: CountRequest) -> tuple[str, list[object]]:
-    """How many recordings have all that is wanted and nothing that is unwanted."""
-    query = request.mentions
-    assert query is not None  # noqa: S101 - `matches` is refused without `mentions`
-    keys = (first_key(request.span.since), first_key(request.span.until))
-    parts = Conditions(["record.has_summary = 1"])
-    wanted, unwanted = wanted_expression(query), unwanted_expression(query)
-    found = "(SELECT rowid FROM word WHERE word MATCH ? AND rowid >= ? AND rowid < ?)"
-    if wanted is not None:
-        parts.add(f"record.key IN {found}", wanted, *keys)
-    if unwanted is not None:
-        parts.add(f"record.key NOT IN {found}", unwanted, *keys)
-    return f"sum({parts.where})", parts.values
+        groups[key].recordings |= dict(zip(names, counts, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
