@@ -253,6 +253,17 @@ async def test_a_forgotten_call_is_in_no_answer(own: Dataset, archive: Path, arc
     assert (record.summary or "")[:20] not in json.dumps([summaries, quotes], ensure_ascii=False)
 
 
+async def test_a_recording_that_is_being_played_ends_when_its_call_is_forgotten(own: Dataset, archive: Path) -> None:
+    call = recorded(own, archived=True)
+    record_id = own.records_of(call.id)[0].id
+    async with opened(own, archive=archive) as (session, _):
+        first = await session.call("read_audio", record_id=record_id)
+        forget(archive, own, call)
+        second = await session.call("read_audio", record_id=record_id)
+    assert not first.is_error
+    assert "was forgotten on this server" in text_of(second)
+
+
 async def test_the_earlier_calls_of_a_forgotten_lead_are_in_no_answer_and_its_later_ones_are(
     own: Dataset, archive: Path
 ) -> None:
