@@ -353,6 +353,15 @@ def test_forgetting_says_when_the_recordings_of_a_call_are_not_known(path: Path,
         assert [row["id"] for row in connection.rows("SELECT id FROM forgotten_call")] == [7_000_001]
 
 
+def test_the_status_shows_before_which_day_everything_was_forgotten(path: Path) -> None:
+    settings = {"LINER_ARCHIVE": str(path), **DEMO}
+    assert command("forget", "--before", "2026-06-01", "--yes", **settings).returncode == 0
+    shown = command("archive", "status", **settings).stdout
+    assert "Forgotten: 0 calls, 0 leads, and every call before 2026-06-01T00:00+03:00." in shown
+    found = json.loads(command("archive", "status", "--json", **settings).stdout)
+    assert found["forgotten_before"] == "2026-06-01T00:00+03:00"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
 @pytest.mark.parametrize(("answer", "code"), [("n", 1), ("", 1), ("y", 0)])
 def test_forgetting_asks_on_a_terminal(path: Path, answer: str, code: int) -> None:
