@@ -44,6 +44,10 @@ class Forgotten:
         unknown_lead = self.some_leads and not record.was_sent("lead_id")
         return unknown_lead or record.id in self.records or self._is_before(record.lead_id, begun)
 
+    def has_lead_of(self, call: Call, records: Iterable[CallRecord]) -> bool:
+        """Whether a forgotten lead was recorded in a call of that time, whichever lead the call names."""
+        return any(self._is_before(record.lead_id, call.created_at) for record in records)
+
     def _is_before(self, lead_id: int | None, created: datetime | None) -> bool:
         rules = [self.before, None if lead_id is None else self.leads.get(lead_id)]
         # What has no time may be of any time.

@@ -238,7 +238,9 @@ class ArchivedReads:
         if call_id in known.calls or known.records:
             raise self._forgotten(call_id)
         if any(map(known.may_have_record, listing.items)):
-            await self.call(call_id)
+            call = await self.call(call_id)
+            if known.has_lead_of(call, listing.items):
+                raise self._forgotten(call_id)
         return listing
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:

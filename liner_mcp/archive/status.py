@@ -30,7 +30,9 @@ class OrderStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`counts`: calls, records, summaries, and what was forgotten. `oldest_sync`: of all days that are not final."""
+    """`counts`: calls, records, summaries, and what was forgotten, beside every call before `forgotten_before`.
+    `oldest_sync`: of all days.
+    """
 
     file: str
     bytes: int
@@ -39,6 +41,7 @@ class Status:
     orders: list[OrderStatus]
     counts: Mapping[str, int]
     oldest_sync: datetime | None
+    forgotten_before: datetime | None
 
     def to_dict(self, zone: Zone) -> dict[str, Any]:
         """For machines; times are in the zone of the answers."""
@@ -48,6 +51,7 @@ class Status:
             "source": self.source,
             "phones": self.phones,
             **self.counts,
+            "forgotten_before": None if self.forgotten_before is None else zone.isoformat(self.forgotten_before),
             "oldest_sync": None if self.oldest_sync is None else zone.isoformat(self.oldest_sync),
             "orders": [
                 {
@@ -89,6 +93,7 @@ def status(connection: Connection) -> Status:
             for row in connection.rows("SELECT id, body FROM entry WHERE kind = 'orders'")
         }
         counts = {name: connection.rows(query)[0]["n"] for name, query in COUNTS.items()}
+        before = connection.one("SELECT before FROM forgotten_before")
     orders: list[OrderStatus] = []
     for order_id in sorted({row["order_id"] for row in rows}):
         own = [row for row in rows if row["order_id"] == order_id]
@@ -103,5 +108,6 @@ def status(connection: Connection) -> Status:
         phones=about["phones"] == "1",
         orders=orders,
         counts=counts,
+        forgotten_before=None if before is None else from_microseconds(before["before"]),
         oldest_sync=min((one.oldest_sync for one in orders), default=None),
     )

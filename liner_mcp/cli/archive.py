@@ -50,10 +50,12 @@ def _status(settings: Settings, *, as_json: bool) -> int:
 def _lines(found: Status, zone: Zone) -> list[str]:
     counts = found.counts
     phones = "stored unmasked" if found.phones else "masked"
+    before = found.forgotten_before
+    earlier = "" if before is None else f", and every call before {zone.isoformat(before)}"
     lines = [
         f"{found.file}: {found.bytes / 1_000_000:,.1f} MB, a copy of {found.source}, phones {phones}.",
         f"{counts['calls']:,} calls, {counts['records']:,} records, {counts['summaries']:,} of them with a summary.",
-        f"Forgotten: {counts['forgotten_calls']:,} calls, {counts['forgotten_leads']:,} leads.",
+        f"Forgotten: {counts['forgotten_calls']:,} calls, {counts['forgotten_leads']:,} leads{earlier}.",
     ]
     if found.oldest_sync is not None:
         lines.append(f"The oldest read was at {zone.isoformat(found.oldest_sync)}. Days are those of {zone.name}.")

@@ -1,6 +1,7 @@
-"""`liner-mcp demo`: three questions to the demo Liner, each with its tool call, its answer as a table, and its size.
+"""`liner-mcp demo`: questions to the demo Liner, each with its tool call, its answer as a table, and its size.
 
-Everything except the data is real: this MCP server, the MCP client that calls it, and the requests to Liner.
+With the extra `archive`, the last one is about forty days. Everything except the data is real: this MCP server, the MCP
+client that calls it, and the requests to Liner.
 """
 
 from __future__ import annotations
@@ -9,8 +10,13 @@ import argparse
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -24,10 +30,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from liner_mcp.archive.connection import import_apsw
 from liner_mcp.cli.program import install_command
 from liner_mcp.demo import DemoLiner
+from liner_mcp.errors import SetupError
 from liner_mcp.server.app import create_server
+from liner_mcp.server.clients import open_clients
 from liner_mcp.settings import DEMO_NOTICE, Settings
+from liner_mcp.timezone import Zone
 
 MIN_TEXT_WIDTH = 20  # of a column with text, in a narrow terminal
 SHOWN_CHARACTERS = 100  # of a text in a table: two lines of 80 columns; the model reads more
@@ -54,11 +64,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as the model reads it, and the answers of Liner that hold the same facts."""
+    """An answer as the model reads it, and the answers of Liner that hold the same facts.
+
+    `archive_requests`: how many requests filled the archive that the answer comes from.
+    """
 
     question: Question
     text: str
     liner_bodies: list[str]
+    archive_requests: int = 0
 
     @property
     def data(self) -> Json:
@@ -90,6 +104,21 @@ STATS = Question(
     {"orders": ["marina heights"], "since": "-7d", "group_by": ["agent"]},
     ("agent_id", "calls", "qualified", "answered", "talk_median_seconds", "agent_hangups"),
 )
+SEARCH = Question(
+    'On how many of their calls of the last forty days was "mortgage" said?',
+    "call_stats",
+    {
+        "orders": ["marina heights"],
+        "mentions": "mortgage",
+        "since": "-40d",
+        "until": "yesterday",
+        "group_by": ["agent"],
+        "include": ["share"],
+    },
+    ("agent_id", "calls", "share", "talk_median_seconds"),
+)
+SEARCHED_DAYS = 41  # the first one is not over at its beginning
+DAYS_PER_LIST = 20
 
 
 def summaries_of(call_ids: Sequence[int]) -> Question:
@@ -103,15 +132,21 @@ def summaries_of(call_ids: Sequence[int]) -> Question:
 
 
 def demo(options: argparse.Namespace) -> int:
-    answers = anyio.run(ask_all)
+    liner = DemoLiner()
+    answers = anyio.run(ask_all, liner)
+    console = Console(highlight=False, markup=False, emoji=False)
     if options.json:
         escape = not (sys.stdout.encoding or "").lower().startswith("utf")
-        for one in answers:
+        for one in [*answers, *anyio.run(search, liner, answers[0])]:
             asked = one.question
             line = {"question": asked.text, "tool": asked.tool, "arguments": asked.arguments, "answer": one.data}
             print(json.dumps(line, ensure_ascii=escape))
         return 0
-    show(answers, Console(highlight=False, markup=False, emoji=False))
+    console.print(DEMO_NOTICE)
+    console.print("An MCP client asks this server about the calls of an invented call centre.\n")
+    show(answers, console)
+    show(anyio.run(search, liner, answers[0]), console, first=len(answers) + 1)
+    show_end(answers[0], console)
     return 0
 
 
@@ -133,18 +168,64 @@ class _RecordingTransport(httpx.AsyncBaseTransport):
         return httpx.Response(response.status_code, headers=response.headers, content=body)
 
 
-async def ask_all() -> list[Answer]:
-    liner = DemoLiner()
+async def ask_all(liner: DemoLiner) -> list[Answer]:
     found = await _ask(liner, FIND)
     calls = [row["call_id"] for row in found.rows()]
     questions = [summaries_of(calls), STATS] if calls else [STATS]
     return [found, *[await _ask(liner, question) for question in questions]]
 
 
-async def _ask(liner: DemoLiner, question: Question) -> Answer:
-    """Ask a server of its own, so that nothing is cached and the sizes of all questions can be compared."""
+async def search(liner: DemoLiner, found: Answer) -> list[Answer]:
+    """An answer about forty days of the order that was found, of which an archive is made first. None without the
+    extra `archive`.
+    """
+    if not (_archives_are_installed() and found.rows()):
+        return []
+    with tempfile.TemporaryDirectory(prefix="liner-mcp-demo-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "calls.db"
+        requests = await _fill_archive(liner, path, found.rows()[0]["order_id"])
+        answer = await _ask(liner, SEARCH, path)
+    return [replace(answer, archive_requests=requests)]
+
+
+def _archives_are_installed() -> bool:
+    try:
+        import_apsw()
+    except SetupError:
+        return False
+    return True
+
+
+async def _fill_archive(liner: DemoLiner, path: Path, order_id: int) -> int:
+    """Archive the last days of one order that are over, which is faster than a sync. Returns the number of requests."""
+    from liner_mcp.archive.database import create  # these need the extra `archive`
+    from liner_mcp.archive.day_reader import read_calls, read_records
+    from liner_mcp.archive.spans import Span
+    from liner_mcp.archive.writer import Writer
+
     transport = _RecordingTransport(liner)
     settings = Settings.of_demo_option(requests_per_second=0)
+    client, _ = open_clients(settings, transport=transport)
+    zone = Zone.resolve(settings.timezone)
+    now = datetime.now(zone.info)
+    ends = [
+        int(zone.midnight(now.date() - timedelta(days=days)).timestamp())
+        for days in (*range(0, SEARCHED_DAYS, DAYS_PER_LIST), SEARCHED_DAYS)
+    ]
+    with closing(create(path, source=settings.archive_source, phones=False)) as connection:
+        writer = Writer(connection, phones=False)
+        async with client:
+            for until, since in pairwise(ends):
+                calls = await read_calls(client, order_id, Span(since, until))
+                records = await read_records(client, calls, ())
+                writer.replace_span(order_id, Span(since, until), calls, records, synced_at=now, settled=True)
+    return len(transport.exchanges)
+
+
+async def _ask(liner: DemoLiner, question: Question, archive: Path | None = None) -> Answer:
+    """Ask a server of its own, so that nothing is cached and the sizes of all questions can be compared."""
+    transport = _RecordingTransport(liner)
+    settings = Settings.of_demo_option(requests_per_second=0, archive=archive)
     async with Client(create_server(settings, transport=transport)) as client:
         result = await client.call_tool(question.tool, question.arguments)
     assert isinstance(result, CallToolResult)  # noqa: S101 - our tools ask the client nothing
@@ -160,18 +241,18 @@ async def _ask(liner: DemoLiner, question: Question) -> Answer:
 # Showing --------------------------------------------------------------------------------------------------------------
 
 
-def show(answers: list[Answer], console: Console) -> None:
-    console.print(DEMO_NOTICE)
-    console.print("An MCP client asks this server about the calls of an invented call centre.\n")
-    for number, answer in enumerate(answers, 1):
+def show(answers: list[Answer], console: Console, first: int = 1) -> None:
+    for number, answer in enumerate(answers, first):
         console.print(Text(f"{number}. {answer.question.text}", style="bold"))
         console.print(Padding(Text(call_of(answer.question), style="cyan"), (0, 0, 0, 3), expand=False))
         console.print(table_of(answer, console))
         console.print(Padding(Text(saving_of(answer), style="green"), (0, 0, 1, 3), expand=False))
-    text = answers[0].text
-    columns = text.index('"columns"')
+
+
+def show_end(answer: Answer, console: Console) -> None:
+    columns = answer.text.index('"columns"')
     console.print(Text("What the model reads of answer 1, from its columns on:", style="bold"))
-    console.print(Padding(Text(printable(text[columns:-1], console), style="dim"), (0, 0, 1, 3), expand=False))
+    console.print(Padding(Text(printable(answer.text[columns:-1], console), style="dim"), (0, 0, 1, 3), expand=False))
     console.print("Ask such questions yourself. This adds the demo to Claude Desktop:")
     # One line, however long the path is, so that it can be copied.
     console.print(f"{install_command(sys.argv[0])} install claude-desktop --demo", soft_wrap=True)
@@ -185,6 +266,8 @@ def call_of(question: Question) -> str:
 def saving_of(answer: Answer) -> str:
     raw = "".join(answer.liner_bodies)
     ours, theirs = estimated_tokens(answer.text), estimated_tokens(raw)
+    if answer.archive_requests and not raw:
+        return f"About {ours:,} tokens and no request: an archive holds what {answer.archive_requests:,} requests read."
     count = len(answer.liner_bodies)
     source = "Liner's answer with these facts" if count == 1 else f"Liner's {count} answers with these facts"
     return f"About {ours:,} tokens; {source}: {theirs:,} ({round(100 * (1 - ours / theirs))} % saved)."

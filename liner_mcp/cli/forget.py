@@ -7,14 +7,17 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import anyio
+
 from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.forget import erase, forget_before, forget_call, forget_lead
 from liner_mcp.archive.writer import Writer
 from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
 from liner_mcp.cli.sync import PARTIAL, day_of_text
 from liner_mcp.cli.terminal import print_wrapped
-from liner_mcp.errors import UsageError
+from liner_mcp.errors import LinerMcpError, NotFound, UsageError
 from liner_mcp.server.archive_sync import archive_for_writing, archive_path
+from liner_mcp.server.clients import open_clients
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
 
@@ -32,9 +35,19 @@ def forget(options: argparse.Namespace) -> int:
     with archive_for_writing(settings) as connection:
         # The lock of a sync is not needed: a call that is read now is compared with what was forgotten when it is
         # stored. The phones of a writer that stores no text do not matter.
-        calls, records = run(connection, Writer(connection, phones=False))
+        writer = Writer(connection, phones=False)
+        calls, records = run(connection, writer)
+        unread = None
+        if options.call is not None and not calls:
+            unread = _note_records_of_liner(settings, connection, writer, options.call)
         erased = erase(connection)
     print_wrapped(f"Forgotten: {what}. Deleted: {calls:,} calls with {records:,} records.", indent=2)
+    if unread is not None:
+        print_wrapped(
+            f"The call is not archived, and Liner did not list its recordings. {unread} Servers refuse the call, but "
+            "not yet its recordings by their own ids. Run this again.",
+            indent=2,
+        )
     if not erased:
         print_wrapped(
             "Another process is reading the archive, so the texts are still in its files. They leave the files with "
@@ -42,7 +55,31 @@ def forget(options: argparse.Namespace) -> int:
             indent=2,
         )
         return PARTIAL
-    return 0
+    return 0 if unread is None else PARTIAL
+
+
+def _note_records_of_liner(
+    settings: Settings, connection: Connection, writer: Writer, call_id: int
+) -> LinerMcpError | None:
+    """Note the records of a call that is not archived: a record does not name its call, and has an id of its own.
+
+    Returns why they could not be read.
+    """
+
+    async def read() -> list[int]:
+        liner, _ = open_clients(settings)
+        async with liner:
+            return [record.id for record in (await liner.call_records(call_id)).items]
+
+    try:
+        found = anyio.run(read)
+    except NotFound:
+        return None
+    except LinerMcpError as error:
+        return error
+    with connection.writing():
+        writer.note_forgotten_records(call_id, found)
+    return None
 
 
 def _chosen(options: argparse.Namespace, settings: Settings) -> tuple[str, Forget]:

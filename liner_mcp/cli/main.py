@@ -158,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         help="test what Liner's documentation leaves open, with at most 20 read requests, and print a report",
     )
     check.add_argument("--out", type=Path, metavar="FILE", help="with --probe: also write the report as JSON, redacted")
-    demo = commands.add_parser("demo", help="show three questions, tool calls and answers; no account needed")
+    demo = commands.add_parser("demo", help="show questions, tool calls and answers; no account needed")
     demo.add_argument("--json", action="store_true", help="print the answers as a model reads them, one JSON per line")
     install = commands.add_parser("install", help="show the change and add this server to an assistant's configuration")
     install.add_argument("host", nargs="?", choices=HOSTS, metavar="HOST", help=f"the assistant: {', '.join(HOSTS)}")

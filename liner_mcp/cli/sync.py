@@ -102,9 +102,9 @@ class _Output:
         self._estimate, self._total = estimate, estimate.days
         if self._json:
             return
-        took = f", about {_duration(estimate.requests / self._pace)}" if self._pace else ""
+        took = f" and {_duration(estimate.requests / self._pace)}" if self._pace else ""
         print_wrapped(
-            f"To read: {estimate.days:,} days of orders with at most {estimate.calls:,} calls, in at most "
+            f"To read: {estimate.days:,} days of orders with at most {estimate.calls:,} calls, in about "
             f"{estimate.requests:,} requests{took}.",
             indent=2,
         )

@@ -37,8 +37,8 @@ async def read_audio_piece(context: AppContext, record_id: int, start: int) -> A
     if body is None:
         body = await _download(context, record_id, highest_limit=True)
         context.played.put(key, body)
-    else:
-        await read_record(context, record_id)
+    elif context.archive is not None:
+        await read_record(context, record_id)  # it may have been forgotten since its first piece
     if start >= len(body):
         raise InvalidArgument(
             f"start: the recording of record {record_id} has {len(body)} bytes, so start={start} is past its end."

@@ -20,7 +20,7 @@ from liner_mcp.demo import Dataset
 from liner_mcp.demo.entities import Call
 from liner_mcp.liner.models import NO_LINK, User
 from tests.archive.sessions import ask, comparable, opened, read
-from tests.conftest import NOW
+from tests.conftest import NOW, text_of
 from tests.fakes import FakeLiner, Fault
 from tests.fakes.faults import Latency, Status
 from tests.support.archive import EVERYTHING, LAST_MIDNIGHT, SOURCE, fill
@@ -253,6 +253,17 @@ async def test_a_forgotten_call_is_in_no_answer(own: Dataset, archive: Path, arc
     assert (record.summary or "")[:20] not in json.dumps([summaries, quotes], ensure_ascii=False)
 
 
+async def test_a_recording_that_is_being_played_ends_when_its_call_is_forgotten(own: Dataset, archive: Path) -> None:
+    call = recorded(own, archived=True)
+    record_id = own.records_of(call.id)[0].id
+    async with opened(own, archive=archive) as (session, _):
+        first = await session.call("read_audio", record_id=record_id)
+        forget(archive, own, call)
+        second = await session.call("read_audio", record_id=record_id)
+    assert not first.is_error
+    assert "was forgotten on this server" in text_of(second)
+
+
 async def test_the_earlier_calls_of_a_forgotten_lead_are_in_no_answer_and_its_later_ones_are(
     own: Dataset, archive: Path
 ) -> None:
@@ -275,6 +286,28 @@ async def test_the_earlier_calls_of_a_forgotten_lead_are_in_no_answer_and_its_la
         assert answer["page"]["forgotten"] >= 1
     assert [row["summary_state"] for row in rows_of(summaries)] == ["forgotten", "ready"]
     assert [row["state"] for row in rows_of(quoted)] == ["forgotten", "exact"]
+
+
+async def test_a_recording_of_a_forgotten_lead_in_anothers_call_that_is_not_archived_is_in_no_answer(
+    own: Dataset, archive: Path
+) -> None:
+    lead, other = list(own.leads.values())[:2]
+    call = own.add_call(lead=other, created_at=NOW - timedelta(hours=2), has_records=True)
+    own.add_record(call.id, summary="Обычный разговор")
+    own.add_record(call.id, summary="Клиент Зюзюкинский", lead_id=lead.id, is_transfer=True)
+    write(archive, "INSERT INTO forgotten_lead VALUES (?, ?)", lead.id, int(NOW.timestamp() * 1_000_000))
+    window = {"since": "-3h", "until": "-1h"}
+    async with opened(own, archive=archive) as (session, _):
+        records = await session.call("list_call_records", call_id=call.id)
+        answers = [
+            await session.answer("get_call_summaries", call_ids=[call.id]),
+            await session.answer("find_calls", include=["summary"], limit=100, **window),
+            await session.answer("find_calls", mentions="зюзюкинский", **window),
+        ]
+    assert "was forgotten on this server" in text_of(records)
+    assert [row["summary_state"] for row in rows_of(answers[0])] == ["forgotten"]
+    assert all("Зюзюкинский" not in str(answer["rows"]) for answer in answers)
+    assert not any(answer["page"]["complete"] for answer in answers[1:])  # of a call that cannot be read
 
 
 async def test_calls_before_a_forgotten_moment_are_in_no_answer(own: Dataset, tmp_path: Path) -> None:

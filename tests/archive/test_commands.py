@@ -332,6 +332,36 @@ def test_forgetting_works_before_the_first_sync(path: Path) -> None:
         assert [row["id"] for row in connection.rows("SELECT id FROM forgotten_lead")] == [5]
 
 
+def test_forgetting_a_call_that_is_not_archived_forgets_its_recordings_too(path: Path, recent: Dataset) -> None:
+    call = next(one for one in recent.calls.values() if recent.records_of(one.id))
+    with serve_app(FakeLiner(recent), lifespan="off") as origin:
+        done = command("forget", "--call", str(call.id), "--yes", **account(origin, path))
+    assert (done.returncode, done.stderr) == (0, "")
+    with opened(path, origin) as connection:
+        noted = {row["id"] for row in connection.rows("SELECT id FROM forgotten_record")}
+    assert noted == {record.id for record in recent.records_of(call.id)}
+
+
+def test_forgetting_says_when_the_recordings_of_a_call_are_not_known(path: Path, recent: Dataset) -> None:
+    with serve_app(FakeLiner(recent, token="another"), lifespan="off") as origin:
+        done = command("forget", "--call", "7000001", "--yes", **account(origin, path))
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "Forgotten: call 7000001." in done.stdout
+    assert "not yet its recordings by their own ids" in done.stdout
+    assert "LINER_API_TOKEN" in done.stdout
+    with opened(path, origin) as connection:
+        assert [row["id"] for row in connection.rows("SELECT id FROM forgotten_call")] == [7_000_001]
+
+
+def test_the_status_shows_before_which_day_everything_was_forgotten(path: Path) -> None:
+    settings = {"LINER_ARCHIVE": str(path), **DEMO}
+    assert command("forget", "--before", "2026-06-01", "--yes", **settings).returncode == 0
+    shown = command("archive", "status", **settings).stdout
+    assert "Forgotten: 0 calls, 0 leads, and every call before 2026-06-01T00:00+03:00." in shown
+    found = json.loads(command("archive", "status", "--json", **settings).stdout)
+    assert found["forgotten_before"] == "2026-06-01T00:00+03:00"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
 @pytest.mark.parametrize(("answer", "code"), [("n", 1), ("", 1), ("y", 0)])
 def test_forgetting_asks_on_a_terminal(path: Path, answer: str, code: int) -> None:

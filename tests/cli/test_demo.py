@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -39,11 +40,11 @@ def printed() -> str:
     return demo()
 
 
-def test_three_questions_with_their_calls_their_tables_and_what_they_save(printed: str) -> None:
+def test_four_questions_with_their_calls_their_tables_and_what_they_save(printed: str) -> None:
     text = re.sub(r"\s+", " ", printed)
     tools = ("find_calls(", "get_call_summaries(", "call_stats(")
-    assert re.findall(r"^(\d)\. .*\?$", printed, re.MULTILINE) == ["1", "2", "3"]
-    assert [text.count(tool) for tool in tools] == [1, 1, 1]
+    assert re.findall(r"^(\d)\. .*\?$", printed, re.MULTILINE) == ["1", "2", "3", "4"]
+    assert [text.count(tool) for tool in tools] == [1, 1, 2]
     assert 'agents=["sofia marin"]' in text  # a search by names
     savings = [tuple(int(n.replace(",", "")) for n in found) for found in SAVING.findall(text)]
     assert len(savings) == 3
@@ -52,10 +53,32 @@ def test_three_questions_with_their_calls_their_tables_and_what_they_save(printe
         assert percent == round(100 * (1 - ours / theirs))
 
 
+def test_forty_days_are_searched_in_an_archive_without_a_request(printed: str) -> None:
+    assert re.search(r"tokens and no request: an archive holds what \d{3} requests read", re.sub(r"\s+", " ", printed))
+    answer = json.loads(demo("--json").splitlines()[3])["answer"]
+    assert answer["page"]["searched"]["read"] > 100
+    assert "archived_until" in answer["page"]
+    assert answer["totals"]["calls"] == sum(row[answer["columns"].index("calls")] for row in answer["rows"])
+
+
+def test_without_the_extra_for_archives_three_questions_are_asked(tmp_path: Path) -> None:
+    (tmp_path / "apsw.py").write_text("raise ImportError")
+    done = subprocess.run(
+        [sys.executable, "-m", "liner_mcp", "demo", "--json"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(done.stdout.splitlines()) == 3
+
+
 def test_it_is_english_first_fits_a_screen_or_two_and_has_no_colours_in_a_pipe(printed: str) -> None:
     lines = printed.splitlines()
     assert lines[0] == "DEMO: all data is invented; no Liner account is used."
-    assert 24 <= len(lines) <= 60
+    assert 24 <= len(lines) <= 75
     assert printed[: printed.index("2. ")].isascii() or not re.search("[а-я]", printed[: printed.index("2. ")])
     assert "\x1b" not in printed
     assert re.search(r"[^\x00-\x7f]", printed.splitlines()[8])  # a ruled table where the encoding has the line
@@ -93,9 +116,9 @@ def test_every_encoding_shows_whole_tables(encoding: str) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
 def test_with_json_each_line_is_an_answer_as_the_model_reads_it(encoding: str) -> None:
     answers = [json.loads(line) for line in demo("--json", encoding=encoding).splitlines()]
-    assert [list(one) for one in answers] == [["question", "tool", "arguments", "answer"]] * 3
-    assert [one["tool"] for one in answers] == ["find_calls", "get_call_summaries", "call_stats"]
-    first, second, third = (one["answer"] for one in answers)
+    assert [list(one) for one in answers] == [["question", "tool", "arguments", "answer"]] * 4
+    assert [one["tool"] for one in answers] == ["find_calls", "get_call_summaries", "call_stats", "call_stats"]
+    first, second, third, _ = (one["answer"] for one in answers)
     assert first["demo"] == "invented data"
     assert answers[1]["arguments"]["call_ids"] == [row[0] for row in first["rows"]]
     assert {row[0] for row in second["rows"]} == {row[0] for row in first["rows"]}
