@@ -129,6 +129,12 @@ VALUES = {
     "mcp_oauth_audience": "https://calls.example/mcp",
     "mcp_oauth_scope": "calls:read",
     "mcp_access_file": "access.toml",
+    "pace_url": "redis://127.0.0.1:6379/0",
+    "replicas": "2",
+    "app": "off",
+    "archive": "~/liner/calls.db",
+    "archive_retention": "90d",
+    "chatgpt": "true",
 }
 TOGETHER = {"mcp_oauth_issuer": "mcp_oauth_audience", "mcp_oauth_audience": "mcp_oauth_issuer"}
 

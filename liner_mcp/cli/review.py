@@ -169,7 +169,8 @@ class _Run:
         self._results.write("csv", render_csv(cards).encode("utf-8-sig"))  # the mark by which Excel knows UTF-8
         counts = _counts(cards, with_model=rubric is not None)
         incomplete = incomplete or bool(selection.gaps)
-        print_wrapped(f"{self._results.path('html')} and .csv: {counts}; {'in' if incomplete else ''}complete.", 0)
+        print(f"{self._results.path('html')} and .csv:")  # not wrapped: a path is copied
+        print_wrapped(f"{counts}; {'in' if incomplete else ''}complete.", 0)
         if not cards and not incomplete:
             print_wrapped("No call of this period passes the filters. For other days use --period.", 0)
         for gap in selection.gaps:

@@ -204,7 +204,7 @@ async def test_the_oracle_notices_what_is_wrong_with_words_and_recordings() -> N
     question = TELLING["longest"]
     page = await _right(question)
     assert _kinds(question, page) == set()
-    assert _kinds(question, replace(page, rows=page.rows[::-1])) == {"complete"}
+    assert _kinds(question, replace(page, rows=page.rows[::-1])) == {"complete", "order"}
     assert "wrong records" in _kinds(question, replace(page, rows=[{**page.rows[0], "records": 9}, *page.rows[1:]]))
 
 

@@ -263,7 +263,8 @@ async def test_a_pasted_rubric_replaces_the_built_in_one(client: Client) -> None
     own = "Приветствие: 0–2 балла\n\n- назвал компанию\n* «спасибо» & <b>пока</b>"
     for name in JUDGING:
         text = await written(client, name, rubric=f"\n{own}\n")
-        assert criteria_of(text) == own
+        # Markup is parted in all texts, also in this one.
+        assert criteria_of(text) == own.replace("<", "< ")
         for empty in ("", " \n\t"):
             usual = "transfers" if name == "audit_transfers" else "first_calls"
             assert criteria_of(await written(client, name, rubric=empty)) == built_in.as_text(usual)

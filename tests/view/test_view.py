@@ -221,6 +221,7 @@ def test_a_very_long_table_begins_with_25_rows_and_shows_all_on_demand(view: Vie
     total = len(structure["rows"])
     assert len(view.column("Call")) == 25
     view.click(f"text=Show all {total} rows")
+    view.until(f"document.querySelectorAll('tbody > .row').length === {total}")
     assert len(view.column("Call")) == total
     assert view.evaluate("[...document.querySelectorAll('.open button')].indexOf(document.activeElement)") == 25
 
