@@ -156,7 +156,18 @@ const commands = {
     }
     throw new Error(`never true: ${script}`);
   },
-  click: ({ selector }) => view().locator(selector).first().click(TIMEOUT),
+  async click({ selector }) {
+    const target = view().locator(selector).first();
+    await target.waitFor(TIMEOUT);
+    // The frame follows the height of its content; a click while it moves would miss.
+    for (let before = "", same = 0, tries = 0; same < 3 && tries < 200; tries++) {
+      const now = JSON.stringify(await target.boundingBox());
+      same = now === before ? same + 1 : 0;
+      before = now;
+      await page.waitForTimeout(50);
+    }
+    await target.click(TIMEOUT);
+  },
   press: ({ key }) => page.keyboard.press(key),
   host: ({ script }) => page.evaluate(script),
   hostUntil: ({ script }) => page.waitForFunction(script, null, TIMEOUT).then(() => true),
