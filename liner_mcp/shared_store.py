@@ -5,6 +5,7 @@ It holds no content. While it cannot be reached, a replica goes on with its own 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -22,6 +23,11 @@ PREFIX = "liner-mcp"
 _MINUTE_MILLISECONDS = 60_000
 
 _LOG = logging.getLogger(__name__)
+
+
+def unnamed(text: str) -> str:
+    """A part of a key that tells callers or accounts apart without naming them."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class StoreAway(Exception):
@@ -54,11 +60,23 @@ class SharedStore:
         self._away_until = float("-inf")
 
     def limiter(self, key: str, *, per_minute: float, burst: int) -> Any:
-        """A limiter of pyrate-limiter whose state is in the store. Use it within `run`."""
-        from pyrate_limiter import GCRA, Limiter, Rate, RedisStateStore, StateBucket
+        """A limiter of pyrate-limiter with its state in the store, for `run`. Keep it: each one has a thread."""
+        from pyrate_limiter import Limiter
+
+        return Limiter(self._bucket(key, per_minute, burst))
+
+    async def allows(self, key: str, *, per_minute: int) -> bool:
+        """Whether one more request fits the rate of a key now; it then counts. Raises: StoreAway."""
+        from pyrate_limiter import RateItem
+
+        bucket = self._bucket(key, per_minute, per_minute)
+        return bool(await self.run(lambda _: bucket.put(RateItem(PREFIX, bucket.now()))))
+
+    def _bucket(self, key: str, per_minute: float, burst: int) -> Any:
+        from pyrate_limiter import GCRA, Rate, RedisStateStore, StateBucket
 
         rate = Rate(max(1, round(per_minute)), _MINUTE_MILLISECONDS, burst=max(1, burst))
-        return Limiter(StateBucket([rate], GCRA(), RedisStateStore(self._redis, f"{PREFIX}:{key}")))
+        return StateBucket([rate], GCRA(), RedisStateStore(self._redis, f"{PREFIX}:{key}"))
 
     async def run(self, job: Callable[[Any], Awaitable[T]]) -> T:
         """The result of a job that gets the connection. Raises: StoreAway."""

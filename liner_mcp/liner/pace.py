@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from typing import Any, Protocol
 
 import anyio
 from aiolimiter import AsyncLimiter
 
-from liner_mcp.shared_store import PREFIX, SharedStore, StoreAway
+from liner_mcp.shared_store import PREFIX, SharedStore, StoreAway, unnamed
 
 BURST_SECONDS = 2.0  # requests saved up while idle: 40 at the default rate of 20 per second
 
@@ -58,8 +57,7 @@ class SharedPace:
 
     def __init__(self, url: str, per_second: float, *, account: str, replicas: int) -> None:
         self._store = SharedStore(url)
-        # The key tells accounts apart without naming them.
-        key = f"pace:{hashlib.sha256(account.encode()).hexdigest()[:16]}"
+        key = f"pace:{unnamed(account)}"
         self._pause_key = f"{PREFIX}:{key}:pause"
         self._limiter = self._store.limiter(key, per_minute=60 * per_second, burst=round(per_second * BURST_SECONDS))
         self._own = LocalPace(per_second / replicas)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -148,12 +149,14 @@ async def test_callers_are_counted_over_all_replicas(url: str) -> None:
     async def receive() -> Message:
         return {"type": "http.request"}
 
+    threads = threading.active_count()
     stores = [SharedStore(url), SharedStore(url)]
     for store in stores:
         app = RateLimit(answer, 1, LIMITS, store, replicas=2)
         await app({"type": "http", "client": ("192.0.2.1", 1)}, receive, collect)
         await store.aclose()
     assert statuses == [200, 429]
+    assert threading.active_count() == threads  # a limiter of the library has a thread, which a request must not start
 
 
 def test_an_address_that_is_none_is_refused() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter, OrderedDict
 from contextlib import suppress
@@ -14,7 +13,7 @@ from liner_mcp.http_server.connection import address_group
 from liner_mcp.http_server.error_response import error_response
 from liner_mcp.http_server.limits import Limits
 from liner_mcp.server.caller import SCOPE_KEY, Caller
-from liner_mcp.shared_store import SharedStore, StoreAway
+from liner_mcp.shared_store import SharedStore, StoreAway, unnamed
 
 
 class RateLimit:
@@ -44,11 +43,8 @@ class RateLimit:
 
     async def _allows(self, who: str) -> bool:
         if self._store is not None:
-            # The key tells callers apart without naming them.
-            key = f"caller:{hashlib.sha256(who.encode()).hexdigest()[:16]}"
-            limiter = self._store.limiter(key, per_minute=self._per_minute, burst=self._per_minute)
             with suppress(StoreAway):
-                return bool(await self._store.run(lambda _: limiter.try_acquire_async(blocking=False)))
+                return await self._store.allows(f"caller:{unnamed(who)}", per_minute=self._per_minute)
         bucket = self._bucket(who)
         if not bucket.has_capacity():
             return False
@@ -56,9 +52,7 @@ class RateLimit:
         return True
 
     def _bucket(self, who: str) -> AsyncLimiter:
-        bucket = self._buckets.get(who) or AsyncLimiter(
-            self._per_minute if self._store is None else self._own_share, 60
-        )
+        bucket = self._buckets.get(who) or AsyncLimiter(self._own_share, 60)
         self._buckets[who] = bucket
         self._buckets.move_to_end(who)
         if len(self._buckets) > self._most:
