@@ -16,6 +16,11 @@ from liner_mcp.liner.restricted_client import Access
 from liner_mcp.search.matching import CompiledQuery
 
 MICROSECONDS = 1_000_000
+# The cross join begins with the index of words: it finds few records, whatever SQLite expects.
+MENTIONED_RECORDS = (
+    "FROM word CROSS JOIN record ON record.key = word.rowid WHERE word MATCH ? AND word.rowid >= ? AND word.rowid < ?"
+)
+"""The records that an expression finds, between two keys."""
 NO_RULES = Access()
 
 
@@ -89,8 +94,4 @@ def mentioning(wanted: str, span: Span) -> tuple[str, str, int, int]:
     return _MENTIONING, wanted, first_key(span.since), first_key(span.until)
 
 
-# The cross join begins with the index of words: it finds few records, whatever SQLite expects.
-_MENTIONING = (
-    "SELECT record.call_id FROM word CROSS JOIN record ON record.key = word.rowid"
-    " WHERE word MATCH ? AND word.rowid >= ? AND word.rowid < ?"
-)
+_MENTIONING = f"SELECT record.call_id {MENTIONED_RECORDS}"

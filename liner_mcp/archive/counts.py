@@ -10,7 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from liner_mcp.archive.conditions import NO_RULES, Conditions, add_mentions, add_record_filters, within
+from liner_mcp.archive.conditions import (
+    MENTIONED_RECORDS,
+    NO_RULES,
+    Conditions,
+    add_mentions,
+    add_record_filters,
+    within,
+)
 from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.database import Database, NoArchive
 from liner_mcp.archive.forgotten import forgotten_in
@@ -176,10 +183,7 @@ def _count_calls(connection: Connection, request: CountRequest, groups: dict[Gro
 
 
 # How many recordings of each call mention the words. None of a call that is counted has an unwanted one.
-_MATCHES = (
-    "SELECT record.call_id AS id, count(*) AS matches FROM word CROSS JOIN record ON record.key = word.rowid"
-    " WHERE word MATCH ? AND word.rowid >= ? AND word.rowid < ? GROUP BY record.call_id"
-)
+_MATCHES = f"SELECT record.call_id AS id, count(*) AS matches {MENTIONED_RECORDS} GROUP BY record.call_id"
 
 
 def _count_recordings(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
