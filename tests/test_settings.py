@@ -624,7 +624,7 @@ def test_callers_are_known_by_tokens_or_by_an_issuer_and_not_by_both() -> None:
         ("LINER_APP", "ON"),
         ("LINER_ARCHIVE", "hush.db"),
         ("LINER_ARCHIVE", "postgresql://anna@db.example/calls"),
-        ("LINER_ARCHIVE", "~nobody-of-this-name/calls.db"),
+        ("LINER_ARCHIVE", "~no-such-user/calls.db"),
         ("LINER_ARCHIVE_RETENTION", "90"),
         ("LINER_ARCHIVE_RETENTION", "00d"),
         ("LINER_ARCHIVE_RETENTION", "6 months"),

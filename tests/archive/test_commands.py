@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.fakes import FakeLiner
 from tests.fakes.blocking_liner import BlockingLiner
 from tests.http_server.test_stopping import started
 from tests.support.asgi_server import serve_app
+from tests.support.command_line import run_within
 from tests.support.context import AlteredLiner
 from tests.support.sync import SOURCE, bytes_in, call_ids, content_of, opened, run_sync
 
@@ -45,17 +47,7 @@ HELLO: dict[str, Any] = {
 INITIALIZE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}) + "\n"
 
 
-def command(*arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "liner_mcp", *arguments],
-        env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "9999", **settings},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
+command = partial(run_within, 120)  # a sync takes a while on a busy machine
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from liner_mcp.cli.tokens import create_token
 from liner_mcp.demo import Dataset
 from tests.fakes import FakeLiner
 from tests.support.asgi_server import serve_app
+from tests.support.command_line import run_within
 from tests.support.context import AlteredLiner
 from tests.support.sentences import assert_says, recorded
 
@@ -26,20 +28,7 @@ META: dict[str, Any] = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 LIST_TOOLS = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}) + "\n"
-
-
-def run(*arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "liner_mcp", *arguments],
-        # A wide terminal, so that each entry is one line.
-        env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "9999", **settings},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+run = partial(run_within, 60)
 
 
 def test_the_version_is_told() -> None:

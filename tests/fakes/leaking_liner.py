@@ -135,7 +135,7 @@ class LeakingLiner:
             ("find_calls", {**week, "include": get_args(Includable), "sort": "longest_talk"}),
             ("find_calls", {**week, "mentions": "клиент", "include": ["summary"]}),
             ("find_calls", {**week, "statuses": [f"callback {CONTACTS}"]}),
-            ("find_calls", {**week, "statuses": ["nobody"], "orders": [CONTACTS], "seed": CONTACTS, "sample": 2}),
+            ("find_calls", {**week, "statuses": ["absent"], "orders": [CONTACTS], "seed": CONTACTS, "sample": 2}),
             *(("call_stats", {**week, "group_by": [by], "include": ["records"]}) for by in get_args(Grouping)),
             ("call_stats", {**week, "mentions": CONTACTS}),
             ("check_quotes", {"quotes": [{"record_id": self.record_id, "quote": quote} for quote in QUOTES]}),

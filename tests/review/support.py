@@ -11,6 +11,7 @@ from typing import Any, cast
 import httpx
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
+from starlette.requests import Request
 
 from liner_mcp.calls.time_window import TimeWindow
 from liner_mcp.demo import Dataset
@@ -96,12 +97,7 @@ class FakeEndpoint:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await Request(scope, receive).body()
         self.keys.add(dict(scope["headers"]).get(b"authorization", b"").decode())
         request = json.loads(body)
         asked: Json = json.loads(next(one for one in request["messages"] if one["role"] == "user")["content"])

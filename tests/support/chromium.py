@@ -160,7 +160,7 @@ def run_chromium(folder: Path) -> Generator[Browser]:
 
 
 def _raised(end: int) -> int:
-    """The same end of a pipe under a number that is in nobody's way."""
+    """The same end of a pipe under a number that no other file has."""
     moved = fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
     os.close(end)
     return moved
