@@ -59,7 +59,7 @@ def _takes_too_long(paginator: Paginator[Any], offsets: int, concurrency: int, p
     Pages that are not counted are read one by one, and a long list probably goes on. From the second page on, they may
     take half of the time of the call, so that the other half is left for shorter lists.
     """
-    if not paginator.started:
+    if not paginator.pages:
         return False
     if offsets > 1:
         return pace * math.ceil(offsets / concurrency) > time_left()
@@ -76,21 +76,12 @@ class LinerClient:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.origin, self.concurrency = transport.origin, transport.concurrency
         self._long_texts = anyio.Lock()  # pages of long texts are decoded one at a time
         self._dictionary_paths: dict[tuple[str, str], str] = {}
 
     def __repr__(self) -> str:
         return f"LinerClient({self.origin!r})"
-
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port of Liner's API."""
-        return self._transport.origin
-
-    @property
-    def concurrency(self) -> int:
-        """How many requests can run at once."""
-        return self._transport.concurrency
 
     async def __aenter__(self) -> Self:
         return self
@@ -237,7 +228,7 @@ class LinerClient:
         """
         paginator = await self._read_pages(query, model, at_most, paced=paced, check=check)
         listing = paginator.listing()
-        if not paginator.started:
+        if not paginator.pages:
             raise DeadlineExceeded(
                 "The time of this call was up before Liner answered. Ask again, or for less at once."
             )
