@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import anyio
 
@@ -78,15 +78,12 @@ class ParallelRead(Generic[T]):
     unreadable: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _SliceResult(Generic[T]):
-    folded: tuple[T, ...]
-    complete: bool
-    changed: bool
+class _Slice(NamedTuple, Generic[T]):
+    """A slice that was read, and then folded: `read` has no calls any more."""
+
+    folded: T
+    read: SliceRead
     filter_ignored: bool
-    after_end: int
-    window_note: str | None
-    unreadable: int
 
 
 async def read_all(
@@ -120,17 +117,9 @@ async def read_all(
     elif first.complete and not first.calls:
         first = (await read_around(liner, filters, window))[1] or first
     if first.complete or first.outside_window or ((first.unreadable or first.unread) and not first.over_limit):
-        return ParallelRead(
-            (await fold(first.calls),),
-            window.since,
-            None,
-            complete=first.complete,
-            changed=first.changed,
-            liner_total=None if first.liner_total is None else first.liner_total - first.after_end,
-            filter_ignored=filters.violated_by(*first.calls),
-            window_note=first.window_note,
-            unreadable=first.unreadable,
-        )
+        whole = _Slice(await fold(first.calls), replace(first, calls=()), filters.violated_by(*first.calls))
+        total = None if first.liner_total is None else first.liner_total - first.after_end
+        return _join([[whole]], window.since, None, total)
     paced_calls = _paced_slice_calls(slice_calls, liner, seconds_per_page, reads_records=reads_records)
     windows = _split_window(window, first, paced_calls)
     # With records to read, a slice is a hundred requests, however short its list.
@@ -141,28 +130,37 @@ async def read_all(
     )
     reader = _SliceReader(liner, filters, fold, progress, first.liner_total, at_once)
     outcomes = await run_all([partial(reader.read, one) for one in windows], concurrency=liner.concurrency)
-    parts: list[_SliceResult[T]] = []
+    slices: list[list[_Slice[T]]] = []
     stopped: LinerMcpError | None = None
     for outcome in outcomes:
-        if isinstance(outcome, _SliceResult):
-            parts.append(outcome)
-            continue
-        stopped = outcome or DeadlineExceeded("Time was up before the whole window was read; ask for less.")
-        break
-    reached = windows[len(parts) - 1].since if parts else window.until
-    notes = [part.window_note for part in parts if part.window_note]
-    counted = first.liner_total is not None and bool(parts) and not notes
+        if not isinstance(outcome, list):
+            stopped = outcome or DeadlineExceeded("Time was up before the whole window was read; ask for less.")
+            break
+        slices.append(outcome)
+    if not slices:
+        return _join(slices, window.until, stopped, None)
+    noted = any(part.read.window_note for one in slices for part in one)
+    total = None if first.liner_total is None or noted else first.liner_total - slices[0][0].read.after_end
+    return _join(slices, windows[len(slices) - 1].since, stopped, total)
+
+
+def _join(
+    slices: Sequence[Sequence[_Slice[T]]], reached: datetime, stopped: LinerMcpError | None, liner_total: int | None
+) -> ParallelRead[T]:
+    """One read of all slices, each in the parts that it was halved into."""
+    parts = [part for one in slices for part in one]
+    noted = [any(part.read.window_note for part in one) for one in slices]
     return ParallelRead(
-        tuple(folded for part in parts for folded in part.folded),
+        tuple(part.folded for part in parts),
         reached,
         stopped,
         # Where only some slices show it, calls of the others may be missing too.
-        complete=all(part.complete for part in parts) and len(notes) in (0, len(parts)),
-        changed=any(part.changed for part in parts),
-        liner_total=(first.liner_total or 0) - parts[0].after_end if counted else None,
+        complete=all(part.read.complete for part in parts) and (all(noted) or not any(noted)),
+        changed=any(part.read.changed for part in parts),
+        liner_total=liner_total,
         filter_ignored=any(part.filter_ignored for part in parts),
-        window_note=notes[0] if notes else None,
-        unreadable=sum(part.unreadable for part in parts),
+        window_note=next((part.read.window_note for part in parts if part.read.window_note), None),
+        unreadable=sum(part.read.unreadable for part in parts),
     )
 
 
@@ -227,12 +225,12 @@ class _SliceReader(Generic[T]):
         self._fold_lock = anyio.Lock()
         self._slots = anyio.Semaphore(parallel_slices)
 
-    async def read(self, window: TimeWindow) -> _SliceResult[T]:
+    async def read(self, window: TimeWindow) -> list[_Slice[T]]:
         """One slice; slices begin in the order in which they were requested."""
         async with self._slots:
             return await self._read_halving(window)
 
-    async def _read_halving(self, window: TimeWindow) -> _SliceResult[T]:
+    async def _read_halving(self, window: TimeWindow) -> list[_Slice[T]]:
         """One slice, halved as often as it is too large to be held in memory."""
         shortest = window.until - window.since <= MIN_SLICE
         at_most = None if shortest else MAX_CALLS_IN_MEMORY
@@ -242,16 +240,7 @@ class _SliceReader(Generic[T]):
         elif found.over_limit:
             middle = window.since + (window.until - window.since) / 2
             newer = await self._read_halving(TimeWindow(middle, window.until))
-            older = await self._read_halving(TimeWindow(window.since, middle))
-            return _SliceResult(
-                (*newer.folded, *older.folded),
-                newer.complete and older.complete,
-                newer.changed or older.changed,
-                newer.filter_ignored or older.filter_ignored,
-                newer.after_end,
-                newer.window_note or older.window_note,
-                newer.unreadable + older.unreadable,
-            )
+            return [*newer, *await self._read_halving(TimeWindow(window.since, middle))]
         async with self._fold_lock:
             folded = await self._fold(found.calls)
         self._calls_read += len(found.calls)
@@ -261,7 +250,4 @@ class _SliceReader(Generic[T]):
                 self._liner_total if self._liner_total is not None and self._liner_total >= self._calls_read else None
             )
             await self._progress(self._calls_read, total)
-        ignored = self._filters.violated_by(*found.calls)
-        return _SliceResult(
-            (folded,), found.complete, found.changed, ignored, found.after_end, found.window_note, found.unreadable
-        )
+        return [_Slice(folded, replace(found, calls=()), self._filters.violated_by(*found.calls))]
