@@ -58,7 +58,7 @@ def progress_after(done: int, progress: Progress | None) -> Callable[[int], Awai
     return None if progress is None else lambda more: progress(done + more, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ParallelRead(Generic[T]):
     """The folded slices, newest first, down to `reached`. `stopped` is the reason for ending before the window does.
 
