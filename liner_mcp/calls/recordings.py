@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import anyio.to_thread
 
-from liner_mcp.calls.arguments import Mention, Recordings, lacks_summary
+from liner_mcp.calls.arguments import Mention, lacks_summary
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded
 from liner_mcp.liner.models import Call, CallRecord
@@ -51,7 +51,8 @@ class RecordsRead:
 @dataclass(frozen=True, slots=True)
 class CallRecordings:
     """The recordings of one call, oldest first. `complete`: there are no others, and Liner does not say that some are
-    still to be listed. `with_summaries`: their summaries were read, or tried.
+    still to be listed. `with_summaries`: their summaries were read, or tried. `mentions`: what each summary says of the
+    words of the question, by the id of its record.
     """
 
     reads: tuple[ReadRecord, ...] = ()
@@ -64,10 +65,12 @@ class CallRecordings:
         """The records without the reasons why summaries are missing."""
         return tuple(read.record for read in self.reads)
 
-    @property
-    def for_filters(self) -> Recordings:
-        """The same for `Filter.decides`."""
-        return Recordings(self.records, self.complete, self.mentions)
+    def some(self, test: Callable[[CallRecord], bool | None]) -> bool | None:
+        """Whether some recording passes the test; None where one that is unlisted or undecided may pass it."""
+        found = {test(record) for record in self.records}
+        if True in found:
+            return True
+        return False if self.complete and None not in found else None
 
     @property
     def mentioning(self) -> list[CallRecord]:

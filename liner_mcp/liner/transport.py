@@ -275,7 +275,7 @@ class Transport:
                 else:
                     body = BodyDecoder(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
                     async for piece in response.aiter_raw():
-                        attempt.record_received(len(piece))
+                        attempt.received_bytes += len(piece)
                         body.feed(piece)
                 return response, body.finish()
         except HTTP_ERRORS as error:
