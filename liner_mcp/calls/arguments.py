@@ -34,7 +34,6 @@ class Mention:
 
     @property
     def matches(self) -> bool | None:
-        """Whether the summary has all that is wanted and nothing that is unwanted."""
         return _both(self.wanted, _is(self.unwanted, False))
 
 

@@ -240,7 +240,6 @@ async def _render(
 
 
 def _other_groups(arranged: GroupRows, count: int, question: Question, *, qualified_known: bool) -> Members:
-    """The sums of all groups behind the first `count` rows, if there are any."""
     behind = arranged.groups[count:]
     groups = len(behind) + arranged.other_groups
     if not groups:

@@ -54,7 +54,6 @@ class CollectedCalls(ListedCalls):
         return max(len(self.calls) / scanned, MIN_PASS_RATE)
 
     def page_end(self, rows: int) -> PageEnd:
-        """Where a page of so many rows ends."""
         calls = bisect_right(self.ends, rows)
         if calls == len(self.calls):
             return PageEnd(calls, self.reached)

@@ -220,7 +220,6 @@ def _key_part(call: Call, grouping: str, zone: Zone) -> Cell:
 
 
 def merge_tallies(parts: Iterable[Tallies]) -> Tallies:
-    """One tally per group, from all parts."""
     found: Tallies = {}
     for part in parts:
         for key, group in part.items():

@@ -50,7 +50,6 @@ class Filters(PlainFilters):
     hours: HourSpan | None = None
 
     def _given(self) -> dict[str, Any]:
-        """The filters that narrow, by name."""
         values = {name: getattr(self, name) for name in FILTERS if not (name == "orders" and self.all_orders)}
         return {name: value for name, value in values.items() if value not in (None, ())}
 
@@ -69,7 +68,6 @@ class Filters(PlainFilters):
 
     @property
     def agent_ids(self) -> tuple[int, ...]:
-        """The agents without "no agent"."""
         return tuple(one for one in self.agents if one is not None)
 
     @property
@@ -79,7 +77,6 @@ class Filters(PlainFilters):
 
     @property
     def on_summaries(self) -> bool:
-        """Whether a filter needs the summaries of the recordings."""
         return any(FILTERS[name].of_summaries for name in self.on_recordings)
 
     def on_calls(self) -> Filters:

@@ -83,7 +83,6 @@ class _Longest(ListedCalls):
     late: bool = False
 
     def hold(self, calls: Sequence[Call]) -> None:
-        """Add calls to choose from."""
         self.added += len(calls)
         self.calls = heapq.nlargest(self.held, [*self.calls, *calls], key=_talk_key)
 

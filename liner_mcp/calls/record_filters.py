@@ -55,7 +55,6 @@ class Decision:
 
     @property
     def undecided(self) -> Undecided:
-        """The call as one that cannot be decided."""
         return Undecided(call_key(self.call), self.without_value)
 
 
@@ -239,7 +238,6 @@ class FilterMembers(TypedDict):
 
 
 def filter_members(filters: Filters, examined: Examined) -> FilterMembers:
-    """What a page says of the filters that Liner does not have."""
     return {
         "local_filters": filters.client_side or None,
         "examined": examined.calls if filters.on_recordings else None,

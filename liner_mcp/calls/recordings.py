@@ -44,7 +44,6 @@ class RecordsRead:
             self.words = await anyio.to_thread.run_sync(compile_query, mentions, abandon_on_cancel=True)
 
     def notes(self) -> list[str]:
-        """What limits the search."""
         return [FEWER_FORMS_NOTE] if self.words is not None and self.words.fewer_forms else []
 
 
@@ -62,7 +61,6 @@ class CallRecordings:
 
     @property
     def records(self) -> tuple[CallRecord, ...]:
-        """The records without the reasons why summaries are missing."""
         return tuple(read.record for read in self.reads)
 
     def some(self, test: Callable[[CallRecord], bool | None]) -> bool | None:
@@ -134,7 +132,6 @@ class Examined:
     unread: int = 0
 
     def add(self, found: CallRecordings) -> None:
-        """Count one call."""
         self.calls += 1
         states = [lacks_summary(record) for record in found.records]
         self.read += states.count(False)
@@ -143,10 +140,8 @@ class Examined:
 
     @staticmethod
     def sum(parts: Iterable[Examined]) -> Examined:
-        """The counts of all parts together."""
         every = [(one.calls, one.read, one.without_summary, one.unread) for one in parts]
         return Examined(*map(sum, zip(*every, strict=True)))
 
     def searched(self) -> dict[str, int]:
-        """The member `searched` of a page."""
         return {"read": self.read, "without_summary": self.without_summary, "unread": self.unread}

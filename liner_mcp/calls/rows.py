@@ -139,7 +139,6 @@ def reading_notes(
 
 
 def _missing_calls_note(context: AppContext, unreadable: int, otherwise: str) -> str:
-    """Why calls may be missing from a list that is not complete."""
     source = provenance()
     if source.unread and source.failure is not None:
         why = context.stop_reason(source.failure)

@@ -198,12 +198,10 @@ class SliceRead:
 
     @property
     def moments(self) -> list[datetime]:
-        """The times of all calls that came."""
         return [*self.strayed, *(call.created_at for call in self.calls if call.created_at is not None)]
 
     @property
     def counted(self) -> int:
-        """How many calls there are at least."""
         return max(self.liner_total or 0, len(self.calls))
 
     @property
@@ -216,7 +214,6 @@ class SliceRead:
 
 
 def nothing_read(window: TimeWindow, *, complete: bool) -> SliceRead:
-    """A read that gave no call."""
     return SliceRead(window, (), complete=complete, over_limit=False, changed=False, liner_total=None)
 
 

@@ -110,14 +110,9 @@ class LinerClient:
         return {clean(name): decoding.decode_one(value, ServiceHealth) for name, value in services.items()}
 
     async def call(self, call_id: int) -> Call:
-        """One call. Raises NotFound for an unknown id."""
         return await self._read_detail(Query(endpoints.call_detail(call_id)), Call, call_id)
 
     def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
-        """All calls of a closed window. Liner states no order.
-
-        When Liner counts or lists more than `at_most`, the read ends there, and the listing is incomplete.
-        """
         return self._read_list(which.query(), Call, at_most, paced=at_most is not None)
 
     async def calls_page(
@@ -127,48 +122,33 @@ class LinerClient:
         return await self._decode_list(await self._transport.get(which.query().page(offset, limit)), Call)
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:  # noqa: ARG002 - always is
-        """One call record with all its fields. Raises NotFound for an unknown id."""
         return await self._read_detail(Query(endpoints.call_record_detail(record_id)), CallRecord, record_id)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
-        """All records of one call, in Liner's order. An unknown call may give an empty list instead of an error.
-
-        Raises: InvalidResponse when Liner sends records of other calls too.
-        """
         query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
         listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS, check=reject_mixed_calls)
         reject_mixed_calls(listing.items)
         return listing
 
     def orders(self, *, at_most: int | None = None) -> Read[Listing[Order]]:
-        """Every order that Liner lists; whether archived ones are among them is undocumented.
-
-        `at_most` as for `calls`.
-        """
         return self._read_list(Query(endpoints.ORDERS), Order, at_most)
 
     def users(self) -> Read[Listing[User]]:
-        """Every person with a login, inactive ones included: old calls carry their ids."""
         return self._read_list(Query(endpoints.USERS), User)
 
     def agent_groups(self) -> Read[Listing[AgentGroup]]:
-        """Every group of agents with its members."""
         return self._read_list(Query(endpoints.AGENT_GROUPS), AgentGroup)
 
     async def lead(self, lead_id: int) -> Lead:
-        """One lead. Raises NotFound for an unknown id."""
         return await self._read_detail(Query(endpoints.lead_detail(lead_id)), Lead, lead_id)
 
     async def call_statuses(self) -> Listing[CallStatus]:
-        """The dictionary of call statuses."""
         return await self._read_dictionary(endpoints.CALL_STATUSES, CallStatus)
 
     async def lead_statuses(self) -> Listing[LeadStatus]:
-        """The dictionary of lead statuses."""
         return await self._read_dictionary(endpoints.LEAD_STATUSES, LeadStatus)
 
     async def _read_detail(self, query: Query, model: type[I], entity_id: int) -> I:
-        """One entity by its id."""
         data = await self._transport.get(query)
         if not data:  # a success without data: Liner does not document its answer to an unknown id
             raise NotFound(decoding.NOT_FOUND_MESSAGE)

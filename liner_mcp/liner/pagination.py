@@ -53,7 +53,6 @@ class Listing(Generic[I]):
 
     @property
     def with_former(self) -> tuple[I, ...]:
-        """The items, then the former ones."""
         return (*self.items, *self.former)
 
 
@@ -154,7 +153,6 @@ class Paginator(Generic[I]):
 
     @property
     def pages(self) -> int:
-        """The number of pages read so far."""
         return len(self._pages)
 
     @property
@@ -164,7 +162,6 @@ class Paginator(Generic[I]):
 
     @property
     def page_limit_reached(self) -> bool:
-        """Whether the walk ended at its own limit of pages."""
         return len(self._pages) >= self._max_pages and not self._exhausted
 
     def listing(self) -> Listing[I]:

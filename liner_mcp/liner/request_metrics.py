@@ -83,7 +83,6 @@ def count_requests() -> Generator[RequestCounts]:
 
 
 def record_cache_hit() -> None:
-    """Count a read that needed no request."""
     counts = _current_counts.get()
     if counts is not None:
         counts.cache_hits += 1
@@ -91,7 +90,6 @@ def record_cache_hit() -> None:
 
 @contextmanager
 def observe_attempt(observer: RequestObserver | None, attempt: Attempt) -> Generator[None]:
-    """Show the attempt to the observer while the block runs."""
     try:
         with nullcontext() if observer is None else observer.on_attempt(attempt):
             yield

@@ -53,7 +53,6 @@ class Access:
 
     @property
     def unrestricted(self) -> bool:
-        """Whether nothing is hidden."""
         return self.orders is None and self.agents is None
 
     def allows_order(self, order_id: int | None) -> bool:
@@ -65,7 +64,6 @@ class Access:
         return self.agents is None or agent_id in self.agents
 
     def allows_call(self, call: Call) -> bool:
-        """Whether this call and its records may be seen."""
         return self.allows_order(call.order_id) and self.allows_agent(call.user_id)
 
     def cannot_decide(self, call: Call) -> bool:
@@ -243,13 +241,11 @@ class RestrictedClient:
                 return
 
     async def orders(self, *, at_most: int | None = None) -> Listing[Order]:
-        """The orders that may be seen."""
         return _filter_listing(
             await self._liner.orders(at_most=at_most), lambda order: self._access.allows_order(order.id)
         )
 
     async def users(self) -> Listing[User]:
-        """The agents that may be seen."""
         return _filter_listing(await self._liner.users(), lambda user: self._access.allows_agent(user.id))
 
     async def agent_groups(self) -> Listing[AgentGroup]:

@@ -60,12 +60,10 @@ class CallRecords:
 
     @property
     def failed(self) -> bool:
-        """Whether a summary of it could not be read."""
         return bool(ids_in_state(self.records, "failed"))
 
     @property
     def not_asked(self) -> bool:
-        """Whether time was up before all its summaries were read."""
         return bool(ids_in_state(self.records, "not_asked"))
 
 
@@ -203,7 +201,6 @@ class _PageBudget:
         return self.used > self.budget
 
     def add(self, outcome: CallRecords | LinerMcpError) -> bool:
-        """Whether the page is full with this call."""
         records = () if isinstance(outcome, LinerMcpError) else outcome.records
         texts = (one.summary[: self.summary_chars] for one in records)
         self.used += sum(len(text.encode()) for text in texts) + MIN_ROW_BYTES * max(1, len(records))
