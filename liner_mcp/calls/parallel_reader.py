@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
@@ -128,7 +128,7 @@ async def read_all(
         if reads_records
         else _parallel_slices(liner, windows, first.liner_total, slow=paced_calls < slice_calls)
     )
-    reader = _SliceReader(liner, filters, fold, progress, first.liner_total, at_once)
+    reader = _SliceReader(liner, filters, fold, progress, first.liner_total, anyio.Semaphore(at_once))
     outcomes = await run_all([partial(reader.read, one) for one in windows], concurrency=liner.concurrency)
     slices: list[list[_Slice[T]]] = []
     stopped: LinerMcpError | None = None
@@ -203,51 +203,43 @@ def _parallel_slices(liner: LinerReads, windows: Sequence[TimeWindow], liner_tot
     return max(MIN_PARALLEL_SLICES, math.ceil((1 if slow else 2) * liner.concurrency / pages))
 
 
+@dataclass(slots=True)
 class _SliceReader(Generic[T]):
-    """Reads single slices and reports the progress of all."""
+    """Reads single slices and reports the progress of all.
 
-    def __init__(
-        self,
-        liner: LinerReads,
-        filters: Filters,
-        fold: Callable[[Sequence[Call]], Awaitable[T]],
-        progress: Progress | None,
-        liner_total: int | None,
-        parallel_slices: int,
-    ) -> None:
-        self._liner = liner
-        self._filters = filters
-        self._fold = fold
-        self._progress = progress
-        self._liner_total = liner_total
-        self._calls_read = 0
-        # A fold may request the records of every call: several at once would share the slots and all be late.
-        self._fold_lock = anyio.Lock()
-        self._slots = anyio.Semaphore(parallel_slices)
+    One fold at a time: it may request the records of every call, and several at once would share the slots and be late.
+    """
+
+    liner: LinerReads
+    filters: Filters
+    fold: Callable[[Sequence[Call]], Awaitable[T]]
+    progress: Progress | None
+    liner_total: int | None
+    slots: anyio.Semaphore
+    calls_read: int = 0
+    fold_lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     async def read(self, window: TimeWindow) -> list[_Slice[T]]:
         """One slice; slices begin in the order in which they were requested."""
-        async with self._slots:
+        async with self.slots:
             return await self._read_halving(window)
 
     async def _read_halving(self, window: TimeWindow) -> list[_Slice[T]]:
         """One slice, halved as often as it is too large to be held in memory."""
         shortest = window.until - window.since <= MIN_SLICE
         at_most = None if shortest else MAX_CALLS_IN_MEMORY
-        found = await read_slice(self._liner, self._filters, window, at_most)
+        found = await read_slice(self.liner, self.filters, window, at_most)
         if found.outside_window:
-            found = await read_wider(self._liner, self._filters, window, found)
+            found = await read_wider(self.liner, self.filters, window, found)
         elif found.over_limit:
             middle = window.since + (window.until - window.since) / 2
             newer = await self._read_halving(TimeWindow(middle, window.until))
             return [*newer, *await self._read_halving(TimeWindow(window.since, middle))]
-        async with self._fold_lock:
-            folded = await self._fold(found.calls)
-        self._calls_read += len(found.calls)
-        if self._progress is not None and found.calls:  # the protocol requires progress to grow with each report
+        async with self.fold_lock:
+            folded = await self.fold(found.calls)
+        self.calls_read += len(found.calls)
+        if self.progress is not None and found.calls:  # the protocol requires progress to grow with each report
             # A total below the progress would be wrong.
-            total = (
-                self._liner_total if self._liner_total is not None and self._liner_total >= self._calls_read else None
-            )
-            await self._progress(self._calls_read, total)
-        return [_Slice(folded, replace(found, calls=()), self._filters.violated_by(*found.calls))]
+            total = self.liner_total if self.liner_total is not None and self.liner_total >= self.calls_read else None
+            await self.progress(self.calls_read, total)
+        return [_Slice(folded, replace(found, calls=()), self.filters.violated_by(*found.calls))]

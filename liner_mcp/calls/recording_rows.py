@@ -14,7 +14,7 @@ from liner_mcp.calls.recordings import (
     add_summaries,
     read_recordings,
 )
-from liner_mcp.calls.rows import call_columns, call_row
+from liner_mcp.calls.rows import CALL_COLUMNS, call_row
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError, LinerRejected
 from liner_mcp.liner.models import Call
@@ -64,7 +64,7 @@ class RowFormat:
     @property
     def columns(self) -> tuple[str, ...]:
         more = SUMMARY_COLUMNS if self.summaries else ("record_id",) if self.mentions else ()
-        return (*call_columns(self.of_call), *more, *(("passage",) if self.mentions else ()))
+        return (*CALL_COLUMNS, *self.of_call, *more, *(("passage",) if self.mentions else ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,14 +41,9 @@ MISSING_CALLS_NOTE = "Liner counts more calls in this window than it lists; some
 MAX_NAMED_CALLS = 3  # ids that a note names
 
 
-def call_columns(include: Sequence[str]) -> tuple[str, ...]:
-    """The columns that every list of calls has, then the requested ones."""
-    return (*CALL_COLUMNS, *include)
-
-
 def call_row(context: AppContext, call: Call, include: Sequence[str], records: int | None = None) -> Row:
-    """One call in the order of `call_columns`; its phone masked unless the operator shows phones. `records`: the number
-    of its recordings, where that is included.
+    """One call in the order of `CALL_COLUMNS` and `include`; its phone masked unless the operator shows phones.
+    `records`: the number of its recordings, where that is included.
     """
     date, time = context.zone.date_and_time(call.created_at)
     more: dict[str, Cell] = {

@@ -7,7 +7,7 @@ first request covers the whole window, and its count sizes the slices. A slice i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -41,44 +41,41 @@ def call_key(call: Call) -> CallKey:
     return (call.created_at or datetime.min.replace(tzinfo=UTC), call.id)
 
 
+@dataclass(slots=True)
 class WindowReader:
-    """Slices of a window, from its end backwards, until `exhausted`.
+    """Slices of a window, from its end backwards, until `exhausted`. `remaining` was not read yet.
 
     Each slice is sized to hold about `wanted_calls`, the number that the caller still needs. `seconds_per_call` is what
     was seen so far, so that a later page does not have to count again. `widen`: see `read_wider`.
-    `last_id`: the last call of the page before, 0 on the first page.
+    `last_id`: the last call of the page before, 0 on the first page. `liner_total`: Liner's count of the window, from
+    its first read on.
     """
 
-    def __init__(
-        self,
-        liner: LinerReads,
-        filters: Filters,
-        window: TimeWindow,
-        *,
-        seconds_per_call: float | None = None,
-        widen: bool = False,
-        last_id: int = 0,
-    ) -> None:
-        self._liner = liner
-        self._filters = filters
-        self.remaining = window
-        self._until = window.until
-        self._widen = widen
-        self._last_id = last_id
-        self.seconds_per_call = seconds_per_call
-        self._first_total: int | None = None
-        self.liner_total: int | None = None  # Liner's count of the window, from its first read on
-        self._empty_slices = 0
-        self.exhausted = window.since >= window.until or not filters.call_filters(window)
+    liner: LinerReads
+    filters: Filters
+    remaining: TimeWindow
+    _: KW_ONLY
+    seconds_per_call: float | None = None
+    widen: bool = False
+    last_id: int = 0
+    liner_total: int | None = None
+    exhausted: bool = False
+    _until: datetime = field(init=False)
+    _first_total: int | None = None
+    _empty_slices: int = 0
+
+    def __post_init__(self) -> None:
+        self._until = self.remaining.until
+        self.exhausted = self.remaining.since >= self._until or not self.filters.call_filters(self.remaining)
 
     async def read_next(self, wanted_calls: int = SLICE_CALLS) -> SliceRead:
         """The next slice. Raises what the Liner client raises; then nothing was read and `read_next` may be called
         again."""
         wanted_calls = min(max(wanted_calls, SLICE_CALLS // 2), MAX_SLICE_CALLS)
-        if self._widen:
+        if self.widen:
             return await self._read_unsliced(nothing_read(self.remaining, complete=False))
         if self.seconds_per_call is None:
-            read = await read_slice(self._liner, self._filters, self.remaining, UNSLICED_PAGES * SLICE_CALLS)
+            read = await read_slice(self.liner, self.filters, self.remaining, UNSLICED_PAGES * SLICE_CALLS)
             if self.remaining.until == self._until:
                 self._first_total = read.liner_total
             if read.outside_window or self._lacks_last(self.remaining, read):
@@ -94,7 +91,7 @@ class WindowReader:
             span = min(self._slice_length(wanted_calls), self.remaining.until - self.remaining.since)
             window = TimeWindow(self.remaining.until - span, self.remaining.until)
             shortest = span <= MIN_SLICE
-            read = await read_slice(self._liner, self._filters, window, None if shortest else MAX_SLICE_CALLS)
+            read = await read_slice(self.liner, self.filters, window, None if shortest else MAX_SLICE_CALLS)
             if read.outside_window or self._lacks_last(window, read):
                 return await self._read_unsliced(replace(read, complete=False))
             if read.is_settled or shortest or (not read.over_limit and halvings == MAX_HALVINGS):
@@ -105,12 +102,12 @@ class WindowReader:
 
     def _lacks_last(self, window: TimeWindow, read: SliceRead) -> bool:
         """Whether the last call of the page before, with which this page's window ends, did not come."""
-        expected = self._last_id and read.complete and window.until == self._until
-        return bool(expected) and all(call.id != self._last_id for call in read.calls)
+        expected = self.last_id and read.complete and window.until == self._until
+        return bool(expected) and all(call.id != self.last_id for call in read.calls)
 
     async def _read_unsliced(self, read: SliceRead) -> SliceRead:
         """All the rest at once: a Liner that ignores the window sends everything for every slice of it."""
-        wider = await read_wider(self._liner, self._filters, self.remaining, read)
+        wider = await read_wider(self.liner, self.filters, self.remaining, read)
         if self.remaining.until < self._until:
             wider = replace(wider, complete=False)  # calls of the slices before may be missing too
         return self._finish_slice(wider)

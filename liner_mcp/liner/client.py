@@ -49,10 +49,6 @@ ROUND_PAGE = 50  # rows of a page in Liner's samples; the documented maximum is 
 MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
 
 
-def _no_check(_: Sequence[Identified]) -> None:
-    """Accept every page."""
-
-
 def _takes_too_long(paginator: Paginator[Any], offsets: int, concurrency: int, pace: float) -> bool:
     """Whether the rest of a list would take longer than the time left, at `pace` seconds per page.
 
@@ -199,7 +195,7 @@ class LinerClient:
         at_most: int | None = None,
         *,
         paced: bool = False,
-        check: Callable[[Sequence[I]], None] = _no_check,
+        check: Callable[[Sequence[I]], None] | None = None,
     ) -> Listing[I]:
         """All pages of a list. When rows are missing at the end, they may have moved between pages while the list was
         read, so it is read once more; not where rows are missing because they cannot be read.
@@ -224,7 +220,7 @@ class LinerClient:
         at_most: int | None,
         *,
         paced: bool,
-        check: Callable[[Sequence[I]], None],
+        check: Callable[[Sequence[I]], None] | None,
     ) -> Paginator[I]:
         """One walk over the pages; it ends shortly before the caller's deadline, with the pages read so far.
 
@@ -240,7 +236,8 @@ class LinerClient:
                     # The slot is free again: another caller may send before this page is decoded.
                     await anyio.lowlevel.checkpoint()
                     page = await self._decode_list(data, model)
-                    check(page.items)
+                    if check is not None:
+                        check(page.items)
                     paginator.add_page(offset, page)
 
         with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE):
