@@ -30,7 +30,7 @@ from cachetools import TTLCache
 from liner_mcp.errors import AccessRefused, InvalidResponse, LinerRejected, NotFound, WrongAddress
 from liner_mcp.liner import decoding
 from liner_mcp.liner.endpoints import PAGE_LIMIT, CallFilter
-from liner_mcp.liner.models import AgentGroup, Call, CallRecord, Identified, Lead, Order, User
+from liner_mcp.liner.models import AgentGroup, Call, CallRecord, CallStatus, Identified, Lead, LeadStatus, Order, User
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.reads import LinerReads
 
@@ -82,8 +82,6 @@ class RestrictedClient:
         self._liner = liner
         self._access = access
         self.concurrency = liner.concurrency
-        # Statuses are the same for all callers.
-        self.call_statuses, self.lead_statuses = liner.call_statuses, liner.lead_statuses
         self._visible_calls = TTLCache[int, bool, float](MAX_VISIBLE_IDS, VISIBLE_TTL_SECONDS)
         self._visible_leads = TTLCache[int, bool, float](MAX_VISIBLE_IDS, VISIBLE_TTL_SECONDS)
         self._visible_records = TTLCache[int, bool, float](MAX_VISIBLE_IDS, VISIBLE_TTL_SECONDS)
@@ -260,6 +258,14 @@ class RestrictedClient:
             for group in listing.items
         ]
         return _filter_listing(replace(listing, items=tuple(groups)), lambda group: bool(group.agent_ids))
+
+    async def call_statuses(self) -> Listing[CallStatus]:
+        """As in `LinerReads`: statuses are the same for all callers."""
+        return await self._liner.call_statuses()
+
+    async def lead_statuses(self) -> Listing[LeadStatus]:
+        """As in `LinerReads`: statuses are the same for all callers."""
+        return await self._liner.lead_statuses()
 
 
 async def _none_if_refused(read: Callable[[], Awaitable[T]]) -> T | None:
