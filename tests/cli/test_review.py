@@ -359,7 +359,7 @@ def test_a_terminal_sees_the_progress(tmp_path: Path) -> None:
     assert "Клиент".encode() not in shown
 
 
-@pytest.mark.parametrize("package", ["pydantic_ai", "filelock"])
+@pytest.mark.parametrize("package", ["pydantic_ai", "filelock", "jinja2"])
 def test_without_the_extra_one_sentence_says_how_to_get_it(package: str, tmp_path: Path) -> None:
     arguments = [
         "review",
