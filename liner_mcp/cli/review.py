@@ -144,14 +144,14 @@ class _Run:
     def _judge_all(self, reviewer: Review, plan: Plan) -> tuple[Used | None, str | None]:
         from liner_mcp.review.judge import Judge
 
-        with self._results.appending() as file:
+        with self._results.appending() as append:
 
             def save(card: Scorecard) -> None:
-                file.append(card)
+                append(card)
                 plan.cards[card.call_id] = card
 
             for card in plan.new:
-                file.append(card)
+                append(card)
             if not plan.to_judge:
                 return None, None
             judge = Judge(reviewer.model.model, reviewer.rubric)
