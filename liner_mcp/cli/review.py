@@ -85,8 +85,6 @@ def _reviewer(options: argparse.Namespace) -> Review:
 
 
 class _Run:
-    """One run of the command."""
-
     def __init__(self, options: argparse.Namespace, settings: Settings, reviewer: Review | None) -> None:
         from liner_mcp.review.report import render_report  # of the extra, and missed before anything is sent
 

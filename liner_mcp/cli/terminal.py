@@ -30,6 +30,14 @@ def print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, ensure_ascii=escape, allow_nan=False))
 
 
+def confirmed(question: str) -> bool:
+    """Whether the person at the terminal answers yes."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
 class Progress:
     """One line on stderr that says what is being done, if that is a terminal. `clear` it before other output."""
 
