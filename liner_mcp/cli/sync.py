@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from liner_mcp.archive.sync import Estimate, Options, Report
 from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
 from liner_mcp.cli.terminal import print_json, print_wrapped
 from liner_mcp.errors import UsageError
+from liner_mcp.liner.models import FIRST_YEAR, LAST_YEAR
 from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.server.archive_sync import archive_path, sync_archive
 from liner_mcp.settings import Settings
@@ -76,11 +78,12 @@ def since_of(text: str | None, settings: Settings) -> datetime | None:
 
 
 def day_of_text(name: str, text: str) -> date:
-    """Raises: UsageError."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{name} is a date, such as 2026-09-01, or a number of days, such as -90d.") from None
+    """Raises: UsageError, also for a year of no call, whose midnight may be no moment that Python can hold."""
+    with suppress(ValueError):
+        day = date.fromisoformat(text)
+        if FIRST_YEAR <= day.year <= LAST_YEAR:
+            return day
+    raise UsageError(f"{name} is a date, such as 2026-09-01, or a number of days, such as -90d.")
 
 
 class _Output:

@@ -153,6 +153,10 @@ def test_the_work_for_one_text_has_an_end(piece: str) -> None:
         assert work <= rules * MOST_DIGITS + MOST_CHARACTERS
 
 
+def test_at_signs_without_a_domain_count_as_work() -> None:
+    assert sum(shown_steps("@ " * 10_000)) > 10_000
+
+
 def test_an_ordinary_text_is_read_without_a_turn_between() -> None:
     ordinary = "Клиент ждёт звонка на 8 916 123-45-67, бюджет 12 500 000 ₽, почта ivan@mail.ru. " * 5
     assert sum(shown_steps(ordinary)) < MOST_AT_ONCE
