@@ -37,7 +37,7 @@ pytestmark = pytest.mark.anyio
 BUDGET, SMALLEST_BUDGET = 9_500, 2_000
 LONGEST_ERROR = 1_100  # characters: eight candidates with names of eighty, and two sentences
 MOST_CALLS = 500_000  # of functions for one request: some for each character of it, but none for each pair of them
-LARGE = 100_000  # characters; a request over HTTP has no more than 262,144 bytes, one over stdio may have any number
+LARGE = 100_000  # characters; a request over HTTP has no more than 262,144 bytes, over stdio a million
 
 STRINGS = {
     "digits": "8(" * (LARGE // 2),
