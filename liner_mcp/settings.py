@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liner_mcp.errors import SettingsError
-from liner_mcp.files import is_exposed, reason
+from liner_mcp.files import is_exposed, is_writable_by_all, reason
 from liner_mcp.setting_values import checked_host, checked_text, checked_token, misspelt
 from liner_mcp.urls import allowed_host, allowed_origin, https_address, parse_liner_origin
 
@@ -248,13 +248,16 @@ class Settings(BaseSettings):
         return [*filter(None, [self.demo_notice]), *misspelt_variables(), *self.exposed_files()]
 
     def exposed_files(self) -> list[str]:
-        """A sentence if other users of this machine can read the file of Liner's token.
+        """Sentences if other users of this machine can read the file of Liner's token, or replace the archive.
 
-        It is a warning and no error, because a server that was set up like that has to go on.
+        They are warnings and no errors, because a server that was set up like that has to go on.
         """
-        if self.demo or self.api_token_file is None or not is_exposed(self.api_token_file):
-            return []
-        return ["LINER_API_TOKEN_FILE is open to other users of this machine. Run chmod 600 on it."]
+        found: list[str] = []
+        if not self.demo and self.api_token_file is not None and is_exposed(self.api_token_file):
+            found.append("LINER_API_TOKEN_FILE is open to other users of this machine. Run chmod 600 on it.")
+        if isinstance(self.archive, Path) and is_writable_by_all(self.archive.parent):
+            found.append("LINER_ARCHIVE: all users of this machine can write into its folder. Run chmod 700 on that.")
+        return found
 
     def _account(self) -> list[str]:
         """The variables of a real account that are set."""

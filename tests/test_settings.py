@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 from pathlib import Path
@@ -656,3 +657,16 @@ def test_each_unusable_variable_gets_its_own_sentence(environment: pytest.Monkey
     assert_says(said, "liner_api_host_cannot")
     assert_says(said, "liner_concurrency_cannot")
     assert TOKEN not in said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no permission bits")
+@pytest.mark.parametrize(("mode", "warned"), [(0o700, False), (0o775, False), (0o777, True), (0o1777, True)])
+def test_an_archive_in_a_folder_that_everyone_can_write_into_is_worth_a_warning(
+    tmp_path: Path, mode: int, warned: bool
+) -> None:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    folder.chmod(mode)
+    settings = Settings(mcp_demo=True, archive=folder / "calls.db")
+    assert (recorded("all_users_can_write_into_its_folder") in settings.exposed_files()) is warned
+    assert set(settings.exposed_files()) <= set(settings.startup_notices)
