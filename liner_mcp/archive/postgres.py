@@ -100,8 +100,7 @@ class PostgresConnection(base.Connection):
         except self._psycopg.Error as error:
             self._refuse(error)
         self._postgres.adapters.register_loader("numeric", self._psycopg.types.numeric.IntLoader)  # sums are whole
-        # Compiling costs more than it saves, and a cursor is left after its first rows.
-        self.rows("SET jit = off; SET cursor_tuple_fraction = 0.001")
+        self.rows("SET jit = off")  # compiling costs more than it saves
 
     def _parameters(self, url: SecretStr) -> dict[str, Any]:
         try:
