@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 CONFIGURATION = Path(__file__).parent.parent.parent / "docs" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 MISSING = "nginx is not on this machine (Debian and Ubuntu: apt-get install nginx-light)"
-_EXAMPLES = ("server 10.0.0.11:8080;", "server 10.0.0.12:8080;")
+_EXAMPLES = ("server 10.198.51.11:8080;", "server 10.198.51.12:8080;")
 
 
 @contextmanager

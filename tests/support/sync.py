@@ -58,9 +58,9 @@ def opened(path: Path, source: str = SOURCE) -> closing[Connection]:
     return closing(open_connection(path, source=source, writable=True))
 
 
-def call_ids(path: Path) -> set[int]:
+def call_ids(path: Path, source: str = SOURCE) -> set[int]:
     """The archived calls."""
-    with opened(path) as connection:
+    with opened(path, source) as connection:
         return {row["id"] for row in connection.rows("SELECT id FROM call")}
 
 
