@@ -23,7 +23,7 @@ from liner_mcp.cli.terminal import print_wrapped
 from liner_mcp.errors import UsageError
 from liner_mcp.json_logging import configure_logging
 from liner_mcp.liner.request_metrics import RequestCounts
-from liner_mcp.server.archive_sync import archive_path, sync_archive, sync_every
+from liner_mcp.server.archive_sync import archive_location, sync_archive, sync_every
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
 
@@ -36,7 +36,7 @@ _AGO = re.compile(r"-?(\d{1,5})d")
 
 def sync(options: argparse.Namespace) -> int:
     settings = chosen_settings(options, archive=True)
-    archive_path(settings)
+    archive_location(settings)
     if options.every is not None:
         return _sync_every(options, settings)
     warn_of_misspelt_variables()

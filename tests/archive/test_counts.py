@@ -6,11 +6,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from liner_mcp.archive.connection import Location
 from liner_mcp.archive.counts import ArchivedCounts
 from liner_mcp.archive.database import Database
 from liner_mcp.archive.spans import Span
@@ -82,8 +82,8 @@ def question(draw: random.Random, dataset: Dataset) -> tuple[CallQuery, dict[str
 
 
 @pytest.mark.parametrize("covered", COVERAGE)
-async def test_an_archive_counts_what_liner_would_show(covered: str, dataset: Dataset, tmp_path: Path) -> None:
-    path = fill(tmp_path / "calls.db", dataset, {order.id: COVERAGE[covered] for order in dataset.orders})
+async def test_an_archive_counts_what_liner_would_show(covered: str, dataset: Dataset, path: Location) -> None:
+    fill(path, dataset, {order.id: COVERAGE[covered] for order in dataset.orders})
     draw = random.Random(covered)  # noqa: S311 - draws questions
     counted = 0
     async with context_for(FakeLiner(dataset)) as live:
@@ -105,8 +105,8 @@ async def _answer(context: AppContext, query: CallQuery, shape: Mapping[str, Any
     return answer
 
 
-async def test_counts_of_a_whole_archive_need_no_request_for_calls(dataset: Dataset, tmp_path: Path) -> None:
-    path = fill(tmp_path / "calls.db", dataset)
+async def test_counts_of_a_whole_archive_need_no_request_for_calls(dataset: Dataset, path: Location) -> None:
+    fill(path, dataset)
     liner = FakeLiner(dataset)
     async with context_for(liner) as live:
         archived = replace(live, archive=ArchivedCounts(Database(path, SOURCE), Access()))
@@ -115,8 +115,8 @@ async def test_counts_of_a_whole_archive_need_no_request_for_calls(dataset: Data
     assert not liner.count("/call/list")
 
 
-async def test_a_caller_gets_the_counts_of_what_it_may_see(dataset: Dataset, tmp_path: Path) -> None:
-    path = fill(tmp_path / "calls.db", dataset)
+async def test_a_caller_gets_the_counts_of_what_it_may_see(dataset: Dataset, path: Location) -> None:
+    fill(path, dataset)
     order, agent = dataset.orders[0].id, dataset.agents[0].id
     async with context_for(FakeLiner(dataset)) as live:
         rules = Access(orders=frozenset({order}), agents=frozenset({agent}))

@@ -26,6 +26,7 @@ from liner_mcp.cli.tokens import create_token
 from tests.support.compose import environment, replicas, service
 from tests.support.nginx import MISSING as NGINX_MISSING
 from tests.support.nginx import NGINX, run_nginx
+from tests.support.postgres import binaries
 
 REDIS = shutil.which("redis-server")
 _PASSWORD = "a password: with \\ signs"  # of a database that ends with the test
@@ -33,12 +34,7 @@ _PATIENCE = 60.0  # seconds; only a part that hangs takes so long
 _UNPRIVILEGED = "nobody"
 
 
-def _postgres_programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[-3]))
-    return found[-1].parent if found else None
-
-
-POSTGRES = _postgres_programs()
+POSTGRES = binaries()
 MISSING = NGINX_MISSING if NGINX is None else "redis-server and postgresql are not on this machine"
 AVAILABLE = None not in (NGINX, REDIS, POSTGRES) and sys.platform == "linux"
 
