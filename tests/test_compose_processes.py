@@ -28,8 +28,8 @@ ZONE = ZoneInfo(ENV_EXAMPLE["LINER_TIMEZONE"])
 MIDNIGHT = datetime.now(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
 ARCHIVED = {"since": str((MIDNIGHT - timedelta(days=3)).date()), "until": str((MIDNIGHT - timedelta(days=2)).date())}
 QUESTIONS: list[tuple[str, dict[str, Any]]] = [
-    ("find_calls", {**ARCHIVED, "include": ["lead_id"], "limit": 20}),
-    ("find_calls", {"since": str((MIDNIGHT - timedelta(days=1)).date()), "include": ["lead_id"], "limit": 20}),
+    ("find_calls", {**ARCHIVED, "include": ["lead_id"], "limit": 50}),
+    ("find_calls", {"since": str((MIDNIGHT - timedelta(days=1)).date()), "include": ["lead_id"], "limit": 50}),
     ("call_stats", {**ARCHIVED, "group_by": ["order"]}),
 ]
 PER_SECOND = 100  # more than the default, so that the first sync is short
