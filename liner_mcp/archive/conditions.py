@@ -64,7 +64,7 @@ def add_record_filters(found: Conditions, *, transferred: bool | None, has_summa
     if has_summary is not None:
         found.add(_records("has_summary = 0", exist=not has_summary))
     if has_summary:
-        found.add(_records("1", exist=True))
+        found.add(_records("1 = 1", exist=True))
 
 
 def _records(condition: str, *, exist: bool) -> str:

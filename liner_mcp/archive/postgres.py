@@ -280,6 +280,7 @@ class PostgresConnection(base.Connection):
         try:
             self.rows(f"SET lock_timeout = {base.READER_MILLISECONDS}")
             self.rows(f"VACUUM (FULL, ANALYZE) {TEXT_TABLES}")
+            self.rows("VACUUM (FULL) pg_statistic")  # it holds frequent stems; the owner of the database may do this
         except BusyArchive:
             return False
         finally:

@@ -30,7 +30,7 @@ def coverage(connection: Connection, order_ids: Sequence[int], span: Span) -> li
     found: list[Covered] = []
     for order_id in order_ids:
         rows = connection.rows(
-            "SELECT since, until, synced_at FROM covered WHERE order_id = ? AND since < ? AND until > ?",
+            "SELECT since, until, synced_at FROM covered WHERE order_id = ? AND since < ? AND until > ? ORDER BY since",
             (order_id, span.until, span.since),
         )
         found += [Covered(order_id, Span(row["since"], row["until"]), row["synced_at"]) for row in rows]

@@ -100,4 +100,9 @@ CREATE VIRTUAL TABLE word USING fts5(
 POSTGRES_WORDS = """
 CREATE TABLE word (rowid BIGINT PRIMARY KEY, stems TEXT COLLATE "C" NOT NULL);
 CREATE INDEX word_by_stem ON word USING gin (string_to_array(stems, ' '));
+-- The statistics of the planner would hold texts.
+ALTER TABLE word ALTER COLUMN stems SET STATISTICS 0;
+ALTER TABLE call ALTER COLUMN client_phone SET STATISTICS 0;
+ALTER TABLE record ALTER COLUMN record_summary SET STATISTICS 0;
+ALTER TABLE entry ALTER COLUMN body SET STATISTICS 0;
 """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,6 +47,13 @@ def dataset() -> Dataset:
     return found
 
 
+@asynccontextmanager
+async def database(path: Location) -> AsyncGenerator[Database]:
+    found = Database(path, SOURCE)
+    yield found
+    found.close()
+
+
 def question(draw: random.Random, dataset: Dataset) -> tuple[CallQuery, dict[str, Any]]:
     """A question that an archive may answer, drawn at random."""
 
@@ -86,8 +94,8 @@ async def test_an_archive_counts_what_liner_would_show(covered: str, dataset: Da
     fill(path, dataset, {order.id: COVERAGE[covered] for order in dataset.orders})
     draw = random.Random(covered)  # noqa: S311 - draws questions
     counted = 0
-    async with context_for(FakeLiner(dataset)) as live:
-        archived = replace(live, archive=ArchivedCounts(Database(path, SOURCE), Access()))
+    async with context_for(FakeLiner(dataset)) as live, database(path) as opened:
+        archived = replace(live, archive=ArchivedCounts(opened, Access()))
         for _ in range(60):
             query, shape = question(draw, dataset)
             answers = [await _answer(context, query, shape) for context in (live, archived)]
@@ -108,8 +116,8 @@ async def _answer(context: AppContext, query: CallQuery, shape: Mapping[str, Any
 async def test_counts_of_a_whole_archive_need_no_request_for_calls(dataset: Dataset, path: Location) -> None:
     fill(path, dataset)
     liner = FakeLiner(dataset)
-    async with context_for(liner) as live:
-        archived = replace(live, archive=ArchivedCounts(Database(path, SOURCE), Access()))
+    async with context_for(liner) as live, database(path) as opened:
+        archived = replace(live, archive=ArchivedCounts(opened, Access()))
         query = CallQuery(since="2026-11-01", until="2026-11-10", mentions="ипотека", transferred=False)
         await _answer(archived, query, {"group_by": ["agent"], "include": ["matches"]})
     assert not liner.count("/call/list")
@@ -118,9 +126,9 @@ async def test_counts_of_a_whole_archive_need_no_request_for_calls(dataset: Data
 async def test_a_caller_gets_the_counts_of_what_it_may_see(dataset: Dataset, path: Location) -> None:
     fill(path, dataset)
     order, agent = dataset.orders[0].id, dataset.agents[0].id
-    async with context_for(FakeLiner(dataset)) as live:
+    async with context_for(FakeLiner(dataset)) as live, database(path) as opened:
         rules = Access(orders=frozenset({order}), agents=frozenset({agent}))
-        archived = replace(live, archive=ArchivedCounts(Database(path, SOURCE), rules))
+        archived = replace(live, archive=ArchivedCounts(opened, rules))
         restricted = await _answer(archived, CallQuery(since="2026-11-05", until="2026-11-19"), {"group_by": ["order"]})
         named = CallQuery(since="2026-11-05", until="2026-11-19", orders=(order,), agents=(agent,))
         whole = await _answer(live, named, {"group_by": ["order"]})

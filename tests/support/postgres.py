@@ -91,12 +91,10 @@ class Server:
         """The names of the files of a database that hold a text. Its log is not looked at."""
         self.run("CHECKPOINT")
         with psycopg.connect(url.get_secret_value()) as connection:
-            (folder,) = (
-                connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone() or ()
-            )
-        return [
-            file.name for file in (self.data / "base" / str(folder)).iterdir() if text.encode() in file.read_bytes()
-        ]
+            row = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+        assert row is not None
+        folder = self.data / "base" / str(row[0])
+        return [file.name for file in folder.iterdir() if text.encode() in file.read_bytes()]
 
 
 def database_of(url: SecretStr) -> str:
