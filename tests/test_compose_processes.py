@@ -45,11 +45,7 @@ def liner() -> FakeLiner:
 def forgotten(liner: FakeLiner) -> int:
     """A lead with archived calls, which is forgotten before anything is asked."""
     since, until = (datetime.fromisoformat(ARCHIVED[name]).replace(tzinfo=ZONE) for name in ("since", "until"))
-    return next(
-        one.lead_id
-        for one in liner.dataset.calls.values()
-        if one.lead_id is not None and since < one.created_at < until
-    )
+    return next(one.lead_id for one in liner.dataset.calls.values() if since < one.created_at < until)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +86,7 @@ def clients(parts: Parts, expected: list[Rows]) -> Generator[tuple[list[int], li
     def work(era: str, number: int) -> None:
         while not ended.is_set():
             number = (number + 1) % len(QUESTIONS)
+            failure = ""
             for _ in range(2):
                 try:
                     answer = ask(parts, era, QUESTIONS[number])
@@ -131,7 +128,8 @@ def is_archived(parts: Parts) -> bool:
 
 def paces(parts: Parts) -> int:
     """How many rates of requests to Liner the store has."""
-    with Redis.from_url(f"{parts.redis_url}0") as store:
+    store: Any = Redis.from_url(f"{parts.redis_url}0")  # pyright: ignore[reportUnknownMemberType] - untyped options
+    with store:
         return len(list(store.scan_iter("liner-mcp:pace:*")))
 
 

@@ -51,7 +51,7 @@ class Parts:
         self.folder = folder
         name, self.token = "anna", ""
         self.token, line = create_token(name)
-        self._ports = {name: _free_port() for name in (*replicas(), "postgres", "redis")}
+        self._ports = {name: free_port() for name in (*replicas(), "postgres", "redis")}
         self._settings = settings
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._data = Path(tempfile.mkdtemp(prefix="liner-mcp-compose-"))
@@ -241,7 +241,8 @@ def started(folder: Path, settings: Mapping[str, str], *, sync: bool = True) -> 
         yield parts
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that no one uses."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
