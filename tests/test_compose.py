@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +194,26 @@ def test_secrets_are_files_that_only_their_readers_see_and_that_git_and_the_imag
     paths = re.findall(r"/run/secrets/([\w-]+)", COMPOSE)
     assert set(paths) == set(compose()["secrets"])
     assert not re.search(r"PASSWORD(?!_FILE)|//[^@\s]*:[^@\s]*@", COMPOSE)
+
+
+def test_the_commands_of_the_page_make_the_files_that_the_parts_read(tmp_path: Path) -> None:
+    """They are run without root and without docker, whose places are taken by programs that do nothing."""
+    (commands,) = re.findall(r"^cp \.env\.example.*?(?=^```)", DEPLOYMENT, re.DOTALL | re.MULTILINE)
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("sudo", "docker", "edit"):
+        (programs / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (programs / name).chmod(0o700)
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "EDITOR": "edit"}
+    subprocess.run(["sh", "-e", "-c", commands], cwd=tmp_path, env=environment, check=True, timeout=60)  # noqa: S607
+    password = (tmp_path / "secrets/database-password").read_text(encoding="utf-8").strip()
+    passfile = tmp_path / "secrets/database-passfile"
+    assert len(password) == 64
+    assert passfile.read_text(encoding="utf-8").strip() == f"*:*:*:*:{password}"
+    assert passfile.stat().st_mode & 0o077 == 0  # libpq ignores a file that others can read
+    assert (tmp_path / ".env").exists()
+    assert (tmp_path / "callers").stat().st_mode & 0o777 == 0o700
 
 
 @EACH

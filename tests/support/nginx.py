@@ -30,7 +30,8 @@ def run_nginx(
 ) -> Generator[str]:
     """The origin at which nginx answers for `replicas`, which are origins; `folder` takes what it writes.
 
-    `certificate`, the files of one and its key, switches the documented TLS on. `requests` replaces the documented rate and burst of one address, and `at_once` its requests at once.
+    `certificate`, the files of one and its key, switches the documented TLS on. `requests` replaces the documented rate
+    and burst of one address, and `at_once` its requests at once.
     """
     assert NGINX
     with socket.socket() as free:
