@@ -111,6 +111,8 @@ def test_without_an_archive_each_command_says_what_to_set(arguments: tuple[str, 
         (("forget", "--call", "7"), "--yes"),
         (("forget", "--call", "x"), "an id"),
         (("serve", "--sync-every", "often"), "--sync-every"),
+        (("sync", "--every", "often"), "--every"),
+        (("sync", "--every", "15m", "--again"), "--again"),
         (("serve", "--archive"), "--demo"),
     ],
 )
@@ -464,6 +466,29 @@ def test_the_demos_archive_is_removed_when_a_signal_ends_the_server(tmp_path: Pa
         process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_service_that_only_syncs_logs_each_sync_and_ends_with_0_at_a_signal(
+    path: Path, recent: Dataset, number: signal.Signals
+) -> None:
+    with serve_app(FakeLiner(recent), lifespan="off") as origin:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "liner_mcp", "sync", "--every", "15m"],
+            env={**os.environ, **account(origin, path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert process.stderr
+            line = next(json.loads(line) for line in process.stderr if '"archive_synced"' in line)
+            process.send_signal(number)
+            out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out, errors) == (0, "", "")
+    assert line["days"] > 0
+    assert call_ids(path, origin)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="workers need a Unix system")

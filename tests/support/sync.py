@@ -59,9 +59,9 @@ def opened(path: Location, source: str = SOURCE) -> closing[Connection]:
     return closing(open_connection(path, source=source, writable=True))
 
 
-def call_ids(path: Location) -> set[int]:
+def call_ids(path: Location, source: str = SOURCE) -> set[int]:
     """The archived calls."""
-    with opened(path) as connection:
+    with opened(path, source) as connection:
         return {row["id"] for row in connection.rows("SELECT id FROM call")}
 
 
