@@ -108,7 +108,7 @@ def _serve_stdio(settings: Settings | SettingsError, sync_seconds: float | None,
 
 def _temporary_folder(options: argparse.Namespace, settings: Settings | SettingsError) -> Path | None:
     """The temporary folder of the demo's archive."""
-    if options.archive and isinstance(settings, Settings) and settings.archive is not None:
+    if options.archive and isinstance(settings, Settings) and isinstance(settings.archive, Path):
         return settings.archive.parent
     return None
 

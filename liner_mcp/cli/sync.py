@@ -20,7 +20,7 @@ from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_vari
 from liner_mcp.cli.terminal import print_wrapped
 from liner_mcp.errors import UsageError
 from liner_mcp.liner.request_metrics import RequestCounts
-from liner_mcp.server.archive_sync import archive_path, sync_archive
+from liner_mcp.server.archive_sync import archive_location, sync_archive
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
 
@@ -33,7 +33,7 @@ _AGO = re.compile(r"-?(\d{1,5})d")
 
 def sync(options: argparse.Namespace) -> int:
     settings = chosen_settings(options, archive=True)
-    archive_path(settings)
+    archive_location(settings)
     warn_of_misspelt_variables()
     if options.pace is not None and not 0 <= options.pace <= 1_000:
         raise UsageError("--pace is a number of requests per second from 0 (no limit) to 1000.")

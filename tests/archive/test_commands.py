@@ -18,11 +18,11 @@ import anyio
 import httpx
 import pytest
 
-from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.database import WrongArchive, create, open_connection
 from liner_mcp.archive.forget import forget_lead
 from liner_mcp.archive.lock import server_lock, writer_lock
 from liner_mcp.archive.rebuild import rebuild
+from liner_mcp.archive.sqlite import SqliteConnection
 from liner_mcp.archive.verify import verify
 from liner_mcp.archive.writer import Writer
 from liner_mcp.demo import Dataset
@@ -233,7 +233,7 @@ def test_a_newer_archive_and_another_programs_database_are_refused(path: Path) -
         connection.rows("PRAGMA user_version = 99")
     with pytest.raises(WrongArchive, match="newer liner-mcp"):
         open_connection(path, source=SOURCE)
-    with closing(Connection(path)) as connection:
+    with closing(SqliteConnection(path)) as connection:
         connection.rows("PRAGMA application_id = 7")
     with pytest.raises(WrongArchive, match="another program"):
         open_connection(path, source=SOURCE, writable=True)
@@ -246,14 +246,14 @@ async def test_a_full_disk_ends_the_sync_with_one_sentence_and_half_a_day_is_not
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = Dataset.generate(now=NOW, days=12, calls=600)
-    writing = Connection.for_writing
+    writing = SqliteConnection.for_writing
 
-    def limited(connection: Connection) -> None:
+    def limited(connection: SqliteConnection) -> None:
         writing(connection)
         connection.rows("PRAGMA max_page_count = 60")
 
     with monkeypatch.context() as disk:
-        disk.setattr(Connection, "for_writing", limited)
+        disk.setattr(SqliteConnection, "for_writing", limited)
         with pytest.raises(WrongArchive, match=r"the disk of .* is full"):
             await run_sync(FakeLiner(dataset), path)
     with opened(path) as connection:
@@ -285,7 +285,7 @@ def test_a_damaged_file_is_made_anew_and_what_was_forgotten_stays_forgotten(path
     with opened(path) as connection:
         forget_lead(connection, Writer(connection, phones=False), lead, NOW)
         page = connection.rows("SELECT rootpage FROM sqlite_schema WHERE name = 'call_by_time'")[0]["rootpage"]
-        size = connection.pragma("page_size")
+        size = connection.rows("PRAGMA page_size")[0]["page_size"]
     content = bytearray(path.read_bytes())
     content[(page - 1) * size : page * size] = b"\x07" * size
     path.write_bytes(content)
