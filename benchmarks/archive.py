@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import socket
 import statistics
 import sys
 import tempfile
@@ -30,7 +31,7 @@ import anyio.to_thread
 from benchmarks.figures import Figure, timed
 from benchmarks.results import Document, provenance
 from benchmarks.sizes import texts_of
-from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.connection import Connection, Location
 from liner_mcp.archive.counts import ArchivedCounts, CountRequest, count
 from liner_mcp.archive.database import Database, create, open_connection
 from liner_mcp.archive.plan import wanted_words
@@ -77,6 +78,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
+        Path(temporary).chmod(0o711)  # PostgreSQL does not run as root, and its user must reach its folder
         document = measured(options.engine, options.records, options.folder or Path(temporary))
     figures = [Figure(**figure) for figure in document.get("figures", ())]
     print(document.get("skipped", f"{options.engine}, {document.get('records', 0):,} summaries"))
@@ -98,12 +100,13 @@ def measured(engine: str, records: int, folder: Path) -> Document:
                 made = {"records": records, "figures": [asdict(figure) for figure in build(location, records)]}
                 built.write_text(json.dumps(made), encoding="utf-8")
             document = json.loads(built.read_text(encoding="utf-8"))
-            asked = anyio.run(ask, location)
+            asked = anyio.run(ask, location, document["records"])
+            versions = _versions(location)
     except Missing as missing:
         return {"made": provenance(), "skipped": str(missing)}
     # The questions come first, because they are what a user waits for.
     figures = [asdict(figure) for figure in asked] + document["figures"]
-    return {"made": provenance("apsw"), "records": document["records"], "figures": figures}
+    return {"made": versions, "records": document["records"], "figures": figures}
 
 
 class Missing(Exception):
@@ -111,38 +114,64 @@ class Missing(Exception):
 
 
 @contextmanager
-def _sqlite(folder: Path) -> Generator[Path]:
+def _sqlite(folder: Path) -> Generator[Location]:
     if find_spec("apsw") is None:
         raise Missing("not measured, because the extra `archive` is not installed.")
     yield folder / "calls" / "calls.db"
 
 
 @contextmanager
-def _postgres(folder: Path) -> Generator[Path]:
-    raise Missing("not measured, because PostgreSQL is not on this machine.")
-    yield folder
+def _postgres(folder: Path) -> Generator[Location]:
+    """A server with its data in this folder and with PostgreSQL's own settings."""
+    if find_spec("psycopg") is None:
+        raise Missing("not measured, because the extra `postgres` is not installed.")
+    from tests.support.postgres import Server, binaries  # it needs psycopg
+
+    if binaries() is None:
+        raise Missing("not measured, because PostgreSQL is not installed (in Debian and Ubuntu: postgresql).")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = Server(folder.resolve(), free.getsockname()[1])
+    new = not server.data.exists()
+    if new:
+        server.create()
+    server.start("")
+    try:
+        if new:
+            server.run("CREATE DATABASE archive")
+        yield server.url("archive")
+    finally:
+        server.stop("fast")
 
 
-SERVERS: dict[str, Callable[[Path], AbstractContextManager[Path]]] = {"SQLite": _sqlite, "PostgreSQL": _postgres}
+SERVERS: dict[str, Callable[[Path], AbstractContextManager[Location]]] = {"SQLite": _sqlite, "PostgreSQL": _postgres}
 ENGINES = tuple(SERVERS)
 
 
-def build(path: Path, records: int) -> list[Figure]:
+def _versions(location: Location) -> Document:
+    if isinstance(location, Path):
+        return provenance("apsw")
+    with closing(open_connection(location, source=SOURCE)) as connection:
+        (row,) = connection.rows("SHOW server_version")
+    return provenance("psycopg", PostgreSQL=row["server_version"].split()[0])
+
+
+def build(location: Location, records: int) -> list[Figure]:
     """Write the archive, a day of an order at a time."""
     seconds = text_bytes = 0.0
-    with closing(create(path, source=SOURCE, phones=False)) as connection:
+    with closing(create(location, source=SOURCE, phones=False)) as connection:
         writer = Writer(connection, phones=False)
         for order_id, span, found, listed in _days(records):
             begun = time.perf_counter()
             writer.replace_span(order_id, span, found, listed, synced_at=NOW, settled=True)
             seconds += time.perf_counter() - begun
             text_bytes += sum(len((one.record_summary or "").encode()) for many in listed.values() for one in many)
-        connection.rows("INSERT INTO word (word) VALUES ('optimize')")
-        connection.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.tidy(removed=True)
+        size = connection.size()
     return [
         Figure("summaries written per second, masked and stemmed", records / seconds),
         Figure("size of the summaries", text_bytes / 1e6, unit="MB"),
-        Figure("size of the archive", path.stat().st_size / 1e6, unit="MB"),
+        Figure("size of the archive", size / 1e6, unit="MB"),
     ]
 
 
@@ -197,9 +226,9 @@ def _record(random: Random, call_id: int, moment: datetime, summary: str) -> Cal
     )
 
 
-async def ask(path: Path) -> list[Figure]:
+async def ask(location: Location, records: int) -> list[Figure]:
     """Ask the archive, each question several times; the median counts."""
-    with closing(open_connection(path, source=SOURCE)) as connection:
+    with closing(open_connection(location, source=SOURCE)) as connection, connection.reading():
         newest = {
             "newest 20 that mention a common word": (VERY_COMMON, 20),
             "newest 20 that mention a phrase": (PHRASE, None),
@@ -214,18 +243,18 @@ async def ask(path: Path) -> list[Figure]:
             )
             what = f"calls of a month that mention {words}, by agent"
             figures.append(_timed(what, lambda month=month: count(connection, month), bar))
-    figures.append(timed("`call_stats` by agent over everything", await _call_stats(path), 2, "s"))
-    figures.append(Figure("newest 50 of the year with `find_calls`: requests", await _requests_for_newest(path), 0))
-    figures += await _twenty_askers(path)
+    figures.append(timed("`call_stats` by agent over everything", await _call_stats(location), 2, "s"))
+    figures.append(Figure("newest 50 of the year with `find_calls`: requests", await _requests_for_newest(location), 0))
+    figures += await _twenty_askers(location, records)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
     return [*figures, Figure("peak memory of the process that asks", peak, unit="MB")]
 
 
-async def _requests_for_newest(path: Path) -> int:
+async def _requests_for_newest(location: Location) -> int:
     """Requests to Liner of a whole server, after the directory."""
     liner = FakeLiner(Dataset.generate(now=NOW, days=1, calls=1))
     window = {"since": _iso(SINCE), "until": _iso(UNTIL)}
-    async with opened(liner, archive=path) as (session, _):
+    async with opened(liner, archive=location) as (session, _):
         await session.call("list_directory", kind="orders")
         await session.call("list_directory", kind="agents")
         answer = await session.answer("find_calls", **window, limit=50)
@@ -237,17 +266,17 @@ def _iso(second: int) -> str:
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-async def _twenty_askers(path: Path) -> list[Figure]:
+async def _twenty_askers(location: Location, records: int) -> list[Figure]:
     """The time of one search while twenty ask at once and a sync writes days."""
-    database = Database(path, SOURCE)
+    database = Database(location, SOURCE)
     seconds: list[float] = []
     done = Event()
 
     def write_days() -> None:
         # The newest day of each order again and again, as the next sync reads it.
-        with closing(open_connection(path, source=SOURCE, writable=True)) as connection:
+        with closing(open_connection(location, source=SOURCE, writable=True)) as connection:
             writer = Writer(connection, phones=False)
-            days = list(islice(_days(RECORDS), len(ORDERS)))
+            days = list(islice(_days(records), len(ORDERS)))
             while not done.is_set():
                 for order_id, span, found, listed in days:
                     writer.replace_span(order_id, span, found, listed, synced_at=NOW, settled=False)
@@ -288,11 +317,11 @@ def _timed(what: str, work: Callable[[], object], bar: float | None) -> Figure:
     return timed(what, milliseconds, bar, "ms")
 
 
-async def _call_stats(path: Path) -> list[float]:
+async def _call_stats(location: Location) -> list[float]:
     """Seconds of the tool, from the arguments to the answer."""
     seconds: list[float] = []
     async with context_for(FakeLiner(Dataset.generate(now=NOW, days=1, calls=1))) as live:
-        context = replace(live, archive=ArchivedCounts(Database(path, SOURCE), Access()))
+        context = replace(live, archive=ArchivedCounts(Database(location, SOURCE), Access()))
         query = CallQuery(since=_iso(SINCE), until=_iso(UNTIL), orders=ORDERS)
         for _ in range(RUNS):
             begun = time.perf_counter()
