@@ -40,11 +40,12 @@ def _wrong_answers(new: Results) -> Iterator[str]:
 
 
 def _bars(new: Results) -> Iterator[str]:
-    for _, figure in figures_of(new):
+    for _, engine, figure in figures_of(new):
         if not holds(figure["value"], figure["bar"], at_least=figure["at_least"]):
             value = f"{figure['value']:.4g} {figure['unit']}".rstrip()
             side = "below its least" if figure["at_least"] else "above its bar"
-            yield f"{figure['what']}: {value} is {side} of {figure['bar']:g}."
+            what = f"{figure['what']}, {engine}" if engine else figure["what"]
+            yield f"{what}: {value} is {side} of {figure['bar']:g}."
 
 
 def _figures(new: Results, old: Results) -> Iterator[str]:

@@ -60,12 +60,11 @@ def _is_installed(name: str) -> bool:
     return name in PACKAGES or find_spec(name.replace("-", "_")) is not None
 
 
-def figures_of(results: Mapping[str, Document]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Every figure with the name of its part."""
+def figures_of(results: Mapping[str, Document]) -> Iterable[tuple[str, str, dict[str, Any]]]:
+    """Every figure with the name of its part, and of its engine, which is empty where a part has none."""
     for name, document in results.items():
-        for engine in document.get("engines", {}).values():
-            yield from ((name, figure) for figure in engine.get("figures", ()))
-        yield from ((name, figure) for figure in document.get("figures", ()))
+        for engine, found in {"": document, **document.get("engines", {})}.items():
+            yield from ((name, engine, figure) for figure in found.get("figures", ()))
 
 
 def without_outdated_times(times: Document, before: Document, now: Document) -> Document:

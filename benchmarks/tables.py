@@ -102,15 +102,17 @@ def _figure_table(figures: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _value(figure: Mapping[str, Any] | None) -> str:
-    return "" if figure is None else f"{number(figure['value'])} {figure['unit']}".rstrip()
+    """The value with its unit, and whether it is beyond its limit."""
+    if figure is None:
+        return ""
+    missed = "" if holds(figure["value"], figure["bar"], at_least=figure["at_least"]) else ", **missed**"
+    return f"{number(figure['value'])} {figure['unit']}".rstrip() + missed
 
 
 def _limit(figure: Mapping[str, Any]) -> str:
-    """The limit, and whether it was missed."""
     if figure["bar"] is None:
         return ""
-    missed = "" if holds(figure["value"], figure["bar"], at_least=figure["at_least"]) else ", **missed**"
-    return f"{'≥' if figure['at_least'] else '≤'} {figure['bar']:,g}{missed}"
+    return f"{'≥' if figure['at_least'] else '≤'} {figure['bar']:,g}"
 
 
 def prices(results: Results) -> str:
@@ -135,23 +137,18 @@ def prices(results: Results) -> str:
 def archive(results: Results) -> str:
     """The figures of the archive, a column per engine."""
     engines: Mapping[str, Document] = results["archive"]["engines"]
-    by_name: dict[str, dict[str, dict[str, Any]]] = {
+    by_name: dict[str, dict[str, Mapping[str, Any]]] = {
         name: {figure["what"]: figure for figure in of.get("figures", ())} for name, of in engines.items()
     }
     any_engine = {what: figure for figures in by_name.values() for what, figure in figures.items()}
     rows = [
-        [what, *(_value(of.get(what)) for of in by_name.values()), _limit(figure | {"value": _worst(what, by_name)})]
+        [what, *(_value(of.get(what)) for of in by_name.values()), _limit(figure)]
         for what, figure in any_engine.items()
     ]
     heads = [f"{name}, {of['records']:,} summaries" if "records" in of else name for name, of in engines.items()]
     notes = [f"{name}: {of['skipped']}\n" for name, of in engines.items() if "skipped" in of]
     made = [_made(of, name) for name, of in engines.items() if "skipped" not in of]
     return _table(["", *heads, "limit"], rows) + "".join(f"\n{note}" for note in notes) + "".join(made)
-
-
-def _worst(what: str, by_name: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> float:
-    """The highest value of all engines: their limits are upper ones."""
-    return max(of[what]["value"] for of in by_name.values() if what in of)
 
 
 def http(results: Results) -> str:

@@ -246,21 +246,25 @@ PROMISED: dict[str, dict[str, float]] = {
 
 @pytest.mark.parametrize("part", PROMISED)
 def test_each_promised_number_has_its_gate(part: str) -> None:
-    bars = {figure["what"]: figure["bar"] for of, figure in results.figures_of(STORED) if of == part}
+    bars = {figure["what"]: figure["bar"] for of, _, figure in results.figures_of(STORED) if of == part}
     assert {what: pytest.approx(bars.get(what)) for what in PROMISED[part]} == PROMISED[part]
 
 
-LIMITED = [(part, figure["what"]) for part, figure in results.figures_of(STORED) if figure["bar"] is not None]
+LIMITED = sorted(
+    {(part, figure["what"]) for part, _, figure in results.figures_of(STORED) if figure["bar"] is not None}
+)
 
 
 @pytest.mark.parametrize(("part", "what"), LIMITED)
 def test_the_gate_of_each_figure_closes_beyond_its_limit_and_not_at_it(part: str, what: str) -> None:
     new = {part: copy.deepcopy(STORED[part])}
-    (figure, *_) = [figure for _, figure in results.figures_of(new) if figure["what"] == what]
-    figure["value"] = figure["bar"]
+    found = [figure for _, _, figure in results.figures_of(new) if figure["what"] == what]
+    for figure in found:
+        figure["value"] = figure["bar"]
     assert not [told for told in gates.passed(new, {}) if what in told]
-    figure["value"] += -0.001 if figure["at_least"] else 0.001
-    assert [told for told in gates.passed(new, {}) if told.startswith(f"{what}: ")]
+    for figure in found:
+        figure["value"] += -0.001 if figure["at_least"] else 0.001
+    assert len([told for told in gates.passed(new, {}) if what in told]) == len(found)
 
 
 def test_a_dearer_row_is_told() -> None:
