@@ -1,3 +1,3 @@
 """Review call-centre recordings kept in Liner (linerapp.io) from an AI assistant."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

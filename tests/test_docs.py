@@ -400,7 +400,8 @@ def test_every_place_tells_the_same_version() -> None:
     assert told == {__version__}
     assert f"/v{__version__}/" in mcpb["identifier"]
     assert oci["identifier"].endswith(f":{__version__}")
-    assert headings(PAGES["CHANGELOG.md"])[1] == f"Unreleased (will be {__version__})"
+    released = next(one for one in headings(PAGES["CHANGELOG.md"])[1:] if one != "Unreleased")
+    assert re.fullmatch(rf"{re.escape(__version__)} \(20\d\d-\d\d-\d\d\)", released)
 
 
 # The registry's package is started over stdio, which knows nothing of HTTP.
