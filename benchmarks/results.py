@@ -15,8 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from liner_mcp import __version__
+
 FOLDER = Path(__file__).with_name("measured")
-PACKAGES = ("liner-mcp", "mcp", "httpx", "pydantic")
+PACKAGES = ("mcp", "httpx", "pydantic")
 
 Document = dict[str, Any]
 """The results of one part, with `made`. An engine of the archive that is missing has `skipped`, a sentence."""
@@ -52,7 +54,7 @@ def provenance(*packages: str, **more: str) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         "python": platform.python_version(),
-        "versions": installed | more,
+        "versions": {"liner-mcp": __version__, **installed, **more},
     }
 
 

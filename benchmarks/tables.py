@@ -296,7 +296,8 @@ def _made(document: Document, what: str = "Measured") -> str:
     """The date, the machine and the versions of a measurement, as a line below a table."""
     made = document["made"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-    runs = f", medians of {document['runs']} runs" if "runs" in document else ""
+    count = document.get("runs")
+    runs = "" if count is None else ", one run" if count == 1 else f", medians of {count} runs"
     return f"\n{what}: {made['date']}, Python {made['python']}, {made['machine']}, {versions}{runs}.\n"
 
 
