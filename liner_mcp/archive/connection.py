@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from liner_mcp.archive.search import Expression
+from liner_mcp.archive.spans import Span
 from liner_mcp.errors import SetupError
 
 Row = dict[str, Any]
@@ -135,6 +136,10 @@ class Connection(ABC):
     @abstractmethod
     def matches(self, expression: Expression) -> tuple[str, list[object]]:
         """A condition on the rows of `word` whose stems fit an expression, and its values."""
+
+    @abstractmethod
+    def newest_parts(self, span: Span) -> Iterable[Span]:
+        """The parts of a span, newest first, in which the newest texts with some words are looked for."""
 
     @abstractmethod
     def has_words(self, key: int, stems: str) -> bool:

@@ -20,6 +20,7 @@ from liner_mcp.archive import connection as base
 from liner_mcp.archive import schema
 from liner_mcp.archive.connection import ArchiveAway, BusyArchive, DamagedArchive, NoArchive, Row, Values, WrongArchive
 from liner_mcp.archive.search import Expression, StemPhrase, is_long, spellings, unspaced
+from liner_mcp.archive.spans import Span
 from liner_mcp.errors import SetupError
 
 # What a person did not set in the URL. A server that is gone without a word is noticed within seconds.
@@ -35,9 +36,9 @@ DEFAULTS = {
 READER_WAIT, WRITER_WAIT = 15_000, 60_000  # milliseconds; tables are locked while they are rewritten
 CANCEL_SECONDS = 5
 ROWS_PER_FETCH, ROWS_PER_WRITE = 200, 1_000
+FIRST_PART_SECONDS = 7_200  # of a busy account, it holds some hundred summaries
 TEXT_TABLES = "call, record, word, entry"
 _VERSION = "liner_mcp_version"  # the row of `meta` by which an archive is recognised
-_STEMS = "string_to_array(word.stems, ' ')"
 _CURSORS = count()
 
 _SENTENCES = {
@@ -100,8 +101,8 @@ class PostgresConnection(base.Connection):
         except self._psycopg.Error as error:
             self._refuse(error)
         self._postgres.adapters.register_loader("numeric", self._psycopg.types.numeric.IntLoader)  # sums are whole
-        # Compiling costs more than it saves, and a cursor is left after its first rows.
-        self.rows("SET jit = off; SET cursor_tuple_fraction = 0.001")
+        # Compiling costs more than it saves, and all rows of a part of the newest ones are read.
+        self.rows("SET jit = off; SET cursor_tuple_fraction = 1")
 
     def _parameters(self, url: SecretStr) -> dict[str, Any]:
         try:
@@ -230,10 +231,17 @@ class PostgresConnection(base.Connection):
     # The index of words -----------------------------------------------------------------------------------------------
 
     def matches(self, expression: Expression) -> tuple[str, list[object]]:
-        """The index of the stems of a text finds few texts, whose sequence of stems is then compared."""
         values: list[object] = []
         groups = " AND ".join(f"({_either(group, values)})" for group in expression)
         return groups, values
+
+    def newest_parts(self, span: Span) -> Iterable[Span]:
+        """Parts that grow: the planner reads a short one as it is, and finds rare words in a long one by the index."""
+        until, length = span.until, FIRST_PART_SECONDS
+        while until > span.since:
+            since = max(span.since, until - length)
+            yield Span(since, until)
+            until, length = since, length * 4
 
     def has_words(self, key: int, stems: str) -> bool:
         return self.one("SELECT 1 FROM word WHERE rowid = ? AND stems = ?", (key, stems)) is not None
@@ -340,8 +348,8 @@ def _either(phrases: Iterable[StemPhrase], values: list[object]) -> str:
 
 
 def _has_one_of(stems: Iterable[str], values: list[object]) -> str:
-    values.append(list(map(unspaced, stems)))
-    return f"{_STEMS} && CAST(? AS text[])"
+    values.append(" | ".join(f"'{unspaced(stem)}'" for stem in stems))  # a stem holds letters or digits only
+    return "word.lexemes @@ CAST(? AS tsquery)"
 
 
 def connect(url: SecretStr) -> PostgresConnection:

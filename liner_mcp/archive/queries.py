@@ -127,19 +127,22 @@ def _mentioning(
     The index of words is read from its newest end, so that a few calls cost no more where there are many.
     """
     found = {row["id"]: row for row in _odd_rows(connection, conditions)}
-    records, values = mentioning_records(connection, wanted, span, "call ON call.id = call_id")
-    words = connection.iterate(
-        f"SELECT call.* {records} AND {conditions.where} ORDER BY word.rowid DESC", [*values, *conditions.values]
-    )
     mentioned = set[int]()
-    oldest = span.until
-    for row in words:
-        # Within a second, the order of keys is not that of calls, so the last second is read to its end.
-        if limit is not None and len(mentioned) >= limit and _second(row) < oldest:
+    for part in (span,) if limit is None else connection.newest_parts(span):
+        records, values = mentioning_records(connection, wanted, part, "call ON call.id = call_id")
+        words = connection.iterate(
+            f"SELECT call.* {records} AND {conditions.where} ORDER BY word.rowid DESC", [*values, *conditions.values]
+        )
+        oldest = part.until
+        for row in words:
+            # Within a second, the order of keys is not that of calls, so the last second is read to its end.
+            if limit is not None and len(mentioned) >= limit and _second(row) < oldest:
+                break
+            oldest = _second(row)
+            mentioned.add(row["id"])
+            found[row["id"]] = row
+        if limit is not None and len(mentioned) >= limit:
             break
-        oldest = _second(row)
-        mentioned.add(row["id"])
-        found[row["id"]] = row
     newest = sorted(found.values(), key=lambda row: (row["created_at"], row["id"]), reverse=True)
     return newest[:limit]
 

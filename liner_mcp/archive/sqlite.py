@@ -15,6 +15,7 @@ from liner_mcp.archive import connection as base
 from liner_mcp.archive import schema
 from liner_mcp.archive.connection import BusyArchive, DamagedArchive, NoArchive, Row, Values, WrongArchive
 from liner_mcp.archive.search import Expression, fts5_expression
+from liner_mcp.archive.spans import Span
 from liner_mcp.errors import SetupError
 
 BUSY_MILLISECONDS = 5_000  # a writer's transaction is one day of one order, far below a second
@@ -133,6 +134,10 @@ class SqliteConnection(base.Connection):
 
     def matches(self, expression: Expression) -> tuple[str, list[object]]:
         return "word MATCH ?", [fts5_expression(expression)]
+
+    def newest_parts(self, span: Span) -> Iterable[Span]:
+        """All of it: its index of words gives rows as they are needed."""
+        return (span,)
 
     def has_words(self, key: int, stems: str) -> bool:
         """A contentless index gives no text back, so it is searched."""

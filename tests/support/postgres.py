@@ -87,6 +87,12 @@ class Server:
         """Remove a database, whoever is connected to it."""
         self.run(f"DROP DATABASE {database_of(url)} WITH (FORCE)")
 
+    def disconnect(self, url: SecretStr) -> None:
+        """End all connections to a database."""
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        with psycopg.connect(self.url("postgres").get_secret_value(), autocommit=True) as connection:
+            connection.execute(others, [database_of(url)])
+
     def files_with(self, url: SecretStr, text: str) -> list[str]:
         """The names of the files of a database that hold a text. Its log is not looked at."""
         self.run("CHECKPOINT")
