@@ -61,7 +61,7 @@ async def list_directory(
         groups = await _groups(context, LOOKUP_TTL_SECONDS) if kind == "agents" else None
         found = await context.turns.run(_matching_steps(dictionary, query or "", groups))
     # The groups of agents, or the number of agents in groups, whichever the rows show.
-    without_members = _lists_no_members(groups or dictionary)
+    without_members = any(group.members is None for group in (groups or dictionary).entries)
     version = _version(found)
     changed = after is not None and after.version != version
     left = [entry for entry in found if after is None or name_key(entry) > after.key]
@@ -86,12 +86,7 @@ async def list_directory(
             "asked": {"kind": kind, **({"query": quote_input(query, MAX_NAME_CHARACTERS)} if query else {})},
             "page": page(
                 count,
-                Evidence(
-                    left=more,
-                    missing=not whole,
-                    undecided=0,
-                    unknown=groups_unsure,
-                ),
+                Evidence(left=more, missing=not whole, undecided=0, unknown=groups_unsure),
                 total=len(found),
                 changed=changed or None,
                 next_cursor=_encode_cursor(kind, query, _Place(name_key(left[count - 1]), version)) if more else None,
@@ -149,11 +144,6 @@ def _fits(wanted: Sequence[str], entry: DirectoryEntry) -> bool:
         if mark and number == str(entry.id) and contains(name.strip(), names):
             return True
     return False
-
-
-def _lists_no_members(groups: Dictionary) -> bool:
-    """Whether the agents of some agent group are not known."""
-    return any(group.members is None for group in groups.entries)
 
 
 def _notes(

@@ -134,7 +134,6 @@ class Answer:
 
     @property
     def size(self) -> int:
-        """Bytes of the text in UTF-8."""
         return len(self.text.encode())
 
 

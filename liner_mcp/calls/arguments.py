@@ -10,12 +10,13 @@ are evaluated here, without `from __future__`: a function inside a text annotati
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from liner_mcp.argument_types import WORD, Flag, Ids, IdsOrNames, Seconds, TimeExpression, Words
 
 if TYPE_CHECKING:
+    from liner_mcp.calls.recordings import CallRecordings
     from liner_mcp.liner.models import CallRecord
     from liner_mcp.names.directory import Kind
 
@@ -33,27 +34,7 @@ class Mention:
 
     @property
     def matches(self) -> bool | None:
-        """Whether the summary has all that is wanted and nothing that is unwanted."""
         return _both(self.wanted, _is(self.unwanted, False))
-
-
-@dataclass(frozen=True, slots=True)
-class Recordings:
-    """The recordings of one call, as far as Liner listed them. `complete`: there are no others.
-
-    `mentions`: what each summary says of the words of the question, by the id of its record.
-    """
-
-    records: "tuple[CallRecord, ...]"
-    complete: bool
-    mentions: Mapping[int, Mention] = field(default_factory=dict[int, Mention])
-
-    def some(self, test: "Callable[[CallRecord], bool | None]") -> bool | None:
-        """Whether some recording passes the test; None where one that is unlisted or undecided may pass it."""
-        found = {test(record) for record in self.records}
-        if True in found:
-            return True
-        return False if self.complete and None not in found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +53,7 @@ class Filter:
     selects: str
     field: str = ""
     matches: Callable[[Any, Any], bool] | None = None
-    decides: Callable[[Recordings, Any], bool | None] | None = None
+    decides: "Callable[[CallRecordings, Any], bool | None] | None" = None
     of_summaries: bool = False
     parameter: str | None = None
     names: "tuple[Kind, ...]" = ()
@@ -91,14 +72,14 @@ def lacks_summary(record: "CallRecord") -> bool | None:
     return not (record.record_summary or "").strip() if record.was_sent("record_summary") else None
 
 
-def _has_summary(recordings: Recordings, wanted: bool) -> bool | None:
+def _has_summary(recordings: "CallRecordings", wanted: bool) -> bool | None:
     lacking = recordings.some(lacks_summary)
     if wanted and not recordings.records and lacking is False:
         return False  # a call without recordings has none with a summary
     return _is(lacking, not wanted)
 
 
-def _mentions(recordings: Recordings, _: str) -> bool | None:
+def _mentions(recordings: "CallRecordings", _: str) -> bool | None:
     unwanted = recordings.some(lambda record: recordings.mentions[record.id].unwanted)
     return _both(recordings.some(lambda record: recordings.mentions[record.id].wanted), _is(unwanted, False))
 

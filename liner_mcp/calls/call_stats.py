@@ -28,8 +28,7 @@ from liner_mcp.calls.record_filters import (
 )
 from liner_mcp.calls.recording_counts import RecordingCounts
 from liner_mcp.calls.recordings import Examined, RecordsRead
-from liner_mcp.calls.rows import call_members, missing_calls_note, read_names, unlisted_notes
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
+from liner_mcp.calls.rows import call_members, read_names, reading_notes, unlisted_notes
 from liner_mcp.context import AppContext
 from liner_mcp.errors import InvalidArgument, LinerMcpError
 from liner_mcp.liner.models import Call
@@ -241,7 +240,6 @@ async def _render(
 
 
 def _other_groups(arranged: GroupRows, count: int, question: Question, *, qualified_known: bool) -> Members:
-    """The sums of all groups behind the first `count` rows, if there are any."""
     behind = arranged.groups[count:]
     groups = len(behind) + arranged.other_groups
     if not groups:
@@ -257,15 +255,7 @@ def _notes(context: AppContext, read: ParallelRead[Any], gaps: Sequence[str], un
             f"{context.stop_reason(read.stopped)} Only page.covered was counted; ask for page.next_window too. Counts "
             "of both parts add up, medians and shares do not."
         )
-    notes += undecided
-    if read.window_note:
-        notes.append(read.window_note)
-    elif not read.complete:
-        notes.append(missing_calls_note(context, read.unreadable))
-    notes += gaps
-    if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
-        notes.append(FILTER_IGNORED_NOTE)
-    return notes
+    return [*notes, *undecided, *reading_notes(context, read, gaps)]
 
 
 def _unlisted(names: DirectoryNames, filters: Filters, groups: counting.Tallies, group_by: Sequence[str]) -> list[str]:

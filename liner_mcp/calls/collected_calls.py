@@ -6,11 +6,10 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from liner_mcp.calls.filters import WINDOW
-from liner_mcp.calls.record_filters import Undecided, part_shared
-from liner_mcp.calls.recording_rows import FoundCall, PageRoom
-from liner_mcp.calls.recordings import CallRecordings, Examined, RecordsRead
+from liner_mcp.calls.listed_calls import ListedCalls
+from liner_mcp.calls.record_filters import Undecided
+from liner_mcp.calls.recording_rows import PageRoom
 from liner_mcp.calls.window_reader import SLICE_CALLS, CallKey, call_key
-from liner_mcp.errors import LinerMcpError
 from liner_mcp.liner.models import Call
 
 INITIAL_PASS_RATE = 0.3  # of calls that pass client-side filters: a guess, until the first calls were read
@@ -29,27 +28,15 @@ class PageEnd:
     after_record: int = 0
 
 
-@dataclass(slots=True)
-class CollectedCalls:
+@dataclass(slots=True, kw_only=True)
+class CollectedCalls(ListedCalls):
     """The calls of one page so far. `reached`: every call from this key upwards was looked at."""
 
     reached: CallKey
     room: PageRoom
-    records_read: RecordsRead
     known_pass_rate: float | None = None  # from earlier pages
-    calls: list[Call] = field(default_factory=list[Call])
     more: bool = False  # calls beyond the limit are known already
     scanned: list[CallKey] = field(default_factory=list[CallKey])
-    examined: Examined = field(default_factory=Examined)
-    recordings: dict[int, CallRecordings] = field(default_factory=dict[int, CallRecordings])  # by the ids of calls
-    undecided: dict[int, Undecided] = field(default_factory=dict[int, Undecided])  # by the ids of calls
-    filter_ignored: bool = False
-    window_note: str | None = None  # where Liner sent calls of other times, so that some may be missing
-    changed: bool = False
-    complete: bool = True
-    unreadable: int = 0  # rows without a usable id, which are left out
-    stopped: LinerMcpError | None = None
-    shown: list[FoundCall] = field(default_factory=list[FoundCall])
     ends: list[int] = field(default_factory=list[int])  # the numbers of rows with which the calls end
 
     @property
@@ -67,7 +54,6 @@ class CollectedCalls:
         return max(len(self.calls) / scanned, MIN_PASS_RATE)
 
     def page_end(self, rows: int) -> PageEnd:
-        """Where a page of so many rows ends."""
         calls = bisect_right(self.ends, rows)
         if calls == len(self.calls):
             return PageEnd(calls, self.reached)
@@ -76,11 +62,6 @@ class CollectedCalls:
             moment, call_id = call_key(begun)
             return PageEnd(calls, (moment, call_id + 1), begun)
         return PageEnd(calls, call_key(self.calls[calls - 1]))
-
-    def drop_shared(self) -> None:
-        """Move the calls of `part_shared` to the undecided ones."""
-        self.calls, shared = part_shared(self.calls, self.records_read)
-        self.undecided |= {one.key[1]: one for one in shared}
 
     def undecided_down_to(self, reached: CallKey) -> list[Undecided]:
         """The undecided calls of such a page; the next page examines the others again. A call without a time is one of

@@ -10,19 +10,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from liner_mcp.answer.table import Cell
+from liner_mcp.calls.columns import GROUPINGS
 from liner_mcp.calls.rows import MAX_NAMED_CALLS, counted_calls, sent_fields
 from liner_mcp.liner.models import Call
 from liner_mcp.timezone import Zone
 
 KEY_COLUMNS: Mapping[str, str] = {
-    "agent": "agent_id",
-    "order": "order_id",
-    "status": "status",
-    "lead": "lead_id",
-    "day": "day",
-    "hour": "hour",
-    "weekday": "weekday",
-    "hung_up_by": "hung_up_by",
+    name: f"{name}_id" if name in ("agent", "order", "lead") else name for name in GROUPINGS
 }
 METRICS = (
     "calls", "answered", "recorded", "talk_total_seconds", "talk_median_seconds", "wait_median_seconds",
@@ -214,16 +208,9 @@ def tally(
 
 
 def _key_part(call: Call, grouping: str, zone: Zone) -> Cell:
-    if grouping == "agent":
-        return call.user_id
-    if grouping == "order":
-        return call.order_id
-    if grouping == "status":
-        return call.status_code
-    if grouping == "lead":
-        return call.lead_id
-    if grouping == "hung_up_by":
-        return call.finish_initiator
+    if grouping in FIELD_OF_KEY:
+        cell: Cell = getattr(call, FIELD_OF_KEY[grouping])
+        return cell
     if call.created_at is None:
         return None
     local = call.created_at.astimezone(zone.info)
@@ -233,7 +220,6 @@ def _key_part(call: Call, grouping: str, zone: Zone) -> Cell:
 
 
 def merge_tallies(parts: Iterable[Tallies]) -> Tallies:
-    """One tally per group, from all parts."""
     found: Tallies = {}
     for part in parts:
         for key, group in part.items():

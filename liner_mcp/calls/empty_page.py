@@ -51,7 +51,6 @@ async def empty_page_hint(
 
 
 def _is_before(window: TimeWindow, call: Call) -> bool:
-    """Whether a call is of the month before a window."""
     # The request includes its last second, and calls in it may have come since.
     return call.created_at is not None and window.since - LOOK_BACK <= call.created_at < window.since
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import Field, StringConstraints
 
 from liner_mcp.argument_types import Id
-from liner_mcp.calls.arguments import FILTERS, PlainFilters, Recordings
+from liner_mcp.calls.arguments import FILTERS, PlainFilters
 from liner_mcp.calls.hours import HourSpan
 from liner_mcp.calls.time_window import TimeWindow, ceil_to_second
 from liner_mcp.input_limits import MAX_MEMBERS, MAX_NAMES, MAX_TEXT, first_echoed
@@ -24,6 +23,10 @@ from liner_mcp.liner.models import CODE_CHARACTERS, Call
 from liner_mcp.names.directory import NO_AGENT
 from liner_mcp.text.mask import quote_input
 
+if TYPE_CHECKING:
+    from liner_mcp.calls.recordings import CallRecordings
+
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # all times are equally long in a request
 WINDOW = "window"  # the filter that every question has, by the time of a call
 
 _ManyIds = Annotated[tuple[Id, ...], Field(max_length=MAX_NAMES)]
@@ -47,7 +50,6 @@ class Filters(PlainFilters):
     hours: HourSpan | None = None
 
     def _given(self) -> dict[str, Any]:
-        """The filters that narrow, by name."""
         values = {name: getattr(self, name) for name in FILTERS if not (name == "orders" and self.all_orders)}
         return {name: value for name, value in values.items() if value not in (None, ())}
 
@@ -66,7 +68,6 @@ class Filters(PlainFilters):
 
     @property
     def agent_ids(self) -> tuple[int, ...]:
-        """The agents without "no agent"."""
         return tuple(one for one in self.agents if one is not None)
 
     @property
@@ -76,14 +77,13 @@ class Filters(PlainFilters):
 
     @property
     def on_summaries(self) -> bool:
-        """Whether a filter needs the summaries of the recordings."""
         return any(FILTERS[name].of_summaries for name in self.on_recordings)
 
     def on_calls(self) -> Filters:
         """The same without the filters on recordings."""
         return replace(self, **dict.fromkeys(self.on_recordings))
 
-    def decide(self, recordings: Recordings) -> bool | None:
+    def decide(self, recordings: CallRecordings) -> bool | None:
         """Whether a call with these recordings passes all filters on recordings; None where they do not decide it."""
         verdicts: set[bool | None] = set()
         for name, value in self._given().items():
@@ -109,8 +109,16 @@ class Filters(PlainFilters):
         are checked here alone. Calls without an agent cannot be requested, and an agent's ids would exclude them.
         """
         agents = () if None in self.agents else self.agent_ids
-        ids: dict[str, tuple[int, ...]] = {"agents": agents, "statuses": self.status_ids}
-        return _fitting(tuple((FILTERS[name].parameter or "", some) for name, some in ids.items()))
+        fitting: dict[str, Any] = {}
+        for parameter, ids in (("user_ids", agents), ("status_ids", self.status_ids)):
+            more: dict[str, Any] = {**fitting, parameter: ids}
+            # Half of the line is left to orders or leads.
+            if (
+                0 < len(ids) <= MAX_IDS
+                and CallFilter(_ANY_TIME, _ANY_TIME, **more).target_length <= MAX_TARGET_CHARACTERS // 2
+            ):
+                fitting = more
+        return fitting
 
     def echo(self) -> dict[str, Any]:
         """The filters that narrow, for the answer: ids and codes instead of names; a long list as its beginning."""
@@ -173,20 +181,3 @@ def _echo(value: Any) -> Any:
     # A code may come from a client.
     first = [quote_input(one, CODE_CHARACTERS) if isinstance(one, str) else one for one in first_echoed(asked)]
     return first if len(first) == len(asked) else {"count": len(asked), "first": first}
-
-
-@lru_cache(maxsize=64)
-def _fitting(wanted: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, Any]:
-    """Those of the parameters, in this order, that one request can hold and that leave half of its line to orders or
-    leads.
-    """
-    fitting: dict[str, Any] = {}
-    for parameter, ids in wanted:
-        if 0 < len(ids) <= MAX_IDS and _target_length({**fitting, parameter: ids}) <= MAX_TARGET_CHARACTERS // 2:
-            fitting[parameter] = ids
-    return fitting
-
-
-def _target_length(narrowing: dict[str, Any]) -> int:
-    moment = datetime(2000, 1, 1, tzinfo=UTC)  # all moments are equally long
-    return CallFilter(moment, moment, **narrowing).target_length

@@ -14,26 +14,22 @@ from liner_mcp.calls.collected_calls import CollectedCalls, PageEnd
 from liner_mcp.calls.empty_page import empty_page_hint
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.page_cursor import PageStart, encode_page_cursor, resolve_page_start
-from liner_mcp.calls.parallel_reader import Progress, progress_after
+from liner_mcp.calls.parallel_reader import ParallelRead, Progress, progress_after
 from liner_mcp.calls.record_filters import Undecided, decide, filter_members, retry_ids, undecided_note
 from liner_mcp.calls.recording_rows import (
     PageRoom,
-    failed_ids,
     found_rows,
-    read_shown,
     recording_notes,
 )
 from liner_mcp.calls.recordings import RecordsRead
 from liner_mcp.calls.rows import (
-    call_members,
-    missing_calls_note,
     read_names,
+    reading_notes,
     unknown_cells_note,
     unlisted_notes,
 )
 from liner_mcp.calls.time_window import ceil_to_second
 from liner_mcp.calls.window_reader import (
-    FILTER_IGNORED_NOTE,
     WindowReader,
     call_key,
     read_around,
@@ -42,7 +38,6 @@ from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
-from liner_mcp.records.record_rows import OPTIONAL_COLUMNS
 
 FIND_CALLS = "find_calls"
 SLICE_MARGIN = 1.2  # a slice just short of a page costs another request; one a little too long mostly does not
@@ -73,15 +68,18 @@ async def find_calls(
         last_id=start.last_id,
     )
     collected = CollectedCalls(
+        resolved=start,
+        layout=start.layout,
+        records_read=RecordsRead(progress_after(0, progress)),
         reached=start.after or (start.window.until, 0),
         room=PageRoom(start.layout, budget),
-        records_read=RecordsRead(progress_after(0, progress)),
         known_pass_rate=start.pass_rate,
     )
+    collected.read = ParallelRead((), start.window.until, None, complete=True, changed=False, liner_total=None)
     await _collect(context, start, source, collected, limit)
     collected.drop_shared()
     around: Sequence[Call] = ()
-    if source.exhausted and start.after is None and not (collected.scanned or collected.window_note):
+    if source.exhausted and start.after is None and not (collected.scanned or collected.read.window_note):
         around = await _look_around(context, start, collected, limit)
     blocks = await _read_rows(context, start, collected, budget)
     names = await read_names(context, start.filters, collected.calls)
@@ -96,19 +94,18 @@ async def find_calls(
 async def _read_rows(context: AppContext, start: PageStart, collected: CollectedCalls, budget: int) -> list[list[Row]]:
     """The rows of each call. The calls that they leave no room or no time for go to the next page."""
     calls, layout = collected.calls, start.layout
-    room = PageRoom(layout, budget)
-    shown = await read_shown(context, calls, collected.recordings, collected.records_read, layout, room)
+    in_time = await collected.show(context, calls, budget)
+    shown = collected.shown
+    if not in_time:
+        collected.read.stopped = DeadlineExceeded("time was up before all recordings were read.")
     if len(shown) < len(calls):
-        if not room.full:
-            collected.stopped = DeadlineExceeded("time was up before all recordings were read.")
         collected.calls, collected.more, collected.reached = calls[: len(shown)], True, call_key(shown[-1].call)
     blocks = [found_rows(context, one, layout) for one in shown]
     if shown and start.after_record and shown[0].call.id == start.last_id:
         given = [one.record.id for one in shown[0].shown]
         if start.after_record in given:
             blocks[0] = blocks[0][given.index(start.after_record) + 1 :]
-    collected.shown, collected.ends = shown, list(accumulate(map(len, blocks)))
-    context.recent_records.add(one.record.id for found in shown for one in found.shown)
+    collected.ends = list(accumulate(map(len, blocks)))
     return blocks
 
 
@@ -134,17 +131,9 @@ def _render(
         unclear = undecided_note(start.filters, undecided, len(retry))
         shown = collected.shown[: end.calls + (end.begun is not None)]
         calls = [one.call for one in shown]
+        agents_known = all(call.is_known("user_id") for call in calls)
         return {
-            **call_members(
-                context,
-                names,
-                start.filters,
-                start.window,
-                layout.columns,
-                rows[:count],
-                agents_known=all(call.is_known("user_id") for call in calls),
-                optional_columns=OPTIONAL_COLUMNS,
-            ),
+            **collected.members(context, names, rows[:count], shown, retry, agents_known=agents_known),
             "page": _page(context, start, source, collected, end, count),
             "notes": [
                 *_notes(context, start, collected, names, [unclear, *recording_notes(shown, layout)]),
@@ -153,7 +142,6 @@ def _render(
                 *start.notes,
                 *names.notes(),
             ],
-            "retry": [*retry, *failed_ids(shown, retry)],
         }
 
     return render_within_budget(render, range(1, len(rows) + 1), budget)
@@ -170,7 +158,7 @@ async def _collect(
     first = True
     if source.exhausted:
         collected.reached = (start.window.since, 0)  # Liner lists no orders, so there is nothing to request
-    while not (source.exhausted or collected.more or collected.stopped) and len(collected.calls) < limit:
+    while not (source.exhausted or collected.more or collected.read.stopped) and len(collected.calls) < limit:
         missing = limit - len(collected.calls)
         try:
             part = await source.read_next(
@@ -179,14 +167,14 @@ async def _collect(
         except LinerMcpError as error:
             if first:
                 raise  # nothing was read: the error is the answer, and the cursor that was sent is still valid
-            collected.stopped = error
+            collected.read.stopped = error
             return
         first = False
-        collected.changed |= part.changed
+        collected.read.changed |= part.changed
         # Where a later page is the first to see it, calls of the pages before may be missing too.
-        collected.complete &= part.complete and (start.after is None or start.widen or not part.window_note)
-        collected.window_note = collected.window_note or part.window_note
-        collected.unreadable += part.unreadable
+        collected.read.complete &= part.complete and (start.after is None or start.widen or not part.window_note)
+        collected.read.window_note = collected.read.window_note or part.window_note
+        collected.read.unreadable += part.unreadable
         if not await _add_calls(context, start, collected, part.calls, limit):
             return
         if not collected.more:
@@ -203,8 +191,8 @@ async def _look_around(context: AppContext, start: PageStart, collected: Collect
         return ()
     if inside is None:
         return around.calls if around.complete else ()
-    collected.window_note, collected.complete = inside.window_note, inside.complete
-    collected.unreadable = inside.unreadable
+    collected.read.window_note, collected.read.complete = inside.window_note, inside.complete
+    collected.read.unreadable = inside.unreadable
     await _add_calls(context, start, collected, inside.calls, limit)
     return ()
 
@@ -215,7 +203,7 @@ async def _add_calls(
     """Add those of the calls that pass the filters. False when time was up on the way."""
     fresh = [call for call in calls if start.after is None or call_key(call) < start.after]
     collected.scanned += [call_key(call) for call in fresh]
-    collected.filter_ignored |= start.filters.violated_by(*fresh)
+    collected.read.filter_ignored |= start.filters.violated_by(*fresh)
     passing = start.filters.matching(fresh)
     # Calls without a time first: they have no place in the order, so a full page could end before all of them, and the
     # next page, which begins where this one ends, might not have them.
@@ -240,20 +228,13 @@ async def _add_passing(
         if decision.passes and len(collected.calls) == limit:
             collected.more = True
             return True
-        if decision.passes:
-            collected.calls.append(decision.call)
-            if decision.recordings is not None:
-                collected.recordings[decision.call.id] = decision.recordings
-        elif decision.passes is None:
-            collected.undecided[decision.call.id] = decision.undecided
-        if decision.recordings is not None:
-            collected.examined.add(decision.recordings)
+        collected.add(decision)
         collected.reached = call_key(decision.call)
     else:
         collected.more = collected.room.full
         if collected.more or len(decisions) == len(calls):
             return True
-    collected.stopped = DeadlineExceeded("time was up before all records were read.")
+    collected.read.stopped = DeadlineExceeded("time was up before all records were read.")
     return False
 
 
@@ -264,7 +245,7 @@ def _evidence(start: PageStart, source: WindowReader, collected: CollectedCalls,
     shown = collected.shown[: end.calls + (end.begun is not None)]
     return Evidence(
         left=collected.more or not source.exhausted or end.reached > (start.window.since, 0),
-        missing=start.lossy or not collected.complete or bool(start.gaps),
+        missing=start.lossy or not collected.read.complete or bool(start.gaps),
         undecided=len(collected.undecided_down_to(end.reached)),
         unknown=start.layout.needs_recordings and any(one.unknown for one in shown),
     )
@@ -279,21 +260,21 @@ def _page(
     returned = start.returned + end.calls
     cursor = covered = liner_total = None
     if evidence.left:
-        cursor = encode_page_cursor(
-            FIND_CALLS,
+        following = replace(
             start,
-            reached,
+            after=reached,
             after_record=end.after_record,
             returned=returned,
             seconds_per_call=source.seconds_per_call,
             pass_rate=collected.pass_rate if filters.client_side else None,
             lossy=not evidence.counts_all,
-            widen=collected.window_note is not None,
+            widen=collected.read.window_note is not None,
         )
+        cursor = encode_page_cursor(FIND_CALLS, following)
         # In whole seconds, because the second in which the page ends may hold more calls.
-        since = min(ceil_to_second(replace(start, after=reached).remaining.until), window.until)
+        since = min(ceil_to_second(following.remaining.until), window.until)
         covered = replace(window, since=since).to_dict(context.zone)
-    unfiltered = not (filters.client_side or collected.filter_ignored or collected.window_note)
+    unfiltered = not (filters.client_side or collected.read.filter_ignored or collected.read.window_note)
     if start.after is None and unfiltered and not evidence.complete:
         liner_total = source.liner_total
     return page(
@@ -305,7 +286,7 @@ def _page(
         liner_total=liner_total,
         scanned=sum(key >= reached for key in collected.scanned) if filters.client_side else None,
         **filter_members(filters, collected.examined),
-        changed=collected.changed or None,
+        changed=collected.read.changed or None,
     )
 
 
@@ -317,19 +298,12 @@ def _notes(
     unread: Sequence[str],
 ) -> list[str]:
     notes: list[str] = []
-    if collected.stopped is not None:
-        notes.append(f"Reading stopped early: {context.stop_reason(collected.stopped)} next_cursor goes on from there.")
-    notes += unread
-    if collected.window_note:
-        notes.append(collected.window_note)
-    elif not collected.complete:
-        notes.append(missing_calls_note(context, collected.unreadable))
-    notes += start.gaps
-    if start.lossy:
-        notes.append("Calls are missing from an earlier page, whose notes say why; so there is no total.")
-    if collected.filter_ignored and FILTER_IGNORED_NOTE not in notes:
-        notes.append(FILTER_IGNORED_NOTE)
-    notes += collected.records_read.notes()
+    if collected.read.stopped is not None:
+        why = context.stop_reason(collected.read.stopped)
+        notes.append(f"Reading stopped early: {why} next_cursor goes on from there.")
+    lossy = "Calls are missing from an earlier page, whose notes say why; so there is no total."
+    gaps = [*start.gaps, *([lossy] if start.lossy else [])]
+    notes += [*unread, *reading_notes(context, collected.read, gaps), *collected.records_read.notes()]
     if start.after is None:
         orders, agents = {call.order_id for call in collected.calls}, {call.user_id for call in collected.calls}
         notes += unlisted_notes(names, start.filters, orders=orders, agents=agents)

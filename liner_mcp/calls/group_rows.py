@@ -31,22 +31,18 @@ class Question:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns in their order."""
         return (*self.keys, *METRICS, *self.include)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The columns of the groupings."""
         return tuple(KEY_COLUMNS[name] for name in self.group_by)
 
     @property
     def recordings(self) -> tuple[str, ...]:
-        """The columns that count recordings."""
         return tuple(name for name in self.include if name in RECORDING_COUNTS)
 
     @property
     def sorted_by(self) -> str:
-        """The column by which rows are sorted, as the answer says it."""
         return self.sort or (self.keys[0] if self.group_by and self.group_by[0] in TIMES else "calls")
 
 

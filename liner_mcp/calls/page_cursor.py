@@ -21,7 +21,7 @@ from liner_mcp.answer.table import to_compact_json
 from liner_mcp.calls.arguments import CallQuery
 from liner_mcp.calls.columns import INCLUDABLE
 from liner_mcp.calls.filters import Filters
-from liner_mcp.calls.query import resolve, with_all_orders
+from liner_mcp.calls.query import ResolvedQuery, resolve, with_all_orders
 from liner_mcp.calls.recording_rows import RowFormat
 from liner_mcp.calls.time_window import LAST_YEAR, TimeWindow
 from liner_mcp.calls.window_reader import CallKey
@@ -40,8 +40,8 @@ CHANGED_NAMES_NOTE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PageStart:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageStart(ResolvedQuery):
     """The question and where its page begins. `returned` counts the calls of earlier pages; `seconds_per_call` and
     `pass_rate` (the share of calls that pass the client-side filters) were learned from them.
 
@@ -52,10 +52,6 @@ class PageStart:
 
     query: CallQuery
     layout: RowFormat
-    filters: Filters
-    window: TimeWindow
-    notes: tuple[str, ...] = ()
-    gaps: tuple[str, ...] = ()
     after: CallKey | None = None
     after_record: int = 0
     returned: int = 0
@@ -94,7 +90,7 @@ async def resolve_page_start(
     if cursor is None:
         resolved = await resolve(context, query)
         layout = _layout(query, include, SUMMARY_CHARS if summary_chars is None else summary_chars)
-        return PageStart(query, layout, resolved.filters, resolved.window, resolved.notes, resolved.gaps)
+        return PageStart(resolved.filters, resolved.window, resolved.notes, resolved.gaps, query=query, layout=layout)
     state = decode_cursor(tool, cursor)
     try:
         start, digest = _parse_state(state)
@@ -145,37 +141,27 @@ async def _resume_by_digest(
     )
 
 
-def encode_page_cursor(
-    tool: str,
-    start: PageStart,
-    after: CallKey,
-    *,
-    after_record: int = 0,
-    returned: int,
-    seconds_per_call: float | None,
-    pass_rate: float | None = None,
-    lossy: bool = False,
-    widen: bool = False,
-) -> str:
-    """The cursor with which `start` goes on after this key, and after this record of the call before it."""
-    moment, call_id = after
+def encode_page_cursor(tool: str, start: PageStart) -> str:
+    """The cursor of a later page, which begins at `start`."""
+    assert start.after is not None  # noqa: S101 - a later page begins after a call
+    moment, call_id = start.after
     state: dict[str, Any] = {
         "w": [_to_epoch(start.window.since), _to_epoch(start.window.until)],
         "k": [_to_epoch(moment), call_id],
-        "g": returned,
+        "g": start.returned,
         "i": list(start.layout.include),
     }
     if start.layout.summaries:
         state["c"] = start.layout.summary_chars
-    if after_record:
-        state["r"] = after_record
-    if seconds_per_call is not None:
-        state["p"] = round(seconds_per_call, 1)
-    if pass_rate is not None:
-        state["s"] = round(pass_rate, 3)
-    if lossy:
+    if start.after_record:
+        state["r"] = start.after_record
+    if start.seconds_per_call is not None:
+        state["p"] = round(start.seconds_per_call, 1)
+    if start.pass_rate is not None:
+        state["s"] = round(start.pass_rate, 3)
+    if start.lossy:
         state["l"] = 1
-    if widen:
+    if start.widen:
         state["x"] = 1
     digest = {"o": _digest(start.filters)}  # what every page of a question has in common
     narrowing = {name: value for name, value in asdict(start.query).items() if value not in (None, ())}
@@ -190,11 +176,12 @@ def _parse_state(state: dict[str, Any]) -> tuple[PageStart, str | None]:
     since, until = (_from_epoch(seconds) for seconds in state["w"])
     moment, call_id = state["k"]
     seconds_per_call, pass_rate = state.get("p"), state.get("s")
+    summary_chars = min(max(int(state.get("c", SUMMARY_CHARS)), 0), MAX_SUMMARY)
     start = PageStart(
-        _query_adapter().validate_python(state.get("q", {})),
-        RowFormat(tuple(state["i"]), min(max(int(state.get("c", SUMMARY_CHARS)), 0), MAX_SUMMARY), mentions=False),
         _filters_adapter().validate_python(state.get("f", {})),
         TimeWindow(since, until),
+        query=_query_adapter().validate_python(state.get("q", {})),
+        layout=RowFormat(tuple(state["i"]), summary_chars, mentions=False),
         after=(_from_epoch(moment), int(call_id)),
         after_record=int(state.get("r", 0)),
         returned=int(state["g"]),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import anyio
 
@@ -58,7 +58,7 @@ def progress_after(done: int, progress: Progress | None) -> Callable[[int], Awai
     return None if progress is None else lambda more: progress(done + more, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ParallelRead(Generic[T]):
     """The folded slices, newest first, down to `reached`. `stopped` is the reason for ending before the window does.
 
@@ -78,15 +78,12 @@ class ParallelRead(Generic[T]):
     unreadable: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _SliceResult(Generic[T]):
-    folded: tuple[T, ...]
-    complete: bool
-    changed: bool
+class _Slice(NamedTuple, Generic[T]):
+    """A slice that was read, and then folded: `read` has no calls any more."""
+
+    folded: T
+    read: SliceRead
     filter_ignored: bool
-    after_end: int
-    window_note: str | None
-    unreadable: int
 
 
 async def read_all(
@@ -120,17 +117,9 @@ async def read_all(
     elif first.complete and not first.calls:
         first = (await read_around(liner, filters, window))[1] or first
     if first.complete or first.outside_window or ((first.unreadable or first.unread) and not first.over_limit):
-        return ParallelRead(
-            (await fold(first.calls),),
-            window.since,
-            None,
-            complete=first.complete,
-            changed=first.changed,
-            liner_total=None if first.liner_total is None else first.liner_total - first.after_end,
-            filter_ignored=filters.violated_by(*first.calls),
-            window_note=first.window_note,
-            unreadable=first.unreadable,
-        )
+        whole = _Slice(await fold(first.calls), replace(first, calls=()), filters.violated_by(*first.calls))
+        total = None if first.liner_total is None else first.liner_total - first.after_end
+        return _join([[whole]], window.since, None, total)
     paced_calls = _paced_slice_calls(slice_calls, liner, seconds_per_page, reads_records=reads_records)
     windows = _split_window(window, first, paced_calls)
     # With records to read, a slice is a hundred requests, however short its list.
@@ -139,30 +128,39 @@ async def read_all(
         if reads_records
         else _parallel_slices(liner, windows, first.liner_total, slow=paced_calls < slice_calls)
     )
-    reader = _SliceReader(liner, filters, fold, progress, first.liner_total, at_once)
+    reader = _SliceReader(liner, filters, fold, progress, first.liner_total, anyio.Semaphore(at_once))
     outcomes = await run_all([partial(reader.read, one) for one in windows], concurrency=liner.concurrency)
-    parts: list[_SliceResult[T]] = []
+    slices: list[list[_Slice[T]]] = []
     stopped: LinerMcpError | None = None
     for outcome in outcomes:
-        if isinstance(outcome, _SliceResult):
-            parts.append(outcome)
-            continue
-        stopped = outcome or DeadlineExceeded("Time was up before the whole window was read; ask for less.")
-        break
-    reached = windows[len(parts) - 1].since if parts else window.until
-    notes = [part.window_note for part in parts if part.window_note]
-    counted = first.liner_total is not None and bool(parts) and not notes
+        if not isinstance(outcome, list):
+            stopped = outcome or DeadlineExceeded("Time was up before the whole window was read; ask for less.")
+            break
+        slices.append(outcome)
+    if not slices:
+        return _join(slices, window.until, stopped, None)
+    noted = any(part.read.window_note for one in slices for part in one)
+    total = None if first.liner_total is None or noted else first.liner_total - slices[0][0].read.after_end
+    return _join(slices, windows[len(slices) - 1].since, stopped, total)
+
+
+def _join(
+    slices: Sequence[Sequence[_Slice[T]]], reached: datetime, stopped: LinerMcpError | None, liner_total: int | None
+) -> ParallelRead[T]:
+    """One read of all slices, each in the parts that it was halved into."""
+    parts = [part for one in slices for part in one]
+    noted = [any(part.read.window_note for part in one) for one in slices]
     return ParallelRead(
-        tuple(folded for part in parts for folded in part.folded),
+        tuple(part.folded for part in parts),
         reached,
         stopped,
         # Where only some slices show it, calls of the others may be missing too.
-        complete=all(part.complete for part in parts) and len(notes) in (0, len(parts)),
-        changed=any(part.changed for part in parts),
-        liner_total=(first.liner_total or 0) - parts[0].after_end if counted else None,
+        complete=all(part.read.complete for part in parts) and (all(noted) or not any(noted)),
+        changed=any(part.read.changed for part in parts),
+        liner_total=liner_total,
         filter_ignored=any(part.filter_ignored for part in parts),
-        window_note=notes[0] if notes else None,
-        unreadable=sum(part.unreadable for part in parts),
+        window_note=next((part.read.window_note for part in parts if part.read.window_note), None),
+        unreadable=sum(part.read.unreadable for part in parts),
     )
 
 
@@ -205,63 +203,43 @@ def _parallel_slices(liner: LinerReads, windows: Sequence[TimeWindow], liner_tot
     return max(MIN_PARALLEL_SLICES, math.ceil((1 if slow else 2) * liner.concurrency / pages))
 
 
+@dataclass(slots=True)
 class _SliceReader(Generic[T]):
-    """Reads single slices and reports the progress of all."""
+    """Reads single slices and reports the progress of all.
 
-    def __init__(
-        self,
-        liner: LinerReads,
-        filters: Filters,
-        fold: Callable[[Sequence[Call]], Awaitable[T]],
-        progress: Progress | None,
-        liner_total: int | None,
-        parallel_slices: int,
-    ) -> None:
-        self._liner = liner
-        self._filters = filters
-        self._fold = fold
-        self._progress = progress
-        self._liner_total = liner_total
-        self._calls_read = 0
-        # A fold may request the records of every call: several at once would share the slots and all be late.
-        self._fold_lock = anyio.Lock()
-        self._slots = anyio.Semaphore(parallel_slices)
+    One fold at a time: it may request the records of every call, and several at once would share the slots and be late.
+    """
 
-    async def read(self, window: TimeWindow) -> _SliceResult[T]:
+    liner: LinerReads
+    filters: Filters
+    fold: Callable[[Sequence[Call]], Awaitable[T]]
+    progress: Progress | None
+    liner_total: int | None
+    slots: anyio.Semaphore
+    calls_read: int = 0
+    fold_lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def read(self, window: TimeWindow) -> list[_Slice[T]]:
         """One slice; slices begin in the order in which they were requested."""
-        async with self._slots:
+        async with self.slots:
             return await self._read_halving(window)
 
-    async def _read_halving(self, window: TimeWindow) -> _SliceResult[T]:
+    async def _read_halving(self, window: TimeWindow) -> list[_Slice[T]]:
         """One slice, halved as often as it is too large to be held in memory."""
         shortest = window.until - window.since <= MIN_SLICE
         at_most = None if shortest else MAX_CALLS_IN_MEMORY
-        found = await read_slice(self._liner, self._filters, window, at_most)
+        found = await read_slice(self.liner, self.filters, window, at_most)
         if found.outside_window:
-            found = await read_wider(self._liner, self._filters, window, found)
+            found = await read_wider(self.liner, self.filters, window, found)
         elif found.over_limit:
             middle = window.since + (window.until - window.since) / 2
             newer = await self._read_halving(TimeWindow(middle, window.until))
-            older = await self._read_halving(TimeWindow(window.since, middle))
-            return _SliceResult(
-                (*newer.folded, *older.folded),
-                newer.complete and older.complete,
-                newer.changed or older.changed,
-                newer.filter_ignored or older.filter_ignored,
-                newer.after_end,
-                newer.window_note or older.window_note,
-                newer.unreadable + older.unreadable,
-            )
-        async with self._fold_lock:
-            folded = await self._fold(found.calls)
-        self._calls_read += len(found.calls)
-        if self._progress is not None and found.calls:  # the protocol requires progress to grow with each report
+            return [*newer, *await self._read_halving(TimeWindow(window.since, middle))]
+        async with self.fold_lock:
+            folded = await self.fold(found.calls)
+        self.calls_read += len(found.calls)
+        if self.progress is not None and found.calls:  # the protocol requires progress to grow with each report
             # A total below the progress would be wrong.
-            total = (
-                self._liner_total if self._liner_total is not None and self._liner_total >= self._calls_read else None
-            )
-            await self._progress(self._calls_read, total)
-        ignored = self._filters.violated_by(*found.calls)
-        return _SliceResult(
-            (folded,), found.complete, found.changed, ignored, found.after_end, found.window_note, found.unreadable
-        )
+            total = self.liner_total if self.liner_total is not None and self.liner_total >= self.calls_read else None
+            await self.progress(self.calls_read, total)
+        return [_Slice(folded, replace(found, calls=()), self.filters.violated_by(*found.calls))]

@@ -55,7 +55,6 @@ class Decision:
 
     @property
     def undecided(self) -> Undecided:
-        """The call as one that cannot be decided."""
         return Undecided(call_key(self.call), self.without_value)
 
 
@@ -97,7 +96,7 @@ async def decide(
     recorded = [call for call in calls if call.has_records is not False and call.id not in without_value]
     outcomes = await _examine(context, filters, recorded, seen, enough, is_full)
     outcome_by_call = {call.id: outcome for call, outcome in zip(recorded, outcomes, strict=True)}
-    without_recordings = filters.decide(NO_RECORDINGS.for_filters)
+    without_recordings = filters.decide(NO_RECORDINGS)
     decisions: list[Decision] = []
     for call in calls:
         if call.id in without_value:
@@ -157,7 +156,7 @@ def _passes(filters: Filters, call: Call, found: CallRecordings) -> bool | None:
         return None  # Liner does not say that there are no recordings, and may list them later
     if not all(record.is_transfer for record in of_other_leads(found.records, call.lead_id)):
         return None  # only the record of a transfer may have another lead than its call
-    return filters.decide(found.for_filters)
+    return filters.decide(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +238,6 @@ class FilterMembers(TypedDict):
 
 
 def filter_members(filters: Filters, examined: Examined) -> FilterMembers:
-    """What a page says of the filters that Liner does not have."""
     return {
         "local_filters": filters.client_side or None,
         "examined": examined.calls if filters.on_recordings else None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from liner_mcp.calls.arguments import Mention, lacks_summary
+from liner_mcp.calls.counting import Counts
 from liner_mcp.calls.record_filters import Undecided
 from liner_mcp.calls.recordings import CallRecordings, RecordsRead, add_summaries, read_recordings
 from liner_mcp.calls.window_reader import call_key
@@ -17,10 +18,6 @@ from liner_mcp.errors import AccessRefused, DeadlineExceeded, LinerMcpError
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.record_owners import of_other_leads
-
-Counts = Mapping[str, int | None]
-"""How many recordings of one call each column counts; None where it is unknown."""
-
 
 COUNTED: Mapping[str, Callable[[CallRecord, Mention | None], bool | None]] = {
     "records": lambda _, __: True,

@@ -14,7 +14,7 @@ from liner_mcp.calls.recordings import (
     add_summaries,
     read_recordings,
 )
-from liner_mcp.calls.rows import call_columns, call_row
+from liner_mcp.calls.rows import CALL_COLUMNS, call_row
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError, LinerRejected
 from liner_mcp.liner.models import Call
@@ -59,14 +59,12 @@ class RowFormat:
 
     @property
     def of_call(self) -> tuple[str, ...]:
-        """The included columns of the call."""
         return tuple(name for name in self.include if name != "summary")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns of a row."""
         more = SUMMARY_COLUMNS if self.summaries else ("record_id",) if self.mentions else ()
-        return (*call_columns(self.of_call), *more, *(("passage",) if self.mentions else ()))
+        return (*CALL_COLUMNS, *self.of_call, *more, *(("passage",) if self.mentions else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,6 @@ def found_rows(context: AppContext, found: FoundCall, layout: RowFormat) -> list
 
 
 def _count(found: FoundCall) -> int | None:
-    """How many recordings the call has; None where it is unknown."""
     if found.call.has_records is False:
         return 0
     return None if found.recordings is None or not found.recordings.complete else len(found.recordings.reads)
@@ -197,7 +194,6 @@ def _passage(found: FoundCall, shown: ShownRecord, layout: RowFormat) -> Row:
 
 
 def recording_notes(shown: Sequence[FoundCall], layout: RowFormat) -> list[str]:
-    """What rows with recordings do not say."""
     if not layout.needs_recordings:
         return []
     notes: list[str] = []

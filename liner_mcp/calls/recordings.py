@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import anyio.to_thread
 
-from liner_mcp.calls.arguments import Mention, Recordings, lacks_summary
+from liner_mcp.calls.arguments import Mention, lacks_summary
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded
 from liner_mcp.liner.models import Call, CallRecord
@@ -44,14 +44,14 @@ class RecordsRead:
             self.words = await anyio.to_thread.run_sync(compile_query, mentions, abandon_on_cancel=True)
 
     def notes(self) -> list[str]:
-        """What limits the search."""
         return [FEWER_FORMS_NOTE] if self.words is not None and self.words.fewer_forms else []
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecordings:
     """The recordings of one call, oldest first. `complete`: there are no others, and Liner does not say that some are
-    still to be listed. `with_summaries`: their summaries were read, or tried.
+    still to be listed. `with_summaries`: their summaries were read, or tried. `mentions`: what each summary says of the
+    words of the question, by the id of its record.
     """
 
     reads: tuple[ReadRecord, ...] = ()
@@ -61,13 +61,14 @@ class CallRecordings:
 
     @property
     def records(self) -> tuple[CallRecord, ...]:
-        """The records without the reasons why summaries are missing."""
         return tuple(read.record for read in self.reads)
 
-    @property
-    def for_filters(self) -> Recordings:
-        """The same for `Filter.decides`."""
-        return Recordings(self.records, self.complete, self.mentions)
+    def some(self, test: Callable[[CallRecord], bool | None]) -> bool | None:
+        """Whether some recording passes the test; None where one that is unlisted or undecided may pass it."""
+        found = {test(record) for record in self.records}
+        if True in found:
+            return True
+        return False if self.complete and None not in found else None
 
     @property
     def mentioning(self) -> list[CallRecord]:
@@ -131,7 +132,6 @@ class Examined:
     unread: int = 0
 
     def add(self, found: CallRecordings) -> None:
-        """Count one call."""
         self.calls += 1
         states = [lacks_summary(record) for record in found.records]
         self.read += states.count(False)
@@ -140,10 +140,8 @@ class Examined:
 
     @staticmethod
     def sum(parts: Iterable[Examined]) -> Examined:
-        """The counts of all parts together."""
         every = [(one.calls, one.read, one.without_summary, one.unread) for one in parts]
         return Examined(*map(sum, zip(*every, strict=True)))
 
     def searched(self) -> dict[str, int]:
-        """The member `searched` of a page."""
         return {"read": self.read, "without_summary": self.without_summary, "unread": self.unread}

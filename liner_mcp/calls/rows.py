@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from pydantic.alias_generators import to_camel
 
 from liner_mcp.answer.table import Cell, Members, Row, table
 from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.parallel_reader import ParallelRead
 from liner_mcp.calls.time_window import TimeWindow
+from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE
 from liner_mcp.context import AppContext
 from liner_mcp.input_limits import first_echoed
 from liner_mcp.liner.models import Call
@@ -38,14 +41,9 @@ MISSING_CALLS_NOTE = "Liner counts more calls in this window than it lists; some
 MAX_NAMED_CALLS = 3  # ids that a note names
 
 
-def call_columns(include: Sequence[str]) -> tuple[str, ...]:
-    """The columns that every list of calls has, then the requested ones."""
-    return (*CALL_COLUMNS, *include)
-
-
 def call_row(context: AppContext, call: Call, include: Sequence[str], records: int | None = None) -> Row:
-    """One call in the order of `call_columns`; its phone masked unless the operator shows phones. `records`: the number
-    of its recordings, where that is included.
+    """One call in the order of `CALL_COLUMNS` and `include`; its phone masked unless the operator shows phones.
+    `records`: the number of its recordings, where that is included.
     """
     date, time = context.zone.date_and_time(call.created_at)
     more: dict[str, Cell] = {
@@ -124,8 +122,18 @@ async def read_names(context: AppContext, filters: Filters, calls: Sequence[Call
     return await context.directory.names("agents", "orders", "statuses", requested=requested)
 
 
-def missing_calls_note(context: AppContext, unreadable: int, otherwise: str = MISSING_CALLS_NOTE) -> str:
-    """Why calls may be missing from a list that is not complete."""
+def reading_notes(
+    context: AppContext, read: ParallelRead[Any], gaps: Sequence[str], missing: str = MISSING_CALLS_NOTE
+) -> list[str]:
+    """What is wrong with the lists of calls that were read. `missing`: the note where they are not complete."""
+    incomplete = "" if read.complete else _missing_calls_note(context, read.unreadable, missing)
+    notes = [read.window_note or incomplete, *gaps]
+    if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
+        notes.append(FILTER_IGNORED_NOTE)
+    return notes
+
+
+def _missing_calls_note(context: AppContext, unreadable: int, otherwise: str) -> str:
     source = provenance()
     if source.unread and source.failure is not None:
         why = context.stop_reason(source.failure)

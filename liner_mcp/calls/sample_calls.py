@@ -9,42 +9,20 @@ from dataclasses import dataclass, field, replace
 
 from liner_mcp.answer.table import Answer, Evidence, Members, page, render_within_budget
 from liner_mcp.calls.arguments import CallQuery
-from liner_mcp.calls.filters import Filters
+from liner_mcp.calls.listed_calls import ListedCalls
 from liner_mcp.calls.page_cursor import SUMMARY_CHARS
-from liner_mcp.calls.parallel_reader import ParallelRead, Progress, progress_after, read_all
-from liner_mcp.calls.query import ResolvedQuery, resolve
-from liner_mcp.calls.record_filters import (
-    Undecided,
-    filter_members,
-    matching_calls,
-    part_shared,
-    retry_ids,
-    undecided_note,
-)
-from liner_mcp.calls.recording_rows import (
-    FoundCall,
-    PageRoom,
-    RowFormat,
-    failed_ids,
-    found_rows,
-    read_shown,
-    recording_notes,
-)
-from liner_mcp.calls.recordings import CallRecordings, Examined, RecordsRead
-from liner_mcp.calls.rows import (
-    call_members,
-    missing_calls_note,
-    read_names,
-    unknown_cells_note,
-    unlisted_notes,
-)
+from liner_mcp.calls.parallel_reader import Progress, progress_after
+from liner_mcp.calls.query import resolve
+from liner_mcp.calls.record_filters import filter_members, matching_calls, retry_ids, undecided_note
+from liner_mcp.calls.recording_rows import RowFormat, found_rows, recording_notes
+from liner_mcp.calls.recordings import Examined
+from liner_mcp.calls.rows import read_names, reading_notes, unknown_cells_note, unlisted_notes
 from liner_mcp.calls.sampling import StratifiedSample, new_seed
-from liner_mcp.calls.window_reader import FILTER_IGNORED_NOTE, call_key
+from liner_mcp.calls.window_reader import call_key
 from liner_mcp.context import AppContext
 from liner_mcp.errors import DeadlineExceeded, InvalidArgument
 from liner_mcp.liner.models import Call
 from liner_mcp.names.directory import DirectoryNames
-from liner_mcp.records.record_rows import OPTIONAL_COLUMNS
 from liner_mcp.text.mask import quote_input
 
 MAX_EXAMINED = 2_000  # calls of each agent that filters on recordings may examine: more than a deadline allows
@@ -77,19 +55,14 @@ async def sample_calls(
     if any("\ud800" <= character <= "\udfff" for character in used_seed):
         raise InvalidArgument("seed holds half of a character, which has no UTF-8 form. Send a word or a number.")
     filters = resolved.filters
-    stratified = StratifiedSample(used_seed, sample, max(MAX_EXAMINED, sample) if filters.on_recordings else sample)
-
-    undecided: dict[int, Undecided] = {}
-    agents_known = True
-
-    async def fold(calls: Sequence[Call]) -> None:
-        nonlocal agents_known
-        found = await matching_calls(context, filters.on_calls(), calls, RecordsRead())
-        agents_known = agents_known and all(call.is_known("user_id") for call in found.calls)
-        stratified.add(found.calls)
-        undecided.update({one.key[1]: one for one in found.undecided})
-
-    read = await read_all(context.liner, filters.on_calls(), resolved.window, fold, progress)
+    held = max(MAX_EXAMINED, sample) if filters.on_recordings else sample
+    drawn = _Sample(
+        resolved=resolved,
+        layout=RowFormat(include, summary_chars, mentions=filters.mentions is not None),
+        stratified=StratifiedSample(used_seed, sample, held),
+    )
+    await drawn.read_window(context, drawn.stratified.add, "user_id", progress)
+    read = drawn.read
     if read.stopped is not None:
         zone, window = context.zone, resolved.window
         part = f"since={zone.isoformat(read.reached)}, until={zone.isoformat(window.until)}"
@@ -98,75 +71,54 @@ async def sample_calls(
             f"No sample was drawn, because the window could not be read whole: {context.stop_reason(read.stopped)} "
             f"{readable}; ask for a shorter window."
         )
-    layout = RowFormat(include, summary_chars, mentions=filters.mentions is not None)
-    draw = _Draw(RecordsRead(progress_after(stratified.population, progress)), list(undecided.values()))
-    drawn = await _draw(context, filters, stratified, draw)
-    room = PageRoom(layout, budget)
-    shown = await read_shown(context, drawn.calls, draw.recordings, draw.seen, layout, room)
+    drawn.records_read.report = progress_after(drawn.stratified.population, progress)
+    await _draw(context, drawn)
+    in_time = await drawn.show(context, drawn.calls, budget)
     names = await read_names(context, filters, drawn.calls)
     context.recent_calls.add([call.id for call in sorted(drawn.calls, key=call_key)])
-    context.recent_records.add(one.record.id for found in shown for one in found.shown)
-    return _render(
-        context, resolved, layout, stratified, drawn, shown, read, names, budget, room, agents_known=agents_known
-    )
+    return _render(context, drawn, names, budget, in_time=in_time)
 
 
 # The draw -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Draw:
-    """What was examined while drawing. `recordings`: of the calls that pass, by their ids."""
-
-    seen: RecordsRead
-    undecided: list[Undecided]
-    examined: list[Examined] = field(default_factory=list[Examined])
-    recordings: dict[int, CallRecordings] = field(default_factory=dict[int, CallRecordings])
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """The sample, in the order of the draw; the calls that could not be decided on the way, and what filters on
-    recordings examined; and the number of calls that it was taken from, None where some of them were not examined or
-    not decided. `late`: time was up before it was full.
+@dataclass(slots=True, kw_only=True)
+class _Sample(ListedCalls):
+    """The sample, in the order of the draw. `population`: the number of calls that it was taken from, None where some
+    of them were not examined or not decided. `late`: time was up before it was full.
     """
 
-    calls: Sequence[Call]
-    undecided: Sequence[Undecided]
-    examined: Examined
-    population: int | None
-    notes: Sequence[str] = ()
+    stratified: StratifiedSample
+    population: int | None = None
     late: bool = False
 
 
-async def _draw(context: AppContext, filters: Filters, stratified: StratifiedSample, draw: _Draw) -> _Drawn:
-    """The sample. With filters on recordings, calls are examined in the order of the draw until it is full: the same
-    sample as if all had been examined, for fewer requests.
+async def _draw(context: AppContext, drawn: _Sample) -> None:
+    """Draw the sample. With filters on recordings, calls are examined in the order of the draw until it is full: the
+    same sample as if all had been examined, for fewer requests.
 
     Raises: what `matching_calls` raises; DeadlineExceeded only when no call was drawn in time.
     """
-    if not filters.on_recordings:
-        return _Drawn(stratified.selected(), draw.undecided, Examined(), stratified.population)
+    stratified = drawn.stratified
+    if not drawn.resolved.filters.on_recordings:
+        drawn.calls, drawn.population = stratified.selected(), stratified.population
+        return
     agents = [_AgentCalls(deque(calls)) for calls in stratified.calls_by_agent()]
     everything = sum(len(agent.unexamined) for agent in agents) == stratified.population
-    drawn: list[Call] = []
-    late = False
-    while missing := stratified.size - len(drawn):
+    while missing := stratified.size - len(drawn.calls):
         try:
-            turn = await _next_round(context, filters, agents, missing, draw)
+            turn = await _next_round(context, drawn, agents, missing)
         except DeadlineExceeded:
-            if not drawn:
+            if not drawn.calls:
                 raise
-            late = True
+            drawn.late = True
             break
         if not turn:
             break
-        drawn, shared = part_shared([*drawn, *turn], draw.seen)
-        draw.undecided += shared
-    everything = everything and not (late or draw.undecided or any(agent.unexamined for agent in agents))
-    passing = len(drawn) + sum(len(agent.passing) for agent in agents)
-    examined = Examined.sum(draw.examined)
-    return _Drawn(drawn, draw.undecided, examined, passing if everything else None, draw.seen.notes(), late)
+        drawn.calls += turn
+        drawn.drop_shared()
+    if everything and not (drawn.late or drawn.undecided or any(agent.unexamined for agent in agents)):
+        drawn.population = len(drawn.calls) + sum(len(agent.passing) for agent in agents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +129,7 @@ class _AgentCalls:
     passing: deque[Call] = field(default_factory=deque[Call])
 
 
-async def _next_round(
-    context: AppContext,
-    filters: Filters,
-    agents: Sequence[_AgentCalls],
-    size: int,
-    draw: _Draw,
-) -> list[Call]:
+async def _next_round(context: AppContext, drawn: _Sample, agents: Sequence[_AgentCalls], size: int) -> list[Call]:
     """The next passing call of each agent, of at most `size` agents."""
     while True:
         first = [agent for agent in agents if agent.passing or agent.unexamined][:size]
@@ -195,10 +141,11 @@ async def _next_round(
         batches = [
             (agent, [agent.unexamined.popleft() for _ in range(min(depth, len(agent.unexamined)))]) for agent in pending
         ]
-        found = await matching_calls(context, filters, [call for _, batch in batches for call in batch], draw.seen)
-        draw.undecided += found.undecided
-        draw.examined.append(found.examined)
-        draw.recordings |= found.recordings
+        calls = [call for _, batch in batches for call in batch]
+        found = await matching_calls(context, drawn.resolved.filters, calls, drawn.records_read)
+        drawn.undecided |= {one.key[1]: one for one in found.undecided}
+        drawn.examined = Examined.sum([drawn.examined, found.examined])
+        drawn.recordings |= found.recordings
         ids = {call.id for call in found.calls}
         for agent, batch in batches:
             agent.passing.extend(call for call in batch if call.id in ids)
@@ -207,21 +154,9 @@ async def _next_round(
 # The answer -----------------------------------------------------------------------------------------------------------
 
 
-def _render(
-    context: AppContext,
-    resolved: ResolvedQuery,
-    layout: RowFormat,
-    stratified: StratifiedSample,
-    drawn: _Drawn,
-    found: Sequence[FoundCall],
-    read: ParallelRead[None],
-    names: DirectoryNames,
-    budget: int,
-    room: PageRoom,
-    *,
-    agents_known: bool,
-) -> Answer:
-    filters, calls, undecided = resolved.filters, drawn.calls, drawn.undecided
+def _render(context: AppContext, drawn: _Sample, names: DirectoryNames, budget: int, *, in_time: bool) -> Answer:
+    resolved, layout, stratified, read, found = drawn.resolved, drawn.layout, drawn.stratified, drawn.read, drawn.shown
+    filters, calls, undecided, agents_known = resolved.filters, drawn.calls, list(drawn.undecided.values()), drawn.known
     retry = retry_ids(undecided, budget)
     # Calls that were not examined could still fill the sample.
     cut_off = len(calls) < stratified.size and drawn.population is None and not undecided
@@ -244,7 +179,7 @@ def _render(
             notes.append("The seed is shown with parts hidden; the seed as you sent it draws the same calls again.")
         if count < len(calls):
             left = len(calls) - count
-            why = "were not read in time" if count == len(found) and not room.full else "did not fit"
+            why = "were not read in time" if count == len(found) and not in_time else "did not fit"
             notes.append(f"{left} drawn calls {why}; the others are the draw of sample={count}.")
         if drawn.late:
             notes.append("Time was up before the sample was full; ask for a shorter window or fewer filters.")
@@ -253,11 +188,8 @@ def _render(
             notes.append("Liner sends no userId for some calls of this window, so the draw may not be even per agent.")
         if cut_off and not drawn.late:
             notes.append(f"Of each agent the first {MAX_EXAMINED} calls of the draw were examined; ask for less time.")
-        unlisted = missing_calls_note(context, read.unreadable, NOT_DRAWN_NOTE)
-        notes.append(read.window_note or ("" if read.complete else unlisted))
-        notes += [*resolved.gaps, *drawn.notes]
-        if read.filter_ignored and FILTER_IGNORED_NOTE not in notes:
-            notes.append(FILTER_IGNORED_NOTE)
+        gaps = [*resolved.gaps, *drawn.records_read.notes()]
+        notes += reading_notes(context, read, gaps, missing=NOT_DRAWN_NOTE)
         if not calls:
             notes += unlisted_notes(names, filters)
         if not calls and evidence(0).shows_all:
@@ -272,16 +204,7 @@ def _render(
         shown = sorted(found[:count], key=lambda one: call_key(one.call), reverse=True)
         rows = [row for one in shown for row in found_rows(context, one, layout)]
         return {
-            **call_members(
-                context,
-                names,
-                filters,
-                resolved.window,
-                layout.columns,
-                rows,
-                agents_known=agents_known,
-                optional_columns=OPTIONAL_COLUMNS,
-            ),
+            **drawn.members(context, names, rows, shown, retry, agents_known=agents_known),
             "asked": {**filters.echo(), "sample": stratified.size},
             "page": page(
                 len(rows),
@@ -291,7 +214,6 @@ def _render(
                 sampling=SAMPLING_METHOD if even else None,
                 **filter_members(filters, drawn.examined),
             ),
-            "retry": [*retry, *failed_ids(shown, retry)],
             "notes": notes(count),
         }
 

@@ -38,7 +38,6 @@ class StratifiedSample:
         self.population = 0
 
     def add(self, calls: Iterable[Call]) -> None:
-        """Add calls to sample from."""
         for call in calls:
             self.population += 1
             candidates = self._candidates.setdefault(call.user_id, [])

@@ -45,7 +45,6 @@ class TimeWindow:
 
 
 def ceil_to_second(moment: datetime) -> datetime:
-    """The moment, or the next whole second after it."""
     return moment.replace(microsecond=0) + timedelta(seconds=bool(moment.microsecond))
 
 

@@ -7,7 +7,7 @@ first request covers the whole window, and its count sizes the slices. A slice i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -41,116 +41,94 @@ def call_key(call: Call) -> CallKey:
     return (call.created_at or datetime.min.replace(tzinfo=UTC), call.id)
 
 
-@dataclass(frozen=True, slots=True)
-class TimeSlice:
-    """One closed span that was read: its calls, newest first, each once, those without a time last. Not `complete`
-    where Liner counts more calls than it lists. `window_note`: what to say where it sent calls of other times, so that
-    some may be missing. `unreadable`: the rows that were left out because they have no usable id.
-    """
-
-    window: TimeWindow
-    calls: tuple[Call, ...]
-    complete: bool
-    changed: bool
-    window_note: str | None = None
-    unreadable: int = 0
-
-
+@dataclass(slots=True)
 class WindowReader:
-    """Slices of a window, from its end backwards, until `exhausted`.
+    """Slices of a window, from its end backwards, until `exhausted`. `remaining` was not read yet.
 
     Each slice is sized to hold about `wanted_calls`, the number that the caller still needs. `seconds_per_call` is what
     was seen so far, so that a later page does not have to count again. `widen`: see `read_wider`.
-    `last_id`: the last call of the page before, 0 on the first page.
+    `last_id`: the last call of the page before, 0 on the first page. `liner_total`: Liner's count of the window, from
+    its first read on.
     """
 
-    def __init__(
-        self,
-        liner: LinerReads,
-        filters: Filters,
-        window: TimeWindow,
-        *,
-        seconds_per_call: float | None = None,
-        widen: bool = False,
-        last_id: int = 0,
-    ) -> None:
-        self._liner = liner
-        self._filters = filters
-        self._remaining = window
-        self._until = window.until
-        self._widen = widen
-        self._last_id = last_id
-        self.seconds_per_call = seconds_per_call
-        self._first_total: int | None = None
-        self.liner_total: int | None = None  # Liner's count of the window, from its first read on
-        self._empty_slices = 0
-        self.exhausted = window.since >= window.until or not filters.call_filters(window)
+    liner: LinerReads
+    filters: Filters
+    remaining: TimeWindow
+    _: KW_ONLY
+    seconds_per_call: float | None = None
+    widen: bool = False
+    last_id: int = 0
+    liner_total: int | None = None
+    exhausted: bool = False
+    _until: datetime = field(init=False)
+    _first_total: int | None = None
+    _empty_slices: int = 0
 
-    @property
-    def remaining(self) -> TimeWindow:
-        """The part that was not read yet."""
-        return self._remaining
+    def __post_init__(self) -> None:
+        self._until = self.remaining.until
+        self.exhausted = self.remaining.since >= self._until or not self.filters.call_filters(self.remaining)
 
-    async def read_next(self, wanted_calls: int = SLICE_CALLS) -> TimeSlice:
+    async def read_next(self, wanted_calls: int = SLICE_CALLS) -> SliceRead:
         """The next slice. Raises what the Liner client raises; then nothing was read and `read_next` may be called
         again."""
         wanted_calls = min(max(wanted_calls, SLICE_CALLS // 2), MAX_SLICE_CALLS)
-        if self._widen:
-            return await self._read_unsliced(NOTHING_READ)
+        if self.widen:
+            return await self._read_unsliced(nothing_read(self.remaining, complete=False))
         if self.seconds_per_call is None:
-            read = await read_slice(self._liner, self._filters, self._remaining, UNSLICED_PAGES * SLICE_CALLS)
-            if self._remaining.until == self._until:
+            read = await read_slice(self.liner, self.filters, self.remaining, UNSLICED_PAGES * SLICE_CALLS)
+            if self.remaining.until == self._until:
                 self._first_total = read.liner_total
-            if read.outside_window or self._lacks_last(self._remaining, read):
+            if read.outside_window or self._lacks_last(self.remaining, read):
                 return await self._read_unsliced(read)
             if read.is_settled:
-                return self._finish_slice(self._remaining, read)
-            self._update_seconds_per_call(self._remaining, read.counted or MAX_SLICE_CALLS)
+                return self._finish_slice(read)
+            self._update_seconds_per_call(self.remaining, read.counted or MAX_SLICE_CALLS)
             if read.liner_total is None:
                 longest = UNCOUNTED_SLICE.total_seconds() / wanted_calls
                 self.seconds_per_call = min(self.seconds_per_call or longest, longest)
         halvings = 0
         while True:
-            span = min(self._slice_length(wanted_calls), self._remaining.until - self._remaining.since)
-            window = TimeWindow(self._remaining.until - span, self._remaining.until)
+            span = min(self._slice_length(wanted_calls), self.remaining.until - self.remaining.since)
+            window = TimeWindow(self.remaining.until - span, self.remaining.until)
             shortest = span <= MIN_SLICE
-            read = await read_slice(self._liner, self._filters, window, None if shortest else MAX_SLICE_CALLS)
+            read = await read_slice(self.liner, self.filters, window, None if shortest else MAX_SLICE_CALLS)
             if read.outside_window or self._lacks_last(window, read):
                 return await self._read_unsliced(replace(read, complete=False))
             if read.is_settled or shortest or (not read.over_limit and halvings == MAX_HALVINGS):
-                return self._finish_slice(window, read)
+                return self._finish_slice(read)
             halvings += not read.over_limit
             overfull = max(2.0, read.counted / wanted_calls) if read.over_limit else 2.0
             self.seconds_per_call = span.total_seconds() / wanted_calls / overfull
 
     def _lacks_last(self, window: TimeWindow, read: SliceRead) -> bool:
         """Whether the last call of the page before, with which this page's window ends, did not come."""
-        expected = self._last_id and read.complete and window.until == self._until
-        return bool(expected) and all(call.id != self._last_id for call in read.calls)
+        expected = self.last_id and read.complete and window.until == self._until
+        return bool(expected) and all(call.id != self.last_id for call in read.calls)
 
-    async def _read_unsliced(self, read: SliceRead) -> TimeSlice:
+    async def _read_unsliced(self, read: SliceRead) -> SliceRead:
         """All the rest at once: a Liner that ignores the window sends everything for every slice of it."""
-        wider = await read_wider(self._liner, self._filters, self._remaining, read)
-        if self._remaining.until < self._until:
+        wider = await read_wider(self.liner, self.filters, self.remaining, read)
+        if self.remaining.until < self._until:
             wider = replace(wider, complete=False)  # calls of the slices before may be missing too
-        return self._finish_slice(self._remaining, wider)
+        return self._finish_slice(wider)
 
     def _slice_length(self, wanted_calls: int) -> timedelta:
         assert self.seconds_per_call is not None  # noqa: S101 - learned from the first count
         seconds = int(min(self.seconds_per_call * wanted_calls, MAX_SLICE.total_seconds()))
         return max(timedelta(seconds=seconds), MIN_SLICE)
 
-    def _finish_slice(self, window: TimeWindow, read: SliceRead) -> TimeSlice:
+    def _finish_slice(self, read: SliceRead) -> SliceRead:
+        window = read.window
         if window.until == self._until and self._first_total is not None:
             self.liner_total = None if read.outside_window else self._first_total - read.after_end
-        self._remaining = TimeWindow(self._remaining.since, window.since)
-        self.exhausted = self._remaining.since >= self._remaining.until
+        self.remaining = TimeWindow(self.remaining.since, window.since)
+        self.exhausted = self.remaining.since >= self.remaining.until
         self._empty_slices = 0 if read.calls else self._empty_slices + 1
         if self._empty_slices == MAX_EMPTY_SLICES:
             self.seconds_per_call, self._empty_slices = None, 0  # so many empty slices: count the rest as a whole again
         elif self.seconds_per_call is not None:
             self._update_seconds_per_call(window, len(read.calls))
-        return TimeSlice(window, read.calls, read.complete, read.changed, read.window_note, read.unreadable)
+        return read
 
     def _update_seconds_per_call(self, window: TimeWindow, calls: int) -> None:
         """Change the seconds per call at most fourfold: a quiet night must not make one slice of a busy day."""
@@ -189,12 +167,15 @@ def _is_over(listing: Listing[Call], at_most: int | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SliceRead:
-    """The result of one read. `over_limit`: it ended early, as Liner has more than was wanted or than could be read in
+    """The result of one read of a window: its calls, newest first, each once, those without a time last. Not `complete`
+    where Liner counts more calls than it lists. `window_note`: what to say where it sent calls of other times, so that
+    some may be missing. `over_limit`: it ended early, as Liner has more than was wanted or than could be read in
     time. `strayed`: the times of calls outside the requested window, which are left out. `after_end`: the calls in the
     second in which the window ends, which Liner counts and which are left out. `unreadable`, `misplaced`, `unread` are
     as in `Listing`.
     """
 
+    window: TimeWindow
     calls: tuple[Call, ...]
     complete: bool
     over_limit: bool
@@ -214,12 +195,10 @@ class SliceRead:
 
     @property
     def moments(self) -> list[datetime]:
-        """The times of all calls that came."""
         return [*self.strayed, *(call.created_at for call in self.calls if call.created_at is not None)]
 
     @property
     def counted(self) -> int:
-        """How many calls there are at least."""
         return max(self.liner_total or 0, len(self.calls))
 
     @property
@@ -231,7 +210,8 @@ class SliceRead:
         return self.complete or (not self.over_limit and (fits_one_page or self.unread or bool(self.unreadable)))
 
 
-NOTHING_READ = SliceRead((), complete=False, over_limit=False, changed=False, liner_total=None)
+def nothing_read(window: TimeWindow, *, complete: bool) -> SliceRead:
+    return SliceRead(window, (), complete=complete, over_limit=False, changed=False, liner_total=None)
 
 
 async def read_wider(liner: LinerReads, filters: Filters, window: TimeWindow, narrow: SliceRead) -> SliceRead:
@@ -250,6 +230,7 @@ async def read_wider(liner: LinerReads, filters: Filters, window: TimeWindow, na
     inside = {call.id: call for call in (*narrow.calls, *_calls_in(window, wide.calls))}
     return replace(
         wide,
+        window=window,
         calls=tuple(sorted(inside.values(), key=call_key, reverse=True)),
         complete=wide.complete and surrounded,
         changed=narrow.changed or wide.changed,
@@ -272,7 +253,7 @@ async def read_around(liner: LinerReads, filters: Filters, window: TimeWindow) -
         around = await read_slice(liner, filters, widened(window), SLICE_CALLS)
     if not (around.outside_window or _calls_in(window, around.calls)):
         return around, None
-    return around, await read_wider(liner, filters, window, replace(NOTHING_READ, complete=True))
+    return around, await read_wider(liner, filters, window, nothing_read(window, complete=True))
 
 
 def _calls_in(window: TimeWindow, calls: Sequence[Call]) -> list[Call]:
@@ -291,6 +272,7 @@ def _merge(window: TimeWindow, listings: Sequence[Listing[Call]], at_most: int |
     # A call that several lists hold is counted several times, and calls before `since` in its second are counted too.
     inexact = len(calls) < sum(len(listing.items) for listing in listings) or window.since.microsecond
     return SliceRead(
+        window,
         tuple(sorted(inside, key=call_key, reverse=True)),
         complete=all(listing.complete for listing in listings),
         over_limit=any(_is_over(listing, at_most) for listing in listings),

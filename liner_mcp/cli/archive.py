@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from contextlib import closing
 from datetime import datetime
 
@@ -14,7 +13,7 @@ from liner_mcp.archive.spans import Span, moment
 from liner_mcp.archive.status import Status, status
 from liner_mcp.archive.verify import verify
 from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
-from liner_mcp.cli.terminal import Progress, print_wrapped
+from liner_mcp.cli.terminal import Progress, print_json, print_wrapped
 from liner_mcp.server.archive_sync import archive_location, may_hold_phones
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
@@ -40,7 +39,7 @@ def _status(settings: Settings, *, as_json: bool) -> int:
     with closing(open_connection(archive_location(settings), source=settings.archive_source)) as connection:
         found = status(connection)
     if as_json:
-        print(json.dumps(found.to_dict(zone), ensure_ascii=False))
+        print_json(found.to_dict(zone))
         return 0
     for line in _lines(found, zone):
         print_wrapped(line, indent=4)

@@ -14,7 +14,7 @@ from liner_mcp.archive.forget import erase, forget_before, forget_call, forget_l
 from liner_mcp.archive.writer import Writer
 from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
 from liner_mcp.cli.sync import PARTIAL, day_of_text
-from liner_mcp.cli.terminal import print_wrapped
+from liner_mcp.cli.terminal import confirmed, print_wrapped
 from liner_mcp.errors import LinerMcpError, NotFound, UsageError
 from liner_mcp.server.archive_sync import archive_for_writing, archive_location
 from liner_mcp.server.clients import open_clients
@@ -105,4 +105,4 @@ def _confirmed(what: str) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("forget cannot be undone. Without a terminal to ask on, add --yes.")
     print_wrapped(f"This forgets {what}, here and in every answer of this server. It cannot be undone.", indent=2)
-    return input("Forget? [y/N] ").strip().lower() in ("y", "yes")
+    return confirmed("Forget?")

@@ -76,10 +76,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 
                 return demo(options)
             case "install":
-                from liner_mcp.cli.chosen_settings import warn_of_misspelt_variables
                 from liner_mcp.cli.install import install
 
-                warn_of_misspelt_variables()
                 return install(options)
             case "sync":
                 from liner_mcp.cli.sync import sync

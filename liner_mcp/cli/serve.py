@@ -43,7 +43,7 @@ def serve(options: argparse.Namespace) -> int:
         return _serve(options, chosen_settings_or_error(options), _seconds(options.sync_every))
     with tempfile.TemporaryDirectory(prefix="liner-mcp-demo-", ignore_cleanup_errors=True) as folder:
         settings = Settings.of_demo_option(archive=Path(folder) / "calls.db")
-        return _serve(options, settings, DEMO_SYNC_SECONDS)
+        return _serve(options, settings, DEMO_SYNC_SECONDS, Path(folder))
 
 
 def _seconds(text: str | None) -> float | None:
@@ -55,12 +55,18 @@ def _seconds(text: str | None) -> float | None:
     return int(text[:-1]) * _UNITS[text[-1]]
 
 
-def _serve(options: argparse.Namespace, settings: Settings | SettingsError, sync_seconds: float | None) -> int:
+def _serve(
+    options: argparse.Namespace,
+    settings: Settings | SettingsError,
+    sync_seconds: float | None,
+    folder: Path | None = None,
+) -> int:
+    """`folder` is temporary: it holds the archive of the demo."""
     if sync_seconds is not None and isinstance(settings, Settings) and settings.archive is None:
         raise UsageError("--sync-every needs an archive. Set LINER_ARCHIVE to its file, such as ~/liner/calls.db.")
     if options.http is not None:
         return _serve_http(options, settings, sync_seconds)
-    return _serve_stdio(settings, sync_seconds, folder=_temporary_folder(options, settings))
+    return _serve_stdio(settings, sync_seconds, folder)
 
 
 def _serve_stdio(settings: Settings | SettingsError, sync_seconds: float | None, folder: Path | None) -> int:
@@ -104,13 +110,6 @@ def _serve_stdio(settings: Settings | SettingsError, sync_seconds: float | None,
     finally:
         close()
     return 0
-
-
-def _temporary_folder(options: argparse.Namespace, settings: Settings | SettingsError) -> Path | None:
-    """The temporary folder of the demo's archive."""
-    if options.archive and isinstance(settings, Settings) and isinstance(settings.archive, Path):
-        return settings.archive.parent
-    return None
 
 
 def _end_at_signals(folder: Path | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import signal
 import sys
@@ -17,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from liner_mcp.archive.sync import Estimate, Options, Report
 from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
-from liner_mcp.cli.terminal import print_wrapped
+from liner_mcp.cli.terminal import print_json, print_wrapped
 from liner_mcp.errors import UsageError
 from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.server.archive_sync import archive_location, sync_archive
@@ -128,7 +127,7 @@ class _Output:
 
     def summary(self, report: Report, requests: int, *, interrupted: bool) -> None:
         if self._json:
-            print(json.dumps(self._document(report, requests, interrupted=interrupted), ensure_ascii=False))
+            print_json(self._document(report, requests, interrupted=interrupted))
             return
         removed = f" {report.removed_calls:,} older calls were removed." if report.removed_calls else ""
         print_wrapped(

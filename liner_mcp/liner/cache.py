@@ -44,7 +44,6 @@ class DetailCache:
         )
 
     def get(self, key: Hashable) -> Detail | None:
-        """The detail of this key, if it is cached. The hit is counted."""
         detail = self._details.get(key)
         if detail is not None:
             record_cache_hit()

@@ -13,10 +13,9 @@ from typing import TypeVar, cast
 import anyio.lowlevel
 
 from liner_mcp.liner.cache import DetailCache
-from liner_mcp.liner.endpoints import CallFilter
-from liner_mcp.liner.models import AgentGroup, Call, CallRecord, CallStatus, Lead, LeadStatus, Order, User
+from liner_mcp.liner.models import Call, CallRecord, Lead
 from liner_mcp.liner.pagination import Listing
-from liner_mcp.liner.reads import LinerReads, Read
+from liner_mcp.liner.reads import LinerReads
 from liner_mcp.liner.window_check import WindowCheck
 
 D = TypeVar("D", Call, CallRecord, Lead, Listing[CallRecord])
@@ -30,53 +29,23 @@ class CachedClient:
     def __init__(self, liner: LinerReads, cache: DetailCache | None = None) -> None:
         self._liner = liner
         self._cache = cache or DetailCache()
-        self._windows = WindowCheck(liner)
-
-    @property
-    def concurrency(self) -> int:
-        """As in `LinerReads`."""
-        return self._liner.concurrency
+        self.concurrency = liner.concurrency
+        self.calls = WindowCheck(liner).calls
+        self.orders, self.users, self.agent_groups = liner.orders, liner.users, liner.agent_groups
+        self.call_statuses, self.lead_statuses = liner.call_statuses, liner.lead_statuses
 
     async def call(self, call_id: int) -> Call:
-        """As in `LinerReads`."""
         return await self._read(("call", call_id), partial(self._liner.call, call_id))
 
-    def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
-        """As in `LinerReads`."""
-        return self._windows.calls(which, at_most=at_most)
-
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:
-        """As in `LinerReads`."""
         read = partial(self._liner.call_record, record_id, fresh=fresh)
         return await self._read(("record", record_id), read, fresh=fresh)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
-        """As in `LinerReads`."""
         return await self._read(("records", call_id), partial(self._liner.call_records, call_id))
 
     async def lead(self, lead_id: int) -> Lead:
-        """As in `LinerReads`."""
         return await self._read(("lead", lead_id), partial(self._liner.lead, lead_id))
-
-    def orders(self, *, at_most: int | None = None) -> Read[Listing[Order]]:
-        """As in `LinerReads`."""
-        return self._liner.orders(at_most=at_most)
-
-    def users(self) -> Read[Listing[User]]:
-        """As in `LinerReads`."""
-        return self._liner.users()
-
-    def agent_groups(self) -> Read[Listing[AgentGroup]]:
-        """As in `LinerReads`."""
-        return self._liner.agent_groups()
-
-    def call_statuses(self) -> Read[Listing[CallStatus]]:
-        """As in `LinerReads`."""
-        return self._liner.call_statuses()
-
-    def lead_statuses(self) -> Read[Listing[LeadStatus]]:
-        """As in `LinerReads`."""
-        return self._liner.lead_statuses()
 
     async def _read(self, key: tuple[str, int], read: Callable[[], Awaitable[D]], *, fresh: bool = False) -> D:
         cached = None if fresh else self._cache.get(key)

@@ -49,17 +49,13 @@ ROUND_PAGE = 50  # rows of a page in Liner's samples; the documented maximum is 
 MAX_RECORDS = 1_000  # of one call: a Liner that counts more is counting those of all calls
 
 
-def _no_check(_: Sequence[Identified]) -> None:
-    """Accept every page."""
-
-
 def _takes_too_long(paginator: Paginator[Any], offsets: int, concurrency: int, pace: float) -> bool:
     """Whether the rest of a list would take longer than the time left, at `pace` seconds per page.
 
     Pages that are not counted are read one by one, and a long list probably goes on. From the second page on, they may
     take half of the time of the call, so that the other half is left for shorter lists.
     """
-    if not paginator.started:
+    if not paginator.pages:
         return False
     if offsets > 1:
         return pace * math.ceil(offsets / concurrency) > time_left()
@@ -76,21 +72,12 @@ class LinerClient:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.origin, self.concurrency = transport.origin, transport.concurrency
         self._long_texts = anyio.Lock()  # pages of long texts are decoded one at a time
         self._dictionary_paths: dict[tuple[str, str], str] = {}
 
     def __repr__(self) -> str:
         return f"LinerClient({self.origin!r})"
-
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port of Liner's API."""
-        return self._transport.origin
-
-    @property
-    def concurrency(self) -> int:
-        """How many requests can run at once."""
-        return self._transport.concurrency
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,14 +106,9 @@ class LinerClient:
         return {clean(name): decoding.decode_one(value, ServiceHealth) for name, value in services.items()}
 
     async def call(self, call_id: int) -> Call:
-        """One call. Raises NotFound for an unknown id."""
         return await self._read_detail(Query(endpoints.call_detail(call_id)), Call, call_id)
 
     def calls(self, which: CallFilter, *, at_most: int | None = None) -> Read[Listing[Call]]:
-        """All calls of a closed window. Liner states no order.
-
-        When Liner counts or lists more than `at_most`, the read ends there, and the listing is incomplete.
-        """
         return self._read_list(which.query(), Call, at_most, paced=at_most is not None)
 
     async def calls_page(
@@ -136,48 +118,33 @@ class LinerClient:
         return await self._decode_list(await self._transport.get(which.query().page(offset, limit)), Call)
 
     async def call_record(self, record_id: int, *, fresh: bool = False) -> CallRecord:  # noqa: ARG002 - always is
-        """One call record with all its fields. Raises NotFound for an unknown id."""
         return await self._read_detail(Query(endpoints.call_record_detail(record_id)), CallRecord, record_id)
 
     async def call_records(self, call_id: int) -> Listing[CallRecord]:
-        """All records of one call, in Liner's order. An unknown call may give an empty list instead of an error.
-
-        Raises: InvalidResponse when Liner sends records of other calls too.
-        """
         query = Query(endpoints.CALL_RECORDS, (("callId", str(call_id)),))
         listing = await self._read_list(query, CallRecord, at_most=MAX_RECORDS, check=reject_mixed_calls)
         reject_mixed_calls(listing.items)
         return listing
 
     def orders(self, *, at_most: int | None = None) -> Read[Listing[Order]]:
-        """Every order that Liner lists; whether archived ones are among them is undocumented.
-
-        `at_most` as for `calls`.
-        """
         return self._read_list(Query(endpoints.ORDERS), Order, at_most)
 
     def users(self) -> Read[Listing[User]]:
-        """Every person with a login, inactive ones included: old calls carry their ids."""
         return self._read_list(Query(endpoints.USERS), User)
 
     def agent_groups(self) -> Read[Listing[AgentGroup]]:
-        """Every group of agents with its members."""
         return self._read_list(Query(endpoints.AGENT_GROUPS), AgentGroup)
 
     async def lead(self, lead_id: int) -> Lead:
-        """One lead. Raises NotFound for an unknown id."""
         return await self._read_detail(Query(endpoints.lead_detail(lead_id)), Lead, lead_id)
 
     async def call_statuses(self) -> Listing[CallStatus]:
-        """The dictionary of call statuses."""
         return await self._read_dictionary(endpoints.CALL_STATUSES, CallStatus)
 
     async def lead_statuses(self) -> Listing[LeadStatus]:
-        """The dictionary of lead statuses."""
         return await self._read_dictionary(endpoints.LEAD_STATUSES, LeadStatus)
 
     async def _read_detail(self, query: Query, model: type[I], entity_id: int) -> I:
-        """One entity by its id."""
         data = await self._transport.get(query)
         if not data:  # a success without data: Liner does not document its answer to an unknown id
             raise NotFound(decoding.NOT_FOUND_MESSAGE)
@@ -228,7 +195,7 @@ class LinerClient:
         at_most: int | None = None,
         *,
         paced: bool = False,
-        check: Callable[[Sequence[I]], None] = _no_check,
+        check: Callable[[Sequence[I]], None] | None = None,
     ) -> Listing[I]:
         """All pages of a list. When rows are missing at the end, they may have moved between pages while the list was
         read, so it is read once more; not where rows are missing because they cannot be read.
@@ -237,7 +204,7 @@ class LinerClient:
         """
         paginator = await self._read_pages(query, model, at_most, paced=paced, check=check)
         listing = paginator.listing()
-        if not paginator.started:
+        if not paginator.pages:
             raise DeadlineExceeded(
                 "The time of this call was up before Liner answered. Ask again, or for less at once."
             )
@@ -253,7 +220,7 @@ class LinerClient:
         at_most: int | None,
         *,
         paced: bool,
-        check: Callable[[Sequence[I]], None],
+        check: Callable[[Sequence[I]], None] | None,
     ) -> Paginator[I]:
         """One walk over the pages; it ends shortly before the caller's deadline, with the pages read so far.
 
@@ -269,7 +236,8 @@ class LinerClient:
                     # The slot is free again: another caller may send before this page is decoded.
                     await anyio.lowlevel.checkpoint()
                     page = await self._decode_list(data, model)
-                    check(page.items)
+                    if check is not None:
+                        check(page.items)
                     paginator.add_page(offset, page)
 
         with scope_before_deadline(RESERVE_SECONDS, RESERVE_SHARE):

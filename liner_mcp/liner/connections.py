@@ -29,7 +29,6 @@ class EnvironmentProxy:
     url: str = field(repr=False)
 
     def unusable(self) -> SettingsError:
-        """The error for a URL that cannot be used."""
         return SettingsError(
             f"The proxy in {self.variable} cannot be used. Write it as http://host:port or https://host:port, or take "
             "it out."

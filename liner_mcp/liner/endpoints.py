@@ -57,7 +57,6 @@ class Query:
     params: tuple[tuple[str, str], ...] = ()
 
     def page(self, offset: int, limit: int) -> Query:
-        """The query for one page."""
         return Query(self.path, (*self.params, ("offset", str(offset)), ("limit", str(limit))))
 
     @property
@@ -87,7 +86,6 @@ class CallFilter:
 
     @property
     def hinted(self) -> bool:
-        """Whether it has a hint."""
         return not (self.transferred is None and self.has_summary is None and self.mentions is None)
 
     def query(self) -> Query:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 from aiolimiter import AsyncLimiter
@@ -13,24 +13,8 @@ from liner_mcp.shared_store import PREFIX, SharedStore, StoreAway, unnamed
 BURST_SECONDS = 2.0  # requests saved up while idle: 40 at the default rate of 20 per second
 
 
-class Pace(Protocol):
-    """Lets requests through at a rate."""
-
-    async def acquire(self) -> float:
-        """Wait for the turn of one request. Returns the seconds of a pause that Liner asked another replica for."""
-        ...
-
-    async def share_pause(self, seconds: float) -> None:
-        """Tell other replicas that Liner asked for a pause."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        ...
-
-
-class LocalPace:
-    """The pace of this process alone."""
+class Pace:
+    """Lets requests through at a rate: here those of this process alone."""
 
     def __init__(self, per_second: float) -> None:
         seconds = max(BURST_SECONDS, 1 / per_second)
@@ -38,48 +22,46 @@ class LocalPace:
         self._limiter = AsyncLimiter(max(1.0, per_second * seconds), seconds)
 
     async def acquire(self) -> float:
-        """As in `Pace`."""
+        """Wait for the turn of one request. Returns the seconds of a pause that Liner asked another replica for."""
         await self._limiter.acquire()
         return 0.0
 
     async def share_pause(self, seconds: float) -> None:
-        """As in `Pace`: no other process waits."""
+        """Tell other replicas that Liner asked for a pause."""
 
     async def aclose(self) -> None:
-        """As in `Pace`."""
+        """Close connections."""
 
 
-class SharedPace:
+class SharedPace(Pace):
     """One pace for all replicas that use this store and this account; `replicas` is their number.
 
     While the store cannot be reached, each sends its share of the rate. Raises: SettingsError as `SharedStore`.
     """
 
     def __init__(self, url: str, per_second: float, *, account: str, replicas: int) -> None:
+        super().__init__(per_second / replicas)
         self._store = SharedStore(url)
         key = f"pace:{unnamed(account)}"
         self._pause_key = f"{PREFIX}:{key}:pause"
-        self._limiter = self._store.limiter(key, per_minute=60 * per_second, burst=round(per_second * BURST_SECONDS))
-        self._own = LocalPace(per_second / replicas)
+        self._shared = self._store.limiter(key, per_minute=60 * per_second, burst=round(per_second * BURST_SECONDS))
         self._turn = anyio.Lock()  # one request of this replica waits in the store: first come, first served
 
     async def acquire(self) -> float:
-        """As in `Pace`."""
         async with self._turn:
             with suppress(StoreAway):
                 return await self._store.run(self._acquire_shared)
-        return await self._own.acquire()
+        return await super().acquire()
 
     async def _acquire_shared(self, redis: Any) -> float:
-        await self._limiter.try_acquire_async()
+        await self._shared.try_acquire_async()
         return max(await redis.pttl(self._pause_key), 0) / 1_000
 
     async def share_pause(self, seconds: float) -> None:
-        """As in `Pace`. A longer pause that is shared already stays."""
         milliseconds = round(seconds * 1_000)
 
         async def share(redis: Any) -> None:
-            if await redis.pttl(self._pause_key) < milliseconds:
+            if await redis.pttl(self._pause_key) < milliseconds:  # a longer pause that is shared already stays
                 await redis.set(self._pause_key, 1, px=milliseconds)
 
         if milliseconds > 0:
@@ -87,5 +69,4 @@ class SharedPace:
                 await self._store.run(share)
 
     async def aclose(self) -> None:
-        """As in `Pace`."""
         await self._store.aclose()

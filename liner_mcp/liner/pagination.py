@@ -53,7 +53,6 @@ class Listing(Generic[I]):
 
     @property
     def with_former(self) -> tuple[I, ...]:
-        """The items, then the former ones."""
         return (*self.items, *self.former)
 
 
@@ -71,8 +70,8 @@ class Paginator(Generic[I]):
         self.limit = limit
         self._max_pages = max_pages
         self._pages: dict[int, ListPage[I]] = {}
-        self._total: int | None = None
-        self._total_changed = False
+        self.total: int | None = None  # Liner's last count
+        self.total_changed = False
         self._stride: int | None = None
         self._sequential_offset: int | None = 0  # the next offset, when pages are requested in turn
         self._exhausted = False
@@ -86,10 +85,10 @@ class Paginator(Generic[I]):
             return []
         if self._sequential_offset is not None:
             return [self._sequential_offset]
-        if self._stride is None or self._total is None:
+        if self._stride is None or self.total is None:
             return []
         # Never built as a whole list, because a total may be any number.
-        missing = (offset for offset in range(self._stride, self._total, self._stride) if offset not in self._pages)
+        missing = (offset for offset in range(self._stride, self.total, self._stride) if offset not in self._pages)
         # After the last page that Liner counts, the list may still continue.
         return list(islice(missing, room)) or self._offset_past_total()
 
@@ -111,11 +110,11 @@ class Paginator(Generic[I]):
             self._repeated_offsets.add(offset)
         self._seen_ids |= ids
         if page.total is not None:
-            self._total_changed = self._total_changed or (self._total is not None and page.total != self._total)
-            self._total = page.total
+            self.total_changed = self.total_changed or (self.total is not None and page.total != self.total)
+            self.total = page.total
         if first:
             self._sequential_offset = self._next_offset()
-            if self._sequential_offset is not None and self._total is not None:
+            if self._sequential_offset is not None and self.total is not None:
                 self._sequential_offset, self._stride = None, page.rows
         elif self._sequential_offset is not None:
             self._sequential_offset = self._next_offset()
@@ -125,7 +124,7 @@ class Paginator(Generic[I]):
 
     def _is_short(self, offset: int, page: ListPage[I]) -> bool:
         assert self._stride is not None  # noqa: S101 - pages after the first are requested by stride or in turn
-        return self._total is not None and page.rows < min(self._stride, self._total - offset)
+        return self.total is not None and page.rows < min(self._stride, self.total - offset)
 
     def _next_offset(self) -> int | None:
         """The offset of the first row that no page covers; None at the end of the list."""
@@ -142,15 +141,10 @@ class Paginator(Generic[I]):
         page = self._pages[offset]
         if offset in self._repeated_offsets:
             return False
-        if self._total is None or self._total < end:
+        if self.total is None or self.total < end:
             return True
         # A count of exactly one full page may be that of the page.
-        return self._total > end or page.next == end or end == self.limit
-
-    @property
-    def total(self) -> int | None:
-        """Liner's last count."""
-        return self._total
+        return self.total > end or page.next == end or end == self.limit
 
     @property
     def rows(self) -> int:
@@ -159,7 +153,6 @@ class Paginator(Generic[I]):
 
     @property
     def pages(self) -> int:
-        """The number of pages read so far."""
         return len(self._pages)
 
     @property
@@ -168,18 +161,7 @@ class Paginator(Generic[I]):
         return len(self._pages) - len(self._repeated_offsets) > 1
 
     @property
-    def started(self) -> bool:
-        """Whether any page was read; without one, an empty list proves nothing."""
-        return bool(self._pages)
-
-    @property
-    def total_changed(self) -> bool:
-        """Whether Liner's count of the list differed between pages."""
-        return self._total_changed
-
-    @property
     def page_limit_reached(self) -> bool:
-        """Whether the walk ended at its own limit of pages."""
         return len(self._pages) >= self._max_pages and not self._exhausted
 
     def listing(self) -> Listing[I]:
@@ -196,16 +178,16 @@ class Paginator(Generic[I]):
         # A repeated row stands in the place of another: unless the count fits exactly, one is missing.
         repeated = rows > len(found)
         accounted = len(found) + unreadable
-        if self._total is None or accounted > self._total:
+        if self.total is None or accounted > self.total:
             # Without a count, or with one that is too small, only the end of the list shows that nothing is missing.
-            complete = ended and not repeated and not self._total_changed
+            complete = ended and not repeated and not self.total_changed
         else:
-            complete = accounted == self._total and not self._total_changed
+            complete = accounted == self.total and not self.total_changed
         return Listing(
             tuple(found.values()),
             complete and not unreadable,
-            self._total,
-            self._total_changed or repeated,
+            self.total,
+            self.total_changed or repeated,
             ended,
             unreadable,
         )

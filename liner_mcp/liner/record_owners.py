@@ -23,7 +23,6 @@ class RecordOwners:
         self._owners: dict[int, int] = {}
 
     def add(self, call_id: int, records: Iterable[CallRecord]) -> None:
-        """Add the records that Liner listed for a call."""
         for record in records:
             owner = self._owners.setdefault(record.id, call_id)
             if owner != call_id:

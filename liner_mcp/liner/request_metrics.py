@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -58,10 +58,6 @@ class Attempt:
         self.requests += 1
         self.counts.requests += 1
 
-    def record_received(self, count: int) -> None:
-        """Count bytes of a body as they came over the wire."""
-        self.received_bytes += count
-
 
 class RequestObserver(Protocol):
     """Observes the requests to Liner."""
@@ -87,7 +83,6 @@ def count_requests() -> Generator[RequestCounts]:
 
 
 def record_cache_hit() -> None:
-    """Count a read that needed no request."""
     counts = _current_counts.get()
     if counts is not None:
         counts.cache_hits += 1
@@ -95,12 +90,8 @@ def record_cache_hit() -> None:
 
 @contextmanager
 def observe_attempt(observer: RequestObserver | None, attempt: Attempt) -> Generator[None]:
-    """Show the attempt to the observer while the block runs."""
     try:
-        if observer is None:
+        with nullcontext() if observer is None else observer.on_attempt(attempt):
             yield
-        else:
-            with observer.on_attempt(attempt):
-                yield
     finally:
         attempt.counts.deduplicated += attempt.deduplicated

@@ -53,7 +53,6 @@ class Access:
 
     @property
     def unrestricted(self) -> bool:
-        """Whether nothing is hidden."""
         return self.orders is None and self.agents is None
 
     def allows_order(self, order_id: int | None) -> bool:
@@ -65,7 +64,6 @@ class Access:
         return self.agents is None or agent_id in self.agents
 
     def allows_call(self, call: Call) -> bool:
-        """Whether this call and its records may be seen."""
         return self.allows_order(call.order_id) and self.allows_agent(call.user_id)
 
     def cannot_decide(self, call: Call) -> bool:
@@ -83,17 +81,13 @@ class RestrictedClient:
     def __init__(self, liner: LinerReads, access: Access) -> None:
         self._liner = liner
         self._access = access
+        self.concurrency = liner.concurrency
         self._visible_calls = TTLCache[int, bool, float](MAX_VISIBLE_IDS, VISIBLE_TTL_SECONDS)
         self._visible_leads = TTLCache[int, bool, float](MAX_VISIBLE_IDS, VISIBLE_TTL_SECONDS)
         self._visible_records = TTLCache[int, bool, float](MAX_VISIBLE_IDS, VISIBLE_TTL_SECONDS)
 
     def __repr__(self) -> str:
         return f"RestrictedClient({self._liner!r})"
-
-    @property
-    def concurrency(self) -> int:
-        """As in `LinerReads`."""
-        return self._liner.concurrency
 
     async def call(self, call_id: int) -> Call:
         """One call. Raises NotFound for an unknown id and for a hidden call."""
@@ -245,13 +239,11 @@ class RestrictedClient:
                 return
 
     async def orders(self, *, at_most: int | None = None) -> Listing[Order]:
-        """The orders that may be seen."""
         return _filter_listing(
             await self._liner.orders(at_most=at_most), lambda order: self._access.allows_order(order.id)
         )
 
     async def users(self) -> Listing[User]:
-        """The agents that may be seen."""
         return _filter_listing(await self._liner.users(), lambda user: self._access.allows_agent(user.id))
 
     async def agent_groups(self) -> Listing[AgentGroup]:

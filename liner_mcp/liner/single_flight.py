@@ -39,7 +39,6 @@ class SingleFlight:
         self._idle: anyio.Event | None = None
 
     def __contains__(self, target: str) -> bool:
-        """Whether a request for this target is in flight."""
         return target in self._in_flight
 
     @contextmanager

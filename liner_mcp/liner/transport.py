@@ -31,7 +31,7 @@ from liner_mcp.liner.http_client import (
     redirect_location,
     translated,
 )
-from liner_mcp.liner.pace import LocalPace, Pace, SharedPace
+from liner_mcp.liner.pace import Pace, SharedPace
 from liner_mcp.liner.redirects import leads_away, same_origin_target
 from liner_mcp.liner.request_metrics import Attempt, RequestObserver, observe_attempt
 from liner_mcp.liner.retry import FULL_JITTER, RetryPolicy, requested_wait
@@ -79,9 +79,9 @@ class Transport:
         pace_url: str | None = None,
         replicas: int = 1,
     ) -> None:
-        self._origin = origin
+        self.origin = origin
         self._token = token
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._requests_per_second = requests_per_second
         self._transport = transport
         self._retry_policy = RetryPolicy(jitter)
@@ -94,17 +94,7 @@ class Transport:
         self._pool: _ConnectionPool | None = None
 
     def __repr__(self) -> str:
-        return f"Transport({self._origin!r})"
-
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port of Liner's API."""
-        return self._origin
-
-    @property
-    def concurrency(self) -> int:
-        """How many requests can run at once."""
-        return self._concurrency
+        return f"Transport({self.origin!r})"
 
     def open(self) -> None:
         """Prepare the connections for the first request, without a request. Inside the event loop that will send it.
@@ -135,7 +125,7 @@ class Transport:
         pool, target = self._open_pool(), query.target
 
         async def attempt_get(number: int) -> object:
-            attempt = Attempt(self._origin, query.path, number)
+            attempt = Attempt(self.origin, query.path, number)
             with observe_attempt(self._observer, attempt):
                 while True:
                     await self._wait_for_pause()
@@ -157,7 +147,7 @@ class Transport:
         InvalidResponse, SettingsError, ConnectionClosed.
         """
         pool = self._open_pool()
-        attempt = Attempt(self._origin, target.partition("?")[0], 1)
+        attempt = Attempt(self.origin, target.partition("?")[0], 1)
         answer: tuple[httpx.Response, bytes] | None = None
         with pool.single_flight.caller_scope():
             while answer is None:
@@ -238,7 +228,7 @@ class Transport:
         failure: LinerMcpError | None = timed_out(f"within {HEALTH_CHECK_SECONDS:.0f} s", self._proxy)
         with anyio.move_on_after(HEALTH_CHECK_SECONDS):
             try:
-                await self._follow_redirects(pool.http, HEALTH, Attempt(self._origin, HEALTH, 1))
+                await self._follow_redirects(pool.http, HEALTH, Attempt(self.origin, HEALTH, 1))
                 failure = None
             except LinerMcpError as error:
                 failure = error
@@ -260,9 +250,9 @@ class Transport:
                         if len(body) <= decoding.MOST_DECODED_AT_ONCE:
                             return decode()
                         return await anyio.to_thread.run_sync(decode, abandon_on_cancel=True)
-                    there = same_origin_target(self._origin, target, location)
+                    there = same_origin_target(self.origin, target, location)
                     if there is None:
-                        raise leads_away(self._origin, target, location, token)
+                        raise leads_away(self.origin, target, location, token)
                     target = there
         except TimeoutError:
             raise timed_out(f"within {REQUEST_TIMEOUT_SECONDS:.0f} s", self._proxy) from None
@@ -276,7 +266,7 @@ class Transport:
         attempt.record_request()
         answered = False
         try:
-            async with http.stream("GET", f"{self._origin}{target}") as response:
+            async with http.stream("GET", f"{self.origin}{target}") as response:
                 answered = True
                 attempt.status = response.status_code
                 if response.is_stream_consumed:  # a transport has read it, and so decompressed it
@@ -285,7 +275,7 @@ class Transport:
                 else:
                     body = BodyDecoder(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
                     async for piece in response.aiter_raw():
-                        attempt.record_received(len(piece))
+                        attempt.received_bytes += len(piece)
                         body.feed(piece)
                 return response, body.finish()
         except HTTP_ERRORS as error:
@@ -294,7 +284,7 @@ class Transport:
     def _open_pool(self) -> _ConnectionPool:
         if self._pool is None:
             http, self._proxy = create_client(
-                self._origin, self._token, concurrency=self._concurrency, transport=self._transport
+                self.origin, self._token, concurrency=self.concurrency, transport=self._transport
             )
             slots = anyio.CapacityLimiter(self._throttle.max_concurrent)
             self._pool = _ConnectionPool(http, slots, self._create_pace(), SingleFlight())
@@ -304,10 +294,10 @@ class Transport:
         if not self._requests_per_second:
             return None
         if self._pace_url is None:
-            return LocalPace(self._requests_per_second)
+            return Pace(self._requests_per_second)
         return SharedPace(
             self._pace_url,
             self._requests_per_second,
-            account=f"{self._origin} {self._token.get_secret_value()}",
+            account=f"{self.origin} {self._token.get_secret_value()}",
             replicas=self._replicas,
         )

@@ -37,7 +37,6 @@ class WindowCheck:
         self._turn = anyio.Lock()  # of several lists at once, one is checked
 
     async def calls(self, which: CallFilter, *, at_most: int | None = None) -> Listing[Call]:
-        """As in `LinerReads`."""
         listing = await self._liner.calls(which, at_most=at_most)
         if self._passed or not listing.finished:
             return listing

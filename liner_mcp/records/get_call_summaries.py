@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 from liner_mcp.answer.table import Answer, Evidence, Members, Page, Row, page, render_within_budget, table
@@ -60,12 +61,10 @@ class CallRecords:
 
     @property
     def failed(self) -> bool:
-        """Whether a summary of it could not be read."""
         return bool(ids_in_state(self.records, "failed"))
 
     @property
     def not_asked(self) -> bool:
-        """Whether time was up before all its summaries were read."""
         return bool(ids_in_state(self.records, "not_asked"))
 
 
@@ -95,12 +94,12 @@ async def get_call_summaries(
 
     def render(count: int) -> Members:
         begun = done[: bisect_left(ends, count) + 1]
-        partial = count < ends[len(begun) - 1]
+        is_partial = count < ends[len(begun) - 1]
         return {
             "asked": {"calls": len(ids), **({"repeated": repeated} if repeated else {})},
-            "page": _page(ids, begun, count, partial=partial),
+            "page": _page(ids, begun, count, partial=is_partial),
             "notes": [
-                *_notes(context, begun, partial=partial, out_of_time=out_of_time and len(begun) == len(done)),
+                *_notes(context, begun, partial=is_partial, out_of_time=out_of_time and len(begun) == len(done)),
                 *names.notes(),
             ],
             "retry": _failed_ids(begun),
@@ -116,7 +115,7 @@ async def _read(
     context: AppContext, ids: Sequence[int], page_budget: _PageBudget
 ) -> tuple[CallResults, DirectoryNames, bool]:
     """The calls that were read or failed, the names, and whether time was up before all were read."""
-    readers = [_record_reader(context, call_id) for call_id in ids]
+    readers = [partial(_read_call, context, call_id) for call_id in ids]
     outcomes, names = await gather2(
         lambda: run_all(readers, concurrency=context.liner.concurrency, stop_when=page_budget.add, allow_refusals=True),
         lambda: context.directory.names("agents"),
@@ -152,30 +151,27 @@ def _without_shared_records(done: CallResults) -> CallResults:
     return [(one, mixed_calls_error() if one in owners.shared else outcome) for one, outcome in done]
 
 
-def _record_reader(context: AppContext, call_id: int) -> Callable[[], Awaitable[CallRecords]]:
-    async def read() -> CallRecords:
-        try:
-            listing = await context.liner.call_records(call_id)
-        except ForgottenId:
-            return CallRecords((), "forgotten")
-        except NotFound:
-            listing = None  # an unknown call, or a path form this Liner does not know: the call itself decides
-        if listing is not None and listing.items:
-            records = await with_details(context, sorted(listing.items, key=record_key), None)
-            # Masked here and not for the whole page, so that a deadline leaves the calls that are done.
-            shown = [await shown_record(context, record) for record in records]
-            return CallRecords(tuple(shown), complete=listing.complete)
-        if listing is not None and listing.unreadable:
-            raise InvalidResponse("Liner's answer could not be read: no row of a list of records has a usable id.")
-        try:
-            call = await context.liner.call(call_id)
-        except ForgottenId:
-            return CallRecords((), "forgotten")
-        except NotFound:
-            return CallRecords((), "not_found")
-        return _without_records(call, listing)
-
-    return read
+async def _read_call(context: AppContext, call_id: int) -> CallRecords:
+    try:
+        listing = await context.liner.call_records(call_id)
+    except ForgottenId:
+        return CallRecords((), "forgotten")
+    except NotFound:
+        listing = None  # an unknown call, or a path form this Liner does not know: the call itself decides
+    if listing is not None and listing.items:
+        records = await with_details(context, sorted(listing.items, key=record_key), None)
+        # Masked here and not for the whole page, so that a deadline leaves the calls that are done.
+        shown = [await shown_record(context, record) for record in records]
+        return CallRecords(tuple(shown), complete=listing.complete)
+    if listing is not None and listing.unreadable:
+        raise InvalidResponse("Liner's answer could not be read: no row of a list of records has a usable id.")
+    try:
+        call = await context.liner.call(call_id)
+    except ForgottenId:
+        return CallRecords((), "forgotten")
+    except NotFound:
+        return CallRecords((), "not_found")
+    return _without_records(call, listing)
 
 
 def _without_records(call: Call, listing: Listing[CallRecord] | None) -> CallRecords:
@@ -203,7 +199,6 @@ class _PageBudget:
         return self.used > self.budget
 
     def add(self, outcome: CallRecords | LinerMcpError) -> bool:
-        """Whether the page is full with this call."""
         records = () if isinstance(outcome, LinerMcpError) else outcome.records
         texts = (one.summary[: self.summary_chars] for one in records)
         self.used += sum(len(text.encode()) for text in texts) + MIN_ROW_BYTES * max(1, len(records))

@@ -111,7 +111,6 @@ async def list_call_records(
 
 
 def _is_unlisted(call: Call | None, listing: Listing[CallRecord]) -> bool:
-    """Whether the call may have recordings of which Liner lists none."""
     return not listing.items and call is not None and call.has_records is not False
 
 
@@ -238,7 +237,6 @@ def _parse_cursor(call_id: int | None, cursor: str | None) -> tuple[int, RecordK
 
 
 def _encode_cursor(call_id: int, last: RecordKey) -> str:
-    """A cursor that goes on after the record with the key `last`."""
     moment, record_id = last
     return encode_cursor(LIST_CALL_RECORDS, {"call_id": call_id, "at": moment.timestamp(), "id": record_id})
 

@@ -64,7 +64,6 @@ def longer_than_shown(record: CallRecord) -> bool:
 
 
 def long_summary_notes(records: Iterable[CallRecord]) -> list[str]:
-    """What to say about summaries of which only the beginning can be shown."""
     long = [record.id for record in records if longer_than_shown(record)]
     if not long:
         return []
@@ -92,7 +91,6 @@ def unknown_cell_notes(shown: Iterable[ReadRecord | ShownRecord], cells: Unknown
 
 
 def other_lead_notes(records: Sequence[CallRecord]) -> list[str]:
-    """What to say about records of `of_other_leads`."""
     if not records:
         return []
     ids = listed([record.id for record in records])
@@ -100,7 +98,6 @@ def other_lead_notes(records: Sequence[CallRecord]) -> list[str]:
 
 
 def forgotten_note(kind: str, ids: Sequence[int]) -> str:
-    """What to say about calls or records that were forgotten."""
     return f"{kind} {listed(ids)} was forgotten on this server (liner-mcp forget), so nothing of it is shown."
 
 
@@ -141,7 +138,6 @@ def _merged(listed_record: CallRecord, detail: object) -> ReadRecord:
 
 
 def ids_in_state(shown: Iterable[ShownRecord], state: UnreadState) -> list[int]:
-    """Ids of the records whose summary is in this state."""
     return [one.record.id for one in shown if one.unread == state]
 
 

@@ -36,7 +36,6 @@ class Query:
 
     @property
     def phrases(self) -> tuple[Phrase, ...]:
-        """All phrases."""
         return (*(phrase for group in self.wanted for phrase in group), *self.unwanted)
 
 
@@ -105,7 +104,6 @@ class _Parts:
         self._joined, self._may_join = False, not minus
 
     def query(self) -> Query:
-        """What was read."""
         if self._joined:
             raise InvalidArgument(_MISPLACED_EITHER)
         if not self._wanted and not self._unwanted:

@@ -7,10 +7,9 @@ it gets a JSON-RPC error, with the id where that can be read. The session goes o
 from __future__ import annotations
 
 import json
-from types import TracebackType
 from typing import Any, cast
 
-import anyio
+from anyio.abc import ObjectReceiveStream
 from mcp.shared.message import SessionMessage
 from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, RequestId
 from mcp_types import jsonrpc_message_adapter
@@ -26,7 +25,7 @@ _NOT_JSON = "The line is not JSON. Send one JSON-RPC request in each line, in UT
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-class Messages:
+class Messages(ObjectReceiveStream[Incoming]):
     """The messages of the SDK's stream `incoming`. Every other line is answered in `outgoing`.
 
     It reads only when the server does: a task in between would see the end of stdin before the server has the message
@@ -45,25 +44,8 @@ class Messages:
                 return message
             await self._outgoing.send(SessionMessage(error))
 
-    def __aiter__(self) -> Messages:
-        return self
-
-    async def __anext__(self) -> Incoming:
-        try:
-            return await self.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None
-
     async def aclose(self) -> None:
         await self._incoming.aclose()
-
-    async def __aenter__(self) -> Messages:
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _without_mark(item: Incoming) -> Incoming:

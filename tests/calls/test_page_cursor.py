@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -49,12 +50,12 @@ async def refusal(liner: DemoLiner, question: CallQuery, cursor: str) -> str:
 
 async def cursor_after(liner: DemoLiner, question: CallQuery, include: tuple[str, ...] = ()) -> str:
     start = await page_start_of(liner, question, include=include)
-    return encode_page_cursor(TOOL, start, (MOMENT, 7000123), returned=50, seconds_per_call=12.34)
+    return encode_page_cursor(TOOL, replace(start, after=(MOMENT, 7000123), returned=50, seconds_per_call=12.34))
 
 
 async def test_a_cursor_alone_gives_back_the_question_the_frozen_window_and_the_place(liner: DemoLiner) -> None:
     start = await page_start_of(liner, QUESTION, include=("phone",))
-    cursor = encode_page_cursor(TOOL, start, (MOMENT, 7000123), returned=50, seconds_per_call=12.34)
+    cursor = encode_page_cursor(TOOL, replace(start, after=(MOMENT, 7000123), returned=50, seconds_per_call=12.34))
     later = await page_start_of(liner, cursor=cursor, now=NOW + timedelta(days=30))
     assert (later.query, later.filters, later.window, later.layout.include) == (
         QUESTION,
@@ -70,9 +71,7 @@ async def test_a_cursor_alone_gives_back_the_question_the_frozen_window_and_the_
 
 async def test_a_place_between_two_moments_does_not_read_the_later_one_again(liner: DemoLiner) -> None:
     start = await page_start_of(liner, QUESTION)
-    later = await page_start_of(
-        liner, cursor=encode_page_cursor(TOOL, start, (MOMENT, 0), returned=0, seconds_per_call=None)
-    )
+    later = await page_start_of(liner, cursor=encode_page_cursor(TOOL, replace(start, after=(MOMENT, 0))))
     assert not later.remaining.contains(MOMENT)
     assert later.seconds_per_call is None
 

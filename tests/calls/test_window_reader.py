@@ -13,7 +13,7 @@ import pytest
 
 from liner_mcp.calls.filters import Filters
 from liner_mcp.calls.time_window import TimeWindow
-from liner_mcp.calls.window_reader import MAX_SLICE_CALLS, TimeSlice, WindowReader, call_key
+from liner_mcp.calls.window_reader import MAX_SLICE_CALLS, SliceRead, WindowReader, call_key
 from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.errors import DeadlineExceeded, LinerUnavailable
 from liner_mcp.liner.models import Call
@@ -30,9 +30,9 @@ CALLS = "/v2/call/"
 WEEK = TimeWindow(NOW - timedelta(days=7), NOW)
 
 
-async def slices(app: Any, window: TimeWindow, filters: Filters = ORDERS, want: int = 100) -> list[TimeSlice]:
+async def slices(app: Any, window: TimeWindow, filters: Filters = ORDERS, want: int = 100) -> list[SliceRead]:
     """All slices of a window."""
-    found: list[TimeSlice] = []
+    found: list[SliceRead] = []
     async with context_at(app) as context:
         source = WindowReader(context.liner, filters, window)
         while not source.exhausted:
@@ -41,7 +41,7 @@ async def slices(app: Any, window: TimeWindow, filters: Filters = ORDERS, want: 
     return found
 
 
-def ids(found: list[TimeSlice]) -> list[int]:
+def ids(found: list[SliceRead]) -> list[int]:
     return [call.id for part in found for call in part.calls]
 
 

@@ -531,10 +531,10 @@ def bare(server: FakeList) -> Ask:
 
 def test_a_pagination_that_read_nothing_is_not_an_empty_list() -> None:
     paginator: Paginator[Order] = Paginator()
-    assert not paginator.started
+    assert not paginator.pages
     assert (paginator.listing().items, paginator.listing().complete) == ((), False)
     paginator.add_page(0, FakeList([]).page(0, paginator.limit))
-    assert paginator.started
+    assert paginator.pages
     assert (paginator.listing().items, paginator.listing().complete) == ((), True)
 
 

@@ -116,8 +116,9 @@ def test_a_restricted_caller_has_the_reads_of_the_protocol_and_nothing_else() ->
         assert not isinstance(client, LinerClient)
         assert {name for name in dir(client) if not name.startswith("_")} == READS
         for name in READS - {"concurrency"}:
-            own, read = inspect.signature(getattr(type(client), name)), inspect.signature(getattr(LinerReads, name))
-            assert own.parameters == read.parameters
+            read = inspect.signature(getattr(LinerReads, name))
+            without_self = read.replace(parameters=list(read.parameters.values())[1:])
+            assert inspect.signature(getattr(client, name)).parameters == without_self.parameters
 
 
 def things_in(result: object) -> list[object]:
