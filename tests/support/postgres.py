@@ -20,6 +20,7 @@ import pytest
 from pydantic import SecretStr
 
 USER = "liner"
+FAST = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c shared_buffers=32MB"
 _NUMBERS = count()
 
 
@@ -31,7 +32,7 @@ def binaries() -> Path | None:
 
 
 class Server:
-    """A server in a temporary folder, on loopback. Nothing survives a power cut, so that it is fast."""
+    """A server in a folder, on loopback. With the settings FAST, nothing survives a power cut."""
 
     def __init__(self, folder: Path, port: int) -> None:
         found = binaries()
@@ -49,10 +50,9 @@ class Server:
     def create(self) -> None:
         self._run("initdb", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", "--no-instructions")
 
-    def start(self) -> None:
+    def start(self, settings: str = FAST) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
-        fast = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c shared_buffers=32MB"
-        self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", f"{options} {fast}", "start")
+        self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", f"{options} {settings}", "start")
 
     def stop(self, mode: str = "immediate") -> None:
         self._run("pg_ctl", "-w", "-m", mode, "stop")
