@@ -16,7 +16,7 @@ from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_vari
 from liner_mcp.cli.sync import PARTIAL, day_of_text
 from liner_mcp.cli.terminal import confirmed, print_wrapped
 from liner_mcp.errors import LinerMcpError, NotFound, UsageError
-from liner_mcp.server.archive_sync import archive_for_writing, archive_path
+from liner_mcp.server.archive_sync import archive_for_writing, archive_location
 from liner_mcp.server.clients import open_clients
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
@@ -26,7 +26,7 @@ Forget = Callable[[Connection, Writer], tuple[int, int]]
 
 def forget(options: argparse.Namespace) -> int:
     settings = chosen_settings(options, archive=True)
-    archive_path(settings)
+    archive_location(settings)
     warn_of_misspelt_variables()
     what, run = _chosen(options, settings)
     if not options.yes and not _confirmed(what):
