@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from liner_mcp.errors import SetupError
@@ -22,6 +24,15 @@ def reason(error: Exception, path: Path | None = None) -> str:
     why, text = error.strerror or "the system refuses", "" if path is None else str(path)
     full = path is not None and (path.is_absolute() or text.startswith("~"))
     return f"{why} at {text}" if full and text.isprintable() and len(text) <= MAX_PATH_CHARACTERS else why
+
+
+@contextmanager
+def explained(what: str) -> Generator[None]:
+    """Raises SetupError for an OSError in the block: `what` fails, such as "reviews cannot be written", and why."""
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(f"{what}: {reason(error)}.") from None
 
 
 def shared_permissions(mode: int) -> int:

@@ -45,6 +45,10 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # scope-token, RFC 6749
 # Zones of the system's own: those of right/ count leap seconds, and localtime is another one on each machine.
 _SYSTEM_ZONE = re.compile(r"(right|posix)/|(posixrules|localtime|Factory)\Z", re.IGNORECASE)
 _BLANK_FIELD = re.compile(r"\$\{user_config\.\w+\}")
+# What is behind the last @ may be shown, so no part of a password may stand there.
+_POSTGRES_URL = re.compile(
+    r"postgres(ql)?://([^@/?#\s]*@)?([\w.-]*|\[[\da-fA-F:.]+\]|%2[fF][\w.%-]*)(:\d+)?(,[\w.-]+(:\d+)?)*(/[^/?#@\s]*)?(\?[^#\s]*)?"
+)
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -113,11 +117,16 @@ def _issuer(value: str) -> str:
     return https_address(value.strip(), "https://auth.example.com")
 
 
-def _archive_path(value: object) -> object:
+def _archive(value: object) -> object:
     if not isinstance(value, str):
         return value
-    if re.match(r"postgres(ql)?://", value, re.IGNORECASE):
-        raise ValueError("an archive in PostgreSQL is not supported yet; name a file")
+    if re.match(r"postgres(ql)?:", value, re.IGNORECASE):
+        if not _POSTGRES_URL.fullmatch(value):
+            raise ValueError(
+                "it is not a URL such as postgresql://user@host/database; in a password, write % and two digits for "
+                "each of / @ : ? # %"
+            )
+        return SecretStr(value)
     try:
         path = Path(value).expanduser()
     except RuntimeError:
@@ -171,7 +180,7 @@ class Settings(BaseSettings):
     audio: Literal["off", "blob", "url"] = "blob"
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
     app: Literal["on", "off"] = "on"
-    archive: Annotated[Path, BeforeValidator(_archive_path)] | None = None
+    archive: Annotated[Path | SecretStr, BeforeValidator(_archive)] | None = None
     archive_retention: Annotated[str, AfterValidator(_days)] = "180d"
     chatgpt: bool = False
     mcp_demo: bool = False

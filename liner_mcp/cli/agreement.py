@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,9 +12,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from liner_mcp.cli.terminal import print_wrapped
+from liner_mcp.cli.terminal import print_json, print_wrapped
 from liner_mcp.errors import SetupError, UsageError
-from liner_mcp.files import reason
+from liner_mcp.files import explained
 
 if TYPE_CHECKING:
     from liner_mcp.review.agreement import Agreement, CriterionAgreement, Disagreement
@@ -44,25 +42,20 @@ def agreement(options: argparse.Namespace) -> int:
 
     names = [file.name for file in files]
     named = names if len(set(names)) == len(names) else map(str, files)
-    reviewers = [read_reviewer(name, _content(file)) for name, file in zip(named, files, strict=True)]
+    reviewers: list[Reviewer] = []
+    for name, file in zip(named, files, strict=True):
+        with explained(f"{file} cannot be read"):
+            reviewers.append(read_reviewer(name, file.read_bytes()))
     compared = agreement(reviewers)
     left_out = [sentence for reviewer in reviewers for sentence in reviewer.left_out]
     if compared.other_summaries:
         calls = ", ".join(map(str, compared.other_summaries))
         left_out.append(f"Left out, because the files judge different summaries of the same call: {calls}.")
     if options.json:
-        escape = not (sys.stdout.encoding or "").lower().startswith("utf")
-        print(json.dumps(_document(reviewers, compared, left_out), ensure_ascii=escape, allow_nan=False))
+        print_json(_document(reviewers, compared, left_out))
     else:
         _show(reviewers, compared, left_out)
     return INCOMPLETE if left_out else 0
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise SetupError(f"{file} cannot be read: {reason(error)}.") from None
 
 
 def _document(reviewers: Sequence[Reviewer], compared: Agreement, left_out: list[str]) -> dict[str, Any]:

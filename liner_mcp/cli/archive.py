@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from contextlib import closing
 from datetime import datetime
 
@@ -14,8 +13,8 @@ from liner_mcp.archive.spans import Span, moment
 from liner_mcp.archive.status import Status, status
 from liner_mcp.archive.verify import verify
 from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
-from liner_mcp.cli.terminal import Progress, print_wrapped
-from liner_mcp.server.archive_sync import archive_path, may_hold_phones
+from liner_mcp.cli.terminal import Progress, print_json, print_wrapped
+from liner_mcp.server.archive_sync import archive_location, may_hold_phones
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
 
@@ -24,7 +23,7 @@ SHOWN_SPANS = 5
 
 def archive(options: argparse.Namespace) -> int:
     settings = chosen_settings(options, archive=True)
-    archive_path(settings)
+    archive_location(settings)
     warn_of_misspelt_variables()
     match options.action:
         case "status":
@@ -37,10 +36,10 @@ def archive(options: argparse.Namespace) -> int:
 
 def _status(settings: Settings, *, as_json: bool) -> int:
     zone = Zone.resolve(settings.timezone)
-    with closing(open_connection(archive_path(settings), source=settings.archive_source)) as connection:
+    with closing(open_connection(archive_location(settings), source=settings.archive_source)) as connection:
         found = status(connection)
     if as_json:
-        print(json.dumps(found.to_dict(zone), ensure_ascii=False))
+        print_json(found.to_dict(zone))
         return 0
     for line in _lines(found, zone):
         print_wrapped(line, indent=4)
@@ -83,7 +82,7 @@ def _is_midnight(local: datetime) -> bool:
 
 def _verify(settings: Settings) -> int:
     progress = Progress()
-    with closing(open_connection(archive_path(settings), source=settings.archive_source)) as connection:
+    with closing(open_connection(archive_location(settings), source=settings.archive_source)) as connection:
         faults = verify(connection, lambda step: progress.show(f"Verifying {step} …"))
     progress.clear()
     for fault in faults:
@@ -94,9 +93,9 @@ def _verify(settings: Settings) -> int:
 
 
 def _rebuild(settings: Settings) -> int:
-    path = archive_path(settings)
-    with writer_lock(path):
-        done = rebuild(path, source=settings.archive_source, phones=may_hold_phones(settings))
+    location = archive_location(settings)
+    with writer_lock(location):
+        done = rebuild(location, source=settings.archive_source, phones=may_hold_phones(settings))
     match done:
         case "rebuilt":
             print("The archive was rebuilt from the texts that it holds.")

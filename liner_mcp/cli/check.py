@@ -15,7 +15,7 @@ from liner_mcp.cli.terminal import Progress, print_wrapped
 from liner_mcp.diagnostics.check import CheckResult, run_checks
 from liner_mcp.diagnostics.probe import MAX_REQUESTS, Probe
 from liner_mcp.errors import SettingsError, SetupError, UsageError
-from liner_mcp.files import reason, write_atomically
+from liner_mcp.files import explained, write_atomically
 from liner_mcp.http_server.auth.authentication import authenticator_from
 from liner_mcp.server.runtime import Runtime
 from liner_mcp.settings import Settings
@@ -52,20 +52,16 @@ def _probe(settings: Settings, out: Path | None) -> int:
 
 def _read_before(out: Path) -> bytes | None:
     """What the file of the report holds now. Read before the first request, so that a wrong path costs none."""
-    try:
+    with explained(f"{out} cannot be written"):
         if not out.absolute().parent.is_dir():
             raise SetupError(f"{out} cannot be written: there is no such folder.")
         return out.read_bytes() if out.exists() else None
-    except OSError as error:
-        raise SetupError(f"{out} cannot be written: {reason(error)}.") from None
 
 
 def _write(out: Path, before: bytes | None, document: dict[str, Any]) -> None:
     content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-    try:
+    with explained(f"{out} cannot be written"):
         write_atomically(out, content.encode(), before=before)
-    except OSError as error:
-        raise SetupError(f"{out} cannot be written: {reason(error)}.") from None
     print_wrapped(
         f"{out} is written. It holds no names, ids, phones, texts, addresses or token. docs/first-hour.md says where "
         "to send it.",

@@ -30,8 +30,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from liner_mcp.archive.connection import import_apsw
+from liner_mcp.archive.sqlite import import_apsw
 from liner_mcp.cli.program import install_command
+from liner_mcp.cli.terminal import print_json
 from liner_mcp.demo import DemoLiner
 from liner_mcp.errors import SetupError
 from liner_mcp.server.app import create_server
@@ -136,11 +137,9 @@ def demo(options: argparse.Namespace) -> int:
     answers = anyio.run(ask_all, liner)
     console = Console(highlight=False, markup=False, emoji=False)
     if options.json:
-        escape = not (sys.stdout.encoding or "").lower().startswith("utf")
         for one in [*answers, *anyio.run(search, liner, answers[0])]:
             asked = one.question
-            line = {"question": asked.text, "tool": asked.tool, "arguments": asked.arguments, "answer": one.data}
-            print(json.dumps(line, ensure_ascii=escape))
+            print_json({"question": asked.text, "tool": asked.tool, "arguments": asked.arguments, "answer": one.data})
         return 0
     console.print(DEMO_NOTICE)
     console.print("An MCP client asks this server about the calls of an invented call centre.\n")

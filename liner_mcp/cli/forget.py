@@ -14,9 +14,9 @@ from liner_mcp.archive.forget import erase, forget_before, forget_call, forget_l
 from liner_mcp.archive.writer import Writer
 from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
 from liner_mcp.cli.sync import PARTIAL, day_of_text
-from liner_mcp.cli.terminal import print_wrapped
+from liner_mcp.cli.terminal import confirmed, print_wrapped
 from liner_mcp.errors import LinerMcpError, NotFound, UsageError
-from liner_mcp.server.archive_sync import archive_for_writing, archive_path
+from liner_mcp.server.archive_sync import archive_for_writing, archive_location
 from liner_mcp.server.clients import open_clients
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
@@ -26,7 +26,7 @@ Forget = Callable[[Connection, Writer], tuple[int, int]]
 
 def forget(options: argparse.Namespace) -> int:
     settings = chosen_settings(options, archive=True)
-    archive_path(settings)
+    archive_location(settings)
     warn_of_misspelt_variables()
     what, run = _chosen(options, settings)
     if not options.yes and not _confirmed(what):
@@ -105,4 +105,4 @@ def _confirmed(what: str) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("forget cannot be undone. Without a terminal to ask on, add --yes.")
     print_wrapped(f"This forgets {what}, here and in every answer of this server. It cannot be undone.", indent=2)
-    return input("Forget? [y/N] ").strip().lower() in ("y", "yes")
+    return confirmed("Forget?")

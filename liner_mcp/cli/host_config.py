@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from liner_mcp.cli.jsonc import has_comments, without_comments, without_trailing_commas
 from liner_mcp.cli.program import launch_command
 from liner_mcp.errors import SetupError
-from liner_mcp.files import make_folders, reason, write_atomically
+from liner_mcp.files import explained, make_folders, reason, write_atomically
 from liner_mcp.settings import ACCOUNT, PREFIX, Settings
 
 Json = dict[str, Any]
@@ -263,13 +263,11 @@ def _masked_variable(name: str, value: Any, earlier: Json) -> Any:
 
 def read(path: Path) -> bytes | None:
     """The content; None if there is no file yet. Raises: SetupError."""
-    try:
+    with explained(f"{path} cannot be read"):
         if path.is_file():
             return path.read_bytes()
         if not os.path.lexists(path):
             return None
-    except OSError as error:
-        raise SetupError(f"{path} cannot be read: {reason(error)}.") from None
     raise SetupError(f"{path} is not a file (but a folder or a broken link, for example). Name a file with --file.")
 
 

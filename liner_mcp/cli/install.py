@@ -8,7 +8,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from liner_mcp.cli.chosen_settings import chosen_settings
+from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
 from liner_mcp.cli.host_config import (
     DEMO_NAME,
     HOSTS,
@@ -23,10 +23,12 @@ from liner_mcp.cli.host_config import (
 )
 from liner_mcp.cli.links import LINKS
 from liner_mcp.cli.program import INSTALL, is_cached, shell_command
+from liner_mcp.cli.terminal import confirmed
 from liner_mcp.errors import SetupError
 
 
 def install(options: argparse.Namespace) -> int:
+    warn_of_misspelt_variables()
     if options.link:
         return _print_links(options.host)
     if options.host is None:
@@ -112,7 +114,4 @@ def _confirm(question: str) -> bool:
             "Nothing was written, because there is no terminal to ask on. "
             "Add --yes to write it, or --dry-run to see it only."
         )
-    try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    return confirmed(question)

@@ -76,10 +76,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 
                 return demo(options)
             case "install":
-                from liner_mcp.cli.chosen_settings import warn_of_misspelt_variables
                 from liner_mcp.cli.install import install
 
-                warn_of_misspelt_variables()
                 return install(options)
             case "sync":
                 from liner_mcp.cli.sync import sync
@@ -183,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     sync.add_argument("--again", action="store_true", help="read days that are final too")
     sync.add_argument("--pace", type=float, metavar="N", help="requests per second (default: half of the server's)")
     sync.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    sync.add_argument("--every", metavar="15m", help="sync now and so often until a signal; failures are logged")
     archive = commands.add_parser("archive", help="show, verify or rebuild the archive of LINER_ARCHIVE")
     actions = archive.add_subparsers(dest="action", metavar="action", required=True)
     status = actions.add_parser("status", help="show what the archive covers and holds")

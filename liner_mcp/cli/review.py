@@ -21,7 +21,6 @@ from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_vari
 from liner_mcp.cli.terminal import Progress, print_wrapped
 from liner_mcp.errors import SetupError, UsageError
 from liner_mcp.review.cards_csv import render_csv
-from liner_mcp.review.report import render_report
 from liner_mcp.review.results import Results
 from liner_mcp.review.rubric import as_yaml, read_rubric
 from liner_mcp.review.scorecard import Scorecard
@@ -48,7 +47,7 @@ def review(options: argparse.Namespace) -> int:
     # Ctrl-C ends the run but not the process at once: cards are written one by one, and the next run goes on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return _with_extra(_Run(options, settings, reviewer).start)
+        return _with_extra(lambda: _Run(options, settings, reviewer).start())
     except KeyboardInterrupt:
         print("Interrupted. The finished scorecards are saved; run again to go on.", file=sys.stderr)
         return INTERRUPTED
@@ -70,7 +69,7 @@ def _with_extra(make: Any) -> Any:
     try:
         return make()
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("pydantic_ai", "yaml", "genai_prices", "filelock"):
+        if (error.name or "").split(".")[0] in ("pydantic_ai", "yaml", "genai_prices", "filelock", "jinja2"):
             raise SetupError(EXTRA) from None
         raise
 
@@ -86,9 +85,10 @@ def _reviewer(options: argparse.Namespace) -> Review:
 
 
 class _Run:
-    """One run of the command."""
-
     def __init__(self, options: argparse.Namespace, settings: Settings, reviewer: Review | None) -> None:
+        from liner_mcp.review.report import render_report  # of the extra, and missed before anything is sent
+
+        self._render_report = render_report
         self._options, self._settings, self._reviewer = options, settings, reviewer
         self._zone = Zone.resolve(settings.timezone)
         self._window = parse_period(options.period, self._zone, datetime.now(self._zone.info))
@@ -142,14 +142,14 @@ class _Run:
     def _judge_all(self, reviewer: Review, plan: Plan) -> tuple[Used | None, str | None]:
         from liner_mcp.review.judge import Judge
 
-        with self._results.appending() as file:
+        with self._results.appending() as append:
 
             def save(card: Scorecard) -> None:
-                file.append(card)
+                append(card)
                 plan.cards[card.call_id] = card
 
             for card in plan.new:
-                file.append(card)
+                append(card)
             if not plan.to_judge:
                 return None, None
             judge = Judge(reviewer.model.model, reviewer.rubric)
@@ -164,7 +164,7 @@ class _Run:
         generated = datetime.now(self._zone.info).isoformat(" ", "minutes")
         notes = [*selection.gaps, *selection.notes]
         rubric = None if self._reviewer is None else self._reviewer.rubric
-        report = render_report(cards, title=title, generated_at=generated, rubric=rubric, notes=notes)
+        report = self._render_report(cards, title=title, generated_at=generated, rubric=rubric, notes=notes)
         self._results.write("html", report.encode())
         self._results.write("csv", render_csv(cards).encode("utf-8-sig"))  # the mark by which Excel knows UTF-8
         counts = _counts(cards, with_model=rubric is not None)

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from liner_mcp.rubrics import built_in
+
+
+def _from(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number in these bounds."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
+            raise argparse.ArgumentTypeError(f"it must be a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+_SECONDS, _POSITIVE = _from(0, 1_000_000), _from(1, 10**12)
 
 
 def add_review(commands: Any) -> argparse.ArgumentParser:
@@ -39,46 +54,26 @@ def add_review(commands: Any) -> argparse.ArgumentParser:
         calls.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=f"{what}: names or ids")
     calls.add_argument("--transfers", action="store_true", help="calls that were handed over to the sales desk")
     calls.add_argument("--recorded", action="store_true", help="calls with a recording")
-    calls.add_argument("--min-talk", type=_whole, metavar="SECONDS", help="calls with at least this much talk")
-    calls.add_argument("--max-talk", type=_whole, metavar="SECONDS", help="calls with at most this much talk")
+    calls.add_argument("--min-talk", type=_SECONDS, metavar="SECONDS", help="calls with at least this much talk")
+    calls.add_argument("--max-talk", type=_SECONDS, metavar="SECONDS", help="calls with at most this much talk")
     calls.add_argument("--hours", metavar="9-18", help="calls in these hours of the day")
     calls.add_argument("--mentions", metavar="WORDS", help="calls with these words in a summary, in any form")
     calls.add_argument("--direction", choices=("incoming", "outgoing"), help="calls in this direction")
-    calls.add_argument("--sample", type=_sample, metavar="N", help="draw N calls (1 to 100), even over the agents")
+    calls.add_argument(
+        "--sample", type=_from(1, 100), metavar="N", help="draw N calls (1 to 100), even over the agents"
+    )
     calls.add_argument("--seed", help="of the draw (default: the period, so that the same period draws the same)")
 
     limits = review.add_argument_group("limits of one run; calls under way are finished")
-    limits.add_argument("--max-calls", type=_positive, metavar="N", help="calls to send")
-    limits.add_argument("--max-tokens", type=_positive, metavar="N", help="tokens of input and output together")
+    limits.add_argument("--max-calls", type=_POSITIVE, metavar="N", help="calls to send")
+    limits.add_argument("--max-tokens", type=_POSITIVE, metavar="N", help="tokens of input and output together")
     limits.add_argument("--max-cost", type=_dollars, metavar="USD", help="US dollars; the model's price must be known")
     limits.add_argument("--max-minutes", type=_minutes, metavar="N", help="minutes of judging")
     limits.add_argument(
         "--price", metavar="IN,OUT", help="US dollars per million tokens, where the price is unknown, such as 0.25,2"
     )
-    limits.add_argument("--concurrency", type=_concurrency, default=4, metavar="N", help="calls at once (default: 4)")
+    limits.add_argument("--concurrency", type=_from(1, 64), default=4, metavar="N", help="calls at once (default: 4)")
     return review
-
-
-def _whole(text: str) -> int:
-    return _number(text, 0, 1_000_000)
-
-
-def _positive(text: str) -> int:
-    return _number(text, 1, 10**12)
-
-
-def _sample(text: str) -> int:
-    return _number(text, 1, 100)
-
-
-def _concurrency(text: str) -> int:
-    return _number(text, 1, 64)
-
-
-def _number(text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
-        raise argparse.ArgumentTypeError(f"it must be a whole number from {least} to {most}")
-    return int(text)
 
 
 def _dollars(text: str) -> Decimal:

@@ -40,27 +40,35 @@ def serve(options: argparse.Namespace) -> int:
     if options.archive and not options.demo:
         raise UsageError("--archive is for --demo: it makes an archive of the demo. LINER_ARCHIVE names yours.")
     if not options.archive:
-        return _serve(options, chosen_settings_or_error(options), _seconds(options.sync_every))
+        return _serve(options, chosen_settings_or_error(options), _sync_seconds(options))
     with tempfile.TemporaryDirectory(prefix="liner-mcp-demo-", ignore_cleanup_errors=True) as folder:
         settings = Settings.of_demo_option(archive=Path(folder) / "calls.db")
-        return _serve(options, settings, DEMO_SYNC_SECONDS)
+        return _serve(options, settings, DEMO_SYNC_SECONDS, Path(folder))
 
 
-def _seconds(text: str | None) -> float | None:
-    """`15m` or `2h` in seconds. Raises: UsageError."""
-    if text is None:
-        return None
+def _sync_seconds(options: argparse.Namespace) -> float | None:
+    return None if options.sync_every is None else interval_seconds("--sync-every", options.sync_every)
+
+
+def interval_seconds(option: str, text: str) -> float:
+    """`15m` or `2h` in seconds. Raises: UsageError that names the option."""
     if not re.fullmatch(r"[1-9]\d{0,3}[mh]", text):
-        raise UsageError("--sync-every is a number of minutes or hours, such as 15m or 2h.")
+        raise UsageError(f"{option} is a number of minutes or hours, such as 15m or 2h.")
     return int(text[:-1]) * _UNITS[text[-1]]
 
 
-def _serve(options: argparse.Namespace, settings: Settings | SettingsError, sync_seconds: float | None) -> int:
+def _serve(
+    options: argparse.Namespace,
+    settings: Settings | SettingsError,
+    sync_seconds: float | None,
+    folder: Path | None = None,
+) -> int:
+    """`folder` is temporary: it holds the archive of the demo."""
     if sync_seconds is not None and isinstance(settings, Settings) and settings.archive is None:
         raise UsageError("--sync-every needs an archive. Set LINER_ARCHIVE to its file, such as ~/liner/calls.db.")
     if options.http is not None:
         return _serve_http(options, settings, sync_seconds)
-    return _serve_stdio(settings, sync_seconds, folder=_temporary_folder(options, settings))
+    return _serve_stdio(settings, sync_seconds, folder)
 
 
 def _serve_stdio(settings: Settings | SettingsError, sync_seconds: float | None, folder: Path | None) -> int:
@@ -104,13 +112,6 @@ def _serve_stdio(settings: Settings | SettingsError, sync_seconds: float | None,
     finally:
         close()
     return 0
-
-
-def _temporary_folder(options: argparse.Namespace, settings: Settings | SettingsError) -> Path | None:
-    """The temporary folder of the demo's archive."""
-    if options.archive and isinstance(settings, Settings) and settings.archive is not None:
-        return settings.archive.parent
-    return None
 
 
 def _end_at_signals(folder: Path | None) -> None:

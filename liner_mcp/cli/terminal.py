@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import textwrap
+from typing import Any
 
 COLUMNS = 80  # without a terminal, as in a file or a mail
 
@@ -20,6 +22,20 @@ def print_wrapped(text: str, indent: int) -> None:
         break_on_hyphens=False,
     )
     print(*lines, sep="\n", flush=True)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one line of JSON, in ASCII where the output is not UTF-8."""
+    escape = not (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(document, ensure_ascii=escape, allow_nan=False))
+
+
+def confirmed(question: str) -> bool:
+    """Whether the person at the terminal answers yes."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 class Progress:

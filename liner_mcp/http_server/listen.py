@@ -14,7 +14,7 @@ from liner_mcp.errors import SettingsError, SetupError, UsageError
 from liner_mcp.files import reason
 from liner_mcp.http_server import MCP_PATH
 from liner_mcp.settings import Settings
-from liner_mcp.urls import is_loopback
+from liner_mcp.urls import bracketed, is_loopback
 
 BACKLOG = 1_024  # connections that wait while all workers are busy
 
@@ -68,7 +68,7 @@ def open_listener(address: str, settings: Settings) -> socket.socket:
 def endpoint_url(listener: socket.socket, settings: Settings) -> str:
     """The URL of the endpoint for a client on this machine."""
     host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    shown = bracketed(host)
     if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
         shown = (settings.mcp_allowed_hosts or ("localhost",))[0].partition(":")[0]
     return f"http://{shown}:{port}{settings.mcp_path_prefix or ''}{MCP_PATH}"

@@ -19,7 +19,7 @@ import anyio
 from liner_mcp.answer.table import Cell
 from liner_mcp.errors import DeadlineExceeded, LinerMcpError
 from liner_mcp.event_loop import Turns
-from liner_mcp.liner.models import Identified
+from liner_mcp.liner.models import CallStatus, Identified, LeadStatus
 from liner_mcp.liner.pagination import Listing
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.reads import LinerReads
@@ -41,6 +41,7 @@ NO_AGENT = "no agent"  # the agent of a call without one, in answers and in argu
 ENTRIES_PER_STEP = 100  # that are compared with names between two steps, in some milliseconds
 _NORMALIZING = 3  # the work for one name, as masking counts work
 
+Status = TypeVar("Status", CallStatus, LeadStatus)
 I = TypeVar("I", bound=Identified)  # noqa: E741 - a type variable
 
 Kind = Literal["agents", "orders", "agent_groups", "call_statuses", "lead_statuses"]
@@ -321,36 +322,25 @@ class Directory:
         return _dictionary("agent_groups", _disambiguate(entries), listing)
 
     async def _call_statuses(self) -> Dictionary:
-        listing = await self._liner.call_statuses()
-        unknown = _unknown(listing.with_former, "title", "code", "lead_status_code")
-        entries = [
-            DirectoryEntry(
-                status.id,
-                await self._shown(status.title),
-                (status.code or "",),
-                status.code,
-                details=(status.code, status.lead_status_code),
-                unknown=unknown[status.id],
-            )
-            for status in listing.with_former
-        ]
-        return _dictionary("call_statuses", entries, listing)
+        return await self._statuses("call_statuses", await self._liner.call_statuses(), "lead_status_code")
 
     async def _lead_statuses(self) -> Dictionary:
-        listing = await self._liner.lead_statuses()
-        unknown = _unknown(listing.with_former, "title", "code", "category")
+        return await self._statuses("lead_statuses", await self._liner.lead_statuses(), "category")
+
+    async def _statuses(self, kind: Kind, listing: Listing[Status], distinguishing: str) -> Dictionary:
+        unknown = _unknown(listing.with_former, "title", "code", distinguishing)
         entries = [
             DirectoryEntry(
                 status.id,
                 await self._shown(status.title),
                 (status.code or "",),
                 status.code,
-                details=(status.code, status.category),
+                details=(status.code, getattr(status, distinguishing)),
                 unknown=unknown[status.id],
             )
             for status in listing.with_former
         ]
-        return _dictionary("lead_statuses", entries, listing)
+        return _dictionary(kind, entries, listing)
 
     async def _shown(self, name: str | None) -> str:
         """A name on one line, masked and truncated, like all text from Liner."""

@@ -19,7 +19,6 @@ from liner_mcp.errors import InvalidArgument
 from liner_mcp.input_limits import MAX_TEXT
 from liner_mcp.text.clean import clean
 from liner_mcp.text.mask import quote_input
-from liner_mcp.text.masking_steps import completed
 
 MAX_CANDIDATES = 8  # candidates in a refusal: enough to recognise the right one, short enough to read
 MAX_QUOTED = 40  # characters of a name in an error
@@ -116,11 +115,6 @@ class Candidates:
         """The candidates that a misspelt name may mean, the most similar first."""
         found = closest(wanted, self._named, MAX_CANDIDATES, cutoff=0.5)
         return list({id(self._named[text][-1]): self._named[text][-1] for text in found}.values())
-
-
-def resolve_ids(argument: str, requested: Sequence[int | str], candidates: Candidates) -> tuple[int, ...]:
-    """`resolve_ids_steps` at once."""
-    return completed(resolve_ids_steps(argument, requested, candidates))
 
 
 def resolve_ids_steps(

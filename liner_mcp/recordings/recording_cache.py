@@ -25,5 +25,4 @@ class RecordingCache:
         return body
 
     def put(self, key: Hashable, body: bytes) -> None:
-        """Cache a file."""
         self._files[key] = body

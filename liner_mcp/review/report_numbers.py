@@ -6,7 +6,7 @@ A mean has the number of its calls beside it, and what is unknown is counted apa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple, TypeVar, get_args
@@ -108,6 +108,12 @@ def by_agent(cards: Iterable[Scorecard]) -> dict[str, list[Scorecard]]:
         for (name, agent_id), found in groups.items()
     }
     return dict(sorted(named.items()))
+
+
+def agents_by_score(groups: Mapping[str, Sequence[Scorecard]]) -> list[tuple[str, float | None, int]]:
+    """Each agent with the mean score and the number of scored calls, the lowest mean first."""
+    rows = [(name, *mean_score(cards)) for name, cards in groups.items()]
+    return sorted(rows, key=lambda row: (row[1] is None, row[1] or 0.0, row[0]))
 
 
 def _without_name(agent_id: int | None) -> str:

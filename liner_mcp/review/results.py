@@ -6,12 +6,12 @@ The folder and the files are for their owner only, because they hold words of cl
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from liner_mcp.errors import SetupError
-from liner_mcp.files import make_folders, reason, write_atomically
+from liner_mcp.files import explained, make_folders, write_atomically
 from liner_mcp.review.scorecard import Scorecard, read_cards
 
 
@@ -33,53 +33,43 @@ class Results:
         """Make the folder, and keep other runs away from it until this process ends. Raises: SetupError."""
         from filelock import FileLock, Timeout  # of the extra, so not at import
 
-        try:
+        with explained(f"--out: {self.folder} cannot be written"):
             new = not self.folder.exists()
             make_folders(self.folder)
             if new:
                 self.folder.chmod(0o700)
-            lock = FileLock(self.folder / ".lock", mode=0o600, blocking=False).acquire()
-        except Timeout:
-            raise SetupError(f"--out: another review is writing to {self.folder}; wait for its end.") from None
-        except OSError as error:
-            raise SetupError(f"--out: {self.folder} cannot be written: {reason(error)}.") from None
+            try:
+                lock = FileLock(self.folder / ".lock", mode=0o600, blocking=False).acquire()
+            except Timeout:
+                raise SetupError(f"--out: another review is writing to {self.folder}; wait for its end.") from None
         with lock:
             yield
 
     @contextmanager
-    def appending(self) -> Generator[CardFile]:
-        """The file of cards, to append to. A part of a card at its end, left by a killed run, is removed."""
+    def appending(self) -> Generator[Callable[[Scorecard], None]]:
+        """A function that writes one card at once, so that it survives a killed run, and raises SetupError.
+
+        A part of a card at the end of the file, left by a killed run, is removed.
+        """
+        path = self.path("jsonl")
+        failed = f"--out: {path} cannot be written"
+        with explained(failed):
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+        def append(card: Scorecard) -> None:
+            line = card.line().encode()
+            with explained(failed):
+                while line:
+                    line = line[os.write(file, line) :]
+
         try:
-            file = os.open(self.path("jsonl"), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        except OSError as error:
-            raise SetupError(f"--out: {self.path('jsonl')} cannot be written: {reason(error)}.") from None
-        try:
-            content = self.path("jsonl").read_bytes()
-            os.truncate(file, content.rfind(b"\n") + 1)
-            yield CardFile(file, self.path("jsonl"))
+            os.truncate(file, path.read_bytes().rfind(b"\n") + 1)
+            yield append
         finally:
             os.close(file)
 
     def write(self, ending: str, content: bytes) -> None:
         """Replace the report or the CSV in one step. Raises: SetupError."""
         path = self.path(ending)
-        try:
+        with explained(f"--out: {path} cannot be written"):
             write_atomically(path, content, before=path.read_bytes() if path.exists() else None)
-        except OSError as error:
-            raise SetupError(f"--out: {path} cannot be written: {reason(error)}.") from None
-
-
-class CardFile:
-    """An open file of cards."""
-
-    def __init__(self, file: int, path: Path) -> None:
-        self._file, self._path = file, path
-
-    def append(self, card: Scorecard) -> None:
-        """Write one card at once, so that it survives a killed run. Raises: SetupError, as on a full disk."""
-        line = card.line().encode()
-        try:
-            while line:
-                line = line[os.write(self._file, line) :]
-        except OSError as error:
-            raise SetupError(f"--out: {self._path} cannot be written: {reason(error)}.") from None

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from liner_mcp.errors import SetupError
-from liner_mcp.files import reason
+from liner_mcp.files import explained
 from liner_mcp.review.rubric import Criterion
 
 VERSION = 1  # of this shape
@@ -134,10 +134,8 @@ def read_cards(path: Path) -> list[Scorecard]:
 
     Raises: SetupError for a file that cannot be read, or a line that is not a scorecard.
     """
-    try:
+    with explained(f"{path} cannot be read"):
         lines = path.read_bytes().split(b"\n")[:-1]  # behind the last line break is nothing, or a part of a card
-    except OSError as error:
-        raise SetupError(f"{path} cannot be read: {reason(error)}.") from None
     cards: list[Scorecard] = []
     for number, line in enumerate(lines, 1):
         try:
@@ -145,11 +143,3 @@ def read_cards(path: Path) -> list[Scorecard]:
         except ValidationError:
             raise SetupError(f"{path}: line {number} is not a scorecard of this version; use another file.") from None
     return cards
-
-
-def latest_cards(cards: Iterable[Scorecard]) -> list[Scorecard]:
-    """The last card of each call, in the order in which the calls appear first."""
-    latest: dict[int, Scorecard] = {}
-    for card in cards:
-        latest[card.call_id] = card
-    return list(latest.values())

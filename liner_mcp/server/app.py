@@ -105,21 +105,22 @@ class LinerServer(MCPServer[None]):
     """The MCP server. `runtime` holds what was built from the settings."""
 
     def __init__(self, runtime: Runtime, *, completions: bool, observer: ServerObserver | None = None) -> None:
+        listed = runtime.listed
         title, description = "Liner call recordings", "Review call-centre recordings kept in Liner (linerapp.io)."
-        tools = [*tools_of(Tools(runtime)), *(tools_of(ChatGptTools(runtime)) if runtime.chatgpt else ())]
-        apps = [view.extension(runtime)] if runtime.app_enabled else []
+        tools = [*tools_of(Tools(runtime)), *(tools_of(ChatGptTools(runtime)) if listed.chatgpt else ())]
+        apps = [view.extension(runtime)] if listed.app == "on" else []
         super().__init__(
             "liner-mcp",
-            title=f"DEMO: {title} (invented data)" if runtime.demo else title,
-            description=f"{LINE} {description} Read-only." if runtime.demo else f"{description} Read-only.",
-            instructions="\n".join(filter(None, (runtime.demo_notice, INSTRUCTIONS))),
+            title=f"DEMO: {title} (invented data)" if listed.demo else title,
+            description=f"{LINE} {description} Read-only." if listed.demo else f"{description} Read-only.",
+            instructions="\n".join(filter(None, (listed.demo_notice, INSTRUCTIONS))),
             version=__version__,
             log_level="WARNING",
             subscriptions=False,
             lifespan=_lifespan(runtime),
             middleware=[
                 record_request_info,
-                protocol_errors(demo=runtime.demo),
+                protocol_errors(demo=listed.demo),
                 accept_null_progress_token,
                 prompts.accept_nulls_and_numbers,
                 view.hide_view_tools,
@@ -135,12 +136,12 @@ class LinerServer(MCPServer[None]):
             tools=[*view.linked(tools), *view.view_tools(runtime)] if apps else tools,
             website_url=WEBSITE,
             icons=[ICON],
-            extensions=[skills.Skills(demo=runtime.demo), *apps],
+            extensions=[skills.Skills(demo=listed.demo), *apps],
         )
         self.runtime = runtime
         self._arguments: dict[str, dict[str, Any]] = {}  # the published schema of each argument, by tool
         self._audit = AuditLog(observer)
-        resources.register(self, resources.Resources(runtime), audio=runtime.audio_enabled)
+        resources.register(self, resources.Resources(runtime), audio=listed.audio != "off")
         prompts.register(self)
         if completions:
             self.completion()(_without_error_text(Completions(runtime).complete))
@@ -168,7 +169,7 @@ class LinerServer(MCPServer[None]):
         """
         with caller_from(context), self._audit.call(name, arguments, context) as entry, self._record_provenance():
             result = await self._call_tool(name, arguments, context, entry)
-            if self.runtime.demo and isinstance(result, CallToolResult):
+            if self.runtime.listed.demo and isinstance(result, CallToolResult):
                 result = marked_result(result)
             record_tool_result(entry, result)
             return result
@@ -241,7 +242,7 @@ class LinerServer(MCPServer[None]):
             raise _invalid_params(
                 _error_sentence(cause) if cause else f"{name} could not be written from these arguments."
             ) from None
-        return marked_prompt(written) if self.runtime.demo and isinstance(written, GetPromptResult) else written
+        return marked_prompt(written) if self.runtime.listed.demo and isinstance(written, GetPromptResult) else written
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[None, Any] | None = None
@@ -259,7 +260,7 @@ class LinerServer(MCPServer[None]):
                 )
             contents = await self._read_resource(uri, context, entry)
             # A skill has a label within its text, and the view shows the label of the answer.
-            labels = self.runtime.demo and not str(uri).startswith((skills.SCHEME, view.SCHEME))
+            labels = self.runtime.listed.demo and not str(uri).startswith((skills.SCHEME, view.SCHEME))
             if labels and not isinstance(contents, InputRequiredResult):
                 contents = marked_contents(contents)
             record_resource_contents(entry, contents)

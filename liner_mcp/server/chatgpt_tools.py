@@ -50,8 +50,6 @@ class Document(TypedDict):
 
 
 class ChatGptTools:
-    """Both tools."""
-
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 

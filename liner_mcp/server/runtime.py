@@ -55,6 +55,8 @@ class Runtime:
         observer: RequestObserver | None = None,
     ) -> None:
         self._settings = settings
+        # What a server lists and says before a call; the defaults while the settings cannot be read.
+        self.listed = Settings.model_construct() if isinstance(settings, SettingsError) else settings
         self._transport = transport
         self._now = now
         self._shared = shared
@@ -201,42 +203,16 @@ class Runtime:
 
     def zone_and_now(self) -> tuple[Zone, datetime]:
         """The zone of day words, and the time; the zone of the machine while the settings cannot be read."""
-        configured = self._settings.timezone if isinstance(self._settings, Settings) else None
         answers = answering()
-        return answers.Zone.resolve(configured), (self._now or answers.utc_now)()
+        return answers.Zone.resolve(self.listed.timezone), (self._now or answers.utc_now)()
 
     def deadline_seconds(self) -> float | None:
         """The time limit of one tool call; None while the settings cannot be read."""
         return None if isinstance(self._settings, SettingsError) else self._settings.deadline_seconds
 
-    @property
-    def demo(self) -> bool:
-        """Whether all data is invented; settings that cannot be read give no data at all."""
-        return isinstance(self._settings, Settings) and self._settings.demo
-
-    @property
-    def demo_notice(self) -> str:
-        """The notice about the demo, for a model and a person."""
-        return self._settings.demo_notice if isinstance(self._settings, Settings) else ""
-
-    @property
-    def chatgpt(self) -> bool:
-        """Whether the tools of ChatGPT's connectors are listed; not while the settings cannot be read."""
-        return isinstance(self._settings, Settings) and self._settings.chatgpt
-
-    @property
-    def audio_enabled(self) -> bool:
-        """Whether recordings are given out as files. While the settings cannot be read, the default counts."""
-        return isinstance(self._settings, SettingsError) or self._settings.audio != "off"
-
-    @property
-    def app_enabled(self) -> bool:
-        """Whether hosts may show the view. While the settings cannot be read, the default counts."""
-        return isinstance(self._settings, SettingsError) or self._settings.app == "on"
-
     def budget(self, client_name: str | None) -> int:
         """The maximum size of an answer in bytes, for the host whose client is called `client_name`."""
-        room = -MARK_BYTES if self.demo else 0
+        room = -MARK_BYTES if self.listed.demo else 0
         if self.settings.max_answer_bytes is not None:
             return self.settings.max_answer_bytes + room
         name = (client_name or "").lower()

@@ -13,10 +13,10 @@ import json
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import Any, BinaryIO, TextIO, cast
 
 import anyio
+from anyio.abc import ObjectReceiveStream
 from mcp.shared.message import SessionMessage
 from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, RequestId
 from mcp_types import jsonrpc_message_adapter
@@ -63,7 +63,7 @@ async def own_stdin() -> AsyncGenerator[anyio.AsyncFile[str]]:
         os.dup2(private, 0)
 
 
-class Messages:
+class Messages(ObjectReceiveStream[Incoming]):
     """The messages of the SDK's stream `incoming`. Every other line is answered in `outgoing`.
 
     It reads only when the server does: a task in between would see the end of stdin before the server has the message
@@ -82,25 +82,8 @@ class Messages:
                 return message
             await self._outgoing.send(SessionMessage(error))
 
-    def __aiter__(self) -> Messages:
-        return self
-
-    async def __anext__(self) -> Incoming:
-        try:
-            return await self.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None
-
     async def aclose(self) -> None:
         await self._incoming.aclose()
-
-    async def __aenter__(self) -> Messages:
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _without_mark(item: Incoming) -> Incoming:

@@ -65,7 +65,7 @@ def linked(tools: list[Tool]) -> list[Tool]:
 
 def view_tools(runtime: Runtime) -> list[Tool]:
     """The tools that only the view calls; none if recordings are not given out."""
-    if not runtime.audio_enabled:
+    if runtime.listed.audio == "off":
         return []
     return [one.model_copy(update={"meta": _APP_ONLY}) for one in tools_of(ViewTools(runtime))]
 
@@ -76,7 +76,7 @@ def extension(runtime: Runtime) -> Apps:
     apps = Apps()
     apps.add_html_resource(
         VIEW_URI,
-        page if runtime.audio_enabled else page.replace("<html ", '<html data-audio="off" ', 1),
+        page.replace("<html ", '<html data-audio="off" ', 1) if runtime.listed.audio == "off" else page,
         name="view",
         title="Calls as a table, with player",
         description="The view that a host shows for an answer about calls. It fetches nothing from the network.",

@@ -21,7 +21,7 @@ import jsonschema
 import pytest
 
 from liner_mcp.demo import Dataset
-from liner_mcp.review.scorecard import Scorecard, latest_cards, read_cards
+from liner_mcp.review.scorecard import Scorecard, read_cards
 from liner_mcp.text.clean import clean
 from liner_mcp.text.mask import mask
 from tests.cli.test_cli import run as run_command
@@ -71,7 +71,7 @@ class Job:
         return path
 
     def cards(self) -> list[Scorecard]:
-        return latest_cards(read_cards(self.path))
+        return list({card.call_id: card for card in read_cards(self.path)}.values())  # the last card of each call
 
 
 def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -359,7 +359,7 @@ def test_a_terminal_sees_the_progress(tmp_path: Path) -> None:
     assert "Клиент".encode() not in shown
 
 
-@pytest.mark.parametrize("package", ["pydantic_ai", "filelock"])
+@pytest.mark.parametrize("package", ["pydantic_ai", "filelock", "jinja2"])
 def test_without_the_extra_one_sentence_says_how_to_get_it(package: str, tmp_path: Path) -> None:
     arguments = [
         "review",

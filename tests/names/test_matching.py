@@ -18,10 +18,10 @@ from liner_mcp.names.matching import (
     contains,
     join_names,
     normalize_name,
-    resolve_ids,
     resolve_ids_steps,
     resolve_name,
 )
+from liner_mcp.text.masking_steps import completed
 from tests.support.sentences import assert_says, recorded
 from tests.text.test_long_texts import calls_counted
 
@@ -34,6 +34,10 @@ PEOPLE = (
     Candidate((106,), "Андрей Зайцев"),
     Candidate((106, 104), "Вечерняя смена", ("Evening shift",)),
 )
+
+
+def resolve_ids(argument: str, requested: list[int | str], candidates: Candidates) -> tuple[int, ...]:
+    return completed(resolve_ids_steps(argument, requested, candidates))
 
 
 def resolved(name: str) -> tuple[int, ...] | None:

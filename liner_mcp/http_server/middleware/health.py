@@ -42,7 +42,7 @@ class HealthChecks:
         else:
             reason = await self._not_ready_reason()
             body: dict[str, bool | str] = {"ready": True} if reason is None else {"ready": False, "because": reason}
-            if self._runtime.demo:
+            if self._runtime.listed.demo:
                 body["demo"] = True
             await JSONResponse(body, 200 if reason is None else 503)(scope, receive, send)
 
