@@ -52,7 +52,7 @@ def _lines(found: Status, zone: Zone) -> list[str]:
     before = found.forgotten_before
     earlier = "" if before is None else f", and every call before {zone.isoformat(before)}"
     lines = [
-        f"{found.file}: {found.bytes / 1_000_000:,.1f} MB, a copy of {found.source}, phones {phones}.",
+        f"{found.file}: {found.bytes / 1_000_000:,.1f} MB, copied from {found.source}, phones {phones}.",
         f"{counts['calls']:,} calls, {counts['records']:,} records, {counts['summaries']:,} of them with a summary.",
         f"Forgotten: {counts['forgotten_calls']:,} calls, {counts['forgotten_leads']:,} leads{earlier}.",
     ]
