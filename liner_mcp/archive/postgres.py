@@ -72,7 +72,7 @@ def import_psycopg() -> Any:
         import psycopg
     except ImportError:
         raise SetupError(
-            "An archive in PostgreSQL needs the extra `postgres`: install it with pip install 'liner-mcp[postgres]'."
+            "PostgreSQL archives need the extra `postgres`: uv tool install 'liner-mcp[postgres]' (or pip install)."
         ) from None
     return psycopg
 

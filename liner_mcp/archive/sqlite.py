@@ -23,7 +23,7 @@ WRITER_BUSY_MILLISECONDS = 60_000  # a sync waits while the file is rewritten af
 STEPS_PER_CHECK = 5_000  # SQLite's instructions between two looks at the deadline: about a millisecond
 FILES = ("", "-wal", "-shm")
 
-MISSING_EXTRA = "An archive needs the extra `archive`: install it with pip install 'liner-mcp[archive]'."
+MISSING_EXTRA = "An archive needs the extra `archive`: uv tool install 'liner-mcp[archive]' (or pip install)."
 
 
 def import_apsw() -> Any:

@@ -41,7 +41,7 @@ def forget(options: argparse.Namespace) -> int:
         if options.call is not None and not calls:
             unread = _note_records_of_liner(settings, connection, writer, options.call)
         erased = erase(connection)
-    print_wrapped(f"Forgotten: {what}. Deleted: {calls:,} calls with {records:,} records.", indent=2)
+    print_wrapped(f"Forgotten: {what}. Deleted calls: {calls:,}, with {records:,} records.", indent=2)
     if unread is not None:
         print_wrapped(
             f"The call is not archived, and Liner did not list its recordings. {unread} Servers refuse the call, but "

@@ -321,7 +321,7 @@ def test_a_rebuild_masks_phones_that_may_not_be_shown_any_more(path: Path) -> No
 def test_forgetting_works_before_the_first_sync(path: Path) -> None:
     done = command("forget", "--lead", "5", "--yes", LINER_ARCHIVE=str(path), **DEMO)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Deleted: 0 calls" in done.stdout
+    assert "Deleted calls: 0," in done.stdout
     with opened(path, "demo") as connection:
         assert [row["id"] for row in connection.rows("SELECT id FROM forgotten_lead")] == [5]
 

@@ -88,7 +88,7 @@ def test_the_demo_is_synced_shown_verified_rebuilt_and_forgotten(url: SecretStr)
         call = connection.rows("SELECT id FROM call")[0]["id"]
     done = command("forget", "--call", str(call), "--yes", **settings)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Deleted: 1 calls" in done.stdout
+    assert "Deleted calls: 1," in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [("sync",), ("archive", "status"), ("forget", "--call", "1", "--yes")])
