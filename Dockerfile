@@ -8,7 +8,8 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY liner_mcp ./liner_mcp
 # Everything that runs is in one folder. It is compiled here, because the final image is read-only. pip is not copied.
-RUN python -m venv --without-pip /opt/liner-mcp && pip --python /opt/liner-mcp install --no-cache-dir ".[search]"
+RUN python -m venv --without-pip /opt/liner-mcp \
+    && pip --python /opt/liner-mcp install --no-cache-dir ".[archive,otel,pace,postgres]"
 
 FROM python:3.13-slim
 # The registry of MCP servers compares it with the name in server.json.

@@ -3,7 +3,7 @@
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
 
-demo: .venv/installed ## show three questions and their answers; all data is invented
+demo: .venv/installed ## show questions and their answers; all data is invented
 	.venv/bin/liner-mcp demo
 
 test: ## run every test, with the same line as the README and the CI

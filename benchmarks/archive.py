@@ -1,36 +1,37 @@
-"""An archive of a million summaries: `python -m benchmarks.archive [--records N] [--file PATH] [--write]`.
+"""An archive of a million summaries: `python -m benchmarks.archive [--records N] [--folder PATH]`.
 
-The calls are synthetic: a year of six orders and sixty agents, a summary of about 62 Russian words for each. `--file`
-keeps the archive for another run. `--write` saves the figures in `archive.json`, the source of a table in
-`docs/benchmarks.md`; figures that a run does not measure stay.
+The calls are synthetic: a year of six orders and sixty agents, a summary of about 62 Russian words for each. `--folder`
+keeps the archive for another run, whose figures are those of questions alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
+import socket
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from random import Random
 from threading import Event
-from typing import Any
 
 import anyio
 import anyio.to_thread
 
+from benchmarks.figures import Figure, timed
+from benchmarks.results import Document, provenance
 from benchmarks.sizes import texts_of
-from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.connection import Connection, Location
 from liner_mcp.archive.counts import ArchivedCounts, CountRequest, count
 from liner_mcp.archive.database import Database, create, open_connection
 from liner_mcp.archive.plan import wanted_words
@@ -44,11 +45,11 @@ from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.restricted_client import Access
 from liner_mcp.search.matching import compile_query
+from tests.archive.sessions import opened
 from tests.conftest import NOW
 from tests.fakes.fake_liner import FakeLiner
 from tests.support.context import context_for
 
-RESULTS_FILE = Path(__file__).parent / "archive.json"
 SOURCE = "http://127.0.0.1"
 RECORDS = 1_000_000
 DAYS = 365
@@ -66,65 +67,111 @@ VERY_COMMON, COMMON = "квартира", "ипотека"
 PHRASE, FOUR = '"первый взнос"', "ипотека | рассрочка | взнос | скидка"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One figure with its unit, and the bar where there is one."""
-
-    what: str
-    value: float
-    unit: str
-    bar: float | None = None
-
-
 def main() -> None:
     """Build the archive if it is not there, and print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.archive", description=__doc__)
-    parser.add_argument("--records", type=int, default=RECORDS)
-    parser.add_argument("--file", type=Path)
-    parser.add_argument("--write", action="store_true")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.archive", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
+    parser.add_argument("--records", type=int, default=RECORDS, help=f"summaries to build, instead of {RECORDS:,}")
+    parser.add_argument("--folder", type=Path, help="keep the built archive there, and use one that is there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path = options.file or Path(folder) / "archive" / "calls.db"
-        lines = [] if path.exists() else build(path, options.records)
-        lines += anyio.run(ask, path)
-    for line in lines:
-        bar = "" if line.bar is None else f"   (bar: {line.bar:g})"
-        print(f"{line.what:70} {line.value:>12,.1f} {line.unit}{bar}")
-    if options.write:
-        write(lines)
+    with tempfile.TemporaryDirectory() as temporary:
+        Path(temporary).chmod(0o711)  # PostgreSQL does not run as root, and its user must reach its folder
+        document = measured(options.engine, options.records, options.folder or Path(temporary))
+    figures = [Figure(**figure) for figure in document.get("figures", ())]
+    print(document.get("skipped", f"{options.engine}, {document.get('records', 0):,} summaries"))
+    for figure in figures:
+        print(f"{figure.what:70} {figure.shown}")
+    if options.json:
+        options.json.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    sys.exit(not all(figure.holds for figure in figures))
 
 
-def write(lines: Sequence[Line]) -> None:
-    """Save the figures; those of earlier runs with other names stay."""
-    figures = {line["what"]: line for line in saved()["lines"]} | {line.what: asdict(line) for line in lines}
-    machine = f"Python {platform.python_version()}, apsw {version('apsw')}"
-    document = {"machine": machine, "lines": list(figures.values())}
-    RESULTS_FILE.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+def measured(engine: str, records: int, folder: Path) -> Document:
+    """The figures of one engine; those of an archive that was built before are in the folder too."""
+    place = folder / engine.lower()
+    place.mkdir(parents=True, exist_ok=True)
+    built = place / "built.json"
+    try:
+        with SERVERS[engine](place) as location:
+            if not built.exists():
+                made = {"records": records, "figures": [asdict(figure) for figure in build(location, records)]}
+                built.write_text(json.dumps(made), encoding="utf-8")
+            document = json.loads(built.read_text(encoding="utf-8"))
+            asked = anyio.run(ask, location, document["records"])
+            versions = _versions(location)
+    except Missing as missing:
+        return {"made": provenance(), "skipped": str(missing)}
+    # The questions come first, because they are what a user waits for.
+    figures = [asdict(figure) for figure in asked] + document["figures"]
+    return {"made": versions, "records": document["records"], "figures": figures}
 
 
-def saved() -> dict[str, Any]:
-    """The figures of earlier runs."""
-    empty: dict[str, Any] = {"machine": "", "lines": []}
-    return json.loads(RESULTS_FILE.read_text(encoding="utf-8")) if RESULTS_FILE.exists() else empty
+class Missing(Exception):
+    """The engine is not on this machine. The sentence names what is missing."""
 
 
-def build(path: Path, records: int) -> list[Line]:
+@contextmanager
+def _sqlite(folder: Path) -> Generator[Location]:
+    if find_spec("apsw") is None:
+        raise Missing("not measured, because the extra `archive` is not installed.")
+    yield folder / "calls" / "calls.db"
+
+
+@contextmanager
+def _postgres(folder: Path) -> Generator[Location]:
+    """A server with its data in this folder and with PostgreSQL's own settings."""
+    if find_spec("psycopg") is None:
+        raise Missing("not measured, because the extra `postgres` is not installed.")
+    from tests.support.postgres import Server, binaries  # it needs psycopg
+
+    if binaries() is None:
+        raise Missing("not measured, because PostgreSQL is not installed (in Debian and Ubuntu: postgresql).")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = Server(folder.resolve(), free.getsockname()[1])
+    new = not server.data.exists()
+    if new:
+        server.create()
+    server.start("")
+    try:
+        if new:
+            server.run("CREATE DATABASE archive")
+        yield server.url("archive")
+    finally:
+        server.stop("fast")
+
+
+SERVERS: dict[str, Callable[[Path], AbstractContextManager[Location]]] = {"SQLite": _sqlite, "PostgreSQL": _postgres}
+ENGINES = tuple(SERVERS)
+
+
+def _versions(location: Location) -> Document:
+    if isinstance(location, Path):
+        return provenance("apsw")
+    with closing(open_connection(location, source=SOURCE)) as connection:
+        (row,) = connection.rows("SHOW server_version")
+    return provenance("psycopg", PostgreSQL=row["server_version"].split()[0])
+
+
+def build(location: Location, records: int) -> list[Figure]:
     """Write the archive, a day of an order at a time."""
     seconds = text_bytes = 0.0
-    with closing(create(path, source=SOURCE, phones=False)) as connection:
+    with closing(create(location, source=SOURCE, phones=False)) as connection:
         writer = Writer(connection, phones=False)
         for order_id, span, found, listed in _days(records):
             begun = time.perf_counter()
             writer.replace_span(order_id, span, found, listed, synced_at=NOW, settled=True)
             seconds += time.perf_counter() - begun
             text_bytes += sum(len((one.record_summary or "").encode()) for many in listed.values() for one in many)
-        connection.rows("INSERT INTO word (word) VALUES ('optimize')")
-        connection.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-    size = path.stat().st_size
+        connection.tidy(removed=True)
+        size = connection.size()
     return [
-        Line(f"written per second, masked and stemmed ({records:,} summaries)", records / seconds, "summaries"),
-        Line(f"text of {records:,} summaries", text_bytes / 1e6, "MB"),
-        Line(f"file of {records:,} summaries", size / 1e6, "MB"),
+        Figure("summaries written per second, masked and stemmed", records / seconds),
+        Figure("size of the summaries", text_bytes / 1e6, unit="MB"),
+        Figure("size of the archive", size / 1e6, unit="MB"),
     ]
 
 
@@ -179,41 +226,57 @@ def _record(random: Random, call_id: int, moment: datetime, summary: str) -> Cal
     )
 
 
-async def ask(path: Path) -> list[Line]:
+async def ask(location: Location, records: int) -> list[Figure]:
     """Ask the archive, each question several times; the median counts."""
-    with closing(open_connection(path, source=SOURCE)) as connection:
+    with closing(open_connection(location, source=SOURCE)) as connection, connection.reading():
         newest = {
-            "newest 20 that mention a common word": (VERY_COMMON, 20.0),
+            "newest 20 that mention a common word": (VERY_COMMON, 20),
             "newest 20 that mention a phrase": (PHRASE, None),
             "newest 20 that mention one of four words": (FOUR, None),
         }
-        lines = [
-            Line(what, _timed(lambda words=words: _newest(connection, words)), "ms", bar)
-            for what, (words, bar) in newest.items()
+        figures = [
+            _timed(what, lambda words=words: _newest(connection, words), bar) for what, (words, bar) in newest.items()
         ]
         for words, bar in ((COMMON, 200), (VERY_COMMON, None)):
             month = CountRequest(
                 span=MONTH, order_ids=ORDERS, group_by=["agent"], mentions=compile_query(words), columns=["matches"]
             )
-            milliseconds = _timed(lambda month=month: count(connection, month))
-            lines.append(Line(f"calls of a month that mention {words}, by agent", milliseconds, "ms", bar))
-    lines.append(Line("`call_stats` by agent over everything", await _call_stats(path), "s", 2))
-    lines += await _twenty_askers(path)
+            what = f"calls of a month that mention {words}, by agent"
+            figures.append(_timed(what, lambda month=month: count(connection, month), bar))
+    figures.append(timed("`call_stats` by agent over everything", await _call_stats(location), 2, "s"))
+    figures.append(Figure("newest 50 of the year with `find_calls`: requests", await _requests_for_newest(location), 0))
+    figures += await _twenty_askers(location, records)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
-    return [*lines, Line("peak memory of the process that asks", peak, "MB")]
+    return [*figures, Figure("peak memory of the process that asks", peak, unit="MB")]
 
 
-async def _twenty_askers(path: Path) -> list[Line]:
+async def _requests_for_newest(location: Location) -> int:
+    """Requests to Liner of a whole server, after the directory."""
+    liner = FakeLiner(Dataset.generate(now=NOW, days=1, calls=1))
+    window = {"since": _iso(SINCE), "until": _iso(UNTIL)}
+    async with opened(liner, archive=location) as (session, _):
+        await session.call("list_directory", kind="orders")
+        await session.call("list_directory", kind="agents")
+        answer = await session.answer("find_calls", **window, limit=50)
+    assert len(answer["rows"]) == 50
+    return liner.count("/v2/call/")
+
+
+def _iso(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def _twenty_askers(location: Location, records: int) -> list[Figure]:
     """The time of one search while twenty ask at once and a sync writes days."""
-    database = Database(path, SOURCE)
+    database = Database(location, SOURCE)
     seconds: list[float] = []
     done = Event()
 
     def write_days() -> None:
         # The newest day of each order again and again, as the next sync reads it.
-        with closing(open_connection(path, source=SOURCE, writable=True)) as connection:
+        with closing(open_connection(location, source=SOURCE, writable=True)) as connection:
             writer = Writer(connection, phones=False)
-            days = list(islice(_days(RECORDS), len(ORDERS)))
+            days = list(islice(_days(records), len(ORDERS)))
             while not done.is_set():
                 for order_id, span, found, listed in days:
                     writer.replace_span(order_id, span, found, listed, synced_at=NOW, settled=False)
@@ -233,8 +296,8 @@ async def _twenty_askers(path: Path) -> list[Line]:
     database.close()
     p50, p95 = statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1]
     return [
-        Line("newest 20, twenty at once during a sync, median", 1_000 * p50, "ms"),
-        Line("newest 20, twenty at once during a sync, 95 %", 1_000 * p95, "ms"),
+        Figure("newest 20, twenty at once during a sync, median", 1_000 * p50, unit="ms"),
+        Figure("newest 20, twenty at once during a sync, 95 %", 1_000 * p95, unit="ms"),
     ]
 
 
@@ -244,33 +307,28 @@ def _newest(connection: Connection, words: str) -> None:
     assert len(calls(connection, selection, 20)) == 20
 
 
-def _timed(work: Callable[[], object]) -> float:
-    """Milliseconds."""
+def _timed(what: str, work: Callable[[], object], bar: float | None) -> Figure:
     work()
-    seconds: list[float] = []
+    milliseconds: list[float] = []
     for _ in range(RUNS):
         begun = time.perf_counter()
         work()
-        seconds.append(time.perf_counter() - begun)
-    return 1_000 * statistics.median(seconds)
+        milliseconds.append(1_000 * (time.perf_counter() - begun))
+    return timed(what, milliseconds, bar, "ms")
 
 
-async def _call_stats(path: Path) -> float:
+async def _call_stats(location: Location) -> list[float]:
     """Seconds of the tool, from the arguments to the answer."""
     seconds: list[float] = []
     async with context_for(FakeLiner(Dataset.generate(now=NOW, days=1, calls=1))) as live:
-        context = replace(live, archive=ArchivedCounts(Database(path, SOURCE), Access()))
-        query = CallQuery(
-            since=f"{datetime.fromtimestamp(SINCE, UTC):%Y-%m-%dT%H:%M:%SZ}",
-            until=f"{datetime.fromtimestamp(UNTIL, UTC):%Y-%m-%dT%H:%M:%SZ}",
-            orders=ORDERS,
-        )
+        context = replace(live, archive=ArchivedCounts(Database(location, SOURCE), Access()))
+        query = CallQuery(since=_iso(SINCE), until=_iso(UNTIL), orders=ORDERS)
         for _ in range(RUNS):
             begun = time.perf_counter()
             answer = await call_stats(context, query, group_by=["agent"], budget=BUDGET)
             seconds.append(time.perf_counter() - begun)
             assert answer.structure["totals"]["calls"]
-    return statistics.median(seconds)
+    return seconds
 
 
 if __name__ == "__main__":

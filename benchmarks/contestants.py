@@ -1,13 +1,16 @@
-"""The servers that are compared: ours and two alternatives, all in this process with the same Liner."""
+"""The servers that are compared: ours, with and without an archive, and two alternatives. All run in this process."""
 
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,11 +22,13 @@ from benchmarks.questions import Question
 from benchmarks.raw_reading import BARE, WIRE, RawLiner, Spelling
 from benchmarks.reading import Reader
 from benchmarks.table_reading import Tables
-from liner_mcp.demo import DemoLiner
+from liner_mcp.demo import Dataset, DemoLiner
 from liner_mcp.server.app import create_server
 from liner_mcp.settings import Settings
 from tests.conftest import NOW
+from tests.fakes import FakeLiner
 from tests.support.account import ACCOUNT
+from tests.support.sync import run_sync
 
 Limit = float | None
 """Requests per second to Liner; 0 for no limit, None for the server's default."""
@@ -39,7 +44,7 @@ class Contestant:
     opened: Callable[[DemoLiner, Limit], AbstractAsyncContextManager[Client]]
     ask: Callable[[Question, Reader], Awaitable[Any]]
     needs: str = ""
-    """A package of the `bench` extra that it needs."""
+    """A package that may be missing."""
 
     @property
     def takes_part(self) -> bool:
@@ -47,12 +52,31 @@ class Contestant:
 
 
 @asynccontextmanager
-async def _ours(liner: DemoLiner, limit: Limit) -> AsyncGenerator[Client]:
-    settings = Settings(**ACCOUNT, timezone="Europe/Moscow")
+async def _ours(liner: DemoLiner, limit: Limit, archive: Path | None = None) -> AsyncGenerator[Client]:
+    settings = Settings(**ACCOUNT, timezone="Europe/Moscow", archive=archive)
     if limit is not None:
         settings = settings.model_copy(update={"requests_per_second": limit})
     async with Client(create_server(settings, transport=httpx.ASGITransport(app=liner), now=lambda: NOW)) as client:
         yield client
+
+
+@asynccontextmanager
+async def _archived(liner: DemoLiner, limit: Limit) -> AsyncGenerator[Client]:
+    async with _ours(liner, limit, await _archive_of(liner.dataset)) as client:
+        yield client
+
+
+_ARCHIVES: dict[int, tuple[Dataset, Path, tempfile.TemporaryDirectory[str]]] = {}
+
+
+async def _archive_of(dataset: Dataset) -> Path:
+    """The archive that one sync makes at NOW: the days that are over, without today. It is made once per dataset."""
+    if id(dataset) not in _ARCHIVES:
+        folder = tempfile.TemporaryDirectory()
+        path = Path(folder.name) / "archive" / "calls.db"
+        await run_sync(FakeLiner(dataset), path, since=NOW - timedelta(days=90))
+        _ARCHIVES[id(dataset)] = dataset, path, folder
+    return _ARCHIVES[id(dataset)][1]
 
 
 @asynccontextmanager
@@ -90,10 +114,12 @@ def _by_endpoints(spelling: Spelling) -> Callable[[Question, Reader], Awaitable[
 
 
 OURS = Contestant("liner-mcp", "this server", _ours, _by_tables)
+ARCHIVED = Contestant("liner-mcp, archived", "this server with a synced archive", _archived, _by_tables, "apsw")
 PASSING = Contestant(
     "bare SDK", "a tool per endpoint on the MCP SDK, Liner's data as it is", _bare, _by_endpoints(BARE)
 )
 GENERATED = Contestant(
     "FastMCP", "FastMCP.from_openapi over a description of Liner's API", _fastmcp, _by_endpoints(WIRE), "fastmcp"
 )
-CONTESTANTS = (OURS, PASSING, GENERATED)
+CONTESTANTS = (OURS, ARCHIVED, PASSING, GENERATED)
+OWN = (OURS.name, ARCHIVED.name)

@@ -12,10 +12,10 @@ RUNS = 7
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`bar` is the highest allowed `value`; None if there is no limit. `note` says what was measured.
+    """`bar` is the highest allowed `value`, or the lowest with `at_least`; None if there is no limit.
 
-    `exact` figures, such as tokens and requests, are the same on every machine. `spread` is the lowest and the
-    highest value of several runs. `bare` is the value of the bare SDK.
+    `note` says what was measured. `exact` figures, such as tokens and requests, are the same on every machine. `spread`
+    is the lowest and the highest value of several runs. `bare` is the value of the bare SDK.
     """
 
     what: str
@@ -26,18 +26,25 @@ class Figure:
     bare: float | None = None
     spread: tuple[float, float] | None = None
     exact: bool = False
+    at_least: bool = False
 
     @property
     def holds(self) -> bool:
-        return self.bar is None or self.value <= self.bar
+        return holds(self.value, self.bar, at_least=self.at_least)
 
     @property
     def shown(self) -> str:
-        bar = "" if self.bar is None else f"   bar {self.bar:g}{'' if self.holds else '   MISSED'}"
+        limit = "at least" if self.at_least else "bar"
+        bar = "" if self.bar is None else f"   {limit} {self.bar:g}{'' if self.holds else '   MISSED'}"
         bare = "" if self.bare is None else f"   bare SDK {number(self.bare)}"
         spread = "" if self.spread is None else f"   {number(self.spread[0])} to {number(self.spread[1])}"
         note = f"   ({self.note})" if self.note else ""
         return f"{number(self.value):>8} {self.unit:<6}{bar}{bare}{spread}{note}"
+
+
+def holds(value: float, bar: float | None, *, at_least: bool) -> bool:
+    """Whether a value is within its limit."""
+    return bar is None or (value >= bar if at_least else value <= bar)
 
 
 def number(value: float) -> str:

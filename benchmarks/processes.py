@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +34,11 @@ class Running:
 
 
 @contextmanager
-def ours(*options: str, workers: int = 1, **settings: str) -> Generator[Running]:
+def ours(*options: str, workers: int = 1, settings: Mapping[str, str] | None = None) -> Generator[Running]:
     """`liner-mcp serve --http`, without rate limits unless the settings have them."""
     command = ["liner_mcp", "serve", "--http", "127.0.0.1:0", "--workers", str(workers), *options]
     free = {"LINER_MCP_REQUESTS_PER_MINUTE": "0", "LINER_REQUESTS_PER_SECOND": "0"}
-    with _started(command, {**free, **settings}, subprocess.PIPE, None) as process:
+    with _started(command, {**free, **(settings or {})}, subprocess.PIPE, None) as process:
         assert process.stderr
         # Warnings about the settings may come before the address.
         words = (word for line in process.stderr for word in line.split())

@@ -1,7 +1,6 @@
-"""The committed figures in one JSON file: the source of the tables in the documents, and the base of comparisons.
+"""The measured results: a JSON file per part in `measured/`, with the date, the machine and the versions of its run.
 
-Figures that are the same on every machine (tokens, tool calls, requests, correctness) are measured in seconds. Times
-take minutes and a quiet machine; the old ones stay until they are measured again.
+They are the source of the tables, and the base of comparisons. A part that is not measured again keeps its file.
 """
 
 from __future__ import annotations
@@ -9,136 +8,83 @@ from __future__ import annotations
 import json
 import os
 import platform
-import statistics
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks import calls, cold_start, many_calls, memory, prices, race, sizes, words
-from benchmarks.contestants import CONTESTANTS, Contestant
-from benchmarks.figures import Figure
-from benchmarks.questions import QUESTIONS
-from benchmarks.reading import WINDOW
-from liner_mcp.demo import Dataset
-from tests.conftest import NOW
+from liner_mcp import __version__
 
-FILE = Path(__file__).with_name("results.json")
-TIMED = 3  # runs of all questions for the times; each takes about a minute
+FOLDER = Path(__file__).with_name("measured")
+PACKAGES = ("mcp", "httpx", "pydantic")
 
-Results = dict[str, Any]
-Outcomes = dict[str, dict[str, Any]]
+Document = dict[str, Any]
+"""The results of one part, with `made`. An engine of the archive that is missing has `skipped`, a sentence."""
+Results = dict[str, Document]
+"""The documents by the names of their parts."""
 
 
-def committed() -> Results:
-    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+def stored() -> Results:
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 
 
 def write(results: Results) -> None:
-    FILE.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    """Store these parts; the others stay."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, document in results.items():
+        path = FOLDER / f"{name}.json"
+        path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-async def measured(old: Results, *, timing: bool) -> Results:
-    """New results. Without `timing`, the times of `old` stay, with their date and machine."""
-    # Times first, while this process holds no large dataset.
-    timed = {"times": await _times(), "timed_figures": await _timed_figures()} if timing else {}
-    new = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "versions": {name: version(name) for name in _packages()},
-        "questions": {question.name: question.text for question in QUESTIONS},
-        "window": WINDOW,
-        "latency_seconds": race.LATENCY,
-        "contestants": [await contestant_results(contestant) for contestant in CONTESTANTS],
-        "figures": [asdict(figure) for figure in await exact_figures()],
-        "prices": {"rows": prices.ROWS, "list": [asdict(price) for price in await prices.prices()]},
-    }
-    return new | (timed or {"times": still_true(old, new), "timed_figures": old.get("timed_figures")})
+def merged(old: Document, new: Document) -> Document:
+    """The new document, with the earlier results of each engine that was not measured now."""
+    engines: dict[str, Document] = dict(old.get("engines", {}))
+    for name, engine in new.get("engines", {}).items():
+        if "skipped" not in engine or name not in engines:
+            engines[name] = engine
+    return new | {"engines": engines} if engines else new
 
 
-async def exact_figures() -> list[Figure]:
-    """The figures that are the same on every machine."""
-    return [*await sizes.figures(), *await many_calls.exact_figures(), *words.exact_figures()]
-
-
-def still_true(old: Results, new: Results) -> Results | None:
-    """The times of `old`, except for questions whose tool calls or requests have changed."""
-    times: Results | None = old.get("times")
-    if not times:
-        return times
-    was, now = _costs(old), _costs(new)
-    kept = {
-        name: {
-            question: seconds
-            for question, seconds in of.items()
-            if was.get((name, question)) == now.get((name, question))
-        }
-        for name, of in times["seconds"].items()
-    }
-    return times | {"seconds": kept}
-
-
-def _costs(results: Results) -> dict[tuple[str, str], tuple[int, int]]:
-    """Tool calls and requests per question of each contestant."""
-    found: dict[tuple[str, str], tuple[int, int]] = {}
-    for one in results["contestants"]:
-        outcomes: Outcomes = one["outcomes"] or {}
-        found |= {(one["name"], name): (outcome["calls"], outcome["requests"]) for name, outcome in outcomes.items()}
-    return found
-
-
-async def contestant_results(contestant: Contestant, dataset: Dataset | None = None) -> Results:
-    """One contestant's definitions and outcomes; `outcomes` is None if it is not installed."""
-    result: Results = {"name": contestant.name, "what": contestant.what, "definitions": None, "outcomes": None}
-    if contestant.takes_part:
-        dataset = Dataset.generate(now=NOW) if dataset is None else dataset
-        result["definitions"] = asdict(await race.definitions(contestant, dataset))
-        result["outcomes"] = {name: _timeless(one) for name, one in (await race.run(contestant, dataset)).items()}
-    return result
-
-
-def _timeless(outcome: race.Outcome) -> dict[str, Any]:
-    fields = asdict(outcome)
-    del fields["seconds"]
-    return fields
-
-
-async def _times() -> Results:
-    """Per contestant and question: median, lowest and highest seconds in tool calls."""
-    dataset = Dataset.generate(now=NOW)
-    present = [contestant for contestant in CONTESTANTS if contestant.takes_part]
-    runs: dict[str, list[dict[str, race.Outcome]]] = {contestant.name: [] for contestant in present}
-    for _ in range(TIMED):
-        for contestant in present:
-            runs[contestant.name].append(await race.run(contestant, dataset, timing=True))
+def provenance(*packages: str, **more: str) -> dict[str, Any]:
+    """The date, the machine, and the versions of Python and of `packages`, as far as they are installed."""
+    installed = {name: version(name) for name in (*PACKAGES, *packages) if _is_installed(name)}
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         "python": platform.python_version(),
-        "runs": TIMED,
-        "seconds": {
-            name: {question.name: _spread([run[question.name].seconds for run in of]) for question in QUESTIONS}
-            for name, of in runs.items()
-        },
+        "versions": {"liner-mcp": __version__, **installed, **more},
     }
 
 
-def _spread(seconds: Sequence[float]) -> list[float]:
-    return [round(one, 3) for one in (statistics.median(seconds), min(seconds), max(seconds))]
+def _is_installed(name: str) -> bool:
+    return name in PACKAGES or find_spec(name.replace("-", "_")) is not None
 
 
-async def _timed_figures() -> list[Results]:
-    found = [
-        *words.figures(),
-        *cold_start.figures(),
-        *memory.figures(),
-        *await many_calls.figures(),
-        *await calls.figures(),
-    ]
-    return [asdict(figure) for figure in found]
+def figures_of(results: Mapping[str, Document]) -> Iterable[tuple[str, str, dict[str, Any]]]:
+    """Every figure with the name of its part, and of its engine, which is empty where a part has none."""
+    for name, document in results.items():
+        for engine, found in {"": document, **document.get("engines", {})}.items():
+            yield from ((name, engine, figure) for figure in found.get("figures", ()))
 
 
-def _packages() -> list[str]:
-    needed = [contestant.needs for contestant in CONTESTANTS if contestant.needs and contestant.takes_part]
-    return ["liner-mcp", "mcp", "httpx", "pydantic", *needed]
+def without_outdated_times(times: Document, before: Document, now: Document) -> Document:
+    """The times without those of questions whose tool calls or requests differ between two `questions` documents."""
+    was, now_costs = _costs(before), _costs(now)
+    seconds = {
+        name: {
+            question: of[question] for question in of if was.get((name, question)) == now_costs.get((name, question))
+        }
+        for name, of in times["seconds"].items()
+    }
+    return times | {"seconds": seconds}
+
+
+def _costs(questions: Document) -> dict[tuple[str, str], tuple[int, int]]:
+    """Tool calls and requests per question of each contestant."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for one in questions.get("contestants", ()):
+        outcomes: dict[str, dict[str, Any]] = one["outcomes"] or {}
+        found |= {(one["name"], name): (outcome["calls"], outcome["requests"]) for name, outcome in outcomes.items()}
+    return found

@@ -53,6 +53,17 @@ def is_exposed(path: Path) -> bool:
     return os.name == "posix" and status.st_uid == os.geteuid() and shared_permissions(status.st_mode) != 0
 
 
+def is_writable_by_all(folder: Path) -> bool:
+    """Whether every user can put files into a folder. The sticky bit does not help: SQLite reads a log of changes that
+    lies beside the archive.
+    """
+    try:
+        mode = folder.stat().st_mode
+    except OSError:  # using the folder says why
+        return False
+    return os.name == "posix" and mode & stat.S_IWOTH != 0
+
+
 def make_folders(folder: Path) -> None:
     """Make a folder and those above it. If the superuser makes one, it belongs to the owner of the folder above."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]

@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liner_mcp.errors import SettingsError
-from liner_mcp.files import is_exposed, reason
+from liner_mcp.files import is_exposed, is_writable_by_all, reason
 from liner_mcp.setting_values import checked_host, checked_text, checked_token, misspelt
 from liner_mcp.urls import allowed_host, allowed_origin, https_address, parse_liner_origin
 
@@ -45,6 +45,10 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # scope-token, RFC 6749
 # Zones of the system's own: those of right/ count leap seconds, and localtime is another one on each machine.
 _SYSTEM_ZONE = re.compile(r"(right|posix)/|(posixrules|localtime|Factory)\Z", re.IGNORECASE)
 _BLANK_FIELD = re.compile(r"\$\{user_config\.\w+\}")
+# What is behind the last @ may be shown, so no part of a password may stand there.
+_POSTGRES_URL = re.compile(
+    r"postgres(ql)?://([^@/?#\s]*@)?([\w.-]*|\[[\da-fA-F:.]+\]|%2[fF][\w.%-]*)(:\d+)?(,[\w.-]+(:\d+)?)*(/[^/?#@\s]*)?(\?[^#\s]*)?"
+)
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -113,11 +117,16 @@ def _issuer(value: str) -> str:
     return https_address(value.strip(), "https://auth.example.com")
 
 
-def _archive_path(value: object) -> object:
+def _archive(value: object) -> object:
     if not isinstance(value, str):
         return value
-    if re.match(r"postgres(ql)?://", value, re.IGNORECASE):
-        raise ValueError("an archive in PostgreSQL is not supported yet; name a file")
+    if re.match(r"postgres(ql)?:", value, re.IGNORECASE):
+        if not _POSTGRES_URL.fullmatch(value):
+            raise ValueError(
+                "it is not a URL such as postgresql://user@host/database; in a password, write % and two digits for "
+                "each of / @ : ? # %"
+            )
+        return SecretStr(value)
     try:
         path = Path(value).expanduser()
     except RuntimeError:
@@ -171,7 +180,7 @@ class Settings(BaseSettings):
     audio: Literal["off", "blob", "url"] = "blob"
     max_audio_bytes: int = Field(default=700_000, ge=1_000, le=8_000_000)
     app: Literal["on", "off"] = "on"
-    archive: Annotated[Path, BeforeValidator(_archive_path)] | None = None
+    archive: Annotated[Path | SecretStr, BeforeValidator(_archive)] | None = None
     archive_retention: Annotated[str, AfterValidator(_days)] = "180d"
     chatgpt: bool = False
     mcp_demo: bool = False
@@ -248,13 +257,16 @@ class Settings(BaseSettings):
         return [*filter(None, [self.demo_notice]), *misspelt_variables(), *self.exposed_files()]
 
     def exposed_files(self) -> list[str]:
-        """A sentence if other users of this machine can read the file of Liner's token.
+        """Sentences if other users of this machine can read the file of Liner's token, or replace the archive.
 
-        It is a warning and no error, because a server that was set up like that has to go on.
+        They are warnings and no errors, because a server that was set up like that has to go on.
         """
-        if self.demo or self.api_token_file is None or not is_exposed(self.api_token_file):
-            return []
-        return ["LINER_API_TOKEN_FILE is open to other users of this machine. Run chmod 600 on it."]
+        found: list[str] = []
+        if not self.demo and self.api_token_file is not None and is_exposed(self.api_token_file):
+            found.append("LINER_API_TOKEN_FILE is open to other users of this machine. Run chmod 600 on it.")
+        if isinstance(self.archive, Path) and is_writable_by_all(self.archive.parent):
+            found.append("LINER_ARCHIVE: all users of this machine can write into its folder. Run chmod 700 on that.")
+        return found
 
     def _account(self) -> list[str]:
         """The variables of a real account that are set."""

@@ -46,7 +46,7 @@ class SharedStore:
             from redis.exceptions import RedisError
         except ImportError:
             raise SettingsError(
-                "LINER_PACE_URL needs the extra `pace`: install it with pip install 'liner-mcp[pace]'."
+                "LINER_PACE_URL needs the extra `pace`: uv tool install 'liner-mcp[pace]' (or pip install)."
             ) from None
         try:
             self._redis: Any = from_url(

@@ -244,7 +244,7 @@ def test_the_documented_log_lines_have_the_members_of_real_ones() -> None:
 
 
 def test_every_outcome_of_a_call_is_documented() -> None:
-    assert [row[0] for row in table(OBSERVABILITY, "Log lines")] == list(get_args(Outcome))
+    assert [row[0] for row in table(OBSERVABILITY, "Outcomes")] == list(get_args(Outcome))
 
 
 def test_every_reason_to_refuse_a_token_is_documented() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 from pathlib import Path
@@ -623,7 +624,9 @@ def test_callers_are_known_by_tokens_or_by_an_issuer_and_not_by_both() -> None:
         ("LINER_APP", "hush"),
         ("LINER_APP", "ON"),
         ("LINER_ARCHIVE", "hush.db"),
-        ("LINER_ARCHIVE", "postgresql://anna@db.example/calls"),
+        ("LINER_ARCHIVE", "postgresql://anna:hu/sh@db.example/calls"),
+        ("LINER_ARCHIVE", "postgresql://anna:hu@sh@db.example/calls"),
+        ("LINER_ARCHIVE", "postgres:anna"),
         ("LINER_ARCHIVE", "~no-such-user/calls.db"),
         ("LINER_ARCHIVE_RETENTION", "90"),
         ("LINER_ARCHIVE_RETENTION", "00d"),
@@ -656,3 +659,16 @@ def test_each_unusable_variable_gets_its_own_sentence(environment: pytest.Monkey
     assert_says(said, "liner_api_host_cannot")
     assert_says(said, "liner_concurrency_cannot")
     assert TOKEN not in said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no permission bits")
+@pytest.mark.parametrize(("mode", "warned"), [(0o700, False), (0o775, False), (0o777, True), (0o1777, True)])
+def test_an_archive_in_a_folder_that_everyone_can_write_into_is_worth_a_warning(
+    tmp_path: Path, mode: int, warned: bool
+) -> None:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    folder.chmod(mode)
+    settings = Settings(mcp_demo=True, archive=folder / "calls.db")
+    assert (recorded("all_users_can_write_into_its_folder") in settings.exposed_files()) is warned
+    assert set(settings.exposed_files()) <= set(settings.startup_notices)

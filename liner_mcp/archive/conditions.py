@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from liner_mcp.archive.search import unwanted_expression, wanted_expression
+from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.search import Expression, unwanted_expression, wanted_expression
 from liner_mcp.archive.spans import Span
 from liner_mcp.archive.writer import first_key
 from liner_mcp.liner.restricted_client import Access
 from liner_mcp.search.matching import CompiledQuery
 
 MICROSECONDS = 1_000_000
-# The cross join begins with the index of words: it finds few records, whatever SQLite expects.
-MENTIONED_RECORDS = (
-    "FROM word CROSS JOIN record ON record.key = word.rowid WHERE word MATCH ? AND word.rowid >= ? AND word.rowid < ?"
-)
-"""The records that an expression finds, between two keys."""
 NO_RULES = Access()
 
 
@@ -40,7 +36,7 @@ class Conditions:
         """The column has one of the members; None is a member too."""
         wanted = list(members)
         known = [one for one in wanted if one is not None]
-        part = f"{column} IN ({', '.join('?' * len(known))})"
+        part = f"{column} IN ({', '.join('?' * len(known))})" if known else "1 = 0"
         self.add(f"({part} OR {column} IS NULL)" if len(known) < len(wanted) else part, *known)
 
     @property
@@ -68,7 +64,7 @@ def add_record_filters(found: Conditions, *, transferred: bool | None, has_summa
     if has_summary is not None:
         found.add(_records("has_summary = 0", exist=not has_summary))
     if has_summary:
-        found.add(_records("1", exist=True))
+        found.add(_records("1 = 1", exist=True))
 
 
 def _records(condition: str, *, exist: bool) -> str:
@@ -76,22 +72,31 @@ def _records(condition: str, *, exist: bool) -> str:
     return f"{negation}EXISTS (SELECT 1 FROM record WHERE record.call_id = call.id AND {condition})"
 
 
-def add_mentions(found: Conditions, query: CompiledQuery, span: Span, *, wanted: bool = True) -> None:
+def add_mentions(
+    found: Conditions, connection: Connection, query: CompiledQuery, span: Span, *, wanted: bool = True
+) -> None:
     """Calls with nothing unwanted in any summary, and if `wanted`, all that is wanted in one of them."""
-    keys = (first_key(span.since), first_key(span.until))
     expression = wanted_expression(query)
     if wanted and expression is None:
         found.add(_records("has_summary = 1", exist=True))
-    elif wanted:
-        found.add(f"call.id IN ({_MENTIONING})", expression, *keys)
+    elif wanted and expression is not None:
+        records, values = mentioning_records(connection, expression, span)
+        found.add(f"call.id IN (SELECT record.call_id {records})", *values)
     excluded = unwanted_expression(query)
     if excluded is not None:
-        found.add(f"call.id NOT IN ({_MENTIONING})", excluded, *keys)
+        records, values = mentioning_records(connection, excluded, span)
+        found.add(f"call.id NOT IN (SELECT record.call_id {records})", *values)
 
 
-def mentioning(wanted: str, span: Span) -> tuple[str, str, int, int]:
-    """A query for the ids of the calls of a span that an expression finds, and its values."""
-    return _MENTIONING, wanted, first_key(span.since), first_key(span.until)
+def mentioning_records(
+    connection: Connection, expression: Expression, span: Span, *joins: str
+) -> tuple[str, list[object]]:
+    """The FROM and WHERE of a query for the records of a span that an expression finds, and its values. `joins`: more
+    tables.
 
-
-_MENTIONING = f"SELECT record.call_id {MENTIONED_RECORDS}"
+    The cross join begins with the index of words: it finds few records, whatever SQLite expects.
+    """
+    matches, values = connection.matches(expression)
+    tables = " CROSS JOIN ".join(("word", "record ON record.key = word.rowid", *joins))
+    keys = (first_key(span.since), first_key(span.until))
+    return f"FROM {tables} WHERE {matches} AND word.rowid >= ? AND word.rowid < ?", [*values, *keys]

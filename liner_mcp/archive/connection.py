@@ -1,54 +1,65 @@
-"""One connection to an archive, typed. The rest of the package sees this class and not the database library."""
+"""One connection to an archive, typed. The rest of the package sees this class and no database library.
+
+Statements are written once, in the SQL that SQLite and PostgreSQL share, with `?` or `:name` for values. What differs
+is a method of the connection.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from pydantic import SecretStr
+
+from liner_mcp.archive.search import Expression
+from liner_mcp.archive.spans import Span
 from liner_mcp.errors import SetupError
 
 Row = dict[str, Any]
 Values = Sequence[object] | Mapping[str, object]
 
-BUSY_MILLISECONDS = 5_000  # a writer's transaction is one day of one order, far below a second
-WRITER_BUSY_MILLISECONDS = 60_000  # a sync waits while the file is rewritten after something was forgotten
-STEPS_PER_CHECK = 5_000  # SQLite's instructions between two looks at the deadline: about a millisecond
+Location = Path | SecretStr
+"""Where an archive is: an SQLite file, or a PostgreSQL database. Its URL may hold a password."""
+
+READER_MILLISECONDS = 10_000  # how long erasing waits for readers; a server reads for far less
 
 
-MISSING_EXTRA = "An archive needs the extra `archive`: install it with pip install 'liner-mcp[archive]'."
+class WrongArchive(SetupError):
+    """The archive cannot be used. The sentence names it and the next step."""
 
 
-def import_apsw() -> Any:
-    """The database library. Raises: SetupError when the extra is not installed."""
-    try:
-        import apsw
-    except ImportError:
-        raise SetupError(MISSING_EXTRA) from None
-    return apsw
+class NoArchive(WrongArchive):
+    """There is no archive at that place yet."""
 
 
-class Connection:
-    """Raises apsw.Error."""
+class OlderArchive(WrongArchive):
+    """The tables are of an older version. A sync changes them."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._apsw = import_apsw()
-        self._sqlite = self._apsw.Connection(str(path), flags=self._apsw.SQLITE_OPEN_READWRITE)
-        self._sqlite.set_busy_timeout(BUSY_MILLISECONDS)
-        self._sqlite.config(self._apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
 
-    def for_writing(self) -> None:
-        """Readers go on while this connection writes, and what is deleted leaves no bytes in the file."""
-        self._sqlite.set_busy_timeout(WRITER_BUSY_MILLISECONDS)
-        self.rows("PRAGMA journal_mode = WAL")
-        self.rows("PRAGMA secure_delete = ON")
-        self.rows("PRAGMA synchronous = NORMAL")  # with WAL, a power cut loses whole transactions only
+class DamagedArchive(WrongArchive):
+    """What is there cannot be read as a database."""
 
-    def for_reading(self) -> None:
-        """This connection changes nothing."""
-        self.rows("PRAGMA query_only = ON")
+
+class BusyArchive(WrongArchive):
+    """Another process uses the archive in a way that does not allow this now."""
+
+
+class ArchiveAway(WrongArchive):
+    """The database server cannot be reached now."""
+
+
+class Connection(ABC):
+    """All methods raise WrongArchive."""
+
+    place: str
+    """The archive in sentences. It holds no password."""
+    kind: ClassVar[str]
+    """What a person names to use another archive."""
+
+    # Statements -------------------------------------------------------------------------------------------------------
 
     def rows(self, statement: str, values: Values = ()) -> list[Row]:
         """The rows of one statement, or of the last of several."""
@@ -56,60 +67,117 @@ class Connection:
 
     def one(self, statement: str, values: Values = ()) -> Row | None:
         """The first row, if there is one."""
-        return next(iter(self.iterate(statement, values)), None)
+        return next(iter(self.rows(statement, values)), None)
 
+    @abstractmethod
     def iterate(self, statement: str, values: Values = ()) -> Iterable[Row]:
-        """The rows one by one."""
-        names: list[str] | None = None
-        for row in (cursor := self._sqlite.execute(statement, values)):
-            if names is None:
-                names = [name for name, *_ in cursor.get_description()]
-            yield dict(zip(names, row, strict=True))
+        """The rows one by one, within a transaction."""
 
+    @abstractmethod
     def tuples(self, statement: str, values: Values = ()) -> Iterable[tuple[Any, ...]]:
         """The rows one by one without names, where there are many."""
-        return self._sqlite.execute(statement, values)
 
-    @contextmanager
-    def waiting(self, milliseconds: int) -> Generator[None]:
-        """Wait no longer than this for other processes, in the block."""
-        self._sqlite.set_busy_timeout(milliseconds)
-        try:
-            yield
-        finally:
-            self._sqlite.set_busy_timeout(WRITER_BUSY_MILLISECONDS)
-
+    @abstractmethod
     def run_many(self, statement: str, values: Iterable[Values]) -> None:
         """Run one statement with each of the values."""
-        self._sqlite.executemany(statement, values)
 
-    def pragma(self, name: str) -> Any:
-        """The value of a setting of the database."""
-        return self._sqlite.pragma(name)
+    # Transactions -----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def for_reading(self) -> None:
+        """This connection changes nothing."""
+
+    @abstractmethod
+    def for_writing(self) -> None:
+        """This connection may change the archive."""
 
     @contextmanager
     def writing(self) -> Generator[None]:
-        """One transaction: all of it, or nothing when an error is raised."""
-        self._sqlite.execute("BEGIN IMMEDIATE")  # it waits for another writer here, and not in the middle
-        try:
-            yield
-            self._sqlite.execute("COMMIT")
-        finally:
-            if self._sqlite.in_transaction:
-                self._sqlite.execute("ROLLBACK")
+        """One transaction: all of it, or nothing when an error is raised. Another writer waits for its end."""
+        yield from self._transaction(self._begin_writing, "COMMIT")
 
     @contextmanager
     def reading(self, stopped: Callable[[], bool] = lambda: False) -> Generator[None]:
         """The archive as it is at one moment. A running query ends when `stopped` says so."""
-        self._sqlite.set_progress_handler(stopped, STEPS_PER_CHECK)
-        self._sqlite.execute("BEGIN")
-        try:
-            yield
-        finally:
-            if self._sqlite.in_transaction:
-                self._sqlite.execute("ROLLBACK")
-            self._sqlite.set_progress_handler(None)
+        with self._stopping(stopped):
+            yield from self._transaction(self._begin_reading, "ROLLBACK")
 
+    def _transaction(self, begin: Callable[[], None], ending: str) -> Generator[None]:
+        try:
+            begin()
+            yield
+            self.rows(ending)
+        finally:
+            if self._in_transaction():
+                self.rows("ROLLBACK")
+
+    @abstractmethod
+    def _begin_writing(self) -> None: ...
+
+    @abstractmethod
+    def _begin_reading(self) -> None: ...
+
+    @abstractmethod
+    def _in_transaction(self) -> bool: ...
+
+    @abstractmethod
+    def _stopping(self, stopped: Callable[[], bool]) -> AbstractContextManager[None]: ...
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """End the running query. It is called in another thread, after `stopped` of the read has become true."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close the connection."""
-        self._sqlite.close()
+
+    # The index of words -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def matches(self, expression: Expression) -> tuple[str, list[object]]:
+        """A condition on the rows of `word` whose stems fit an expression, and its values."""
+
+    @abstractmethod
+    def newest_parts(self, span: Span) -> Iterable[Span]:
+        """The parts of a span, newest first, in which the newest texts with some words are looked for."""
+
+    @abstractmethod
+    def has_words(self, key: int, stems: str) -> bool:
+        """Whether the index holds these stems for a record."""
+
+    @abstractmethod
+    def clear_words(self) -> None:
+        """Empty the index, within a transaction."""
+
+    # The database -----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def version(self) -> int:
+        """The version of the tables. Raises: WrongArchive for a database of another program, NoArchive."""
+
+    @abstractmethod
+    def define(self, statements: str) -> None:
+        """Run statements that define tables, with the types of SQLite."""
+
+    @abstractmethod
+    def set_version(self, version: int) -> None:
+        """Note another version, within a transaction."""
+
+    @abstractmethod
+    def count_faults(self) -> int:
+        """How many faults the structure of the database has, as far as it can be examined."""
+
+    @abstractmethod
+    def size(self) -> int:
+        """The bytes that the archive takes on the disk."""
+
+    @abstractmethod
+    def erase(self) -> bool:
+        """Rewrite the tables and the index of words, so that no byte of a deleted text is left in them.
+
+        Returns whether it is done: while another process reads, it sees the old texts, and they stay.
+        """
+
+    @abstractmethod
+    def tidy(self, *, removed: bool) -> None:
+        """What is good after many changes. `removed`: the texts of calls were deleted."""

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from liner_mcp.archive.conditions import (
-    MENTIONED_RECORDS,
     NO_RULES,
     Conditions,
     add_mentions,
     add_record_filters,
+    mentioning_records,
     within,
 )
 from liner_mcp.archive.connection import Connection
@@ -25,7 +25,6 @@ from liner_mcp.archive.queries import coverage, odd_calls
 from liner_mcp.archive.rows import from_microseconds
 from liner_mcp.archive.search import wanted_expression
 from liner_mcp.archive.spans import Span, common, intersect, moment
-from liner_mcp.archive.writer import first_key
 from liner_mcp.liner.models import Call
 from liner_mcp.liner.restricted_client import Access
 from liner_mcp.provenance import provenance
@@ -35,6 +34,7 @@ GroupKey = tuple[Any, ...]
 
 MATCHES = "matches"
 _TALK, _WAIT = "call.talk_time_duration_seconds", "call.wait_time_duration_seconds"
+_HANGUP = "call.finish_initiator IS NOT DISTINCT FROM 'operator' AND call.user_id IS NOT NULL"
 _DAY_SECONDS, _HOUR_SECONDS = 86_400, 3_600
 _EPOCH_WEEKDAY = 3  # 1 January 1970 was a Thursday, and Monday is 0
 _GROUPINGS = {
@@ -102,7 +102,7 @@ def count(connection: Connection, request: CountRequest) -> dict[GroupKey, Count
     return groups
 
 
-def _conditions(request: CountRequest, *, mentions: bool = True) -> Conditions:
+def _conditions(connection: Connection, request: CountRequest, *, mentions: bool = True) -> Conditions:
     found = within(request.span, request.order_ids, request.access)
     found.add("call.odd = 0")
     if request.user_ids:
@@ -125,7 +125,7 @@ def _conditions(request: CountRequest, *, mentions: bool = True) -> Conditions:
         found.add(f"({hour} >= ? {'AND' if first < last else 'OR'} {hour} < ?)", first, last)
     add_record_filters(found, transferred=request.transferred, has_summary=request.has_summary)
     if request.mentions is not None:
-        add_mentions(found, request.mentions, request.span, wanted=mentions)
+        add_mentions(found, connection, request.mentions, request.span, wanted=mentions)
     return found
 
 
@@ -149,19 +149,21 @@ def _count_calls(connection: Connection, request: CountRequest, groups: dict[Gro
     """Count calls by talk and by wait, over one look at the calls where an index of words finds them."""
     columns, grouped = _keys(request)
     wanted = None if request.mentions is None else wanted_expression(request.mentions)
-    conditions = _conditions(request, mentions=wanted is None)
+    conditions = _conditions(connection, request, mentions=wanted is None)
     qualifies = Conditions()
     qualifies.add_members("call.status_code", request.qualified_codes)
     found, source, matches = "", "call", "0"
     values: list[object] = []
     if wanted is not None:
-        found, source, matches = f"found AS MATERIALIZED ({_MATCHES}),", "found CROSS JOIN call USING (id)", "matches"
-        values += [wanted, first_key(request.span.since), first_key(request.span.until)]
+        # How many recordings of each call mention the words. None of a call that is counted has an unwanted one.
+        records, values = mentioning_records(connection, wanted, request.span)
+        mentioned = f"SELECT record.call_id AS id, count(*) AS matches {records} GROUP BY record.call_id"
+        found, source, matches = f"found AS MATERIALIZED ({mentioned}),", "found CROSS JOIN call USING (id)", "matches"
     query = (
         f"WITH {found} chosen AS {'MATERIALIZED' if found else 'NOT MATERIALIZED'} ("
         f"SELECT {columns} {_TALK} AS talk, {_WAIT} AS wait, call.has_records AS recorded, {matches} AS matches,"
-        " (call.finish_initiator IS 'operator' AND call.user_id IS NOT NULL) AS hangup,"
-        f" ({qualifies.where}) AS qualified FROM {source} WHERE {conditions.where})"
+        f" CAST({_HANGUP} AS INTEGER) AS hangup,"
+        f" CAST({qualifies.where} AS INTEGER) AS qualified FROM {source} WHERE {conditions.where})"
         f" SELECT {grouped} 1, talk, count(*), sum(recorded), sum(hangup), sum(qualified), sum(matches)"
         f" FROM chosen GROUP BY {grouped} talk"
         f" UNION ALL SELECT {grouped} 0, wait, count(*), 0, 0, 0, 0 FROM chosen WHERE talk > 0 GROUP BY {grouped} wait"
@@ -182,17 +184,13 @@ def _count_calls(connection: Connection, request: CountRequest, groups: dict[Gro
             group.talk[seconds] = calls
 
 
-# How many recordings of each call mention the words. None of a call that is counted has an unwanted one.
-_MATCHES = f"SELECT record.call_id AS id, count(*) AS matches {MENTIONED_RECORDS} GROUP BY record.call_id"
-
-
 def _count_recordings(connection: Connection, request: CountRequest, groups: dict[GroupKey, CountedGroup]) -> None:
     has_words = request.mentions is not None and wanted_expression(request.mentions) is not None
     names = [name for name in request.columns if not (has_words and name == MATCHES)]
     if not names:
         return
     columns, grouped = _keys(request)
-    conditions = _conditions(request)
+    conditions = _conditions(connection, request)
     query = (
         f"SELECT {columns} {', '.join(_RECORD_COUNTS[name] for name in names)}"
         f" FROM call JOIN record ON record.call_id = call.id WHERE {conditions.where}"
@@ -300,7 +298,7 @@ class ArchivedCounts:
 def _searched(connection: Connection, request: CountRequest) -> Searched:
     if request.transferred is None and request.has_summary is None and request.mentions is None:
         return Searched()
-    conditions = _conditions(replace(request, transferred=None, has_summary=None, mentions=None))
+    conditions = _conditions(connection, replace(request, transferred=None, has_summary=None, mentions=None))
     row = connection.one(
         "SELECT count(DISTINCT call.id) AS calls, sum(record.has_summary) AS with_summary, count(*) AS records"
         f" FROM call JOIN record ON record.call_id = call.id WHERE {conditions.where}",

@@ -1,28 +1,27 @@
-"""The file of an archive: who may open it, and reads that a deadline can end.
+"""Opens archives, and reads that a deadline can end.
 
-SQLite comes with `apsw`, whose wheel brings a version that can forget. One process writes (see `lock.py`), any number
-of processes read at the same time.
+One process writes (see `lock.py`), any number of processes read at the same time.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
-import tempfile
+import logging
+import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Event
+from threading import Event, Lock
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 
-from liner_mcp.archive import schema
-from liner_mcp.archive.connection import Connection, import_apsw
-from liner_mcp.errors import SetupError
+from liner_mcp.archive import postgres, schema, sqlite
+from liner_mcp.archive.connection import ArchiveAway, Connection, Location, NoArchive, OlderArchive, WrongArchive
+from liner_mcp.archive.last_known import LastKnown
+from liner_mcp.archive.lock import writer_lock
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -30,183 +29,209 @@ FileId = tuple[int, int]
 """The device of a file and its number there: another file at the same path has another one."""
 
 READERS = 4  # connections: a question runs one query at a time, and two cores are common
+RETRY_SECONDS = 5.0  # a database server that is away is looked for so often
 
 
-class WrongArchive(SetupError):
-    """The file cannot be used as the archive. The sentence names it and the next step."""
+def connect(location: Location) -> Connection:
+    """A connection to whatever database is at a place. Raises: WrongArchive, NoArchive, ArchiveAway."""
+    return sqlite.connect(location) if isinstance(location, Path) else postgres.connect(location)
 
 
-class NoArchive(WrongArchive):
-    """There is no file at the path yet."""
-
-
-def open_connection(path: Path, *, source: str, writable: bool = False) -> Connection:
+def open_connection(location: Location, *, source: str, writable: bool = False) -> Connection:
     """A connection to an existing archive. `source` is the origin of Liner's API, or the demo.
 
-    Raises: WrongArchive for a file that is missing, that others can read, that is no archive, of another version or of
-    another source.
+    Raises: WrongArchive for one that is missing or away, that others can read, that is no archive, of another version
+    or of another source.
     """
-    apsw = import_apsw()
-    check_file(path)
-    connection: Connection | None = None
+    connection = connect(location)
     try:
-        connection = Connection(path)
         if not writable:
             connection.for_reading()
-        _check_content(connection, path, source)
+        check_version(connection)
+        if meta(connection).get("stemmer") != str(schema.STEMMER_VERSION):
+            raise WrongArchive(
+                f"LINER_ARCHIVE: {connection.place} was written by an older liner-mcp. Run liner-mcp archive rebuild."
+            )
+        check_source(connection, source)
         if writable:
             connection.for_writing()
-    except (apsw.Error, WrongArchive) as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, WrongArchive):
-            raise
-        raise WrongArchive(describe_failure(error, path)) from None
+    except WrongArchive:
+        connection.close()
+        raise
     return connection
 
 
-def create(path: Path, *, source: str, phones: bool) -> Connection:
+def create(location: Location, *, source: str, phones: bool) -> Connection:
     """A new archive, with a connection that writes. `phones`: it may hold phones, which are masked otherwise.
 
-    It is made under another name first: a process that ends meanwhile leaves no half of an archive at `path`.
-    Raises: WrongArchive when the folder is missing or cannot be written, or when there is a file already.
+    Raises: WrongArchive when it cannot be made.
     """
-    apsw = import_apsw()
-    new: Path | None = None
+    about = {"source": source, "phones": str(int(phones)), "stemmer": str(schema.STEMMER_VERSION)}
+    if isinstance(location, Path):
+        sqlite.create(location, about)
+    else:
+        postgres.create(location, about)
+    return open_connection(location, source=source, writable=True)
+
+
+def open_or_create(location: Location, *, source: str, phones: bool, migrate: bool = False) -> Connection:
+    """A connection that writes to an archive, which is created if it is missing. `migrate`: tables of an older version
+    are changed. Raises: WrongArchive.
+    """
     try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if path.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with 0600
-        os.close(descriptor)
-        new = Path(name)
-        _write_tables(new, {"source": source, "phones": str(int(phones)), "stemmer": str(schema.STEMMER_VERSION)})
-        new.rename(path)
-        return open_connection(path, source=source, writable=True)
-    except OSError as error:
-        raise WrongArchive(f"LINER_ARCHIVE: {path} cannot be created: {error.strerror}.") from None
-    except apsw.Error as error:
-        raise WrongArchive(describe_failure(error, path)) from None
-    finally:
-        if new is not None:
-            new.unlink(missing_ok=True)
+        return open_connection(location, source=source, writable=True)
+    except NoArchive:
+        return create(location, source=source, phones=phones)
+    except OlderArchive:
+        if not migrate:
+            raise
+    with writer_lock(location):
+        connection = connect(location)
+        try:
+            _migrate(connection)
+        finally:
+            connection.close()
+    return open_connection(location, source=source, writable=True)
 
 
-def _write_tables(path: Path, meta: dict[str, str]) -> None:
-    with closing(Connection(path)) as connection:
-        connection.rows("PRAGMA auto_vacuum = FULL")  # before the first table
-        with connection.writing():
-            connection.rows(schema.SCHEMA)
-            connection.rows(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-            connection.rows(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
-            connection.run_many("INSERT INTO meta VALUES (?, ?)", meta.items())
-
-
-def open_or_create(path: Path, *, source: str, phones: bool) -> Connection:
-    """A connection that writes to the archive at `path`, which is created if it is missing. Raises: WrongArchive."""
-    if not path.exists():
-        return create(path, source=source, phones=phones)
-    return open_connection(path, source=source, writable=True)
+def _migrate(connection: Connection) -> None:
+    """Bring the tables to the newest version, in one transaction."""
+    connection.for_writing()
+    with connection.writing():
+        for statements in schema.MIGRATIONS[connection.version() - 1 :]:
+            connection.define(statements)
+        connection.set_version(schema.SCHEMA_VERSION)
 
 
 def meta(connection: Connection) -> dict[str, str]:
-    """What the file says about itself."""
+    """What the archive says about itself."""
     return {row["name"]: row["value"] for row in connection.rows("SELECT name, value FROM meta")}
 
 
-def check_file(path: Path) -> None:
-    """Raises: WrongArchive for a file that is missing or that others can read."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise NoArchive(f"LINER_ARCHIVE: there is no archive at {path} yet. Run liner-mcp sync.") from None
-    except OSError as error:
-        raise WrongArchive(f"LINER_ARCHIVE: {path} cannot be read: {error.strerror}.") from None
-    if not stat.S_ISREG(mode):
-        raise WrongArchive(f"LINER_ARCHIVE: {path} is not a file.")
-    if os.name == "posix" and mode & 0o077:
-        raise WrongArchive(
-            f"LINER_ARCHIVE: other users of this machine can read {path}, which holds what clients said. "
-            f"Run chmod 600 {path}."
+def check_version(connection: Connection) -> None:
+    """Raises: WrongArchive for another program's database, and for a newer archive; OlderArchive."""
+    version = connection.version()
+    if version > schema.SCHEMA_VERSION or int(meta(connection).get("stemmer", 0)) > schema.STEMMER_VERSION:
+        raise WrongArchive(f"LINER_ARCHIVE: {connection.place} was written by a newer liner-mcp. Update this one.")
+    if version < schema.SCHEMA_VERSION:
+        raise OlderArchive(
+            f"LINER_ARCHIVE: {connection.place} was written by an older liner-mcp. Run liner-mcp sync, which "
+            "changes its tables."
         )
 
 
-def _check_content(connection: Connection, path: Path, source: str) -> None:
-    application = connection.pragma("application_id")
-    if application != schema.APPLICATION_ID:
-        raise WrongArchive(f"LINER_ARCHIVE: {path} is a database of another program. Name another file.")
-    version = connection.pragma("user_version")
-    stemmer = meta(connection).get("stemmer")
-    if version > schema.SCHEMA_VERSION or int(stemmer or 0) > schema.STEMMER_VERSION:
-        raise WrongArchive(f"LINER_ARCHIVE: {path} was written by a newer liner-mcp. Update this one.")
-    if version < schema.SCHEMA_VERSION or stemmer != str(schema.STEMMER_VERSION):
-        raise WrongArchive(f"LINER_ARCHIVE: {path} was written by an older liner-mcp. Run liner-mcp archive rebuild.")
-    found = meta(connection).get("source")
+def check_source(connection: Connection, source: str) -> None:
+    """Raises: WrongArchive for a copy of something else."""
+    found = meta(connection).get("source", "another account")
     if found != source:
-        raise WrongArchive(f"LINER_ARCHIVE: {path} is a copy of {found}, not of {source}. Name another file.")
+        raise WrongArchive(
+            f"LINER_ARCHIVE: {connection.place} is a copy of {found}, not of {source}. Name another {connection.kind}."
+        )
 
 
-def describe_failure(error: Exception, path: Path) -> str:
-    """SQLite's error as a sentence."""
-    apsw = import_apsw()
-    if isinstance(error, apsw.NotADBError):
-        return f"LINER_ARCHIVE: {path} is not a database. Name another file."
-    if isinstance(error, apsw.FullError):
-        return f"LINER_ARCHIVE: the disk of {path} is full. Nothing of the unfinished day was stored."
-    if isinstance(error, apsw.CorruptError):
-        return f"LINER_ARCHIVE: {path} is damaged. Run liner-mcp archive verify, then archive rebuild."
-    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
-        return f"LINER_ARCHIVE: another process writes to {path}. Try again when it has finished."
-    return f"LINER_ARCHIVE: {path} cannot be used: {error}."
+class _Running:
+    """A read in a thread. It can be ended from another thread, and later reads of its connection cannot."""
+
+    def __init__(self) -> None:
+        self.stopped = Event()
+        self._lock = Lock()
+        self._connection: Connection | None = None
+
+    def begin(self, connection: Connection) -> None:
+        with self._lock:
+            self._connection = connection
+
+    def end(self) -> None:
+        with self._lock:
+            self._connection = None
+
+    def stop(self) -> None:
+        self.stopped.set()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.interrupt()
 
 
 class Database:
     """The archive for readers: a few connections, opened when they are first needed."""
 
-    def __init__(self, path: Path, source: str) -> None:
-        self.path = path
+    def __init__(self, location: Location, source: str) -> None:
+        self.location = location
         self.source = source
-        self._idle: SimpleQueue[tuple[FileId, Connection]] = SimpleQueue()
+        self._idle: SimpleQueue[tuple[FileId | None, Connection]] = SimpleQueue()
         self._limiter = anyio.Semaphore(READERS)
         self._usable: FileId | None = None
+        self._last_known = LastKnown()
+        self._away: ArchiveAway | None = None
+        self._away_until = 0.0
 
     def check(self) -> None:
-        """Open the file once, unless that was done since it was made. Without a file, there is nothing to check.
+        """Open the file once, unless that was done since it was made. Without a file, there is nothing to check. A
+        database is checked by each read, because connecting takes time.
 
         Raises: WrongArchive.
         """
         file_id = self._file_id()
         if file_id is not None and file_id != self._usable:
-            self._idle.put((file_id, open_connection(self.path, source=self.source)))
+            self._idle.put((file_id, self._open()))
             self._usable = file_id
 
     async def read(self, job: Callable[[Connection], T]) -> T:
-        """The result of `job`, which runs in a thread and sees the archive as it is at one moment.
+        """The result of `job`, which runs in a thread and sees the archive as it is at one moment. It may run twice.
 
-        When the caller is cancelled or its deadline passes, the running query ends.
+        When the caller is cancelled or its deadline passes, the running query ends. While a database server is away,
+        `job` sees an archive without calls that knows what was forgotten.
         Raises: WrongArchive, NoArchive.
         """
-        stopped = Event()
+        running = _Running()
         async with self._limiter:
             try:
-                return await anyio.to_thread.run_sync(self._run, job, stopped, abandon_on_cancel=True)
+                return await anyio.to_thread.run_sync(self._run, job, running, abandon_on_cancel=True)
             finally:
-                stopped.set()
+                running.stop()
 
-    def _run(self, job: Callable[[Connection], T], stopped: Event) -> T:
-        apsw = import_apsw()
-        file_id, connection = self._take()
+    def _run(self, job: Callable[[Connection], T], running: _Running) -> T:
+        if self._away is not None and time.monotonic() < self._away_until:
+            return self._last_known.run(job, self._away)
         try:
-            with connection.reading(stopped.is_set):
-                return job(connection)
-        except apsw.Error as error:
-            self._usable = None
-            raise WrongArchive(describe_failure(error, self.path)) from None
-        finally:
-            self._idle.put((file_id, connection))
+            result = self._run_connected(job, running)
+        except ArchiveAway as error:
+            if self._away is None:
+                logger.warning("%s Answers come from Liner alone meanwhile.", error)
+            self._away, self._away_until = error, time.monotonic() + RETRY_SECONDS
+            return self._last_known.run(job, error)
+        self._away = None
+        return result
 
-    def _take(self) -> tuple[FileId, Connection]:
-        """A connection to the file that is at the path now: an archive that was built anew is another file."""
+    def _run_connected(self, job: Callable[[Connection], T], running: _Running) -> T:
+        file_id, connection, reused = self._take()
+        running.begin(connection)
+        lost = False
+        try:
+            with connection.reading(running.stopped.is_set):
+                if not isinstance(self.location, Path):
+                    self._last_known.read_from(connection)
+                return job(connection)
+        except ArchiveAway:
+            lost = True
+            if not reused:
+                raise
+        except WrongArchive:
+            self._usable = None
+            raise
+        finally:
+            running.end()
+            if lost or running.stopped.is_set():
+                connection.close()
+            else:
+                self._idle.put((file_id, connection))
+        self.close()  # after a restart of the server, all its connections are lost
+        return self._run_connected(job, running)
+
+    def _take(self) -> tuple[FileId | None, Connection, bool]:
+        """A connection to the file that is at the path now, because an archive that was built anew is another file.
+        The last value says whether it was open already.
+        """
         file_id = self._file_id()
         while not self._idle.empty():
             try:
@@ -214,13 +239,18 @@ class Database:
             except Empty:
                 break
             if opened == file_id:
-                return opened, connection
+                return opened, connection, True
             connection.close()
-        return file_id or (0, 0), open_connection(self.path, source=self.source)
+        return file_id, self._open(), False
+
+    def _open(self) -> Connection:
+        return open_connection(self.location, source=self.source)
 
     def _file_id(self) -> FileId | None:
+        if not isinstance(self.location, Path):
+            return None
         try:
-            found = self.path.stat()
+            found = self.location.stat()
         except OSError:
             return None  # opening it says why
         return found.st_dev, found.st_ino

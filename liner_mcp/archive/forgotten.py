@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 
-from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.connection import Connection, Row
 from liner_mcp.archive.rows import from_microseconds
 from liner_mcp.liner.models import Call, CallRecord
 from liner_mcp.liner.restricted_client import MAX_CLOCK_SKEW, Access
 
+IDS_PER_QUERY = 500
 _SOME = (
     "SELECT 1 FROM forgotten_call UNION ALL SELECT 1 FROM forgotten_record"
     " UNION ALL SELECT 1 FROM forgotten_lead UNION ALL SELECT 1 FROM forgotten_before LIMIT 1"
@@ -68,21 +70,26 @@ def forgotten(
     """What is forgotten of these ids."""
     if connection.one(_SOME) is None:
         return NOTHING
-    found: dict[int, bool] = {}
-    for call_id in calls:
-        row = connection.one("SELECT * FROM forgotten_call WHERE id = ?", (call_id,))
-        if row is not None:
-            found[call_id] = _visible(access, row["order_id"], row["user_id"])
-    known = [one for one in records if connection.one("SELECT 1 FROM forgotten_record WHERE id = ?", (one,))]
-    moments: dict[int, datetime] = {}
-    for lead_id in {one for one in leads if one is not None}:
-        row = connection.one("SELECT before FROM forgotten_lead WHERE id = ?", (lead_id,))
-        if row is not None:
-            moments[lead_id] = from_microseconds(row["before"])
+    found = {
+        row["id"]: _visible(access, row["order_id"], row["user_id"])
+        for row in _with_ids(connection, "forgotten_call", calls)
+    }
+    known = [row["id"] for row in _with_ids(connection, "forgotten_record", records)]
+    moments = {
+        row["id"]: from_microseconds(row["before"])
+        for row in _with_ids(connection, "forgotten_lead", set(leads) - {None})
+    }
     some_leads = connection.one("SELECT 1 FROM forgotten_lead LIMIT 1") is not None
     row = connection.one("SELECT before FROM forgotten_before")
     before = None if row is None else from_microseconds(row["before"])
     return Forgotten(found, frozenset(known), moments, some_leads, before)
+
+
+def _with_ids(connection: Connection, table: str, ids: Iterable[int | None]) -> Iterator[Row]:
+    """The rows of a table with these ids, some hundreds at a time."""
+    rest = iter(ids)
+    while some := list(islice(rest, IDS_PER_QUERY)):
+        yield from connection.rows(f"SELECT * FROM {table} WHERE id IN ({', '.join('?' * len(some))})", some)
 
 
 def forgotten_in(

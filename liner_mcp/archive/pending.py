@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from liner_mcp.archive.connection import Connection
-from liner_mcp.archive.database import WrongArchive
+from liner_mcp.archive.connection import Connection, WrongArchive
 from liner_mcp.archive.rows import to_microseconds
 from liner_mcp.archive.spans import Span, subtract
 from liner_mcp.archive.writer import Writer
@@ -82,7 +81,7 @@ def remove_older(connection: Connection, writer: Writer, moment: datetime) -> in
         rows = connection.rows("SELECT id FROM call WHERE created_at < ?", (second * 1_000_000,))
         writer.delete_calls(row["id"] for row in rows)
         connection.rows("DELETE FROM covered WHERE until <= ?", (second,))
-        connection.rows("UPDATE OR REPLACE covered SET since = ? WHERE since < ?", (second, second))
+        connection.rows("UPDATE covered SET since = ? WHERE since < ?", (second, second))
     return len(rows)
 
 

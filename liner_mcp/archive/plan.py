@@ -12,7 +12,7 @@ from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.database import meta
 from liner_mcp.archive.forgotten import forgotten_in
 from liner_mcp.archive.rows import from_microseconds
-from liner_mcp.archive.search import has_numbers, wanted_expression
+from liner_mcp.archive.search import Expression, has_numbers, wanted_expression
 from liner_mcp.archive.spans import Span, intersect, moment, subtract, union
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import Call
@@ -73,7 +73,7 @@ def wanted_span(which: CallFilter) -> Span:
     return Span(math.floor(which.since.timestamp()), math.ceil(which.until.timestamp()))
 
 
-def wanted_words(which: CallFilter, *, numbers: bool) -> str | None:
+def wanted_words(which: CallFilter, *, numbers: bool) -> Expression | None:
     """The words of `mentions` as an expression; None where they exclude no call. `numbers`: the caller may be shown
     phones, which the index has only masked.
     """

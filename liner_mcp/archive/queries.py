@@ -6,11 +6,11 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from liner_mcp.archive.conditions import MICROSECONDS, Conditions, add_record_filters, mentioning, within
+from liner_mcp.archive.conditions import MICROSECONDS, Conditions, add_record_filters, mentioning_records, within
 from liner_mcp.archive.connection import Connection, Row
 from liner_mcp.archive.rows import CALL_FIELDS, call_of, record_of
+from liner_mcp.archive.search import Expression
 from liner_mcp.archive.spans import Span
-from liner_mcp.archive.writer import first_key
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.models import Call, CallRecord, Identified
 from liner_mcp.liner.restricted_client import Access
@@ -30,7 +30,7 @@ def coverage(connection: Connection, order_ids: Sequence[int], span: Span) -> li
     found: list[Covered] = []
     for order_id in order_ids:
         rows = connection.rows(
-            "SELECT since, until, synced_at FROM covered WHERE order_id = ? AND since < ? AND until > ?",
+            "SELECT since, until, synced_at FROM covered WHERE order_id = ? AND since < ? AND until > ? ORDER BY since",
             (order_id, span.until, span.since),
         )
         found += [Covered(order_id, Span(row["since"], row["until"]), row["synced_at"]) for row in rows]
@@ -49,7 +49,7 @@ class Selection:
     spans: Mapping[int, Sequence[Span]]
     access: Access
     status_codes: frozenset[str] | None = None
-    wanted: str | None = None
+    wanted: Expression | None = None
 
     def groups(self) -> Iterator[tuple[Span, Conditions]]:
         """Each span with the conditions on its calls, but for the words, for each group of orders of like spans."""
@@ -76,8 +76,10 @@ class Selection:
 
 def _add_members_or_unsent(found: Conditions, column: str, ids: Collection[int] | None) -> None:
     if ids is not None:
-        unsent = f"NOT call.sent & {1 << CALL_FIELDS.index(column)}"
-        found.add(f"(call.{column} IN ({', '.join('?' * len(ids))}) OR {unsent})", *ids)
+        members = Conditions()
+        members.add_members(f"call.{column}", ids)
+        unsent = f"(call.sent & {1 << CALL_FIELDS.index(column)}) = 0"
+        found.add(f"({members.where} OR {unsent})", *members.values)
 
 
 def count_calls(connection: Connection, selection: Selection) -> int:
@@ -85,8 +87,8 @@ def count_calls(connection: Connection, selection: Selection) -> int:
     found = 0
     for span, conditions in selection.groups():
         if selection.wanted is not None:
-            words, *values = mentioning(selection.wanted, span)
-            conditions.add(f"(call.odd = 1 OR call.id IN ({words}))", *values)
+            records, values = mentioning_records(connection, selection.wanted, span)
+            conditions.add(f"(call.odd = 1 OR call.id IN (SELECT record.call_id {records}))", *values)
         row = connection.one(f"SELECT count(*) AS found FROM call WHERE {conditions.where}", conditions.values)
         found += row["found"] if row else 0
     return found
@@ -118,27 +120,29 @@ def _newest(conditions: Conditions, limit: int | None) -> tuple[str, list[object
 
 
 def _mentioning(
-    connection: Connection, wanted: str, span: Span, conditions: Conditions, limit: int | None
+    connection: Connection, wanted: Expression, span: Span, conditions: Conditions, limit: int | None
 ) -> list[Row]:
     """The same for calls with the wanted words in a summary, and all odd calls.
 
     The index of words is read from its newest end, so that a few calls cost no more where there are many.
     """
     found = {row["id"]: row for row in _odd_rows(connection, conditions)}
-    words = connection.iterate(
-        "SELECT call.* FROM word CROSS JOIN record ON record.key = word.rowid CROSS JOIN call ON call.id = call_id"
-        f" WHERE word MATCH ? AND word.rowid >= ? AND word.rowid < ? AND {conditions.where} ORDER BY word.rowid DESC",
-        [wanted, first_key(span.since), first_key(span.until), *conditions.values],
-    )
     mentioned = set[int]()
-    oldest = span.until
-    for row in words:
-        # Within a second, the order of keys is not that of calls, so the last second is read to its end.
-        if limit is not None and len(mentioned) >= limit and _second(row) < oldest:
+    for part in (span,) if limit is None else connection.newest_parts(span):
+        records, values = mentioning_records(connection, wanted, part, "call ON call.id = call_id")
+        words = connection.iterate(
+            f"SELECT call.* {records} AND {conditions.where} ORDER BY word.rowid DESC", [*values, *conditions.values]
+        )
+        oldest = part.until
+        for row in words:
+            # Within a second, the order of keys is not that of calls, so the last second is read to its end.
+            if limit is not None and len(mentioned) >= limit and _second(row) < oldest:
+                break
+            oldest = _second(row)
+            mentioned.add(row["id"])
+            found[row["id"]] = row
+        if limit is not None and len(mentioned) >= limit:
             break
-        oldest = _second(row)
-        mentioned.add(row["id"])
-        found[row["id"]] = row
     newest = sorted(found.values(), key=lambda row: (row["created_at"], row["id"]), reverse=True)
     return newest[:limit]
 

@@ -1,4 +1,4 @@
-"""The tables of an archive, in SQLite.
+"""The tables of an archive, in the SQL of SQLite. `postgres.py` changes the types.
 
 Times are whole microseconds since 1970 in UTC, coverage is in whole seconds. A boolean is 0 or 1. `sent` is a bit mask
 of the fields that Liner sent, see `rows.py`.
@@ -7,12 +7,15 @@ of the fields that Liner sent, see `rows.py`.
 from __future__ import annotations
 
 APPLICATION_ID = 0x4C6E7241  # "LnrA", in the header of the file: another program's database is not taken for an archive
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 1  # of the tables; raise it with a step of `MIGRATIONS`
 STEMMER_VERSION = 1  # of `search.words`: raise it when the same text gets other stems
 PRESERVED = ("forgotten_call", "forgotten_record", "forgotten_lead", "forgotten_before")
 """Tables that a rebuild keeps: what was forgotten must stay forgotten."""
 
-SCHEMA = """
+MIGRATIONS: tuple[str, ...] = ()
+"""Statements from version 1 to 2, from 2 to 3, and so on, for both databases."""
+
+TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 -- `list_order_id`: in whose list the call stood; `order_id` may not have been sent.
@@ -59,11 +62,6 @@ CREATE TABLE record (
 CREATE INDEX record_by_call ON record (call_id, position);
 CREATE INDEX record_by_id ON record (id);
 
--- Stems of the masked summary, by the key of the record.
-CREATE VIRTUAL TABLE word USING fts5(
-    stems, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 0"
-);
-
 -- Closed spans of an order's calls that were read whole, half-open. `settled`: old enough to be final.
 CREATE TABLE covered (
     order_id INTEGER NOT NULL,
@@ -90,4 +88,26 @@ CREATE TABLE forgotten_record (id INTEGER PRIMARY KEY, call_id INTEGER);
 CREATE TABLE forgotten_lead (id INTEGER PRIMARY KEY, before INTEGER NOT NULL);
 -- At most one row: every call before this moment is forgotten.
 CREATE TABLE forgotten_before (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), before INTEGER NOT NULL);
+"""
+
+# Stems of the masked summary, by the key of the record. SQLite's index holds no text.
+SQLITE_WORDS = """
+CREATE VIRTUAL TABLE word USING fts5(
+    stems, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 0"
+);
+"""
+# The parser of PostgreSQL makes words of its own, and a tsvector holds 255 positions of a word. So it has no positions
+# here and finds few texts, whose sequence of stems is then compared. It holds 1 MB; longer texts belong to odd calls.
+POSTGRES_WORDS = """
+CREATE TABLE word (
+    rowid BIGINT PRIMARY KEY,
+    stems TEXT COLLATE "C" NOT NULL,
+    lexemes TSVECTOR GENERATED ALWAYS AS (array_to_tsvector(string_to_array(left(stems, 250000), ' '))) STORED
+);
+CREATE INDEX word_by_lexeme ON word USING gin (lexemes);
+-- The statistics of the planner would hold texts.
+ALTER TABLE word ALTER COLUMN stems SET STATISTICS 0;
+ALTER TABLE call ALTER COLUMN client_phone SET STATISTICS 0;
+ALTER TABLE record ALTER COLUMN record_summary SET STATISTICS 0;
+ALTER TABLE entry ALTER COLUMN body SET STATISTICS 0;
 """

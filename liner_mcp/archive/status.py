@@ -14,8 +14,6 @@ from liner_mcp.archive.spans import Span, moment, union
 from liner_mcp.liner.models import Order
 from liner_mcp.timezone import Zone
 
-FILES = ("", "-wal", "-shm")
-
 
 @dataclass(frozen=True, slots=True)
 class OrderStatus:
@@ -100,10 +98,9 @@ def status(connection: Connection) -> Status:
         spans = union(Span(row["since"], row["until"]) for row in own)
         oldest = from_microseconds(min(row["synced_at"] for row in own))
         orders.append(OrderStatus(order_id, titles.get(order_id), spans, oldest, calls.get(order_id, 0)))
-    files = (connection.path.with_name(connection.path.name + suffix) for suffix in FILES)
     return Status(
-        file=str(connection.path),
-        bytes=sum(file.stat().st_size for file in files if file.exists()),
+        file=connection.place,
+        bytes=connection.size(),
         source=about["source"],
         phones=about["phones"] == "1",
         orders=orders,

@@ -15,8 +15,8 @@ from typing import Any
 
 import anyio.to_thread
 
-from liner_mcp.archive.connection import Connection, import_apsw
-from liner_mcp.archive.database import WrongArchive, describe_failure, meta
+from liner_mcp.archive.connection import Connection, WrongArchive
+from liner_mcp.archive.database import meta
 from liner_mcp.archive.day_reader import (
     MISREAD,
     SECOND,
@@ -27,7 +27,6 @@ from liner_mcp.archive.day_reader import (
     read_records,
     window_of,
 )
-from liner_mcp.archive.forget import checkpoint, optimize_index
 from liner_mcp.archive.pending import (
     FINAL_AFTER,
     Day,
@@ -177,23 +176,14 @@ class Sync:
 
     async def run(self) -> Report:
         """Read and store what is missing. Raises: WrongArchive when the archive cannot be written."""
-        apsw = import_apsw()
         try:
-            try:
-                await self._run()
-            except LinerMcpError as error:
-                if isinstance(error, WrongArchive):
-                    raise
-                self.report.stopped = str(error)
-            await self._in_thread(self._tidy)
-        except apsw.Error as error:
-            raise WrongArchive(describe_failure(error, self._connection.path)) from None
+            await self._run()
+        except WrongArchive:
+            raise
+        except LinerMcpError as error:
+            self.report.stopped = str(error)
+        await self._in_thread(lambda: self._connection.tidy(removed=bool(self.report.removed_calls)))
         return self.report
-
-    def _tidy(self) -> None:
-        if self.report.removed_calls:
-            optimize_index(self._connection)  # otherwise it keeps the words of what was removed
-        checkpoint(self._connection)
 
     async def _run(self) -> None:
         now = self._now()

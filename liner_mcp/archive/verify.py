@@ -26,11 +26,10 @@ def verify(connection: Connection, on_step: Callable[[str], None] = lambda _: No
     return faults
 
 
-def _file(connection: Connection) -> Iterator[str]:
-    rows = connection.rows("PRAGMA integrity_check")
-    if [row["integrity_check"] for row in rows] != ["ok"]:
-        yield f"The file is damaged: {len(rows)} faults were found in its structure."
-    if orphans := connection.rows("PRAGMA foreign_key_check"):
+def _structure(connection: Connection) -> Iterator[str]:
+    if faults := connection.count_faults():
+        yield f"The {connection.kind} is damaged: {faults} faults were found in its structure."
+    if orphans := connection.rows("SELECT id FROM record WHERE call_id NOT IN (SELECT id FROM call)"):
         yield f"{len(orphans)} records belong to no call."
 
 
@@ -62,29 +61,20 @@ def _forgotten(connection: Connection) -> Iterator[str]:
 
 
 def _words(connection: Connection) -> Iterator[str]:
-    """The index holds the stems of each masked summary. A contentless index gives no text back, so it is searched."""
+    """The index holds the stems of each masked summary."""
     indexed = {row["rowid"] for row in connection.iterate("SELECT rowid FROM word")}
     wrong: list[Row] = []
     for row in connection.iterate("SELECT key, id, record_summary FROM record WHERE record_summary IS NOT NULL"):
         stems = stems_of(mask(row["record_summary"]))
         if not mask(row["record_summary"]):
             continue
-        if row["key"] not in indexed or not _is_indexed(connection, row["key"], stems):
+        if row["key"] not in indexed or not connection.has_words(row["key"], stems):
             wrong.append(row)
         indexed.discard(row["key"])
     if wrong:
         yield f"The index of words does not fit the summary of record {_ids(wrong)}. Run liner-mcp archive rebuild."
     if indexed:
         yield f"The index of words holds {len(indexed)} texts of no record. Run liner-mcp archive rebuild."
-
-
-def _is_indexed(connection: Connection, key: int, stems: str) -> bool:
-    words = list(dict.fromkeys(stems.split()))
-    wanted = " AND ".join('"{}"'.format(word.replace('"', '""')) for word in words)
-    if not wanted:
-        return True
-    query = "SELECT 1 FROM word WHERE word MATCH ? AND rowid = ?"
-    return connection.one(query, (wanted, key)) is not None
 
 
 def _private(connection: Connection) -> Iterator[str]:
@@ -136,7 +126,7 @@ def _ids(rows: list[Row]) -> str:
 
 
 CHECKS: dict[str, Callable[[Connection], Iterator[str]]] = {
-    "the file": _file,
+    "the structure": _structure,
     "coverage": _coverage,
     "what was forgotten": _forgotten,
     "masking": _private,

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.rows import call_values, is_odd, record_of, record_values, to_microseconds
+from liner_mcp.archive.search import unspaced
 from liner_mcp.archive.spans import Span
 from liner_mcp.liner.models import Call, CallRecord, Identified
 from liner_mcp.search.words import WORD, stem
@@ -25,7 +26,7 @@ def first_key(second: int) -> int:
 
 def stems_of(masked: str) -> str:
     """The stems of a masked text, as the index of words holds them."""
-    return " ".join(stem(word[0]) for word in WORD.finditer(masked))
+    return " ".join(unspaced(stem(word[0])) for word in WORD.finditer(masked))
 
 
 class Writer:
@@ -79,7 +80,7 @@ class Writer:
         created = to_microseconds(call.created_at)
         leads = {call.lead_id, *(record.lead_id for record in records)} - {None}
         row = self._connection.one(
-            "SELECT 1 FROM forgotten_call WHERE id = ?1 UNION ALL SELECT 1 FROM forgotten_before WHERE ?2 < before",
+            "SELECT 1 FROM forgotten_call WHERE id = ? UNION ALL SELECT 1 FROM forgotten_before WHERE ? < before",
             (call.id, created),
         )
         return row is not None or any(
@@ -92,16 +93,18 @@ class Writer:
     ) -> None:
         """Note what an answer needs to count a forgotten call."""
         self._connection.rows(
-            "INSERT INTO forgotten_call VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " created_at = ifnull(excluded.created_at, created_at), order_id = ifnull(excluded.order_id, order_id),"
-            " user_id = ifnull(excluded.user_id, user_id)",
+            "INSERT INTO forgotten_call AS old VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " created_at = coalesce(excluded.created_at, old.created_at),"
+            " order_id = coalesce(excluded.order_id, old.order_id),"
+            " user_id = coalesce(excluded.user_id, old.user_id)",
             (call_id, to_microseconds(created_at), order_id, user_id),
         )
 
     def note_forgotten_records(self, call_id: int, record_ids: Iterable[int]) -> None:
         """Note the records of a forgotten call, which are requested by their own ids."""
         self._connection.run_many(
-            "INSERT OR REPLACE INTO forgotten_record VALUES (?, ?)", [(one, call_id) for one in record_ids]
+            "INSERT INTO forgotten_record VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET call_id = excluded.call_id",
+            [(one, call_id) for one in record_ids],
         )
 
     def delete_calls(self, call_ids: Iterable[int]) -> None:
@@ -120,12 +123,13 @@ class Writer:
             if complete:
                 self._connection.rows("UPDATE entry SET listed = 0 WHERE kind = ?", (kind,))
             self._connection.run_many(
-                "INSERT INTO entry VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET body = excluded.body, listed = 1",
+                "INSERT INTO entry VALUES (?, ?, ?, 1)"
+                " ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body, listed = 1",
                 [(kind, one.id, self._shown(one.model_dump_json(exclude_unset=True))) for one in entries],
             )
             self._connection.rows(
                 "INSERT INTO dictionary VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET synced_at = excluded.synced_at, complete = excluded.complete",
+                " ON CONFLICT (kind) DO UPDATE SET synced_at = excluded.synced_at, complete = excluded.complete",
                 (kind, to_microseconds(synced_at), int(complete)),
             )
 
@@ -141,7 +145,8 @@ class Writer:
         """Store a call again, whose records are as they were."""
         rows = self._connection.rows("SELECT * FROM record WHERE call_id = ? ORDER BY position", (call.id,))
         shared = self._connection.one(
-            "SELECT 1 FROM record WHERE call_id <> ?1 AND id IN (SELECT id FROM record WHERE call_id = ?1)", (call.id,)
+            "SELECT 1 FROM record WHERE call_id <> ? AND id IN (SELECT id FROM record WHERE call_id = ?)",
+            (call.id, call.id),
         )
         values = self._call_values(call)
         values["odd"] = int(is_odd(call, [record_of(row) for row in rows]) or shared is not None)
@@ -185,7 +190,7 @@ class Writer:
 
     def rebuild_words(self) -> None:
         """Make the index of words again from the stored summaries, within a transaction of the caller."""
-        self._connection.rows("INSERT INTO word (word) VALUES ('delete-all')")
+        self._connection.clear_words()
         rows = self._connection.iterate("SELECT key, record_summary FROM record WHERE record_summary IS NOT NULL")
         masked = ((row["key"], mask(row["record_summary"])) for row in rows)
         self._connection.run_many(

@@ -78,7 +78,8 @@ async def call_stats(
         # they are few.
         examined = [call for call in found.calls if call.id in records_read.calls or call.id in counted]
         ids = {call.id for call in examined}
-        tallies = tally(call for call in found.calls if call.id not in ids)
+        # In a thread, because a slice may have thousands of calls.
+        tallies = await to_thread.run_sync(tally, [call for call in found.calls if call.id not in ids])
         return tallies, replace(found, calls=examined, recordings={})
 
     read = await read_counts(
@@ -236,7 +237,8 @@ async def _render(
             "notes": [*notes, *([unfit] if left else []), *resolved.notes, *names.notes()],
         }
 
-    return render_within_budget(render, range(1, len(arranged.rows) + 1), budget)
+    # In a thread, because it renders thousands of groups several times.
+    return await to_thread.run_sync(render_within_budget, render, range(1, len(arranged.rows) + 1), budget)
 
 
 def _other_groups(arranged: GroupRows, count: int, question: Question, *, qualified_known: bool) -> Members:

@@ -14,7 +14,7 @@ from liner_mcp.archive.status import Status, status
 from liner_mcp.archive.verify import verify
 from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
 from liner_mcp.cli.terminal import Progress, print_json, print_wrapped
-from liner_mcp.server.archive_sync import archive_path, may_hold_phones
+from liner_mcp.server.archive_sync import archive_location, may_hold_phones
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
 
@@ -23,7 +23,7 @@ SHOWN_SPANS = 5
 
 def archive(options: argparse.Namespace) -> int:
     settings = chosen_settings(options, archive=True)
-    archive_path(settings)
+    archive_location(settings)
     warn_of_misspelt_variables()
     match options.action:
         case "status":
@@ -36,7 +36,7 @@ def archive(options: argparse.Namespace) -> int:
 
 def _status(settings: Settings, *, as_json: bool) -> int:
     zone = Zone.resolve(settings.timezone)
-    with closing(open_connection(archive_path(settings), source=settings.archive_source)) as connection:
+    with closing(open_connection(archive_location(settings), source=settings.archive_source)) as connection:
         found = status(connection)
     if as_json:
         print_json(found.to_dict(zone))
@@ -52,7 +52,7 @@ def _lines(found: Status, zone: Zone) -> list[str]:
     before = found.forgotten_before
     earlier = "" if before is None else f", and every call before {zone.isoformat(before)}"
     lines = [
-        f"{found.file}: {found.bytes / 1_000_000:,.1f} MB, a copy of {found.source}, phones {phones}.",
+        f"{found.file}: {found.bytes / 1_000_000:,.1f} MB, copied from {found.source}, phones {phones}.",
         f"{counts['calls']:,} calls, {counts['records']:,} records, {counts['summaries']:,} of them with a summary.",
         f"Forgotten: {counts['forgotten_calls']:,} calls, {counts['forgotten_leads']:,} leads{earlier}.",
     ]
@@ -82,7 +82,7 @@ def _is_midnight(local: datetime) -> bool:
 
 def _verify(settings: Settings) -> int:
     progress = Progress()
-    with closing(open_connection(archive_path(settings), source=settings.archive_source)) as connection:
+    with closing(open_connection(archive_location(settings), source=settings.archive_source)) as connection:
         faults = verify(connection, lambda step: progress.show(f"Verifying {step} …"))
     progress.clear()
     for fault in faults:
@@ -93,9 +93,9 @@ def _verify(settings: Settings) -> int:
 
 
 def _rebuild(settings: Settings) -> int:
-    path = archive_path(settings)
-    with writer_lock(path):
-        done = rebuild(path, source=settings.archive_source, phones=may_hold_phones(settings))
+    location = archive_location(settings)
+    with writer_lock(location):
+        done = rebuild(location, source=settings.archive_source, phones=may_hold_phones(settings))
     match done:
         case "rebuilt":
             print("The archive was rebuilt from the texts that it holds.")

@@ -30,7 +30,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from liner_mcp.archive.connection import import_apsw
+from liner_mcp.archive.sqlite import import_apsw
 from liner_mcp.cli.program import install_command
 from liner_mcp.cli.terminal import print_json
 from liner_mcp.demo import DemoLiner

@@ -16,7 +16,7 @@ from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_vari
 from liner_mcp.cli.sync import PARTIAL, day_of_text
 from liner_mcp.cli.terminal import confirmed, print_wrapped
 from liner_mcp.errors import LinerMcpError, NotFound, UsageError
-from liner_mcp.server.archive_sync import archive_for_writing, archive_path
+from liner_mcp.server.archive_sync import archive_for_writing, archive_location
 from liner_mcp.server.clients import open_clients
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
@@ -26,7 +26,7 @@ Forget = Callable[[Connection, Writer], tuple[int, int]]
 
 def forget(options: argparse.Namespace) -> int:
     settings = chosen_settings(options, archive=True)
-    archive_path(settings)
+    archive_location(settings)
     warn_of_misspelt_variables()
     what, run = _chosen(options, settings)
     if not options.yes and not _confirmed(what):
@@ -41,7 +41,7 @@ def forget(options: argparse.Namespace) -> int:
         if options.call is not None and not calls:
             unread = _note_records_of_liner(settings, connection, writer, options.call)
         erased = erase(connection)
-    print_wrapped(f"Forgotten: {what}. Deleted: {calls:,} calls with {records:,} records.", indent=2)
+    print_wrapped(f"Forgotten: {what}. Deleted calls: {calls:,}, with {records:,} records.", indent=2)
     if unread is not None:
         print_wrapped(
             f"The call is not archived, and Liner did not list its recordings. {unread} Servers refuse the call, but "

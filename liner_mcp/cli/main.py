@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="liner-mcp",
         description="Review call-centre recordings kept in Liner (linerapp.io) from an AI assistant. Read-only.",
         epilog="Without a command it serves MCP over stdio, which is how an assistant starts it. "
-        "Settings are environment variables; docs/settings.md lists them.",
+        "Settings are environment variables: https://github.com/liner-mcp/liner-mcp/blob/main/docs/settings.md",
     )
     parser.add_argument("--version", action="version", version=f"liner-mcp {__version__}")
     parser.add_argument(
@@ -147,7 +147,11 @@ def _parser() -> argparse.ArgumentParser:
         "--http", metavar="HOST:PORT", help="serve Streamable HTTP at this address: 127.0.0.1:8080 or [::1]:8080"
     )
     serve.add_argument("--workers", type=int, metavar="N", help="processes that share the work of --http (default 1)")
-    serve.add_argument("--sync-every", metavar="15m", help="also sync the archive of LINER_ARCHIVE, now and so often")
+    serve.add_argument(
+        "--sync-every",
+        metavar="15m",
+        help="also sync the archive of LINER_ARCHIVE, at the start and then at this interval",
+    )
     serve.add_argument("--archive", action="store_true", help="with --demo: make an archive of the demo, and remove it")
     check = commands.add_parser("check", help="check the settings, Liner and the tools; say what to fix")
     check.add_argument(
@@ -181,6 +185,11 @@ def _parser() -> argparse.ArgumentParser:
     sync.add_argument("--again", action="store_true", help="read days that are final too")
     sync.add_argument("--pace", type=float, metavar="N", help="requests per second (default: half of the server's)")
     sync.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    sync.add_argument(
+        "--every",
+        metavar="15m",
+        help="sync at the start and then at this interval, until a signal; failures are logged",
+    )
     archive = commands.add_parser("archive", help="show, verify or rebuild the archive of LINER_ARCHIVE")
     actions = archive.add_subparsers(dest="action", metavar="action", required=True)
     status = actions.add_parser("status", help="show what the archive covers and holds")

@@ -176,7 +176,8 @@ class _Run:
         for gap in selection.gaps:
             print_wrapped(gap, 0)
         if incomplete:
-            print_wrapped("Run again to complete it; no call is judged twice.", 0)
+            judged = "; no call is judged twice" if rubric is not None else ""
+            print_wrapped(f"A later run tries what is missing once more{judged}.", 0)
         return INCOMPLETE if incomplete else COMPLETE
 
 

@@ -30,7 +30,9 @@ def add_review(commands: Any) -> argparse.ArgumentParser:
     review: argparse.ArgumentParser = commands.add_parser(
         "review", help="review calls by a rubric with a model, or list them without one"
     )
-    review.add_argument("--model", metavar="VENDOR:NAME", help="who judges; its API key is in the vendor's variable")
+    review.add_argument(
+        "--model", metavar="VENDOR:NAME", help="the model that judges; its API key is in the vendor's variable"
+    )
     review.add_argument(
         "--base-url", metavar="URL", help="an endpoint compatible with OpenAI's, for --model openai:NAME"
     )

@@ -40,18 +40,20 @@ def serve(options: argparse.Namespace) -> int:
     if options.archive and not options.demo:
         raise UsageError("--archive is for --demo: it makes an archive of the demo. LINER_ARCHIVE names yours.")
     if not options.archive:
-        return _serve(options, chosen_settings_or_error(options), _seconds(options.sync_every))
+        return _serve(options, chosen_settings_or_error(options), _sync_seconds(options))
     with tempfile.TemporaryDirectory(prefix="liner-mcp-demo-", ignore_cleanup_errors=True) as folder:
         settings = Settings.of_demo_option(archive=Path(folder) / "calls.db")
         return _serve(options, settings, DEMO_SYNC_SECONDS, Path(folder))
 
 
-def _seconds(text: str | None) -> float | None:
-    """`15m` or `2h` in seconds. Raises: UsageError."""
-    if text is None:
-        return None
+def _sync_seconds(options: argparse.Namespace) -> float | None:
+    return None if options.sync_every is None else interval_seconds("--sync-every", options.sync_every)
+
+
+def interval_seconds(option: str, text: str) -> float:
+    """`15m` or `2h` in seconds. Raises: UsageError that names the option."""
     if not re.fullmatch(r"[1-9]\d{0,3}[mh]", text):
-        raise UsageError("--sync-every is a number of minutes or hours, such as 15m or 2h.")
+        raise UsageError(f"{option} is a number of minutes or hours, such as 15m or 2h.")
     return int(text[:-1]) * _UNITS[text[-1]]
 
 

@@ -17,11 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from liner_mcp.archive.sync import Estimate, Options, Report
 from liner_mcp.cli.chosen_settings import chosen_settings, warn_of_misspelt_variables
+from liner_mcp.cli.serve import interval_seconds
 from liner_mcp.cli.terminal import print_json, print_wrapped
 from liner_mcp.errors import UsageError
+from liner_mcp.json_logging import configure_logging
 from liner_mcp.liner.models import FIRST_YEAR, LAST_YEAR
 from liner_mcp.liner.request_metrics import RequestCounts
-from liner_mcp.server.archive_sync import archive_path, sync_archive
+from liner_mcp.server.archive_sync import archive_location, sync_archive, sync_every
 from liner_mcp.settings import Settings
 from liner_mcp.timezone import Zone
 
@@ -34,7 +36,9 @@ _AGO = re.compile(r"-?(\d{1,5})d")
 
 def sync(options: argparse.Namespace) -> int:
     settings = chosen_settings(options, archive=True)
-    archive_path(settings)
+    archive_location(settings)
+    if options.every is not None:
+        return _sync_every(options, settings)
     warn_of_misspelt_variables()
     if options.pace is not None and not 0 <= options.pace <= 1_000:
         raise UsageError("--pace is a number of requests per second from 0 (no limit) to 1000.")
@@ -59,6 +63,20 @@ def sync(options: argparse.Namespace) -> int:
         output.close()
     output.summary(report, counts.requests, interrupted=interrupted)
     return INTERRUPTED if interrupted else exit_code(report)
+
+
+def _sync_every(options: argparse.Namespace, settings: Settings) -> int:
+    """For a service that only syncs. It logs as a server does."""
+    if options.again or options.json or options.since is not None or options.pace is not None:
+        raise UsageError("--every reads what is missing; --since, --again, --pace and --json are for a single sync.")
+    seconds = interval_seconds("--every", options.every)
+    if settings.mcp_log != "off":
+        configure_logging(settings.mcp_log or "json", " ".join(settings.startup_notices))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # the first process of a container has no default handler
+    with suppress(KeyboardInterrupt):
+        anyio.run(sync_every, settings, seconds)
+    return 0
 
 
 def exit_code(report: Report) -> int:

@@ -30,7 +30,7 @@ def token(options: argparse.Namespace) -> int:
         held = add_token_line(path, line, rotate=options.rotate)
     print(new)  # alone on its line, for programs
     if options.add:
-        print(f"The token of {options.name}, shown this once. {VARIABLE} lets it in.", file=sys.stderr)
+        print(f"The token of {options.name}, shown this once. Its line is in {VARIABLE}.", file=sys.stderr)
     else:
         print(line)
         print(

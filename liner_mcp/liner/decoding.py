@@ -47,6 +47,11 @@ M = TypeVar("M", bound=BaseModel)
 MAX_QUOTED_CHARACTERS = 120  # of a message by Liner: enough for a sentence, too short for a web page
 
 MOST_DECODED_AT_ONCE = 500_000  # bytes of a body: some tens of milliseconds. A longer one is decoded in a thread
+# Commas of a body, in texts too. The parser holds the interpreter's lock for some tens of milliseconds for so many
+# values. The largest page of calls has 2,000, and a list of 5,000 users 60,000.
+MOST_COMMAS = 100_000
+MOST_ROWS = 500  # of one step: a row that cannot be read takes 40 µs
+MOST_PAGE_ROWS = 5_000  # a Liner that ignores `limit` may send a whole list; more rows would hold other requests
 
 NOT_FOUND_MESSAGE = "Liner knows nothing under this id."
 
@@ -140,10 +145,12 @@ def _envelope(body: bytes) -> dict[str, Any] | str:
     """The documented JSON object, or a phrase for the body that came instead."""
     if not first_visible_byte(body):
         return "an empty body"
+    if body.count(b",") > MOST_COMMAS:
+        return f"JSON of more than {MOST_COMMAS} values"
     # The parser of a long body holds the interpreter's lock, except while it calls Python.
     hook = _object if len(body) > MOST_DECODED_AT_ONCE else None
     try:
-        envelope = json.loads(body, parse_constant=_finite_float, parse_float=_finite_float, object_pairs_hook=hook)
+        envelope = json.loads(body, parse_constant=_finite_float, parse_float=_finite_float, object_hook=hook)
     except (ValueError, RecursionError):
         return WEB_PAGE if _is_page(body) else NO_JSON
     if not isinstance(envelope, dict) or "success" not in envelope:
@@ -151,8 +158,8 @@ def _envelope(body: bytes) -> dict[str, Any] | str:
     return cast("dict[str, Any]", envelope)
 
 
-def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    return dict(members)
+def _object(members: dict[str, Any]) -> dict[str, Any]:
+    return members
 
 
 def _finite_float(text: str) -> float:
@@ -221,10 +228,10 @@ def _rows_adapter(model: type[M]) -> TypeAdapter[tuple[M, ...]]:
 
 
 def _decode_rows(rows: list[object], model: type[M]) -> Generator[None, None, tuple[M, ...]]:
-    """The rows of a page: validated at once, which is fast, or in several steps if texts are long."""
+    """The rows of a page: validated at once, which is fast, or in several steps if texts are long or rows many."""
     items: list[M] = []
-    for batch in _batches(rows):
-        if items:
+    for number, batch in enumerate(_batches(rows)):
+        if number:
             yield
         items += _validate_rows(batch, model)
     return tuple(items)
@@ -264,11 +271,11 @@ def _fields_of(error: ValidationError) -> frozenset[str]:
 
 
 def _batches(rows: list[object]) -> Generator[list[object]]:
-    """The rows in batches. A batch ends with the row that brings it above `MOST_CHARACTERS`."""
+    """The rows in batches. A batch ends with `MOST_ROWS`, or with the row that brings it above `MOST_CHARACTERS`."""
     start = characters = 0
     for index, row in enumerate(rows):
         characters += _text_length(row)
-        if characters > MOST_CHARACTERS:
+        if characters > MOST_CHARACTERS or index - start + 1 == MOST_ROWS:
             yield rows[start : index + 1]
             start, characters = index + 1, 0
     if start < len(rows):
@@ -315,6 +322,8 @@ def decode_list_steps(data: object, model: type[M]) -> Generator[None, None, Lis
     rows = [] if empty else array_of(page.get("list"))
     if rows is None:
         _invalid_response("a list was expected")
+    if len(rows) > MOST_PAGE_ROWS:
+        _invalid_response(f"a page of a list has more than {MOST_PAGE_ROWS} rows")
     items = yield from _decode_rows(rows, model)
     following = None if bare is not None else _whole_number(page.get("next"))
     return ListPage(items, following, total, unreadable=len(rows) - len(items))

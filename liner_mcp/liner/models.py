@@ -17,7 +17,7 @@ from typing import Annotated, Any, cast
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from liner_mcp.text.clean import clean_beginning
+from liner_mcp.text.clean import MOST_CHARACTERS, clean_beginning
 from liner_mcp.text.mask import quote_input
 
 CODE_CHARACTERS = 64
@@ -31,7 +31,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2100  # of a call or a record: another year is a p
 
 
 def _clean_text(value: Any) -> Any:
-    if not isinstance(value, str) or (value.isascii() and value.isprintable()):
+    if not isinstance(value, str) or (len(value) <= MOST_CHARACTERS and value.isascii() and value.isprintable()):
         return value  # most values are codes, dates and links, which need no cleaning
     return clean_beginning(value)
 
@@ -219,7 +219,7 @@ class AgentGroup(Identified):
     """A group of agents. /devs/api/v2/agent-group/list/"""
 
     names: Annotated[GroupNames, BeforeValidator(_blank_to_empty_dict)] = GroupNames()
-    agent_ids: Annotated[tuple[Id, ...] | None, BeforeValidator(_members)] = None
+    agent_ids: Annotated[Annotated[tuple[Id, ...], Field(fail_fast=True)] | None, BeforeValidator(_members)] = None
 
 
 class Lead(Identified):

@@ -40,7 +40,8 @@ from liner_mcp.liner.single_flight import SingleFlight
 from liner_mcp.liner.throttle import Throttle
 
 PIECE_BYTES = 4 * 1024  # decompressed at a time, before other tasks get their turn: gzip makes at most 4 MB of it
-MAX_BODY_BYTES = 32_000_000  # a page of 100 records with the longest summaries seen is a third of this
+# To parse so much takes less than a tenth of a second. A page of 100 records with the longest summaries seen has 10 MB.
+MAX_BODY_BYTES = 16_000_000
 HEALTH_CHECK_SECONDS = 5.0  # a Liner that is up answers it at once, and the caller whose request failed waits for it
 MAX_REDIRECTS = 3  # with and without a trailing slash, and one to spare
 

@@ -199,7 +199,8 @@ async def _find(ask: Ask, arguments: Answer, selection: Selection, progress: Pro
         found |= {row["call_id"]: _facts(row, answer) for row in _rows(answer)}
         selection.notes += [note for note in answer.get("notes", []) if note not in selection.notes]
         if undecided := answer["page"].get("undecided") or len(answer.get("retry", [])):
-            selection.gaps.append(f"Whether {undecided} more calls belong here could not be read.")
+            number = f"{undecided} call{'' if undecided == 1 else 's'}"
+            selection.gaps.append(f"Recordings could not be read or are not listed, so {number} could not be decided.")
         if stuck:
             selection.gaps.append("Liner is too slow for this question; LINER_DEADLINE_SECONDS gives it more time.")
             break

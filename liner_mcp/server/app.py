@@ -65,7 +65,7 @@ from liner_mcp.server.protocol_errors import MAX_URI, log_crash, protocol_errors
 from liner_mcp.server.request_info import record_request_info
 from liner_mcp.server.runtime import Runtime
 from liner_mcp.server.schemas import tools_of
-from liner_mcp.server.stdio import Messages
+from liner_mcp.server.stdio import Messages, own_stdin
 from liner_mcp.server.tools import Tools
 from liner_mcp.settings import Settings
 from liner_mcp.text.clean import clean
@@ -153,7 +153,7 @@ class LinerServer(MCPServer[None]):
         because nothing can interrupt the SDK's reader.
         """
         server = self._lowlevel_server
-        async with stdio_server() as (incoming, outgoing):
+        async with own_stdin() as lines, stdio_server(lines) as (incoming, outgoing):
             try:
                 await server.run(Messages(incoming, outgoing), outgoing, server.create_initialization_options())
             except anyio.get_cancelled_exc_class():  # by the writer, which has failed

@@ -6,13 +6,12 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import anyio
 import httpx
 
-from liner_mcp.archive.connection import Connection
-from liner_mcp.archive.database import WrongArchive, meta, open_or_create
+from liner_mcp.archive.connection import Connection, Location, WrongArchive
+from liner_mcp.archive.database import meta, open_or_create
 from liner_mcp.archive.lock import ArchiveLocked, server_lock, writer_lock
 from liner_mcp.archive.sync import Estimate, Options, Report, Sync
 from liner_mcp.context import utc_now
@@ -29,10 +28,13 @@ logger = logging.getLogger(__name__)
 REREAD_AFTER = timedelta(hours=6)  # a server that syncs every few minutes reads a day four times a day at most
 
 
-def archive_path(settings: Settings) -> Path:
+def archive_location(settings: Settings) -> Location:
     """Raises: SettingsError when there is no archive."""
     if settings.archive is None:
-        raise SettingsError("LINER_ARCHIVE is not set. Set it to the file of the archive, such as ~/liner/calls.db.")
+        raise SettingsError(
+            "LINER_ARCHIVE is not set. Set it to the file of the archive, such as ~/liner/calls.db, or to the URL of a "
+            "PostgreSQL database."
+        )
     return settings.archive
 
 
@@ -45,10 +47,18 @@ def may_hold_phones(settings: Settings) -> bool:
 
 
 @contextmanager
-def archive_for_writing(settings: Settings) -> Generator[Connection]:
-    """A connection that writes to the archive, which is created if it is missing. Raises: SetupError."""
+def archive_for_writing(settings: Settings, *, migrate: bool = False) -> Generator[Connection]:
+    """A connection that writes to the archive, which is created if it is missing. `migrate`: see `open_or_create`.
+
+    Raises: SetupError.
+    """
     with closing(
-        open_or_create(archive_path(settings), source=settings.archive_source, phones=may_hold_phones(settings))
+        open_or_create(
+            archive_location(settings),
+            source=settings.archive_source,
+            phones=may_hold_phones(settings),
+            migrate=migrate,
+        )
     ) as connection:
         yield connection
 
@@ -56,7 +66,7 @@ def archive_for_writing(settings: Settings) -> Generator[Connection]:
 def _check_phones(connection: Connection, settings: Settings) -> None:
     if meta(connection)["phones"] == "1" and not may_hold_phones(settings):
         raise WrongArchive(
-            f"LINER_ARCHIVE: {connection.path} holds phone numbers, which no caller may see any more. "
+            f"LINER_ARCHIVE: {connection.place} holds phone numbers, which no caller may see any more. "
             "Run liner-mcp archive rebuild, which masks them."
         )
 
@@ -78,8 +88,8 @@ async def sync_archive(
     rate = settings.requests_per_second / 2 if pace is None else pace
     liner, _ = open_clients(settings.model_copy(update={"requests_per_second": rate}), transport=transport)
     zone = Zone.resolve(settings.timezone)
-    path = archive_path(settings)
-    with archive_for_writing(settings) as connection, writer_lock(path):
+    location = archive_location(settings)
+    with archive_for_writing(settings, migrate=True) as connection, writer_lock(location):
         _check_phones(connection, settings)
         async with liner:
             with count_requests() as counted:
@@ -110,13 +120,13 @@ async def sync_every(
 
     Of several servers and workers, one syncs; when it ends, another one goes on.
     """
-    path = archive_path(settings)
+    location = archive_location(settings)
     while True:
         try:
-            with archive_for_writing(settings):  # it makes the folder, which holds the locks
+            with archive_for_writing(settings, migrate=True):  # it makes the folder, which holds the locks
                 pass
-            with server_lock(path):
-                while True:
+            with server_lock(location) as is_held:
+                while is_held():
                     await _sync_and_log(settings, transport)
                     await sleep(seconds)
         except ArchiveLocked:

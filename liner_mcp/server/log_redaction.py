@@ -6,6 +6,7 @@ logged.
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from mcp_types.methods import SPEC_CLIENT_METHODS, SPEC_CLIENT_NOTIFICATION_METHODS
@@ -39,7 +40,7 @@ _LONG_NUMBER = re.compile(r"\d{5,}")  # no version number is that long, but a ph
 _DATED = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # a UUID, a trace id
-_MAY_BE_PHONE = re.compile(r"(?:[0-9][._-]*){7}")
+_MAY_BE_PHONE = re.compile(r"(?:\d[\s()._-]*){7}")
 
 
 def known_method(name: object) -> str:
@@ -77,6 +78,16 @@ def request_id(text: str) -> str | None:
     if not _PLAIN_ID.fullmatch(text):
         return None
     return text if _RANDOM_ID.fullmatch(text) or not _MAY_BE_PHONE.search(text) else None
+
+
+def caller_name(name: str) -> str:
+    """A caller's name; of one that may be a phone or an e-mail address, the beginning of its SHA-256.
+
+    Five digits tell the callers of a team apart. Thousands of phones have the same, so none can be computed back.
+    """
+    if _RANDOM_ID.fullmatch(name) or not ("@" in name or _MAY_BE_PHONE.search(name)):
+        return name
+    return f"sha256:{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:5]}"
 
 
 def protocol_version(text: str | None) -> str | None:

@@ -2,13 +2,20 @@
 
 The SDK drops a line that is not a JSON-RPC message, and a client that sent it as a request would wait without end. Here
 it gets a JSON-RPC error, with the id where that can be read. The session goes on.
+
+The SDK reads lines of any length. Here a longer one is cut off before it is parsed, so that it fills neither the memory
+nor the event loop.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, BinaryIO, TextIO, cast
 
+import anyio
 from anyio.abc import ObjectReceiveStream
 from mcp.shared.message import SessionMessage
 from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, RequestId
@@ -21,8 +28,39 @@ from liner_mcp.server.protocol_errors import NO_BATCHES, ONE_REQUEST, is_request
 Incoming = SessionMessage | Exception
 """A message, or why a line is none."""
 
-_NOT_JSON = "The line is not JSON. Send one JSON-RPC request in each line, in UTF-8."
+MAX_LINE_BYTES = 1_000_000  # four times as much as a request over HTTP; it takes about 50 MB when it is parsed
+_READ_ON_BYTES = 65_536
+_NOT_JSON = "The line is not JSON of at most 1 MB. Send one JSON-RPC request in each line, in UTF-8."
 _BYTE_ORDER_MARK = "\ufeff"
+
+
+class Lines:
+    """Lines of a binary stream as text. A line that is too long is cut off: that is not JSON, but `_read_id` finds the
+    request's id in it.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readline(self) -> str:
+        line = rest = self._stream.readline(MAX_LINE_BYTES)
+        while rest and not rest.endswith(b"\n"):
+            rest = self._stream.readline(_READ_ON_BYTES)
+        return line.decode(errors="replace")
+
+
+@asynccontextmanager
+async def own_stdin() -> AsyncGenerator[anyio.AsyncFile[str]]:
+    """The lines of stdin. In the meantime descriptor 0 is the null device, as with the SDK's own reader."""
+    private, null = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    try:
+        # Not closed: the thread that waits for a line cannot be interrupted.
+        stream = os.fdopen(private, "rb", closefd=False)
+        yield anyio.wrap_file(cast("TextIO", Lines(stream)))
+    finally:
+        os.dup2(private, 0)
 
 
 class Messages(ObjectReceiveStream[Incoming]):

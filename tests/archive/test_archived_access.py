@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from liner_mcp.archive.connection import Location
 from liner_mcp.archive.database import open_connection
 from liner_mcp.archive.spans import Span
 from liner_mcp.demo import Dataset
 from liner_mcp.demo.entities import Call
 from liner_mcp.server.caller import Caller, set_caller
+from tests.archive.conftest import NewArchive
 from tests.archive.questions import Question, call_questions, entity_questions
 from tests.archive.sessions import assert_equal, opened, read
 from tests.conftest import NOW, Session
@@ -39,7 +41,7 @@ async def opened_as(
             yield session
 
 
-def forget(archive: Path, call: Call, records: list[int]) -> None:
+def forget(archive: Location, call: Call, records: list[int]) -> None:
     """Note a call as forgotten, as the command does, without deleting its rows."""
     with closing(open_connection(archive, source=SOURCE, writable=True)) as connection, connection.writing():
         created = int(call.created_at.timestamp() * 1_000_000)
@@ -53,7 +55,7 @@ def small() -> Dataset:
     return Dataset.generate(now=NOW, days=6, calls=150)
 
 
-def with_hidden_calls(archive_folder: Path) -> tuple[Dataset, Path]:
+def with_hidden_calls(path: Location) -> tuple[Dataset, Location]:
     """The same world with calls of a hidden order and of a hidden agent, some of them forgotten, and its archive."""
     dataset = small()
     hidden_calls: list[Call] = []
@@ -66,15 +68,17 @@ def with_hidden_calls(archive_folder: Path) -> tuple[Dataset, Path]:
     for call in hidden_calls:
         dataset.add_record(call.id, summary="Клиент просит ипотеку и встречу", is_transfer=True)
     spans = {order.id: PARTS for order in dataset.orders} | {HIDDEN_ORDER: [EVERYTHING]}
-    archive = fill(archive_folder / "archive" / "calls.db", dataset, spans)
+    archive = fill(path, dataset, spans)
     for call in hidden_calls[:2]:
         forget(archive, call, [record.id for record in dataset.records_of(call.id)])
     return dataset, archive
 
 
-async def test_two_worlds_that_differ_in_what_is_hidden_are_the_same_for_a_caller(tmp_path: Path) -> None:
-    here, there = small(), with_hidden_calls(tmp_path)
-    archive = fill(tmp_path / "calls.db", here, {order.id: PARTS for order in here.orders if order.id != HIDDEN_ORDER})
+async def test_two_worlds_that_differ_in_what_is_hidden_are_the_same_for_a_caller(
+    tmp_path: Path, new_archive: NewArchive
+) -> None:
+    here, there = small(), with_hidden_calls(new_archive())
+    archive = fill(new_archive(), here, {order.id: PARTS for order in here.orders if order.id != HIDDEN_ORDER})
     questions = [*call_questions(), *entity_questions(here)]
     async with (
         opened_as("boris", tmp_path, here, archive=archive) as (one, liner),
@@ -99,10 +103,10 @@ async def _whole(session: Session, question: Question) -> Any:
 
 @pytest.mark.parametrize("caller", ["anna", "boris"])
 async def test_hidden_and_unknown_ids_are_the_same_in_answers_and_requests(
-    tmp_path: Path, dataset: Dataset, caller: str
+    tmp_path: Path, path: Location, dataset: Dataset, caller: str
 ) -> None:
     ids = hidden(dataset)
-    archive = fill(tmp_path / "calls.db", dataset, {ORDER: PARTS, HIDDEN_ORDER: [EVERYTHING]})
+    archive = fill(path, dataset, {ORDER: PARTS, HIDDEN_ORDER: [EVERYTHING]})
     async with opened_as(caller, tmp_path, dataset, archive=archive) as (session, liner):
         asked: list[tuple[str, list[Question]]] = [
             *((kind, [(tool, arguments(one)) for one in ids[kind]]) for tool, kind, arguments in TOOLS),
@@ -122,8 +126,8 @@ async def test_hidden_and_unknown_ids_are_the_same_in_answers_and_requests(
 
 
 @pytest.mark.parametrize("caller", ["anna", "boris", "vera"])
-async def test_answers_are_those_without_an_archive(tmp_path: Path, caller: str) -> None:
-    dataset, archive = with_hidden_calls(tmp_path)
+async def test_answers_are_those_without_an_archive(tmp_path: Path, path: Location, caller: str) -> None:
+    dataset, archive = with_hidden_calls(path)
     with closing(open_connection(archive, source=SOURCE, writable=True)) as connection:
         connection.rows("DELETE FROM forgotten_call")
         connection.rows("DELETE FROM forgotten_record")
@@ -135,8 +139,8 @@ async def test_answers_are_those_without_an_archive(tmp_path: Path, caller: str)
             await assert_equal(live, archived, question, pages=2)
 
 
-async def test_an_archived_window_costs_a_restricted_caller_no_request(tmp_path: Path) -> None:
-    dataset, archive = with_hidden_calls(tmp_path)
+async def test_an_archived_window_costs_a_restricted_caller_no_request(tmp_path: Path, path: Location) -> None:
+    dataset, archive = with_hidden_calls(path)
     async with opened_as("boris", tmp_path, dataset, archive=archive) as (session, liner):
         asked: dict[str, Any] = {"since": "2026-11-16", "until": "2026-11-18", "include": ["summary"]}
         answer = await session.answer("find_calls", **asked)

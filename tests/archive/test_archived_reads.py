@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from liner_mcp.archive.connection import Location
 from liner_mcp.archive.database import open_connection
 from liner_mcp.archive.spans import Span
 from liner_mcp.archive.writer import Writer
 from liner_mcp.demo import Dataset
 from liner_mcp.demo.entities import Call
 from liner_mcp.liner.models import NO_LINK, User
+from tests.archive.conftest import NewArchive
 from tests.archive.sessions import ask, comparable, opened, read
 from tests.conftest import NOW, text_of
 from tests.fakes import FakeLiner, Fault
@@ -41,12 +43,18 @@ def own() -> Dataset:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, own: Dataset) -> Path:
+def archive(path: Location, own: Dataset) -> Location:
     """All closed days of all orders, synced a moment ago."""
-    return fill(tmp_path / "calls.db", own, {order.id: [CLOSED] for order in own.orders})
+    return fill(path, own, {order.id: [CLOSED] for order in own.orders})
 
 
-def write(archive: Path, statement: str, *values: Any) -> None:
+@pytest.fixture
+def archive_file(file: Path, own: Dataset) -> Path:
+    """The same in a file."""
+    return fill(file, own, {order.id: [CLOSED] for order in own.orders})
+
+
+def write(archive: Location, statement: str, *values: Any) -> None:
     with closing(open_connection(archive, source=SOURCE, writable=True)) as connection:
         connection.rows(statement, values)
 
@@ -69,7 +77,7 @@ def recorded(dataset: Dataset, *, archived: bool = True) -> Call:
 # Requests -------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_covered_window_costs_no_request(own: Dataset, archive: Path) -> None:
+async def test_a_covered_window_costs_no_request(own: Dataset, archive: Location) -> None:
     call = recorded(own)
     record = own.records_of(call.id)[0]
     covered = {"since": "2026-11-17", "until": "2026-11-18"}
@@ -91,16 +99,16 @@ async def test_a_covered_window_costs_no_request(own: Dataset, archive: Path) ->
         assert liner.requests == []
 
 
-async def test_of_orders_of_different_coverage_only_the_uncovered_are_requested(own: Dataset, tmp_path: Path) -> None:
-    archive = fill(tmp_path / "calls.db", own, {201: [EVERYTHING], 202: [CLOSED]})
+async def test_of_orders_of_different_coverage_only_the_uncovered_are_requested(own: Dataset, path: Location) -> None:
+    archive = fill(path, own, {201: [EVERYTHING], 202: [CLOSED]})
     async with opened(own, archive=archive) as (session, liner):
         await session.answer("call_stats", since="2026-11-18", orders=[201, 202, 203], group_by=["order"])
     asked = {target.partition("&orderIds%5B%5D=")[2].partition("&offset")[0] for target in liner.requests}
     assert {one for one in asked if one} == {"202", "203"}
 
 
-async def test_dictionaries_that_are_older_than_a_minute_are_read_from_liner(own: Dataset, tmp_path: Path) -> None:
-    archive = fill(tmp_path / "calls.db", own, synced_at=NOW - timedelta(seconds=61))
+async def test_dictionaries_that_are_older_than_a_minute_are_read_from_liner(own: Dataset, path: Location) -> None:
+    archive = fill(path, own, synced_at=NOW - timedelta(seconds=61))
     async with opened(own, archive=archive) as (session, liner):
         await session.answer("find_calls", since="2026-11-17", until="2026-11-18")
     assert not liner.count("/v2/call/?")
@@ -110,7 +118,7 @@ async def test_dictionaries_that_are_older_than_a_minute_are_read_from_liner(own
 # What is stated -------------------------------------------------------------------------------------------------------
 
 
-async def test_an_answer_states_what_is_archived(own: Dataset, archive: Path) -> None:
+async def test_an_answer_states_what_is_archived(own: Dataset, archive: Location) -> None:
     call = recorded(own)
     async with opened(own, archive=archive) as (session, _):
         mixed = await session.answer("call_stats", since="2026-11-18")
@@ -125,8 +133,8 @@ async def test_an_answer_states_what_is_archived(own: Dataset, archive: Path) ->
     assert "archived_until" not in summaries["page"]
 
 
-async def test_the_oldest_sync_is_stated(own: Dataset, tmp_path: Path) -> None:
-    archive = fill(tmp_path / "calls.db", own, {201: [CLOSED]}, synced_at=NOW - timedelta(days=3))
+async def test_the_oldest_sync_is_stated(own: Dataset, path: Location) -> None:
+    archive = fill(path, own, {201: [CLOSED]}, synced_at=NOW - timedelta(days=3))
     with closing(open_connection(archive, source=SOURCE, writable=True)) as connection:
         Writer(connection, phones=False).replace_span(202, CLOSED, [], {}, synced_at=NOW, settled=True)
     async with opened(own, archive=archive) as (session, _):
@@ -137,7 +145,7 @@ async def test_the_oldest_sync_is_stated(own: Dataset, tmp_path: Path) -> None:
     assert [one["page"]["synced_at"] for one in answers] == ["2026-11-17T18:00+03:00", SYNCED]
 
 
-async def test_an_agent_who_left_has_a_name(own: Dataset, archive: Path) -> None:
+async def test_an_agent_who_left_has_a_name(own: Dataset, archive: Location) -> None:
     call = own.add_call(agent=777, created_at=NOW - timedelta(days=1))
     with closing(open_connection(archive, source=SOURCE, writable=True)) as connection:
         writer = Writer(connection, phones=False)
@@ -155,7 +163,7 @@ async def test_an_agent_who_left_has_a_name(own: Dataset, archive: Path) -> None
 
 
 @pytest.mark.virtual_time
-async def test_while_liner_is_down_covered_windows_have_the_same_answers(own: Dataset, archive: Path) -> None:
+async def test_while_liner_is_down_covered_windows_have_the_same_answers(own: Dataset, archive: Location) -> None:
     call = recorded(own)
     questions: list[tuple[str, dict[str, Any]]] = [
         ("find_calls", {"since": "2026-11-17", "until": "2026-11-18", "transferred": True}),
@@ -180,7 +188,7 @@ async def test_while_liner_is_down_covered_windows_have_the_same_answers(own: Da
     ],
 )
 async def test_while_liner_fails_the_archived_part_is_given_and_the_rest_is_named(
-    own: Dataset, archive: Path, fault: Fault, tool: str, arguments: dict[str, Any]
+    own: Dataset, archive: Location, fault: Fault, tool: str, arguments: dict[str, Any]
 ) -> None:
     async with opened(FakeLiner(own, faults=[fault]), archive=archive) as (session, _):
         answer = await session.answer(tool, since="2026-11-18", **arguments)
@@ -193,8 +201,8 @@ async def test_while_liner_fails_the_archived_part_is_given_and_the_rest_is_name
 
 
 @pytest.mark.virtual_time
-async def test_while_liner_is_down_old_dictionaries_are_used_and_doubted(own: Dataset, tmp_path: Path) -> None:
-    archive = fill(tmp_path / "calls.db", own, synced_at=NOW - timedelta(hours=1))
+async def test_while_liner_is_down_old_dictionaries_are_used_and_doubted(own: Dataset, path: Location) -> None:
+    archive = fill(path, own, synced_at=NOW - timedelta(hours=1))
     async with opened(FakeLiner(own, faults=[DOWN]), archive=archive) as (session, _):
         by_id = await session.answer("find_calls", since="2026-11-17", until="2026-11-18", orders=[201])
         every = await session.answer("find_calls", since="2026-11-17", until="2026-11-18")
@@ -209,7 +217,7 @@ async def test_while_liner_is_down_old_dictionaries_are_used_and_doubted(own: Da
 # What was forgotten ---------------------------------------------------------------------------------------------------
 
 
-def forget(archive: Path, dataset: Dataset, call: Call) -> None:
+def forget(archive: Location, dataset: Dataset, call: Call) -> None:
     """As the command does: rows are deleted, ids are noted."""
     with closing(open_connection(archive, source=SOURCE, writable=True)) as connection:
         Writer(connection, phones=False).delete_calls([call.id])
@@ -221,7 +229,7 @@ def forget(archive: Path, dataset: Dataset, call: Call) -> None:
 
 
 @pytest.mark.parametrize("archived", [True, False])
-async def test_a_forgotten_call_is_in_no_answer(own: Dataset, archive: Path, archived: bool) -> None:
+async def test_a_forgotten_call_is_in_no_answer(own: Dataset, archive: Location, archived: bool) -> None:
     call = recorded(own, archived=archived)
     record = next(record for record in own.records_of(call.id) if record.summary)
     day = {"since": "2026-11-14"}
@@ -253,7 +261,9 @@ async def test_a_forgotten_call_is_in_no_answer(own: Dataset, archive: Path, arc
     assert (record.summary or "")[:20] not in json.dumps([summaries, quotes], ensure_ascii=False)
 
 
-async def test_a_recording_that_is_being_played_ends_when_its_call_is_forgotten(own: Dataset, archive: Path) -> None:
+async def test_a_recording_that_is_being_played_ends_when_its_call_is_forgotten(
+    own: Dataset, archive: Location
+) -> None:
     call = recorded(own, archived=True)
     record_id = own.records_of(call.id)[0].id
     async with opened(own, archive=archive) as (session, _):
@@ -265,7 +275,7 @@ async def test_a_recording_that_is_being_played_ends_when_its_call_is_forgotten(
 
 
 async def test_the_earlier_calls_of_a_forgotten_lead_are_in_no_answer_and_its_later_ones_are(
-    own: Dataset, archive: Path
+    own: Dataset, archive: Location
 ) -> None:
     moment = NOW - timedelta(hours=5)
     call = recorded(own, archived=False)
@@ -289,7 +299,7 @@ async def test_the_earlier_calls_of_a_forgotten_lead_are_in_no_answer_and_its_la
 
 
 async def test_a_recording_of_a_forgotten_lead_in_anothers_call_that_is_not_archived_is_in_no_answer(
-    own: Dataset, archive: Path
+    own: Dataset, archive: Location
 ) -> None:
     lead, other = list(own.leads.values())[:2]
     call = own.add_call(lead=other, created_at=NOW - timedelta(hours=2), has_records=True)
@@ -310,8 +320,8 @@ async def test_a_recording_of_a_forgotten_lead_in_anothers_call_that_is_not_arch
     assert not any(answer["page"]["complete"] for answer in answers[1:])  # of a call that cannot be read
 
 
-async def test_calls_before_a_forgotten_moment_are_in_no_answer(own: Dataset, tmp_path: Path) -> None:
-    archive = fill(tmp_path / "calls.db", own, {})
+async def test_calls_before_a_forgotten_moment_are_in_no_answer(own: Dataset, path: Location) -> None:
+    archive = fill(path, own, {})
     write(archive, "INSERT INTO forgotten_before VALUES (1, ?)", LAST_MIDNIGHT * 1_000_000)
     old = recorded(own)
     async with opened(own, archive=archive) as (session, _):
@@ -325,9 +335,8 @@ async def test_calls_before_a_forgotten_moment_are_in_no_answer(own: Dataset, tm
 # The file -------------------------------------------------------------------------------------------------------------
 
 
-async def test_before_the_first_sync_answers_are_live_and_say_nothing(own: Dataset, tmp_path: Path) -> None:
+async def test_before_the_first_sync_answers_are_live_and_say_nothing(own: Dataset, path: Location) -> None:
     question = ("find_calls", {"since": "2026-11-18"})
-    path = tmp_path / "calls.db"
     async with opened(own) as (live, _), opened(own, archive=path) as (session, _):
         assert await session.answer(question[0], **question[1]) == await live.answer(question[0], **question[1])
         fill(path, own)
@@ -336,33 +345,33 @@ async def test_before_the_first_sync_answers_are_live_and_say_nothing(own: Datas
 
 
 async def test_with_a_file_that_cannot_be_used_each_call_says_so_until_it_is_mended(
-    own: Dataset, archive: Path
+    own: Dataset, archive_file: Path
 ) -> None:
-    archive.chmod(0o644)
-    async with opened(own, archive=archive) as (session, liner):
+    archive_file.chmod(0o644)
+    async with opened(own, archive=archive_file) as (session, liner):
         for _ in range(2):
             assert_says(await session.refusal("find_calls", since="2026-11-18"), "other_users_of_this_machine_can")
         assert_says(await session.refusal("list_directory", kind="orders"), "other_users_of_this_machine_can")
         assert "can read" in await read(session, "liner://calls/7000001")
         assert liner.requests == []
-        archive.chmod(0o600)
+        archive_file.chmod(0o600)
         assert (await session.answer("find_calls", since="2026-11-18"))["page"]["synced_at"]
 
 
-async def test_a_file_that_is_built_anew_is_read(own: Dataset, archive: Path, tmp_path: Path) -> None:
+async def test_a_file_that_is_built_anew_is_read(own: Dataset, archive_file: Path, tmp_path: Path) -> None:
     covered = {"since": "2026-11-17", "until": "2026-11-18"}
-    async with opened(own, archive=archive) as (session, _):
+    async with opened(own, archive=archive_file) as (session, _):
         before = await session.answer("call_stats", **covered)
         call = first(own, lambda one: one.created_at.isoformat()[:10] == "2026-11-17")
         anew = fill(tmp_path / "anew.db", own, {order.id: [CLOSED] for order in own.orders})
         forget(anew, own, call)
-        anew.rename(archive)
+        anew.rename(archive_file)
         after = await session.answer("call_stats", **covered)
     assert after["totals"]["calls"] == before["totals"]["calls"] - 1
 
 
-async def test_an_archive_of_another_account_is_refused(own: Dataset, tmp_path: Path) -> None:
-    archive = fill(tmp_path / "calls.db", own, source="https://liner.example.com")
+async def test_an_archive_of_another_account_is_refused(own: Dataset, path: Location) -> None:
+    archive = fill(path, own, source="https://liner.example.com")
     async with opened(own, archive=archive) as (session, liner):
         assert_says(await session.refusal("find_calls"), "is_a_copy_of")
         assert liner.requests == []
@@ -372,13 +381,13 @@ async def test_an_archive_of_another_account_is_refused(own: Dataset, tmp_path: 
 
 
 async def test_phones_are_shown_only_where_the_archive_holds_them_and_the_settings_allow_it(
-    own: Dataset, tmp_path: Path
+    own: Dataset, new_archive: NewArchive
 ) -> None:
     call = recorded(own)
     question: dict[str, Any] = {"since": "2026-11-16", "until": "2026-11-19", "include": ["phone"], "limit": 200}
     shown: dict[tuple[bool, bool], bool] = {}
     for phones in (True, False):
-        archive = fill(tmp_path / f"{phones}.db", own, phones=phones)
+        archive = fill(new_archive(), own, phones=phones)
         for show in (True, False):
             async with opened(own, archive=archive, show_phones=show) as (session, _):
                 answer = await session.answer("find_calls", **question)
@@ -386,7 +395,7 @@ async def test_phones_are_shown_only_where_the_archive_holds_them_and_the_settin
     assert shown == {(True, True): True, (True, False): False, (False, True): False, (False, False): False}
 
 
-async def test_audio_of_an_archived_record_is_requested_from_liner(own: Dataset, archive: Path) -> None:
+async def test_audio_of_an_archived_record_is_requested_from_liner(own: Dataset, archive: Location) -> None:
     record = next(record for record in own.records_of(recorded(own).id) if record.has_file)
     uri = f"liner://call-records/{record.id}/audio"
     async with opened(own) as (live, _), opened(own, archive=archive) as (session, _):
@@ -394,7 +403,7 @@ async def test_audio_of_an_archived_record_is_requested_from_liner(own: Dataset,
 
 
 @pytest.mark.virtual_time
-async def test_the_link_of_an_archived_record_is_that_of_liner_or_none(own: Dataset, archive: Path) -> None:
+async def test_the_link_of_an_archived_record_is_that_of_liner_or_none(own: Dataset, archive: Location) -> None:
     record = next(record for record in own.records_of(recorded(own).id) if record.has_file)
     async with opened(own, archive=archive, audio="url") as (session, liner):
         answer = await session.answer("get_call_record", record_id=record.id)

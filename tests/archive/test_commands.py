@@ -18,11 +18,11 @@ import anyio
 import httpx
 import pytest
 
-from liner_mcp.archive.connection import Connection
 from liner_mcp.archive.database import WrongArchive, create, open_connection
 from liner_mcp.archive.forget import forget_lead
 from liner_mcp.archive.lock import server_lock, writer_lock
 from liner_mcp.archive.rebuild import rebuild
+from liner_mcp.archive.sqlite import SqliteConnection
 from liner_mcp.archive.verify import verify
 from liner_mcp.archive.writer import Writer
 from liner_mcp.demo import Dataset
@@ -113,6 +113,8 @@ def test_without_an_archive_each_command_says_what_to_set(arguments: tuple[str, 
         (("forget", "--call", "7"), "--yes"),
         (("forget", "--call", "x"), "an id"),
         (("serve", "--sync-every", "often"), "--sync-every"),
+        (("sync", "--every", "often"), "--every"),
+        (("sync", "--every", "15m", "--again"), "--again"),
         (("serve", "--archive"), "--demo"),
     ],
 )
@@ -235,7 +237,7 @@ def test_a_newer_archive_and_another_programs_database_are_refused(path: Path) -
         connection.rows("PRAGMA user_version = 99")
     with pytest.raises(WrongArchive, match="newer liner-mcp"):
         open_connection(path, source=SOURCE)
-    with closing(Connection(path)) as connection:
+    with closing(SqliteConnection(path)) as connection:
         connection.rows("PRAGMA application_id = 7")
     with pytest.raises(WrongArchive, match="another program"):
         open_connection(path, source=SOURCE, writable=True)
@@ -248,14 +250,14 @@ async def test_a_full_disk_ends_the_sync_with_one_sentence_and_half_a_day_is_not
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = Dataset.generate(now=NOW, days=12, calls=600)
-    writing = Connection.for_writing
+    writing = SqliteConnection.for_writing
 
-    def limited(connection: Connection) -> None:
+    def limited(connection: SqliteConnection) -> None:
         writing(connection)
         connection.rows("PRAGMA max_page_count = 60")
 
     with monkeypatch.context() as disk:
-        disk.setattr(Connection, "for_writing", limited)
+        disk.setattr(SqliteConnection, "for_writing", limited)
         with pytest.raises(WrongArchive, match=r"the disk of .* is full"):
             await run_sync(FakeLiner(dataset), path)
     with opened(path) as connection:
@@ -287,7 +289,7 @@ def test_a_damaged_file_is_made_anew_and_what_was_forgotten_stays_forgotten(path
     with opened(path) as connection:
         forget_lead(connection, Writer(connection, phones=False), lead, NOW)
         page = connection.rows("SELECT rootpage FROM sqlite_schema WHERE name = 'call_by_time'")[0]["rootpage"]
-        size = connection.pragma("page_size")
+        size = connection.rows("PRAGMA page_size")[0]["page_size"]
     content = bytearray(path.read_bytes())
     content[(page - 1) * size : page * size] = b"\x07" * size
     path.write_bytes(content)
@@ -321,7 +323,7 @@ def test_a_rebuild_masks_phones_that_may_not_be_shown_any_more(path: Path) -> No
 def test_forgetting_works_before_the_first_sync(path: Path) -> None:
     done = command("forget", "--lead", "5", "--yes", LINER_ARCHIVE=str(path), **DEMO)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Deleted: 0 calls" in done.stdout
+    assert "Deleted calls: 0," in done.stdout
     with opened(path, "demo") as connection:
         assert [row["id"] for row in connection.rows("SELECT id FROM forgotten_lead")] == [5]
 
@@ -466,6 +468,29 @@ def test_the_demos_archive_is_removed_when_a_signal_ends_the_server(tmp_path: Pa
         process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_service_that_only_syncs_logs_each_sync_and_ends_with_0_at_a_signal(
+    path: Path, recent: Dataset, number: signal.Signals
+) -> None:
+    with serve_app(FakeLiner(recent), lifespan="off") as origin:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "liner_mcp", "sync", "--every", "15m"],
+            env={**os.environ, **account(origin, path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert process.stderr
+            line = next(json.loads(line) for line in process.stderr if '"archive_synced"' in line)
+            process.send_signal(number)
+            out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out, errors) == (0, "", "")
+    assert line["days"] > 0
+    assert call_ids(path, origin)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="workers need a Unix system")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from liner_mcp.archive.connection import Location
 from liner_mcp.archive.counts import ArchivedCounts
 from liner_mcp.archive.database import Database
 from liner_mcp.archive.spans import Span
@@ -44,6 +45,13 @@ def dataset() -> Dataset:
     found.add_call(has_records=True)
     found.add_call(agent=None, talk_time_duration_seconds=0)
     return found
+
+
+@asynccontextmanager
+async def database(path: Location) -> AsyncGenerator[Database]:
+    found = Database(path, SOURCE)
+    yield found
+    found.close()
 
 
 def question(draw: random.Random, dataset: Dataset) -> tuple[CallQuery, dict[str, Any]]:
@@ -82,12 +90,12 @@ def question(draw: random.Random, dataset: Dataset) -> tuple[CallQuery, dict[str
 
 
 @pytest.mark.parametrize("covered", COVERAGE)
-async def test_an_archive_counts_what_liner_would_show(covered: str, dataset: Dataset, tmp_path: Path) -> None:
-    path = fill(tmp_path / "calls.db", dataset, {order.id: COVERAGE[covered] for order in dataset.orders})
+async def test_an_archive_counts_what_liner_would_show(covered: str, dataset: Dataset, path: Location) -> None:
+    fill(path, dataset, {order.id: COVERAGE[covered] for order in dataset.orders})
     draw = random.Random(covered)  # noqa: S311 - draws questions
     counted = 0
-    async with context_for(FakeLiner(dataset)) as live:
-        archived = replace(live, archive=ArchivedCounts(Database(path, SOURCE), Access()))
+    async with context_for(FakeLiner(dataset)) as live, database(path) as opened:
+        archived = replace(live, archive=ArchivedCounts(opened, Access()))
         for _ in range(60):
             query, shape = question(draw, dataset)
             answers = [await _answer(context, query, shape) for context in (live, archived)]
@@ -105,22 +113,22 @@ async def _answer(context: AppContext, query: CallQuery, shape: Mapping[str, Any
     return answer
 
 
-async def test_counts_of_a_whole_archive_need_no_request_for_calls(dataset: Dataset, tmp_path: Path) -> None:
-    path = fill(tmp_path / "calls.db", dataset)
+async def test_counts_of_a_whole_archive_need_no_request_for_calls(dataset: Dataset, path: Location) -> None:
+    fill(path, dataset)
     liner = FakeLiner(dataset)
-    async with context_for(liner) as live:
-        archived = replace(live, archive=ArchivedCounts(Database(path, SOURCE), Access()))
+    async with context_for(liner) as live, database(path) as opened:
+        archived = replace(live, archive=ArchivedCounts(opened, Access()))
         query = CallQuery(since="2026-11-01", until="2026-11-10", mentions="ипотека", transferred=False)
         await _answer(archived, query, {"group_by": ["agent"], "include": ["matches"]})
     assert not liner.count("/call/list")
 
 
-async def test_a_caller_gets_the_counts_of_what_it_may_see(dataset: Dataset, tmp_path: Path) -> None:
-    path = fill(tmp_path / "calls.db", dataset)
+async def test_a_caller_gets_the_counts_of_what_it_may_see(dataset: Dataset, path: Location) -> None:
+    fill(path, dataset)
     order, agent = dataset.orders[0].id, dataset.agents[0].id
-    async with context_for(FakeLiner(dataset)) as live:
+    async with context_for(FakeLiner(dataset)) as live, database(path) as opened:
         rules = Access(orders=frozenset({order}), agents=frozenset({agent}))
-        archived = replace(live, archive=ArchivedCounts(Database(path, SOURCE), rules))
+        archived = replace(live, archive=ArchivedCounts(opened, rules))
         restricted = await _answer(archived, CallQuery(since="2026-11-05", until="2026-11-19"), {"group_by": ["order"]})
         named = CallQuery(since="2026-11-05", until="2026-11-19", orders=(order,), agents=(agent,))
         whole = await _answer(live, named, {"group_by": ["order"]})

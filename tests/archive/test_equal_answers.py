@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liner_mcp.archive.connection import Location
 from liner_mcp.archive.spans import Span, moment
 from liner_mcp.demo import Dataset
 from tests.archive.questions import call_questions, entity_questions
@@ -40,17 +41,17 @@ def ten_days() -> Dataset:
     return Dataset.generate(now=NOW, days=10, calls=260)
 
 
-def archive_of(folder: Path, coverage: str) -> Path:
+def archive_of(path: Location, coverage: str) -> Location:
     spans = {order.id: COVERAGE[coverage](order.id) for order in ten_days().orders}
-    return fill(folder / "calls.db", ten_days(), spans)
+    return fill(path, ten_days(), spans)
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("coverage", "mode"), [*((one, "auto") for one in COVERAGE), ("holes", "legacy")])
-async def test_archived_and_live_answers_are_equal(tmp_path: Path, coverage: str, mode: str) -> None:
+async def test_archived_and_live_answers_are_equal(path: Location, coverage: str, mode: str) -> None:
     questions = [*call_questions(), *entity_questions(ten_days())]
     assert len(questions) > 60
-    archive = archive_of(tmp_path, coverage)
+    archive = archive_of(path, coverage)
     async with opened(ten_days(), mode) as (live, _), opened(ten_days(), mode, archive=archive) as (archived, _):
         for question in questions:
             await assert_equal(live, archived, question)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.connection import Connection, Location
 from liner_mcp.archive.database import create, open_connection
-from liner_mcp.archive.forget import checkpoint, erase, forget_before, forget_call, forget_lead
+from liner_mcp.archive.forget import erase, forget_before, forget_call, forget_lead
 from liner_mcp.archive.verify import verify
 from liner_mcp.archive.writer import Writer
 from liner_mcp.demo import Dataset
 from tests.conftest import NOW
 from tests.fakes import FakeLiner
-from tests.support.sync import SOURCE, ZONE, bytes_in, call_ids, content_of, opened, run_sync
+from tests.support.sync import SOURCE, ZONE, call_ids, content_of, files_with, opened, run_sync
 
 pytestmark = pytest.mark.anyio
 
@@ -31,11 +31,6 @@ TRACES = ("Зюзюкинский", "брынзопродукт", "зюзюки�
 @pytest.fixture
 def dataset() -> Dataset:
     return Dataset.generate(now=NOW, days=12, calls=240)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "archive" / "calls.db"
 
 
 def add_call(dataset: Dataset, **fields: object) -> int:
@@ -53,18 +48,18 @@ def size_of(path: Path) -> int:
     return path.stat().st_size
 
 
-def assert_gone(path: Path) -> None:
-    assert [name for trace in TRACES for name in bytes_in(path.parent, trace)] == []
+def assert_gone(path: Location) -> None:
+    assert [name for trace in TRACES for name in files_with(path, trace)] == []
     with opened(path) as connection:
         assert verify(connection) == []
 
 
-async def test_a_forgotten_lead_leaves_no_byte_and_does_not_come_back(path: Path, dataset: Dataset) -> None:
+async def test_a_forgotten_lead_leaves_no_byte_and_does_not_come_back(path: Location, dataset: Dataset) -> None:
     lead = next(iter(dataset.leads.values()))
     calls = [add_call(dataset, lead=lead) for _ in range(3)]
     liner = FakeLiner(dataset)
     await run_sync(liner, path)
-    assert bytes_in(path.parent, TRACES[0])
+    assert files_with(path, TRACES[0])
     with opened(path) as connection:
         deleted, _ = forget_lead(connection, writer_of(connection), lead.id, NOW)
         assert deleted >= 3
@@ -79,7 +74,7 @@ async def test_a_forgotten_lead_leaves_no_byte_and_does_not_come_back(path: Path
 
 
 async def test_a_forgotten_call_does_not_come_back_and_the_others_of_its_lead_stay(
-    path: Path, dataset: Dataset
+    path: Location, dataset: Dataset
 ) -> None:
     lead = next(iter(dataset.leads.values()))
     call = add_call(dataset, lead=lead)
@@ -98,7 +93,7 @@ async def test_a_forgotten_call_does_not_come_back_and_the_others_of_its_lead_st
     assert content_of(path)["forgotten_record"]
 
 
-async def test_everything_before_a_day_is_forgotten(path: Path, dataset: Dataset) -> None:
+async def test_everything_before_a_day_is_forgotten(path: Location, dataset: Dataset) -> None:
     add_call(dataset)
     liner = FakeLiner(dataset)
     await run_sync(liner, path)
@@ -112,7 +107,9 @@ async def test_everything_before_a_day_is_forgotten(path: Path, dataset: Dataset
     assert call_ids(path) == left
 
 
-async def test_a_recording_of_a_forgotten_lead_in_anothers_call_is_forgotten_too(path: Path, dataset: Dataset) -> None:
+async def test_a_recording_of_a_forgotten_lead_in_anothers_call_is_forgotten_too(
+    path: Location, dataset: Dataset
+) -> None:
     lead, other = list(dataset.leads.values())[:2]
     call = dataset.add_call(created_at=MIDNIGHT - 3 * DAY, lead=other)
     dataset.add_record(call.id, summary="Обычный разговор.")
@@ -128,7 +125,7 @@ async def test_a_recording_of_a_forgotten_lead_in_anothers_call_is_forgotten_too
     assert call.id not in call_ids(path)
 
 
-async def test_what_is_forgotten_before_the_first_sync_is_never_stored(path: Path, dataset: Dataset) -> None:
+async def test_what_is_forgotten_before_the_first_sync_is_never_stored(path: Location, dataset: Dataset) -> None:
     lead = next(iter(dataset.leads.values()))
     calls = {add_call(dataset, lead=lead), add_call(dataset)}
     with closing(create(path, source=SOURCE, phones=False)) as connection:
@@ -141,9 +138,9 @@ async def test_what_is_forgotten_before_the_first_sync_is_never_stored(path: Pat
 
 
 async def test_while_another_process_reads_the_texts_stay_and_that_is_reported(
-    path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    path: Location, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("liner_mcp.archive.forget.READER_MILLISECONDS", 50)
+    monkeypatch.setattr("liner_mcp.archive.connection.READER_MILLISECONDS", 50)
     call = add_call(dataset)
     await run_sync(FakeLiner(dataset), path)
     with closing(open_connection(path, source=SOURCE)) as reader, opened(path) as connection:
@@ -152,13 +149,13 @@ async def test_while_another_process_reads_the_texts_stay_and_that_is_reported(
             forget_call(connection, writer_of(connection), call)
             assert not erase(connection)
             assert reader.rows("SELECT count(*) AS n FROM call") == before  # it sees one moment
-            assert bytes_in(path.parent, TRACES[0])
-        assert checkpoint(connection)
-        assert bytes_in(path.parent, TRACES[0]) == []
+            assert files_with(path, TRACES[0])
+        connection.tidy(removed=False)
+        assert files_with(path, TRACES[0]) == []
     assert_gone(path)
 
 
-async def test_many_rows_that_were_split_and_deleted_leave_no_byte(path: Path, dataset: Dataset) -> None:
+async def test_many_rows_that_were_split_and_deleted_leave_no_byte(path: Location, dataset: Dataset) -> None:
     """Pages that were split keep copies of rows in their unused part, so the whole file is rewritten."""
     forgotten = [add_call(dataset) for _ in range(150)]
     for number in range(300):
@@ -170,18 +167,18 @@ async def test_many_rows_that_were_split_and_deleted_leave_no_byte(path: Path, d
             forget_call(connection, writer_of(connection), call_id)
         assert erase(connection)
         for trace in TRACES:  # also while the writer is still there
-            assert bytes_in(path.parent, trace) == []
+            assert files_with(path, trace) == []
     assert_gone(path)
 
 
-async def test_the_file_shrinks_and_stays_readable_for_other_programs(path: Path, dataset: Dataset) -> None:
+async def test_the_file_shrinks_and_stays_readable_for_other_programs(file: Path, dataset: Dataset) -> None:
     for _ in range(200):
         add_call(dataset)
-    await run_sync(FakeLiner(dataset), path)
-    size = size_of(path)
-    with opened(path) as connection:
+    await run_sync(FakeLiner(dataset), file)
+    size = size_of(file)
+    with opened(file) as connection:
         forget_before(connection, writer_of(connection), MIDNIGHT)
         assert erase(connection)
-    assert size_of(path) < size / 2
-    with closing(sqlite3.connect(path)) as other:
+    assert size_of(file) < size / 2
+    with closing(sqlite3.connect(file)) as other:
         assert other.execute("SELECT count(*) FROM call").fetchone() == (0,)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
+from liner_mcp.archive.connection import Location
 from liner_mcp.archive.database import WrongArchive
 from liner_mcp.archive.forget import forget_lead
 from liner_mcp.archive.pending import day_of
@@ -18,6 +18,7 @@ from liner_mcp.archive.verify import verify
 from liner_mcp.archive.writer import Writer
 from liner_mcp.demo import Dataset
 from liner_mcp.demo.app import Scope, Send
+from tests.archive.conftest import NewArchive
 from tests.conftest import NOW
 from tests.fakes import FakeLiner, Fault, First
 from tests.fakes.blocking_liner import BlockingLiner
@@ -33,11 +34,6 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "archive" / "calls.db"
-
-
-@pytest.fixture
 def dataset() -> Dataset:
     """A dataset of its own, of twelve days."""
     return Dataset.generate(now=NOW, days=12, calls=240)
@@ -47,12 +43,12 @@ def closed_calls(dataset: Dataset, now: datetime = MIDNIGHT) -> set[int]:
     return {call.id for call in dataset.calls.values() if call.created_at < now}
 
 
-def assert_sound(path: Path) -> None:
+def assert_sound(path: Location) -> None:
     with opened(path) as connection:
         assert verify(connection) == []
 
 
-async def test_a_first_sync_stores_every_call_of_the_days_that_are_over(path: Path, liner: FakeLiner) -> None:
+async def test_a_first_sync_stores_every_call_of_the_days_that_are_over(path: Location, liner: FakeLiner) -> None:
     report = await run_sync(liner, path, since=NOW - timedelta(days=42))
     assert report.whole
     assert call_ids(path) == closed_calls(liner.dataset)
@@ -63,12 +59,12 @@ async def test_a_first_sync_stores_every_call_of_the_days_that_are_over(path: Pa
     assert_sound(path)
 
 
-async def test_a_day_is_over_an_hour_after_its_end(path: Path, liner: FakeLiner) -> None:
+async def test_a_day_is_over_an_hour_after_its_end(path: Location, liner: FakeLiner) -> None:
     await run_sync(liner, path, now=MIDNIGHT + timedelta(minutes=59))
     assert {span.until for (span,) in covered_spans(path).values()} == {YESTERDAY.span.since}
 
 
-async def test_a_second_sync_asks_only_for_what_can_have_changed(path: Path, liner: FakeLiner) -> None:
+async def test_a_second_sync_asks_only_for_what_can_have_changed(path: Location, liner: FakeLiner) -> None:
     await run_sync(liner, path)
     before = content_of(path)
     liner.requests.clear()
@@ -86,7 +82,9 @@ async def test_a_second_sync_asks_only_for_what_can_have_changed(path: Path, lin
     assert content_of(path) == before
 
 
-async def test_a_sync_that_was_interrupted_goes_on_where_it_ended(path: Path, dataset: Dataset, tmp_path: Path) -> None:
+async def test_a_sync_that_was_interrupted_goes_on_where_it_ended(
+    path: Location, dataset: Dataset, new_archive: NewArchive
+) -> None:
     class _Interrupted(Exception):
         pass
 
@@ -94,20 +92,20 @@ async def test_a_sync_that_was_interrupted_goes_on_where_it_ended(path: Path, da
         if report.days == 20:
             raise _Interrupted
 
-    liner = FakeLiner(dataset)
+    liner, fresh = FakeLiner(dataset), new_archive()
     with pytest.raises(_Interrupted):
         await run_sync(liner, path, on_day=interrupt)
     covered = covered_spans(path)
     assert {span.until for spans in covered.values() for span in spans} == {YESTERDAY.span.until}  # newest day first
     assert_sound(path)
     await run_sync(liner, path)
-    await run_sync(liner, tmp_path / "fresh.db")
-    assert content_of(path) == content_of(tmp_path / "fresh.db")
+    await run_sync(liner, fresh)
+    assert content_of(path) == content_of(fresh)
 
 
 @pytest.mark.parametrize("ends", ["inside", "start_outside", "end_outside"])
 async def test_calls_at_midnight_belong_to_one_day_however_liner_reads_the_ends(
-    path: Path, dataset: Dataset, ends: str
+    path: Location, dataset: Dataset, ends: str
 ) -> None:
     midnight = datetime.fromtimestamp(YESTERDAY.span.since, UTC)
     moments = [midnight + timedelta(seconds=one) for one in (-1, -0.5, 0, 0.25, 1)]
@@ -120,7 +118,7 @@ async def test_calls_at_midnight_belong_to_one_day_however_liner_reads_the_ends(
     assert_sound(path)
 
 
-async def test_days_have_the_length_that_the_zone_gives_them(path: Path, dataset: Dataset) -> None:
+async def test_days_have_the_length_that_the_zone_gives_them(path: Location, dataset: Dataset) -> None:
     await run_sync(FakeLiner(dataset), path, since=datetime(2026, 10, 20, tzinfo=UTC))
     (span,) = covered_spans(path)[dataset.orders[0].id]
     assert (span.since, span.until) == (day_of(date(2026, 10, 20), ZONE).span.since, int(MIDNIGHT.timestamp()))
@@ -129,7 +127,7 @@ async def test_days_have_the_length_that_the_zone_gives_them(path: Path, dataset
 # What changes in Liner ------------------------------------------------------------------------------------------------
 
 
-async def test_a_day_that_grows_is_read_again_for_a_week(path: Path, dataset: Dataset) -> None:
+async def test_a_day_that_grows_is_read_again_for_a_week(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset)
     await run_sync(liner, path)
     young = dataset.add_call(created_at=MIDNIGHT - 3 * DAY)
@@ -142,7 +140,7 @@ async def test_a_day_that_grows_is_read_again_for_a_week(path: Path, dataset: Da
     assert_sound(path)
 
 
-async def test_changed_statuses_and_late_summaries_are_stored(path: Path, dataset: Dataset) -> None:
+async def test_changed_statuses_and_late_summaries_are_stored(path: Location, dataset: Dataset) -> None:
     call = dataset.add_call(created_at=MIDNIGHT - 3 * DAY)
     record = dataset.add_record(call.id, summary=None)
     liner = FakeLiner(dataset)
@@ -169,7 +167,7 @@ def _with_status(call_id: int, code: str) -> Callable[[Any], Any]:
     return change
 
 
-async def test_a_status_changes_without_reading_the_final_records_again(path: Path, dataset: Dataset) -> None:
+async def test_a_status_changes_without_reading_the_final_records_again(path: Location, dataset: Dataset) -> None:
     call = dataset.add_call(created_at=MIDNIGHT - 3 * DAY)
     dataset.add_record(call.id, summary="Клиент хочет ипотеку.")
     liner = FakeLiner(dataset)
@@ -184,7 +182,7 @@ async def test_a_status_changes_without_reading_the_final_records_again(path: Pa
     assert_sound(path)
 
 
-async def test_a_new_order_is_read_with_its_old_days(path: Path, dataset: Dataset) -> None:
+async def test_a_new_order_is_read_with_its_old_days(path: Location, dataset: Dataset) -> None:
     new = dataset.orders[0]
     liner = FakeLiner(dataset)
     without = AlteredLiner(
@@ -201,7 +199,9 @@ def _only(data: Any, keep: Callable[[Any], bool]) -> Any:
     return {**data, "list": rows, "total": len(rows)}
 
 
-async def test_an_order_that_liner_no_longer_lists_keeps_its_calls_and_its_name(path: Path, dataset: Dataset) -> None:
+async def test_an_order_that_liner_no_longer_lists_keeps_its_calls_and_its_name(
+    path: Location, dataset: Dataset
+) -> None:
     gone = dataset.orders[0]
     liner = FakeLiner(dataset)
     await run_sync(liner, path)
@@ -221,7 +221,7 @@ async def test_an_order_that_liner_no_longer_lists_keeps_its_calls_and_its_name(
     assert entry["listed"] == 0
 
 
-async def test_a_lead_that_is_forgotten_while_it_is_read_is_not_stored(path: Path, dataset: Dataset) -> None:
+async def test_a_lead_that_is_forgotten_while_it_is_read_is_not_stored(path: Location, dataset: Dataset) -> None:
     call = dataset.add_call(created_at=MIDNIGHT - 2 * DAY)
     record = dataset.add_record(call.id, summary="Клиент хочет ипотеку.")
     liner = BlockingLiner(dataset, lambda target: f"callId={call.id}&" in target)
@@ -238,7 +238,7 @@ async def test_a_lead_that_is_forgotten_while_it_is_read_is_not_stored(path: Pat
     assert_sound(path)
 
 
-async def test_entries_that_left_a_dictionary_stay(path: Path, dataset: Dataset) -> None:
+async def test_entries_that_left_a_dictionary_stay(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset)
     await run_sync(liner, path)
     left = dataset.users[0].id
@@ -256,7 +256,7 @@ async def test_entries_that_left_a_dictionary_stay(path: Path, dataset: Dataset)
 # Clocks ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_clock_that_was_ahead_leaves_no_day_that_counts_as_read(path: Path, dataset: Dataset) -> None:
+async def test_a_clock_that_was_ahead_leaves_no_day_that_counts_as_read(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset)
     await run_sync(liner, path, now=NOW + 30 * DAY)  # nothing has happened yet on the days up to then
     later = dataset.add_call(created_at=MIDNIGHT - 9 * DAY)
@@ -266,7 +266,7 @@ async def test_a_clock_that_was_ahead_leaves_no_day_that_counts_as_read(path: Pa
     assert call_ids(path) == closed_calls(dataset)
 
 
-async def test_a_clock_that_is_behind_is_refused_and_nothing_is_lost(path: Path, dataset: Dataset) -> None:
+async def test_a_clock_that_is_behind_is_refused_and_nothing_is_lost(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset)
     await run_sync(liner, path)
     before = content_of(path)
@@ -279,7 +279,7 @@ async def test_a_clock_that_is_behind_is_refused_and_nothing_is_lost(path: Path,
 
 
 async def test_a_day_whose_recordings_do_not_come_is_named_and_left_and_the_others_are_stored(
-    path: Path, dataset: Dataset
+    path: Location, dataset: Dataset
 ) -> None:
     call = dataset.add_call(created_at=MIDNIGHT - 2 * DAY)
     dataset.add_record(call.id, summary="Клиент хочет ипотеку.")
@@ -301,7 +301,7 @@ async def test_a_day_whose_recordings_do_not_come_is_named_and_left_and_the_othe
 
 
 async def test_liner_going_down_in_the_middle_ends_the_sync_and_what_was_read_stays(
-    path: Path, dataset: Dataset
+    path: Location, dataset: Dataset
 ) -> None:
     liner = FakeLiner(dataset)
 
@@ -320,7 +320,7 @@ async def test_liner_going_down_in_the_middle_ends_the_sync_and_what_was_read_st
     assert call_ids(path) == closed_calls(dataset)
 
 
-async def test_a_refused_token_ends_it_at_once(path: Path, dataset: Dataset) -> None:
+async def test_a_refused_token_ends_it_at_once(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset, token="another")
     report = await run_sync(liner, path)
     assert "LINER_API_TOKEN" in (report.stopped or "")
@@ -328,7 +328,7 @@ async def test_a_refused_token_ends_it_at_once(path: Path, dataset: Dataset) -> 
     assert report.days == 0
 
 
-async def test_a_token_that_is_refused_in_the_middle_ends_it(path: Path, dataset: Dataset) -> None:
+async def test_a_token_that_is_refused_in_the_middle_ends_it(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset)
 
     def refuse(report: Any) -> None:
@@ -342,7 +342,7 @@ async def test_a_token_that_is_refused_in_the_middle_ends_it(path: Path, dataset
     assert_sound(path)
 
 
-async def test_a_list_that_does_not_come_whole_leaves_its_days_uncovered(path: Path, dataset: Dataset) -> None:
+async def test_a_list_that_does_not_come_whole_leaves_its_days_uncovered(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset, faults=[Fault(Total(1.5), r"^/v2/call/?\?")])
     report = await run_sync(liner, path)
     assert report.failures
@@ -354,7 +354,7 @@ async def test_a_list_that_does_not_come_whole_leaves_its_days_uncovered(path: P
 
 @pytest.mark.parametrize("change", [{"createdAt": None}, {"id": "no id"}, {"orderId": 1}])
 async def test_a_row_that_cannot_be_placed_leaves_its_day_uncovered(
-    path: Path, dataset: Dataset, change: dict[str, Any]
+    path: Location, dataset: Dataset, change: dict[str, Any]
 ) -> None:
     call = dataset.add_call(created_at=MIDNIGHT - 2 * DAY)
     altered = AlteredLiner(FakeLiner(dataset), change_by_pattern={r"^/v2/call/?\?": _with(call.id, change)})
@@ -377,7 +377,7 @@ def _with(call_id: int, fields: dict[str, Any]) -> Callable[[Any], Any]:
 
 @pytest.mark.parametrize("shift", [timedelta(hours=3), timedelta(hours=-5), timedelta(minutes=30)])
 async def test_a_liner_that_reads_windows_in_another_zone_is_not_archived(
-    path: Path, dataset: Dataset, shift: timedelta
+    path: Location, dataset: Dataset, shift: timedelta
 ) -> None:
     report = await run_sync(FakeLiner(dataset, window_shift=shift), path)
     assert "check --probe" in (report.stopped or "")
@@ -393,46 +393,51 @@ class _SummerTimeLiner(FakeLiner):
         await super().serve(scope, send)
 
 
-async def test_a_zone_that_differs_from_utc_in_summer_only_is_noticed(path: Path) -> None:
+async def test_a_zone_that_differs_from_utc_in_summer_only_is_noticed(path: Location) -> None:
     liner = _SummerTimeLiner(Dataset.generate(now=NOW, days=40, calls=400))
     report = await run_sync(liner, path, since=NOW - timedelta(days=40))
     assert "check --probe" in (report.stopped or "")
     assert covered_spans(path) == {}
 
 
-async def test_a_liner_that_ignores_windows_is_not_archived(path: Path, dataset: Dataset) -> None:
+async def test_a_liner_that_ignores_windows_is_not_archived(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset, faults=[Fault(Ignores(("createdAt",)), r"^/v2/call/?\?")])
     report = await run_sync(liner, path, since=MIDNIGHT - 2 * DAY)
     assert "check --probe" in (report.stopped or "")
     assert covered_spans(path) == {}
 
 
-async def test_an_account_without_calls_covers_nothing(path: Path) -> None:
+async def test_an_account_without_calls_covers_nothing(path: Location) -> None:
     report = await run_sync(FakeLiner(Dataset.generate(now=NOW, days=2, calls=0)), path)
     assert report.whole
     assert covered_spans(path) == {}
 
 
-async def test_summaries_that_only_the_details_hold_are_read(path: Path, dataset: Dataset, tmp_path: Path) -> None:
+async def test_summaries_that_only_the_details_hold_are_read(
+    path: Location, dataset: Dataset, new_archive: NewArchive
+) -> None:
     await run_sync(FakeLiner(dataset, record_list="short"), path)
-    await run_sync(FakeLiner(dataset), tmp_path / "full.db")
-    with opened(path) as short, opened(tmp_path / "full.db") as full:
+    complete = new_archive()
+    await run_sync(FakeLiner(dataset), complete)
+    with opened(path) as short, opened(complete) as full:
         query = "SELECT id, record_summary FROM record ORDER BY id"
         assert short.rows(query) == full.rows(query)
 
 
-async def test_windows_are_no_longer_than_documented(path: Path, dataset: Dataset) -> None:
+async def test_windows_are_no_longer_than_documented(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset, longest_window=timedelta(days=31))
     assert (await run_sync(liner, path, since=None)).whole
     assert call_ids(path) == closed_calls(dataset)
 
 
-async def test_a_passing_failure_is_retried(path: Path, dataset: Dataset) -> None:
+async def test_a_passing_failure_is_retried(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset, faults=[Fault(Status(503), "callId=", First(2))])
     assert (await run_sync(liner, path)).whole
 
 
-async def test_a_dictionary_that_does_not_come_is_named_and_the_days_are_stored(path: Path, dataset: Dataset) -> None:
+async def test_a_dictionary_that_does_not_come_is_named_and_the_days_are_stored(
+    path: Location, dataset: Dataset
+) -> None:
     liner = AlteredLiner(FakeLiner(dataset), status_by_pattern={"^/v2/agent-group": 500})
     report = await run_sync(liner, path)
     assert [failure.what for failure in report.failures] == ["agent groups"]
@@ -442,7 +447,7 @@ async def test_a_dictionary_that_does_not_come_is_named_and_the_days_are_stored(
 # Retention ------------------------------------------------------------------------------------------------------------
 
 
-async def test_older_calls_are_removed_and_not_read_again(path: Path, dataset: Dataset) -> None:
+async def test_older_calls_are_removed_and_not_read_again(path: Location, dataset: Dataset) -> None:
     liner = FakeLiner(dataset)
     await run_sync(liner, path)
     liner.requests.clear()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
+from liner_mcp.archive.connection import Location
 from liner_mcp.archive.spans import Span
 from liner_mcp.archive.verify import verify
 from liner_mcp.demo import Dataset
@@ -37,7 +37,7 @@ def is_covered(spans: list[Span], second: float) -> bool:
     return any(span.since <= second < span.until for span in spans)
 
 
-def assert_true(path: Path, dataset: Dataset) -> None:
+def assert_true(path: Location, dataset: Dataset) -> None:
     """Of the covered days, exactly Liner's calls and recordings are stored."""
     spans = covered_spans(path)
     expected = {
@@ -56,8 +56,7 @@ def assert_true(path: Path, dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize(("name", "where"), CASES)
-async def test_what_is_covered_is_true_under_every_fault(name: str, where: str, tmp_path: Path, busy: Dataset) -> None:
-    path = tmp_path / "calls.db"
+async def test_what_is_covered_is_true_under_every_fault(name: str, where: str, path: Location, busy: Dataset) -> None:
     liner = FakeLiner(busy, faults=[Fault(FAULTS[name], where, Share(0.2))])
     await run_sync(liner, path, since=NOW - timedelta(days=2))
     assert_true(path, busy)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from liner_mcp.archive.connection import Location
 from liner_mcp.archive.database import open_connection
 from liner_mcp.archive.forget import forget_before, forget_call, forget_lead
 from liner_mcp.archive.writer import Writer
@@ -49,10 +49,10 @@ def own_dataset() -> Dataset:
     ids=str,
 )
 async def test_of_any_reading_of_the_documentation_archived_and_live_answers_are_equal(
-    tmp_path: Path, variant: dict[str, Any]
+    path: Location, variant: dict[str, Any]
 ) -> None:
     dataset = own_dataset()
-    archive = tmp_path / "calls.db"
+    archive = path
     report = await run_sync(FakeLiner(dataset, **variant), archive)
     assert report.whole
     recorded = next(call for call in dataset.calls.values() if len(dataset.records_of(call.id)) > 1)
@@ -69,9 +69,9 @@ async def test_of_any_reading_of_the_documentation_archived_and_live_answers_are
 
 @pytest.mark.parametrize("shift", [3, -3])
 async def test_with_a_liner_in_another_zone_what_is_not_archived_is_read_as_without_an_archive(
-    tmp_path: Path, shift: int
+    path: Location, shift: int
 ) -> None:
-    dataset, archive = own_dataset(), tmp_path / "calls.db"
+    dataset, archive = own_dataset(), path
     await run_sync(FakeLiner(dataset), archive)
     shifted: dict[str, Any] = {"window_shift": timedelta(hours=shift)}
     live, archived = FakeLiner(dataset, **shifted), FakeLiner(dataset, **shifted)
@@ -81,8 +81,8 @@ async def test_with_a_liner_in_another_zone_what_is_not_archived_is_read_as_with
     assert not found["page"]["complete"] or expected["page"]["complete"]
 
 
-async def test_what_forget_has_forgotten_is_in_no_answer_before_and_after_the_next_sync(tmp_path: Path) -> None:
-    dataset, archive = own_dataset(), tmp_path / "calls.db"
+async def test_what_forget_has_forgotten_is_in_no_answer_before_and_after_the_next_sync(path: Location) -> None:
+    dataset, archive = own_dataset(), path
     liner = FakeLiner(dataset)
     await run_sync(liner, archive)
     calls = [call for call in dataset.calls.values() if dataset.records_of(call.id)]
@@ -111,8 +111,8 @@ async def test_what_forget_has_forgotten_is_in_no_answer_before_and_after_the_ne
         await run_sync(liner, archive, now=NOW + timedelta(seconds=1), again=True)
 
 
-async def test_a_recording_is_not_played_on_when_its_call_is_forgotten(tmp_path: Path) -> None:
-    dataset, archive = own_dataset(), tmp_path / "calls.db"
+async def test_a_recording_is_not_played_on_when_its_call_is_forgotten(path: Location) -> None:
+    dataset, archive = own_dataset(), path
     await run_sync(FakeLiner(dataset), archive)
     call = next(call for call in dataset.calls.values() if dataset.records_of(call.id))
     record_id = dataset.records_of(call.id)[0].id

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.connection import Connection, Location
 from liner_mcp.archive.database import Database, WrongArchive, create, open_connection
 from liner_mcp.archive.queries import Selection, calls, coverage, records_of_call
 from liner_mcp.archive.spans import Span
@@ -27,17 +27,12 @@ RECORD = CallRecord.model_validate(
 )
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "archive" / "calls.db"
-
-
 def write(connection: Connection, *, phones: bool = False) -> None:
     writer = Writer(connection, phones=phones)
     writer.replace_span(7, DAY, [CALL], {1: [RECORD]}, synced_at=MOMENT, settled=True)
 
 
-async def test_a_call_comes_back_as_liner_sent_it(path: Path) -> None:
+async def test_a_call_comes_back_as_liner_sent_it(path: Location) -> None:
     connection = create(path, source=SOURCE, phones=False)
     write(connection)
     write(connection)  # a day is replaced, not doubled
@@ -55,17 +50,17 @@ async def test_a_call_comes_back_as_liner_sent_it(path: Path) -> None:
     connection.close()
 
 
-def test_the_files_hold_no_phone_and_no_link(path: Path) -> None:
-    connection = create(path, source=SOURCE, phones=False)
+def test_the_files_hold_no_phone_and_no_link(file: Path) -> None:
+    connection = create(file, source=SOURCE, phones=False)
     write(connection)
     connection.close()
-    content = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    content = b"".join(one.read_bytes() for one in file.parent.iterdir())
     assert "ипотеку".encode() in content
     assert b"123-45" not in content
     assert b"files.example.com" not in content
 
 
-def test_a_part_of_a_span_that_is_read_again_is_covered_once(path: Path) -> None:
+def test_a_part_of_a_span_that_is_read_again_is_covered_once(path: Location) -> None:
     connection = create(path, source=SOURCE, phones=False)
     write(connection)
     middle = Span(DAY.since + 3_600, DAY.until - 3_600)
@@ -77,22 +72,22 @@ def test_a_part_of_a_span_that_is_read_again_is_covered_once(path: Path) -> None
     connection.close()
 
 
-def test_an_archive_of_another_account_is_refused(path: Path) -> None:
+def test_an_archive_of_another_account_is_refused(path: Location) -> None:
     create(path, source=SOURCE, phones=False).close()
     with pytest.raises(WrongArchive, match="is a copy of"):
         open_connection(path, source="demo")
 
 
-def test_a_file_that_others_can_read_is_refused(path: Path) -> None:
-    create(path, source=SOURCE, phones=False).close()
-    path.chmod(0o644)
+def test_a_file_that_others_can_read_is_refused(file: Path) -> None:
+    create(file, source=SOURCE, phones=False).close()
+    file.chmod(0o644)
     with pytest.raises(WrongArchive, match="chmod 600"):
-        open_connection(path, source=SOURCE)
+        open_connection(file, source=SOURCE)
 
 
-def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"calls, but not in a database" * 100)
-    path.chmod(0o600)
+def test_a_file_that_is_no_database_is_refused(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_bytes(b"calls, but not in a database" * 100)
+    file.chmod(0o600)
     with pytest.raises(WrongArchive, match="is not a database"):
-        open_connection(path, source=SOURCE)
+        open_connection(file, source=SOURCE)

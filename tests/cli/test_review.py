@@ -251,7 +251,7 @@ def test_calls_that_could_not_be_read_are_said_and_judged_later(tmp_path: Path) 
         code, out, errors = review.judge()
         assert (code, errors) == (3, "")
         assert "6 calls: 5 judged, 1 not judged" in out
-        assert "Run again to complete it" in out
+        assert "A later run tries what is missing once more" in out
         assert review.run("--no-model")[0] == 3
         liner.faults = []
         assert review.judge()[0] == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx
@@ -14,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from liner_mcp.demo import DemoLiner
 from liner_mcp.http_server.auth.bearer import Reason
 from tests.fakes.oauth_issuer import AUDIENCE, LocalIssuer, claims, ec_key, public_jwk, rsa_key, signed
-from tests.http_server.support import PATIENCE, question, serve
+from tests.http_server.support import PATIENCE, call, question, serve
 from tests.support.asgi_server import serve_app
 from tests.support.log_capture import LogCapture, capture_logs
+from tests.support.sentences import assert_says
 
 SUBJECT = "Petrov-79261234567"
 LATER, EARLIER = int(time.time()) + 7_200, int(time.time()) - 7_200
@@ -120,6 +123,31 @@ def test_a_good_token_has_no_reason(web: httpx.Client, lines: LogCapture, issuer
     assert post(web, f"Bearer {signed(claims(iss=issuer.issuer))}").status_code == 200
     line = lines.next("request")
     assert (line["auth_error"], line["caller"]) == (None, "anna")
+
+
+@pytest.mark.parametrize("subject", ["79161234567", "anna@mail.ru", "8 (916) 123-45-67"])
+def test_a_caller_who_is_known_by_a_phone_or_an_address_is_a_hash_in_every_line(
+    liner: DemoLiner,
+    lines: LogCapture,
+    issuer: LocalIssuer,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    subject: str,
+) -> None:
+    rules = tmp_path / "access.toml"
+    rules.write_text(
+        '[callers."79161234568"]\norders = "all"\nagents = "all"\n[default]\norders = []\nagents = "all"\n'
+    )
+    rules.chmod(0o600)
+    options: dict[str, Any] = {"mcp_oauth_issuer": issuer.issuer, "mcp_oauth_audience": AUDIENCE}
+    with serve(liner, **options, mcp_access_file=rules) as origin, httpx.Client(base_url=origin) as web:
+        asked = call("list_directory", kind="orders")
+        asked["headers"]["authorization"] = f"Bearer {signed(claims(iss=issuer.issuer, sub=subject))}"
+        assert web.post("/mcp", **asked, timeout=PATIENCE).status_code == 200
+        hashed = f"sha256:{hashlib.sha256(subject.encode()).hexdigest()[:5]}"
+        assert lines.next("audit")["caller"] == lines.next("request")["caller"] == hashed
+    assert_says(caplog.text, "has_no_section_for_the_caller", name=hashed)
+    assert not any(one in text for one in (subject, "79161234568") for text in (*lines.texts, caplog.text))
 
 
 def test_a_request_without_a_usable_token_and_an_issuer_that_is_down_are_explained_too(

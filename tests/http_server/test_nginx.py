@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,6 +23,7 @@ from tests.fakes.blocking_liner import BlockingLiner
 from tests.http_server.support import LEGACY, MODERN, PATIENCE, call, connected, in_time, raw, result, serve, told
 from tests.http_server.test_stopping import started
 from tests.support.asgi_server import serve_app
+from tests.support.certificates import self_signed
 from tests.support.nginx import MISSING, NGINX, run_nginx
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(NGINX is None, reason=MISSING)]
@@ -159,6 +161,16 @@ def test_below_a_path_the_server_is_found_and_says_so(liner: DemoLiner, tmp_path
         assert not result(httpx.post(f"{origin}/liner/mcp", **call("list_call_records", era, **RECORD)))["isError"]
         assert "/liner/mcp" in told(httpx.get(f"{origin}/liner/"), 404)
         assert httpx.post(f"{origin}/mcp", **call("list_call_records", era, **RECORD)).status_code == 404
+
+
+@ERAS
+def test_with_the_documented_lines_nginx_speaks_tls(liner: DemoLiner, tmp_path: Path, era: str) -> None:
+    certificate = self_signed(tmp_path, "127.0.0.1")
+    trusting = ssl.create_default_context(cafile=certificate[0])
+    with serve(liner) as one, run_nginx(tmp_path, [one, one], certificate=certificate) as origin:
+        answer = httpx.post(f"{origin}/mcp", **call("list_call_records", era, **RECORD), verify=trusting)
+    assert origin.startswith("https:")
+    assert not result(answer)["isError"]
 
 
 @ERAS

@@ -147,7 +147,7 @@ async def test_calls_that_cannot_be_read_or_decided_are_said() -> None:
 
     selection = await select(FakeLiner(dataset, faults=[fault]), NOW, transferred=True)
     assert {call.call_id for call in selection.calls} == {calls[0].id, calls[2].id}
-    assert selection.gaps == ["Whether 1 more calls belong here could not be read."]
+    assert selection.gaps == ["Recordings could not be read or are not listed, so 1 call could not be decided."]
 
 
 async def test_the_hash_of_a_call_follows_its_texts() -> None:

@@ -628,6 +628,13 @@ def test_each_mistake_in_the_file_is_one_clause_that_names_the_key(content: byte
     assert complaint in str(caught.value)
 
 
+def test_a_mistake_in_the_section_of_a_phone_is_logged_without_the_phone() -> None:
+    with pytest.raises(InvalidFile) as caught:
+        parse_rules(b"[callers.79161234567]\nagents = 'all'\norders = 5")
+    assert "callers.sha256:" in str(caught.value)
+    assert "7916" not in str(caught.value)
+
+
 def test_an_empty_file_lets_no_one_in() -> None:
     with pytest.raises(SettingsError, check=error_says("nothing_may_be_seen_yet")):
         parse_rules(b"").for_caller("anna")

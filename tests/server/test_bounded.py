@@ -6,7 +6,8 @@ Work is counted in the calls of functions that one request takes, as no clock is
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +17,15 @@ from anyio.lowlevel import checkpoint
 from mcp import MCPError
 from mcp.types import CallToolResult
 
+from liner_mcp.answer import table
 from liner_mcp.answer.cursor import encode_cursor
+from liner_mcp.calls import counting
 from liner_mcp.demo import Dataset, DemoLiner
+from liner_mcp.errors import InvalidResponse
 from liner_mcp.input_limits import FIRST_ECHOED, MAX_NAMES, MAX_TEXT, MOST_ECHOED
+from liner_mcp.liner import decoding
+from liner_mcp.liner.models import AgentGroup, Call, CallRecord, LinerModel
+from liner_mcp.text.clean import MOST_CHARACTERS, NOT_READ
 from tests.conftest import OpenSession, Session, text_of
 from tests.support.context import rows_of, small_dataset
 from tests.support.sentences import assert_says, recorded
@@ -30,7 +37,7 @@ pytestmark = pytest.mark.anyio
 BUDGET, SMALLEST_BUDGET = 9_500, 2_000
 LONGEST_ERROR = 1_100  # characters: eight candidates with names of eighty, and two sentences
 MOST_CALLS = 500_000  # of functions for one request: some for each character of it, but none for each pair of them
-LARGE = 100_000  # characters; a request over HTTP has no more than 262,144 bytes, one over stdio may have any number
+LARGE = 100_000  # characters; a request over HTTP has no more than 262,144 bytes, over stdio a million
 
 STRINGS = {
     "digits": "8(" * (LARGE // 2),
@@ -236,6 +243,70 @@ async def test_whatever_stands_in_an_argument_of_a_prompt_it_is_small(connect: O
 async def test_the_smallest_budget_is_kept_by_every_tool(connect: OpenSession, tool: str) -> None:
     async with connect(max_answer_bytes=SMALLEST_BUDGET) as session:
         assert_small(await session.call(tool, **NEEDED[tool]), SMALLEST_BUDGET)
+
+
+# Answers of Liner -----------------------------------------------------------------------------------------------------
+
+
+def steps_of(data: object, model: type[LinerModel]) -> int:
+    steps = decoding.decode_list_steps(data, model)
+    return 1 + sum(1 for _ in steps)
+
+
+@pytest.mark.parametrize("row", [{}, None, {"id": 1}, {"id": "x", "createdAt": {}}], ids=str)
+def test_a_page_of_many_rows_is_decoded_in_steps_whether_they_can_be_read_or_not(row: object) -> None:
+    data = {"list": [row] * decoding.MOST_PAGE_ROWS}
+    assert steps_of(data, Call) == decoding.MOST_PAGE_ROWS // decoding.MOST_ROWS
+
+
+def test_a_page_of_more_rows_than_a_list_of_liner_has_is_refused() -> None:
+    with pytest.raises(InvalidResponse) as raised:
+        decoding.decode_list([{"id": 1}] * (decoding.MOST_PAGE_ROWS + 1), Call)
+    assert_says(str(raised.value), "a_page_of_a_list_has_more_than")
+
+
+@pytest.mark.parametrize("value", ["1", "[]", '""', "{}", "null"])
+def test_a_body_of_more_values_than_a_list_of_liner_has_is_refused_unparsed(value: str) -> None:
+    body = f'{{"success":true,"data":[{",".join([value] * (decoding.MOST_COMMAS + 1))}]}}'.encode()
+    with calls_counted() as counted, pytest.raises(InvalidResponse) as raised:
+        decoding.decode(200, body, None)
+    assert_says(str(raised.value), "it_has_more_values_than_any_list")
+    assert counted.count < 100
+
+
+def test_of_an_endless_list_of_agents_the_first_fault_ends_the_reading() -> None:
+    row = {"id": 1, "agentIds": [None] * decoding.MOST_COMMAS}
+    with calls_counted() as counted:
+        assert decoding.unreadable_fields(row, AgentGroup) == {"agentIds"}
+    assert counted.count < 100
+
+
+@pytest.mark.parametrize("letter", ["a", "я", "\u200b"])
+def test_a_text_of_any_length_is_cut_where_it_is_decoded(letter: str) -> None:
+    record = decoding.decode_one({"id": 1, "recordSummary": letter * 1_000_000}, CallRecord)
+    assert len(record.record_summary or "") <= MOST_CHARACTERS + len(NOT_READ)
+
+
+async def test_thousands_of_calls_and_groups_are_counted_and_rendered_in_threads(
+    connect: OpenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: dict[str, set[int]] = {"tally": set(), "rendering": set()}
+
+    def recorded_in(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **named: Any) -> Any:
+            threads[name].add(threading.get_ident())
+            return work(*arguments, **named)
+
+        return run
+
+    monkeypatch.setattr("liner_mcp.calls.counting.tally", recorded_in("tally", counting.tally))
+    rendering = recorded_in("rendering", table.render_within_budget)
+    monkeypatch.setattr("liner_mcp.calls.call_stats.render_within_budget", rendering)
+    async with connect(max_answer_bytes=BUDGET) as session:
+        await session.answer("call_stats", since="this_month", group_by=["lead"])
+    assert threads["tally"] - {threading.get_ident()}
+    assert threads["rendering"]
+    assert threading.get_ident() not in threads["rendering"]
 
 
 # Texts of Liner -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -14,6 +15,7 @@ from liner_mcp.server.log_redaction import (
     PROMPTS,
     RESOURCES,
     TOOLS,
+    caller_name,
     client_name,
     known_method,
     known_resource,
@@ -92,3 +94,19 @@ def test_only_a_date_is_a_version_of_the_protocol() -> None:
     assert protocol_version("2026-07-28 and more") is None
     assert protocol_version("latest") is None
     assert protocol_version(None) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["anna", "anna.petrova", "client:nightly", "user-123456", "3f2504e0-4f89-11d3-9a0c-0305e82c3301"]
+)
+def test_a_callers_name_that_is_no_phone_and_no_address_is_logged(name: str) -> None:
+    assert caller_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["79161234567", "8 916 123-45-67", "+7(916)1234567", "8.916.123.45.67", "1234567", "٨٩١٦١٢٣٤٥٦٧", "anna@mail.ru",
+     "client:anna@mail.ru", "tel-89161234567", "auth0|507f1f77bcf86cd799439011"],
+)  # fmt: skip
+def test_a_callers_name_that_may_be_a_phone_or_an_address_is_logged_as_a_hash(name: str) -> None:
+    assert caller_name(name) == f"sha256:{hashlib.sha256(name.encode()).hexdigest()[:5]}"

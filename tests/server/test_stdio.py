@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from liner_mcp.server.stdio import MAX_LINE_BYTES, Lines
 from tests.support.sentences import assert_says, recorded
 
 COMMAND = [sys.executable, "-m", "liner_mcp", "serve", "--demo"]
@@ -122,14 +124,14 @@ def test_a_frame_in_pieces_is_one_and_two_in_one_write_are_two() -> None:
 
 
 @pytest.mark.parametrize("era", OPENINGS)
-def test_a_frame_of_megabytes_is_refused_in_one_sentence(era: str) -> None:
+def test_a_large_frame_is_refused_in_one_sentence(era: str) -> None:
     method, params = OPENINGS[era]
     envelope = MODERN if era == "modern" else {}
     tools: dict[str, dict[str, Any]] = {
-        "find_calls": {"since": "8(" * 10_000_000},
-        "list_directory": {"query": "я" * 10_000_000},
-        "get_call_summaries": {"call_ids": list(range(1, 1_000_001))},
-        "check_quotes": {f"unknown {number}": 1 for number in range(100_000)},
+        "find_calls": {"since": "8(" * 400_000},
+        "list_directory": {"query": "я" * 150_000},
+        "get_call_summaries": {"call_ids": list(range(1, 100_001))},
+        "check_quotes": {f"unknown {number}": 1 for number in range(40_000)},
     }
     with served() as process:
         answer(process, request(method, params))
@@ -137,6 +139,32 @@ def test_a_frame_of_megabytes_is_refused_in_one_sentence(era: str) -> None:
             refused = answer(process, request("tools/call", {**envelope, "name": name, "arguments": arguments}))
             assert refused["result"]["isError"], name
             assert len(json.dumps(refused)) < 1_500, "what was sent is not sent back"
+
+
+@pytest.mark.parametrize("era", OPENINGS)
+def test_a_frame_of_megabytes_is_refused_unparsed_with_its_id(era: str) -> None:
+    method, params = OPENINGS[era]
+    envelope = MODERN if era == "modern" else {}
+    tools: dict[str, dict[str, Any]] = {
+        "find_calls": {"since": "8(" * 10_000_000},
+        "list_directory": {"query": "я" * 10_000_000},
+        "get_call_summaries": {"call_ids": list(range(1, 1_000_001))},
+        "check_quotes": {f"unknown {number}": 1 for number in range(1_000_000)},
+    }
+    with served() as process:
+        answer(process, request(method, params))
+        for name, arguments in tools.items():
+            refused = answer(process, request("tools/call", {**envelope, "name": name, "arguments": arguments}, name))
+            assert_says(refused["error"]["message"], "the_line_is_not_json")
+            assert refused["id"] == name
+        assert "result" in answer(process, request("tools/list", envelope))
+
+
+def test_a_line_is_read_to_its_end_and_given_by_its_beginning() -> None:
+    long = b"x" * MAX_LINE_BYTES
+    lines = Lines(BytesIO(long + b"y" * 200_000 + b"\nshort\n" + long + b"\nlast"))
+    assert [lines.readline() for _ in range(4)] == [long.decode(), "short\n", long.decode(), "last"]
+    assert lines.readline() == ""
 
 
 @pytest.mark.parametrize("era", OPENINGS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from liner_mcp.archive.connection import Location
 from liner_mcp.archive.database import create, open_connection
 from liner_mcp.archive.spans import Span
 from liner_mcp.archive.writer import Writer
@@ -20,6 +20,8 @@ from tests.conftest import NOW
 SOURCE = "http://127.0.0.1"
 """The origin of the account in `tests/support/account.py`."""
 
+L = TypeVar("L", bound=Location)
+
 DAY = 86_400
 LAST_MIDNIGHT = int(NOW.timestamp()) // DAY * DAY
 FIRST_MIDNIGHT = LAST_MIDNIGHT - 41 * DAY  # the generated calls are of forty days
@@ -28,7 +30,7 @@ EVERYTHING = Span(FIRST_MIDNIGHT, LAST_MIDNIGHT + DAY)
 
 
 def fill(
-    path: Path,
+    path: L,
     dataset: Dataset,
     spans: Mapping[int, Sequence[Span]] | None = None,
     *,
@@ -36,7 +38,7 @@ def fill(
     synced_at: datetime = NOW,
     phones: bool = False,
     dictionaries: bool = True,
-) -> Path:
+) -> L:
     """Create an archive at `path` that covers `spans` of each order: by default, everything. Returns the path."""
     every = {order.id: [EVERYTHING] for order in dataset.orders}
     with closing(create(path, source=source, phones=phones)) as connection:
@@ -49,7 +51,7 @@ def fill(
     return path
 
 
-def add_span(path: Path, dataset: Dataset, order_id: int, span: Span, *, source: str = SOURCE) -> None:
+def add_span(path: Location, dataset: Dataset, order_id: int, span: Span, *, source: str = SOURCE) -> None:
     """Write one more span into an existing archive."""
     with closing(open_connection(path, source=source, writable=True)) as connection:
         write_span(Writer(connection, phones=False), dataset, order_id, span, synced_at=NOW)

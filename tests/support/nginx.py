@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 CONFIGURATION = Path(__file__).parent.parent.parent / "docs" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 MISSING = "nginx is not on this machine (Debian and Ubuntu: apt-get install nginx-light)"
-_EXAMPLES = ("server 10.0.0.11:8080;", "server 10.0.0.12:8080;")
+_EXAMPLES = ("server 10.198.51.11:8080;", "server 10.198.51.12:8080;")
 
 
 @contextmanager
@@ -24,12 +24,14 @@ def run_nginx(
     replicas: Sequence[str],
     *,
     under_path: bool = False,
+    certificate: tuple[str, str] | None = None,
     requests: tuple[str, str] = ("50r/s", "200"),
     at_once: int = 100,
 ) -> Generator[str]:
     """The origin at which nginx answers for `replicas`, which are origins; `folder` takes what it writes.
 
-    `requests` replaces the documented rate and burst of one address, and `at_once` its requests at once.
+    `certificate`, the files of one and its key, switches the documented TLS on. `requests` replaces the documented rate
+    and burst of one address, and `at_once` its requests at once.
     """
     assert NGINX
     with socket.socket() as free:
@@ -41,12 +43,14 @@ def run_nginx(
         text = text.replace(documented, documented.partition("=")[0] + "=" + chosen)
     assert "liner_mcp_connections 100;" in text
     text = text.replace("liner_mcp_connections 100;", f"liner_mcp_connections {at_once};")
+    if certificate is not None:
+        text = with_tls(text, port, certificate)
     (folder / "nginx.conf").write_text(text, encoding="utf-8")
     command = [NGINX, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             _wait_until_listening(port, process)
-            yield f"http://127.0.0.1:{port}"
+            yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
         finally:
             process.terminate()
 
@@ -74,6 +78,19 @@ def with_path_locations(text: str) -> str:
     comments = rest[rest.index("    # location ") :]
     assert comments.count("# location ") == 2
     return before + comments.replace("    # ", "    ")
+
+
+def with_tls(text: str, port: int, certificate: tuple[str, str]) -> str:
+    """The documented configuration with the lines of TLS that it shows as comments, on the only port."""
+    for there, here in (
+        (f"    listen 127.0.0.1:{port};", ""),
+        ("    # listen 443 ssl;", f"    listen 127.0.0.1:{port} ssl;"),
+        ("    # ssl_certificate /etc/nginx/tls/certificate.pem;", f"    ssl_certificate {certificate[0]};"),
+        ("    # ssl_certificate_key /etc/nginx/tls/key.pem;", f"    ssl_certificate_key {certificate[1]};"),
+    ):
+        assert there in text
+        text = text.replace(there, here)
+    return text
 
 
 def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -30,7 +30,7 @@ MANIFEST = FOLDER.parent.parent / "bundle" / "manifest.json"
 # One call per tool that shows most of what an answer can hold. The second is the README's example.
 TOOL_CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("list_call_records", {"call_id": 7003900, "summary_chars": 400}),
-    ("get_call_summaries", {"call_ids": [7003898, 7003901, 7003900, 7003897], "summary_chars": 120}),
+    ("get_call_summaries", {"call_ids": [7003898, 7003901, 7003900, 7003897], "summary_chars": 60}),
     ("get_call_summaries", {"call_ids": [7003903, 7003903, 12], "summary_chars": 0}),
 )
 

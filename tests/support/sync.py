@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from liner_mcp.archive.connection import Connection
+from liner_mcp.archive.connection import Connection, Location
 from liner_mcp.archive.database import open_connection, open_or_create
 from liner_mcp.archive.spans import Span, union
 from liner_mcp.archive.sync import Options, Report, Sync
@@ -19,6 +19,7 @@ from liner_mcp.liner.client import LinerClient
 from liner_mcp.liner.transport import Transport
 from liner_mcp.timezone import Zone
 from tests.conftest import NOW
+from tests.support.postgres import shared_server
 
 SOURCE = "http://127.0.0.1"
 ZONE = Zone.resolve("Europe/Moscow")
@@ -26,7 +27,7 @@ ZONE = Zone.resolve("Europe/Moscow")
 
 async def run_sync(
     app: Any,
-    path: Path,
+    path: Location,
     *,
     now: datetime | Callable[[], datetime] = NOW,
     phones: bool = False,
@@ -53,18 +54,18 @@ async def run_sync(
             return await sync.run()
 
 
-def opened(path: Path, source: str = SOURCE) -> closing[Connection]:
+def opened(path: Location, source: str = SOURCE) -> closing[Connection]:
     """A connection that writes to an existing archive, for a block."""
     return closing(open_connection(path, source=source, writable=True))
 
 
-def call_ids(path: Path) -> set[int]:
+def call_ids(path: Location, source: str = SOURCE) -> set[int]:
     """The archived calls."""
-    with opened(path) as connection:
+    with opened(path, source) as connection:
         return {row["id"] for row in connection.rows("SELECT id FROM call")}
 
 
-def covered_spans(path: Path) -> dict[int, list[Span]]:
+def covered_spans(path: Location) -> dict[int, list[Span]]:
     """What is covered of each order."""
     with opened(path) as connection:
         return _covered(connection)
@@ -77,7 +78,7 @@ def _covered(connection: Connection) -> dict[int, list[Span]]:
     return {order_id: union(found) for order_id, found in spans.items()}
 
 
-def content_of(path: Path, source: str = SOURCE) -> dict[str, Any]:
+def content_of(path: Location, source: str = SOURCE) -> dict[str, Any]:
     """Everything that answers are made of, without the times of the reads."""
     tables = {
         "call": "SELECT * FROM call ORDER BY id",
@@ -90,6 +91,13 @@ def content_of(path: Path, source: str = SOURCE) -> dict[str, Any]:
     with opened(path, source) as connection:
         found: dict[str, Any] = {name: connection.rows(query) for name, query in tables.items()}
         return {**found, "covered": _covered(connection)}
+
+
+def files_with(location: Location, text: str) -> list[str]:
+    """The names of the files of an archive that hold a text. A database server's log is not looked at."""
+    if isinstance(location, Path):
+        return bytes_in(location.parent, text)
+    return shared_server().files_with(location, text)
 
 
 def bytes_in(folder: Path, text: str) -> list[str]:

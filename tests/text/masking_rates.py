@@ -1,6 +1,6 @@
 """How many spellings of the corpus the masks find, and how many ordinary numbers they change.
 
-`python -m tests.text.masking_rates` prints the table of docs/reliability.md; with `--missed`, the texts as well.
+`python -m tests.text.masking_rates` prints the rates of each kind; with `--missed`, the texts as well.
 """
 
 from __future__ import annotations
