@@ -21,6 +21,7 @@ from liner_mcp.cli.serve import interval_seconds
 from liner_mcp.cli.terminal import print_json, print_wrapped
 from liner_mcp.errors import UsageError
 from liner_mcp.json_logging import configure_logging
+from liner_mcp.liner.models import FIRST_YEAR, LAST_YEAR
 from liner_mcp.liner.request_metrics import RequestCounts
 from liner_mcp.server.archive_sync import archive_location, sync_archive, sync_every
 from liner_mcp.settings import Settings
@@ -95,11 +96,12 @@ def since_of(text: str | None, settings: Settings) -> datetime | None:
 
 
 def day_of_text(name: str, text: str) -> date:
-    """Raises: UsageError."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{name} is a date, such as 2026-09-01, or a number of days, such as -90d.") from None
+    """Raises: UsageError, also for a year of no call, whose midnight may be no moment that Python can hold."""
+    with suppress(ValueError):
+        day = date.fromisoformat(text)
+        if FIRST_YEAR <= day.year <= LAST_YEAR:
+            return day
+    raise UsageError(f"{name} is a date, such as 2026-09-01, or a number of days, such as -90d.")
 
 
 class _Output:

@@ -369,6 +369,7 @@ def integer_of(value: object) -> int | None:
     """A whole number, also as text or as 100.0, which Liner may send; else None."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return int(value) if value == int(value) and abs(value) < 10**15 else None
+    # The bounds come first: NaN is within none, and a longer number may have thousands of digits.
+    return int(value) if -(10**15) < value < 10**15 and value == int(value) else None

@@ -15,6 +15,7 @@ from functools import partial
 import anyio
 import anyio.to_thread
 import httpx
+from anyio.lowlevel import checkpoint
 from pydantic import SecretStr
 
 from liner_mcp.errors import LinerMcpError, LinerUnavailable, RateLimited, WrongAddress
@@ -38,8 +39,8 @@ from liner_mcp.liner.retry import FULL_JITTER, RetryPolicy, requested_wait
 from liner_mcp.liner.single_flight import SingleFlight
 from liner_mcp.liner.throttle import Throttle
 
-# To unpack or parse so much takes less than a tenth of a second. A page of 100 records with the longest summaries seen
-# has 10 MB.
+PIECE_BYTES = 4 * 1024  # decompressed at a time, before other tasks get their turn: gzip makes at most 4 MB of it
+# To parse so much takes less than a tenth of a second. A page of 100 records with the longest summaries seen has 10 MB.
 MAX_BODY_BYTES = 16_000_000
 HEALTH_CHECK_SECONDS = 5.0  # a Liner that is up answers it at once, and the caller whose request failed waits for it
 MAX_REDIRECTS = 3  # with and without a trailing slash, and one to spare
@@ -276,9 +277,10 @@ class Transport:
                     body.feed(response.content)
                 else:
                     body = BodyDecoder(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
-                    async for piece in response.aiter_raw():
+                    async for piece in response.aiter_raw(PIECE_BYTES):
                         attempt.received_bytes += len(piece)
                         body.feed(piece)
+                        await checkpoint()
                 return response, body.finish()
         except HTTP_ERRORS as error:
             raise translated(error, self._proxy, answered=answered) from None

@@ -65,6 +65,14 @@ def test_a_wrong_host_and_a_wrong_origin_are_refused(liner: DemoLiner) -> None:
         assert ask(origin, origin="http://localhost:6274").status_code == 200
 
 
+def test_each_of_several_origins_must_be_allowed(liner: DemoLiner) -> None:
+    asked = question("tools/list")
+    with serve(liner) as origin:
+        headers = [*asked["headers"].items(), ("Origin", "http://localhost:6274"), ("Origin", "https://evil.example")]
+        answer = httpx.post(f"{origin}/mcp", json=asked["json"], headers=headers, timeout=PATIENCE)
+    assert "LINER_MCP_ALLOWED_ORIGINS" in told(answer, 403)
+
+
 def test_listed_hosts_and_origins_replace_the_usual_ones(liner: DemoLiner) -> None:
     with serve(liner, mcp_allowed_hosts="calls.example.com, 10.0.0.5:8080", mcp_allowed_origins=f"{PAGE}/") as origin:
         assert ask(origin, host="calls.example.com", origin=PAGE).status_code == 200

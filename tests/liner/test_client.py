@@ -22,6 +22,7 @@ from typing import Any
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 import httpx
 import pytest
 import respx
@@ -45,6 +46,7 @@ from liner_mcp.errors import (
 from liner_mcp.liner import decoding
 from liner_mcp.liner import transport as transport_module
 from liner_mcp.liner.client import LinerClient
+from liner_mcp.liner.decompression import BodyDecoder
 from liner_mcp.liner.endpoints import CallFilter
 from liner_mcp.liner.parallel import run_all
 from liner_mcp.liner.transport import Transport
@@ -833,6 +835,61 @@ async def test_a_small_body_that_unpacks_beyond_the_cap_is_refused(monkeypatch: 
     packed = raw(gzip.compress(b" " * 2_000_000), "Content-Encoding: gzip")
     async with raw_socket_server(packed) as heard, client_at(heard.origin) as client:
         assert_says(str(await error_of(client.call(7))), "larger_than_1_mb")
+
+
+async def test_other_tasks_run_while_a_body_is_unpacked() -> None:
+    turns = most = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    class RecordedDecoder(BodyDecoder):
+        """Records how much is decompressed in one turn."""
+
+        def feed(self, piece: bytes) -> None:
+            nonlocal most, unpacked_at, unpacked
+            if unpacked_at != turns:
+                unpacked_at, unpacked = turns, len(self._body)
+            super().feed(piece)
+            most = max(most, len(self._body) - unpacked)
+
+    unpacked_at = unpacked = 0
+    packed = raw(gzip.compress(ONE_CALL[:-1] + b" " * 15_000_000 + ONE_CALL[-1:]), "Content-Encoding: gzip")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transport_module, "BodyDecoder", RecordedDecoder)
+        async with (
+            raw_socket_server(packed) as heard,
+            client_at(heard.origin) as client,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(count_turns)
+            assert (await client.call(7)).id == 7
+            group.cancel_scope.cancel()
+    assert most < 5_000_000
+
+
+@pytest.mark.parametrize("number", ["9" * 4_000, "-" + "9" * 4_000, "1e300", "9" * 16])
+async def test_a_number_beyond_all_ids_counts_as_not_sent(router: respx.MockRouter, number: str) -> None:
+    body = f'{{"success": true, "data": {{"id": 7, "duration": {number}, "orderId": {number}}}}}'
+    router.get(CALL).mock(httpx.Response(200, content=body.encode()))
+    async with client_at() as client:
+        call = await client.call(7)
+    assert call.id == 7
+    assert call.order_id is None
+
+
+@pytest.mark.parametrize("number", ["9" * 4_000, "-" + "9" * 4_000])
+async def test_a_count_beyond_all_counts_counts_as_not_sent(router: respx.MockRouter, number: str) -> None:
+    page = f'{{"list": [{{"id": 7}}, {{"id": {number}}}], "total": {number}, "next": {number}}}'
+    body = f'{{"success": true, "data": {page}}}'
+    router.get(path="/v2/order/").mock(httpx.Response(200, content=body.encode()))
+    async with client_at() as client:
+        listing = await client.orders()
+    assert [order.id for order in listing.items] == [7]
+    assert not listing.complete
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ HOSTILE = [
     "8(" * 240 + "x ", "8, " * 160 + "x ", "4111 " * 90 + "x ", "a@b.ru ", "a точка b собака мейл точка ру ",
     "79 8-916-12-345-67 x", "8 916 123-45-67, 12 x ", "@a.a.", " at a dot com", "8 и ", "8, да, 9, так, ", "8 сто два ",
     "8О", "8 О", "8 и 916 и 123 и 45 и 67 x ", "семь 9 8 ", "a, собака, b точка ру ", " эт a точка", "a, точка, ",
-    "«a»@b.ru ", "4111, 1111, 1111, 1111, x ", "4, 1, 1, 1, ", "4111 ... ",
+    "@", "@ ", "«a»@b.ru ", "4111, 1111, 1111, 1111, x ", "4, 1, 1, 1, ", "4111 ... ",
 ]  # fmt: skip
 
 
@@ -151,6 +151,10 @@ def test_the_work_for_one_text_has_an_end(piece: str) -> None:
     for size in (MOST_CHARACTERS, 3 * MOST_CHARACTERS):
         work = sum(shown_steps((piece * size)[:size]))
         assert work <= rules * MOST_DIGITS + MOST_CHARACTERS
+
+
+def test_at_signs_without_a_domain_count_as_work() -> None:
+    assert sum(shown_steps("@ " * 10_000)) > 10_000
 
 
 def test_an_ordinary_text_is_read_without_a_turn_between() -> None:

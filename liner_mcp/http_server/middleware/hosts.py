@@ -42,12 +42,11 @@ class AllowedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        origin = headers.get("origin")
         app = self._app
         if not allows_host(headers.get("host", ""), self._settings.mcp_allowed_hosts):
             sentence = "This host name is not allowed. The operator lists the allowed names in LINER_MCP_ALLOWED_HOSTS."
             app = error_response(421, sentence)
-        elif origin is not None and not allows_origin(origin, self._settings.mcp_allowed_origins):
+        elif not all(allows_origin(one, self._settings.mcp_allowed_origins) for one in headers.getlist("origin")):
             sentence = "Pages of this origin are not allowed. The operator lists origins in LINER_MCP_ALLOWED_ORIGINS."
             app = error_response(403, sentence)
         await app(scope, receive, send)
