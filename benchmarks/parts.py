@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -149,8 +150,10 @@ def _from_process(module: str, *arguments: str) -> Document:
 
 
 async def archives(options: Options) -> Document:
-    more = ["--records", str(options.records)] + (["--folder", str(options.folder)] if options.folder else [])
-    engines = {engine: _from_process("benchmarks.archive", "--engine", engine, *more) for engine in options.engines}
+    with tempfile.TemporaryDirectory() as temporary:
+        os.chmod(temporary, 0o711)  # noqa: PTH101 - PostgreSQL does not run as root, and its user must reach its folder
+        more = ["--records", str(options.records), "--folder", str(options.folder or temporary)]
+        engines = {engine: _from_process("benchmarks.archive", "--engine", engine, *more) for engine in options.engines}
     return {"made": provenance("apsw", "psycopg"), "engines": engines}
 
 
