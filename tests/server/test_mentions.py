@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from liner_mcp.calls import parallel_reader
 from liner_mcp.demo import Call, Dataset
 from tests.conftest import NOW, OpenSession
 from tests.fakes import FakeLiner
 from tests.search.absence import without_pymorphy3
-from tests.support.context import rows_of
+from tests.support.context import AlteredLiner, rows_of
 from tests.support.sentences import assert_says
 
 pytestmark = pytest.mark.anyio
@@ -152,6 +154,28 @@ async def test_the_five_longest_talks_of_a_day(connect: OpenSession, dataset: Da
     assert [row["call_id"] for row in rows_of(answer)] == [call.id for call in longest[:5]]
     assert answer["page"] == {"returned": 5, "complete": True, "total": len(calls)}
     assert answer["sorted_by"] == "talk_seconds"
+
+
+async def test_when_a_part_of_the_window_fails_the_longest_talks_are_those_of_the_covered_part(
+    connect: OpenSession, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel_reader, "PARALLEL_SLICE_CALLS", 500)  # slices of five days
+    edge = NOW - timedelta(days=15)
+    demo = FakeLiner(dataset)
+    failing_until = edge.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    async def one_slice_fails(scope: Any, receive: Any, send: Any) -> None:
+        target = unquote(f"{scope['path']}?{scope['query_string'].decode()}")
+        fails = target.startswith("/v2/call/?") and f"createdAt[1]={failing_until}" in target
+        await (AlteredLiner(demo, status_by_pattern={"": 422}) if fails else demo)(scope, receive, send)
+
+    async with connect(one_slice_fails) as session:
+        answer = await session.answer("find_calls", since="-40d", sort="longest_talk", limit=5)
+    assert answer["page"]["complete"] is False
+    assert datetime.fromisoformat(answer["page"]["covered"]["since"]) == edge
+    covered = [call for call in dataset.calls.values() if call.created_at >= edge]
+    longest = sorted(covered, key=lambda one: (one.talk_time_duration_seconds, one.created_at, one.id), reverse=True)
+    assert [row["call_id"] for row in rows_of(answer)] == [call.id for call in longest[:5]]
 
 
 async def test_the_longest_talks_that_mention_a_word_are_examined_until_there_are_enough(
