@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from liner_mcp.answer.table import Members, Row
 from liner_mcp.calls.parallel_reader import ParallelRead, Progress, read_all
 from liner_mcp.calls.query import ResolvedQuery
-from liner_mcp.calls.record_filters import Decision, Undecided, matching_calls, part_shared
+from liner_mcp.calls.record_filters import Decision, MatchingCalls, Undecided, matching_calls, part_shared
 from liner_mcp.calls.recording_rows import FoundCall, PageRoom, RowFormat, failed_ids, read_shown
 from liner_mcp.calls.recordings import CallRecordings, Examined, RecordsRead
 from liner_mcp.calls.rows import call_members
@@ -39,18 +39,27 @@ class ListedCalls:
     shown: list[FoundCall] = field(default_factory=list[FoundCall])
 
     async def read_window(
-        self, context: AppContext, add: Callable[[Sequence[Call]], None], chosen_by: str, progress: Progress | None
+        self,
+        context: AppContext,
+        keep: Callable[[Sequence[Call]], list[Call]],
+        chosen_by: str,
+        progress: Progress | None,
     ) -> None:
-        """Read the whole window, and give `add` the calls that the filters on calls pass. Raises: as `read_all`."""
+        """Read the whole window. `keep` gets the calls of each slice that the filters on calls pass, and returns those
+        to hold. Of a window that was read in part, only what is covered counts. Raises: as `read_all`.
+        """
         filters = self.resolved.filters.on_calls()
 
-        async def fold(calls: Sequence[Call]) -> None:
+        async def fold(calls: Sequence[Call]) -> tuple[MatchingCalls, bool]:
             found = await matching_calls(context, filters, calls, RecordsRead())
-            add(found.calls)
-            self.known = self.known and all(call.is_known(chosen_by) for call in found.calls)
-            self.undecided |= {one.key[1]: one for one in found.undecided}
+            known = all(call.is_known(chosen_by) for call in found.calls)
+            return replace(found, calls=keep(found.calls)), known
 
-        self.read = await read_all(context.liner, filters, self.resolved.window, fold, progress)
+        read = self.read = await read_all(context.liner, filters, self.resolved.window, fold, progress)
+        for found, known in read.folded:
+            self.calls += found.calls
+            self.undecided |= {one.key[1]: one for one in found.undecided}
+            self.known = self.known and known
 
     def add(self, decision: Decision) -> None:
         """Add a call to those that pass, or to those that are undecided."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 
 from liner_mcp.answer.table import Answer, Evidence, Members, page, render_within_budget
@@ -53,7 +53,7 @@ async def longest_calls(
     await longest.read_window(context, longest.hold, "talk_time_duration_seconds", progress)
     if longest.read.stopped is not None and longest.read.reached == resolved.window.until:
         raise longest.read.stopped
-    longest.choose()
+    longest.calls = longest.longest_of(longest.calls)
     longest.records_read.report = progress_after(longest.added, progress)
     await _examine(context, longest)
     wanted = longest.calls[:limit]
@@ -79,22 +79,17 @@ class _Longest(ListedCalls):
 
     limit: int
     held: int
-    of_slices: list[Call] = field(default_factory=list[Call])
     added: int = 0
     passed: int | None = None
     late: bool = False
 
-    def hold(self, calls: Sequence[Call]) -> None:
-        """Hold the longest talks of a slice."""
+    def hold(self, calls: Sequence[Call]) -> list[Call]:
+        """The longest talks of a slice."""
         self.added += len(calls)
-        self.of_slices += heapq.nlargest(self.held, calls, key=_talk_key)
+        return self.longest_of(calls)
 
-    def choose(self) -> None:
-        """Choose among all slices. When one of them failed, older ones may have been read: they are not covered."""
-        if self.read.stopped is not None:
-            self.of_slices = [call for call in self.of_slices if call_key(call)[0] >= self.read.reached]
-            self.undecided = {key: one for key, one in self.undecided.items() if one.key[0] >= self.read.reached}
-        self.calls = heapq.nlargest(self.held, self.of_slices, key=_talk_key)
+    def longest_of(self, calls: Sequence[Call]) -> list[Call]:
+        return heapq.nlargest(self.held, calls, key=_talk_key)
 
 
 async def _examine(context: AppContext, longest: _Longest) -> None:

@@ -61,7 +61,7 @@ async def sample_calls(
         layout=RowFormat(include, summary_chars, mentions=filters.mentions is not None),
         stratified=StratifiedSample(used_seed, sample, held),
     )
-    await drawn.read_window(context, drawn.stratified.add, "user_id", progress)
+    await drawn.read_window(context, drawn.hold, "user_id", progress)
     read = drawn.read
     if read.stopped is not None:
         zone, window = context.zone, resolved.window
@@ -91,6 +91,11 @@ class _Sample(ListedCalls):
     stratified: StratifiedSample
     population: int | None = None
     late: bool = False
+
+    def hold(self, calls: Sequence[Call]) -> list[Call]:
+        """Give the calls of a slice to the draw. The window is read whole, or nothing is drawn."""
+        self.stratified.add(calls)
+        return []
 
 
 async def _draw(context: AppContext, drawn: _Sample) -> None:
