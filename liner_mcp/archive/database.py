@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Lock
@@ -47,12 +48,12 @@ def open_connection(location: Location, *, source: str, writable: bool = False) 
     try:
         if not writable:
             connection.for_reading()
-        check_version(connection)
-        if meta(connection).get("stemmer") != str(schema.STEMMER_VERSION):
+        about = check_version(connection)
+        if about.get("stemmer") != str(schema.STEMMER_VERSION):
             raise WrongArchive(
                 f"LINER_ARCHIVE: {connection.place} was written by an older liner-mcp. Run liner-mcp archive rebuild."
             )
-        check_source(connection, source)
+        check_source(connection, about, source)
         if writable:
             connection.for_writing()
     except WrongArchive:
@@ -85,12 +86,8 @@ def open_or_create(location: Location, *, source: str, phones: bool, migrate: bo
     except OlderArchive:
         if not migrate:
             raise
-    with writer_lock(location):
-        connection = connect(location)
-        try:
-            _migrate(connection)
-        finally:
-            connection.close()
+    with writer_lock(location), closing(connect(location)) as connection:
+        _migrate(connection)
     return open_connection(location, source=source, writable=True)
 
 
@@ -108,21 +105,25 @@ def meta(connection: Connection) -> dict[str, str]:
     return {row["name"]: row["value"] for row in connection.rows("SELECT name, value FROM meta")}
 
 
-def check_version(connection: Connection) -> None:
-    """Raises: WrongArchive for another program's database, and for a newer archive; OlderArchive."""
-    version = connection.version()
-    if version > schema.SCHEMA_VERSION or int(meta(connection).get("stemmer", 0)) > schema.STEMMER_VERSION:
+def check_version(connection: Connection) -> dict[str, str]:
+    """What the archive says about itself.
+
+    Raises: WrongArchive for another program's database, and for a newer archive; OlderArchive.
+    """
+    version, about = connection.version(), meta(connection)
+    if version > schema.SCHEMA_VERSION or int(about.get("stemmer", 0)) > schema.STEMMER_VERSION:
         raise WrongArchive(f"LINER_ARCHIVE: {connection.place} was written by a newer liner-mcp. Update this one.")
     if version < schema.SCHEMA_VERSION:
         raise OlderArchive(
             f"LINER_ARCHIVE: {connection.place} was written by an older liner-mcp. Run liner-mcp sync, which "
             "changes its tables."
         )
+    return about
 
 
-def check_source(connection: Connection, source: str) -> None:
+def check_source(connection: Connection, about: dict[str, str], source: str) -> None:
     """Raises: WrongArchive for a copy of something else."""
-    found = meta(connection).get("source", "another account")
+    found = about.get("source", "another account")
     if found != source:
         raise WrongArchive(
             f"LINER_ARCHIVE: {connection.place} is a copy of {found}, not of {source}. Name another {connection.kind}."

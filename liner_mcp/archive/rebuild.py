@@ -44,11 +44,12 @@ def _rebuild_texts(connection: Connection, source: str, *, phones: bool) -> bool
 
     Returns whether no byte of the old texts is left.
     """
-    check_source(connection, source)
+    about = meta(connection)
+    check_source(connection, about, source)
     connection.for_writing()
     writer = Writer(connection, phones=phones)
     with connection.writing():
-        if not phones and meta(connection).get("phones") == "1":
+        if not phones and about.get("phones") == "1":
             _mask_texts(connection)
             connection.rows("UPDATE meta SET value = '0' WHERE name = 'phones'")
         writer.rebuild_words()

@@ -103,7 +103,7 @@ def test_a_server_that_is_away_is_one_sentence_and_1(arguments: tuple[str, ...])
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"user": "nobody_here"}, "refuses the user"),
+        ({"user": "missing_user"}, "refuses the user"),
         ({"database": "nothing_here"}, "does not exist"),
         ({"options": "?sslmode=require"}, "TLS"),
         ({"options": "?colour=blue"}, "is not a URL"),

@@ -84,7 +84,7 @@ class Server:
         return self.url(name)
 
     def drop(self, url: SecretStr) -> None:
-        """Remove a database, whoever is connected to it."""
+        """Remove a database and end its connections."""
         self.run(f"DROP DATABASE {database_of(url)} WITH (FORCE)")
 
     def disconnect(self, url: SecretStr) -> None:
