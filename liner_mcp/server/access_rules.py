@@ -21,7 +21,7 @@ from liner_mcp.errors import SettingsError
 from liner_mcp.liner.restricted_client import Access
 from liner_mcp.names.matching import normalize_name
 from liner_mcp.reloading_file import InvalidFile, ReloadingFile
-from liner_mcp.server.log_redaction import caller_name
+from liner_mcp.server.log_redaction import redacted_caller
 
 VARIABLE = "LINER_MCP_ACCESS_FILE"
 MAX_AGENTS = 50  # all of them are in the URL of each request to Liner, and servers limit its length
@@ -120,7 +120,7 @@ def _nearest(name: str, others: Iterable[str]) -> str | None:
 
 def _shown(name: str) -> str:
     """A name as it is logged, in quotation marks, with escapes if it holds letters that can be taken for others."""
-    name = caller_name(name)
+    name = redacted_caller(name)
     mixed = not name.isascii() and any(character.isascii() and character.isalpha() for character in name)
     return json.dumps(name[:MAX_SHOWN], ensure_ascii=mixed or not name.isprintable())
 
@@ -159,7 +159,7 @@ def _describe_error(error: ValidationError) -> str:
     place = path[: 3 if path[0] == "callers" else 2]
     key = place[-1]
     if path[0] == "callers":
-        place[1:2] = [caller_name(name) for name in place[1:2]]
+        place[1:2] = [redacted_caller(name) for name in place[1:2]]
     where = ".".join(place)[:120]
     if row["type"] == "missing":
         return f'{where} is missing: list the ids that may be seen, or write "all"'

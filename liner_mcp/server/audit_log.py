@@ -30,7 +30,7 @@ from liner_mcp.json_logging import AUDIT_LOGGER
 from liner_mcp.liner.request_metrics import RequestCounts, RequestObserver, count_requests
 from liner_mcp.server.arguments import without_empty
 from liner_mcp.server.caller import caller
-from liner_mcp.server.log_redaction import OTHER, TOOLS, caller_name, known_resource
+from liner_mcp.server.log_redaction import OTHER, TOOLS, known_resource, redacted_caller
 from liner_mcp.server.request_info import REQUEST_INFO_KEY, RequestInfo
 
 Kind = Literal["tool", "resource"]
@@ -148,7 +148,7 @@ class AuditLog:
     ) -> Generator[AuditEntry]:
         who = caller()
         with count_requests() as counts:
-            entry = AuditEntry(kind, name, who and caller_name(who.name), _request_id(context), arguments, counts)
+            entry = AuditEntry(kind, name, who and redacted_caller(who.name), _request_id(context), arguments, counts)
             begun = time.perf_counter()
             try:
                 yield entry

@@ -80,7 +80,7 @@ def request_id(text: str) -> str | None:
     return text if _RANDOM_ID.fullmatch(text) or not _MAY_BE_PHONE.search(text) else None
 
 
-def caller_name(name: str) -> str:
+def redacted_caller(name: str) -> str:
     """A caller's name; of one that may be a phone or an e-mail address, the beginning of its SHA-256.
 
     Five digits tell the callers of a team apart. Thousands of phones have the same, so none can be computed back.

@@ -15,12 +15,12 @@ from liner_mcp.server.log_redaction import (
     PROMPTS,
     RESOURCES,
     TOOLS,
-    caller_name,
     client_name,
     known_method,
     known_resource,
     known_tool_or_prompt,
     protocol_version,
+    redacted_caller,
 )
 from liner_mcp.server.view import VIEW_TOOLS
 from tests.support import snapshots
@@ -100,7 +100,7 @@ def test_only_a_date_is_a_version_of_the_protocol() -> None:
     "name", ["anna", "anna.petrova", "client:nightly", "user-123456", "3f2504e0-4f89-11d3-9a0c-0305e82c3301"]
 )
 def test_a_callers_name_that_is_no_phone_and_no_address_is_logged(name: str) -> None:
-    assert caller_name(name) == name
+    assert redacted_caller(name) == name
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_a_callers_name_that_is_no_phone_and_no_address_is_logged(name: str) -> 
      "client:anna@mail.ru", "tel-89161234567", "auth0|507f1f77bcf86cd799439011"],
 )  # fmt: skip
 def test_a_callers_name_that_may_be_a_phone_or_an_address_is_logged_as_a_hash(name: str) -> None:
-    assert caller_name(name) == f"sha256:{hashlib.sha256(name.encode()).hexdigest()[:5]}"
+    assert redacted_caller(name) == f"sha256:{hashlib.sha256(name.encode()).hexdigest()[:5]}"

@@ -85,6 +85,15 @@ def request(method: str, params: dict[str, Any], request_id: int | str = 1) -> b
     return json.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}).encode()
 
 
+@contextmanager
+def opened(era: str) -> Generator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+    """A session of an era, and what each of its requests has beside the parameters."""
+    method, params = OPENINGS[era]
+    with served() as process:
+        answer(process, request(method, params))
+        yield process, MODERN if era == "modern" else {}
+
+
 @pytest.mark.parametrize("era", OPENINGS)
 def test_every_line_gets_an_answer_or_an_error_and_the_session_goes_on(era: str) -> None:
     method, params = OPENINGS[era]
@@ -125,16 +134,13 @@ def test_a_frame_in_pieces_is_one_and_two_in_one_write_are_two() -> None:
 
 @pytest.mark.parametrize("era", OPENINGS)
 def test_a_large_frame_is_refused_in_one_sentence(era: str) -> None:
-    method, params = OPENINGS[era]
-    envelope = MODERN if era == "modern" else {}
     tools: dict[str, dict[str, Any]] = {
         "find_calls": {"since": "8(" * 400_000},
         "list_directory": {"query": "я" * 150_000},
         "get_call_summaries": {"call_ids": list(range(1, 100_001))},
         "check_quotes": {f"unknown {number}": 1 for number in range(40_000)},
     }
-    with served() as process:
-        answer(process, request(method, params))
+    with opened(era) as (process, envelope):
         for name, arguments in tools.items():
             refused = answer(process, request("tools/call", {**envelope, "name": name, "arguments": arguments}))
             assert refused["result"]["isError"], name
@@ -143,16 +149,13 @@ def test_a_large_frame_is_refused_in_one_sentence(era: str) -> None:
 
 @pytest.mark.parametrize("era", OPENINGS)
 def test_a_frame_of_megabytes_is_refused_unparsed_with_its_id(era: str) -> None:
-    method, params = OPENINGS[era]
-    envelope = MODERN if era == "modern" else {}
     tools: dict[str, dict[str, Any]] = {
         "find_calls": {"since": "8(" * 10_000_000},
         "list_directory": {"query": "я" * 10_000_000},
         "get_call_summaries": {"call_ids": list(range(1, 1_000_001))},
         "check_quotes": {f"unknown {number}": 1 for number in range(1_000_000)},
     }
-    with served() as process:
-        answer(process, request(method, params))
+    with opened(era) as (process, envelope):
         for name, arguments in tools.items():
             refused = answer(process, request("tools/call", {**envelope, "name": name, "arguments": arguments}, name))
             assert_says(refused["error"]["message"], "the_line_is_not_json")
@@ -169,10 +172,8 @@ def test_a_line_is_read_to_its_end_and_given_by_its_beginning() -> None:
 
 @pytest.mark.parametrize("era", OPENINGS)
 def test_a_progress_token_of_null_is_none(era: str) -> None:
-    method, params = OPENINGS[era]
-    meta: dict[str, Any] = {**(MODERN["_meta"] if era == "modern" else {}), "progressToken": None}
-    with served() as process:
-        answer(process, request(method, params))
+    with opened(era) as (process, envelope):
+        meta: dict[str, Any] = {**envelope.get("_meta", {}), "progressToken": None}
         called: dict[str, Any] = {"name": "list_directory", "arguments": {"kind": "orders"}, "_meta": meta}
         assert not answer(process, request("tools/call", called))["result"]["isError"]
 

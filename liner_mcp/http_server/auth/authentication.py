@@ -22,7 +22,7 @@ from liner_mcp.http_server.auth.bearer import (
 )
 from liner_mcp.http_server.error_response import error_response
 from liner_mcp.server.caller import SCOPE_KEY, Caller
-from liner_mcp.server.log_redaction import caller_name
+from liner_mcp.server.log_redaction import redacted_caller
 from liner_mcp.server.request_info import REQUEST_INFO_KEY, RequestInfo
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Authentication:
             await self._rejection(who, scope)(scope, receive, send)
             return
         if isinstance(info, RequestInfo):
-            info.caller = caller_name(who.name)
+            info.caller = redacted_caller(who.name)
         headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _CREDENTIALS]
         await self._app({**scope, "headers": headers, SCOPE_KEY: who}, receive, send)
 
